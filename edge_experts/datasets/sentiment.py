@@ -1,0 +1,68 @@
+"""Sentences from four domains, each rated by twenty people (Hutto & Gilbert, ICWSM 2014).
+
+Tweets, film reviews, product reviews and newspaper editorials, rated from -4 to 4. Those rated
+clearly (beyond 0.5) are kept as positive or negative. The split is by document, so that no two
+sentences of one review or editorial are on both sides.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+
+from . import fetch
+from .dataset import Dataset, Split
+
+_REQUIREMENT = "vaderSentiment==3.3.2"
+_FILE = "vaderSentiment-3.3.2.tar.gz"
+_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
+_INSIDE = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
+_DOMAINS = ("tweets", "movieReviewSnippets", "amazonReviewSnippets", "nytEditorialSnippets")
+_CLEAR = 0.5
+
+
+def load() -> Dataset:
+    rows: dict[str, list[tuple[str, int]]] = {"train": [], "validation": [], "test": []}
+    for domain, identifier, rating, text in _sentences():
+        if abs(rating) > _CLEAR:
+            rows[_split(domain + identifier.split("_")[0])].append((text, int(rating > 0)))
+    splits = {
+        name: Split([text for text, _ in split], np.array([label for _, label in split]))
+        for name, split in rows.items()
+    }
+    return Dataset(
+        name="sentiment",
+        task="sentiment analysis",
+        labels=("negative", "positive"),
+        origin=f"Hutto & Gilbert, ICWSM 2014, from the source package {_REQUIREMENT} (MIT)",
+        **splits,
+    )
+
+
+def _split(document: str) -> str:
+    if zlib.crc32(document.encode()) % 5 == 0:
+        return "test"
+    # Another hash of the same document, so that validation is independent of the test split.
+    return "validation" if zlib.crc32(f"validation {document}".encode()) % 10 == 0 else "train"
+
+
+def _sentences() -> Iterator[tuple[str, str, float, str]]:
+    """Domain, id, mean rating and text of every sentence."""
+    path = fetch.source_package(_REQUIREMENT, _FILE, _SHA256)
+    with tarfile.open(path) as package, tarfile.open(fileobj=_member(package, _INSIDE)) as inner:
+        for domain in _DOMAINS:
+            file = _member(inner, f"hutto_ICWSM_2014/{domain}_GroundTruth.txt")
+            for line in file.read().decode("utf-8", errors="replace").split("\n"):
+                if line.strip():
+                    identifier, rating, text = line.rstrip("\r").split("\t", 2)
+                    yield domain, identifier, float(rating), text
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = archive.extractfile(name)
+    assert file is not None, f"{name} is a file in the package whose digest was checked"
+    return file

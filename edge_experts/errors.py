@@ -1,0 +1,84 @@
+"""Every failure a user can meet, one class per cause; `exit_code` is what the command returns."""
+
+from __future__ import annotations
+
+
+class EdgeExpertsError(Exception):
+    """Something went wrong that the message explains, with the remedy where there is one."""
+
+    exit_code = 1
+
+
+class UsageError(EdgeExpertsError):
+    """An option, a path or an argument cannot be used as given."""
+
+    exit_code = 2
+
+
+class DataError(UsageError):
+    """The data set cannot be used: no such column, empty, one class only ..."""
+
+
+class RunFolderError(UsageError):
+    """The folder is not a finished training run."""
+
+
+class BundleError(EdgeExpertsError):
+    """The bundle or one of its models must not be used."""
+
+    exit_code = 3
+
+
+class ManifestError(BundleError):
+    """The manifest is missing, is not JSON, or says something that it must not say."""
+
+
+class FormatVersionError(BundleError):
+    """The bundle was written in a format that this version does not know."""
+
+
+class DigestError(BundleError):
+    """A file is missing, has another length, or other bytes than the manifest pins."""
+
+
+class ModelError(BundleError):
+    """The interpreter refuses a model, or a model does not fit its manifest."""
+
+
+class GoldenError(BundleError):
+    """On this machine the bundle does not give the answers that it was published with."""
+
+
+class ConversionError(EdgeExpertsError):
+    """The converter refused a network, or died on it; the message names the router or expert."""
+
+    exit_code = 3
+
+
+class MissingExtraError(EdgeExpertsError):
+    """A part of the toolkit is not installed; the message is the command that installs it."""
+
+    exit_code = 4
+
+    def __init__(self, what: str, extra: str):
+        super().__init__(f"{what} is not installed: pip install 'edge-experts[{extra}]'")
+
+
+class ThresholdError(EdgeExpertsError):
+    """A threshold that the user stated was missed."""
+
+    exit_code = 5
+
+
+class MachineError(EdgeExpertsError):
+    """The machine failed us: network, disk, permission."""
+
+    exit_code = 6
+
+
+class NetworkError(MachineError):
+    """A download failed."""
+
+
+class MemoryBudgetError(UsageError):
+    """The memory budget is too small for what must be in memory at once."""

@@ -1,0 +1,112 @@
+"""One TFLite model in an interpreter: tflite_runtime, else ai_edge_litert; never TensorFlow."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingExtraError, ModelError
+
+_PACKAGES = {
+    "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
+    "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
+}
+
+
+@functools.cache
+def _found() -> tuple[str, Any]:
+    """The name of the installed interpreter package and its module."""
+    broken = ""
+    for name, (module, _) in _PACKAGES.items():
+        try:
+            return name, importlib.import_module(module)
+        except ModuleNotFoundError:
+            continue
+        except ImportError as error:  # built for another Python, C library or numpy
+            broken += f" ({name}: {error})"
+    raise MissingExtraError(f"a TFLite interpreter{broken}", "device")
+
+
+def description() -> dict[str, str]:
+    """Which interpreter answers here: {"interpreter": name, "version": version}."""
+    name, _ = _found()
+    return {"interpreter": name, "version": importlib.metadata.version(_PACKAGES[name][1])}
+
+
+class Model:
+    """A model with fixed shapes: named arrays in, one float32 array out.
+
+    Args:
+        content: the bytes of a .tflite file, already checked against the manifest.
+        name: what errors call it.
+        threads: for the interpreter's kernels.
+
+    Raises:
+        ModelError: the interpreter refuses it (an operator it lacks, for instance).
+    """
+
+    def __init__(self, content: bytes, name: str, threads: int = 1):
+        package, module = _found()
+        self.name = name
+        try:
+            self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+            inputs = self._interpreter.get_input_details()
+            outputs = self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{name}: {package} refuses it: {_last_line(error)}") from None
+        if len(outputs) != 1:
+            raise ModelError(f"{name}: must have one output, has {len(outputs)}")
+        # Details are asked for once: a call for them costs more than an inference.
+        self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
+        self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
+        self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
+        self._invoke = self._interpreter.invoke
+
+    @property
+    def input_names(self) -> list[str]:
+        return [name for _, name, _ in self._inputs]
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The model's output for one input: (outputs,) float32."""
+        for index, name, quantization in self._inputs:
+            value = arrays[name]
+            self._set(index, value if quantization is None else _quantize(value, *quantization))
+        self._invoke()
+        output: np.ndarray = self._get(self._output)[0]
+        if self._scale is None:
+            return output
+        scale, zero_point, _ = self._scale
+        return (output.astype(np.float32) - zero_point) * scale
+
+
+_Quantization = tuple[np.float32, int, np.dtype[Any]]
+
+
+def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
+    """Scale, zero point and type of an integer tensor that stands for real numbers, else None."""
+    scale, zero_point = details["quantization"]
+    if scale == 0:
+        return None
+    return np.float32(scale), zero_point, np.dtype(details["dtype"])
+
+
+def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
+    """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max).astype(kind)
+
+
+def _plain(tensor_name: str) -> str:
+    """'serving_default_ids:0' is the input that the network calls 'ids'."""
+    return tensor_name.removeprefix("serving_default_").split(":")[0]
+
+
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__

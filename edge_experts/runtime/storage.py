@@ -1,0 +1,57 @@
+"""Bytes from a bundle's files, checked before anyone uses them.
+
+A damaged model file kills the interpreter's process or, worse, answers wrongly, and `try/except`
+cannot help against either. So a file is read once, its length and checksum are compared with the
+manifest, and those very bytes are what the interpreter gets.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from ..bundle import FileEntry, crc32, sha256
+from ..errors import BundleError, DigestError
+
+
+def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
+    """The content of one file of the bundle in `folder`.
+
+    Args:
+        thorough: compare SHA-256; otherwise CRC-32, which finds accidental damage just as well
+            and costs a third of it, for loads while answering.
+
+    Raises:
+        DigestError: the file is missing or differs from what the manifest pins.
+    """
+    path = folder / entry.path
+    # A link could lead out of the bundle although its name does not.
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DigestError(f"{path}: leads out of the bundle")
+    try:
+        with path.open("rb") as file:
+            content = file.read(entry.bytes + 1)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        raise DigestError(f"{path}: missing; {_AGAIN}") from None
+    if len(content) != entry.bytes:
+        found = "longer" if len(content) > entry.bytes else f"{len(content)} bytes long"
+        raise DigestError(f"{path}: is {found}, must have {entry.bytes} bytes; {_AGAIN}")
+    same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
+    if not same:
+        raise DigestError(f"{path}: damaged (its checksum differs from the manifest's); {_AGAIN}")
+    return content
+
+
+_AGAIN = "copy the bundle again, or convert again"
+
+
+def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file of the bundle; pickled objects are refused."""
+    content = read_checked(folder, entry)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, KeyError, EOFError) as error:
+        raise BundleError(f"{folder / entry.path}: not an .npz of plain arrays: {error}") from None
