@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +24,12 @@ class Features(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """What travels in features.npz; may be empty."""
 
+    def pack(self, examples: Iterable[Any]) -> np.ndarray:
+        """Examples as one array, to be kept in an .npz file."""
+
+    def unpack(self, packed: np.ndarray) -> Sequence[Any]:
+        """The examples that `pack` was given."""
+
     def encode(self, example: Any) -> dict[str, np.ndarray]:
         """One example as named arrays, each with a leading dimension of 1."""
 
@@ -43,3 +49,9 @@ def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
         return KINDS[kind].restore(settings, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"features: settings do not fit {kind!r}: {error}") from None
+
+
+def encode_all(features: Features, examples: Iterable[Any]) -> dict[str, np.ndarray]:
+    """All examples as named arrays, (examples, ...)."""
+    encoded = [features.encode(example) for example in examples]
+    return {name: np.concatenate([one[name] for one in encoded]) for name in encoded[0]}

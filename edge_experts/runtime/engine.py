@@ -14,7 +14,7 @@ import numpy as np
 from .. import features
 from ..bundle import FileEntry, Manifest, read_manifest
 from ..errors import UsageError
-from . import memory
+from . import allocator
 from .interpreter import Model
 from .residency import Residency
 from .storage import read_arrays, read_checked
@@ -70,12 +70,12 @@ class ExpertRuntime:
         tune_allocator: bool = True,
     ):
         if tune_allocator:
-            memory.map_large_blocks()
+            allocator.map_large_blocks()
         self.folder = Path(bundle)
         self.manifest: Manifest = read_manifest(self.folder)
         self._threads = threads
         self._lock = threading.Lock()
-        self._features = self._open_features()
+        self.features: features.Features = self._open_features()
         router = self.manifest.router
         self._router = None if router is None else self._open_model(router, thorough=True)
         budget = memory_budget
@@ -94,7 +94,7 @@ class ExpertRuntime:
             if self._closed:
                 raise UsageError("the runtime is closed")
             start = perf_counter_ns()
-            arrays = self._features.encode(example)
+            arrays = self.features.encode(example)
             encoded = perf_counter_ns()
             picks, weights = self._route(arrays)
             routed = perf_counter_ns()

@@ -38,6 +38,11 @@ def description() -> dict[str, str]:
     return {"interpreter": name, "version": importlib.metadata.version(_PACKAGES[name][1])}
 
 
+def interpreter_class() -> Any:
+    """The installed package's `Interpreter`."""
+    return _found()[1].Interpreter
+
+
 class Model:
     """A model with fixed shapes: named arrays in, one float32 array out.
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from ..errors import MemoryBudgetError
-from . import memory
+from . import allocator
 from .interpreter import Model
 
 
@@ -61,4 +61,4 @@ class Residency:
             used -= self._costs[index]
             evicted = True
         if evicted:
-            memory.return_freed_memory()
+            allocator.return_freed_memory()

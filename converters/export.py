@@ -1,0 +1,164 @@
+"""Write a bundle's files: manifest, golden examples and model card."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.bundle import (
+    FEATURES, GOLDEN, MANIFEST, MODEL_CARD, ROUTER, FeatureSpec, FileEntry, Manifest, expert_path,
+)  # fmt: skip
+from edge_experts.features import Features
+from edge_experts.run_folder import Run
+from .parity import Parity
+
+GOLDEN_EXAMPLES = 32
+
+
+def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Manifest:
+    """A manifest of the models in `folder`, complete enough for the runtime to open it.
+
+    What is known only once it runs (costs, temperature, golden answers) is filled in later.
+    """
+    has_router = (folder / ROUTER).exists()
+    return Manifest(
+        name=run.name,
+        bundle_version=bundle_version,
+        task=run.task,
+        features=FeatureSpec(features.kind, features.settings, _write_features(folder, features)),
+        labels=run.labels,
+        combine=run.combine,
+        top_k=run.top_k,
+        temperature=1.0,
+        router=pin(folder, ROUTER) if has_router else None,
+        experts=tuple(pin(folder, expert_path(index)) for index in range(run.experts)),
+        golden=write(folder, GOLDEN, b""),
+        model_card=write(folder, MODEL_CARD, b""),
+        verified_on={},
+        provenance={},
+    )
+
+
+def pin(folder: Path, path: str) -> FileEntry:
+    return FileEntry.of(path, (folder / path).read_bytes())
+
+
+def write(folder: Path, path: str, content: bytes) -> FileEntry:
+    (folder / path).write_bytes(content)
+    return FileEntry.of(path, content)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+
+
+def with_costs(manifest: Manifest, costs: Mapping[str, int]) -> Manifest:
+    def priced(entry: FileEntry) -> FileEntry:
+        return replace(entry, resident_bytes=costs[entry.path])
+
+    return replace(
+        manifest,
+        router=None if manifest.router is None else priced(manifest.router),
+        experts=tuple(priced(entry) for entry in manifest.experts),
+    )
+
+
+def write_golden(
+    folder: Path, features: Features, inputs: Any, scores: np.ndarray, experts: np.ndarray
+) -> FileEntry:
+    """Examples with the answers that a device must give to them, and the arrays in between."""
+    arrays = {f"features_{name}": [] for name in features.encode(inputs[0])}
+    for example in inputs:
+        for name, array in features.encode(example).items():
+            arrays[f"features_{name}"].append(array[0])
+    return write(
+        folder,
+        GOLDEN,
+        npz(inputs=features.pack(inputs), scores=scores, experts=experts, **arrays),
+    )
+
+
+def choose_golden(scores: np.ndarray, experts: np.ndarray) -> np.ndarray:
+    """Rows whose answers are clear, spread over all experts that answered any.
+
+    A clear answer stays the same where another processor rounds a last bit the other way.
+    """
+    margins = np.sort(scores, axis=1)
+    clear = margins[:, -1] - margins[:, -2]
+    chosen: list[int] = []
+    queues = [
+        list(rows[np.argsort(-clear[rows], kind="stable")])
+        for rows in (np.flatnonzero(experts == expert) for expert in np.unique(experts))
+    ]
+    while len(chosen) < min(GOLDEN_EXAMPLES, len(scores)):
+        for queue in queues:
+            if queue:
+                chosen.append(queue.pop(0))
+    return np.array(sorted(chosen[:GOLDEN_EXAMPLES]))
+
+
+def npz(**arrays: Any) -> bytes:
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return content.getvalue()
+
+
+def _write_features(folder: Path, features: Features) -> FileEntry | None:
+    if not features.arrays:
+        return None
+    return write(folder, FEATURES, npz(**features.arrays))
+
+
+def model_card(
+    manifest: Manifest,
+    run: Run,
+    quantization: str,
+    parity: Parity,
+    accuracy: float,
+    tested: int,
+    calibration_error: float,
+) -> str:
+    """What a person wants to know of the bundle, in Markdown."""
+    experts = manifest.experts
+    total = sum(entry.bytes for entry in manifest.files)
+    router = 0 if manifest.router is None else manifest.router.bytes
+    largest = max(entry.bytes for entry in experts)
+    usage = ", ".join(f"{share:.0%}" for share in run.metrics.get("expert_usage", []))
+    on = manifest.verified_on
+    return f"""# {manifest.name}
+
+{manifest.task}: {len(manifest.labels)} labels ({_some(manifest.labels)}), {len(experts)} expert(s),
+{"all summed" if manifest.combine == "sum" else f"the best {manifest.top_k} of them asked"}.
+
+| | |
+|---|---|
+| data | {run.origin} |
+| accuracy as deployed | {accuracy:.4f} on {tested:,} test examples |
+| accuracy of the Keras model | {run.metrics.get("test_accuracy", float("nan")):.4f} on the test split |
+| labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples |
+| largest score difference | {parity.largest_score_difference:.4f} |
+| expected calibration error | {calibration_error:.4f} on the test examples |
+| use of the experts | {usage or "one expert"} |
+| quantization | {quantization} |
+| files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
+| verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
+
+## Limits
+- It was trained on the data above and knows nothing else: on other kinds of input its accuracy is
+  unknown, and its scores are not calibrated there.
+- It always answers with one of its labels, also where none fits.
+"""
+
+
+def _some(labels: tuple[str, ...]) -> str:
+    shown = ", ".join(labels[:5])
+    return shown if len(labels) <= 5 else f"{shown}, ..."
+
+
+def parity_record(parity: Parity) -> dict[str, Any]:
+    return {key: round(value, 6) for key, value in asdict(parity).items()}

@@ -1,0 +1,60 @@
+"""Child processes for what may crash, and their deaths as errors that name the network."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_experts.errors import ConversionError, EdgeExpertsError
+
+
+def run_module(
+    module: str,
+    folder: Path,
+    on_line: Callable[[str], None],
+    failure: Callable[[str, str], EdgeExpertsError],
+) -> None:
+    """Run `python -m module folder`, handing on each line that it prints as it comes.
+
+    Args:
+        failure: makes the error from the last line that came and the reason of the end.
+    """
+    last = "start"
+    with tempfile.TemporaryFile("w+", dir=folder) as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                last = line.rstrip("\n")
+                on_line(last)
+            code = process.wait()
+        finally:
+            process.kill()
+            process.wait()
+        if code:
+            log.seek(0)
+            raise failure(last, _reason(code, log.read()))
+
+
+def _reason(code: int, log: str) -> str:
+    if code < 0:
+        return f"the process died of {signal.Signals(-code).name}"
+    lines = [line for line in log.splitlines() if line.strip()]
+    return lines[-1] if lines else f"exit code {code}"
+
+
+def conversion_failure(quantization: str) -> Callable[[str, str], EdgeExpertsError]:
+    def failure(network: str, reason: str) -> EdgeExpertsError:
+        return ConversionError(
+            f"{network}: TensorFlow's converter cannot make it {quantization}: {reason}\n"
+            "Try another --quantization, or another network."
+        )
+
+    return failure

@@ -1,0 +1,106 @@
+"""How the converted files answer, beside the Keras model that they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_experts.errors import ThresholdError
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Measured on the validation examples, through the runtime that the bundle is for."""
+
+    examples: int
+    equal_labels: float  # share of examples that both give the same label
+    equal_experts: float  # share of examples that both send to the same expert
+    largest_score_difference: float  # over all examples and labels, at the same temperature
+    keras_accuracy: float
+    deployed_accuracy: float
+
+    @property
+    def accuracy_drop(self) -> float:
+        """What conversion cost, in points of accuracy (hundredths)."""
+        return 100 * (self.keras_accuracy - self.deployed_accuracy)
+
+    def refuse_beyond(self, max_accuracy_drop: float) -> None:
+        """Raises ThresholdError when conversion cost more accuracy than was allowed."""
+        if self.accuracy_drop > max_accuracy_drop:
+            raise ThresholdError(
+                f"the converted model loses {self.accuracy_drop:.2f} points of accuracy on "
+                f"{self.examples} validation examples ({self.keras_accuracy:.4f} to "
+                f"{self.deployed_accuracy:.4f}); --max-accuracy-drop allows {max_accuracy_drop}. "
+                "Nothing was written; try another --quantization"
+            )
+
+
+def compare(
+    keras_scores: np.ndarray,
+    keras_experts: np.ndarray,
+    scores: np.ndarray,
+    experts: np.ndarray,
+    targets: np.ndarray,
+) -> Parity:
+    """Compare probabilities (examples, labels) and routes (examples,), Keras's and deployed."""
+    keras_labels, labels = keras_scores.argmax(axis=1), scores.argmax(axis=1)
+    return Parity(
+        examples=len(targets),
+        equal_labels=float(np.mean(keras_labels == labels)),
+        equal_experts=float(np.mean(keras_experts == np.maximum(experts, 0))),
+        largest_score_difference=float(np.abs(keras_scores - scores).max()),
+        keras_accuracy=float(np.mean(keras_labels == targets)),
+        deployed_accuracy=float(np.mean(labels == targets)),
+    )
+
+
+def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
+    """The softmax temperature that makes scores calibrated (Guo et al., 2017).
+
+    It minimizes the log loss of `targets` under scores**(1/T), by golden-section search over
+    log T: the loss has one minimum there. See https://arxiv.org/abs/1706.04599.
+    """
+    logits = np.log(np.maximum(scores.astype(np.float64), 1e-12))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        total = np.log(np.exp(scaled - scaled.max(axis=1, keepdims=True)).sum(axis=1))
+        right = scaled[np.arange(len(targets)), targets] - scaled.max(axis=1)
+        return float(np.mean(total - right))
+
+    return round(float(np.exp(_golden_section(loss, np.log(0.05), np.log(20.0)))), 4)
+
+
+def at_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
+    powered = np.maximum(scores, 1e-12) ** (1 / temperature)
+    rescaled: np.ndarray = powered / powered.sum(axis=1, keepdims=True)
+    return rescaled
+
+
+def expected_calibration_error(scores: np.ndarray, targets: np.ndarray, bins: int = 10) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins (Guo et al., 2017)."""
+    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == targets
+    member = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps: Sequence[float] = [
+        abs(confidence[member == one].mean() - right[member == one].mean()) * np.mean(member == one)
+        for one in np.unique(member)
+    ]
+    return float(sum(gaps))
+
+
+def _golden_section(function, low: float, high: float) -> float:  # type: ignore[no-untyped-def]
+    ratio = (np.sqrt(5) - 1) / 2
+    left, right = high - ratio * (high - low), low + ratio * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > 1e-4:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - ratio * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + ratio * (high - low)
+            at_right = function(right)
+    return float((low + high) / 2)

@@ -1,0 +1,82 @@
+"""Keras networks to TFLite bytes. Each recipe is a small function that sets up the converter.
+
+Imported in the worker process only: it needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from .recipes import QUANTIZATIONS
+
+Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
+
+
+def float32(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+    """Weights and arithmetic as trained."""
+
+
+def float16(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+    """Weights halved; the interpreter computes in float32."""
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+    """Weights as int8, activations quantized as they come."""
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # Per-channel dense layers would become FULLY_CONNECTED version 12, which tflite-runtime 2.14
+    # does not have.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+
+
+def int8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
+    """Weights and activations as int8, the ranges taken from representative samples."""
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _one_by_one(samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = False
+
+
+RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
+    "float32": float32,
+    "float16": float16,
+    "dynamic": dynamic,
+    "int8": int8,
+}
+assert tuple(RECIPES) == QUANTIZATIONS
+
+
+def to_tflite(network: tf_keras.Model, quantization: str, samples: Samples) -> bytes:
+    """Convert one network, for one input at a time.
+
+    Args:
+        network: with named inputs.
+        quantization: a key of `RECIPES`.
+        samples: representative inputs by name, (samples, ...); `int8` calibrates with them.
+    """
+    # Small boards answer one input at a time, and with a fixed batch the interpreter plans its
+    # memory once. A signature in the order of the names makes the file the same every time.
+    signature = {
+        tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+        for tensor in network.inputs
+    }
+
+    @tf.function(input_signature=[signature])
+    def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        return network(inputs, training=False)
+
+    function = answer.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+    RECIPES[quantization](converter, {name: samples[name] for name in signature})
+    return converter.convert()
+
+
+def _one_by_one(samples: Samples) -> Iterator[dict[str, np.ndarray]]:
+    names = list(samples)
+    for row in range(len(samples[names[0]])):
+        yield {name: samples[name][row : row + 1] for name in names}

@@ -1,0 +1,75 @@
+"""The child process that converts: `python -m edge_experts.converters.worker JOB`.
+
+TensorFlow's converter can end the process that it runs in (a GRU at batch 1 in int8 does), so it
+runs here, says on stdout which network it is at, and leaves its results as files in JOB:
+
+    job.json         {"model": path of model.keras, "quantization": name}
+    calibration.npz  arrays of representative inputs, by the features' names
+    validation.npz   arrays of the inputs to compare on, likewise
+    router.tflite    written here, where the model has a router
+    experts/*.tflite written here
+    reference.npz    written here: what Keras answers to the validation inputs
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
+from edge_experts.bundle import ROUTER, expert_path
+
+import tf_keras  # isort: skip
+
+from .quantization import Samples, to_tflite  # isort: skip
+
+ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
+_MOST = 300
+
+
+def main(job: Path) -> None:
+    order = json.loads((job / "job.json").read_text())
+    model = tf_keras.models.load_model(order["model"], compile=False)
+    calibration = dict(np.load(job / "calibration.npz"))
+    validation = dict(np.load(job / "validation.npz"))
+    quantization = order["quantization"]
+
+    count = len(next(iter(calibration.values())))
+    owners = np.zeros(count, int) if model.router is None else model.route(calibration)
+    if model.router is not None:
+        _say("router")
+        content = to_tflite(model.router, quantization, _rows(calibration, np.arange(count)))
+        (job / ROUTER).write_bytes(content)
+    (job / "experts").mkdir()
+    for index, expert in enumerate(model.experts):
+        _say(f"expert {index}")
+        rows = np.arange(count) if model.router is None else representative(owners, index)
+        content = to_tflite(expert, quantization, _rows(calibration, rows))
+        (job / expert_path(index)).write_bytes(content)
+
+    _say("reference")
+    answers = model.predict(validation, batch_size=1024, verbose=0)
+    routes = np.zeros(len(answers), int) if model.router is None else model.route(validation)
+    np.savez(job / "reference.npz", log_probabilities=answers, experts=routes)
+
+
+def representative(owners: np.ndarray, expert: int) -> np.ndarray:
+    """Rows to calibrate an expert with: its own, filled up with others where it owns few."""
+    own = np.flatnonzero(owners == expert)
+    others = np.flatnonzero(owners != expert)
+    return np.concatenate([own, others[: max(0, ENOUGH - len(own))]])
+
+
+def _rows(samples: Samples, rows: np.ndarray) -> Samples:
+    return {name: array[rows[:_MOST]] for name, array in samples.items()}
+
+
+def _say(network: str) -> None:
+    print(network, flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""The reference loop: the shortest script with the answers of `ExpertRuntime.predict`.
+
+Nothing is checked, nothing leaves memory and nobody is told where the time went. What the runtime
+costs on top of this is what its safety costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import features
+from ..runtime.interpreter import interpreter_class
+
+
+def reference_loop(bundle: Path) -> Callable[[Any], str]:
+    """A function from an example to its label, for bundles with `top_k` 1 and float inputs."""
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    spec = manifest["features"]
+    arrays = dict(np.load(bundle / spec["file"]["path"])) if spec["file"] else {}
+    encode = features.restore(spec["kind"], spec["config"], arrays).encode
+    labels = manifest["labels"]
+    experts = [_ask(bundle / entry["path"]) for entry in manifest["experts"]]
+    router = _ask(bundle / manifest["router"]["path"]) if manifest["router"] else None
+
+    def answer(example: Any) -> str:
+        arrays = encode(example)
+        pick = router(arrays).argmax() if router else 0
+        label: str = labels[experts[pick](arrays).argmax()]
+        return label
+
+    return answer
+
+
+def _ask(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    interpreter = interpreter_class()(model_path=str(path))
+    interpreter.allocate_tensors()
+    inputs = [
+        (details["index"], details["name"].removeprefix("serving_default_").split(":")[0])
+        for details in interpreter.get_input_details()
+    ]
+    output = interpreter.get_output_details()[0]["index"]
+
+    def ask(arrays: dict[str, np.ndarray]) -> np.ndarray:
+        for index, name in inputs:
+            interpreter.set_tensor(index, arrays[name])
+        interpreter.invoke()
+        result: np.ndarray = interpreter.get_tensor(output)
+        return result
+
+    return ask

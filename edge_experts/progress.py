@@ -1,0 +1,45 @@
+"""Progress of long work on stderr: a bar on a terminal, about ten plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+
+class Progress:
+    """Tells how far `what` has come, over `total` steps.
+
+        with Progress("Converting", 5) as progress:
+            progress.step("expert 0")
+    """
+
+    def __init__(self, what: str, total: int):
+        self._what, self._total, self._done = what, total, 0
+        self._bar = None
+        if sys.stderr.isatty():
+            try:
+                from tqdm import tqdm
+            except ModuleNotFoundError:  # the device part alone: plain lines do
+                return
+            self._bar = tqdm(total=total, desc=what, file=sys.stderr, leave=True)
+
+    def step(self, note: str = "") -> None:
+        """One more step is done."""
+        self._done += 1
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update()
+        elif self._done % max(1, self._total // 10) == 0 or self._done == self._total:
+            print(f"{self._what}: {self._done}/{self._total} {note}".rstrip(), file=sys.stderr)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,116 @@
+"""The run folder: a finished training, with all that conversion needs. Read without TensorFlow.
+
+    model.keras      the SparseExperts model
+    run.json         configuration, metrics, seed, versions
+    features.npz     arrays of the features, where they have any
+    examples.npz     examples to calibrate, to validate and to test a conversion with
+    logs/            TensorBoard
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import features
+from .errors import RunFolderError
+
+MODEL, RUN, FEATURES, EXAMPLES, LOGS = (
+    "model.keras", "run.json", "features.npz", "examples.npz", "logs"
+)
+FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What run.json says."""
+
+    name: str
+    task: str
+    labels: tuple[str, ...]
+    combine: str
+    top_k: int
+    experts: int
+    origin: str
+    feature_kind: str
+    feature_settings: Mapping[str, Any]
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    versions: Mapping[str, str]
+    format_version: str = FORMAT_VERSION
+
+    def write(self, folder: Path) -> None:
+        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        (folder / RUN).write_text(text + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some of the data, as the user gave it, and the index of each example's label."""
+
+    inputs: Sequence[Any]
+    targets: np.ndarray
+
+
+def read_run(folder: Path) -> Run:
+    """What a training left in `folder`.
+
+    Raises:
+        RunFolderError: it is not a finished run of this format.
+    """
+    path = folder / RUN
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        run = Run(**{**content, "labels": tuple(content["labels"])})
+    except FileNotFoundError:
+        raise RunFolderError(
+            f"{folder}: not a run folder, it has no {RUN}; `edge-experts train` makes run folders"
+        ) from None
+    except (ValueError, TypeError, KeyError) as error:
+        raise RunFolderError(f"{path}: not what training writes ({error}); train again") from None
+    if run.format_version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise RunFolderError(f"{path}: format {run.format_version!r} is not {FORMAT_VERSION}")
+    return run
+
+
+def read_features(folder: Path, run: Run) -> features.Features:
+    path = folder / FEATURES
+    arrays = _arrays(path) if path.exists() else {}
+    return features.restore(run.feature_kind, run.feature_settings, arrays)
+
+
+def write_features(folder: Path, made: features.Features) -> None:
+    if made.arrays:
+        np.savez_compressed(folder / FEATURES, **made.arrays)
+
+
+def write_examples(
+    folder: Path, made: features.Features, splits: Mapping[str, Examples]
+) -> None:
+    arrays = {}
+    for name, split in splits.items():
+        arrays[f"{name}_inputs"] = made.pack(split.inputs)
+        arrays[f"{name}_targets"] = split.targets
+    np.savez_compressed(folder / EXAMPLES, **arrays)
+
+
+def read_examples(folder: Path, made: features.Features) -> dict[str, Examples]:
+    """The examples of each split: "train", "validation" and "test"."""
+    arrays = _arrays(folder / EXAMPLES)
+    return {
+        name: Examples(made.unpack(arrays[f"{name}_inputs"]), arrays[f"{name}_targets"])
+        for name in ("train", "validation", "test")
+    }
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (ValueError, OSError, EOFError) as error:
+        raise RunFolderError(f"{path}: cannot be read ({error}); train again") from None

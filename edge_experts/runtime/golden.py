@@ -1,0 +1,83 @@
+"""Golden examples: inputs with the answers that a bundle was published with.
+
+A device that gives the same answers has the right files, the right features and an interpreter
+that computes what it should. Integer kernels of different processors may differ in the last bits,
+hence the tolerance; the examples were chosen for clear answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import features
+from ..bundle import read_manifest
+from ..errors import GoldenError
+from .engine import ExpertRuntime
+from .storage import read_arrays
+
+SCORE_TOLERANCE = 0.05
+_FEATURE_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class Golden:
+    inputs: Sequence[Any]
+    scores: np.ndarray  # (examples, labels)
+    experts: np.ndarray  # (examples,), -1 where all experts are summed
+    arrays: dict[str, np.ndarray]  # the features' arrays, (examples, ...)
+
+
+def read(folder: Path) -> Golden:
+    """The golden examples of a bundle, checked against its manifest."""
+    manifest = read_manifest(folder)
+    spec = manifest.features
+    stored = read_arrays(folder, manifest.golden)
+    made = features.restore(
+        spec.kind, spec.config, {} if spec.file is None else read_arrays(folder, spec.file)
+    )
+    prefix = "features_"
+    arrays = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
+    return Golden(made.unpack(stored["inputs"]), stored["scores"], stored["experts"], arrays)
+
+
+def check(runtime: ExpertRuntime) -> int:
+    """Answer the golden examples and compare; the number of examples.
+
+    Raises:
+        GoldenError: this machine makes other features, or gives other answers.
+    """
+    golden = read(runtime.folder)
+    labels = runtime.manifest.labels
+    for row, example in enumerate(golden.inputs):
+        for name, array in runtime.features.encode(example).items():
+            if not np.allclose(array[0], golden.arrays[name][row], atol=_FEATURE_TOLERANCE):
+                raise GoldenError(
+                    f"{runtime.folder}: golden example {row}: its features ({name}) are not those "
+                    "of the machine that made the bundle; use the same edge-experts version there"
+                )
+        answer = runtime.predict(example)
+        expected = labels[int(golden.scores[row].argmax())]
+        difference = float(np.abs(answer.scores - golden.scores[row]).max())
+        same = answer.expert == golden.experts[row] and answer.label == expected
+        if not same or difference > SCORE_TOLERANCE:
+            raise GoldenError(
+                f"{runtime.folder}: golden example {row}: {answer.label!r} from expert "
+                f"{answer.expert}, {expected!r} from expert {golden.experts[row]} was expected "
+                f"(scores differ by up to {difference:.3f}); do not use this bundle here"
+            )
+    return len(golden.inputs)
+
+
+def by_turns(experts: np.ndarray) -> list[int]:
+    """Rows in such an order that another expert answers each time, for as long as there are."""
+    rank = np.zeros(len(experts), int)
+    for expert in np.unique(experts):
+        rows = np.flatnonzero(experts == expert)
+        rank[rows] = np.arange(len(rows))
+    order: list[int] = np.lexsort((experts, rank)).tolist()
+    return order

@@ -1,0 +1,57 @@
+"""Layers that the default networks need and Keras does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+
+@tf_keras.saving.register_keras_serializable("edge_experts")
+class WeightedBag(tf_keras.layers.Layer):
+    """A weighted sum of embeddings: out = sum_j weights[j] * table[ids[j] mod buckets] + bias.
+
+    Called with `[ids, weights]`, (batch, length) int32 and float32; returns (batch, units). What
+    PyTorch calls an EmbeddingBag with per-sample weights.
+
+    Args:
+        buckets: rows of the table; ids beyond it share rows.
+        units: columns of the table.
+        dropout: share of the n-grams that training leaves out.
+        l2: weight of the penalty on the squared table.
+    """
+
+    def __init__(
+        self, buckets: int, units: int, *, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.buckets, self.units, self.dropout, self.l2 = buckets, units, dropout, l2
+
+    def build(self, input_shape: Any) -> None:
+        self.table = self.add_weight(
+            name="table",
+            shape=(self.buckets, self.units),
+            initializer=tf_keras.initializers.RandomNormal(stddev=0.01),
+            regularizer=tf_keras.regularizers.L2(self.l2) if self.l2 else None,
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
+        super().build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = False) -> tf.Tensor:
+        ids, weights = inputs
+        if training and self.dropout:
+            weights = tf.nn.dropout(weights, self.dropout)
+        rows = tf.gather(self.table, tf.math.floormod(ids, self.buckets))
+        # One batched product: in int8 it keeps its sum in 32 bits, where a multiplication followed
+        # by a sum would round every term.
+        return tf.einsum("bl,blu->bu", weights, rows) + self.bias
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "buckets": self.buckets,
+            "units": self.units,
+            "dropout": self.dropout,
+            "l2": self.l2,
+        }

@@ -1,0 +1,51 @@
+"""What a user sees of a training: progress on stderr, and the use of the experts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from ..progress import Progress
+from .model import SparseExperts
+
+
+class Report(tf_keras.callbacks.Callback):
+    """One step of progress for each epoch, with losses, accuracies and the experts' use.
+
+    Args:
+        inputs: validation inputs, on which the use of the experts is counted.
+    """
+
+    def __init__(self, what: str, epochs: int, inputs: Any):
+        super().__init__()
+        self.what, self.epochs, self.inputs = what, epochs, inputs
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self.progress = Progress(self.what, self.epochs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        logs = {} if logs is None else logs
+        note = ", ".join(
+            f"{name.replace('val_', 'validation ').replace('_', ' ')} {logs[name]:.4f}"
+            for name in ("cross_entropy", "val_cross_entropy", "val_accuracy")
+            if name in logs
+        )
+        if isinstance(self.model, SparseExperts) and self.model.router is not None:
+            usage = expert_usage(self.model, self.inputs)
+            note += ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+            # TensorBoard, which comes after, logs whatever is in here.
+            logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
+        self.progress.step(note)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        self.progress.__exit__(None, None, None)
+
+
+def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:
+    """The share of inputs that the router sends to each expert."""
+    if model.router is None:
+        return [1.0] * len(model.experts)
+    counts = np.bincount(model.route(inputs), minlength=len(model.experts))
+    return [round(float(share), 4) for share in counts / counts.sum()]
