@@ -64,6 +64,12 @@ class MissingExtraError(EdgeExpertsError):
         super().__init__(f"{what} is not installed: pip install 'edge-experts[{extra}]'")
 
 
+class InterpreterError(EdgeExpertsError):
+    """A TFLite interpreter is installed, and does not work here."""
+
+    exit_code = 4
+
+
 class ThresholdError(EdgeExpertsError):
     """A threshold that the user stated was missed."""
 

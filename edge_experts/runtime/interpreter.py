@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError, ModelError
+from ..errors import InterpreterError, MissingExtraError, ModelError
 
 _PACKAGES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
@@ -34,6 +33,8 @@ def _found() -> tuple[str, Any]:
 
 def description() -> dict[str, str]:
     """Which interpreter answers here: {"interpreter": name, "version": version}."""
+    import importlib.metadata  # slow to import, and no answer needs it
+
     name, _ = _found()
     return {"interpreter": name, "version": importlib.metadata.version(_PACKAGES[name][1])}
 
@@ -65,6 +66,11 @@ class Model:
             outputs = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{name}: {package} refuses it: {_last_line(error)}") from None
+        except SystemError:
+            # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
+            raise InterpreterError(
+                f"{package} does not work with numpy {np.__version__}: pip install 'numpy<2'"
+            ) from None
         if len(outputs) != 1:
             raise ModelError(f"{name}: must have one output, has {len(outputs)}")
         # Details are asked for once: a call for them costs more than an inference.

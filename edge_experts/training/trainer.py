@@ -80,13 +80,22 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def train(
-    dataset: Dataset, out: str | Path, config: TrainConfig | None = None, *, force: bool = False
+    dataset: Dataset,
+    out: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    name: str | None = None,
+    force: bool = False,
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
     One expert is trained alone and copied into all; then the router and all experts are trained
     as a mixture; then the router is frozen, and each expert is trained on what is routed to it,
     with the mixture as its teacher.
+
+    Args:
+        name: what the bundle will be called; the data set's name by default.
+        force: replace `out` if it exists.
     """
     config = config or TrainConfig()
     out = Path(out)
@@ -111,7 +120,7 @@ def train(
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(dataset, config.seed))
         run = run_folder.Run(
-            name=dataset.name,
+            name=name or dataset.name,
             task=dataset.task,
             labels=dataset.labels,
             combine=model.combine,

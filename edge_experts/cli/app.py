@@ -1,0 +1,45 @@
+"""All commands, in the order in which a user meets them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import benchmark, bundle, compare, convert, doctor, evaluate, quickstart, run, train
+
+app = typer.Typer(
+    name="edge-experts",
+    help="Sparse expert models for small ARM boards: train, convert, run, benchmark.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(quickstart.quickstart)
+app.command()(train.train)
+app.command()(convert.convert)
+app.command()(evaluate.evaluate)
+app.command()(compare.compare)
+app.command()(run.run)
+app.command()(benchmark.benchmark)
+app.command()(bundle.inspect)
+app.command()(bundle.verify)
+app.command()(doctor.doctor)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"edge-experts {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass

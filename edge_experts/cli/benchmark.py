@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Bundle, Json, MemoryBudget, Threads, print_json
+
+
+def benchmark(
+    bundle: Bundle,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Another bundle to measure in the same run, such as a dense rival; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    input: Annotated[  # noqa: A002
+        Path | None,
+        typer.Option(
+            help="Texts to ask, one on each line, instead of the golden ones.", show_default=False
+        ),
+    ] = None,
+    memory_budget: MemoryBudget = None,
+    threads: Threads = 1,
+    rounds: Annotated[
+        int, typer.Option(help="In each, every contender answers every input.", min=3)
+    ] = 40,
+    json: Json = False,
+) -> None:
+    """Time a bundle on this machine, beside the bare interpreter and beside rivals.
+
+    Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
+    """
+    from ..benchmarking.benchmark import benchmark as run_benchmark
+    from ..benchmarking.report import as_text
+    from .run import _lines
+
+    result = run_benchmark(
+        bundle,
+        against=against or (),
+        inputs=None if input is None else list(_lines(input)),
+        memory_budget=memory_budget,
+        threads=threads,
+        rounds=rounds,
+    )
+    if json:
+        print_json(result.to_json())
+    else:
+        print(as_text(result))

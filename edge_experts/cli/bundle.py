@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from .options import Bundle, Json, print_json
+
+
+def inspect(bundle: Bundle, json: Json = False) -> None:
+    """Show what a bundle says of itself: labels, sizes, accuracy, where it was verified.
+
+    Example: edge-experts inspect sentiment.bundle
+    """
+    from dataclasses import asdict
+
+    from ..bundle import read_manifest
+
+    manifest = read_manifest(bundle)
+    if json:
+        print_json({"schema_version": "1.0", **asdict(manifest)})
+        return
+    provenance, on = manifest.provenance, manifest.verified_on
+    combine = (
+        "all experts summed" if manifest.combine == "sum" else f"the best {manifest.top_k} asked"
+    )
+    print(f"{manifest.name} (bundle version {manifest.bundle_version})")
+    print(f"  task         {manifest.task}")
+    print(f"  labels       {', '.join(manifest.labels)}")
+    print(f"  experts      {len(manifest.experts)}, {combine}")
+    print(f"  quantization {provenance.get('quantization')}")
+    print(f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
+          f"{provenance.get('test_examples')} test examples")
+    print(f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}")
+    print(f"  data         {provenance.get('data')}")
+    print("  files              bytes   in memory")
+    for entry in manifest.files:
+        cost = f"{entry.resident_bytes:>11,}" if entry.resident_bytes else ""
+        print(f"    {entry.path:<16}{entry.bytes:>9,}{cost}".rstrip())
+
+
+def verify(bundle: Bundle) -> None:
+    """Check every byte of a bundle, and its golden answers on this machine.
+
+    Example: edge-experts verify sentiment.bundle
+    """
+    from ..progress import Progress
+    from ..runtime import ExpertRuntime, golden
+    from ..runtime.storage import read_checked
+
+    with ExpertRuntime(bundle) as runtime:
+        files = runtime.manifest.files
+        with Progress("Verifying", len(files) + 1) as progress:
+            for entry in files:
+                read_checked(bundle, entry)
+                progress.step(entry.path)
+            count = golden.check(runtime)
+            progress.step("golden examples")
+    print(f"{bundle}: all {len(files)} files are intact, {count} golden examples answered as published")

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .options import Force, Json, print_json
+
+
+def convert(
+    run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
+    quantization: Annotated[
+        Literal["float32", "float16", "dynamic", "int8"],
+        typer.Option(help="How numbers are stored and computed."),
+    ] = "int8",
+    max_accuracy_drop: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS", help="Refuse the bundle when conversion costs more accuracy."
+        ),
+    ] = 2.0,
+    bundle_version: Annotated[
+        int, typer.Option(help="Raise it with every bundle you publish.", min=1)
+    ] = 1,
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Convert a training run to a bundle: one TFLite file for the router and for each expert.
+
+    Every file is run in the interpreter of this machine and compared with Keras before the bundle
+    appears.
+
+    Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
+    """
+    from ..converters import convert as run_conversion
+
+    made = run_conversion(
+        run,
+        out,
+        quantization=quantization,
+        max_accuracy_drop=max_accuracy_drop,
+        bundle_version=bundle_version,
+        force=force,
+    )
+    if json:
+        print_json(
+            {
+                "schema_version": "1.0",
+                "bundle": str(out),
+                "accuracy": made.test_accuracy,
+                "examples": made.test_examples,
+                "calibration_error": made.calibration_error,
+                "parity": {**asdict(made.parity), "accuracy_drop": made.parity.accuracy_drop},
+                "files": {entry.path: entry.bytes for entry in made.manifest.files},
+                "verified_on": dict(made.manifest.verified_on),
+            }
+        )
+        return
+    parity, on = made.parity, made.manifest.verified_on
+    print(
+        f"{out}: accuracy as deployed {made.test_accuracy:.4f} on {made.test_examples:,} test "
+        f"examples\n"
+        f"beside Keras on {parity.examples:,} validation examples: accuracy "
+        f"{parity.keras_accuracy:.4f} to {parity.deployed_accuracy:.4f}, "
+        f"{parity.equal_labels:.2%} equal labels, largest score difference "
+        f"{parity.largest_score_difference:.3f}\n"
+        f"{len(made.manifest.experts)} expert(s) of up to "
+        f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
+        f"{on['interpreter']} {on['version']}"
+    )
+    print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)

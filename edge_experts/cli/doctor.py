@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import platform
+import sys
+
+from .options import Json, print_json
+
+_PACKAGES = {
+    "device": ("tflite-runtime", "ai-edge-litert"),
+    "cli": ("typer",),
+    "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),
+}
+
+
+def doctor(json: Json = False) -> None:
+    """Tell what is installed here and whether the interpreter really runs a model.
+
+    Ends with exit code 4 when the device part does not work.
+
+    Example: edge-experts doctor
+    """
+    from ..errors import EdgeExpertsError
+    from ..runtime import selfcheck
+
+    packages = {
+        extra: {name: _version(name) for name in names} for extra, names in _PACKAGES.items()
+    }
+    problem: EdgeExpertsError | None = None
+    interpreter: dict[str, str] = {}
+    try:
+        interpreter = selfcheck.run_tiny_model()
+    except EdgeExpertsError as error:
+        problem = error
+    missing = [
+        extra
+        for extra, versions in packages.items()
+        if (None in versions.values() if extra != "device" else not any(versions.values()))
+    ]
+    if json:
+        print_json(
+            {
+                "schema_version": "1.0",
+                "python": platform.python_version(),
+                "machine": platform.machine(),
+                "numpy": _version("numpy"),
+                "packages": packages,
+                "missing_extras": missing,
+                "interpreter": interpreter or None,
+                "problem": None if problem is None else str(problem),
+            }
+        )
+    else:
+        print(f"Python {platform.python_version()} on {platform.machine()}, numpy {_version('numpy')}")
+        for extra, versions in packages.items():
+            found = ", ".join(f"{name} {version or '-'}" for name, version in versions.items())
+            print(f"  {extra:<7} {found}")
+        if interpreter:
+            print(
+                f"A tiny model ran on {interpreter['interpreter']} {interpreter['version']}: "
+                "the device part works."
+            )
+        for extra in missing:
+            print(f"To add the {extra} part: pip install 'edge-experts[{extra}]'", file=sys.stderr)
+    if problem is not None:
+        raise problem
+
+
+def _version(package: str) -> str | None:
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,48 @@
+"""Options and arguments that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
+Seed = Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)]
+Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        help="A named data set (sentiment), or a .csv or .tsv file with the columns text and label.",
+        show_default=False,
+    ),
+]
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def size(text: str) -> int:
+    """'400KB', '8MB', '1.5MiB' or plain bytes, as a number of bytes."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if not match or match[2].upper() not in _UNITS:
+        raise typer.BadParameter(f"must be a size such as 400KB, 8MB or 1.5MiB, got {text!r}")
+    return int(float(match[1]) * _UNITS[match[2].upper()])
+
+
+MemoryBudget = Annotated[
+    int | None,
+    typer.Option(
+        parser=size,
+        metavar="SIZE",
+        help="What the router and the experts in memory may take together, such as 8MB.",
+    ),
+]
+
+
+def print_json(content: dict[str, Any]) -> None:
+    print(json.dumps(content, ensure_ascii=False, indent=2))

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..errors import UsageError
+from .options import Force, Seed, Source
+
+
+def train(
+    data: Source,
+    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    experts: Annotated[
+        int | None, typer.Option(help="How many expert networks.  [default: 4]", min=1)
+    ] = None,
+    router: Annotated[
+        Literal["learned"] | None,
+        typer.Option(help="How inputs are told apart.  [default: learned]"),
+    ] = None,
+    select: Annotated[
+        Literal["greedy", "random", "none"] | None,
+        typer.Option(help="Copy the best, or any, expert to the others.  [default: none]"),
+    ] = None,
+    combine: Annotated[
+        Literal["top", "sum"] | None,
+        typer.Option(help="Ask the router's choice, or sum all experts.  [default: top]"),
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="How many experts answer an input.  [default: 1]", min=1)
+    ] = None,
+    dense: Annotated[
+        Literal["active", "all"] | None,
+        typer.Option(
+            help="Train the dense rival instead: as large as what a sparse model asks for one "
+            "input, or as all its experts together."
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
+    ] = None,
+    seed: Seed = 0,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="module:function that builds an expert from its shapes.", show_default=False
+        ),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Train a sparse expert model on a data set.
+
+    Example: edge-experts train --data sentiment --out sentiment.run --experts 4
+    """
+    from ..folders import refuse_existing
+
+    refuse_existing(out, force=force)
+    settings = {} if config is None else read_config(config)
+    given = {
+        "experts": experts, "router": router, "select": select, "combine": combine,
+        "top_k": top_k, "dense": dense, "epochs": epochs, "model": model,
+    }  # fmt: skip
+    settings |= {name: value for name, value in given.items() if value is not None}
+    settings.setdefault("seed", seed)
+    from .. import datasets
+
+    dataset = datasets.load(data, settings["seed"])
+    from ..training import TrainConfig
+    from ..training import train as run_training
+
+    try:
+        configuration = TrainConfig(**settings)
+    except TypeError as error:
+        raise UsageError(f"{config}: {error}") from None
+    run = run_training(dataset, out, configuration, force=force)
+    metrics = run.metrics
+    print(
+        f"{out}: accuracy {metrics['validation_accuracy']:.4f} on validation, "
+        f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
+    )
+    print(f"Next: edge-experts convert {out} --out {out.stem}.bundle", file=sys.stderr)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of a TOML file.
+
+    Raises:
+        UsageError: there is no such file, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not TOML: {error}") from None
