@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import __version__, run_folder
-from edge_experts.bundle import FileEntry, Manifest
+from edge_experts.bundle import MODEL_CARD, FileEntry, Manifest
 from edge_experts.errors import ModelError, UsageError
 from edge_experts.features import Features, encode_all
-from edge_experts.folders import refuse_existing, staged
+from edge_experts.folders import npz, refuse_existing, staged
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
+
 from . import export, parity
 from .isolation import conversion_failure, run_module
 from .recipes import QUANTIZATIONS
@@ -92,9 +93,12 @@ def convert(
         count = len(validation.targets)
         reference = np.load(job / "reference.npz")
         found = parity.compare(
-            np.exp(reference["log_probabilities"]), reference["experts"],
-            scores[:count], experts[:count], validation.targets,
-        )  # fmt: skip
+            np.exp(reference["log_probabilities"]),
+            reference["experts"],
+            scores[:count],
+            experts[:count],
+            validation.targets,
+        )
         found.refuse_beyond(max_accuracy_drop)
 
         temperature = parity.fit_temperature(scores[:count], validation.targets)
@@ -107,8 +111,11 @@ def convert(
             temperature=temperature,
             verified_on=verified_on,
             golden=export.write_golden(
-                folder, features, [validation.inputs[row] for row in golden],
-                scores[golden].astype(np.float32), experts[golden],
+                folder,
+                features,
+                [validation.inputs[row] for row in golden],
+                scores[golden].astype(np.float32),
+                experts[golden],
             ),
             provenance={
                 "edge_experts": __version__,
@@ -122,13 +129,11 @@ def convert(
                 "expert_usage": description.metrics.get("expert_usage"),
                 "macs": description.metrics.get("macs"),
             },
-        )  # fmt: skip
+        )
         card = export.model_card(
             manifest, description, quantization, found, accuracy, len(test.targets), error
         )
-        manifest = replace(
-            manifest, model_card=export.write(folder, export.MODEL_CARD, card.encode())
-        )
+        manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card.encode()))
         export.write_manifest(folder, manifest)
     return Conversion(out, manifest, found, accuracy, len(test.targets), error)
 
@@ -145,8 +150,8 @@ def _convert_networks(
     model = str((run / run_folder.MODEL).resolve())
     (job / "job.json").write_text(json.dumps({"model": model, "quantization": quantization}))
     calibration = examples["train"].inputs[:_CALIBRATION]
-    np.savez(job / "calibration.npz", **encode_all(features, calibration))
-    np.savez(job / "validation.npz", **encode_all(features, examples["validation"].inputs))
+    (job / "calibration.npz").write_bytes(npz(**encode_all(features, calibration)))
+    (job / "validation.npz").write_bytes(npz(**encode_all(features, examples["validation"].inputs)))
     networks = description.experts + 2  # and the router, and Keras's own answers
     with Progress(f"Converting ({quantization})", networks) as progress:
         run_module(
@@ -158,7 +163,7 @@ def _prove(
     job: Path, features: Features, inputs: list[object]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
     """Scores, experts and memory costs, as the device runtime gives them."""
-    np.savez(job / "inputs.npz", inputs=features.pack(inputs))
+    (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
     steps = 1 + (len(inputs) + 199) // 200
     with Progress("Proving on the interpreter", steps) as progress:
         run_module("edge_experts.converters.proof", job, progress.step, _proof_failure)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from edge_experts.bundle import (
-    FEATURES, GOLDEN, MANIFEST, MODEL_CARD, ROUTER, FeatureSpec, FileEntry, Manifest, expert_path,
-)  # fmt: skip
+    FEATURES,
+    GOLDEN,
+    MANIFEST,
+    MODEL_CARD,
+    ROUTER,
+    FeatureSpec,
+    FileEntry,
+    Manifest,
+    expert_path,
+)
 from edge_experts.features import Features
+from edge_experts.folders import npz
 from edge_experts.run_folder import Run
+
 from .parity import Parity
 
 GOLDEN_EXAMPLES = 32
@@ -72,7 +81,9 @@ def write_golden(
     folder: Path, features: Features, inputs: Any, scores: np.ndarray, experts: np.ndarray
 ) -> FileEntry:
     """Examples with the answers that a device must give to them, and the arrays in between."""
-    arrays = {f"features_{name}": [] for name in features.encode(inputs[0])}
+    arrays: dict[str, list[np.ndarray]] = {
+        f"features_{name}": [] for name in features.encode(inputs[0])
+    }
     for example in inputs:
         for name, array in features.encode(example).items():
             arrays[f"features_{name}"].append(array[0])
@@ -96,16 +107,8 @@ def choose_golden(scores: np.ndarray, experts: np.ndarray) -> np.ndarray:
         for rows in (np.flatnonzero(experts == expert) for expert in np.unique(experts))
     ]
     while len(chosen) < min(GOLDEN_EXAMPLES, len(scores)):
-        for queue in queues:
-            if queue:
-                chosen.append(queue.pop(0))
+        chosen += [queue.pop(0) for queue in queues if queue]
     return np.array(sorted(chosen[:GOLDEN_EXAMPLES]))
-
-
-def npz(**arrays: Any) -> bytes:
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    return content.getvalue()
 
 
 def _write_features(folder: Path, features: Features) -> FileEntry | None:
@@ -139,7 +142,7 @@ def model_card(
 |---|---|
 | data | {run.origin} |
 | accuracy as deployed | {accuracy:.4f} on {tested:,} test examples |
-| accuracy of the Keras model | {run.metrics.get("test_accuracy", float("nan")):.4f} on the test split |
+| accuracy of the Keras model | {run.metrics["test_accuracy"]:.4f} on the test split |
 | labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples |
 | largest score difference | {parity.largest_score_difference:.4f} |
 | expected calibration error | {calibration_error:.4f} on the test examples |

@@ -27,8 +27,11 @@ def run_module(
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
         try:
             assert process.stdout is not None
             for line in process.stdout:

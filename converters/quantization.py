@@ -16,17 +16,17 @@ from .recipes import QUANTIZATIONS
 Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
 
 
-def float32(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+def float32(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     """Weights and arithmetic as trained."""
 
 
-def float16(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+def float16(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     """Weights halved; the interpreter computes in float32."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
 
 
-def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:  # noqa: ARG001
+def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     """Weights as int8, activations quantized as they come."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     # Per-channel dense layers would become FULLY_CONNECTED version 12, which tflite-runtime 2.14

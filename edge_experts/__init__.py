@@ -1,8 +1,8 @@
 """Sparse expert models for small ARM boards.
 
-    from edge_experts import ExpertRuntime                   # on the device
-    from edge_experts.training import SparseExperts, train   # on the host
-    from edge_experts.converters import convert
+from edge_experts import ExpertRuntime                   # on the device
+from edge_experts.training import SparseExperts, train   # on the host
+from edge_experts.converters import convert
 """
 
 from __future__ import annotations

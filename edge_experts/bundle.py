@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -42,6 +43,7 @@ class Limits:
 
 
 LIMITS = Limits()
+Buffer = bytes  # FileEntry has a field of that name, as the format does
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class FileEntry:
     resident_bytes: int = 0
 
     @classmethod
-    def of(cls, path: str, content: bytes, resident_bytes: int = 0) -> FileEntry:
+    def of(cls, path: str, content: Buffer, resident_bytes: int = 0) -> FileEntry:
         return cls(path, len(content), sha256(content), crc32(content), resident_bytes)
 
 
@@ -101,11 +103,11 @@ class Manifest:
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def sha256(content: bytes) -> str:
+def sha256(content: Buffer) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def crc32(content: bytes) -> str:
+def crc32(content: Buffer) -> str:
     return f"{zlib.crc32(content):08x}"
 
 
@@ -143,7 +145,9 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
     if len(raw) > LIMITS.manifest_bytes:
         raise ManifestError(f"{where}: larger than {LIMITS.manifest_bytes} bytes")
     try:
-        content = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+        content = json.loads(
+            raw, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: not a manifest: {error}; {_AGAIN}") from None
     reader = _Reader(content, where)
@@ -155,7 +159,9 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
             "version reads; install a newer edge-experts"
         )
     if reader.text("digest") != canonical_digest(content):
-        raise ManifestError(f"{where}: changed since it was published (its digest differs); {_AGAIN}")
+        raise ManifestError(
+            f"{where}: changed since it was published (its digest differs); {_AGAIN}"
+        )
     return _manifest(reader, version)
 
 
@@ -164,7 +170,7 @@ _AGAIN = "copy the bundle again, or convert again"
 
 def _manifest(reader: _Reader, version: str) -> Manifest:
     features = reader.object("features")
-    labels = reader.list("labels", LIMITS.labels)
+    labels = reader.items("labels", LIMITS.labels)
     if not all(isinstance(label, str) for label in labels) or len(set(labels)) != len(labels):
         raise reader.error("labels", "must be different texts")
     experts = tuple(entry.file() for entry in reader.objects("experts", LIMITS.experts))
@@ -230,10 +236,12 @@ class _Reader:
     def whole(self, key: str, least: int = 0, most: int = 2**53) -> int:
         value = self.content.get(key)
         if type(value) is not int or not least <= value <= most:
-            raise self.error(key, f"must be a whole number from {least} to {most}, got {value!r:.40}")
+            raise self.error(
+                key, f"must be a whole number from {least} to {most}, got {value!r:.40}"
+            )
         return value
 
-    def list(self, key: str, most: int) -> list[Any]:
+    def items(self, key: str, most: int) -> list[Any]:
         value = self.content.get(key)
         if not isinstance(value, list) or len(value) > most:
             raise self.error(key, f"must be a list of at most {most}, got {value!r:.40}")
@@ -245,7 +253,7 @@ class _Reader:
     def objects(self, key: str, most: int) -> list[_Reader]:
         return [
             _Reader(item, f"{self.where}: {key}[{index}]")
-            for index, item in enumerate(self.list(key, most))
+            for index, item in enumerate(self.items(key, most))
         ]
 
     def file(self) -> FileEntry:
@@ -268,7 +276,7 @@ def _stays_inside(path: str) -> bool:
         and not pure.is_absolute()
         and str(pure) == path
         and ".." not in pure.parts
-        and not any(character in path for character in '\\:\0\n')
+        and not any(character in path for character in "\\:\0\n")
         and path not in (".", MANIFEST)
     )
 
@@ -278,6 +286,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> None:

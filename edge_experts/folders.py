@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from .errors import UsageError
 
@@ -42,6 +46,17 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def npz(**arrays: Any) -> bytes:
+    """The content of a compressed .npz file.
+
+    Made in memory: when the disk is full, numpy's own writer leaves a second error behind that
+    nobody can catch.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return content.getvalue()
 
 
 def _replace(folder: Path, target: Path) -> None:

@@ -9,8 +9,8 @@ from types import TracebackType
 class Progress:
     """Tells how far `what` has come, over `total` steps.
 
-        with Progress("Converting", 5) as progress:
-            progress.step("expert 0")
+    with Progress("Converting", 5) as progress:
+        progress.step("expert 0")
     """
 
     def __init__(self, what: str, total: int):

@@ -1,10 +1,10 @@
 """The run folder: a finished training, with all that conversion needs. Read without TensorFlow.
 
-    model.keras      the SparseExperts model
-    run.json         configuration, metrics, seed, versions
-    features.npz     arrays of the features, where they have any
-    examples.npz     examples to calibrate, to validate and to test a conversion with
-    logs/            TensorBoard
+model.keras      the SparseExperts model
+run.json         configuration, metrics, seed, versions
+features.npz     arrays of the features, where they have any
+examples.npz     examples to calibrate, to validate and to test a conversion with
+logs/            TensorBoard
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ import numpy as np
 
 from . import features
 from .errors import RunFolderError
+from .folders import npz
 
 MODEL, RUN, FEATURES, EXAMPLES, LOGS = (
-    "model.keras", "run.json", "features.npz", "examples.npz", "logs"
+    "model.keras",
+    "run.json",
+    "features.npz",
+    "examples.npz",
+    "logs",
 )
 FORMAT_VERSION = "1.0"
 
@@ -86,17 +91,15 @@ def read_features(folder: Path, run: Run) -> features.Features:
 
 def write_features(folder: Path, made: features.Features) -> None:
     if made.arrays:
-        np.savez_compressed(folder / FEATURES, **made.arrays)
+        (folder / FEATURES).write_bytes(npz(**made.arrays))
 
 
-def write_examples(
-    folder: Path, made: features.Features, splits: Mapping[str, Examples]
-) -> None:
+def write_examples(folder: Path, made: features.Features, splits: Mapping[str, Examples]) -> None:
     arrays = {}
     for name, split in splits.items():
         arrays[f"{name}_inputs"] = made.pack(split.inputs)
         arrays[f"{name}_targets"] = split.targets
-    np.savez_compressed(folder / EXAMPLES, **arrays)
+    (folder / EXAMPLES).write_bytes(npz(**arrays))
 
 
 def read_examples(folder: Path, made: features.Features) -> dict[str, Examples]:

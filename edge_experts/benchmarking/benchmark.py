@@ -89,9 +89,7 @@ def benchmark(
             progress.step("golden examples")
             memories = {}
             for path in manifests:
-                memories[path] = growth.measure_growth(
-                    path, budget if path == bundle else None
-                )
+                memories[path] = growth.measure_growth(path, budget if path == bundle else None)
                 progress.step(f"memory of {names[path]}")
             first = latency.cold(bundle, asked, _REPEATS, threads)
             progress.step("cold")

@@ -24,7 +24,7 @@ class Latency:
     parts_us: dict[str, dict[str, float]]
 
 
-def summarize(totals: Sequence[float], timings: Sequence[Timings] = ()) -> Latency:
+def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] = ()) -> Latency:
     parts = np.array(timings) if timings else np.empty((0, 0))
     return Latency(
         answers=len(totals),

@@ -18,9 +18,7 @@ class Memory(NamedTuple):
 
 def read() -> Memory:
     """Raises OSError where there is no /proc (not Linux)."""
-    fields = dict(
-        line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines()
-    )
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 
     def size(name: str) -> int:
         return int(fields[name].split()[0]) * 1024

@@ -28,8 +28,16 @@ def as_text(result: Benchmark) -> str:
         "(features, route, load, invoke: medians of each part)",
         "",
         *table(
-            ["side by side", "p50 µs", "p99 µs", "time ratio", "files kB", "growth MB", "anon",
-             "file"],
+            [
+                "side by side",
+                "p50 µs",
+                "p99 µs",
+                "time ratio",
+                "files kB",
+                "growth MB",
+                "anon",
+                "file",
+            ],
             [
                 [
                     row.name,
@@ -55,12 +63,12 @@ def as_text(result: Benchmark) -> str:
         ),
         "(time ratio: to the sparse experts, medians paired round by round; growth: peak memory",
         " above that of Python, numpy and the interpreter, with room for one expert)",
-    ]  # fmt: skip
+    ]
     reference = next((row for row in result.rows if row.name == REFERENCE), None)
     if reference is not None:
         lines.append(
-            f"The runtime's checks and bookkeeping cost {-reference.difference_us:.1f} µs an answer "
-            "over the reference loop."
+            f"The runtime's checks and bookkeeping cost {-reference.difference_us:.1f} µs "
+            "an answer over the reference loop."
         )
     if len(result.rows) < 3:
         lines.append(

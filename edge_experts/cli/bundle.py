@@ -25,8 +25,10 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     print(f"  labels       {', '.join(manifest.labels)}")
     print(f"  experts      {len(manifest.experts)}, {combine}")
     print(f"  quantization {provenance.get('quantization')}")
-    print(f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
-          f"{provenance.get('test_examples')} test examples")
+    print(
+        f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
+        f"{provenance.get('test_examples')} test examples"
+    )
     print(f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}")
     print(f"  data         {provenance.get('data')}")
     print("  files              bytes   in memory")
@@ -52,4 +54,7 @@ def verify(bundle: Bundle) -> None:
                 progress.step(entry.path)
             count = golden.check(runtime)
             progress.step("golden examples")
-    print(f"{bundle}: all {len(files)} files are intact, {count} golden examples answered as published")
+    print(
+        f"{bundle}: all {len(files)} files are intact, "
+        f"{count} golden examples answered as published"
+    )

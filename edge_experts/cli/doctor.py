@@ -50,7 +50,9 @@ def doctor(json: Json = False) -> None:
             }
         )
     else:
-        print(f"Python {platform.python_version()} on {platform.machine()}, numpy {_version('numpy')}")
+        print(
+            f"Python {platform.python_version()} on {platform.machine()}, numpy {_version('numpy')}"
+        )
         for extra, versions in packages.items():
             found = ", ".join(f"{name} {version or '-'}" for name, version in versions.items())
             print(f"  {extra:<7} {found}")

@@ -18,7 +18,7 @@ Source = Annotated[
     str,
     typer.Option(
         "--data",
-        help="A named data set (sentiment), or a .csv or .tsv file with the columns text and label.",
+        help="A named data set (sentiment), or a .csv or .tsv with the columns text and label.",
         show_default=False,
     ),
 ]

@@ -64,9 +64,15 @@ def train(
     refuse_existing(out, force=force)
     settings = {} if config is None else read_config(config)
     given = {
-        "experts": experts, "router": router, "select": select, "combine": combine,
-        "top_k": top_k, "dense": dense, "epochs": epochs, "model": model,
-    }  # fmt: skip
+        "experts": experts,
+        "router": router,
+        "select": select,
+        "combine": combine,
+        "top_k": top_k,
+        "dense": dense,
+        "epochs": epochs,
+        "model": model,
+    }
     settings |= {name: value for name, value in given.items() if value is not None}
     settings.setdefault("seed", seed)
     from .. import datasets

@@ -49,7 +49,7 @@ def source_package(requirement: str, file_name: str, sha256: str) -> Path:
             )
         if _sha256(fetched) != sha256:
             raise NetworkError(f"{file_name}: the package index gave another file than expected")
-        os.replace(fetched, kept)
+        fetched.replace(kept)
     return kept
 
 

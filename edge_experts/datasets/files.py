@@ -79,8 +79,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                     )
                 yield reader.line_num, row
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); "
-                        "save it as UTF-8") from None
+        raise DataError(
+            f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from None
     except csv.Error as error:
         raise DataError(f"{path}: line {reader.line_num}: {error}") from None
 

@@ -10,6 +10,8 @@ import numpy as np
 from ..errors import ManifestError
 from .text import TextFeatures
 
+__all__ = ["KINDS", "Features", "TextFeatures", "encode_all", "restore"]
+
 
 class Features(Protocol):
     """What every kind of features offers."""

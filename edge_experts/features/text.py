@@ -56,9 +56,12 @@ class TextSettings:
 
     def __post_init__(self) -> None:
         limits = {
-            "length": (1, 2**14), "word_ngrams": (1, 8), "word_bits": (1, 22),
-            "char_bits": (1, 22), "max_characters": (1, 2**20),
-        }  # fmt: skip
+            "length": (1, 2**14),
+            "word_ngrams": (1, 8),
+            "word_bits": (1, 22),
+            "char_bits": (1, 22),
+            "max_characters": (1, 2**20),
+        }
         for name, (least, most) in limits.items():
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
@@ -121,9 +124,7 @@ class TextFeatures:
         return cls(settings, np.where(frequency > 0, weights, 0).astype(np.float16))
 
     @classmethod
-    def restore(
-        cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-    ) -> TextFeatures:
+    def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> TextFeatures:
         return cls(TextSettings(**settings), arrays["bucket_weights"])
 
     @property
@@ -193,5 +194,7 @@ class TextFeatures:
         hashes = (hashes ^ (hashes >> np.uint64(29))) * _MIX
         ids = np.empty(len(hashes), np.int64)
         ids[:words] = hashes[:words] >> np.uint64(64 - c.word_bits)
-        ids[words:] = (hashes[words:] >> np.uint64(64 - c.char_bits)).astype(np.int64) + 2**c.word_bits
+        ids[words:] = (hashes[words:] >> np.uint64(64 - c.char_bits)).astype(
+            np.int64
+        ) + 2**c.word_bits
         return ids

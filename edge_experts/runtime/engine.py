@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter_ns
 from types import TracebackType
@@ -18,6 +19,9 @@ from . import allocator
 from .interpreter import Model
 from .residency import Residency
 from .storage import read_arrays, read_checked
+
+_FEW_LABELS = 32  # up to so many, Python's own arithmetic beats the calls into numpy
+_TINY = 1e-12
 
 
 class Timings(NamedTuple):
@@ -83,9 +87,7 @@ class ExpertRuntime:
             budget -= router.resident_bytes
         costs = [entry.resident_bytes for entry in self.manifest.experts]
         self._experts = Residency(self._open_expert, costs, budget)
-        top = self.manifest.combine == "top"
-        self._top_1 = top and (self.manifest.top_k == 1 or len(costs) == 1)
-        self._weighted = top
+        self._by_gate = self.manifest.combine == "top"
         self._closed = False
 
     def predict(self, example: Any) -> Answer:
@@ -96,24 +98,24 @@ class ExpertRuntime:
             start = perf_counter_ns()
             arrays = self.features.encode(example)
             encoded = perf_counter_ns()
-            picks, weights = self._route(arrays)
+            picks, gate = self._route(arrays)
             routed = perf_counter_ns()
             load = 0
-            total: Any = 0
-            for pick, weight in zip(picks, weights, strict=True):
+            outputs = []
+            for pick in picks:
                 begin = perf_counter_ns()
                 expert = self._experts.get(pick)
                 load += perf_counter_ns() - begin
-                output = expert(arrays)
-                total = total + (weight * self._softmax(output) if self._weighted else output)
-            scores = total if self._weighted else self._softmax(total)
-            best = int(scores.argmax())
+                outputs.append(expert(arrays))
+            scores = self._combine(outputs, gate)
+            score = max(scores)
+            label = self.manifest.labels[scores.index(score)]
             end = perf_counter_ns()
         return Answer(
-            self.manifest.labels[best],
-            float(scores[best]),
-            scores,
-            picks[0] if self._weighted else -1,
+            label,
+            score,
+            np.array(scores, np.float32),
+            picks[0] if self._by_gate else -1,
             Timings(
                 (encoded - start) / 1000,
                 (routed - encoded) / 1000,
@@ -152,23 +154,27 @@ class ExpertRuntime:
     ) -> None:
         self.close()
 
-    def _route(self, arrays: dict[str, np.ndarray]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """The experts to ask, best first, and what each one's answer weighs."""
+    def _route(self, arrays: dict[str, np.ndarray]) -> tuple[Sequence[int], Sequence[float]]:
+        """The experts to ask, best first, and what the gate gives each."""
         count = len(self.manifest.experts)
         if self._router is None:
-            return tuple(range(count)), (1.0,) * count
+            return range(count), ()
         logits = self._router(arrays)
-        if self._top_1:
-            return (int(logits.argmax()),), (1.0,)
+        if self.manifest.top_k == 1:
+            return (int(logits.argmax()),), ()
         best = np.argsort(-logits, kind="stable")[: self.manifest.top_k]
-        gate = np.exp(logits[best] - logits[best[0]])
-        gate /= gate.sum()
-        return tuple(best.tolist()), tuple(gate.tolist())
+        return best.tolist(), softmax(logits[best], 1.0)
 
-    def _softmax(self, logits: np.ndarray) -> np.ndarray:
-        exponentials = np.exp((logits - logits.max()) / self.manifest.temperature)
-        scores: np.ndarray = exponentials / exponentials.sum()
-        return scores
+    def _combine(self, outputs: list[np.ndarray], gate: Sequence[float]) -> list[float]:
+        """Probabilities of the labels from the outputs of the experts that were asked."""
+        temperature = self.manifest.temperature
+        if len(outputs) == 1:
+            return softmax(outputs[0], temperature)
+        if not self._by_gate:
+            return softmax(np.sum(outputs, axis=0), temperature)
+        answers = np.array([softmax(output, 1.0) for output in outputs])
+        mixture = np.asarray(gate) @ answers
+        return softmax(np.log(np.maximum(mixture, _TINY)), temperature)
 
     def _open_features(self) -> features.Features:
         spec = self.manifest.features
@@ -181,3 +187,16 @@ class ExpertRuntime:
     def _open_model(self, entry: FileEntry, *, thorough: bool) -> Model:
         content = read_checked(self.folder, entry, thorough=thorough)
         return Model(content, str(self.folder / entry.path), self._threads)
+
+
+def softmax(logits: np.ndarray, temperature: float) -> list[float]:
+    """Probabilities, exp(x / T) / sum(exp(x / T)), of (labels,) logits."""
+    if len(logits) > _FEW_LABELS:
+        powers = np.exp((logits - logits.max()) / temperature)
+        many: list[float] = (powers / powers.sum()).tolist()
+        return many
+    values = logits.tolist()
+    top = max(values)
+    exponentials = [math.exp((value - top) / temperature) for value in values]
+    total = sum(exponentials)
+    return [value / total for value in exponentials]

@@ -93,7 +93,8 @@ class Model:
         if self._scale is None:
             return output
         scale, zero_point, _ = self._scale
-        return (output.astype(np.float32) - zero_point) * scale
+        real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
+        return real
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]
@@ -110,7 +111,8 @@ def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
 def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
     """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
     limits = np.iinfo(kind)
-    return np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max).astype(kind)
+    steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
+    return steps.astype(kind)
 
 
 def _plain(tensor_name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which experts are in memory: as many as the budget allows, the least recently used leave first."""
+"""Which experts are in memory: what the budget allows, the least recently used leave first."""
 
 from __future__ import annotations
 

@@ -22,8 +22,9 @@ class Distillation(tf_keras.losses.Loss):
         self.weight, self.temperature = weight, temperature
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        labels, teacher = tf.cast(y_true[:, 0], tf.int32), tf.nn.softmax(
-            y_true[:, 1:] / self.temperature
+        labels, teacher = (
+            tf.cast(y_true[:, 0], tf.int32),
+            tf.nn.softmax(y_true[:, 1:] / self.temperature),
         )
         hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred)
         soft = tf.nn.softmax_cross_entropy_with_logits(teacher, y_pred / self.temperature)

@@ -64,6 +64,7 @@ class SparseExperts(tf_keras.Model):
                 )
         self.router = router if combine == "top" and len(experts) > 1 else None
         self.experts = list(experts)
+        self.built = all(network.built for network in (*experts, *filter(None, [self.router])))
         self.combine, self.top_k = combine, top_k
         self.balance, self.tie = balance, tie
 

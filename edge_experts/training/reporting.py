@@ -22,10 +22,10 @@ class Report(tf_keras.callbacks.Callback):
         super().__init__()
         self.what, self.epochs, self.inputs = what, epochs, inputs
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.progress = Progress(self.what, self.epochs)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs
         note = ", ".join(
             f"{name.replace('val_', 'validation ').replace('_', ' ')} {logs[name]:.4f}"
@@ -39,7 +39,7 @@ class Report(tf_keras.callbacks.Callback):
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
         self.progress.step(note)
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.progress.__exit__(None, None, None)
 
 

@@ -40,7 +40,7 @@ class ExpertSelection(tf_keras.callbacks.Callback):
         self.random = np.random.default_rng(seed)
         self.chosen: list[int] = []
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if epoch >= self.epochs:
             return
         experts = self.model.experts

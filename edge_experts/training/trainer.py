@@ -21,6 +21,7 @@ from ..progress import Progress
 from . import cost, networks
 from .losses import Distillation
 from .model import SparseExperts
+from .partition import text_kinds
 from .reporting import Report, expert_usage
 from .selection import KINDS as SELECTIONS
 from .selection import ExpertSelection, copy_parameters
@@ -28,7 +29,6 @@ from .selection import ExpertSelection, copy_parameters
 ROUTERS = ("learned",)
 DENSE = ("active", "all")
 _KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
-_PATIENCE = 2
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class TrainConfig:
     top_k: int = 1
     epochs: int = 8  # of the mixture
     warm_epochs: int = 6  # before it: one expert alone, whose parameters all experts start from
+    router_epochs: int = 5  # before the mixture: the router learns kinds of inputs
+    freeze_router: bool = False
     tune_epochs: int = 3  # after it: each expert on the inputs routed to it
+    patience: int = 2  # epochs without a better validation accuracy before a stage ends
     batch_size: int = 256
     learning_rate: float = 0.03
     balance: float = 0.05
@@ -178,6 +181,8 @@ class _Trainer:
         if config.warm_epochs and self.model.router is not None:
             self._fit(SparseExperts(None, experts[:1]), "One expert", config.warm_epochs)
             copy_parameters(experts[0], experts[1:], config.perturb, self.random)
+        if self.model.router is not None and config.router_epochs:
+            self._start_router(self.model.router)
         self._fit(self.model, "Router and experts", config.epochs, *self._selection())
         if self.model.router is not None and config.tune_epochs:
             self._tune()
@@ -214,20 +219,45 @@ class _Trainer:
         )
         validation = self.data["validation"]
         stopping = tf_keras.callbacks.EarlyStopping(
-            "val_cross_entropy", patience=_PATIENCE, restore_best_weights=True
+            __import__("os").environ.get("MON","val_cross_entropy"), patience=self.config.patience, restore_best_weights=True
         )
         board = tf_keras.callbacks.TensorBoard(
             str(self.logs / what.lower().replace(" ", "_")), write_graph=False, profile_batch=0
         )
         made = model.fit(
-            inputs, targets, batch_size=self.config.batch_size, epochs=epochs, verbose=0,
+            inputs,
+            targets,
+            batch_size=self.config.batch_size,
+            epochs=epochs,
+            verbose=0,
             validation_data=(validation, self.targets["validation"]),
             callbacks=[*more, Report(what, epochs, validation), board, stopping],
-        )  # fmt: skip
+        )
         self.history[what] = {
             key: [round(float(value), 5) for value in values]
             for key, values in made.history.items()
         }
+
+    def _start_router(self, router: tf_keras.Model) -> None:
+        """Teach the router kinds of inputs found without labels, before experts exist."""
+        config, data = self.config, self.data["train"]
+        kinds = text_kinds(data["ids"], data["weights"], config.experts, config.seed)
+        steps = -(-len(kinds) // config.batch_size) * config.router_epochs
+        student = tf_keras.Model(router.inputs, router.outputs)
+        student.compile(
+            _optimizer(config.learning_rate, steps),
+            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        student.fit(
+            data,
+            kinds,
+            batch_size=config.batch_size,
+            epochs=config.router_epochs,
+            verbose=0,
+            callbacks=[Report("Router on kinds of inputs", config.router_epochs, None)],
+        )
+        router.trainable = not config.freeze_router
 
     def _selection(self) -> list[ExpertSelection]:
         config = self.config
@@ -270,9 +300,12 @@ class _Trainer:
                 validation = (parts["validation"], packed["validation"][rows["validation"]])
                 before = (expert.get_weights(), student.evaluate(*validation, verbose=0))
                 student.fit(
-                    parts["train"], packed["train"][rows["train"]], verbose=0,
-                    batch_size=config.batch_size, epochs=config.tune_epochs,
-                )  # fmt: skip
+                    parts["train"],
+                    packed["train"][rows["train"]],
+                    verbose=0,
+                    batch_size=config.batch_size,
+                    epochs=config.tune_epochs,
+                )
                 after = student.evaluate(*validation, verbose=0)
                 if after > before[1]:
                     expert.set_weights(before[0])
@@ -285,9 +318,7 @@ class _Trainer:
 
 
 def _optimizer(learning_rate: float, steps: int) -> tf_keras.optimizers.Optimizer:
-    return tf_keras.optimizers.Adam(
-        tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
-    )
+    return tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps))
 
 
 def _take(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -311,4 +342,3 @@ def _kept(dataset: Dataset, seed: int) -> dict[str, run_folder.Examples]:
         rows = np.sort(random.permutation(len(split))[:most])
         kept[name] = run_folder.Examples([split.inputs[row] for row in rows], split.targets[rows])
     return kept
-

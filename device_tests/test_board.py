@@ -1,0 +1,89 @@
+"""What a board must do with a bundle before anyone relies on it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_experts import ExpertRuntime
+from edge_experts.benchmarking.growth import measure_growth, room_for_one
+from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.bundle import read_manifest
+from edge_experts.errors import DigestError
+from edge_experts.runtime import golden, selfcheck
+from edge_experts.runtime.storage import read_checked
+
+
+def test_the_interpreter_computes() -> None:
+    assert selfcheck.run_tiny_model()
+    assert "tensorflow" not in sys.modules
+
+
+def test_every_file_is_intact(published: Path) -> None:
+    for entry in read_manifest(published).files:
+        read_checked(published, entry)
+
+
+def test_golden_examples_are_answered_as_published(published: Path) -> None:
+    with ExpertRuntime(published) as runtime:
+        assert golden.check(runtime) > 0
+
+
+def test_answers_equal_the_reference_loops(published: Path) -> None:
+    manifest = read_manifest(published)
+    if manifest.combine != "top" or manifest.top_k != 1:
+        pytest.skip("the reference loop asks one expert; this bundle asks several")
+    ask = reference_loop(published)
+    with ExpertRuntime(published) as runtime:
+        for example in golden.read(published).inputs:
+            assert runtime.predict(example).label == ask(example)
+
+
+def test_every_expert_loads_and_answers(published: Path) -> None:
+    arrays = golden.read(published).arrays
+    one = {name: array[:1] for name, array in arrays.items()}
+    with ExpertRuntime(published) as runtime:
+        for index in range(len(runtime.manifest.experts)):
+            output = runtime._open_expert(index)(one)
+            assert output.shape == (len(runtime.manifest.labels),)
+            assert np.isfinite(output).all()
+
+
+def test_memory_stays_within_the_bound(published: Path) -> None:
+    manifest = read_manifest(published)
+    router = 0 if manifest.router is None else manifest.router.bytes
+    largest = max(entry.bytes for entry in manifest.experts)
+    grown = measure_growth(published, room_for_one(published))
+    assert grown.growth_bytes <= 2 * (router + largest) + 4_000_000
+
+
+def test_damaged_experts_are_refused(bundle: Path) -> None:
+    for entry in read_manifest(bundle).experts:
+        content = bytearray((bundle / entry.path).read_bytes())
+        content[len(content) // 2] ^= 1
+        (bundle / entry.path).write_bytes(content)
+    with ExpertRuntime(bundle) as runtime, pytest.raises(DigestError, match="damaged"):
+        runtime.predict(golden.read(bundle).inputs[0])
+
+
+def test_threads_share_a_runtime(published: Path) -> None:
+    examples = golden.read(published)
+    with ExpertRuntime(published, memory_budget=room_for_one(published)) as runtime:
+        alone = [runtime.predict(example).scores for example in examples.inputs]
+        wrong: list[int] = []
+
+        def work() -> None:
+            for row, example in enumerate(examples.inputs):
+                if not np.array_equal(runtime.predict(example).scores, alone[row]):
+                    wrong.append(row)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert wrong == []

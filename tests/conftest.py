@@ -1,0 +1,69 @@
+"""Fixtures that all tests share: the command line, and a bundle made by it from real sentences."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+# Small but real: every stage of the training runs, on the real data.
+QUICK = "warm_epochs = 1\nepochs = 2\ntune_epochs = 1\n"
+
+
+def run_cli(
+    *arguments: object, stdin: str = "", env: dict[str, str] | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run `edge-experts` in a process of its own, as a user does."""
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [sys.executable, "-m", "edge_experts", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        input=stdin,
+        env={**os.environ, **(env or {})},
+        timeout=600,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    return run_cli
+
+
+@pytest.fixture(scope="session")
+def quick_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "quick.toml"
+    path.write_text(QUICK)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sentiment_run(tmp_path_factory: pytest.TempPathFactory, quick_config: Path) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "sentiment.run"
+    done = run_cli(
+        "train", "--data", "sentiment", "--out", folder, "--experts", 3, "--config", quick_config
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sentiment_bundle(tmp_path_factory: pytest.TempPathFactory, sentiment_run: Path) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "sentiment.bundle"
+    done = run_cli("convert", sentiment_run, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, sentiment_bundle: Path) -> Path:
+    """A copy of the bundle, to damage."""
+    return Path(shutil.copytree(sentiment_bundle, tmp_path / "sentiment.bundle"))

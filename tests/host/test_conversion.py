@@ -1,0 +1,123 @@
+"""Conversion: every quantization, proven; what fails is named; nothing is left half done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_experts.bundle import read_manifest
+from edge_experts.errors import ConversionError, ThresholdError, UsageError
+from tests.host.conftest import TEXTS
+
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+
+
+@pytest.mark.parametrize("quantization", QUANTIZATIONS)
+def test_every_quantization_answers_as_keras_does(
+    make_run: Any, make_model: Any, tmp_path: Path, quantization: str
+) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(
+        make_run(make_model()),
+        tmp_path / "b",
+        quantization=quantization,
+        max_accuracy_drop=100,
+    )
+    exact = quantization in ("float32", "float16")
+    assert made.parity.examples == len(TEXTS)
+    assert made.parity.equal_labels >= (1.0 if exact else 0.9)
+    assert made.parity.largest_score_difference <= (0.01 if exact else 1.0)
+    assert len(read_manifest(tmp_path / "b").experts) == 3
+    assert read_manifest(tmp_path / "b").verified_on["interpreter"] in (
+        "tflite_runtime",
+        "ai_edge_litert",
+    )
+    assert "## Limits" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert not list(tmp_path.glob(".*partial"))
+
+
+@pytest.mark.parametrize("options", [{"combine": "sum"}, {"top_k": 2}, {"experts": 1}])
+def test_every_way_to_combine_is_deployed_as_trained(
+    make_run: Any, make_model: Any, tmp_path: Path, options: Any
+) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(make_run(make_model(**options)), tmp_path / "b", quantization="float32")
+    assert made.parity.largest_score_difference < 1e-4
+    assert made.parity.equal_labels == 1
+    assert (made.manifest.router is None) == (options != {"top_k": 2})
+
+
+def test_a_converter_that_dies_is_an_error_that_names_the_expert(
+    keras: Any, make_run: Any, make_model: Any, tmp_path: Path
+) -> None:
+    """A GRU at batch 1 in int8 ends the converter's process."""
+    from edge_experts.converters import convert
+
+    from edge_experts.training import SparseExperts
+
+    inputs = {
+        "ids": keras.Input((16,), dtype="int32", name="ids"),
+        "weights": keras.Input((16,), dtype="float32", name="weights"),
+    }
+    embedded = keras.layers.Embedding(128, 4)(inputs["ids"])
+    recurrent = keras.layers.GRU(4)(embedded)
+    gru = keras.Model(inputs, keras.layers.Dense(2)(recurrent))
+    model = make_model(experts=2)
+    run = make_run(SparseExperts(model.router, [model.experts[0], gru]))
+    with pytest.raises(ConversionError, match=r"expert 1: .* cannot make it int8: .*SIG"):
+        convert(run, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+    assert not list(tmp_path.glob(".*partial"))
+
+
+def test_a_bundle_that_lost_too_much_accuracy_is_refused(
+    make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts.converters import convert, parity
+
+    real = parity.compare
+    monkeypatch.setattr(
+        parity, "compare", lambda *answers: replace(real(*answers), deployed_accuracy=0.0)
+    )
+    with pytest.raises(ThresholdError, match=r"--max-accuracy-drop allows 2\.0"):
+        convert(make_run(make_model()), tmp_path / "b", quantization="float32")
+    assert not (tmp_path / "b").exists()
+
+
+def test_an_unknown_quantization_is_named(tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match="int3"):
+        convert(tmp_path, tmp_path / "b", quantization="int3")
+
+
+def test_an_expert_that_owns_few_inputs_is_calibrated_with_others() -> None:
+    from edge_experts.training import SparseExperts  # noqa: F401  sets up Keras for the worker
+    from edge_experts.converters.worker import ENOUGH, representative  # isort: skip
+
+    owners = np.array([0] * 500 + [1] * 30 + [2] * 20)
+    rows = representative(owners, 1)
+    assert set(range(500, 530)) <= set(rows.tolist())
+    assert len(rows) == ENOUGH
+    assert representative(owners, 0).tolist() == list(range(500))
+
+
+def test_temperature_makes_overconfident_scores_calibrated() -> None:
+    from edge_experts.converters import parity
+
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 3))
+    truth = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    targets = np.array([random.choice(3, p=row) for row in truth])
+    sharp = np.exp(logits * 3) / np.exp(logits * 3).sum(axis=1, keepdims=True)
+    temperature = parity.fit_temperature(sharp, targets)
+    assert temperature == pytest.approx(3, rel=0.1)
+    calibrated = parity.at_temperature(sharp, temperature)
+    before = parity.expected_calibration_error(sharp, targets)
+    assert parity.expected_calibration_error(calibrated, targets) < before / 3

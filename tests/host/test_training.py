@@ -1,0 +1,139 @@
+"""The parts of training, each against what it is said to compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_experts.errors import UsageError
+from tests.host.conftest import TARGETS
+
+Arrays = dict[str, np.ndarray]
+
+
+def test_greedy_selection_copies_the_best_expert_to_all(make_model: Any, arrays: Arrays) -> None:
+    from edge_experts.training.selection import ExpertSelection, expert_losses
+
+    model = make_model()
+    losses = expert_losses(model, arrays, TARGETS)
+    best = int(np.argmin(losses))
+    weights = model.experts[best].get_weights()
+    selection = ExpertSelection("greedy", arrays, TARGETS, epochs=1, perturb=0.0, seed=0)
+    selection.set_model(model)
+    selection.on_epoch_end(0)
+    assert selection.chosen == [best]
+    for expert in model.experts:
+        assert all(map(np.array_equal, expert.get_weights(), weights))
+    selection.on_epoch_end(1)
+    assert selection.chosen == [best], "no selection after the selection epochs"
+
+
+def test_random_selection_goes_by_its_seed(make_model: Any, arrays: Arrays) -> None:
+    from edge_experts.training.selection import ExpertSelection
+
+    def chosen(seed: int) -> list[int]:
+        selection = ExpertSelection("random", arrays, TARGETS, epochs=20, perturb=0.1, seed=seed)
+        selection.set_model(make_model())
+        for epoch in range(20):
+            selection.on_epoch_end(epoch)
+        return selection.chosen
+
+    assert chosen(3) == chosen(3)
+    assert len(set(chosen(3))) > 1
+
+
+def test_perturbed_copies_differ_from_each_other(make_model: Any) -> None:
+    from edge_experts.training.selection import copy_parameters
+
+    source, *others = make_model().experts
+    copy_parameters(source, others, 0.1, np.random.default_rng(0))
+    tables = [network.get_weights()[0] for network in (source, *others)]
+    for index, table in enumerate(tables[1:], 1):
+        distance = (table - tables[0]).std() / tables[0].std()
+        assert distance == pytest.approx(0.1, rel=0.2)
+        assert not np.array_equal(table, tables[index - 1])
+
+
+def test_distillation_is_the_weighted_sum_of_two_cross_entropies() -> None:
+    from edge_experts.training.losses import Distillation
+
+    student, teacher = np.array([[1.0, -1.0]]), np.array([[0.5, 2.0]])
+    truth = np.column_stack([[0], teacher]).astype(np.float32)
+
+    def log_softmax(logits: np.ndarray) -> np.ndarray:
+        result: np.ndarray = logits - np.log(np.exp(logits).sum())
+        return result
+
+    hard = -log_softmax(student[0])[0]
+    soft = -(np.exp(log_softmax(teacher[0] / 2)) * log_softmax(student[0] / 2)).sum()
+    found = float(Distillation(0.7, 2.0)(truth, student.astype(np.float32)))
+    assert found == pytest.approx(0.3 * hard + 0.7 * 4 * soft, rel=1e-5)
+
+
+def test_multiply_adds_are_counted_as_by_hand(keras: Any, make_model: Any) -> None:
+    from edge_experts.training.cost import macs
+
+    layers = keras.layers
+    image = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="image"),
+            layers.Conv2D(4, 3, padding="same"),
+            layers.DepthwiseConv2D(3, padding="same"),
+            layers.Flatten(),
+            layers.Dense(10),
+        ]
+    )
+    assert macs(image) == 64 * 4 * 27 + 64 * 4 * 9 + 256 * 10
+    assert macs(make_model().router) == 16 * 3
+
+
+def test_kinds_of_text_are_found_without_labels() -> None:
+    from edge_experts.features import TextFeatures, encode_all
+    from edge_experts.training.partition import text_kinds
+
+    english = [f"the cat number {n} sat on the mat and looked at the dog" for n in range(60)]
+    german = [f"der Hund Nummer {n} lag auf der Wiese und sah den Himmel" for n in range(60)]
+    features = TextFeatures.fit(english + german, np.arange(120) % 2)
+    arrays = encode_all(features, english + german)
+    kinds = text_kinds(arrays["ids"], arrays["weights"], 2, seed=0)
+    assert len(set(kinds[:60])) == len(set(kinds[60:])) == 1
+    assert kinds[0] != kinds[-1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"router": "magic"}, "router must be one of"),
+        ({"select": "best"}, "select must be one of"),
+        ({"dense": "some"}, "dense must be one of"),
+        ({"experts": 0}, "experts must be at least 1"),
+        ({"experts": 2, "top_k": 3}, "at most 2"),
+        ({"learning_rate": -1.0}, "learning_rate must be at least 0"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(settings: Any, message: str) -> None:
+    from edge_experts.training import TrainConfig
+
+    with pytest.raises(UsageError, match=message):
+        TrainConfig(**settings)
+
+
+def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks() -> None:
+    from edge_experts.training.comparison import Comparison, Contender
+
+    def made(sparse: Any, active: Any, everything: Any) -> Comparison:
+        rows = [
+            Contender(name, accuracies, accuracies, 1, 1, 1)
+            for name, accuracies in (("s", sparse), ("a", active), ("e", everything))
+        ]
+        return Comparison("data", 10, "int8", (0, 1), tuple(rows))
+
+    closed = made((0.87, 0.89), (0.85, 0.85), (0.90, 0.90))
+    assert closed.gap_closed == pytest.approx(0.6)
+    assert closed.gap_interval is not None
+    low, high = closed.gap_interval
+    # Gains of 0.4 and 0.8 of the gap: 0.6 +- 12.71 * 0.2828 / sqrt(2).
+    assert (low, high) == pytest.approx((0.6 - 2.542, 0.6 + 2.542), abs=1e-3)
+    assert made((0.87, 0.89), (0.85, 0.85), (0.855, 0.855)).gap_closed is None
