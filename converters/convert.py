@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import __version__, run_folder
-from edge_experts.bundle import MODEL_CARD, FileEntry, Manifest
+from edge_experts.bundle import MODEL_CARD, Manifest
 from edge_experts.errors import ModelError, UsageError
 from edge_experts.features import Features, encode_all
 from edge_experts.folders import npz, refuse_existing, staged
@@ -81,41 +82,22 @@ def convert(
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)
         _convert_networks(job, run, description, features, examples, quantization)
-        for path in sorted(job.glob("*.tflite")) + sorted(job.glob("experts/*.tflite")):
-            place = folder / path.relative_to(job)
-            place.parent.mkdir(exist_ok=True)
-            place.write_bytes(path.read_bytes())
+        _move_models(job, folder)
         manifest = export.draft(folder, description, features, bundle_version)
         export.write_manifest(folder, manifest)
-
-        validation, test = examples["validation"], examples["test"]
-        scores, experts, costs = _prove(job, features, [*validation.inputs, *test.inputs])
-        count = len(validation.targets)
-        reference = np.load(job / "reference.npz")
-        found = parity.compare(
-            np.exp(reference["log_probabilities"]),
-            reference["experts"],
-            scores[:count],
-            experts[:count],
-            validation.targets,
-        )
-        found.refuse_beyond(max_accuracy_drop)
-
-        temperature = parity.fit_temperature(scores[:count], validation.targets)
-        scores = parity.at_temperature(scores, temperature)
-        golden = export.choose_golden(scores[:count], experts[:count])
-        accuracy = float(np.mean(scores[count:].argmax(axis=1) == test.targets))
-        error = parity.expected_calibration_error(scores[count:], test.targets)
+        proof = _prove(job, features, examples)
+        proof.parity.refuse_beyond(max_accuracy_drop)
+        rows = export.choose_golden(proof.scores, proof.experts)
         manifest = replace(
-            export.with_costs(manifest, costs),
-            temperature=temperature,
+            export.with_costs(manifest, proof.costs),
+            temperature=proof.temperature,
             verified_on=verified_on,
             golden=export.write_golden(
                 folder,
                 features,
-                [validation.inputs[row] for row in golden],
-                scores[golden].astype(np.float32),
-                experts[golden],
+                [examples["validation"].inputs[row] for row in rows],
+                proof.scores[rows].astype(np.float32),
+                proof.experts[rows],
             ),
             provenance={
                 "edge_experts": __version__,
@@ -123,19 +105,39 @@ def convert(
                 "quantization": quantization,
                 "seed": description.config.get("seed"),
                 "versions": dict(description.versions),
-                "parity": export.parity_record(found),
-                "test_accuracy": round(accuracy, 6),
-                "test_examples": len(test.targets),
+                "parity": export.parity_record(proof.parity),
+                "test_accuracy": round(proof.test_accuracy, 6),
+                "test_examples": proof.test_examples,
+                "calibration_error": round(proof.calibration_error, 6),
                 "expert_usage": description.metrics.get("expert_usage"),
                 "macs": description.metrics.get("macs"),
             },
         )
-        card = export.model_card(
-            manifest, description, quantization, found, accuracy, len(test.targets), error
-        )
-        manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card.encode()))
+        card = export.model_card(manifest, description, proof.parity).encode()
+        manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
         export.write_manifest(folder, manifest)
-    return Conversion(out, manifest, found, accuracy, len(test.targets), error)
+    return Conversion(
+        out,
+        manifest,
+        proof.parity,
+        proof.test_accuracy,
+        proof.test_examples,
+        proof.calibration_error,
+    )
+
+
+@dataclass(frozen=True)
+class _Proof:
+    """How the bundle did on the interpreter; scores and experts are of the validation examples."""
+
+    parity: parity.Parity
+    temperature: float
+    scores: np.ndarray
+    experts: np.ndarray
+    test_accuracy: float
+    test_examples: int
+    calibration_error: float
+    costs: dict[str, int]
 
 
 def _convert_networks(
@@ -159,21 +161,43 @@ def _convert_networks(
         )
 
 
-def _prove(
-    job: Path, features: Features, inputs: list[object]
-) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
-    """Scores, experts and memory costs, as the device runtime gives them."""
+def _move_models(job: Path, folder: Path) -> None:
+    for path in [*job.glob("*.tflite"), *job.glob("experts/*.tflite")]:
+        place = folder / path.relative_to(job)
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, place)
+
+
+def _prove(job: Path, features: Features, examples: dict[str, run_folder.Examples]) -> _Proof:
+    """Answer the validation and test examples with the device runtime, and compare with Keras."""
+    validation, test = examples["validation"], examples["test"]
+    inputs = [*validation.inputs, *test.inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    steps = 1 + (len(inputs) + 199) // 200
-    with Progress("Proving on the interpreter", steps) as progress:
+    with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
         run_module("edge_experts.converters.proof", job, progress.step, _proof_failure)
-    deployed = np.load(job / "deployed.npz")
-    costs: dict[str, int] = json.loads((job / "costs.json").read_text())
-    return deployed["scores"], deployed["experts"], costs
+    reference, deployed = np.load(job / "reference.npz"), np.load(job / "deployed.npz")
+    count = len(validation.targets)
+    scores, experts = deployed["scores"], deployed["experts"]
+    found = parity.compare(
+        np.exp(reference["log_probabilities"]),
+        reference["experts"],
+        scores[:count],
+        experts[:count],
+        validation.targets,
+    )
+    temperature = parity.fit_temperature(scores[:count], validation.targets)
+    scores = parity.at_temperature(scores, temperature)
+    return _Proof(
+        parity=found,
+        temperature=temperature,
+        scores=scores[:count],
+        experts=experts[:count],
+        test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
+        test_examples=len(test.targets),
+        calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
+        costs=json.loads((job / "costs.json").read_text()),
+    )
 
 
 def _proof_failure(last: str, reason: str) -> ModelError:
     return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")
-
-
-__all__ = ["MAX_ACCURACY_DROP", "Conversion", "FileEntry", "convert"]

@@ -117,22 +117,14 @@ def _write_features(folder: Path, features: Features) -> FileEntry | None:
     return write(folder, FEATURES, npz(**features.arrays))
 
 
-def model_card(
-    manifest: Manifest,
-    run: Run,
-    quantization: str,
-    parity: Parity,
-    accuracy: float,
-    tested: int,
-    calibration_error: float,
-) -> str:
+def model_card(manifest: Manifest, run: Run, parity: Parity) -> str:
     """What a person wants to know of the bundle, in Markdown."""
     experts = manifest.experts
     total = sum(entry.bytes for entry in manifest.files)
     router = 0 if manifest.router is None else manifest.router.bytes
     largest = max(entry.bytes for entry in experts)
     usage = ", ".join(f"{share:.0%}" for share in run.metrics.get("expert_usage", []))
-    on = manifest.verified_on
+    on, found = manifest.verified_on, manifest.provenance
     return f"""# {manifest.name}
 
 {manifest.task}: {len(manifest.labels)} labels ({_some(manifest.labels)}), {len(experts)} expert(s),
@@ -141,13 +133,13 @@ def model_card(
 | | |
 |---|---|
 | data | {run.origin} |
-| accuracy as deployed | {accuracy:.4f} on {tested:,} test examples |
+| accuracy as deployed | {found["test_accuracy"]:.4f} on {found["test_examples"]:,} test examples |
 | accuracy of the Keras model | {run.metrics["test_accuracy"]:.4f} on the test split |
 | labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples |
 | largest score difference | {parity.largest_score_difference:.4f} |
-| expected calibration error | {calibration_error:.4f} on the test examples |
+| expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |
-| quantization | {quantization} |
+| quantization | {found["quantization"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
 | verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
 

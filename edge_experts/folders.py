@@ -48,6 +48,17 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
         raise
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all; an earlier one is replaced."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        _fsync(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def npz(**arrays: Any) -> bytes:
     """The content of a compressed .npz file.
 

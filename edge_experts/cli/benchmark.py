@@ -23,6 +23,12 @@ def benchmark(
             help="Texts to ask, one on each line, instead of the golden ones.", show_default=False
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Also write the result as a page.", show_default=False
+        ),
+    ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     rounds: Annotated[
@@ -36,16 +42,21 @@ def benchmark(
     """
     from ..benchmarking.benchmark import benchmark as run_benchmark
     from ..benchmarking.report import as_text
-    from .run import _lines
+    from .run import lines_of
 
     result = run_benchmark(
         bundle,
         against=against or (),
-        inputs=None if input is None else list(_lines(input)),
+        inputs=None if input is None else list(lines_of(input)),
         memory_budget=memory_budget,
         threads=threads,
         rounds=rounds,
     )
+    if report is not None:
+        from ..benchmarking.html import as_html
+        from ..folders import write_whole
+
+        write_whole(report, as_html(result))
     if json:
         print_json(result.to_json())
     else:

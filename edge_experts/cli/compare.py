@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import Json, Source, print_json
+from .options import Json, Source, print_json, require_training
 
 
 def compare(
@@ -40,6 +40,7 @@ def compare(
 
     Example: edge-experts compare --data sentiment --seeds 3
     """
+    require_training()
     from .. import datasets
     from .train import read_config
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import Force, Json, print_json
+from .options import Force, Json, print_json, require_training
 
 
 def convert(
@@ -36,6 +36,7 @@ def convert(
 
     Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
     """
+    require_training()
     from ..converters import convert as run_conversion
 
     made = run_conversion(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..errors import MissingExtraError
 
 Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
@@ -42,6 +45,12 @@ MemoryBudget = Annotated[
         help="What the router and the experts in memory may take together, such as 8MB.",
     ),
 ]
+
+
+def require_training() -> None:
+    """Say that TensorFlow is missing before any work is done. Importing it takes seconds."""
+    if not all(importlib.util.find_spec(name) for name in ("tensorflow", "tf_keras")):
+        raise MissingExtraError("TensorFlow", "train")
 
 
 def print_json(content: dict[str, Any]) -> None:

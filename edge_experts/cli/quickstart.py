@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from .options import require_training
+
 _SENTENCES = (
     "A film to remember, from its first minute to its last.",
     "The battery died after two days and nobody answered my mails.",
@@ -23,6 +25,7 @@ def quickstart(
 
     Example: edge-experts quickstart --out my-first-experts
     """
+    require_training()
     start = time.monotonic()
     from .. import datasets
 

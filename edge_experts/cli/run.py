@@ -57,11 +57,11 @@ def run(
                     flush=True,
                 )
 
-        for example in text or _lines(input):
+        for example in text or lines_of(input):
             show(example, runtime.predict(example))
 
 
-def _lines(path: Path | None) -> Iterator[str]:
+def lines_of(path: Path | None) -> Iterator[str]:
     from ..errors import UsageError
 
     if path is None:

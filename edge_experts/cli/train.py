@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Force, Seed, Source
+from .options import Force, Seed, Source, require_training
 
 
 def train(
@@ -59,6 +59,7 @@ def train(
 
     Example: edge-experts train --data sentiment --out sentiment.run --experts 4
     """
+    require_training()
     from ..folders import refuse_existing
 
     refuse_existing(out, force=force)

@@ -6,7 +6,8 @@ from ._keras import import_keras
 
 import_keras()
 
+from .config import TrainConfig  # noqa: E402
 from .model import SparseExperts  # noqa: E402
-from .trainer import TrainConfig, train  # noqa: E402
+from .trainer import train  # noqa: E402
 
 __all__ = ["SparseExperts", "TrainConfig", "train"]

@@ -13,7 +13,8 @@ from ..bundle import Manifest
 from ..converters import Conversion, convert
 from ..datasets import Dataset
 from ..errors import UsageError
-from .trainer import TrainConfig, train
+from .config import TrainConfig
+from .trainer import train
 
 SCHEMA_VERSION = "1.0"
 SPARSE, DENSE_ACTIVE, DENSE_ALL = "sparse", "dense-active", "dense-all"
@@ -160,22 +161,14 @@ def _resident(manifest: Manifest) -> int:
 
 def as_text(result: Comparison) -> str:
     """The comparison as a table, with what it says in words."""
-    from ..benchmarking.report import table
+    from ..benchmarking.report import aligned
 
-    lines = table(
-        ["as deployed", "accuracy", "float", "multiply-adds", "files kB", "resident kB"],
-        [
-            [
-                row.name,
-                f"{row.accuracy:.4f}",
-                f"{statistics.mean(row.float_accuracies):.4f}",
-                f"{row.macs:,}",
-                f"{row.total_bytes / 1000:.0f}",
-                f"{row.resident_bytes / 1000:.0f}",
-            ]
-            for row in result.rows
-        ],
-    )
+    table = [["as deployed", "accuracy", "float", "multiply-adds", "files kB", "resident kB"]]
+    for row in result.rows:
+        accuracies = [f"{row.accuracy:.4f}", f"{statistics.mean(row.float_accuracies):.4f}"]
+        sizes = [f"{row.total_bytes / 1000:.0f}", f"{row.resident_bytes / 1000:.0f}"]
+        table.append([row.name, *accuracies, f"{row.macs:,}", *sizes])
+    lines = aligned(table)
     several = f", means of {len(result.seeds)} seeds" if len(result.seeds) > 1 else ""
     lines.append(
         f"({result.data}, {result.examples:,} test examples, {result.quantization}{several})"

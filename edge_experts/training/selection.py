@@ -11,8 +11,6 @@ import tf_keras
 
 from .model import SparseExperts
 
-KINDS = ("greedy", "random", "none")
-
 
 class ExpertSelection(tf_keras.callbacks.Callback):
     """At the end of every selection epoch, copy one expert's parameters to all others.

@@ -1,0 +1,61 @@
+"""All that training can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from ..bundle import COMBINE
+from ..errors import UsageError
+
+SELECTIONS = ("greedy", "random", "none")
+ROUTERS = ("learned",)
+DENSE = ("active", "all")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that training can be told; `--config` reads these names from a TOML file.
+
+    Raises:
+        UsageError: a value that cannot be used.
+    """
+
+    experts: int = 4
+    router: str = "learned"
+    select: str = "none"
+    select_epochs: int = 2  # how many epochs of the mixture end with a selection
+    dense: str | None = None  # "active" or "all": instead of experts, the dense rival
+    combine: str = "top"
+    top_k: int = 1
+    epochs: int = 6  # of the mixture
+    warm_epochs: int = 10  # before it: one expert alone, whose parameters all experts start from
+    router_epochs: int = 5  # before the mixture: the router learns kinds of inputs
+    freeze_router: bool = False
+    tune_epochs: int = 3  # after it: each expert on the inputs routed to it
+    patience: int = 4  # epochs without a better validation accuracy before a stage ends
+    batch_size: int = 256
+    learning_rate: float = 0.05  # of one expert and of the router, alone
+    mixture_learning_rate: float = 0.01  # once they are trained together
+    balance: float = 0.05
+    tie: float = 3e-5  # weight of the squared distance of experts from their mean
+    distillation: float = 0.7  # the teacher's share while experts are tuned
+    perturb: float = 0.1  # noise on copies of an expert, in standard deviations
+    seed: int = 0
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        choices = {"router": ROUTERS, "select": SELECTIONS, "combine": COMBINE}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise UsageError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if self.dense not in (None, *DENSE):
+            raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
+        least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and value < least.get(field.name, 0):
+                raise UsageError(
+                    f"{field.name} must be at least {least.get(field.name, 0)}, got {value}"
+                )
+        if self.top_k > self.experts:
+            raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
