@@ -10,7 +10,8 @@ from .report import NOTES, contender_table, phase_table
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .3rem .8rem; text-align: right }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { padding: .3rem .8rem; text-align: right }
 th:first-child, td:first-child { text-align: left } tr { border-bottom: 1px solid #ddd }
 .note { color: #555; font-size: .9rem }
 """

@@ -30,14 +30,14 @@ class TrainConfig:
     epochs: int = 6  # of the mixture
     warm_epochs: int = 10  # before it: one expert alone, whose parameters all experts start from
     router_epochs: int = 5  # before the mixture: the router learns kinds of inputs
-    freeze_router: bool = False
     tune_epochs: int = 3  # after it: each expert on the inputs routed to it
     patience: int = 4  # epochs without a better validation accuracy before a stage ends
     batch_size: int = 256
     learning_rate: float = 0.05  # of one expert and of the router, alone
     mixture_learning_rate: float = 0.01  # once they are trained together
     balance: float = 0.05
-    tie: float = 3e-5  # weight of the squared distance of experts from their mean
+    decay: float = 3e-5  # weight of the squared mean of the experts' parameters
+    tie: float = 5e-5  # weight of the squared distance of experts from that mean
     distillation: float = 0.7  # the teacher's share while experts are tuned
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     seed: int = 0

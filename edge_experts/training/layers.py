@@ -19,21 +19,17 @@ class WeightedBag(tf_keras.layers.Layer):
         buckets: rows of the table; ids beyond it share rows.
         units: columns of the table.
         dropout: share of the n-grams that training leaves out.
-        l2: weight of the penalty on the squared table.
     """
 
-    def __init__(
-        self, buckets: int, units: int, *, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any
-    ):
+    def __init__(self, buckets: int, units: int, *, dropout: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.buckets, self.units, self.dropout, self.l2 = buckets, units, dropout, l2
+        self.buckets, self.units, self.dropout = buckets, units, dropout
 
     def build(self, input_shape: Any) -> None:
         self.table = self.add_weight(
             name="table",
             shape=(self.buckets, self.units),
             initializer=tf_keras.initializers.RandomNormal(stddev=0.01),
-            regularizer=tf_keras.regularizers.L2(self.l2) if self.l2 else None,
         )
         self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")
         super().build(input_shape)
@@ -53,5 +49,4 @@ class WeightedBag(tf_keras.layers.Layer):
             "buckets": self.buckets,
             "units": self.units,
             "dropout": self.dropout,
-            "l2": self.l2,
         }

@@ -29,8 +29,11 @@ class SparseExperts(tf_keras.Model):
         top_k: how many experts answer an input.
         balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 when all experts are used
             alike and N when only one is.
-        tie: weight of the loss sum_i |w_i - mean(w)|**2, which lets experts of one shape share
-            what they have in common and differ where the data asks for it.
+        decay: weight of the loss |mean(w)|**2 over the experts' parameters.
+        tie: weight of the loss sum_i |w_i - mean(w)|**2. Together the two let experts of one
+            shape share what they have in common, and differ where the data asks for it; a
+            penalty on each expert alone would weigh N times as much against its share of the
+            data.
 
     Its output is log-probabilities, (batch, labels): compile it with a cross-entropy
     `from_logits=True`.
@@ -44,6 +47,7 @@ class SparseExperts(tf_keras.Model):
         combine: str = "top",
         top_k: int = 1,
         balance: float = 0.05,
+        decay: float = 0.0,
         tie: float = 0.0,
         **kwargs: Any,
     ):
@@ -66,12 +70,12 @@ class SparseExperts(tf_keras.Model):
         self.experts = list(experts)
         self.built = all(network.built for network in (*experts, *filter(None, [self.router])))
         self.combine, self.top_k = combine, top_k
-        self.balance, self.tie = balance, tie
+        self.balance, self.decay, self.tie = balance, decay, tie
 
     def call(self, inputs: Any, training: bool | None = False) -> tf.Tensor:
         """Log-probabilities (batch, labels): of the mixture in training, else as deployed."""
-        if training and self.tie:
-            self.add_loss(self.tie * self._spread())
+        if training and (self.decay or self.tie):
+            self.add_loss(self._penalty())
         outputs = tf.stack([expert(inputs, training=training) for expert in self.experts], axis=1)
         if self.combine == "sum":
             return tf.nn.log_softmax(tf.reduce_sum(outputs, axis=1))
@@ -88,15 +92,15 @@ class SparseExperts(tf_keras.Model):
             gate = tf.nn.log_softmax(tf.where(logits >= least, logits, _IMPOSSIBLE))
         return tf.reduce_logsumexp(gate[:, :, None] + answers, axis=1)
 
-    def _spread(self) -> tf.Tensor:
-        """The squared distance of all experts' parameters from their mean."""
-        alike = zip(*(expert.trainable_variables for expert in self.experts), strict=True)
-        return tf.add_n(
-            [
-                tf.reduce_sum((stack - tf.reduce_mean(stack, axis=0)) ** 2)
-                for stack in (tf.stack(variables) for variables in alike)
-            ]
-        )
+    def _penalty(self) -> tf.Tensor:
+        """decay * |mean(w)|**2 + tie * sum_i |w_i - mean(w)|**2, over all parameters."""
+        total = 0.0
+        for variables in zip(*(e.trainable_variables for e in self.experts), strict=True):
+            stack = tf.stack(variables)
+            mean = tf.reduce_mean(stack, axis=0)
+            total += self.decay * tf.reduce_sum(mean**2)
+            total += self.tie * tf.reduce_sum((stack - mean) ** 2)
+        return total
 
     def route(self, inputs: Any, batch_size: int = 1024) -> Any:
         """The router's first choice for each input: (examples,) int64 array."""
@@ -113,6 +117,7 @@ class SparseExperts(tf_keras.Model):
             "combine": self.combine,
             "top_k": self.top_k,
             "balance": self.balance,
+            "decay": self.decay,
             "tie": self.tie,
         }
 

@@ -42,10 +42,10 @@ class Stages:
     def run(self) -> None:
         config, experts = self.config, self.model.experts
         if len(experts) == 1:
-            self._fit(self.model, "One expert", config.warm_epochs, config.learning_rate)
+            self._fit(self.model, "One expert", max(1, config.warm_epochs), config.learning_rate)
             return
         if config.warm_epochs and self.model.router is not None:
-            one = SparseExperts(None, experts[:1])
+            one = SparseExperts(None, experts[:1], decay=config.decay)
             self._fit(one, "One expert", config.warm_epochs, config.learning_rate)
             copy_parameters(experts[0], experts[1:], config.perturb, self.random)
         if self.model.router is not None and config.router_epochs:
@@ -137,7 +137,6 @@ class Stages:
             verbose=0,
             callbacks=[Report("Router on kinds of inputs", config.router_epochs, None)],
         )
-        router.trainable = not config.freeze_router
 
     def _selection(self) -> list[ExpertSelection]:
         config = self.config

@@ -85,7 +85,7 @@ def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
     """The untrained model that a configuration describes."""
     if config.dense is not None:
         rival = _RIVALS[config.dense]
-        return SparseExperts(None, [rival(shapes, config.experts)])
+        return SparseExperts(None, [rival(shapes, config.experts)], decay=config.decay)
     make = networks.users_builder(config.model) if config.model else networks.text_expert
     return SparseExperts(
         networks.text_router(shapes, config.experts),
@@ -93,6 +93,7 @@ def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
         combine=config.combine,
         top_k=config.top_k,
         balance=config.balance,
+        decay=config.decay,
         tie=config.tie,
     )
 

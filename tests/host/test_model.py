@@ -74,11 +74,15 @@ def test_the_balance_loss_is_1_for_even_use_and_n_for_one_expert(
         assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_tie_is_the_squared_distance_from_the_mean(make_model: Any, arrays: Arrays) -> None:
-    model = make_model(balance=0.0, tie=2.0)
+def test_decay_is_on_the_mean_and_tie_on_the_distance_from_it(
+    make_model: Any, arrays: Arrays
+) -> None:
+    model = make_model(balance=0.0, tie=2.0, decay=0.5)
     weights = [expert.get_weights() for expert in model.experts]
     stacks = [np.stack(group) for group in zip(*weights, strict=True)]
-    expected = 2 * sum(((stack - stack.mean(axis=0)) ** 2).sum() for stack in stacks)
+    means = [stack.mean(axis=0) for stack in stacks]
+    expected = 0.5 * sum((mean**2).sum() for mean in means)
+    expected += 2 * sum(((s - mean) ** 2).sum() for s, mean in zip(stacks, means, strict=True))
     model(arrays, training=True)
     assert float(sum(model.losses)) == pytest.approx(float(expected), rel=1e-4)
 
