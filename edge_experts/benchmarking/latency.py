@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,12 @@ def warm(
         for example in [*inputs, *inputs]:
             answer(example)
     times = {name: np.empty((rounds, len(inputs))) for name in contenders}
+    order, shuffle = list(contenders.items()), random.Random(0).shuffle
     for turn in range(rounds):
-        for name, answer in contenders.items():
+        # Another order each time, so that none always meets the caches of the same other; within
+        # a turn each has the caches to itself, as it would have on a board.
+        shuffle(order)
+        for name, answer in order:
             row = times[name][turn]
             for column, example in enumerate(inputs):
                 start = perf_counter_ns()

@@ -92,7 +92,8 @@ class TextFeatures:
                 f"bucket_weights must have shape ({settings.buckets},), got {bucket_weights.shape}"
             )
         self._settings = settings
-        self._weights = bucket_weights.astype(np.float32)
+        # float16 is what features.npz keeps; a smaller table also stays in the processor's cache.
+        self._weights = bucket_weights.astype(np.float16)
         size = settings.max_characters + 2
         self._power = _powers(_BASE, size)
         self._inverse = _powers(_INVERSE, size)
@@ -120,8 +121,7 @@ class TextFeatures:
         smoothed = counts[np.unique(targets)] + _SMOOTHING
         rates = np.log(smoothed / smoothed.sum(axis=1, keepdims=True))
         weights = (np.ptp(rates, axis=0) + _LABEL_FREE) * idf
-        # float16 is what features.npz keeps: training must see what serving will.
-        return cls(settings, np.where(frequency > 0, weights, 0).astype(np.float16))
+        return cls(settings, np.where(frequency > 0, weights, 0))
 
     @classmethod
     def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> TextFeatures:
@@ -133,7 +133,7 @@ class TextFeatures:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"bucket_weights": self._weights.astype(np.float16)}
+        return {"bucket_weights": self._weights}
 
     def pack(self, examples: Iterable[str]) -> np.ndarray:
         """Texts as one array of bytes, cut to what is read of them; `unpack` gives them back."""
@@ -153,7 +153,7 @@ class TextFeatures:
         ids = np.zeros((1, length), np.int32)
         weights = np.zeros((1, length), np.float32)
         found = np.unique(self.ngrams(example))
-        weight = self._weights[found]
+        weight = self._weights[found].astype(np.float32)
         if len(found) > length:
             # A stable sort: among equals, every processor must keep the same ones.
             kept = np.argsort(-weight, kind="stable")[:length]

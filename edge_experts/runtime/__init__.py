@@ -1,5 +1,6 @@
 """Run a bundle on a device: numpy and a TFLite interpreter, never TensorFlow."""
 
-from .engine import Answer, ExpertRuntime, Timings
+from .answer import Answer, Timings
+from .engine import ExpertRuntime
 
 __all__ = ["Answer", "ExpertRuntime", "Timings"]

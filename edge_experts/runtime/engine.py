@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter_ns
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,31 +15,12 @@ from .. import features
 from ..bundle import FileEntry, Manifest, read_manifest
 from ..errors import UsageError
 from . import allocator
+from .answer import Answer, softmax
 from .interpreter import Model
 from .residency import Residency
 from .storage import read_arrays, read_checked
 
-_FEW_LABELS = 32  # up to so many, Python's own arithmetic beats the calls into numpy
-_TINY = 1e-12
-
-
-class Timings(NamedTuple):
-    """Where the time of one answer went, in microseconds."""
-
-    features_us: float
-    route_us: float
-    load_us: float
-    invoke_us: float
-
-
-class Answer(NamedTuple):
-    """What the model says of one input."""
-
-    label: str
-    score: float  # the label's probability, calibrated on validation data
-    scores: np.ndarray  # one probability for each label of the bundle, float32
-    expert: int  # the router's first choice; -1 where all experts are summed
-    timings: Timings
+_TINY = 1e-12  # the least probability whose logarithm is taken
 
 
 class ExpertRuntime:
@@ -87,7 +67,11 @@ class ExpertRuntime:
             budget -= router.resident_bytes
         costs = [entry.resident_bytes for entry in self.manifest.experts]
         self._experts = Residency(self._open_expert, costs, budget)
-        self._by_gate = self.manifest.combine == "top"
+        # Looked up once: every answer needs them.
+        self._encode = self.features.encode
+        self._labels, self._temperature = self.manifest.labels, self.manifest.temperature
+        by_gate = self.manifest.combine == "top"
+        self._asks_one = len(costs) == 1 or (by_gate and self.manifest.top_k == 1)
         self._closed = False
 
     def predict(self, example: Any) -> Answer:
@@ -96,33 +80,19 @@ class ExpertRuntime:
             if self._closed:
                 raise UsageError("the runtime is closed")
             start = perf_counter_ns()
-            arrays = self.features.encode(example)
+            arrays = self._encode(example)
             encoded = perf_counter_ns()
-            picks, gate = self._route(arrays)
-            routed = perf_counter_ns()
-            load = 0
-            outputs = []
-            for pick in picks:
-                begin = perf_counter_ns()
+            if self._asks_one:  # what nearly every bundle does, without a loop
+                router = self._router
+                pick = 0 if router is None else int(router(arrays).argmax())
+                routed = perf_counter_ns()
                 expert = self._experts.get(pick)
-                load += perf_counter_ns() - begin
-                outputs.append(expert(arrays))
-            scores = self._combine(outputs, gate)
-            score = max(scores)
-            label = self.manifest.labels[scores.index(score)]
-            end = perf_counter_ns()
-        return Answer(
-            label,
-            score,
-            np.array(scores, np.float32),
-            picks[0] if self._by_gate else -1,
-            Timings(
-                (encoded - start) / 1000,
-                (routed - encoded) / 1000,
-                load / 1000,
-                (end - routed - load) / 1000,
-            ),
-        )
+                loaded = perf_counter_ns()
+                logits = expert(arrays)
+            else:
+                pick, logits, routed, loaded = self._ask_several(arrays)
+            clock = (start, encoded, routed, loaded, perf_counter_ns())
+        return Answer(self._labels[logits.argmax()], pick, logits, self._temperature, clock)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, in their order."""
@@ -154,27 +124,28 @@ class ExpertRuntime:
     ) -> None:
         self.close()
 
-    def _route(self, arrays: dict[str, np.ndarray]) -> tuple[Sequence[int], Sequence[float]]:
-        """The experts to ask, best first, and what the gate gives each."""
-        count = len(self.manifest.experts)
-        if self._router is None:
-            return range(count), ()
-        logits = self._router(arrays)
-        if self.manifest.top_k == 1:
-            return (int(logits.argmax()),), ()
-        best = np.argsort(-logits, kind="stable")[: self.manifest.top_k]
-        return best.tolist(), softmax(logits[best], 1.0)
+    def _ask_several(self, arrays: dict[str, np.ndarray]) -> tuple[int, np.ndarray, int, int]:
+        """The first expert, logits of the labels, when routing was done, and when loading was.
 
-    def _combine(self, outputs: list[np.ndarray], gate: Sequence[float]) -> list[float]:
-        """Probabilities of the labels from the outputs of the experts that were asked."""
-        temperature = self.manifest.temperature
-        if len(outputs) == 1:
-            return softmax(outputs[0], temperature)
-        if not self._by_gate:
-            return softmax(np.sum(outputs, axis=0), temperature)
-        answers = np.array([softmax(output, 1.0) for output in outputs])
-        mixture = np.asarray(gate) @ answers
-        return softmax(np.log(np.maximum(mixture, _TINY)), temperature)
+        Loading and answering take turns here; the last is as if all loading had come first.
+        The experts are visited one after the other, so that a budget for one is enough.
+        """
+        picks: Sequence[int] = range(len(self.manifest.experts))
+        if self._router is not None:
+            gate = self._router(arrays)
+            picks = np.argsort(-gate, kind="stable")[: self.manifest.top_k].tolist()
+        routed = perf_counter_ns()
+        load, outputs = 0, []
+        for pick in picks:
+            begin = perf_counter_ns()
+            expert = self._experts.get(pick)
+            load += perf_counter_ns() - begin
+            outputs.append(expert(arrays))
+        if self._router is None:
+            return -1, np.sum(outputs, axis=0), routed, routed + load
+        answers = np.array([softmax(output) for output in outputs])
+        mixture = softmax(gate[picks]) @ answers
+        return picks[0], np.log(np.maximum(mixture, _TINY)), routed, routed + load
 
     def _open_features(self) -> features.Features:
         spec = self.manifest.features
@@ -187,16 +158,3 @@ class ExpertRuntime:
     def _open_model(self, entry: FileEntry, *, thorough: bool) -> Model:
         content = read_checked(self.folder, entry, thorough=thorough)
         return Model(content, str(self.folder / entry.path), self._threads)
-
-
-def softmax(logits: np.ndarray, temperature: float) -> list[float]:
-    """Probabilities, exp(x / T) / sum(exp(x / T)), of (labels,) logits."""
-    if len(logits) > _FEW_LABELS:
-        powers = np.exp((logits - logits.max()) / temperature)
-        many: list[float] = (powers / powers.sum()).tolist()
-        return many
-    values = logits.tolist()
-    top = max(values)
-    exponentials = [math.exp((value - top) / temperature) for value in values]
-    total = sum(exponentials)
-    return [value / total for value in exponentials]

@@ -34,6 +34,7 @@ class TrainConfig:
     patience: int = 4  # epochs without a better validation accuracy before a stage ends
     batch_size: int = 256
     learning_rate: float = 0.05  # of one expert and of the router, alone
+    wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
     mixture_learning_rate: float = 0.01  # once they are trained together
     balance: float = 0.05
     decay: float = 3e-5  # weight of the squared mean of the experts' parameters

@@ -42,7 +42,9 @@ class Stages:
     def run(self) -> None:
         config, experts = self.config, self.model.experts
         if len(experts) == 1:
-            self._fit(self.model, "One expert", max(1, config.warm_epochs), config.learning_rate)
+            wide = config.dense == "all"
+            rate = config.wide_learning_rate if wide else config.learning_rate
+            self._fit(self.model, "One expert", max(1, config.warm_epochs), rate)
             return
         if config.warm_epochs and self.model.router is not None:
             one = SparseExperts(None, experts[:1], decay=config.decay)
