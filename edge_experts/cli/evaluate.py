@@ -46,7 +46,9 @@ def evaluate(
             ):
                 answer = runtime.predict(example)
                 right += answer.label == dataset.labels[target]
-                usage[answer.expert] += 1
+                # Summed experts have no first choice: each is asked every time.
+                for expert in range(len(usage)) if answer.expert < 0 else (answer.expert,):
+                    usage[expert] += 1
                 if number * 10 // len(examples) > (number - 1) * 10 // len(examples):
                     progress.step()
     accuracy = right / len(examples)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Force, Seed, Source, require_training
+from .options import Force, Source, require_training
 
 
 def train(
@@ -42,7 +42,10 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
     ] = None,
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="For everything that is drawn at random.  [default: 0]", min=0),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
@@ -73,19 +76,19 @@ def train(
         "dense": dense,
         "epochs": epochs,
         "model": model,
+        "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    settings.setdefault("seed", seed)
     from .. import datasets
-
-    dataset = datasets.load(data, settings["seed"])
-    from ..training import TrainConfig
-    from ..training import train as run_training
+    from ..training.config import TrainConfig
 
     try:
         configuration = TrainConfig(**settings)
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
+    dataset = datasets.load(data, configuration.seed)
+    from ..training import train as run_training
+
     run = run_training(dataset, out, configuration, force=force)
     metrics = run.metrics
     print(

@@ -30,7 +30,6 @@ class Residency:
             )
         self._load, self._costs, self._budget = load, costs, budget
         self._models: OrderedDict[int, Model] = OrderedDict()
-        self.loads = 0
 
     @property
     def resident(self) -> tuple[int, ...]:
@@ -46,7 +45,6 @@ class Residency:
         if self._budget is not None:
             self._make_room(self._budget - self._costs[index])
         model = self._models[index] = self._load(index)
-        self.loads += 1
         return model
 
     def clear(self) -> None:
@@ -55,10 +53,10 @@ class Residency:
 
     def _make_room(self, allowed: int) -> None:
         used = sum(self._costs[index] for index in self._models)
-        evicted = False
+        before = used
         while self._models and used > allowed:
-            index, _ = self._models.popitem(last=False)
+            index = next(iter(self._models))
             used -= self._costs[index]
-            evicted = True
-        if evicted:
+            del self._models[index]  # no name may hold it: its memory must be free by now
+        if used < before:
             allocator.return_freed_memory()

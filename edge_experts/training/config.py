@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from types import NoneType
+from typing import Any
 
 from ..bundle import COMBINE
 from ..errors import UsageError
@@ -45,6 +47,16 @@ class TrainConfig:
     model: str | None = None
 
     def __post_init__(self) -> None:
+        kinds: dict[str, Any] = {
+            "int": int,
+            "float": (int, float),
+            "str": str,
+            "str | None": (str, NoneType),
+        }
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, kinds[str(field.type)]) or isinstance(value, bool):
+                raise UsageError(f"{field.name} must be of type {field.type}, got {value!r}")
         choices = {"router": ROUTERS, "select": SELECTIONS, "combine": COMBINE}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:

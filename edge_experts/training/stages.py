@@ -66,7 +66,8 @@ class Stages:
         router = self.model.router
         parts = {"router": 0 if router is None else cost.macs(router)}
         parts["expert"] = cost.macs(self.model.experts[0])
-        parts["active"] = parts["router"] + self.model.top_k * parts["expert"]
+        asked = len(self.model.experts) if self.model.combine == "sum" else self.model.top_k
+        parts["active"] = parts["router"] + asked * parts["expert"]
         return {
             "validation_accuracy": self._accuracy("validation"),
             "test_accuracy": self._accuracy("test"),

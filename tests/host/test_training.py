@@ -110,6 +110,8 @@ def test_kinds_of_text_are_found_without_labels() -> None:
         ({"dense": "some"}, "dense must be one of"),
         ({"experts": 0}, "experts must be at least 1"),
         ({"experts": 2, "top_k": 3}, "at most 2"),
+        ({"experts": "four"}, "experts must be of type int"),
+        ({"top_k": True}, "top_k must be of type int"),
         ({"learning_rate": -1.0}, "learning_rate must be at least 0"),
     ],
 )

@@ -1,0 +1,51 @@
+"""What the README promises is what CI runs, and what the package has."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["quickstart", "test"])
+def test_the_set_up_commands_are_one_line_each(name: str) -> None:
+    found = re.findall(rf"<!-- {name} -->\n\n    (.+)\n\n", README)
+    assert len(found) == 1
+    assert subprocess.run(["bash", "-n", "-c", found[0]], check=False).returncode == 0
+
+
+def test_ci_runs_the_readmes_own_commands() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    assert '"$(command_below test)"' in script
+    assert '"$(command_below quickstart)"' in script
+
+
+def test_every_command_in_the_readme_exists(cli: object) -> None:
+    from tests.conftest import run_cli
+
+    named = set(re.findall(r"edge-experts ([a-z]+)", README))
+    offered = run_cli("--help").stdout
+    assert named
+    for command in named:
+        assert f" {command} " in offered, command
+
+
+def test_every_link_between_documents_holds() -> None:
+    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
+        text = (ROOT / name).read_text()
+        for path in re.findall(r"`((?:edge_experts|converters|tests|device_tests)/[\w/.]*)`", text):
+            assert (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    from edge_experts import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert sys.version_info >= (3, 11)
