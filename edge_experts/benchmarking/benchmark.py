@@ -143,6 +143,7 @@ def _names(
                 f"{bundle} takes {manifests[bundle].features.kind}"
             )
         names[rival] = rival.resolve().name.removesuffix(".bundle")
-    if len(set(names.values())) != len(names) or REFERENCE in names.values():
+    distinct = set(names.values()) - {REFERENCE}
+    if len(distinct) < 1 + len(rivals):
         raise UsageError("--against: every bundle must have a folder name of its own")
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -21,12 +22,19 @@ def main() -> None:
     except EdgeExpertsError as error:
         _fail(error)
     except BrokenPipeError:
-        # Whoever read our output has enough. Nothing more may be written, not even at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()  # whoever read our output has enough
         sys.exit(141)
     except OSError as error:
+        _abandon_stdout()  # where it cannot be written, as on a full disk
         where = f"{error.filename}: " if error.filename else ""
         _fail(MachineError(f"{where}{error.strerror or error}"))
+
+
+def _abandon_stdout() -> None:
+    """Let nothing more be written, not even at exit, where Python would fail once more."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(error: EdgeExpertsError) -> None:

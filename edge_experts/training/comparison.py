@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,6 +119,7 @@ def compare(
         place = folder if len(seeds) == 1 else folder / f"seed-{seed}"
         place.mkdir(parents=True, exist_ok=True)
         for name, dense in CONTENDERS.items():
+            print(f"{name}, seed {seed}", file=sys.stderr)
             run = train(
                 dataset,
                 place / f"{name}.run",
