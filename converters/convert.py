@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_experts import __version__, run_folder
 from edge_experts.bundle import MODEL_CARD, Manifest
+from edge_experts.datasets import Split
 from edge_experts.errors import ModelError, UsageError
 from edge_experts.features import Features, encode_all
 from edge_experts.folders import npz, refuse_existing, staged
@@ -145,7 +146,7 @@ def _convert_networks(
     run: Path,
     description: run_folder.Run,
     features: Features,
-    examples: dict[str, run_folder.Examples],
+    examples: dict[str, Split],
     quantization: str,
 ) -> None:
     """Leave router.tflite, experts/*.tflite and reference.npz in `job`."""
@@ -168,7 +169,7 @@ def _move_models(job: Path, folder: Path) -> None:
         shutil.copyfile(path, place)
 
 
-def _prove(job: Path, features: Features, examples: dict[str, run_folder.Examples]) -> _Proof:
+def _prove(job: Path, features: Features, examples: dict[str, Split]) -> _Proof:
     """Answer the validation and test examples with the device runtime, and compare with Keras."""
     validation, test = examples["validation"], examples["test"]
     inputs = [*validation.inputs, *test.inputs]

@@ -10,7 +10,7 @@ logs/            TensorBoard
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from . import features
+from .datasets import Split
 from .errors import RunFolderError
 from .folders import npz
 
@@ -54,14 +55,6 @@ class Run:
         (folder / RUN).write_text(text + "\n", encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Some of the data, as the user gave it, and the index of each example's label."""
-
-    inputs: Sequence[Any]
-    targets: np.ndarray
-
-
 def read_run(folder: Path) -> Run:
     """What a training left in `folder`.
 
@@ -94,7 +87,7 @@ def write_features(folder: Path, made: features.Features) -> None:
         (folder / FEATURES).write_bytes(npz(**made.arrays))
 
 
-def write_examples(folder: Path, made: features.Features, splits: Mapping[str, Examples]) -> None:
+def write_examples(folder: Path, made: features.Features, splits: Mapping[str, Split]) -> None:
     arrays = {}
     for name, split in splits.items():
         arrays[f"{name}_inputs"] = made.pack(split.inputs)
@@ -102,11 +95,11 @@ def write_examples(folder: Path, made: features.Features, splits: Mapping[str, E
     (folder / EXAMPLES).write_bytes(npz(**arrays))
 
 
-def read_examples(folder: Path, made: features.Features) -> dict[str, Examples]:
+def read_examples(folder: Path, made: features.Features) -> dict[str, Split]:
     """The examples of each split: "train", "validation" and "test"."""
     arrays = _arrays(folder / EXAMPLES)
     return {
-        name: Examples(made.unpack(arrays[f"{name}_inputs"]), arrays[f"{name}_targets"])
+        name: Split(made.unpack(arrays[f"{name}_inputs"]), arrays[f"{name}_targets"])
         for name in ("train", "validation", "test")
     }
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Seed, Source, print_json
+from .options import Bundle, Json, MemoryBudget, Source, print_json
 
 
 def evaluate(
@@ -13,7 +13,12 @@ def evaluate(
     split: Annotated[
         Literal["train", "validation", "test"], typer.Option(help="Which part of the data.")
     ] = "test",
-    seed: Seed = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="For splitting a file without a split column.  [default: the training's]", min=0
+        ),
+    ] = None,
     memory_budget: MemoryBudget = None,
     min_accuracy: Annotated[
         float | None,
@@ -31,7 +36,9 @@ def evaluate(
     from ..runtime import ExpertRuntime
 
     with ExpertRuntime(bundle, memory_budget=memory_budget) as runtime:
-        dataset = datasets.load(data, seed)
+        # With another seed, examples that it was trained on would be among the test examples.
+        trained_with = runtime.manifest.provenance.get("seed") or 0
+        dataset = datasets.load(data, trained_with if seed is None else seed)
         unknown = set(dataset.labels) - set(runtime.manifest.labels)
         if unknown:
             raise DataError(

@@ -15,7 +15,6 @@ from ..errors import MissingExtraError
 Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
-Seed = Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)]
 Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
 Source = Annotated[
     str,

@@ -106,12 +106,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def _kept(dataset: Dataset, seed: int) -> dict[str, run_folder.Examples]:
+def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
     """A sample of every split, so that conversion needs the run folder only."""
     random = np.random.default_rng(seed)
     kept = {}
     for name, most in _KEPT_EXAMPLES.items():
         split: Split = getattr(dataset, name)
         rows = np.sort(random.permutation(len(split))[:most])
-        kept[name] = run_folder.Examples([split.inputs[row] for row in rows], split.targets[rows])
+        kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])
     return kept

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_experts import run_folder
+from edge_experts.datasets import Split
 from edge_experts.features import TextFeatures, encode_all
 from edge_experts.features.text import TextSettings
 
@@ -45,7 +46,7 @@ def make_run(tmp_path: Path, features: TextFeatures) -> Any:
         folder.mkdir()
         model.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
-        examples = run_folder.Examples(TEXTS, TARGETS)
+        examples = Split(TEXTS, TARGETS)
         run_folder.write_examples(
             folder, features, dict.fromkeys(("train", "validation", "test"), examples)
         )
