@@ -90,7 +90,7 @@ def write_features(folder: Path, made: features.Features) -> None:
 def write_examples(folder: Path, made: features.Features, splits: Mapping[str, Split]) -> None:
     arrays = {}
     for name, split in splits.items():
-        arrays[f"{name}_inputs"] = made.pack(split.inputs)
+        arrays[f"{name}_inputs"] = made.pack(list(split.inputs))
         arrays[f"{name}_targets"] = split.targets
     (folder / EXAMPLES).write_bytes(npz(**arrays))
 

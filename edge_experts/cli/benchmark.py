@@ -20,7 +20,7 @@ def benchmark(
     input: Annotated[  # noqa: A002
         Path | None,
         typer.Option(
-            help="Texts to ask, one on each line, instead of the golden ones.", show_default=False
+            help="Inputs to ask instead of the golden ones, as for `run`.", show_default=False
         ),
     ] = None,
     report: Annotated[
@@ -42,12 +42,17 @@ def benchmark(
     """
     from ..benchmarking.benchmark import benchmark as run_benchmark
     from ..benchmarking.report import as_text
-    from .run import lines_of
+    from ..runtime import ExpertRuntime
+    from .examples import given
 
+    asked = None
+    if input is not None:
+        with ExpertRuntime(bundle) as runtime:
+            asked = [example for _, example in given(None, input, runtime.features)]
     result = run_benchmark(
         bundle,
         against=against or (),
-        inputs=None if input is None else list(lines_of(input)),
+        inputs=asked,
         memory_budget=memory_budget,
         threads=threads,
         rounds=rounds,

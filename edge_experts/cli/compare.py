@@ -48,13 +48,13 @@ def compare(
     given = {"experts": experts, "epochs": epochs}
     settings |= {name: value for name, value in given.items() if value is not None}
     dataset = datasets.load(data)
-    from ..training import TrainConfig, comparison
+    from ..training import comparison, config_for
 
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(
             dataset,
             out or Path(temporary),
-            config=TrainConfig(**settings),
+            config=config_for(dataset.kind, **settings),
             seeds=range(seeds),
             quantization=quantization,
         )

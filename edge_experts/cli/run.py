@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -18,26 +16,31 @@ def run(
     ] = None,
     input: Annotated[  # noqa: A002  the contract's name
         Path | None,
-        typer.Option(help="A file with one text on each line.", show_default=False),
+        typer.Option(help="A file: one input on each line, .npy or .csv.", show_default=False),
     ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     json: Json = False,
 ) -> None:
-    """Answer texts: from the command line, from a file, or line by line from stdin as they come.
+    """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
+
+    A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
+    --input also takes an .npy file of arrays, and a .csv of rows.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
     Example: tail -f messages.txt | edge-experts run sentiment.bundle --json
     """
     from ..errors import UsageError
-    from ..runtime import Answer, ExpertRuntime
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
+    from ..runtime import Answer, ExpertRuntime
+    from .examples import given
+
     with ExpertRuntime(bundle, memory_budget=memory_budget, threads=threads) as runtime:
 
-        def show(example: str, answer: Answer) -> None:
+        def show(name: str, answer: Answer) -> None:
             if json:
                 from json import dumps
 
@@ -53,27 +56,9 @@ def run(
                 print(dumps(content, ensure_ascii=False), flush=True)
             else:
                 print(
-                    f"{answer.label}\t{answer.score:.3f}\texpert {answer.expert}\t{example}",
+                    f"{answer.label}\t{answer.score:.3f}\texpert {answer.expert}\t{name}",
                     flush=True,
                 )
 
-        for example in text or lines_of(input):
-            show(example, runtime.predict(example))
-
-
-def lines_of(path: Path | None) -> Iterator[str]:
-    from ..errors import UsageError
-
-    if path is None:
-        # Bytes that are not UTF-8 become replacement characters: a stream must not stop for one.
-        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-        for line in sys.stdin:
-            yield line.rstrip("\r\n")
-        return
-    try:
-        file = path.open(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, IsADirectoryError):
-        raise UsageError(f"--input {path}: no such file") from None
-    with file:
-        for line in file:
-            yield line.rstrip("\r\n")
+        for name, example in given(text, input, runtime.features):
+            show(name, runtime.predict(example))

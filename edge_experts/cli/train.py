@@ -80,16 +80,15 @@ def train(
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     from .. import datasets
-    from ..training.config import TrainConfig
-
-    try:
-        configuration = TrainConfig(**settings)
-    except TypeError as error:
-        raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, configuration.seed)
+    from ..training import TrainConfig, config_for
     from ..training import train as run_training
 
-    run = run_training(dataset, out, configuration, force=force)
+    try:
+        TrainConfig(**settings)  # before anything is fetched
+    except TypeError as error:
+        raise UsageError(f"{config}: {error}") from None
+    dataset = datasets.load(data, settings.get("seed", 0))
+    run = run_training(dataset, out, config_for(dataset.kind, **settings), force=force)
     metrics = run.metrics
     print(
         f"{out}: accuracy {metrics['validation_accuracy']:.4f} on validation, "

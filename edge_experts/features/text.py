@@ -144,6 +144,10 @@ class TextFeatures:
         texts: list[str] = json.loads(packed.tobytes())
         return texts
 
+    def parse(self, line: str) -> str:
+        """A line is an example."""
+        return line
+
     def encode(self, example: str) -> dict[str, np.ndarray]:
         """The text's weightiest n-grams, each once, with their weights scaled to unit norm.
 

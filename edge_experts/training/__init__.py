@@ -8,6 +8,7 @@ import_keras()
 
 from .config import TrainConfig  # noqa: E402
 from .model import SparseExperts  # noqa: E402
+from .recipes import config_for  # noqa: E402
 from .trainer import train  # noqa: E402
 
-__all__ = ["SparseExperts", "TrainConfig", "train"]
+__all__ = ["SparseExperts", "TrainConfig", "config_for", "train"]

@@ -15,6 +15,7 @@ from ..converters import Conversion, convert
 from ..datasets import Dataset
 from ..errors import UsageError
 from .config import TrainConfig
+from .recipes import config_for
 from .trainer import train
 
 SCHEMA_VERSION = "1.0"
@@ -109,7 +110,7 @@ def compare(
     With one seed they are `folder/sparse.bundle`, `folder/dense-all.bundle` and so on; with
     several, each seed has a folder of its own.
     """
-    config = config or TrainConfig()
+    config = config or config_for(dataset.kind)
     if config.dense is not None:
         raise UsageError("compare trains the dense networks itself; leave `dense` out")
     if not 1 <= len(seeds) <= MAX_SEEDS:

@@ -34,7 +34,9 @@ class TrainConfig:
     router_epochs: int = 5  # before the mixture: the router learns kinds of inputs
     tune_epochs: int = 3  # after it: each expert on the inputs routed to it
     patience: int = 4  # epochs without a better validation accuracy before a stage ends
-    batch_size: int = 256
+    dense_epochs: int = 10  # of a dense rival
+    teacher_epochs: int = 0  # of a dense network that teaches while experts are tuned; 0: none
+    batch_size: int = 256  # at most; a fiftieth of a small data set
     learning_rate: float = 0.05  # of one expert and of the router, alone
     wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
     mixture_learning_rate: float = 0.01  # once they are trained together

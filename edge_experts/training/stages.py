@@ -22,20 +22,28 @@ from .selection import ExpertSelection, copy_parameters
 Arrays = Mapping[str, np.ndarray]
 
 
+_STEPS, _SMALLEST_BATCH = 50, 16
+
+
 class Stages:
     """The stages of one training."""
 
     def __init__(
         self,
         model: SparseExperts,
+        teacher: SparseExperts | None,
         config: TrainConfig,
         dataset: Dataset,
         data: Mapping[str, Arrays],
         logs: Path,
     ):
-        self.model, self.config, self.logs = model, config, logs
+        self.model, self.teacher = model, teacher
+        self.config, self.logs = config, logs
         self.data = data
         self.targets = {name: getattr(dataset, name).targets for name in data}
+        # Small data sets get smaller batches, or an epoch would be a handful of steps.
+        fitting = len(self.targets["train"]) // _STEPS
+        self.batch_size = min(config.batch_size, max(_SMALLEST_BATCH, fitting))
         self.random = np.random.default_rng(config.seed)
         self.history: dict[str, dict[str, list[float]]] = {}
 
@@ -44,7 +52,7 @@ class Stages:
         if len(experts) == 1:
             wide = config.dense == "all"
             rate = config.wide_learning_rate if wide else config.learning_rate
-            self._fit(self.model, "One expert", max(1, config.warm_epochs), rate)
+            self._fit(self.model, "Dense network", config.dense_epochs, rate)
             return
         if config.warm_epochs and self.model.router is not None:
             one = SparseExperts(None, experts[:1], decay=config.decay)
@@ -86,7 +94,7 @@ class Stages:
         *more: tf_keras.callbacks.Callback,
     ) -> None:
         inputs, targets = self.data["train"], self.targets["train"]
-        steps = max(1, -(-len(targets) // self.config.batch_size)) * epochs
+        steps = max(1, -(-len(targets) // self.batch_size)) * epochs
         model.compile(
             _optimizer(learning_rate, steps),
             tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -110,7 +118,7 @@ class Stages:
         made = model.fit(
             inputs,
             targets,
-            batch_size=self.config.batch_size,
+            batch_size=self.batch_size,
             epochs=epochs,
             verbose=0,
             validation_data=(validation, self.targets["validation"]),
@@ -125,7 +133,7 @@ class Stages:
         """Teach the router kinds of inputs found without labels, before experts exist."""
         config, data = self.config, self.data["train"]
         kinds = text_kinds(data["ids"], data["weights"], config.experts, config.seed)
-        steps = -(-len(kinds) // config.batch_size) * config.router_epochs
+        steps = -(-len(kinds) // self.batch_size) * config.router_epochs
         student = tf_keras.Model(router.inputs, router.outputs)
         student.compile(
             _optimizer(config.learning_rate, steps),
@@ -135,7 +143,7 @@ class Stages:
         student.fit(
             data,
             kinds,
-            batch_size=config.batch_size,
+            batch_size=self.batch_size,
             epochs=config.router_epochs,
             verbose=0,
             callbacks=[Report("Router on kinds of inputs", config.router_epochs, None)],
@@ -157,12 +165,20 @@ class Stages:
         ]
 
     def _tune(self) -> None:
-        """Train each expert on what the frozen router sends to it, the mixture as its teacher."""
+        """Train each expert on what the frozen router sends to it, after a teacher's answers.
+
+        The teacher is the mixture of all experts, or a dense network as large as they together.
+        """
         config, model = self.config, self.model
+        teach = model.mixture
+        if self.teacher is not None:
+            rate = config.wide_learning_rate
+            self._fit(self.teacher, "Dense teacher", config.teacher_epochs, rate)
+            teach = self.teacher.mixture
         packed = {
-            split: np.column_stack(
-                [self.targets[split], model.predict(self.data[split], batch_size=1024, verbose=0)]
-            ).astype(np.float32)
+            split: np.column_stack([self.targets[split], teach(self.data[split])]).astype(
+                np.float32
+            )
             for split in ("train", "validation")
         }
         owners = {split: model.route(self.data[split]) for split in packed}
@@ -170,10 +186,10 @@ class Stages:
             for index, expert in enumerate(model.experts):
                 rows = {split: np.flatnonzero(owners[split] == index) for split in packed}
                 parts = {split: _take(self.data[split], rows[split]) for split in packed}
-                if len(rows["train"]) < config.batch_size or not len(rows["validation"]):
+                if len(rows["train"]) < self.batch_size or not len(rows["validation"]):
                     progress.step(f"expert {index}: too few inputs, left as it is")
                     continue
-                steps = -(-len(rows["train"]) // config.batch_size) * config.tune_epochs
+                steps = -(-len(rows["train"]) // self.batch_size) * config.tune_epochs
                 # The same layers in another model, so that what is saved does not need our loss.
                 student = tf_keras.Model(expert.inputs, expert.outputs)
                 student.compile(
@@ -185,7 +201,7 @@ class Stages:
                     parts["train"],
                     packed["train"][rows["train"]],
                     verbose=0,
-                    batch_size=config.batch_size,
+                    batch_size=self.batch_size,
                     epochs=config.tune_epochs,
                 )
                 after = student.evaluate(*validation, verbose=0)

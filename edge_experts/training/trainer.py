@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,15 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
-from ..features import TextFeatures, encode_all
+from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
 from . import networks
 from .config import TrainConfig
 from .model import SparseExperts
+from .recipes import config_for
 from .stages import Stages
 
 _KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
-_RIVALS = {"active": networks.text_dense_active, "all": networks.text_dense_all}
 
 
 def train(
@@ -41,23 +41,25 @@ def train(
         name: what the bundle will be called; the data set's name by default.
         force: replace `out` if it exists.
     """
-    config = config or TrainConfig()
+    config = config or config_for(dataset.kind)
     out = Path(out)
     refuse_existing(out, force=force)
     tf_keras.utils.set_random_seed(config.seed)
-    features = TextFeatures.fit(list(dataset.train.inputs), dataset.train.targets)
+    features = fit_features(dataset)
     data = {
         name: encode_all(features, getattr(dataset, name).inputs)
         for name in ("train", "validation", "test")
     }
     shapes = networks.Shapes(
+        dataset.kind,
         {name: (array.shape[1:], str(array.dtype)) for name, array in data["train"].items()},
         len(dataset.labels),
         features.settings,
     )
     with staged(out, force=force) as folder:
         model = build(shapes, config)
-        stages = Stages(model, config, dataset, data, folder / run_folder.LOGS)
+        teacher = _teacher(shapes, config)
+        stages = Stages(model, teacher, config, dataset, data, folder / run_folder.LOGS)
         stages.run()
         metrics = stages.metrics()
         model.save(folder / run_folder.MODEL)
@@ -81,21 +83,43 @@ def train(
     return run
 
 
+def fit_features(dataset: Dataset) -> Features:
+    """The features for a kind of data, with what they learn from the training split."""
+    train = dataset.train
+    if dataset.kind == "text":
+        return TextFeatures.fit(list(train.inputs), train.targets)
+    if not isinstance(train.inputs, np.ndarray):
+        return TableFeatures.fit(train.inputs)
+    channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
+    return ArrayFeatures.fit(train.inputs, channels=channels)
+
+
 def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
     """The untrained model that a configuration describes."""
+    ours = networks.BY_KIND[shapes.kind]
     if config.dense is not None:
-        rival = _RIVALS[config.dense]
+        rival = {"active": ours.dense_active, "all": ours.dense_all}[config.dense]
         return SparseExperts(None, [rival(shapes, config.experts)], decay=config.decay)
-    make = networks.users_builder(config.model) if config.model else networks.text_expert
+    if config.model is None:
+        experts = [ours.expert(shapes) for _ in range(config.experts)]
+    else:
+        experts = networks.users_experts(config.model, shapes, config.experts)
     return SparseExperts(
-        networks.text_router(shapes, config.experts),
-        [make(shapes) for _ in range(config.experts)],
+        ours.router(shapes, config.experts),
+        experts,
         combine=config.combine,
         top_k=config.top_k,
         balance=config.balance,
         decay=config.decay,
         tie=config.tie,
     )
+
+
+def _teacher(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts | None:
+    """A dense network as large as all experts, where the configuration asks for a teacher."""
+    if not config.teacher_epochs or not config.tune_epochs or config.dense is not None:
+        return None
+    return build(shapes, replace(config, dense="all"))
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,90 @@
+"""Images, sensor windows and other arrays of one shape: standardized, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+
+_LARGEST = 2**24  # numbers in one example
+
+
+class ArrayFeatures:
+    """An array to `x`, (1, *shape) float32: (example - mean) / deviation.
+
+    Images without channels share one mean; the last axis of anything else is one of channels, each
+    with a mean of its own. What is not a number counts as the mean.
+
+    Args:
+        shape: of one example.
+        mean, deviation: scalars, or one for each channel.
+    """
+
+    kind = "array"
+
+    def __init__(self, shape: Sequence[int], mean: np.ndarray, deviation: np.ndarray):
+        self._shape = tuple(shape)
+        if not self._shape or not 0 < int(np.prod(self._shape)) <= _LARGEST:
+            raise ValueError(f"shape must be of 1 to {_LARGEST} numbers, got {self._shape}")
+        self._mean = mean.astype(np.float32)
+        self._deviation = deviation.astype(np.float32)
+        np.broadcast_shapes(self._shape, self._mean.shape, self._deviation.shape)
+
+    @classmethod
+    def fit(cls, examples: np.ndarray, *, channels: bool) -> ArrayFeatures:
+        """Learn mean and deviation from training examples, (examples, *shape)."""
+        axes = tuple(range(examples.ndim - channels))
+        finite = np.where(np.isfinite(examples), examples, np.nan).astype(np.float64)
+        counts = np.isfinite(finite).sum(axis=axes)
+        total = np.nansum(finite, axis=axes)
+        mean = total / np.maximum(counts, 1)
+        spread = np.sqrt(np.nansum((finite - mean) ** 2, axis=axes) / np.maximum(counts, 1))
+        # A channel that never changes says nothing, and must not be divided by zero.
+        return cls(examples.shape[1:], mean, np.where(spread > 0, spread, 1.0))
+
+    @classmethod
+    def restore(
+        cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> ArrayFeatures:
+        return cls(settings["shape"], arrays["mean"], arrays["deviation"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"shape": list(self._shape)}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"mean": self._mean, "deviation": self._deviation}
+
+    def pack(self, examples: Sequence[Any]) -> np.ndarray:
+        return np.stack([np.asarray(example) for example in examples])
+
+    def unpack(self, packed: np.ndarray) -> list[np.ndarray]:
+        return list(packed)
+
+    def parse(self, line: str) -> Any:
+        """A line is an array in JSON."""
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
+
+    def encode(self, example: Any) -> dict[str, np.ndarray]:
+        """The example, standardized.
+
+        Raises:
+            UsageError: it has another shape, or holds something else than numbers.
+        """
+        try:
+            array = np.asarray(example, np.float32)
+        except (TypeError, ValueError):
+            raise UsageError("an example must be an array of numbers, all rows alike") from None
+        if array.shape != self._shape:
+            raise UsageError(f"an example must have the shape {self._shape}, got {array.shape}")
+        standard = (array - self._mean) / self._deviation
+        standard[~np.isfinite(standard)] = 0
+        return {"x": standard[None]}

@@ -1,0 +1,139 @@
+"""Rows of a table: numbers standardized, categories one-hot, gaps filled with the mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, UsageError
+
+_MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
+
+
+class TableFeatures:
+    """A row, a mapping of column names to values, to `x`, (1, width) float32.
+
+    A gap (an empty cell, or what is not a number in a column of numbers) counts as the mean; a
+    category that training never saw is none of those it did.
+
+    Args:
+        columns: for each its "name" and, if it is a category, its "values".
+        mean, deviation: of the columns of numbers, in their order.
+    """
+
+    kind = "table"
+
+    def __init__(
+        self, columns: Sequence[Mapping[str, Any]], mean: np.ndarray, deviation: np.ndarray
+    ):
+        self._columns = [dict(column) for column in columns]
+        self._numbers = [column["name"] for column in columns if "values" not in column]
+        self._categories = {
+            column["name"]: {value: place for place, value in enumerate(column["values"])}
+            for column in columns
+            if "values" in column
+        }
+        if not len(self._numbers) == len(mean) == len(deviation):
+            raise ValueError("mean and deviation must have one number for each column of numbers")
+        self._mean, self._deviation = mean.astype(np.float32), deviation.astype(np.float32)
+        self._width = len(mean) + sum(map(len, self._categories.values()))
+        self._known = {*self._numbers, *self._categories}
+
+    @classmethod
+    def fit(cls, rows: Sequence[Mapping[str, str]]) -> TableFeatures:
+        """Learn from training rows which columns are numbers, their scale, and the categories.
+
+        Raises:
+            DataError: a column of text has too many different values to be a category.
+        """
+        columns: list[dict[str, Any]] = []
+        scales: list[tuple[float, float]] = []
+        for name in rows[0]:
+            cells = [row[name] for row in rows]
+            filled = [cell for cell in cells if str(cell).strip()]
+            numbers = [_number(cell) for cell in filled]
+            if any(number is None for number in numbers):
+                values = sorted({str(cell).strip() for cell in filled})
+                if len(values) > _MOST_VALUES:
+                    raise DataError(
+                        f"column {name!r}: {len(values)} different texts are too many for a "
+                        f"category (at most {_MOST_VALUES}); leave the column out"
+                    )
+                columns.append({"name": name, "values": values})
+            else:
+                finite = np.array([n for n in numbers if n is not None and np.isfinite(n)])
+                spread = float(finite.std()) if len(finite) else 0.0
+                scales.append((float(finite.mean()) if len(finite) else 0.0, spread or 1.0))
+                columns.append({"name": name})
+        scale = np.array(scales).reshape(-1, 2)
+        return cls(columns, scale[:, 0], scale[:, 1])
+
+    @classmethod
+    def restore(
+        cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> TableFeatures:
+        return cls(settings["columns"], arrays["mean"], arrays["deviation"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"columns": self._columns}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"mean": self._mean, "deviation": self._deviation}
+
+    def pack(self, examples: Iterable[Mapping[str, Any]]) -> np.ndarray:
+        rows = [dict(example) for example in examples]
+        return np.frombuffer(json.dumps(rows).encode("ascii"), np.uint8)
+
+    def unpack(self, packed: np.ndarray) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(packed.tobytes())
+        return rows
+
+    def parse(self, line: str) -> Any:
+        """A line is an object, columns to values, in JSON."""
+        try:
+            return json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
+
+    def encode(self, example: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The row as numbers.
+
+        Raises:
+            UsageError: it is not a row of these columns.
+        """
+        if not isinstance(example, Mapping):
+            raise UsageError(
+                f"an example must map columns to values, got {type(example).__name__}; "
+                f"the columns are {', '.join(sorted(self._known))}"
+            )
+        missing = self._known - set(example)
+        if missing:
+            raise UsageError(f"the row has no column {', '.join(sorted(missing))}")
+        numbers = [_number(example[name]) for name in self._numbers]
+        x = np.zeros((1, self._width), np.float32)
+        given = np.array([np.nan if number is None else number for number in numbers], np.float32)
+        standard = (given - self._mean) / self._deviation
+        x[0, : len(numbers)] = np.where(np.isfinite(standard), standard, 0)
+        start = len(numbers)
+        for name, places in self._categories.items():
+            place = places.get(str(example[name]).strip())
+            if place is not None:
+                x[0, start + place] = 1
+            start += len(places)
+        return {"x": x}
+
+
+def _number(cell: Any) -> float | None:
+    """The number in a cell; NaN where it is empty, None where it holds something else."""
+    text = str(cell).strip()
+    if not text or cell is None:
+        return float("nan")
+    try:
+        return float(text)
+    except ValueError:
+        return None

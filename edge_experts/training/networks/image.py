@@ -1,0 +1,55 @@
+"""Networks for images: small convolutions; the router sees the image in coarse pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tf_keras
+
+from .shapes import Shapes
+
+layers = tf_keras.layers
+
+_FILTERS = (16, 32, 64)
+_ROUTER_UNITS = 32
+_ROUTER_SIDE = 7  # coarse pixels along the shorter side
+
+
+def expert(shapes: Shapes) -> tf_keras.Model:
+    return _convolutions(shapes, 1.0)
+
+
+def router(shapes: Shapes, experts: int) -> tf_keras.Model:
+    """Pooled pixels through one hidden layer: a fraction of an expert's cost."""
+    inputs, output = _image(shapes)
+    pool = max(1, min(output.shape[1:3]) // _ROUTER_SIDE)
+    output = layers.Flatten()(layers.AveragePooling2D(pool)(output))
+    output = layers.Dense(_ROUTER_UNITS, "relu")(output)
+    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+
+
+def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
+    """An expert, a little wider: the router's multiply-adds are spent on more filters."""
+    return _convolutions(shapes, 1.03)
+
+
+def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
+    """An expert whose filters are so many that its parameters are all experts' together."""
+    return _convolutions(shapes, experts**0.5)
+
+
+def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
+    inputs, output = _image(shapes)
+    for place, filters in enumerate(_FILTERS):
+        output = layers.Conv2D(
+            round(filters * width), 3, 2 if place else 1, "same", activation="relu"
+        )(output)
+    output = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(output))
+    return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
+
+
+def _image(shapes: Shapes) -> tuple[dict[str, Any], Any]:
+    """The inputs, and the image with its channels, of which one is made where there are none."""
+    inputs = shapes.keras_inputs()
+    image = inputs["x"]
+    return inputs, image if len(image.shape) == 4 else layers.Reshape((*image.shape[1:], 1))(image)

@@ -1,0 +1,25 @@
+"""What a network is built for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tf_keras
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Named inputs without their batch, the number of labels, and the features' settings."""
+
+    kind: str  # of the data: "text", "table", "image" or "window"
+    inputs: Mapping[str, tuple[tuple[int, ...], str]]  # name: (shape, type)
+    labels: int
+    settings: Mapping[str, Any]
+
+    def keras_inputs(self) -> dict[str, Any]:
+        return {
+            name: tf_keras.Input(shape, dtype=kind, name=name)
+            for name, (shape, kind) in self.inputs.items()
+        }

@@ -1,0 +1,34 @@
+"""Networks for rows of a table: one hidden layer."""
+
+from __future__ import annotations
+
+import tf_keras
+
+from .shapes import Shapes
+
+layers = tf_keras.layers
+
+_UNITS = 32
+_ROUTER_UNITS = 4
+
+
+def expert(shapes: Shapes) -> tf_keras.Model:
+    return _perceptron(shapes, _UNITS, shapes.labels)
+
+
+def router(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return _perceptron(shapes, _ROUTER_UNITS, experts)
+
+
+def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return _perceptron(shapes, _UNITS + _ROUTER_UNITS, shapes.labels)
+
+
+def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return _perceptron(shapes, _UNITS * experts, shapes.labels)
+
+
+def _perceptron(shapes: Shapes, units: int, outputs: int) -> tf_keras.Model:
+    inputs = shapes.keras_inputs()
+    output = layers.Dense(units, "relu")(inputs["x"])
+    return tf_keras.Model(inputs, layers.Dense(outputs)(output))

@@ -1,0 +1,43 @@
+"""Networks for windows of sensors, (time, channels): convolutions over time."""
+
+from __future__ import annotations
+
+import tf_keras
+
+from .shapes import Shapes
+
+layers = tf_keras.layers
+
+_FILTERS = (16, 32)
+_ROUTER_UNITS = 16
+_ROUTER_STEPS = 8
+
+
+def expert(shapes: Shapes) -> tf_keras.Model:
+    return _convolutions(shapes, 1.0)
+
+
+def router(shapes: Shapes, experts: int) -> tf_keras.Model:
+    """The window in a few steps through one hidden layer."""
+    inputs = shapes.keras_inputs()
+    pool = max(1, inputs["x"].shape[1] // _ROUTER_STEPS)
+    output = layers.Flatten()(layers.AveragePooling1D(pool)(inputs["x"]))
+    output = layers.Dense(_ROUTER_UNITS, "relu")(output)
+    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+
+
+def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return _convolutions(shapes, 1.1)
+
+
+def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return _convolutions(shapes, experts**0.5)
+
+
+def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
+    inputs = shapes.keras_inputs()
+    output = inputs["x"]
+    for filters in _FILTERS:
+        output = layers.Conv1D(round(filters * width), 5, 2, "same", activation="relu")(output)
+    output = layers.Dropout(0.2)(layers.GlobalAveragePooling1D()(output))
+    return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))

@@ -1,0 +1,38 @@
+"""Which settings suit which kind of data; what the user sets wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .config import TrainConfig
+
+_FROM_SCRATCH: dict[str, Any] = {
+    # There is data enough for independent experts: no common start, nothing that ties them.
+    "warm_epochs": 0,
+    "router_epochs": 0,
+    "tie": 0.0,
+    "decay": 0.0,
+    "learning_rate": 2e-3,
+    "wide_learning_rate": 2e-3,
+    "mixture_learning_rate": 2e-3,
+    "epochs": 10,
+    "tune_epochs": 8,
+    "dense_epochs": 18,
+    "teacher_epochs": 10,
+}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "text": {},
+    "table": {**_FROM_SCRATCH, "epochs": 20, "dense_epochs": 30},
+    "image": _FROM_SCRATCH,
+    "window": {**_FROM_SCRATCH, "epochs": 20, "dense_epochs": 30},
+}
+
+
+def config_for(kind: str, **settings: Any) -> TrainConfig:
+    """The settings for a kind of data, with the user's in place of the recipe's.
+
+    Raises:
+        UsageError: a setting that cannot be used.
+    """
+    return TrainConfig(**{**RECIPES[kind], **settings})
