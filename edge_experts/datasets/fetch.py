@@ -43,10 +43,13 @@ def npm_package(package: str, file_name: str, sha256: str) -> Path:
 
 def debian_package(package: str, file_name: str, sha256: str) -> Path:
     """Likewise, a package of the Debian archive, by apt-get: "dataset-fashion-mnist"."""
-    return _fetched(["apt-get", "download", "-q", package], package, file_name, sha256)
+    command = ["apt-get", "download", "-q", package]
+    return _fetched(command, package, file_name, sha256, " or run apt-get update")
 
 
-def _fetched(command: Sequence[str], package: str, file_name: str, sha256: str) -> Path:
+def _fetched(
+    command: Sequence[str], package: str, file_name: str, sha256: str, hint: str = ""
+) -> Path:
     """The file in the cache, after `command` has left it in its working folder."""
     kept = cache_folder() / file_name
     if kept.is_file() and _sha256(kept) == sha256:
@@ -65,7 +68,7 @@ def _fetched(command: Sequence[str], package: str, file_name: str, sha256: str) 
         if not fetched.is_file():
             raise NetworkError(
                 f"cannot download {package}: {said[-1]}\n"
-                f"Check the network, or copy {file_name} from another machine to {kept}."
+                f"Check the network{hint}, or copy {file_name} from another machine to {kept}."
             )
         if _sha256(fetched) != sha256:
             raise NetworkError(f"{file_name}: the package index gave another file than expected")

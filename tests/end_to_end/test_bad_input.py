@@ -36,7 +36,7 @@ def _train(
 
 
 def test_a_missing_column_is_named(cli: Cli, tmp_path: Path) -> None:
-    check(_train(cli, tmp_path, "words,label\nhi,a\n"), 2, "data.csv", "'text'", "words, label")
+    check(_train(cli, tmp_path, "text,mood\nhi,a\n"), 2, "data.csv", "'label'", "text, mood")
 
 
 def test_an_empty_file(cli: Cli, tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Every kind of data goes from a file to a benchmark in four commands with names only."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Cli
+
+RANDOM = np.random.default_rng(0)
+
+
+def _npz(path: Path, examples: list[np.ndarray]) -> None:
+    """Three classes in turn, a fifth of them for the test."""
+    x, y, cut = np.stack(examples), np.arange(len(examples)) % 3, len(examples) * 4 // 5
+    np.savez(path, x_train=x[:cut], y_train=y[:cut], x_test=x[cut:], y_test=y[cut:])
+
+
+def _images(path: Path) -> Path:
+    bars = [np.zeros((12, 12)), np.zeros((12, 12)), np.eye(12)]
+    bars[0][5], bars[1][:, 5] = 1, 1
+    noisy = [150 * bars[n % 3] + RANDOM.random((12, 12)) * 80 for n in range(300)]
+    _npz(path / "data.npz", [image.astype(np.uint8) for image in noisy])
+    return path / "data.npz"
+
+
+def _windows(path: Path) -> Path:
+    time = np.arange(40)[:, None]
+    waves = [
+        np.sin(time * (0.2 + 0.3 * (n % 3)) + 6 * RANDOM.random(2)) + RANDOM.normal(0, 0.1, (40, 2))
+        for n in range(300)
+    ]
+    _npz(path / "data.npz", [wave.astype(np.float32) for wave in waves])
+    return path / "data.npz"
+
+
+def _table(path: Path) -> Path:
+    lines = ["height,colour,nothing,label"]
+    for n in range(300):
+        height = round(float(RANDOM.normal(n % 3, 0.2)), 3) if n % 17 else ""
+        colour = ["red", "green", "blue"][(n % 3 + (n % 5 == 0)) % 3]
+        lines.append(f"{height},{colour},,{'abc'[n % 3]}")
+    (path / "data.csv").write_text("\n".join(lines) + "\n")
+    return path / "data.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (_images, json.dumps(np.eye(12).tolist())),
+        (_windows, json.dumps(np.zeros((40, 2)).tolist())),
+        (_table, '{"height": 2.1, "colour": "blue", "nothing": null}'),
+    ],
+)
+def test_from_file_to_benchmark(cli: Cli, tmp_path: Path, make: object, line: str) -> None:
+    data = make(tmp_path)  # type: ignore[operator]
+    for command in (
+        ("train", "--data", data, "--out", "a.run"),
+        ("convert", "a.run", "--out", "a.bundle"),
+        ("evaluate", "a.bundle", "--data", data, "--json", "--min-accuracy", 0.85),
+        ("benchmark", "a.bundle", "--rounds", 3),
+    ):
+        done = cli(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    answer = json.loads(cli("run", "a.bundle", "--json", stdin=line + "\n", cwd=tmp_path).stdout)
+    assert answer["score"] > 0.3
+    done = cli("run", "a.bundle", "[1, 2]", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "must" in done.stderr
+    assert cli("verify", "a.bundle", cwd=tmp_path).returncode == 0
+
+
+def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
+    """An .npy of arrays and a .csv of rows, as `run` and `benchmark` take them."""
+    data = _table(tmp_path)
+    quick = tmp_path / "quick.toml"
+    quick.write_text("epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n")
+    assert cli("train", "--data", data, "--out", "t.run", "--config", quick, cwd=tmp_path)
+    assert cli("convert", "t.run", "--out", "t.bundle", cwd=tmp_path).returncode == 0
+    done = cli("run", "t.bundle", "--input", data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 300
+    assert done.stdout.splitlines()[0].endswith("data.csv:2")
+
+
+def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    example = readme.split("<!-- own expert -->")[1].split("## ")[0]
+    code, command = re.split(r"\n[A-Z].*:\n", example)
+    (tmp_path / "my_expert.py").write_text(textwrap.dedent(code))
+    _table(tmp_path).rename(tmp_path / "flowers.csv")
+    done = cli(*command.split()[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert cli("convert", "own.run", "--out", "own.bundle", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])", "got keras."),
+        ("tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(3)])", "must be named"),
+        ("tf_keras.Model(inputs, tf_keras.layers.Dense(9)(inputs['x']))", "one logit for each"),
+    ],
+)
+def test_a_builder_that_makes_something_else(
+    cli: Cli, tmp_path: Path, body: str, message: str
+) -> None:
+    lines = ["import keras, tf_keras", "def f(shapes):", "    inputs = shapes.keras_inputs()"]
+    (tmp_path / "mine.py").write_text("\n".join([*lines, f"    return {body}"]))
+    arguments = ("--data", _table(tmp_path), "--out", "x.run", "--model", "mine:f")
+    done = cli("train", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "x.run").exists()
