@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,3 +123,35 @@ def test_temperature_makes_overconfident_scores_calibrated() -> None:
     calibrated = parity.at_temperature(sharp, temperature)
     before = parity.expected_calibration_error(sharp, targets)
     assert parity.expected_calibration_error(calibrated, targets) < before / 3
+
+
+def test_the_runtime_quantizes_for_models_with_integer_inputs(keras: Any, tmp_path: Path) -> None:
+    """Whole-integer files, as others make them; run without TensorFlow in the process."""
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    inputs = {"x": keras.Input((6,), name="x")}
+    network = keras.Model(inputs, keras.layers.Dense(3)(inputs["x"]))
+    samples = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)
+    signature = [{"x": tf.TensorSpec((1, 6), tf.float32, name="x")}]
+    function = tf.function(lambda x: network(x), input_signature=signature)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [function.get_concrete_function()], network
+    )
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([row[None]] for row in samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    np.save(tmp_path / "x.npy", samples)
+    code = (
+        "import sys, numpy as np; from pathlib import Path\n"
+        "from edge_experts.runtime.interpreter import Model\n"
+        "model = Model(Path('m.tflite').read_bytes(), 'm'); x = np.load('x.npy')\n"
+        "np.save('y.npy', [model({'x': row[None]}) for row in x])\n"
+        "far = model({'x': np.full((1, 6), 1e9, np.float32)})\n"
+        "assert np.isfinite(far).all() and 'tensorflow' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    expected = network.predict({"x": samples}, verbose=0)
+    assert np.load(tmp_path / "y.npy") == pytest.approx(expected, abs=0.06)
