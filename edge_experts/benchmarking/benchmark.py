@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Manifest, read_manifest
-from ..errors import UsageError
+from ..errors import ThresholdError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from . import environment, growth, latency
@@ -19,6 +19,7 @@ from .reference import reference_loop
 SCHEMA_VERSION = "1.0"
 SPARSE, REFERENCE = "sparse experts", "reference loop"
 _REPEATS = 30
+_LEAST_ROUNDS, _LEAST_ANSWERS = 40, 1024
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def benchmark(
     inputs: Sequence[Any] | None = None,
     memory_budget: int | None = None,
     threads: int = 1,
-    rounds: int = 40,
+    rounds: int | None = None,
 ) -> Benchmark:
     """Measure a bundle, and rivals in the same run.
 
@@ -68,7 +69,8 @@ def benchmark(
         against: other bundles for the same inputs, such as a dense network (a bundle of one).
         inputs: what to ask; the golden examples by default.
         memory_budget: bytes for the memory measurement; by default there is room for one expert.
-        rounds: in each, every contender answers every input once.
+        rounds: in each, every contender answers every input once; by default at least 40, and as
+            many as 1,024 answers take.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
@@ -84,6 +86,7 @@ def benchmark(
         asked = ordered if inputs is None else inputs
         if not asked:
             raise UsageError("benchmark: there is no input to ask")
+        turns = rounds or max(_LEAST_ROUNDS, -(-_LEAST_ANSWERS // len(asked)))
         with ExpertRuntime(bundle, threads=threads) as runtime:
             checked = golden.check(runtime)
             progress.step("golden examples")
@@ -101,8 +104,8 @@ def benchmark(
                 contenders[REFERENCE] = reference_loop(bundle)
             for rival, other in zip(rivals, opened, strict=True):
                 contenders[names[rival]] = other.predict
-            times = latency.warm(contenders, asked, rounds)
-            parts = [runtime.predict(example).timings for _ in range(rounds) for example in asked]
+            times = latency.warm(contenders, asked, turns)
+            parts = [runtime.predict(example).timings for _ in range(turns) for example in asked]
             progress.step("warm, side by side")
     ours = np.median(times[SPARSE], axis=1)
     paths = {SPARSE: bundle, REFERENCE: bundle, **{names[rival]: rival for rival in rivals}}
@@ -129,6 +132,23 @@ def benchmark(
         environment=environment.describe(),
         threads=threads,
     )
+
+
+def refuse_beyond(result: Benchmark, max_p50: float | None, max_growth: int | None) -> None:
+    """Raises ThresholdError when the sparse bundle is slower or larger than was allowed.
+
+    Args:
+        max_p50: microseconds of the median warm answer.
+        max_growth: bytes of memory growth.
+    """
+    p50 = result.warm.total_us["p50"]
+    if max_p50 is not None and p50 > max_p50:
+        raise ThresholdError(f"the median answer takes {p50} µs; --max-p50 allows {max_p50}")
+    grown = result.rows[0].growth
+    if max_growth is not None and grown is not None and grown.growth_bytes > max_growth:
+        raise ThresholdError(
+            f"memory grows by {grown.growth_bytes:,} bytes; --max-growth allows {max_growth:,}"
+        )
 
 
 def _names(

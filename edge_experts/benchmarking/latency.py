@@ -18,7 +18,7 @@ PERCENTILES = (50, 90, 99)
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds: {"p50": ..., "p90": ..., "p99": ...} of the whole and of each part."""
+    """Microseconds: {"p50", "p90", "p99", "max"} of the whole and of each part."""
 
     answers: int
     total_us: dict[str, float]
@@ -97,7 +97,8 @@ def warm(
 
 
 def _percentiles(values: Any) -> dict[str, float]:
-    return {
+    found = {
         f"p{rank}": round(float(value), 2)
         for rank, value in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
     }
+    return {**found, "max": round(float(np.max(values)), 2)}

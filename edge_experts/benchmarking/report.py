@@ -46,7 +46,7 @@ def as_text(result: Benchmark) -> str:
 def phase_table(result: Benchmark) -> list[list[str]]:
     """Cold, switch and warm: percentiles, and the medians of the parts; microseconds."""
     return [
-        ["µs", "p50", "p90", "p99", "features", "route", "load", "invoke"],
+        ["µs", "p50", "p90", "p99", "max", "features", "route", "load", "invoke"],
         _phase("cold: open + first answer", result.cold),
         _phase("switch: expert not in memory", result.switch),
         _phase("warm", result.warm),
@@ -78,7 +78,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _phase(name: str, latency: Latency | None) -> list[str]:
     if latency is None:
-        return [name, *["-"] * 7]
+        return [name, *["-"] * 8]
     parts = [_number(part["p50"]) for part in latency.parts_us.values()]
     return [name, *(_number(value) for value in latency.total_us.values()), *parts]
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads, print_json
+from .options import Bundle, Json, MemoryBudget, Threads, print_json, size
 
 
 def benchmark(
@@ -32,8 +32,24 @@ def benchmark(
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     rounds: Annotated[
-        int, typer.Option(help="In each, every contender answers every input.", min=3)
-    ] = 40,
+        int | None,
+        typer.Option(
+            help="In each, every contender answers every input.  [default: 1,024 answers or more]",
+            min=3,
+        ),
+    ] = None,
+    max_p50: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MICROSECONDS", help="End with exit code 5 if half the answers take longer."
+        ),
+    ] = None,
+    max_growth: Annotated[
+        int | None,
+        typer.Option(
+            parser=size, metavar="SIZE", help="End with exit code 5 if memory grows by more."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Time a bundle on this machine, beside the bare interpreter and beside rivals.
@@ -41,6 +57,7 @@ def benchmark(
     Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
     """
     from ..benchmarking.benchmark import benchmark as run_benchmark
+    from ..benchmarking.benchmark import refuse_beyond
     from ..benchmarking.report import as_text
     from ..runtime import ExpertRuntime
     from .examples import given
@@ -66,3 +83,4 @@ def benchmark(
         print_json(result.to_json())
     else:
         print(as_text(result))
+    refuse_beyond(result, max_p50, max_growth)

@@ -123,7 +123,8 @@ def test_a_users_own_file_from_training_to_benchmark(
     report = json.loads(done.stdout)
     assert [row["name"] for row in report["rows"]] == ["sparse experts", "reference loop", "all"]
     for row in report["rows"]:
-        assert 0 < row["warm"]["total_us"]["p50"] <= row["warm"]["total_us"]["p99"]
+        times = row["warm"]["total_us"]
+        assert 0 < times["p50"] <= times["p99"] <= times["max"]
     assert set(report["warm"]["parts_us"]) == {"features", "route", "load", "invoke"}
     assert 20 < report["golden_examples"] <= 32
     assert report["rows"][0]["growth"]["base_bytes"] > 10_000_000
@@ -134,6 +135,16 @@ def test_a_users_own_file_from_training_to_benchmark(
     assert "sparse experts" in page
     assert "reference loop" in text
     assert "--dense all" in text, "without a rival it says how to make one"
+
+
+def test_a_benchmark_ends_with_5_beyond_a_threshold(cli: Cli, sentiment_bundle: Path) -> None:
+    for option, limit in (("--max-p50", "0.001"), ("--max-growth", "1KB")):
+        done = cli("benchmark", sentiment_bundle, "--rounds", 3, option, limit)
+        assert done.returncode == 5
+        assert f"{option} allows" in done.stderr
+        assert "side by side" in done.stdout
+    within = ("--max-p50", "1000000", "--max-growth", "1GB")
+    assert cli("benchmark", sentiment_bundle, "--rounds", 3, *within).returncode == 0
 
 
 def test_bundles_are_not_compared_across_kinds_of_input(
