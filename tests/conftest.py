@@ -10,6 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine makes any single example slow, which says nothing about the code.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
