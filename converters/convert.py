@@ -24,7 +24,6 @@ from . import export, parity
 from .isolation import conversion_failure, run_module
 from .recipes import QUANTIZATIONS
 
-MAX_ACCURACY_DROP = 2.0
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
 
@@ -45,7 +44,7 @@ def convert(
     out: str | Path,
     *,
     quantization: str = "int8",
-    max_accuracy_drop: float = MAX_ACCURACY_DROP,
+    max_accuracy_drop: float | None = None,
     bundle_version: int = 1,
     force: bool = False,
 ) -> Conversion:
@@ -59,7 +58,8 @@ def convert(
         run: the run folder that training wrote.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: one of `QUANTIZATIONS`.
-        max_accuracy_drop: points of validation accuracy that conversion may cost.
+        max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
+            and then only where so few examples could not have lost them by chance.
 
     Raises:
         UsageError: an option or a path cannot be used.

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge_experts.errors import ThresholdError
+
+MAX_ACCURACY_DROP = 2.0  # points, where the user states nothing
 
 
 @dataclass(frozen=True)
@@ -20,19 +23,28 @@ class Parity:
     largest_score_difference: float  # over all examples and labels, at the same temperature
     keras_accuracy: float
     deployed_accuracy: float
+    lost: int  # examples that Keras gets right and the converted files wrong
+    gained: int  # and the other way round
 
     @property
     def accuracy_drop(self) -> float:
         """What conversion cost, in points of accuracy (hundredths)."""
         return 100 * (self.keras_accuracy - self.deployed_accuracy)
 
-    def refuse_beyond(self, max_accuracy_drop: float) -> None:
-        """Raises ThresholdError when conversion cost more accuracy than was allowed."""
-        if self.accuracy_drop > max_accuracy_drop:
+    def refuse_beyond(self, max_accuracy_drop: float | None) -> None:
+        """Raises ThresholdError when conversion cost more accuracy than was allowed.
+
+        Where nothing was stated, the drop must also be more than chance makes of a few examples:
+        lost - gained beyond two standard deviations (McNemar, 1947).
+        """
+        stated = max_accuracy_drop is not None
+        allowed = max_accuracy_drop if max_accuracy_drop is not None else MAX_ACCURACY_DROP
+        chance = self.lost - self.gained <= 2 * math.sqrt(self.lost + self.gained)
+        if self.accuracy_drop > allowed and (stated or not chance):
             raise ThresholdError(
                 f"the converted model loses {self.accuracy_drop:.2f} points of accuracy on "
                 f"{self.examples} validation examples ({self.keras_accuracy:.4f} to "
-                f"{self.deployed_accuracy:.4f}); --max-accuracy-drop allows {max_accuracy_drop}. "
+                f"{self.deployed_accuracy:.4f}); --max-accuracy-drop allows {allowed}. "
                 "Nothing was written; try another --quantization"
             )
 
@@ -53,6 +65,8 @@ def compare(
         largest_score_difference=float(np.abs(keras_scores - scores).max()),
         keras_accuracy=float(np.mean(keras_labels == targets)),
         deployed_accuracy=float(np.mean(labels == targets)),
+        lost=int(np.sum((keras_labels == targets) & (labels != targets))),
+        gained=int(np.sum((keras_labels != targets) & (labels == targets))),
     )
 
 

@@ -18,11 +18,14 @@ def convert(
         typer.Option(help="How numbers are stored and computed."),
     ] = "int8",
     max_accuracy_drop: Annotated[
-        float,
+        float | None,
         typer.Option(
-            metavar="POINTS", help="Refuse the bundle when conversion costs more accuracy."
+            metavar="POINTS",
+            help="Refuse the bundle when conversion costs more accuracy.  [default: 2, beyond "
+            "what chance makes of few examples]",
+            show_default=False,
         ),
-    ] = 2.0,
+    ] = None,
     bundle_version: Annotated[
         int, typer.Option(help="Raise it with every bundle you publish.", min=1)
     ] = 1,

@@ -88,8 +88,31 @@ def test_a_bundle_that_lost_too_much_accuracy_is_refused(
         parity, "compare", lambda *answers: replace(real(*answers), deployed_accuracy=0.0)
     )
     with pytest.raises(ThresholdError, match=r"--max-accuracy-drop allows 2\.0"):
-        convert(make_run(make_model()), tmp_path / "b", quantization="float32")
+        convert(
+            make_run(make_model()), tmp_path / "b", quantization="float32", max_accuracy_drop=2.0
+        )
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    ("lost", "stated", "refused"), [(1, None, False), (10, None, True), (1, 2.0, True)]
+)
+def test_one_example_of_few_is_chance_unless_a_threshold_was_stated(
+    lost: int, stated: float | None, refused: bool
+) -> None:
+    from edge_experts.converters import parity
+
+    right = np.eye(2)[np.zeros(24, int)]
+    wrong = right.copy()
+    wrong[:lost] = [0, 1]
+    routes = np.zeros(24, int)
+    found = parity.compare(right, routes, wrong, routes, np.zeros(24, int))
+    assert (found.lost, found.gained) == (lost, 0)
+    if refused:
+        with pytest.raises(ThresholdError):
+            found.refuse_beyond(stated)
+    else:
+        found.refuse_beyond(stated)
 
 
 def test_an_unknown_quantization_is_named(tmp_path: Path) -> None:
