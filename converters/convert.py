@@ -16,7 +16,7 @@ from edge_experts.bundle import MODEL_CARD, Manifest
 from edge_experts.datasets import Split
 from edge_experts.errors import ModelError, UsageError
 from edge_experts.features import Features, encode_all
-from edge_experts.folders import npz, refuse_existing, staged
+from edge_experts.folders import npz, staged
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 
@@ -78,7 +78,6 @@ def convert(
         "python": platform.python_version(),
         "machine": platform.machine(),
     }
-    refuse_existing(out, force=force)
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,7 @@ def expected_calibration_error(scores: np.ndarray, targets: np.ndarray, bins: in
     return float(sum(gaps))
 
 
-def _golden_section(function, low: float, high: float) -> float:  # type: ignore[no-untyped-def]
+def _golden_section(function: Callable[[float], float], low: float, high: float) -> float:
     ratio = (np.sqrt(5) - 1) / 2
     left, right = high - ratio * (high - low), low + ratio * (high - low)
     at_left, at_right = function(left), function(right)

@@ -39,7 +39,6 @@ def int8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _one_by_one(samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = False
 
 
 RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
@@ -60,7 +59,7 @@ def to_tflite(network: tf_keras.Model, quantization: str, samples: Samples) -> b
         samples: representative inputs by name, (samples, ...); `int8` calibrates with them.
     """
     # Small boards answer one input at a time, and with a fixed batch the interpreter plans its
-    # memory once. A signature in the order of the names makes the file the same every time.
+    # memory once.
     signature = {
         tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
         for tensor in network.inputs

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,10 +24,10 @@ QUICK = "warm_epochs = 1\nepochs = 2\ntune_epochs = 1\n"
 
 
 def run_cli(
-    *arguments: object, stdin: str = "", env: dict[str, str] | None = None, **options: object
+    *arguments: object, stdin: str = "", env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
     """Run `edge-experts` in a process of its own, as a user does."""
-    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [sys.executable, "-m", "edge_experts", *map(str, arguments)],
         capture_output=True,
         text=True,
@@ -36,6 +37,7 @@ def run_cli(
         check=False,
         **options,
     )
+    return done
 
 
 @pytest.fixture(scope="session")

@@ -59,9 +59,12 @@ def benchmark(
     from ..benchmarking.benchmark import benchmark as run_benchmark
     from ..benchmarking.benchmark import refuse_beyond
     from ..benchmarking.report import as_text
+    from ..errors import UsageError
     from ..runtime import ExpertRuntime
     from .examples import given
 
+    if report is not None and not report.absolute().parent.is_dir():
+        raise UsageError(f"--report {report}: the folder {report.parent} does not exist")
     asked = None
     if input is not None:
         with ExpertRuntime(bundle) as runtime:

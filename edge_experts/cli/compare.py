@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from .options import Json, Source, print_json, require_training
+from .options import Json, Quantization, Source, print_json, require_training
 
 
 def compare(
@@ -20,10 +20,7 @@ def compare(
     epochs: Annotated[
         int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
     ] = None,
-    quantization: Annotated[
-        Literal["float32", "float16", "dynamic", "int8"],
-        typer.Option(help="How numbers are stored and computed."),
-    ] = "int8",
+    quantization: Quantization = "int8",
     config: Annotated[
         Path | None, typer.Option(help="A TOML file of training settings.", show_default=False)
     ] = None,

@@ -3,20 +3,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from .options import Force, Json, print_json, require_training
+from .options import Force, Json, Quantization, print_json, require_training
 
 
 def convert(
     run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
-    quantization: Annotated[
-        Literal["float32", "float16", "dynamic", "int8"],
-        typer.Option(help="How numbers are stored and computed."),
-    ] = "int8",
+    quantization: Quantization = "int8",
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(

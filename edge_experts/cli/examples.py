@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,6 +54,5 @@ def _in_file(path: Path, features: Features) -> Iterator[tuple[str, Any]]:
 
 def _stdin() -> Iterator[str]:
     # Bytes that are not UTF-8 become replacement characters: a stream must not stop for one.
-    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-    for line in sys.stdin:
+    for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"):
         yield line.rstrip("\r\n")

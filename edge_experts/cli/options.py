@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,10 @@ Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_defaul
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
+Quantization = Annotated[
+    Literal["float32", "float16", "dynamic", "int8"],  # the converters' QUANTIZATIONS
+    typer.Option(help="How numbers are stored and computed."),
+]
 Source = Annotated[
     str,
     typer.Option(

@@ -106,7 +106,7 @@ class TextFeatures:
 
         The label ratio is the largest difference between two labels of log P(bucket | label),
         smoothed: the naive Bayes weight of Wang & Manning (2012, Baselines and bigrams) for any
-        number of labels. Both constants were chosen by cross-validation on the sentiment set.
+        number of labels.
 
         Args:
             targets: the index of each text's label, (texts,) integers.

@@ -6,19 +6,17 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter_ns
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from .. import features
 from ..bundle import FileEntry, Manifest, read_manifest
 from ..errors import UsageError
 from . import allocator
 from .answer import Answer, softmax
 from .interpreter import Model
 from .residency import Residency
-from .storage import read_arrays, read_checked
+from .storage import read_checked, read_features
 
 _TINY = 1e-12  # the least probability whose logarithm is taken
 
@@ -59,7 +57,7 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self._threads = threads
         self._lock = threading.Lock()
-        self.features: features.Features = self._open_features()
+        self.features = read_features(self.folder, self.manifest.features)
         router = self.manifest.router
         self._router = None if router is None else self._open_model(router, thorough=True)
         budget = memory_budget
@@ -116,12 +114,7 @@ class ExpertRuntime:
     def __enter__(self) -> ExpertRuntime:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _ask_several(self, arrays: dict[str, np.ndarray]) -> tuple[int, np.ndarray, int, int]:
@@ -146,11 +139,6 @@ class ExpertRuntime:
         answers = np.array([softmax(output) for output in outputs])
         mixture = softmax(gate[picks]) @ answers
         return picks[0], np.log(np.maximum(mixture, _TINY)), routed, routed + load
-
-    def _open_features(self) -> features.Features:
-        spec = self.manifest.features
-        arrays = {} if spec.file is None else read_arrays(self.folder, spec.file)
-        return features.restore(spec.kind, spec.config, arrays)
 
     def _open_expert(self, index: int) -> Model:
         return self._open_model(self.manifest.experts[index], thorough=False)

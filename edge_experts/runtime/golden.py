@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import features
-from ..bundle import read_manifest
+from ..bundle import Manifest, read_manifest
 from ..errors import GoldenError
+from ..features import Features
 from .engine import ExpertRuntime
-from .storage import read_arrays
+from .storage import read_arrays, read_features
 
 SCORE_TOLERANCE = 0.05
 _FEATURE_TOLERANCE = 1e-5
@@ -35,11 +35,11 @@ class Golden:
 def read(folder: Path) -> Golden:
     """The golden examples of a bundle, checked against its manifest."""
     manifest = read_manifest(folder)
-    spec = manifest.features
+    return _read(folder, manifest, read_features(folder, manifest.features))
+
+
+def _read(folder: Path, manifest: Manifest, made: Features) -> Golden:
     stored = read_arrays(folder, manifest.golden)
-    made = features.restore(
-        spec.kind, spec.config, {} if spec.file is None else read_arrays(folder, spec.file)
-    )
     prefix = "features_"
     arrays = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
     return Golden(made.unpack(stored["inputs"]), stored["scores"], stored["experts"], arrays)
@@ -51,7 +51,7 @@ def check(runtime: ExpertRuntime) -> int:
     Raises:
         GoldenError: this machine makes other features, or gives other answers.
     """
-    golden = read(runtime.folder)
+    golden = _read(runtime.folder, runtime.manifest, runtime.features)
     labels = runtime.manifest.labels
     for row, example in enumerate(golden.inputs):
         for name, array in runtime.features.encode(example).items():

@@ -79,10 +79,6 @@ class Model:
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
 
-    @property
-    def input_names(self) -> list[str]:
-        return [name for _, name, _ in self._inputs]
-
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's output for one input: (outputs,) float32."""
         for index, name, quantization in self._inputs:

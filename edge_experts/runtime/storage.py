@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import FileEntry, crc32, sha256
+from ..bundle import FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
+from ..features import Features, restore
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
@@ -45,6 +46,12 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
 
 
 _AGAIN = "copy the bundle again, or convert again"
+
+
+def read_features(folder: Path, spec: FeatureSpec) -> Features:
+    """The features that a bundle's inputs go through, its arrays checked."""
+    arrays = {} if spec.file is None else read_arrays(folder, spec.file)
+    return restore(spec.kind, spec.config, arrays)
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:

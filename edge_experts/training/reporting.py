@@ -40,7 +40,7 @@ class Report(tf_keras.callbacks.Callback):
         self.progress.step(note)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.progress.__exit__(None, None, None)
+        self.progress.close()
 
 
 def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:

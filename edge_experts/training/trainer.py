@@ -12,6 +12,7 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
+from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
 from . import networks
@@ -35,13 +36,19 @@ def train(
 
     One expert is trained alone and copied into all; then the router and all experts are trained
     as a mixture; then the router is frozen, and each expert is trained on what is routed to it,
-    with the mixture as its teacher.
+    with the mixture, or a dense network, as its teacher. Which of these stages there are, and how
+    long, is the configuration's; `config_for` knows what suits a kind of data.
 
     Args:
         name: what the bundle will be called; the data set's name by default.
         force: replace `out` if it exists.
     """
     config = config or config_for(dataset.kind)
+    if dataset.kind != "text" and config.router_epochs and config.dense is None:
+        raise UsageError(
+            f"router_epochs must be 0 for a data set of kind {dataset.kind!r}: kinds of inputs are "
+            f"found among texts only; config_for({dataset.kind!r}) has the settings that suit it"
+        )
     out = Path(out)
     refuse_existing(out, force=force)
     tf_keras.utils.set_random_seed(config.seed)

@@ -7,6 +7,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ from edge_experts.runtime.residency import Residency
 ODD = ["", "😀", "a" * 1_000_000, "\ud800", "\n", "日本語" * 1000]
 
 
-def _rewrite(bundle: Path, **changes: object) -> None:
-    manifest: Manifest = replace(read_manifest(bundle), **changes)  # type: ignore[arg-type]
+def _rewrite(bundle: Path, **changes: Any) -> None:
+    manifest: Manifest = replace(read_manifest(bundle), **changes)
     (bundle / MANIFEST).write_text(manifest.to_json())
 
 

@@ -91,6 +91,7 @@ def test_an_unknown_data_set(cli: Cli, tmp_path: Path) -> None:
         (("convert", "x.run", "--out", "y"), ["x.run", "not a run folder"]),
         (("run", "x", "--memory-budget", "lots"), ["lots", "400KB"]),
         (("run", "x", "hello", "--input", "file"), ["not both"]),
+        (("benchmark", "x", "--report", "none/r.html"), ["none/r.html", "does not exist"]),
         (("fly",), ["fly"]),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +58,10 @@ def _table(path: Path) -> Path:
         (_table, '{"height": 2.1, "colour": "blue", "nothing": null}'),
     ],
 )
-def test_from_file_to_benchmark(cli: Cli, tmp_path: Path, make: object, line: str) -> None:
-    data = make(tmp_path)  # type: ignore[operator]
+def test_from_file_to_benchmark(
+    cli: Cli, tmp_path: Path, make: Callable[[Path], Path], line: str
+) -> None:
+    data = make(tmp_path)
     for command in (
         ("train", "--data", data, "--out", "a.run"),
         ("convert", "a.run", "--out", "a.bundle"),

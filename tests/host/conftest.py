@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ def make_model(keras: Any, features: TextFeatures) -> Any:
     from edge_experts.training import SparseExperts
     from edge_experts.training.layers import WeightedBag
 
+    seeds = itertools.count()
+
     def make(experts: int = 3, **options: Any) -> Any:
         keras.utils.set_random_seed(1)
 
@@ -85,12 +88,10 @@ def make_model(keras: Any, features: TextFeatures) -> Any:
             }
             layer = WeightedBag(128, units)
             network = keras.Model(inputs, layer([inputs["ids"], inputs["weights"]]))
-            random = np.random.default_rng(make.count)  # type: ignore[attr-defined]
-            make.count += 1  # type: ignore[attr-defined]
+            random = np.random.default_rng(next(seeds))
             layer.set_weights([random.normal(size=(128, units)), random.normal(size=units)])
             return network
 
         return SparseExperts(bag(experts), [bag(2) for _ in range(experts)], **options)
 
-    make.count = 0  # type: ignore[attr-defined]
     return make

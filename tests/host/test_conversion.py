@@ -178,3 +178,12 @@ def test_the_runtime_quantizes_for_models_with_integer_inputs(keras: Any, tmp_pa
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     expected = network.predict({"x": samples}, verbose=0)
     assert np.load(tmp_path / "y.npy") == pytest.approx(expected, abs=0.06)
+
+
+def test_the_command_line_offers_every_quantization() -> None:
+    from typing import get_args
+
+    from edge_experts import converters
+    from edge_experts.cli.options import Quantization
+
+    assert get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == QUANTIZATIONS

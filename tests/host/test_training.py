@@ -139,3 +139,27 @@ def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks() -> None:
     # Gains of 0.4 and 0.8 of the gap: 0.6 +- 12.71 * 0.2828 / sqrt(2).
     assert (low, high) == pytest.approx((0.6 - 2.542, 0.6 + 2.542), abs=1e-3)
     assert made((0.87, 0.89), (0.85, 0.85), (0.855, 0.855)).gap_closed is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("image", (28, 28)), ("window", (128, 6)), ("table", (12,))]
+)
+def test_dense_rivals_are_as_large_as_they_are_said_to_be(kind: str, shape: Any) -> None:
+    from edge_experts.training import networks
+    from edge_experts.training.cost import macs
+
+    ours = networks.BY_KIND[kind]
+    shapes = networks.Shapes(kind, {"x": (shape, "float32")}, 10, {})
+    expert, router = ours.expert(shapes), ours.router(shapes, 8)
+    assert macs(ours.dense_active(shapes, 8)) >= macs(expert) + macs(router)
+    together = 8 * expert.count_params()
+    assert ours.dense_all(shapes, 8).count_params() == pytest.approx(together, rel=0.1)
+
+
+def test_settings_for_texts_are_refused_for_other_kinds(tmp_path: Any) -> None:
+    from edge_experts.datasets import from_arrays
+    from edge_experts.training import TrainConfig, train
+
+    x, y = np.ones((60, 5)), np.arange(60) % 3
+    with pytest.raises(UsageError, match="router_epochs must be 0"):
+        train(from_arrays("t", x, y, x, y), tmp_path / "t.run", TrainConfig())

@@ -6,7 +6,7 @@ from typing import Any
 
 import tf_keras
 
-from .shapes import Shapes
+from .shapes import Shapes, widened
 
 layers = tf_keras.layers
 
@@ -29,13 +29,13 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
 
 
 def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """An expert, a little wider: the router's multiply-adds are spent on more filters."""
+    """An expert, a little wider: at least the router's multiply-adds go into more filters."""
     return _convolutions(shapes, 1.03)
 
 
 def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
     """An expert whose filters are so many that its parameters are all experts' together."""
-    return _convolutions(shapes, experts**0.5)
+    return widened(_convolutions, shapes, experts * expert(shapes).count_params())
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:

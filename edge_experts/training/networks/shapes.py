@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,3 +23,13 @@ class Shapes:
             name: tf_keras.Input(shape, dtype=kind, name=name)
             for name, (shape, kind) in self.inputs.items()
         }
+
+
+def widened(
+    build: Callable[[Shapes, float], tf_keras.Model], shapes: Shapes, parameters: int
+) -> tf_keras.Model:
+    """The narrowest network, in steps of 2 %, that has at least so many parameters."""
+    width = 1.0
+    while (network := build(shapes, width)).count_params() < parameters:
+        width *= 1.02
+    return network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tf_keras
 
-from .shapes import Shapes
+from .shapes import Shapes, widened
 
 layers = tf_keras.layers
 
@@ -31,7 +31,7 @@ def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
 
 
 def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return _convolutions(shapes, experts**0.5)
+    return widened(_convolutions, shapes, experts * expert(shapes).count_params())
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
