@@ -1,6 +1,6 @@
 """Keras networks to TFLite bundles, on the host. Importing it does not import TensorFlow."""
 
 from .convert import Conversion, convert
-from .recipes import QUANTIZATIONS
+from .recipes import LAYOUTS, QUANTIZATIONS
 
-__all__ = ["QUANTIZATIONS", "Conversion", "convert"]
+__all__ = ["LAYOUTS", "QUANTIZATIONS", "Conversion", "convert"]

@@ -6,6 +6,7 @@ import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from edge_experts.runtime import interpreter
 
 from . import export, parity
 from .isolation import conversion_failure, run_module
-from .recipes import QUANTIZATIONS
+from .recipes import LAYOUTS, QUANTIZATIONS
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -44,6 +45,7 @@ def convert(
     out: str | Path,
     *,
     quantization: str = "int8",
+    layout: str = "split",
     max_accuracy_drop: float | None = None,
     bundle_version: int = 1,
     force: bool = False,
@@ -58,6 +60,9 @@ def convert(
         run: the run folder that training wrote.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: one of `QUANTIZATIONS`.
+        layout: "split", a file for the router and one for each expert; or, to measure that
+            against, all of them in one file: "gated", which computes every expert, and
+            "nested-if", which branches to one with TFLite's IF.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.
 
@@ -70,7 +75,11 @@ def convert(
     run, out = Path(run), Path(out)
     if quantization not in QUANTIZATIONS:
         raise UsageError(f"quantization must be one of {QUANTIZATIONS}, got {quantization!r}")
+    if layout not in LAYOUTS:
+        raise UsageError(f"layout must be one of {LAYOUTS}, got {layout!r}")
     description = run_folder.read_run(run)
+    if layout != "split":
+        description = _in_one_file(description, layout)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
     verified_on = {
@@ -81,7 +90,8 @@ def convert(
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)
-        _convert_networks(job, run, description, features, examples, quantization)
+        order = {"quantization": quantization, "layout": layout}
+        _convert_networks(job, run, order, description, features, examples)
         _move_models(job, folder)
         manifest = export.draft(folder, description, features, bundle_version)
         export.write_manifest(folder, manifest)
@@ -103,6 +113,7 @@ def convert(
                 "edge_experts": __version__,
                 "data": description.origin,
                 "quantization": quantization,
+                "layout": layout,
                 "seed": description.config.get("seed"),
                 "versions": dict(description.versions),
                 "parity": export.parity_record(proof.parity),
@@ -143,22 +154,38 @@ class _Proof:
 def _convert_networks(
     job: Path,
     run: Path,
+    order: Mapping[str, str],
     description: run_folder.Run,
     features: Features,
     examples: dict[str, Split],
-    quantization: str,
 ) -> None:
     """Leave router.tflite, experts/*.tflite and reference.npz in `job`."""
     model = str((run / run_folder.MODEL).resolve())
-    (job / "job.json").write_text(json.dumps({"model": model, "quantization": quantization}))
+    (job / "job.json").write_text(json.dumps({"model": model, **order}))
     calibration = examples["train"].inputs[:_CALIBRATION]
     (job / "calibration.npz").write_bytes(npz(**encode_all(features, calibration)))
     (job / "validation.npz").write_bytes(npz(**encode_all(features, examples["validation"].inputs)))
     networks = description.experts + 2  # and the router, and Keras's own answers
-    with Progress(f"Converting ({quantization})", networks) as progress:
-        run_module(
-            "edge_experts.converters.worker", job, progress.step, conversion_failure(quantization)
+    failure = conversion_failure(order["quantization"])
+    with Progress(f"Converting ({order['quantization']})", networks) as progress:
+        run_module("edge_experts.converters.worker", job, progress.step, failure)
+
+
+def _in_one_file(description: run_folder.Run, layout: str) -> run_folder.Run:
+    """The run as one of a network without a router."""
+    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
+        raise UsageError(
+            f"layout {layout!r} holds for models whose router picks one expert of several"
         )
+    macs = dict(description.metrics.get("macs", {}))
+    if macs and layout == "gated":
+        macs["active"] = macs["router"] + description.experts * macs["expert"]
+    return replace(
+        description,
+        name=f"{description.name}-{layout}",
+        experts=1,
+        metrics={**description.metrics, "macs": macs, "expert_usage": []},
+    )
 
 
 def _move_models(job: Path, folder: Path) -> None:

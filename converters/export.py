@@ -140,6 +140,7 @@ def model_card(manifest: Manifest, run: Run, parity: Parity) -> str:
 | expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |
 | quantization | {found["quantization"]} |
+| layout | {found["layout"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
 | verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
 

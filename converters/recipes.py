@@ -1,3 +1,4 @@
-"""The names of the quantizations, for those who only need to name one."""
+"""The names of what can be asked of a conversion, for those who only need the names."""
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+LAYOUTS = ("split", "gated", "nested-if")

@@ -3,7 +3,7 @@
 TensorFlow's converter can end the process that it runs in (a GRU at batch 1 in int8 does), so it
 runs here, says on stdout which network it is at, and leaves its results as files in JOB:
 
-    job.json         {"model": path of model.keras, "quantization": name}
+    job.json         {"model": path of model.keras, "quantization": name, "layout": name}
     calibration.npz  arrays of representative inputs, by the features' names
     validation.npz   arrays of the inputs to compare on, likewise
     router.tflite    written here, where the model has a router
@@ -24,6 +24,7 @@ from edge_experts.bundle import ROUTER, expert_path
 
 import tf_keras  # isort: skip
 
+from .layouts import IN_ONE_FILE  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
 ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
@@ -37,22 +38,26 @@ def main(job: Path) -> None:
     validation = dict(np.load(job / "validation.npz"))
     quantization = order["quantization"]
 
+    router, experts = model.router, model.experts
+    if order["layout"] in IN_ONE_FILE:
+        router, experts = None, [IN_ONE_FILE[order["layout"]](model)]
     count = len(next(iter(calibration.values())))
-    owners = np.zeros(count, int) if model.router is None else model.route(calibration)
-    if model.router is not None:
+    everything = np.arange(count)
+    owners = None if router is None else model.route(calibration)
+    if router is not None:
         _say("router")
-        content = to_tflite(model.router, quantization, _rows(calibration, np.arange(count)))
+        content = to_tflite(router, quantization, _rows(calibration, everything))
         (job / ROUTER).write_bytes(content)
     (job / "experts").mkdir()
-    for index, expert in enumerate(model.experts):
+    for index, expert in enumerate(experts):
         _say(f"expert {index}")
-        rows = np.arange(count) if model.router is None else representative(owners, index)
+        rows = everything if owners is None else representative(owners, index)
         content = to_tflite(expert, quantization, _rows(calibration, rows))
         (job / expert_path(index)).write_bytes(content)
 
     _say("reference")
     answers = model.predict(validation, batch_size=1024, verbose=0)
-    routes = np.zeros(len(answers), int) if model.router is None else model.route(validation)
+    routes = np.zeros(len(answers), int) if router is None else model.route(validation)
     np.savez(job / "reference.npz", log_probabilities=answers, experts=routes)
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from .options import Force, Json, Quantization, print_json, require_training
+from .options import Force, Json, Layout, Quantization, print_json, require_training
 
 
 def convert(
     run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
     quantization: Quantization = "int8",
+    layout: Layout = "split",
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(
@@ -43,6 +44,7 @@ def convert(
         run,
         out,
         quantization=quantization,
+        layout=layout,
         max_accuracy_drop=max_accuracy_drop,
         bundle_version=bundle_version,
         force=force,

@@ -20,6 +20,13 @@ Quantization = Annotated[
     Literal["float32", "float16", "dynamic", "int8"],  # the converters' QUANTIZATIONS
     typer.Option(help="How numbers are stored and computed."),
 ]
+Layout = Annotated[
+    Literal["split", "gated", "nested-if"],  # the converters' LAYOUTS
+    typer.Option(
+        help="A file for each expert; or, to measure that against, all in one file, where every "
+        "expert is computed (gated) or one is branched to (nested-if)."
+    ),
+]
 Source = Annotated[
     str,
     typer.Option(

@@ -55,6 +55,31 @@ def test_every_way_to_combine_is_deployed_as_trained(
     assert (made.manifest.router is None) == (options != {"top_k": 2})
 
 
+@pytest.mark.parametrize("layout", ["gated", "nested-if"])
+def test_all_in_one_file_answers_as_separate_files_do(
+    make_run: Any, make_model: Any, tmp_path: Path, layout: str
+) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(make_run(make_model()), tmp_path / "b", quantization="float32", layout=layout)
+    assert made.parity.largest_score_difference < 1e-4
+    assert made.parity.equal_labels == 1
+    assert made.manifest.router is None
+    assert len(made.manifest.experts) == 1
+    assert f"| layout | {layout} |" in (tmp_path / "b" / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("options", [{"combine": "sum"}, {"top_k": 2}, {"experts": 1}])
+def test_a_layout_in_one_file_needs_a_router_that_picks_one(
+    make_run: Any, make_model: Any, tmp_path: Path, options: Any
+) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match="layout 'gated' holds for models whose router"):
+        convert(make_run(make_model(**options)), tmp_path / "b", layout="gated")
+    assert not (tmp_path / "b").exists()
+
+
 def test_a_converter_that_dies_is_an_error_that_names_the_expert(
     keras: Any, make_run: Any, make_model: Any, tmp_path: Path
 ) -> None:
@@ -180,10 +205,11 @@ def test_the_runtime_quantizes_for_models_with_integer_inputs(keras: Any, tmp_pa
     assert np.load(tmp_path / "y.npy") == pytest.approx(expected, abs=0.06)
 
 
-def test_the_command_line_offers_every_quantization() -> None:
+def test_the_command_line_offers_what_the_converters_do() -> None:
     from typing import get_args
 
     from edge_experts import converters
-    from edge_experts.cli.options import Quantization
+    from edge_experts.cli.options import Layout, Quantization
 
     assert get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == QUANTIZATIONS
+    assert get_args(get_args(Layout)[0]) == converters.LAYOUTS
