@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Quantization, Source, print_json, require_training
+from .options import Json, Model, Quantization, RouterModel, Source, print_json, require_training
 
 
 def compare(
@@ -24,6 +24,8 @@ def compare(
     config: Annotated[
         Path | None, typer.Option(help="A TOML file of training settings.", show_default=False)
     ] = None,
+    model: Model = None,
+    router_model: RouterModel = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Keep all runs and bundles in this folder.", show_default=False),
@@ -42,7 +44,12 @@ def compare(
     from .train import read_config
 
     settings = {} if config is None else read_config(config)
-    given = {"experts": experts, "epochs": epochs}
+    given = {
+        "experts": experts,
+        "epochs": epochs,
+        "model": model,
+        "router_model": router_model,
+    }
     settings |= {name: value for name, value in given.items() if value is not None}
     dataset = datasets.load(data)
     from ..training import comparison, config_for

@@ -27,6 +27,17 @@ Layout = Annotated[
         "expert is computed (gated) or one is branched to (nested-if)."
     ),
 ]
+Model = Annotated[
+    str | None,
+    typer.Option(help="module:function that builds an expert from its shapes.", show_default=False),
+]
+RouterModel = Annotated[
+    str | None,
+    typer.Option(
+        help="module:function that builds the router from its shapes and the number of experts.",
+        show_default=False,
+    ),
+]
 Source = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Force, Source, require_training
+from .options import Force, Model, RouterModel, Source, require_training
 
 
 def train(
@@ -50,12 +50,8 @@ def train(
         Path | None,
         typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="module:function that builds an expert from its shapes.", show_default=False
-        ),
-    ] = None,
+    model: Model = None,
+    router_model: RouterModel = None,
     force: Force = False,
 ) -> None:
     """Train a sparse expert model on a data set.
@@ -76,6 +72,7 @@ def train(
         "dense": dense,
         "epochs": epochs,
         "model": model,
+        "router_model": router_model,
         "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}

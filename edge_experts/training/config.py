@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from types import NoneType
 from typing import Any
 
@@ -12,6 +13,8 @@ from ..errors import UsageError
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned",)
 DENSE = ("active", "all")
+
+Builder = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class TrainConfig:
     distillation: float = 0.7  # the teacher's share while experts are tuned
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     seed: int = 0
-    model: str | None = None
+    model: str | Builder | None = None  # of an expert: "module:function", see networks/users.py
+    router_model: str | Builder | None = None  # of the router, likewise
 
     def __post_init__(self) -> None:
         kinds: dict[str, Any] = {
@@ -54,6 +58,7 @@ class TrainConfig:
             "float": (int, float),
             "str": str,
             "str | None": (str, NoneType),
+            "str | Builder | None": (str, NoneType, Callable),
         }
         for field in fields(self):
             value = getattr(self, field.name)
@@ -74,3 +79,11 @@ class TrainConfig:
                 )
         if self.top_k > self.experts:
             raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as a file keeps them: functions by their names."""
+
+        def plain(value: Any) -> Any:
+            return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
+
+        return {name: plain(value) for name, value in asdict(self).items()}

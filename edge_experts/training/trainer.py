@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +82,7 @@ def train(
             origin=dataset.origin,
             feature_kind=features.kind,
             feature_settings=features.settings,
-            config=asdict(config),
+            config=config.to_json(),
             metrics=metrics,
             versions=versions(),
         )
@@ -103,17 +103,16 @@ def fit_features(dataset: Dataset) -> Features:
 
 def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
     """The untrained model that a configuration describes."""
-    ours = networks.BY_KIND[shapes.kind]
     if config.dense is not None:
-        rival = {"active": ours.dense_active, "all": ours.dense_all}[config.dense]
-        return SparseExperts(None, [rival(shapes, config.experts)], decay=config.decay)
-    if config.model is None:
-        experts = [ours.expert(shapes) for _ in range(config.experts)]
-    else:
-        experts = networks.users_experts(config.model, shapes, config.experts)
+        return SparseExperts(None, [_rival(shapes, config)], decay=config.decay)
+    ours, count = networks.BY_KIND[shapes.kind], config.experts
     return SparseExperts(
-        ours.router(shapes, config.experts),
-        experts,
+        ours.router(shapes, count)
+        if config.router_model is None
+        else networks.users.router(config.router_model, shapes, count),
+        [ours.expert(shapes) for _ in range(count)]
+        if config.model is None
+        else networks.users.experts(config.model, shapes, count),
         combine=config.combine,
         top_k=config.top_k,
         balance=config.balance,
@@ -122,11 +121,22 @@ def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
     )
 
 
+def _rival(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
+    """The dense network of an expert's size, or of all experts'."""
+    ours, active = networks.BY_KIND[shapes.kind], config.dense == "active"
+    if config.model is None:
+        build = ours.dense_active if active else ours.dense_all
+        return build(shapes, config.experts)
+    if active:
+        return networks.users.experts(config.model, shapes, 1)[0]
+    return networks.users.dense_all(config.model, shapes, config.experts)
+
+
 def _teacher(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts | None:
-    """A dense network as large as all experts, where the configuration asks for a teacher."""
+    """Our dense network as large as all experts, where the configuration asks for a teacher."""
     if not config.teacher_epochs or not config.tune_epochs or config.dense is not None:
         return None
-    return build(shapes, replace(config, dense="all"))
+    return build(shapes, replace(config, dense="all", model=None))
 
 
 def versions() -> dict[str, str]:

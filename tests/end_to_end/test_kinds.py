@@ -94,7 +94,7 @@ def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
 def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     example = readme.split("<!-- own expert -->")[1].split("## ")[0]
-    code, command = re.split(r"\n[A-Z].*:\n", example)
+    code, command, _ = re.split(r"\n[A-Z].*:\n|\n\nA router", example)
     (tmp_path / "my_expert.py").write_text(textwrap.dedent(code))
     _table(tmp_path).rename(tmp_path / "flowers.csv")
     done = cli(*command.split()[1:], cwd=tmp_path)
@@ -105,7 +105,7 @@ def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])", "got keras."),
+        ("keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])", "keras.src.layers"),
         ("tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(3)])", "must be named"),
         ("tf_keras.Model(inputs, tf_keras.layers.Dense(9)(inputs['x']))", "one logit for each"),
     ],

@@ -1,0 +1,129 @@
+"""The user's own networks, by the functions, or module:function, that a configuration names.
+
+    def build(shapes):                an expert: the named inputs to one logit for each label
+    def build(shapes, width=1.0):     likewise, of any width: then a dense rival as large as all
+                                      experts can be made of it
+    def router(shapes, experts):      a router: the named inputs to one logit for each expert
+
+`shapes` is a `Shapes`; all return tf_keras models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import tf_keras
+
+from ...errors import UsageError
+from .shapes import Shapes, widened
+
+Given = str | Callable[..., Any]
+
+
+def experts(given: Given, shapes: Shapes, count: int) -> list[tf_keras.Model]:
+    """So many experts, each from a call of its own.
+
+    Raises:
+        UsageError: there is no such function, or it makes something else.
+    """
+    option, build = _function("--model", given)
+    with _without_keras_3(option):
+        return [_checked(build(shapes), option, shapes) for _ in range(count)]
+
+
+def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
+    """A router for so many experts. Raises UsageError, likewise."""
+    option, build = _function("--router-model", given)
+    with _without_keras_3(option):
+        return _checked(build(shapes, count), option, shapes, (count, "expert"))
+
+
+def dense_all(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
+    """The dense rival: an expert so wide that its parameters are all experts' together.
+
+    Raises:
+        UsageError: the function takes no `width`; or as above.
+    """
+    option, build = _function("--model", given)
+    if "width" not in inspect.signature(build).parameters:
+        raise UsageError(
+            f"{option}: the dense rival as large as all experts needs the function to "
+            "take a width: def build(shapes, width=1.0), which multiplies the units of its layers"
+        )
+    with _without_keras_3(option):
+        parameters = count * build(shapes).count_params()
+        made = widened(lambda shapes, width: build(shapes, width=width), shapes, parameters)
+        return _checked(made, option, shapes)
+
+
+def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
+    """What errors call it, and the function."""
+    if not isinstance(given, str):
+        return f"{option} {given.__qualname__}", given
+    module, _, name = given.partition(":")
+    if not name:
+        raise UsageError(f"{option} must be module:function, got {given!r}")
+    if str(Path.cwd()) not in sys.path:  # the user's module lies where the user stands
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(f"{option} {given}: {error}") from None
+    return f"{option} {given}", function
+
+
+def _checked(
+    network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
+) -> tf_keras.Model:
+    kind = type(network)
+    if not isinstance(network, tf_keras.Model):
+        # Layers of Keras 3 in a tf_keras model would have no trainable weights, and no error.
+        raise UsageError(
+            f"{option}: must return a tf_keras model, got {kind.__module__}."
+            f"{kind.__name__}; import tf_keras, not keras or tf.keras"
+        )
+    if network.inputs is None:
+        raise UsageError(
+            f"{option}: {network.name!r} is a subclassed model, whose inputs have no names; "
+            "return tf_keras.Model(inputs, outputs)"
+        )
+    if set(network.input_names) != set(shapes.inputs):
+        raise UsageError(
+            f"{option}: its inputs must be named {sorted(shapes.inputs)}, got "
+            f"{sorted(network.input_names)}; shapes.keras_inputs() makes them"
+        )
+    count, what = outputs or (shapes.labels, "label")
+    if network.output_shape != (None, count):
+        raise UsageError(
+            f"{option}: its output must be {(None, count)}, one logit for each {what}, got "
+            f"{network.output_shape}"
+        )
+    return network
+
+
+@contextlib.contextmanager
+def _without_keras_3(option: str) -> Iterator[None]:
+    """While the user's function runs, a layer of Keras 3 is an error that names it.
+
+    Called on tensors of tf_keras, it would turn into operations without trainable weights, and
+    nothing would say so.
+    """
+
+    def refuse(layer: Any, *_: Any, **__: Any) -> None:
+        kind = type(layer)
+        raise UsageError(
+            f"{option}: its layer {layer.name!r} is {kind.__module__}.{kind.__name__}, of Keras 3, "
+            "and would not be trained; import tf_keras, not keras"
+        )
+
+    import keras  # comes with TensorFlow
+
+    with mock.patch.object(keras.layers.Layer, "__call__", refuse):
+        yield
