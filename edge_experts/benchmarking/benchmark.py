@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..bundle import Manifest, read_manifest
 from ..errors import ThresholdError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
-from . import environment, growth, latency
-from .reference import reference_loop
+from . import child, conditions, environment, growth, latency, session
+from .cautions import cautions
+from .row import REFERENCE, SPARSE, Row, all_times, row
 
 SCHEMA_VERSION = "1.0"
-SPARSE, REFERENCE = "sparse experts", "reference loop"
+SESSIONS = 8
 _REPEATS = 30
-_LEAST_ROUNDS, _LEAST_ANSWERS = 40, 1024
-
-
-@dataclass(frozen=True)
-class Row:
-    """One contender of the side-by-side table.
-
-    `ratio` is the median over rounds of its median answer's time by the sparse bundle's in the
-    same round; the two are only ever compared within a round.
-    """
-
-    name: str
-    warm: latency.Latency
-    ratio: float
-    difference_us: float
-    total_bytes: int
-    growth: growth.Growth | None  # None: it lives in the sparse bundle's files
+_LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all
 
 
 @dataclass(frozen=True)
 class Benchmark:
+    """Results; a `Latency` that is None could not be measured here, see `latency`."""
+
     bundle: str
     golden_examples: int
-    cold: latency.Latency
-    switch: latency.Latency | None
+    inputs: int
+    inputs_sha256: str  # runs that asked the same can be compared input by input
+    first_from_storage: latency.Latency | None
+    first_cached: latency.Latency | None
+    switch_from_storage: latency.Latency | None
+    switch_cached: latency.Latency | None
     warm: latency.Latency  # with the parts of each answer
     rows: tuple[Row, ...]
+    before: conditions.Conditions
+    under_load: conditions.Conditions
+    cautions: tuple[str, ...]
     environment: dict[str, object]
     threads: int
+    sessions: tuple[session.Session, ...] = field(repr=False)
     schema_version: str = SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """All but the raw times, which `raw.as_csv` has."""
+        everything = {**vars(self), "sessions": len(self.sessions)}
+        for name in ("before", "under_load"):
+            told = asdict(everything[name])
+            everything[name] = {key: value for key, value in told.items() if value is not None}
+        everything["rows"] = [asdict(one) for one in self.rows]
+        for name, value in everything.items():
+            if isinstance(value, latency.Latency):
+                everything[name] = asdict(value)
+        return everything
 
 
 def benchmark(
@@ -62,15 +65,19 @@ def benchmark(
     memory_budget: int | None = None,
     threads: int = 1,
     rounds: int | None = None,
+    seconds: float = 0.0,
 ) -> Benchmark:
     """Measure a bundle, and rivals in the same run.
+
+    Warm answers are timed in `SESSIONS` processes one after the other.
 
     Args:
         against: other bundles for the same inputs, such as a dense network (a bundle of one).
         inputs: what to ask; the golden examples by default.
         memory_budget: bytes for the memory measurement; by default there is room for one expert.
-        rounds: in each, every contender answers every input once; by default at least 40, and as
-            many as 1,024 answers take.
+        rounds: of each session; in each, every contender answers every input once. By default at
+            least 5, and as many as 1,024 answers take.
+        seconds: for how long warm answers are timed, at least.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
@@ -80,57 +87,67 @@ def benchmark(
     manifests = {path: read_manifest(path) for path in (bundle, *rivals)}
     names = _names(bundle, rivals, manifests)
     budget = growth.room_for_one(bundle) if memory_budget is None else memory_budget
-    with Progress("Benchmark", 5 + len(rivals)) as progress:
+    where, before = environment.describe(), conditions.read()
+    with Progress("Benchmark", 5 + len(manifests) + SESSIONS) as progress:
         examples = golden.read(bundle)
         ordered = [examples.inputs[row] for row in golden.by_turns(examples.experts)]
         asked = ordered if inputs is None else inputs
         if not asked:
             raise UsageError("benchmark: there is no input to ask")
-        turns = rounds or max(_LEAST_ROUNDS, -(-_LEAST_ANSWERS // len(asked)))
         with ExpertRuntime(bundle, threads=threads) as runtime:
             checked = golden.check(runtime)
-            progress.step("golden examples")
-            memories = {}
-            for path in manifests:
-                memories[path] = growth.measure_growth(path, budget if path == bundle else None)
-                progress.step(f"memory of {names[path]}")
-            first = latency.cold(bundle, asked, _REPEATS, threads)
-            progress.step("cold")
-            switched = latency.switch(bundle, ordered, 4 * _REPEATS, threads, budget)
-            progress.step("switch")
-            opened = [ExpertRuntime(rival, threads=threads) for rival in rivals]
-            contenders: dict[str, Callable[[Any], Any]] = {SPARSE: runtime.predict}
-            if runtime.manifest.combine == "top" and runtime.manifest.top_k == 1:
-                contenders[REFERENCE] = reference_loop(bundle)
-            for rival, other in zip(rivals, opened, strict=True):
-                contenders[names[rival]] = other.predict
-            times = latency.warm(contenders, asked, turns)
-            parts = [runtime.predict(example).timings for _ in range(turns) for example in asked]
-            progress.step("warm, side by side")
-    ours = np.median(times[SPARSE], axis=1)
-    paths = {SPARSE: bundle, REFERENCE: bundle, **{names[rival]: rival for rival in rivals}}
-    rows = []
-    for name, array in times.items():
-        medians = np.median(array, axis=1)
-        rows.append(
-            Row(
-                name=name,
-                warm=latency.summarize(array.ravel()),
-                ratio=round(float(np.median(medians / ours)), 4),
-                difference_us=round(float(np.median(medians - ours)), 2),
-                total_bytes=sum(entry.bytes for entry in manifests[paths[name]].files),
-                growth=None if name == REFERENCE else memories[paths[name]],
+            digest = hashlib.sha256(runtime.features.pack(asked).tobytes()).hexdigest()
+        progress.step("golden examples")
+        memories = {}
+        for path in manifests:
+            memories[path] = growth.measure_growth(path, budget if path == bundle else None)
+            progress.step(f"memory of {names[path]}")
+        phases: dict[str, Any] = {}
+        for name, from_storage in (("from_storage", True), ("cached", False)):
+            phases[f"first_{name}"] = latency.first_answer(
+                bundle, asked, _REPEATS, threads, from_storage=from_storage
             )
-        )
+            progress.step(f"first answer, {name.replace('_', ' ')}")
+            phases[f"switch_{name}"] = latency.switch(
+                bundle, ordered, 4 * _REPEATS, threads, budget, from_storage=from_storage
+            )
+            progress.step(f"switch of experts, {name.replace('_', ' ')}")
+        enough = -(-_LEAST_ANSWERS // (len(asked) * SESSIONS))
+        sessions = []
+        for seed in range(SESSIONS):
+            sessions.append(
+                child.call(
+                    session.run,
+                    {names[path]: path for path in manifests},
+                    {REFERENCE: bundle} if _asks_one(manifests[bundle]) else {},
+                    asked,
+                    rounds=rounds or max(_LEAST_ROUNDS, enough),
+                    seconds=seconds / SESSIONS,
+                    threads=threads,
+                    seed=seed,
+                )
+            )
+            progress.step(f"warm, side by side, session {seed + 1}")
+    rows = tuple(
+        row(name, sessions, manifests[path], None if name == REFERENCE else memories[path])
+        for name, path in _places(names, bundle, sessions[0]).items()
+    )
     return Benchmark(
         bundle=manifests[bundle].name,
         golden_examples=checked,
-        cold=first,
-        switch=switched,
-        warm=latency.summarize(times[SPARSE].ravel(), parts),
-        rows=tuple(rows),
-        environment=environment.describe(),
+        inputs=len(asked),
+        inputs_sha256=digest,
+        **phases,
+        warm=latency.summarize(
+            all_times(sessions, SPARSE), [parts for one in sessions for parts in one.timings]
+        ),
+        rows=rows,
+        before=before,
+        under_load=sessions[-1].under_load,
+        cautions=tuple(cautions(SPARSE, sessions, rows[0].p50_interval_us, before, where)),
+        environment=where,
         threads=threads,
+        sessions=tuple(sessions),
     )
 
 
@@ -151,8 +168,19 @@ def refuse_beyond(result: Benchmark, max_p50: float | None, max_growth: int | No
         )
 
 
+def _asks_one(manifest: Manifest) -> bool:
+    return manifest.combine == "top" and manifest.top_k == 1
+
+
+def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> dict[str, Path]:
+    """Each contender's bundle: the sparse one, its reference loop, then the rivals."""
+    ours, *others = names.items()
+    bare = [(REFERENCE, bundle)] if REFERENCE in one.times else []
+    return dict([(ours[1], ours[0]), *bare, *((name, path) for path, name in others)])
+
+
 def _names(
-    bundle: Path, rivals: Sequence[Path], manifests: dict[Path, Manifest]
+    bundle: Path, rivals: Sequence[Path], manifests: Mapping[Path, Manifest]
 ) -> dict[Path, str]:
     """What the table calls each: a rival by its folder's name, which the user chose."""
     names = {bundle: SPARSE}

@@ -1,22 +1,18 @@
-"""How much memory a bundle takes: `python -m edge_experts.benchmarking.growth BUNDLE [BUDGET]`.
+"""How much memory a bundle takes.
 
-A process of its own, because memory that something else in the process used and freed would hide
-what the bundle costs. The base is read once everything is imported and before a bundle is opened;
-growth is what comes on top at the peak.
+It is measured in a process of its own, because memory that something else in the process used and
+freed would hide what the bundle costs. The base is read once everything is imported and before a
+bundle is opened; growth is what comes on top at the peak.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..bundle import read_manifest
-from ..errors import BundleError
 from ..runtime import ExpertRuntime, golden, interpreter
-from . import memory
+from . import child, memory
 
 _ROUNDS = 5
 
@@ -36,13 +32,7 @@ class Growth:
 
 def measure_growth(bundle: Path, budget: int | None) -> Growth:
     """Measure in a child process, which answers from every expert in turn."""
-    command = [sys.executable, "-m", __name__, str(bundle)]
-    command += [] if budget is None else [str(budget)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or [f"exit code {result.returncode}"])[-1]
-        raise BundleError(f"{bundle}: measuring its memory failed: {reason}")
-    return Growth(**json.loads(result.stdout))
+    return child.call(_grow, bundle, budget)
 
 
 def room_for_one(bundle: Path) -> int:
@@ -52,7 +42,7 @@ def room_for_one(bundle: Path) -> int:
     return router + max(entry.resident_bytes for entry in manifest.experts)
 
 
-def _main(bundle: Path, budget: int | None) -> None:
+def _grow(bundle: Path, budget: int | None) -> Growth:
     examples = golden.read(bundle)
     turns = golden.by_turns(examples.experts)
     interpreter.description()  # imports the interpreter, which belongs to the base
@@ -70,7 +60,7 @@ def _main(bundle: Path, budget: int | None) -> None:
                 anonymous = max(anonymous, now.anonymous - base.anonymous)
                 file = max(file, now.file - base.file)
         peak = memory.read().peak
-    growth = Growth(
+    return Growth(
         base_bytes=base.resident,
         growth_bytes=max(0, peak - base.resident),
         anonymous_bytes=anonymous,
@@ -79,8 +69,3 @@ def _main(bundle: Path, budget: int | None) -> None:
         experts_visited=len(visited),
         answers=answers,
     )
-    print(json.dumps(asdict(growth)))
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from .benchmark import Benchmark
-from .report import NOTES, contender_table, phase_table
+from .report import NOTES, conditions_told, contender_table, phase_table
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -32,10 +32,16 @@ def as_html(result: Benchmark) -> str:
 <h2>Side by side, in one run</h2>
 {_table(contender_table(result))}
 <p class="note">{escape(NOTES)}</p>
+{_paragraphs([f"Caution: {caution}" for caution in result.cautions])}
 <h2>Where it was measured</h2>
 {_table(environment)}
+{_paragraphs(conditions_told(result))}
 </html>
 """
+
+
+def _paragraphs(texts: Sequence[str]) -> str:
+    return "\n".join(f"<p>{escape(text)}</p>" for text in texts)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

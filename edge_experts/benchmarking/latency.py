@@ -1,9 +1,8 @@
-"""Time answers: cold, after a switch of experts, and warm, side by side with rivals."""
+"""Time single answers: the first one of a bundle, and those after a switch of experts."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
@@ -11,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..bundle import MANIFEST, read_manifest
 from ..runtime import ExpertRuntime, Timings
+from . import page_cache
 
 PERCENTILES = (50, 90, 99)
 
@@ -37,10 +38,22 @@ def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] =
     )
 
 
-def cold(bundle: Path, inputs: Sequence[Any], repeats: int, threads: int) -> Latency:
-    """Open the bundle and give the first answer, again and again (files in the page cache)."""
+def first_answer(
+    bundle: Path, inputs: Sequence[Any], repeats: int, threads: int, *, from_storage: bool
+) -> Latency | None:
+    """Open the bundle and give the first answer, again and again.
+
+    Args:
+        from_storage: drop the bundle from the page cache before each; None comes back where the
+            file system keeps it in memory all the same.
+    """
+    evicted = _files(bundle, experts_only=False) if from_storage else []
+    if evicted and not page_cache.can_evict(evicted[0]):
+        return None
     totals, timings = [], []
     for turn in range(repeats):
+        for path in evicted:
+            page_cache.evict(path)
         start = perf_counter_ns()
         with ExpertRuntime(bundle, threads=threads) as runtime:
             answer = runtime.predict(inputs[turn % len(inputs)])
@@ -50,16 +63,28 @@ def cold(bundle: Path, inputs: Sequence[Any], repeats: int, threads: int) -> Lat
 
 
 def switch(
-    bundle: Path, inputs: Sequence[Any], repeats: int, threads: int, budget: int
+    bundle: Path,
+    inputs: Sequence[Any],
+    repeats: int,
+    threads: int,
+    budget: int,
+    *,
+    from_storage: bool,
 ) -> Latency | None:
     """Answers whose expert was not in memory, with room for one; None where none ever switched.
 
     Args:
         inputs: in such an order that the expert changes from one to the next.
+        from_storage: as for `first_answer`.
     """
+    evicted = _files(bundle, experts_only=True) if from_storage else []
+    if evicted and not page_cache.can_evict(evicted[0]):
+        return None
     totals, timings = [], []
     with ExpertRuntime(bundle, memory_budget=budget, threads=threads) as runtime:
         for turn in range(repeats):
+            for path in evicted:
+                page_cache.evict(path)
             before = runtime.resident
             start = perf_counter_ns()
             answer = runtime.predict(inputs[turn % len(inputs)])
@@ -70,30 +95,11 @@ def switch(
     return summarize(totals, timings) if totals else None
 
 
-def warm(
-    contenders: dict[str, Callable[[Any], Any]], inputs: Sequence[Any], rounds: int
-) -> dict[str, np.ndarray]:
-    """Every contender answers the same inputs in turn, so that drifts of the machine hit all.
-
-    Returns:
-        For each contender its times in microseconds, (rounds, inputs).
-    """
-    for answer in contenders.values():  # warm-up: everything is loaded and has run twice
-        for example in [*inputs, *inputs]:
-            answer(example)
-    times = {name: np.empty((rounds, len(inputs))) for name in contenders}
-    order, shuffle = list(contenders.items()), random.Random(0).shuffle
-    for turn in range(rounds):
-        # Another order each time, so that none always meets the caches of the same other; within
-        # a turn each has the caches to itself, as it would have on a board.
-        shuffle(order)
-        for name, answer in order:
-            row = times[name][turn]
-            for column, example in enumerate(inputs):
-                start = perf_counter_ns()
-                answer(example)
-                row[column] = perf_counter_ns() - start
-    return {name: array / 1000 for name, array in times.items()}
+def _files(bundle: Path, *, experts_only: bool) -> list[Path]:
+    manifest = read_manifest(bundle)
+    if experts_only:
+        return [bundle / entry.path for entry in manifest.experts]
+    return [bundle / MANIFEST, *(bundle / entry.path for entry in manifest.files)]
 
 
 def _percentiles(values: Any) -> dict[str, float]:

@@ -17,15 +17,15 @@ from .. import features
 from ..runtime.interpreter import interpreter_class
 
 
-def reference_loop(bundle: Path) -> Callable[[Any], str]:
+def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], str]:
     """A function from an example to its label, for bundles with `top_k` 1 and float inputs."""
     manifest = json.loads((bundle / "manifest.json").read_text())
     spec = manifest["features"]
     arrays = dict(np.load(bundle / spec["file"]["path"])) if spec["file"] else {}
     encode = features.restore(spec["kind"], spec["config"], arrays).encode
     labels = manifest["labels"]
-    experts = [_ask(bundle / entry["path"]) for entry in manifest["experts"]]
-    router = _ask(bundle / manifest["router"]["path"]) if manifest["router"] else None
+    experts = [_ask(bundle / entry["path"], threads) for entry in manifest["experts"]]
+    router = _ask(bundle / manifest["router"]["path"], threads) if manifest["router"] else None
 
     def answer(example: Any) -> str:
         arrays = encode(example)
@@ -36,8 +36,8 @@ def reference_loop(bundle: Path) -> Callable[[Any], str]:
     return answer
 
 
-def _ask(path: Path) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
-    interpreter = interpreter_class()(model_path=str(path))
+def _ask(path: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+    interpreter = interpreter_class()(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     inputs = [
         (details["index"], details["name"].removeprefix("serving_default_").split(":")[0])

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads, print_json, size
+from ..errors import UsageError
+from .options import Json, MemoryBudget, Threads, print_json, size
 
 
 def benchmark(
-    bundle: Bundle,
+    bundle: Annotated[
+        Path | None, typer.Argument(help="The bundle's folder.", show_default=False)
+    ] = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(
@@ -34,8 +37,24 @@ def benchmark(
     rounds: Annotated[
         int | None,
         typer.Option(
-            help="In each, every contender answers every input.  [default: 1,024 answers or more]",
-            min=3,
+            help="Of each session; in each round every contender answers every input.  [default: "
+            "1,024 answers or more]",
+            min=1,
+        ),
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Time warm answers for so long at least.", min=0)
+    ] = 0.0,
+    raw: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Also write every single time.", show_default=False),
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A.json B.json",
+            help="Measure nothing: compare two results that --json printed.",
+            show_default=False,
         ),
     ] = None,
     max_p50: Annotated[
@@ -55,16 +74,29 @@ def benchmark(
     """Time a bundle on this machine, beside the bare interpreter and beside rivals.
 
     Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
+    Example: edge-experts benchmark --compare before.json after.json
     """
+    if compare is not None:
+        from ..benchmarking import paired
+
+        found = paired.compare(*compare)
+        if json:
+            print_json(found.to_json())
+        else:
+            print(paired.as_text(found))
+        return
     from ..benchmarking.benchmark import benchmark as run_benchmark
     from ..benchmarking.benchmark import refuse_beyond
     from ..benchmarking.report import as_text
-    from ..errors import UsageError
+    from ..folders import write_whole
     from ..runtime import ExpertRuntime
     from .examples import given
 
-    if report is not None and not report.absolute().parent.is_dir():
-        raise UsageError(f"--report {report}: the folder {report.parent} does not exist")
+    if bundle is None:
+        raise UsageError("name the bundle to measure, or --compare two results")
+    for option, path in (("--report", report), ("--raw", raw)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
     asked = None
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
@@ -76,12 +108,16 @@ def benchmark(
         memory_budget=memory_budget,
         threads=threads,
         rounds=rounds,
+        seconds=seconds,
     )
     if report is not None:
         from ..benchmarking.html import as_html
-        from ..folders import write_whole
 
         write_whole(report, as_html(result))
+    if raw is not None:
+        from ..benchmarking.raw import as_csv
+
+        write_whole(raw, as_csv(result))
     if json:
         print_json(result.to_json())
     else:

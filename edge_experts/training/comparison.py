@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..benchmarking.intervals import student_t
 from ..bundle import Manifest
 from ..converters import Conversion, convert
 from ..datasets import Dataset
@@ -22,9 +23,7 @@ SCHEMA_VERSION = "1.0"
 SPARSE, DENSE_ACTIVE, DENSE_ALL = "sparse", "dense-active", "dense-all"
 CONTENDERS = {SPARSE: None, DENSE_ACTIVE: "active", DENSE_ALL: "all"}
 
-# Student's t, two-sided 95 %, for 1, 2, 3 ... degrees of freedom.
-_T = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26)
-MAX_SEEDS = len(_T) + 1
+MAX_SEEDS = 10
 _LEAST_GAP = 0.01  # between the dense networks; below it, a share of the gap means nothing
 
 
@@ -70,7 +69,7 @@ class Comparison:
             (ours - theirs) / gap
             for ours, theirs in zip(sparse.accuracies, active.accuracies, strict=True)
         ]
-        half = _T[len(gains) - 2] * statistics.stdev(gains) / math.sqrt(len(gains))
+        half = student_t(len(gains) - 1) * statistics.stdev(gains) / math.sqrt(len(gains))
         return self.gap_closed - half, self.gap_closed + half
 
     def to_json(self) -> dict[str, Any]:
@@ -164,7 +163,7 @@ def _resident(manifest: Manifest) -> int:
 
 def as_text(result: Comparison) -> str:
     """The comparison as a table, with what it says in words."""
-    from ..benchmarking.report import aligned
+    from ..benchmarking.table import aligned
 
     table = [["as deployed", "accuracy", "float", "multiply-adds", "files kB", "resident kB"]]
     for row in result.rows:

@@ -137,6 +137,34 @@ def test_a_users_own_file_from_training_to_benchmark(
     assert "--dense all" in text, "without a rival it says how to make one"
 
 
+def test_two_benchmarks_are_compared(cli: Cli, tmp_path: Path, sentiment_bundle: Path) -> None:
+    for name in ("a", "b"):
+        done = cli(
+            "benchmark", sentiment_bundle, "--json", "--seconds", 2, "--raw", f"{name}.csv",
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (tmp_path / f"{name}.json").write_text(done.stdout)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert lines[0] == "contender,session,round,input,microseconds"
+    ours = json.loads((tmp_path / "a.json").read_text())
+    assert len(lines) - 1 == sum(row["warm"]["answers"] for row in ours["rows"])
+    assert ours["rows"][0]["warm"]["answers"] >= 1024
+    assert ours["sessions"] == 8
+    low, high = ours["rows"][0]["p50_interval_us"]
+    assert low <= ours["rows"][0]["warm"]["total_us"]["p50"] <= high
+    found = json.loads(
+        cli("benchmark", "--compare", "a.json", "b.json", "--json", cwd=tmp_path).stdout
+    )
+    assert found["paired"]
+    assert [change["name"] for change in found["changes"]] == ["sparse experts", "reference loop"]
+    assert found["changes"][1]["relative"] == pytest.approx(1, abs=0.3)
+    text = cli("benchmark", "--compare", "a.json", "b.json", cwd=tmp_path).stdout
+    assert "beside sparse" in text
+    assert cli("benchmark", "--compare", "a.json", "a.csv", cwd=tmp_path).returncode == 2
+    assert cli("benchmark", cwd=tmp_path).returncode == 2
+
+
 def test_a_benchmark_ends_with_5_beyond_a_threshold(cli: Cli, sentiment_bundle: Path) -> None:
     for option, limit in (("--max-p50", "0.001"), ("--max-growth", "1KB")):
         done = cli("benchmark", sentiment_bundle, "--rounds", 3, option, limit)

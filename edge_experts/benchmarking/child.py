@@ -1,0 +1,51 @@
+"""A function's result from a fresh Python process: `python -m edge_experts.benchmarking.child`.
+
+What is measured must not depend on what the calling process did before. (`multiprocessing` would
+import the caller's main module again, and with it run a script that guards nothing.)
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from ..errors import BundleError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) -> _R:
+    """`function(*arguments, **options)`, of a module, in a process of its own.
+
+    Raises:
+        BundleError: the process failed; the message is the last line that it wrote.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", __name__],
+        input=pickle.dumps((function, arguments, options)),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit code {done.returncode}"
+        raise BundleError(f"measuring failed in a process of its own: {reason}")
+    result: _R = pickle.loads(done.stdout)  # written by ourselves, just now
+    return result
+
+
+def _main() -> None:
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints goes to stderr
+    function, arguments, options = pickle.load(sys.stdin.buffer)
+    with results:
+        pickle.dump(function(*arguments, **options), results)
+
+
+if __name__ == "__main__":
+    _main()

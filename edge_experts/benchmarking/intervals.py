@@ -1,0 +1,51 @@
+"""How far two measurements may differ by chance: intervals over sessions.
+
+A session is a process of its own. Within one, times are more alike than between two (where memory
+came to lie, what else ran), so it is sessions that are counted, not answers. Times vary by
+factors: all is done on logarithms.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+# Student's t, two-sided 95 %, for 1, 2, 3 ... degrees of freedom.
+T_95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+_NORMAL = 2.0  # and beyond
+
+
+def student_t(freedom: float) -> float:
+    """Student's t for so many degrees of freedom, rounded down."""
+    place = max(1, math.floor(freedom))
+    return T_95[place - 1] if place <= len(T_95) else _NORMAL
+
+
+def of_another_run(center: float, sessions: Sequence[float]) -> tuple[float, float]:
+    """Where the same figure of another run of as many sessions lies, 95 times of 100.
+
+    A prediction interval: both runs' chances count, not only this one's. What changes between
+    the runs, such as heat or a busy machine, is not in it.
+    """
+    if len(sessions) < 2:
+        return 0.0, math.inf
+    spread = statistics.stdev(map(math.log, sessions)) * math.sqrt(2 / len(sessions))
+    half = student_t(len(sessions) - 1) * spread
+    return center * math.exp(-half), center * math.exp(half)
+
+
+def of_ratio(ratio: float, ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
+    """The 95 % confidence interval of a ratio of two runs' figures (Welch, 1947)."""
+    if min(len(ours), len(theirs)) < 2:
+        return 0.0, math.inf
+    parts = [
+        statistics.variance(map(math.log, sessions)) / len(sessions) for sessions in (ours, theirs)
+    ]
+    if not sum(parts):
+        return ratio, ratio
+    freedom = sum(parts) ** 2 / sum(
+        part**2 / (len(sessions) - 1) for part, sessions in zip(parts, (ours, theirs), strict=True)
+    )
+    half = student_t(freedom) * math.sqrt(sum(parts))
+    return ratio * math.exp(-half), ratio * math.exp(half)

@@ -1,0 +1,75 @@
+"""One contender of a benchmark, and what its times come to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bundle import Manifest
+from . import growth, intervals, latency
+from .session import Session
+
+SPARSE, REFERENCE = "sparse experts", "reference loop"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender of the side-by-side table.
+
+    `ratio` is the median over rounds of its median answer's time by the sparse bundle's in the
+    same round; the two are only ever compared within a round. Intervals say where the same figure
+    of another run lies, see `intervals.of_another_run`.
+    """
+
+    name: str
+    warm: latency.Latency
+    p50_interval_us: tuple[float, float]
+    ratio: float
+    ratio_interval: tuple[float, float]
+    difference_us: float
+    total_bytes: int
+    growth: growth.Growth | None  # None: it lives in the sparse bundle's files
+    session_p50_us: tuple[float, ...]
+    session_ratio: tuple[float, ...]
+    input_p50_us: tuple[float, ...]
+
+
+def row(
+    name: str, sessions: Sequence[Session], manifest: Manifest, grown: growth.Growth | None
+) -> Row:
+    """What a contender's times in all sessions come to."""
+    medians = [np.median(one.times[name], axis=1) for one in sessions]
+    ours = [np.median(one.times[SPARSE], axis=1) for one in sessions]
+    everything = all_times(sessions, name)
+    session_p50 = tuple(round(float(np.median(one.times[name])), 3) for one in sessions)
+    session_ratio = tuple(
+        round(float(np.median(theirs / base)), 5)
+        for theirs, base in zip(medians, ours, strict=True)
+    )
+    warm = latency.summarize(everything)
+    ratio = float(np.median(np.concatenate(medians) / np.concatenate(ours)))
+    by_input = np.median(np.concatenate([one.times[name] for one in sessions]), axis=0)
+    return Row(
+        name=name,
+        warm=warm,
+        p50_interval_us=_rounded(intervals.of_another_run(warm.total_us["p50"], session_p50), 2),
+        ratio=round(ratio, 4),
+        ratio_interval=_rounded(intervals.of_another_run(ratio, session_ratio), 4),
+        difference_us=round(float(np.median(np.concatenate(medians) - np.concatenate(ours))), 2),
+        total_bytes=sum(entry.bytes for entry in manifest.files),
+        growth=grown,
+        session_p50_us=session_p50,
+        session_ratio=session_ratio,
+        input_p50_us=tuple(round(float(value), 2) for value in by_input),
+    )
+
+
+def all_times(sessions: Sequence[Session], name: str) -> np.ndarray:
+    """Every answer's microseconds."""
+    return np.concatenate([one.times[name].ravel() for one in sessions])
+
+
+def _rounded(interval: tuple[float, float], digits: int) -> tuple[float, float]:
+    return round(interval[0], digits), round(interval[1], digits)
