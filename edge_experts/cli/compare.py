@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Model, Quantization, RouterModel, Source, print_json, require_training
+from .options import (
+    Json,
+    Model,
+    Quantization,
+    RouterModel,
+    Source,
+    Width,
+    print_json,
+    require_training,
+)
 
 
 def compare(
@@ -24,6 +33,7 @@ def compare(
     config: Annotated[
         Path | None, typer.Option(help="A TOML file of training settings.", show_default=False)
     ] = None,
+    width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
     out: Annotated[
@@ -47,6 +57,7 @@ def compare(
     given = {
         "experts": experts,
         "epochs": epochs,
+        "width": width,
         "model": model,
         "router_model": router_model,
     }

@@ -27,6 +27,10 @@ Layout = Annotated[
         "expert is computed (gated) or one is branched to (nested-if)."
     ),
 ]
+Width = Annotated[
+    float | None,
+    typer.Option(help="Multiplies the units of an expert's hidden layers.  [default: 1.0]"),
+]
 Model = Annotated[
     str | None,
     typer.Option(help="module:function that builds an expert from its shapes.", show_default=False),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import UsageError
-from .options import Force, Model, RouterModel, Source, require_training
+from .options import Force, Model, RouterModel, Source, Width, require_training
 
 
 def train(
@@ -50,6 +50,7 @@ def train(
         Path | None,
         typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
     ] = None,
+    width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
     force: Force = False,
@@ -71,6 +72,7 @@ def train(
         "top_k": top_k,
         "dense": dense,
         "epochs": epochs,
+        "width": width,
         "model": model,
         "router_model": router_model,
         "seed": seed,

@@ -26,6 +26,7 @@ class TrainConfig:
     """
 
     experts: int = 4
+    width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
     router: str = "learned"
     select: str = "none"
     select_epochs: int = 2  # how many epochs of the mixture end with a selection
@@ -77,6 +78,8 @@ class TrainConfig:
                 raise UsageError(
                     f"{field.name} must be at least {least.get(field.name, 0)}, got {value}"
                 )
+        if self.width <= 0:
+            raise UsageError(f"width must be more than 0, got {self.width}")
         if self.top_k > self.experts:
             raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
 

@@ -105,14 +105,14 @@ def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
     """The untrained model that a configuration describes."""
     if config.dense is not None:
         return SparseExperts(None, [_rival(shapes, config)], decay=config.decay)
-    ours, count = networks.BY_KIND[shapes.kind], config.experts
+    ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
     return SparseExperts(
         ours.router(shapes, count)
         if config.router_model is None
         else networks.users.router(config.router_model, shapes, count),
-        [ours.expert(shapes) for _ in range(count)]
+        [ours.expert(shapes, width) for _ in range(count)]
         if config.model is None
-        else networks.users.experts(config.model, shapes, count),
+        else networks.users.experts(config.model, shapes, count, width),
         combine=config.combine,
         top_k=config.top_k,
         balance=config.balance,
@@ -123,13 +123,13 @@ def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
 
 def _rival(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
     """The dense network of an expert's size, or of all experts'."""
-    ours, active = networks.BY_KIND[shapes.kind], config.dense == "active"
+    ours, active, width = networks.BY_KIND[shapes.kind], config.dense == "active", config.width
     if config.model is None:
         build = ours.dense_active if active else ours.dense_all
-        return build(shapes, config.experts)
+        return build(shapes, config.experts, width)
     if active:
-        return networks.users.experts(config.model, shapes, 1)[0]
-    return networks.users.dense_all(config.model, shapes, config.experts)
+        return networks.users.experts(config.model, shapes, 1, width)[0]
+    return networks.users.dense_all(config.model, shapes, config.experts, width)
 
 
 def _teacher(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts | None:

@@ -73,6 +73,8 @@ def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) ->
     assert sparse.router.count_params() == 24
     active = build(shapes, TrainConfig(**settings, dense="active"))
     assert active.experts[0].count_params() == 75
+    wide = build(shapes, TrainConfig(**settings, width=2.0))
+    assert wide.experts[0].count_params() == 147
     everything = build(shapes, TrainConfig(**settings, dense="all"))
     assert 300 <= everything.experts[0].count_params() < 330
 
@@ -97,17 +99,21 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
         ({"model": "{}:nothing"}, "has no attribute 'nothing'"),
         ({"model": "{}"}, "--model must be module:function, got 'users_own'"),
         ({"model": "{}:narrow", "dense": "all"}, "take a width"),
+        ({"model": "{}:narrow", "width": 2.0}, "--width 2.0 needs the function to take a width"),
         ({"router_model": "{}:wrong_router"}, "one logit for each expert, got"),
         ({"router_model": "no_such:thing"}, "--router-model no_such:thing: No module"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(
-    module: str, shapes: Any, settings: dict[str, str], message: str
+    module: str, shapes: Any, settings: dict[str, Any], message: str
 ) -> None:
     from edge_experts.training import TrainConfig
     from edge_experts.training.trainer import build
 
-    named: dict[str, Any] = {key: value.format(module) for key, value in settings.items()}
+    named: dict[str, Any] = {
+        key: value.format(module) if isinstance(value, str) else value
+        for key, value in settings.items()
+    }
     with pytest.raises(UsageError, match=message):
         build(shapes, TrainConfig(**named))
 
@@ -116,7 +122,7 @@ def test_keras_3_works_again_afterwards(module: str, shapes: Any) -> None:
     from edge_experts.training.networks import users
 
     with pytest.raises(UsageError):
-        users.experts(f"{module}:mixed", shapes, 1)
+        users.experts(f"{module}:mixed", shapes, 1, 1.0)
     import keras
 
     assert keras.layers.Dense(2)(keras.ops.ones((1, 3))).shape == (1, 2)

@@ -1,7 +1,8 @@
 """The default networks, one file for each kind of data; the user's own come by `users`.
 
-Each file has `expert(shapes)`, `router(shapes, experts)`, and the dense rivals
-`dense_active(shapes, experts)` and `dense_all(shapes, experts)`.
+Each file has `expert(shapes, width)`, `router(shapes, experts)`, and the dense rivals
+`dense_active(shapes, experts, width)` and `dense_all(shapes, experts, width)`. The width multiplies
+the units or filters of an expert's hidden layers.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ _ROUTER_UNITS = 32
 _ROUTER_SIDE = 7  # coarse pixels along the shorter side
 
 
-def expert(shapes: Shapes) -> tf_keras.Model:
-    return _convolutions(shapes, 1.0)
+def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
+    return _convolutions(shapes, width)
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
@@ -28,14 +28,14 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     return tf_keras.Model(inputs, layers.Dense(experts)(output))
 
 
-def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
+def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """An expert, a little wider: at least the router's multiply-adds go into more filters."""
-    return _convolutions(shapes, 1.03)
+    return _convolutions(shapes, 1.03 * width)
 
 
-def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
+def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """An expert whose filters are so many that its parameters are all experts' together."""
-    return widened(_convolutions, shapes, experts * expert(shapes).count_params())
+    return widened(_convolutions, shapes, experts * expert(shapes, width).count_params())
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:

@@ -12,20 +12,20 @@ _UNITS = 32
 _ROUTER_UNITS = 4
 
 
-def expert(shapes: Shapes) -> tf_keras.Model:
-    return _perceptron(shapes, _UNITS, shapes.labels)
+def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
+    return _perceptron(shapes, round(_UNITS * width), shapes.labels)
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     return _perceptron(shapes, _ROUTER_UNITS, experts)
 
 
-def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return _perceptron(shapes, _UNITS + _ROUTER_UNITS, shapes.labels)
+def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+    return _perceptron(shapes, round(_UNITS * width) + _ROUTER_UNITS, shapes.labels)
 
 
-def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return _perceptron(shapes, _UNITS * experts, shapes.labels)
+def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+    return _perceptron(shapes, round(_UNITS * width) * experts, shapes.labels)
 
 
 def _perceptron(shapes: Shapes, units: int, outputs: int) -> tf_keras.Model:

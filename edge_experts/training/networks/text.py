@@ -15,10 +15,10 @@ _DROPOUT = 0.15
 _FEW_LABELS = 8
 
 
-def expert(shapes: Shapes) -> tf_keras.Model:
+def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
     """A bag of n-grams to one logit for each label."""
     inputs = shapes.keras_inputs()
-    units = _columns(shapes)
+    units = round(_columns(shapes) * width)
     output = _bag(inputs, _buckets(shapes), units)
     if units != shapes.labels:
         output = _head(output, shapes)
@@ -31,19 +31,19 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     return tf_keras.Model(inputs, _bag(inputs, _ROUTER_BUCKETS, experts))
 
 
-def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
+def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """The dense rival of a router and one expert: the expert's network.
 
     It lacks the router's bytes, an eighth of the expert's for four experts: a second table or a
     hidden layer of that size would overfit, and make the rival easier to beat.
     """
-    return expert(shapes)
+    return expert(shapes, width)
 
 
-def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
+def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """The dense rival of all experts: a table as wide as theirs together, and a hidden layer."""
     inputs = shapes.keras_inputs()
-    output = _bag(inputs, _buckets(shapes), experts * _columns(shapes))
+    output = _bag(inputs, _buckets(shapes), experts * round(_columns(shapes) * width))
     return tf_keras.Model(inputs, _head(output, shapes))
 
 

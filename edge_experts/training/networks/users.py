@@ -27,15 +27,18 @@ from .shapes import Shapes, widened
 Given = str | Callable[..., Any]
 
 
-def experts(given: Given, shapes: Shapes, count: int) -> list[tf_keras.Model]:
+def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_keras.Model]:
     """So many experts, each from a call of its own.
 
     Raises:
-        UsageError: there is no such function, or it makes something else.
+        UsageError: there is no such function, it makes something else, or it takes no width.
     """
     option, build = _function("--model", given)
+    options = {} if width == 1 else {"width": width}
+    if options:
+        _refuse_without_width(option, build, f"--width {width}")
     with _without_keras_3(option):
-        return [_checked(build(shapes), option, shapes) for _ in range(count)]
+        return [_checked(build(shapes, **options), option, shapes) for _ in range(count)]
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
@@ -45,22 +48,26 @@ def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
         return _checked(build(shapes, count), option, shapes, (count, "expert"))
 
 
-def dense_all(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
+def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_keras.Model:
     """The dense rival: an expert so wide that its parameters are all experts' together.
 
     Raises:
         UsageError: the function takes no `width`; or as above.
     """
     option, build = _function("--model", given)
-    if "width" not in inspect.signature(build).parameters:
-        raise UsageError(
-            f"{option}: the dense rival as large as all experts needs the function to "
-            "take a width: def build(shapes, width=1.0), which multiplies the units of its layers"
-        )
+    _refuse_without_width(option, build, "the dense rival as large as all experts")
     with _without_keras_3(option):
-        parameters = count * build(shapes).count_params()
+        parameters = count * build(shapes, width=width).count_params()
         made = widened(lambda shapes, width: build(shapes, width=width), shapes, parameters)
         return _checked(made, option, shapes)
+
+
+def _refuse_without_width(option: str, build: Callable[..., Any], what: str) -> None:
+    if "width" not in inspect.signature(build).parameters:
+        raise UsageError(
+            f"{option}: {what} needs the function to take a width: def build(shapes, width=1.0), "
+            "which multiplies the units of its layers"
+        )
 
 
 def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:

@@ -13,8 +13,8 @@ _ROUTER_UNITS = 16
 _ROUTER_STEPS = 8
 
 
-def expert(shapes: Shapes) -> tf_keras.Model:
-    return _convolutions(shapes, 1.0)
+def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
+    return _convolutions(shapes, width)
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
@@ -26,12 +26,12 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     return tf_keras.Model(inputs, layers.Dense(experts)(output))
 
 
-def dense_active(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return _convolutions(shapes, 1.1)
+def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+    return _convolutions(shapes, 1.1 * width)
 
 
-def dense_all(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return widened(_convolutions, shapes, experts * expert(shapes).count_params())
+def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+    return widened(_convolutions, shapes, experts * expert(shapes, width).count_params())
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
