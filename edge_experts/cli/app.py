@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import benchmark, bundle, compare, convert, doctor, evaluate, quickstart, run, train
+from . import advise, benchmark, bundle, compare, convert, doctor, evaluate, quickstart, run, train
 
 app = typer.Typer(
     name="edge-experts",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 
 app.command()(quickstart.quickstart)
+app.command()(advise.advise)
 app.command()(train.train)
 app.command()(convert.convert)
 app.command()(evaluate.evaluate)

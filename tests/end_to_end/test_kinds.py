@@ -91,6 +91,18 @@ def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
     assert done.stdout.splitlines()[0].endswith("data.csv:2")
 
 
+def test_advice_on_a_table(cli: Cli, tmp_path: Path) -> None:
+    data = _table(tmp_path)
+    done = cli("advise", "--data", data, "--memory", "1KB", "--latency", "5ms", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["experts"] for one in found["candidates"]] == [1, 1, 2, 4]
+    assert all(one["answer_us"] > 0 for one in found["candidates"])
+    assert found["verdict"]["word"] == "unclear", "twenty-odd examples settle nothing"
+    assert "--width" in found["verdict"]["options"], "no expert fits into 1 KB"
+    assert cli("advise", "--data", data, "--latency", "5 parsecs").returncode == 2
+
+
 def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     example = readme.split("<!-- own expert -->")[1].split("## ")[0]

@@ -1,0 +1,176 @@
+"""A quick look at a data set: train small, convert, measure, and say whether experts would pay."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..benchmarking import accuracy, child, session
+from ..benchmarking.growth import room_for_one
+from ..benchmarking.table import aligned, number
+from ..bundle import read_manifest
+from ..converters import convert
+from ..datasets import Dataset, Split
+from .config import TrainConfig
+from .recipes import config_for
+from .trainer import train
+from .verdict import Candidate, Verdict, gain, judge
+
+SCHEMA_VERSION = "1.0"
+_TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000
+_TIMED, _ROUNDS = 32, 10
+_WORDS = {"likely": "likely", "unlikely": "unlikely", "unclear": "not clear"}
+_FEW = 4000  # training examples, below which fewer experts are tried
+
+
+@dataclass(frozen=True)
+class Advice:
+    data: str
+    kind: str
+    labels: int
+    examples: int  # for training, of the whole data set
+    trained_on: int
+    judged_on: int
+    candidates: tuple[Candidate, ...]
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+
+
+def advise(
+    dataset: Dataset,
+    *,
+    memory: int | None = None,
+    latency_us: float | None = None,
+    seed: int = 0,
+) -> Advice:
+    """Train sparse and dense models on a part of the data, and judge them as deployed.
+
+    They are judged on the validation split; the test split is not looked at.
+
+    Args:
+        memory: bytes that the router and the expert in memory may take on the device.
+        latency_us: microseconds that an answer may take, on this machine.
+    """
+    sample = quick_look(dataset, seed)
+    counts = (4, 8) if len(dataset.train) >= _FEW else (2, 4)
+    plans: dict[str, dict[str, Any]] = {
+        "dense, an expert's size": {"dense": "active"},
+        f"dense, {counts[-1]} experts' size": {"dense": "all", "experts": counts[-1]},
+        **{f"{count} experts": {"experts": count} for count in counts},
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        bundles, macs = {}, {}
+        for number, (name, settings) in enumerate(plans.items(), 1):
+            print(f"{number} of {len(plans)}: {name}", flush=True, file=sys.stderr)
+            config = config_for(dataset.kind, seed=seed, **settings)
+            bundles[name], macs[name] = _made(sample, config, Path(temporary, str(number)))
+        judged = list(sample.test.inputs)
+        truth = [dataset.labels[target] for target in sample.test.targets]
+        right = {
+            name: [
+                answer == label
+                for answer, label in zip(
+                    child.call(accuracy.labels, path, judged), truth, strict=True
+                )
+            ]
+            for name, path in bundles.items()
+        }
+        timed = child.call(
+            session.run, bundles, {}, judged[:_TIMED], rounds=_ROUNDS, seconds=0.0, threads=1,
+            seed=seed,
+        )  # fmt: skip
+        candidates = []
+        for name, settings in plans.items():
+            manifest = read_manifest(bundles[name])
+            difference, error = gain(right[name], right[next(iter(plans))])
+            candidates.append(
+                Candidate(
+                    name=name,
+                    dense="dense" in settings,
+                    experts=len(manifest.experts),
+                    accuracy=sum(right[name]) / len(truth),
+                    gain=difference,
+                    error=error,
+                    macs=macs[name],
+                    total_bytes=sum(entry.bytes for entry in manifest.files),
+                    resident_bytes=room_for_one(bundles[name]),
+                    answer_us=round(float(np.median(timed.times[name])), 1),
+                )
+            )
+    active, everything, *sparse = candidates
+    return Advice(
+        data=dataset.name,
+        kind=dataset.kind,
+        labels=len(dataset.labels),
+        examples=len(dataset.train),
+        trained_on=len(sample.train),
+        judged_on=len(truth),
+        candidates=tuple(candidates),
+        verdict=judge(active, everything, sparse, memory=memory, latency_us=latency_us),
+    )
+
+
+def quick_look(dataset: Dataset, seed: int) -> Dataset:
+    """A part of the data set: its validation split as the test, its test split left out."""
+    random = np.random.default_rng(seed)
+    rows = random.permutation(len(dataset.train))
+    _, first = np.unique(dataset.train.targets[rows], return_index=True)
+    rows = np.concatenate([rows[first], np.delete(rows, first)])  # every label is trained on
+    cut = min(_TRAIN, len(rows) - len(rows) // 8)
+    judged = random.permutation(len(dataset.validation))[:_JUDGED]
+    return replace(
+        dataset,
+        train=_rows(dataset.train, rows[:cut]),
+        validation=_rows(dataset.train, rows[cut : cut + _STOPPING]),
+        test=_rows(dataset.validation, judged),
+    )
+
+
+def as_text(advice: Advice) -> str:
+    """The evidence, and the verdict with what to do next, for a terminal."""
+    table = [["", "accuracy", "points more", "95 %", "multiply-adds", "memory kB", "µs here"]]
+    for one in advice.candidates:
+        more, half = 100 * one.gain, 196 * one.error
+        cells = ["", ""] if one is advice.candidates[0] else [f"{more:+.1f}", f"± {half:.1f}"]
+        cost = [f"{one.macs:,}", f"{one.resident_bytes / 1000:,.0f}", number(one.answer_us)]
+        table.append([one.name, f"{one.accuracy:.4f}", *cells, *cost])
+    verdict = advice.verdict
+    sure = f"{100 * verdict.chance:.0f} chances of 100"
+    return "\n".join(
+        [
+            f"{advice.data}: {advice.kind}, {advice.labels} labels, {advice.examples:,} examples "
+            "to train on",
+            f"A quick look: int8 models trained on {advice.trained_on:,} of them, judged on "
+            f"{advice.judged_on:,} validation examples",
+            "",
+            *aligned(table),
+            "",
+            f"That sparse experts pay here (half a point or more) is {_WORDS[verdict.word]}: "
+            f"{sure}.",
+            *(f"- {reason}" for reason in verdict.reasons),
+            "It may be wrong: with all the data, other settings or other networks it may come out "
+            "otherwise. `edge-experts compare` measures it in full.",
+        ]
+    )
+
+
+def _made(sample: Dataset, config: TrainConfig, place: Path) -> tuple[Path, int]:
+    """The bundle of a training on the sample, and its multiply-adds for an answer."""
+    place.mkdir()
+    run = train(sample, place / "run", config)
+    convert(place / "run", place / "bundle", max_accuracy_drop=100)
+    active: int = run.metrics["macs"]["active"]
+    return place / "bundle", active
+
+
+def _rows(split: Split, rows: np.ndarray) -> Split:
+    if isinstance(split.inputs, np.ndarray):
+        return Split(split.inputs[rows], split.targets[rows])
+    return Split([split.inputs[row] for row in rows], split.targets[rows])

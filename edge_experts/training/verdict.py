@@ -1,0 +1,144 @@
+"""Whether sparse experts are likely to pay, from what a quick look measured."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WORTH = 0.005  # of accuracy: what experts must gain to be worth their trouble
+# Before any look, a gain of experts is taken to be within a point of none, two times of three: so
+# it was on the data sets that the README compares. Few examples then move an opinion little.
+_EXPECTED = 0.01
+_LIKELY, _UNLIKELY = 0.8, 0.2
+_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that the quick look trained and converted.
+
+    `gain` is its accuracy less the dense network's of an expert's size on the same examples,
+    `error` that difference's standard error.
+    """
+
+    name: str
+    dense: bool
+    experts: int
+    accuracy: float
+    gain: float
+    error: float
+    macs: int
+    total_bytes: int
+    resident_bytes: int
+    answer_us: float  # on the machine that looked
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What comes of it; `chance` is that of experts to gain `WORTH` or more."""
+
+    word: str  # "likely", "unlikely" or "unclear"
+    chance: float
+    reasons: tuple[str, ...]
+    command: str
+    options: str
+
+
+def gain(right: Sequence[bool], base: Sequence[bool]) -> tuple[float, float]:
+    """The difference of two models' accuracy on the same examples, and its standard error.
+
+    Only examples count that one of them gets right and the other wrong (McNemar, 1947); one more
+    of them is assumed, so that few examples without any do not look like certainty.
+    """
+    pairs = list(zip(right, base, strict=True))
+    only, other = (sum(pair == kind for pair in pairs) for kind in ((True, False), (False, True)))
+    difference = (only - other) / len(pairs)
+    return difference, math.sqrt(only + other + 1) / len(pairs)
+
+
+def judge(
+    active: Candidate,
+    everything: Candidate,
+    sparse: Sequence[Candidate],
+    *,
+    memory: int | None = None,
+    latency_us: float | None = None,
+) -> Verdict:
+    """Weigh sparse models against the dense networks of an expert's and of all experts' size.
+
+    Args:
+        memory: bytes that a model may take on the device.
+        latency_us: microseconds that an answer may take.
+    """
+
+    def fits(one: Candidate) -> bool:
+        return (memory is None or one.resident_bytes <= memory) and (
+            latency_us is None or one.answer_us <= latency_us
+        )
+
+    best = _fewest_of_the_best(sparse)
+    chance = _chance(best)
+    reasons = [
+        f"{best.experts} experts answer {_points(best)} points more of the examples right than "
+        "the dense network of the same cost.",
+        f"A dense network with all their parameters: {_points(everything)} points. "
+        + (
+            "So there is something that a larger model can learn here."
+            if _chance(everything) > 0.5
+            else "So a larger model finds little more to learn here."
+        ),
+    ]
+    limited = memory is not None or latency_us is not None
+    if limited and fits(everything):
+        if everything.gain >= best.gain - everything.error:
+            reasons.append(
+                "That dense network keeps to your limits too, and is as accurate: experts save "
+                "nothing that you need."
+            )
+            return Verdict("unlikely", chance, tuple(reasons), "train", "--dense all")
+    elif limited:
+        reasons.append("That dense network does not keep to your limits.")
+    options = f"--experts {best.experts}"
+    if not fits(best):
+        reasons.append(
+            f"An expert of this size does not keep to your limits ({_cost(best)}): make it "
+            "narrower with --width, or bring your own with --model."
+        )
+        options += f" --width {_narrower(best, memory, latency_us)}"
+    if chance > _LIKELY:
+        return Verdict("likely", chance, tuple(reasons), "train", options)
+    if chance < _UNLIKELY:
+        return Verdict("unlikely", chance, tuple(reasons), "train", "--dense active")
+    return Verdict("unclear", chance, tuple(reasons), "compare", f"{options} --seeds 3")
+
+
+def _fewest_of_the_best(sparse: Sequence[Candidate]) -> Candidate:
+    """The fewest experts that are within one standard error of the best."""
+    best = max(sparse, key=lambda one: one.gain)
+    good = [one for one in sparse if one.gain >= best.gain - best.error]
+    return min(good, key=lambda one: one.experts)
+
+
+def _chance(one: Candidate) -> float:
+    """That its gain is `WORTH` or more, from what was measured and what was expected before."""
+    weight = _EXPECTED**2 / (_EXPECTED**2 + one.error**2)
+    opinion = statistics.NormalDist(weight * one.gain, one.error * math.sqrt(weight))
+    return 1 - opinion.cdf(WORTH)
+
+
+def _points(one: Candidate) -> str:
+    return f"{100 * one.gain:+.1f} (give or take {100 * _95 * one.error:.1f})"
+
+
+def _cost(one: Candidate) -> str:
+    return f"{one.resident_bytes / 1000:,.0f} kB in memory, {one.answer_us:,.0f} µs an answer here"
+
+
+def _narrower(one: Candidate, memory: int | None, latency_us: float | None) -> float:
+    """A width that should fit: cost grows at least in proportion to it."""
+    shares = [1.0]
+    shares += [] if memory is None else [memory / one.resident_bytes]
+    shares += [] if latency_us is None else [latency_us / one.answer_us]
+    return max(0.1, math.floor(min(shares) * 10) / 10)
