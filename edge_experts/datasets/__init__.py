@@ -41,6 +41,8 @@ def load(source: str, seed: int = 0) -> Dataset:
             f"{source}: no such data set; name one of {', '.join(NAMED)}, "
             f"or a {', '.join(files.SUFFIXES)} file"
         )
+    if path.is_dir():
+        raise DataError(f"{source}: a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
     return files.load(path, seed)
