@@ -6,7 +6,7 @@ are in the sentiment set too.
 
 Reviews of one film stand next to each other in the file, and words such as its actors' names give
 away what its reviewers think. So neighbours, 25 rows at a time, are in the same split: split one by
-one, a linear classifier of n-grams seems nearly 0.02 more accurate than it is.
+one, a linear classifier of n-grams seemed 0.016 more accurate, on the average of four such splits.
 """
 
 from __future__ import annotations

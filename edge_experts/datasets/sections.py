@@ -7,6 +7,9 @@ documentation, development files, data for debugging), are left out: one word gi
 A source package counts once in each section, because its other packages repeat its description
 with a closing line ("This package contains the data files."). All translations of all packages of
 one source are in one split, and a text that several packages have in common is there once.
+
+Of Debian 12.15 that leaves 33,021 descriptions: 11,630 English, 10,373 Italian, 7,224 French and
+3,794 German. The lists change with every release of a distribution, and the set changes with them.
 """
 
 from __future__ import annotations
