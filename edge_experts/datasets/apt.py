@@ -84,13 +84,14 @@ def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:
     settings = folder / "apt.conf"
     quoted = " ".join(f'"{language}";' for language in languages)
     settings.write_text(_SETTINGS.format(folder=folder, languages=quoted), encoding="utf-8")
-    _run("apt-get", "-c", str(settings), "-q", "update")
+    # What it cannot fetch is a complaint to apt, and no failure.
+    _, complaint = _run("apt-get", "-c", str(settings), "-q", "update")
     names = [PACKAGES, *(f"Translation-{language}" for language in languages)]
     releases = set()
     for name in names:
         found = _targets(settings, name)
         if not found:
-            raise _failed(f"no {name} came with them")
+            raise _failed(f"no {name} came with them. {complaint}")
         with gzip.open(new / f"{name}.gz", "wb", compresslevel=6) as file:
             for path, release in found:
                 releases.add(release)
@@ -106,8 +107,8 @@ def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:
 def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
     """Files of the lists of one name, with their release; those of updates would be repetitions."""
     form = "$(SHORTDESC)\t$(ORIGIN)\t$(SUITE)\t$(FILENAME)\t$(ORIGIN) $(CODENAME) $(VERSION)"
-    rows = _run("apt-get", "-c", str(settings), "indextargets", "--format", form).splitlines()
-    found = [row.split("\t") for row in rows]
+    rows, _ = _run("apt-get", "-c", str(settings), "indextargets", "--format", form)
+    found = [row.split("\t") for row in rows.splitlines()]
     return [
         (path, release)
         for short, origin, suite, path, release in found
@@ -115,15 +116,16 @@ def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
     ]
 
 
-def _run(*command: str) -> str:
-    """What it printed."""
+def _run(*command: str) -> tuple[str, str]:
+    """What it printed, and its first complaint, which names the cause."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise _failed(f"{command[0]} is not installed") from None
+    complaint = (done.stderr.strip().splitlines() or [""])[0]
     if done.returncode:
-        raise _failed((done.stderr.strip().splitlines() or ["apt-get said nothing"])[-1])
-    return done.stdout
+        raise _failed(complaint or f"{command[0]} said nothing")
+    return done.stdout, complaint
 
 
 def _failed(why: str) -> NetworkError:
