@@ -122,7 +122,9 @@ def _run(*command: str) -> tuple[str, str]:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise _failed(f"{command[0]} is not installed") from None
-    complaint = (done.stderr.strip().splitlines() or [""])[0]
+    # As root, apt first says that its own user cannot enter our folder, which is as it should be.
+    complaints = [line for line in done.stderr.splitlines() if "unsandboxed" not in line]
+    complaint = complaints[0] if complaints else ""
     if done.returncode:
         raise _failed(complaint or f"{command[0]} said nothing")
     return done.stdout, complaint
