@@ -33,18 +33,15 @@ def _in_file(path: Path, features: Features) -> Iterator[tuple[str, Any]]:
     if not path.is_file():
         raise UsageError(f"--input {path}: no such file")
     if path.suffix.lower() == ".npy":
-        import numpy as np
+        from ..datasets import npz
 
-        try:
-            arrays = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise UsageError(f"--input {path}: not an array: {error}") from None
+        arrays = npz.read_one(path)
         for number, array in enumerate(arrays):
             yield f"{path.name}[{number}]", array
     elif path.suffix.lower() in (".csv", ".tsv") and features.kind == "table":
-        from ..datasets.files import read_rows
+        from ..datasets import rows
 
-        for line, row in read_rows(path):
+        for line, row in rows.read(path):
             yield f"{path.name}:{line}", row
     else:
         with path.open(encoding="utf-8", errors="replace") as file:

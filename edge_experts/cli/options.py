@@ -46,7 +46,8 @@ Source = Annotated[
     str,
     typer.Option(
         "--data",
-        help="A named data set (sentiment), or a .csv or .tsv with the columns text and label.",
+        help="A named data set (sentiment, reviews, sections, fashion-mnist, mnist), or your own "
+        ".csv or .tsv with a column label, or .npz of arrays; the README says what is in them.",
         show_default=False,
     ),
 ]

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DataError
-from . import files, images, sentiment
+from . import files, images, reviews, sections, sentiment
 from .arrays import from_arrays
 from .dataset import Dataset, Split
 
 __all__ = ["NAMED", "Dataset", "Split", "from_arrays", "load"]
 
 NAMED: dict[str, Callable[[int], Dataset]] = {
-    "sentiment": lambda seed: sentiment.load(),  # its splits are its own
+    # The splits of these are their own.
+    "sentiment": lambda seed: sentiment.load(),
+    "reviews": lambda seed: reviews.load(),
+    "sections": lambda seed: sections.load(),
     "fashion-mnist": images.fashion_mnist,
     "mnist": images.mnist,
 }
@@ -38,6 +41,8 @@ def load(source: str, seed: int = 0) -> Dataset:
             f"{source}: no such data set; name one of {', '.join(NAMED)}, "
             f"or a {', '.join(files.SUFFIXES)} file"
         )
+    if path.is_dir():
+        raise DataError(f"{source}: a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
     return files.load(path, seed)

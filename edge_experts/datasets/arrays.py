@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import DataError
-from .dataset import Dataset, Split
+from .dataset import Dataset, Split, refuse_measurements
 from .splitting import assign
 
 _LEAST_IMAGE_SIDE = 8
@@ -31,27 +31,22 @@ def from_arrays(
     Raises:
         DataError: shapes or types that are not those of a classification with one label.
     """
+    y_train, y_test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        if not np.issubdtype(y.dtype, np.integer):
-            raise DataError(
-                f"{name}: y_{part} must hold whole numbers, one label for each example, got "
-                f"{y.dtype}; regression is not offered"
-            )
-        if y.ndim != 1:
-            raise DataError(
-                f"{name}: y_{part} must have one label for each example, got the shape {y.shape}; "
-                "several labels for one example are not offered"
-            )
-        if len(x) != len(y) or not len(x):
-            raise DataError(f"{name}: x_{part} has {len(x)} examples, y_{part} has {len(y)}")
         if x.dtype.kind not in "buif":
             raise DataError(f"{name}: x_{part} must hold numbers, got {x.dtype}")
-    if x_train.shape[1:] != x_test.shape[1:] or not 2 <= x_train.ndim <= 4:
+        if not x.ndim or len(x) != len(y) or not len(x):
+            raise DataError(
+                f"{name}: x_{part} has the shape {x.shape}, y_{part} has {len(y)} labels; there "
+                "must be one for each example, and at least one example"
+            )
+    if x_train.shape[1:] != x_test.shape[1:] or not 2 <= x_train.ndim <= 4 or not x_train.size:
         raise DataError(
             f"{name}: x_train {x_train.shape} and x_test {x_test.shape} must hold examples of one "
             "shape: (columns,), (time, channels), (height, width) or (height, width, channels)"
         )
     values = np.unique(np.concatenate([y_train, y_test]))
+    refuse_measurements(name, len(values), len(y_train) + len(y_test))
     names = tuple(labels) if labels else tuple(str(value) for value in values)
     targets = np.searchsorted(values, y_train)
     splits = assign(np.full(len(y_train), ""), targets, seed, draw=["validation"])
@@ -66,6 +61,30 @@ def from_arrays(
         validation=Split(x_train[validation], targets[validation]),
         test=Split(x_test, np.searchsorted(values, y_test)),
     )
+
+
+def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
+    """The labels, (examples,) int64: one axis of 1 more and floats that are whole are taken too.
+
+    Raises:
+        DataError: they are not one whole number for each example.
+    """
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DataError(
+            f"{name}: {part} must have one label for each example, got the shape {y.shape}; "
+            "several labels for one example are not offered"
+        )
+    # What is not finite, or too large for int64, changes on the way.
+    with np.errstate(invalid="ignore"):
+        whole = y.astype(np.int64) if y.dtype.kind in "buif" else None
+    if whole is None or not np.array_equal(whole, y) or (whole < 0).any() != (y < 0).any():
+        raise DataError(
+            f"{name}: {part} must hold whole numbers, one label for each example, got {y.dtype}; "
+            "regression is not offered"
+        )
+    return whole
 
 
 def kind_of(examples: np.ndarray) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DataError
 
 KINDS = ("text", "table", "image", "window")
+_LEAST_ROWS = 10  # for each label, on the average
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,16 @@ class Dataset:
         if missing:
             label = self.labels[min(missing)]
             raise DataError(f"{self.name}: the label {label!r} has no example to train on")
+
+
+def refuse_measurements(name: str, labels: int, rows: int) -> None:
+    """Nearly as many labels as rows are measurements rather than classes.
+
+    Raises:
+        DataError: there are too few rows for so many labels.
+    """
+    if labels > 1 and rows < _LEAST_ROWS * labels:
+        raise DataError(
+            f"{name}: {rows} rows for {labels} labels; at least {_LEAST_ROWS} for each are needed. "
+            "Labels are classes: a column of measurements to predict (regression) is not offered"
+        )

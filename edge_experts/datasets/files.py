@@ -7,23 +7,21 @@ x_test and y_test.
 
 from __future__ import annotations
 
-import csv
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from . import npz, rows
 from .arrays import from_arrays
-from .dataset import Dataset, Split
+from .dataset import Dataset, Split, refuse_measurements
 from .splitting import assign
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _SPLITS = ("train", "validation", "test")
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-SUFFIXES = (*_DELIMITERS, ".npz")
+SUFFIXES = (*rows.SUFFIXES, ".npz")
+_LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
 
 
 def load(path: Path, seed: int) -> Dataset:
@@ -36,23 +34,21 @@ def load(path: Path, seed: int) -> Dataset:
 
 
 def _load_arrays(path: Path, seed: int) -> Dataset:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _ARRAYS if name not in file]
-            if missing:
-                raise DataError(
-                    f"{path}: no array {', '.join(missing)}; found: {', '.join(file.files)}"
-                )
-            arrays = [file[name] for name in _ARRAYS]
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not an .npz of plain arrays: {error}") from None
+    arrays = npz.read(path, _ARRAYS)
     return from_arrays(path.stem, *arrays, seed=seed, origin=f"the file {path.name}")
 
 
 def _load_rows(path: Path, seed: int) -> Dataset:
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise DataError(
+            f"{path}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because all "
+            "rows are held in memory. Train on a sample: (head -n 1 FILE; tail -n +2 FILE | "
+            "shuf -n 100000) > sample.csv"
+        )
     inputs: list[Any] = []
     names, wishes = [], []
-    for line, row in read_rows(path):
+    for line, row in rows.read(path):
         split = row.pop("split", None)
         wish = (split or "").strip().lower()
         if split is not None and wish not in _SPLITS:
@@ -70,19 +66,14 @@ def _load_rows(path: Path, seed: int) -> Dataset:
     if not inputs:
         raise DataError(f"{path}: has no rows below its header")
     labels = tuple(sorted(set(names)))
-    places = {label: place for place, label in enumerate(labels)}
-    targets = np.array([places[name] for name in names])
-    if len(labels) > 1 and len(targets) < 10 * len(labels):
-        raise DataError(
-            f"{path}: {len(targets)} rows for {len(labels)} labels; at least 10 for each are "
-            "needed. Labels are classes: a column of measurements to predict (regression) is not "
-            "offered"
-        )
+    index = {label: place for place, label in enumerate(labels)}
+    targets = np.array([index[name] for name in names])
+    refuse_measurements(str(path), len(labels), len(targets))
     splits = assign(np.array(wishes), targets, seed)
 
     def take(name: str) -> Split:
-        rows = np.flatnonzero(splits == name)
-        return Split([inputs[row] for row in rows], targets[rows])
+        places = np.flatnonzero(splits == name)
+        return Split([inputs[place] for place in places], targets[places])
 
     is_text = isinstance(inputs[0], str)
     return Dataset(
@@ -95,36 +86,3 @@ def _load_rows(path: Path, seed: int) -> Dataset:
         validation=take("validation"),
         test=take("test"),
     )
-
-
-def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and columns of every row of a .csv or .tsv, its shape checked.
-
-    Raises:
-        DataError: the file is empty, not UTF-8, or a row does not fit the header.
-    """
-    csv.field_size_limit(2**27)  # a cell may hold a whole document
-    line = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, delimiter=_DELIMITERS[path.suffix.lower()], strict=True)
-            if not reader.fieldnames:
-                raise DataError(f"{path}: the file is empty")
-            if len(set(reader.fieldnames)) < len(reader.fieldnames):
-                raise DataError(f"{path}: two columns of its header have the same name")
-            if len(reader.fieldnames) == 1 and ";" in reader.fieldnames[0]:
-                raise DataError(f"{path}: separated by semicolons; save it with commas")
-            for row in reader:
-                line = reader.line_num
-                if None in row or None in row.values():
-                    raise DataError(
-                        f"{path}: line {line}: not as many cells as the header has; "
-                        "put quotes around a cell that holds the separator"
-                    )
-                yield line, row
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from None
-    except csv.Error as error:
-        raise DataError(f"{path}: after line {line}: {error}") from None

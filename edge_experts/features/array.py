@@ -43,8 +43,8 @@ class ArrayFeatures:
         total = np.nansum(finite, axis=axes)
         mean = total / np.maximum(counts, 1)
         spread = np.sqrt(np.nansum((finite - mean) ** 2, axis=axes) / np.maximum(counts, 1))
-        # A channel that never changes says nothing, and must not be divided by zero.
-        return cls(examples.shape[1:], mean, np.where(spread > 0, spread, 1.0))
+        # A channel that never changes says nothing, and must not be divided by its rounding.
+        return cls(examples.shape[1:], mean, np.where(spread > 1e-12 * abs(mean), spread, 1.0))
 
     @classmethod
     def restore(

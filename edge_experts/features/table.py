@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,13 +12,16 @@ import numpy as np
 from ..errors import DataError, UsageError
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
+_LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
+_FARTHEST = 1e6  # deviations from the mean; much more overflows in a network's float32
 
 
 class TableFeatures:
     """A row, a mapping of column names to values, to `x`, (1, width) float32.
 
-    A gap (an empty cell, or what is not a number in a column of numbers) counts as the mean; a
-    category that training never saw is none of those it did.
+    A gap (an empty cell, or what is no number, or infinite, in a column of numbers) counts as the
+    mean; a category that training never saw is none of those it did. A column of gaps only, or of
+    one number only, is 0 throughout training.
 
     Args:
         columns: for each its "name" and, if it is a category, its "values".
@@ -38,7 +42,8 @@ class TableFeatures:
         }
         if not len(self._numbers) == len(mean) == len(deviation):
             raise ValueError("mean and deviation must have one number for each column of numbers")
-        self._mean, self._deviation = mean.astype(np.float32), deviation.astype(np.float32)
+        # In float32 the seconds since 1970 have steps of two minutes.
+        self._mean, self._deviation = mean.astype(np.float64), deviation.astype(np.float64)
         self._width = len(mean) + sum(map(len, self._categories.values()))
         self._known = {*self._numbers, *self._categories}
 
@@ -64,9 +69,10 @@ class TableFeatures:
                     )
                 columns.append({"name": name, "values": values})
             else:
-                finite = np.array([n for n in numbers if n is not None and np.isfinite(n)])
-                spread = float(finite.std()) if len(finite) else 0.0
-                scales.append((float(finite.mean()) if len(finite) else 0.0, spread or 1.0))
+                finite = [n for n in numbers if n is not None and math.isfinite(n)] or [0.0]
+                # The deviation of a constant is not always 0: it is that of rounding.
+                spread = float(np.std(finite)) if min(finite) < max(finite) else 1.0
+                scales.append((float(np.mean(finite)), spread or 1.0))
                 columns.append({"name": name})
         scale = np.array(scales).reshape(-1, 2)
         return cls(columns, scale[:, 0], scale[:, 1])
@@ -116,9 +122,9 @@ class TableFeatures:
             raise UsageError(f"the row has no column {', '.join(sorted(missing))}")
         numbers = [_number(example[name]) for name in self._numbers]
         x = np.zeros((1, self._width), np.float32)
-        given = np.array([np.nan if number is None else number for number in numbers], np.float32)
-        standard = (given - self._mean) / self._deviation
-        x[0, : len(numbers)] = np.where(np.isfinite(standard), standard, 0)
+        given = np.array([np.nan if number is None else number for number in numbers], np.float64)
+        standard = ((given - self._mean) / self._deviation).clip(-_FARTHEST, _FARTHEST)
+        x[0, : len(numbers)] = np.where(np.isnan(standard), 0, standard)
         start = len(numbers)
         for name, places in self._categories.items():
             place = places.get(str(example[name]).strip())
@@ -129,11 +135,12 @@ class TableFeatures:
 
 
 def _number(cell: Any) -> float | None:
-    """The number in a cell; NaN where it is empty, None where it holds something else."""
+    """The number in a cell; NaN where it is a gap, None where it holds something else."""
     text = str(cell).strip()
     if not text or cell is None:
-        return float("nan")
+        return math.nan
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if abs(number) <= _LARGEST else math.nan

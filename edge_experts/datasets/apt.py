@@ -1,0 +1,138 @@
+"""The package lists of a Debian or Ubuntu machine's own distribution, by apt's own client.
+
+The lists change with every release, so there is no checksum to compare them with; apt checks their
+signatures itself. Once fetched they stay as they are in the user's cache.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import NetworkError
+from ..folders import staged, write_whole
+from .fetch import cache_folder
+
+PACKAGES = "Packages"
+_RELEASE = "release.txt"
+_ORIGINS = ("Debian", "Ubuntu", "Raspbian")  # a distribution's archive, not one that was added
+_HELPER = "/usr/lib/apt/apt-helper"
+
+# Everything in a folder of our own, so that it needs no root and leaves the machine's lists alone;
+# without the machine's choice of languages, and the commands that it runs after each update.
+_SETTINGS = """\
+Dir::State::Lists "{folder}/lists";
+Dir::Cache "{folder}/cache";
+#clear Acquire::Languages;
+Acquire::Languages {{ {languages} }};
+Acquire::Retries "1";
+Acquire::http::Timeout "30";
+Acquire::https::Timeout "30";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+"""
+
+
+def lists(languages: Sequence[str]) -> tuple[Path, str]:
+    """A folder with the lists, Packages.gz and Translation-XX.gz, and which release they are of.
+
+    Raises:
+        NetworkError: they could not be downloaded, or not for every language.
+    """
+    kept = cache_folder() / f"apt-lists-{'-'.join(languages)}"
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        print("Fetching the distribution's package lists ...", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder, staged(kept) as new:
+            _fetch(Path(folder), languages, new)
+    return kept, (kept / _RELEASE).read_text(encoding="utf-8").strip()
+
+
+def stanzas(path: Path, *fields: str) -> Iterator[dict[str, str]]:
+    """These fields of every stanza of a list. Lines of one value keep their line breaks."""
+    starts = tuple(f"{field}:" for field in fields)
+    with gzip.open(path, "rt", encoding="utf-8", errors="replace") as file:
+        stanza: dict[str, str] = {}
+        name = ""
+        for line in file:
+            if line == "\n":
+                yield stanza
+                stanza = {}
+            elif line[0] == " ":
+                if name:
+                    stanza[name] += line
+            elif line.startswith(starts):
+                name, _, value = line.partition(":")
+                stanza[name] = value.strip() + "\n"
+            else:
+                name = ""
+        if stanza:
+            yield stanza
+
+
+def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:
+    """Leave the lists in `new`; `folder` is for apt's own files."""
+    for name in ("lists", "cache"):
+        (folder / name).mkdir()
+    settings = folder / "apt.conf"
+    quoted = " ".join(f'"{language}";' for language in languages)
+    settings.write_text(_SETTINGS.format(folder=folder, languages=quoted), encoding="utf-8")
+    # What it cannot fetch is a complaint to apt, and no failure.
+    _, complaint = _run("apt-get", "-c", str(settings), "-q", "update")
+    names = [PACKAGES, *(f"Translation-{language}" for language in languages)]
+    releases = set()
+    for name in names:
+        found = _targets(settings, name)
+        if not found:
+            raise _failed(f"no {name} came with them. {complaint}")
+        with gzip.open(new / f"{name}.gz", "wb", compresslevel=6) as file:
+            for path, release in found:
+                releases.add(release)
+                with subprocess.Popen([_HELPER, "cat-file", path], stdout=subprocess.PIPE) as one:
+                    assert one.stdout is not None
+                    shutil.copyfileobj(one.stdout, file)
+                if one.returncode:
+                    raise _failed(f"{_HELPER} cannot read {path}")
+    today = datetime.date.today().isoformat()
+    write_whole(new / _RELEASE, f"{', '.join(sorted(releases))}, as of {today}\n")
+
+
+def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
+    """Files of the lists of one name, with their release; those of updates would be repetitions."""
+    form = "$(SHORTDESC)\t$(ORIGIN)\t$(SUITE)\t$(FILENAME)\t$(ORIGIN) $(CODENAME) $(VERSION)"
+    rows, _ = _run("apt-get", "-c", str(settings), "indextargets", "--format", form)
+    found = [row.split("\t") for row in rows.splitlines()]
+    return [
+        (path, release)
+        for short, origin, suite, path, release in found
+        if short == name and origin in _ORIGINS and "-" not in suite
+    ]
+
+
+def _run(*command: str) -> tuple[str, str]:
+    """What it printed, and its first complaint, which names the cause."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise _failed(f"{command[0]} is not installed") from None
+    # As root, apt first says that its own user cannot enter our folder, which is as it should be.
+    complaints = [line for line in done.stderr.splitlines() if "unsandboxed" not in line]
+    complaint = complaints[0] if complaints else ""
+    if done.returncode:
+        raise _failed(complaint or f"{command[0]} said nothing")
+    return done.stdout, complaint
+
+
+def _failed(why: str) -> NetworkError:
+    return NetworkError(
+        f"cannot download the distribution's package lists: {why}\n"
+        "Check the network and the machine's apt sources (Debian or Ubuntu), or copy the folder "
+        f"{cache_folder()}/apt-lists-* from another machine."
+    )

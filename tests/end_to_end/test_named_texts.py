@@ -1,0 +1,63 @@
+"""A sample of every named set of texts goes from training to a benchmark in four commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_experts import datasets
+from tests.conftest import Cli
+
+_ROWS = {"train": 1200, "validation": 150, "test": 200}
+
+
+def _sample(name: str, path: Path) -> None:
+    """Rows of each split of the set, drawn by a seed, as the user's own file."""
+    data = datasets.load(name)
+    random = np.random.default_rng(0)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("text", "label", "split"))
+        for split, rows in _ROWS.items():
+            examples = getattr(data, split)
+            for place in random.permutation(len(examples))[:rows]:
+                label = data.labels[examples.targets[place]]
+                writer.writerow((examples.inputs[place], label, split))
+
+
+@pytest.mark.parametrize(
+    ("name", "client", "text", "accuracy"),
+    [
+        ("reviews", None, "I loved every minute of this wonderful film.", 0.7),
+        ("sections", "apt-get", "gioco di scacchi contro il computer", 0.25),
+    ],
+)
+def test_from_training_to_benchmark(
+    cli: Cli,
+    tmp_path: Path,
+    quick_config: Path,
+    name: str,
+    client: str | None,
+    text: str,
+    accuracy: float,
+) -> None:
+    if client is not None and shutil.which(client) is None:
+        pytest.skip(f"{client}, which fetches {name}, is not on this machine; CI has it")
+    _sample(name, tmp_path / "data.csv")
+    for command in (
+        ("train", "--data", "data.csv", "--out", "a.run", "--experts", 2, "--config", quick_config),
+        ("convert", "a.run", "--out", "a.bundle"),
+        ("evaluate", "a.bundle", "--data", "data.csv", "--min-accuracy", accuracy),
+        ("benchmark", "a.bundle", "--rounds", 3),
+    ):
+        done = cli(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    answer = json.loads(cli("run", "a.bundle", "--json", text, cwd=tmp_path).stdout)
+    assert (
+        answer["label"] in {"reviews": ["positive"], "sections": datasets.sections.SECTIONS}[name]
+    )
