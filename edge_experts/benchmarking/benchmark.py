@@ -102,32 +102,16 @@ def benchmark(
         for path in manifests:
             memories[path] = growth.measure_growth(path, budget if path == bundle else None)
             progress.step(f"memory of {names[path]}")
-        phases: dict[str, Any] = {}
-        for name, from_storage in (("from_storage", True), ("cached", False)):
-            phases[f"first_{name}"] = latency.first_answer(
-                bundle, asked, _REPEATS, threads, from_storage=from_storage
-            )
-            progress.step(f"first answer, {name.replace('_', ' ')}")
-            phases[f"switch_{name}"] = latency.switch(
-                bundle, ordered, 4 * _REPEATS, threads, budget, from_storage=from_storage
-            )
-            progress.step(f"switch of experts, {name.replace('_', ' ')}")
-        enough = -(-_LEAST_ANSWERS // (len(asked) * SESSIONS))
-        sessions = []
-        for seed in range(SESSIONS):
-            sessions.append(
-                child.call(
-                    session.run,
-                    {names[path]: path for path in manifests},
-                    {REFERENCE: bundle} if _asks_one(manifests[bundle]) else {},
-                    asked,
-                    rounds=rounds or max(_LEAST_ROUNDS, enough),
-                    seconds=seconds / SESSIONS,
-                    threads=threads,
-                    seed=seed,
-                )
-            )
-            progress.step(f"warm, side by side, session {seed + 1}")
+        phases = _phases(bundle, asked, ordered, threads, budget, progress)
+        sessions = _sessions(
+            progress,
+            {names[path]: path for path in manifests},
+            {REFERENCE: bundle} if _asks_one(manifests[bundle]) else {},
+            asked,
+            rounds=rounds or max(_LEAST_ROUNDS, -(-_LEAST_ANSWERS // (len(asked) * SESSIONS))),
+            seconds=seconds / SESSIONS,
+            threads=threads,
+        )
     rows = tuple(
         row(name, sessions, manifests[path], None if name == REFERENCE else memories[path])
         for name, path in _places(names, bundle, sessions[0]).items()
@@ -137,7 +121,10 @@ def benchmark(
         golden_examples=checked,
         inputs=len(asked),
         inputs_sha256=digest,
-        **phases,
+        first_from_storage=phases["first_from_storage"],
+        first_cached=phases["first_cached"],
+        switch_from_storage=phases["switch_from_storage"],
+        switch_cached=phases["switch_cached"],
         warm=latency.summarize(
             all_times(sessions, SPARSE), [parts for one in sessions for parts in one.timings]
         ),
@@ -166,6 +153,43 @@ def refuse_beyond(result: Benchmark, max_p50: float | None, max_growth: int | No
         raise ThresholdError(
             f"memory grows by {grown.growth_bytes:,} bytes; --max-growth allows {max_growth:,}"
         )
+
+
+def _phases(
+    bundle: Path,
+    asked: Sequence[Any],
+    ordered: Sequence[Any],
+    threads: int,
+    budget: int,
+    progress: Progress,
+) -> dict[str, latency.Latency | None]:
+    """First answers and switches of experts, from the storage and with files in the page cache."""
+    found = {}
+    for name, from_storage in (("from_storage", True), ("cached", False)):
+        found[f"first_{name}"] = latency.first_answer(
+            bundle, asked, _REPEATS, threads, from_storage=from_storage
+        )
+        progress.step(f"first answer, {name.replace('_', ' ')}")
+        found[f"switch_{name}"] = latency.switch(
+            bundle, ordered, 4 * _REPEATS, threads, budget, from_storage=from_storage
+        )
+        progress.step(f"switch of experts, {name.replace('_', ' ')}")
+    return found
+
+
+def _sessions(
+    progress: Progress,
+    contenders: Mapping[str, Path],
+    bare: Mapping[str, Path],
+    asked: Sequence[Any],
+    **options: Any,
+) -> list[session.Session]:
+    """Warm answers, side by side, in one process after the other; see `session.run`."""
+    found = []
+    for seed in range(SESSIONS):
+        found.append(child.call(session.run, contenders, bare, asked, seed=seed, **options))
+        progress.step(f"warm, side by side, session {seed + 1}")
+    return found
 
 
 def _asks_one(manifest: Manifest) -> bool:

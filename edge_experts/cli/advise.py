@@ -1,23 +1,12 @@
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .options import Json, Source, print_json, require_training, size
-
-_UNITS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
-
-
-def duration(text: str) -> float:
-    """'800us', '5ms' or '0.1s' as microseconds."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµ]+)\s*", text)
-    if not match or match[2].lower() not in _UNITS:
-        raise typer.BadParameter(f"must be a time such as 800us, 5ms or 0.1s, got {text!r}")
-    return float(match[1]) * _UNITS[match[2].lower()]
+from .options import Json, Source, duration, print_json, require_training, size
 
 
 def advise(

@@ -52,15 +52,24 @@ Source = Annotated[
     ),
 ]
 
-_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZES = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_MICROSECONDS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 
 
 def size(text: str) -> int:
     """'400KB', '8MB', '1.5MiB' or plain bytes, as a number of bytes."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    if not match or match[2].upper() not in _UNITS:
+    if not match or match[2].upper() not in _SIZES:
         raise typer.BadParameter(f"must be a size such as 400KB, 8MB or 1.5MiB, got {text!r}")
-    return int(float(match[1]) * _UNITS[match[2].upper()])
+    return int(float(match[1]) * _SIZES[match[2].upper()])
+
+
+def duration(text: str) -> float:
+    """'800us', '5ms' or '0.1s' as microseconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµ]+)\s*", text)
+    if not match or match[2].lower() not in _MICROSECONDS:
+        raise typer.BadParameter(f"must be a time such as 800us, 5ms or 0.1s, got {text!r}")
+    return float(match[1]) * _MICROSECONDS[match[2].lower()]
 
 
 MemoryBudget = Annotated[
