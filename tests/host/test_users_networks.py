@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,20 @@ def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) ->
     assert wide.experts[0].count_params() == 147
     everything = build(shapes, TrainConfig(**settings, dense="all"))
     assert 300 <= everything.experts[0].count_params() < 330
+
+
+def test_the_readmes_large_expert_is_of_1_mb(keras: Any) -> None:
+    from edge_experts.training.networks import Shapes, users
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = readme.split("<!-- large expert -->")[1].split("\ntrained")[0]
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(block), names)  # the README's own code
+    shapes = Shapes("image", {"x": ((28, 28), "float32")}, 10, {})
+    (expert,) = users.experts(names["build"], shapes, 1, 1.0)
+    assert expert.count_params() == pytest.approx(1e6, rel=0.05)
+    everything = users.dense_all(names["build"], shapes, 8, 1.0)
+    assert everything.count_params() == pytest.approx(8e6, rel=0.1)
 
 
 def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
