@@ -12,7 +12,7 @@ from .session import Session
 
 _OUTLIER, _OUTLIERS = 3.0, 0.01  # times an input's median; the share of answers worth a word
 _DRIFT = 1.1
-_WIDE = 0.1
+_WIDE = 0.2
 
 
 def cautions(

@@ -1,7 +1,9 @@
 """How far two measurements may differ by chance: intervals over sessions.
 
 A session is a process of its own. Within one, times are more alike than between two (where memory
-came to lie, what else ran), so it is sessions that are counted, not answers. Times vary by
+came to lie, what else ran), so it is sessions that are counted, not answers. Sessions of one run
+follow each other closely and are more alike than those of two runs; so a run's figure is taken to
+be no surer than one session's, and the spread is not divided by their number. Times vary by
 factors: all is done on logarithms.
 """
 
@@ -23,25 +25,23 @@ def student_t(freedom: float) -> float:
 
 
 def of_another_run(center: float, sessions: Sequence[float]) -> tuple[float, float]:
-    """Where the same figure of another run of as many sessions lies, 95 times of 100.
+    """Where the same figure of another run lies, 95 times of 100.
 
-    A prediction interval: both runs' chances count, not only this one's. What changes between
-    the runs, such as heat or a busy machine, is not in it.
+    The prediction interval of one more session. A machine that has got hotter or busier since
+    is not in it.
     """
     if len(sessions) < 2:
         return 0.0, math.inf
-    spread = statistics.stdev(map(math.log, sessions)) * math.sqrt(2 / len(sessions))
+    spread = statistics.stdev(map(math.log, sessions)) * math.sqrt(1 + 1 / len(sessions))
     half = student_t(len(sessions) - 1) * spread
     return center * math.exp(-half), center * math.exp(half)
 
 
 def of_ratio(ratio: float, ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float]:
-    """The 95 % confidence interval of a ratio of two runs' figures (Welch, 1947)."""
+    """The 95 % interval of a ratio of two runs' figures (degrees of freedom: Welch, 1947)."""
     if min(len(ours), len(theirs)) < 2:
         return 0.0, math.inf
-    parts = [
-        statistics.variance(map(math.log, sessions)) / len(sessions) for sessions in (ours, theirs)
-    ]
+    parts = [statistics.variance(map(math.log, sessions)) for sessions in (ours, theirs)]
     if not sum(parts):
         return ratio, ratio
     freedom = sum(parts) ** 2 / sum(

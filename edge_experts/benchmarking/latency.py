@@ -48,7 +48,7 @@ def first_answer(
             file system keeps it in memory all the same.
     """
     evicted = _files(bundle, experts_only=False) if from_storage else []
-    if evicted and not page_cache.can_evict(evicted[0]):
+    if evicted and not page_cache.can_evict(evicted[-1]):
         return None
     totals, timings = [], []
     for turn in range(repeats):
@@ -78,7 +78,7 @@ def switch(
         from_storage: as for `first_answer`.
     """
     evicted = _files(bundle, experts_only=True) if from_storage else []
-    if evicted and not page_cache.can_evict(evicted[0]):
+    if evicted and not page_cache.can_evict(evicted[-1]):
         return None
     totals, timings = [], []
     with ExpertRuntime(bundle, memory_budget=budget, threads=threads) as runtime:

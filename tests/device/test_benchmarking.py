@@ -27,24 +27,27 @@ def _run(chance: random.Random, center: float = 100.0, sessions: int = 8) -> lis
     return [center * math.exp(chance.gauss(0, 0.05)) for _ in range(sessions)]
 
 
-def test_another_run_lies_in_the_interval_95_times_of_100() -> None:
+@pytest.mark.parametrize("mood", [0.0, 0.025])
+def test_another_run_lies_in_the_interval(mood: float) -> None:
+    """Also where a whole run is slower or faster, by half as much as sessions differ."""
     chance, hits = random.Random(0), 0
     for _ in range(2000):
-        ours, theirs = _run(chance), _run(chance)
+        ours, theirs = (_run(chance, 100 * math.exp(chance.gauss(0, mood))) for _ in range(2))
         low, high = intervals.of_another_run(statistics.geometric_mean(ours), ours)
         hits += low <= statistics.geometric_mean(theirs) <= high
-    assert 0.93 < hits / 2000 < 0.97
+    assert hits / 2000 > 0.95
 
 
 @pytest.mark.parametrize("true", [1.0, 1.3])
 def test_the_interval_of_a_ratio_holds_the_true_one(true: float) -> None:
     chance, hits = random.Random(1), 0
     for _ in range(2000):
-        ours, theirs = _run(chance, 100 * true), _run(chance, 100, 5)
+        mood = math.exp(chance.gauss(0, 0.025))
+        ours, theirs = _run(chance, 100 * true * mood), _run(chance, 100, 5)
         ratio = statistics.geometric_mean(ours) / statistics.geometric_mean(theirs)
         low, high = intervals.of_ratio(ratio, ours, theirs)
         hits += low <= true <= high
-    assert 0.93 < hits / 2000 < 0.98
+    assert hits / 2000 > 0.95
 
 
 def test_one_session_says_nothing_of_another() -> None:
@@ -65,24 +68,16 @@ def test_a_function_runs_in_a_process_of_its_own() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the page cache of Linux")
 def test_files_leave_the_page_cache(tmp_path: Path) -> None:
-    """As the kernel counts what it reads from the storage for this process (proc(5), io)."""
     file = tmp_path / "a"
     file.write_bytes(os.urandom(300_000))
-
-    def read() -> int:
-        before = _bytes_from_storage()
-        file.read_bytes()
-        return _bytes_from_storage() - before
-
-    assert read() == 0
+    before = page_cache._bytes_from_storage()
+    file.read_bytes()
+    assert page_cache._bytes_from_storage() == before
+    on_storage = page_cache.can_evict(file)
     page_cache.evict(file)
-    from_storage = read()
-    assert page_cache.can_evict(file) is (from_storage >= 300_000)
-
-
-def _bytes_from_storage() -> int:
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return int(dict(line.split(": ") for line in lines)["read_bytes"])
+    before = page_cache._bytes_from_storage()
+    file.read_bytes()
+    assert on_storage is (page_cache._bytes_from_storage() - before >= 300_000)
 
 
 def _sysfs(folder: Path, files: dict[str, object]) -> Path:
