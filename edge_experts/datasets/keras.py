@@ -6,14 +6,13 @@ import contextlib
 import hashlib
 import importlib.util
 import io
-import os
 import socket
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..folders import npz
+from ..folders import npz, write_whole
 from . import fetch
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
@@ -45,12 +44,7 @@ def arrays(name: str, sha256: str) -> list[np.ndarray] | None:
         return None
     # Kept by us too, so that the next command does not import TensorFlow to read it.
     kept.parent.mkdir(parents=True, exist_ok=True)
-    beside = kept.with_name(f".{kept.name}.{os.getpid()}.partial")
-    try:
-        beside.write_bytes(npz(**dict(zip(NAMES, found, strict=True))))
-        beside.replace(kept)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(kept, npz(**dict(zip(NAMES, found, strict=True))))
     return found
 
 

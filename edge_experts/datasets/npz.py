@@ -57,7 +57,7 @@ def read_one(path: Path) -> np.ndarray:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except PermissionError:
         raise
-    except Exception as error:
+    except Exception as error:  # as above
         raise DataError(f"{path}: not an array: {error}") from None
     if not isinstance(array, np.ndarray) or array.ndim == 0:
         raise DataError(f"{path}: must be one array of examples")

@@ -5,8 +5,8 @@ repetitions. The package's short Rotten Tomatoes sentences are left out, because
 are in the sentiment set too.
 
 Reviews of one film stand next to each other in the file, and words such as its actors' names give
-away what its reviewers think. So neighbours, 25 rows at a time, are in the same split: split one by
-one, a linear classifier of n-grams seemed 0.016 more accurate, on the average of four such splits.
+away what its reviewers think. So neighbours, 25 rows at a time, are in the same split; split one by
+one, a classifier would seem better than it is on films that it never saw.
 """
 
 from __future__ import annotations

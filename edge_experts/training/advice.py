@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,6 @@ from .verdict import Candidate, Verdict, gain, judge
 SCHEMA_VERSION = "1.0"
 _TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000
 _TIMED, _ROUNDS = 32, 10
-_WORDS = {"likely": "likely", "unlikely": "unlikely", "unclear": "not clear"}
 _FEW = 4000  # training examples, below which fewer experts are tried
 
 
@@ -65,55 +65,17 @@ def advise(
         f"dense, {counts[-1]} experts' size": {"dense": "all", "experts": counts[-1]},
         **{f"{count} experts": {"experts": count} for count in counts},
     }
-    with tempfile.TemporaryDirectory() as temporary:
-        bundles, macs = {}, {}
-        for number, (name, settings) in enumerate(plans.items(), 1):
-            print(f"{number} of {len(plans)}: {name}", flush=True, file=sys.stderr)
-            config = config_for(dataset.kind, seed=seed, **settings)
-            bundles[name], macs[name] = _made(sample, config, Path(temporary, str(number)))
-        judged = list(sample.test.inputs)
-        truth = [dataset.labels[target] for target in sample.test.targets]
-        right = {
-            name: [
-                answer == label
-                for answer, label in zip(
-                    child.call(accuracy.labels, path, judged), truth, strict=True
-                )
-            ]
-            for name, path in bundles.items()
-        }
-        timed = child.call(
-            session.run, bundles, {}, judged[:_TIMED], rounds=_ROUNDS, seconds=0.0, threads=1,
-            seed=seed,
-        )  # fmt: skip
-        candidates = []
-        for name, settings in plans.items():
-            manifest = read_manifest(bundles[name])
-            difference, error = gain(right[name], right[next(iter(plans))])
-            candidates.append(
-                Candidate(
-                    name=name,
-                    dense="dense" in settings,
-                    experts=len(manifest.experts),
-                    accuracy=sum(right[name]) / len(truth),
-                    gain=difference,
-                    error=error,
-                    macs=macs[name],
-                    total_bytes=sum(entry.bytes for entry in manifest.files),
-                    resident_bytes=room_for_one(bundles[name]),
-                    answer_us=round(float(np.median(timed.times[name])), 1),
-                )
-            )
-    active, everything, *sparse = candidates
+    candidates = _candidates(sample, plans, seed)
+    _, everything, *sparse = candidates
     return Advice(
         data=dataset.name,
         kind=dataset.kind,
         labels=len(dataset.labels),
         examples=len(dataset.train),
         trained_on=len(sample.train),
-        judged_on=len(truth),
+        judged_on=len(sample.test),
         candidates=tuple(candidates),
-        verdict=judge(active, everything, sparse, memory=memory, latency_us=latency_us),
+        verdict=judge(everything, sparse, memory=memory, latency_us=latency_us),
     )
 
 
@@ -137,7 +99,7 @@ def as_text(advice: Advice) -> str:
     """The evidence, and the verdict with what to do next, for a terminal."""
     table = [["", "accuracy", "points more", "95 %", "multiply-adds", "memory kB", "µs here"]]
     for one in advice.candidates:
-        more, half = 100 * one.gain, 196 * one.error
+        more, half = 100 * one.gain, 100 * one.give_or_take
         cells = ["", ""] if one is advice.candidates[0] else [f"{more:+.1f}", f"± {half:.1f}"]
         cost = [f"{one.macs:,}", f"{one.resident_bytes / 1000:,.0f}", number(one.answer_us)]
         table.append([one.name, f"{one.accuracy:.4f}", *cells, *cost])
@@ -152,12 +114,64 @@ def as_text(advice: Advice) -> str:
             "",
             *aligned(table),
             "",
-            f"That sparse experts pay here (half a point or more) is {_WORDS[verdict.word]}: "
-            f"{sure}.",
+            f"That sparse experts pay here (half a point or more) is {verdict.word}: {sure}.",
             *(f"- {reason}" for reason in verdict.reasons),
             "It may be wrong: with all the data, other settings or other networks it may come out "
             "otherwise. `edge-experts compare` measures it in full.",
         ]
+    )
+
+
+def _candidates(
+    sample: Dataset, plans: Mapping[str, Mapping[str, Any]], seed: int
+) -> list[Candidate]:
+    """Train, convert and measure each plan's model; gains are over the first's accuracy."""
+    inputs = list(sample.test.inputs)
+    truth = [sample.labels[target] for target in sample.test.targets]
+    with tempfile.TemporaryDirectory() as temporary:
+        bundles, macs, right = {}, {}, {}
+        for place, (name, settings) in enumerate(plans.items(), 1):
+            print(f"{place} of {len(plans)}: {name}", flush=True, file=sys.stderr)
+            config = config_for(sample.kind, seed=seed, **settings)
+            bundles[name], macs[name] = _made(sample, config, Path(temporary, str(place)))
+            answers = child.call(accuracy.labels, bundles[name], inputs)
+            right[name] = [answer == label for answer, label in zip(answers, truth, strict=True)]
+        timed = child.call(
+            session.run,
+            bundles,
+            {},
+            inputs[:_TIMED],
+            rounds=_ROUNDS,
+            seconds=0.0,
+            threads=1,
+            seed=seed,
+        )
+        base = right[next(iter(plans))]
+        return [
+            _candidate(name, path, gain(right[name], base), right[name], macs[name], timed)
+            for name, path in bundles.items()
+        ]
+
+
+def _candidate(
+    name: str,
+    bundle: Path,
+    gained: tuple[float, float],
+    right: Sequence[bool],
+    macs: int,
+    timed: session.Session,
+) -> Candidate:
+    manifest = read_manifest(bundle)
+    return Candidate(
+        name=name,
+        experts=len(manifest.experts),
+        accuracy=sum(right) / len(right),
+        gain=gained[0],
+        error=gained[1],
+        macs=macs,
+        total_bytes=sum(entry.bytes for entry in manifest.files),
+        resident_bytes=room_for_one(bundle),
+        answer_us=round(float(np.median(timed.times[name])), 1),
     )
 
 

@@ -12,7 +12,6 @@ WORTH = 0.005  # of accuracy: what experts must gain to be worth their trouble
 # it was on the data sets that the README compares. Few examples then move an opinion little.
 _EXPECTED = 0.01
 _LIKELY, _UNLIKELY = 0.8, 0.2
-_95 = 1.96
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Candidate:
     """
 
     name: str
-    dense: bool
     experts: int
     accuracy: float
     gain: float
@@ -33,6 +31,11 @@ class Candidate:
     total_bytes: int
     resident_bytes: int
     answer_us: float  # on the machine that looked
+
+    @property
+    def give_or_take(self) -> float:
+        """Half the 95 % interval of the gain."""
+        return 1.96 * self.error
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,17 @@ def gain(right: Sequence[bool], base: Sequence[bool]) -> tuple[float, float]:
 
 
 def judge(
-    active: Candidate,
     everything: Candidate,
     sparse: Sequence[Candidate],
     *,
     memory: int | None = None,
     latency_us: float | None = None,
 ) -> Verdict:
-    """Weigh sparse models against the dense networks of an expert's and of all experts' size.
+    """Weigh sparse models against dense networks.
 
     Args:
+        everything: the dense network of all experts' size; against that of an expert's size, all
+            candidates' gains are measured.
         memory: bytes that a model may take on the device.
         latency_us: microseconds that an answer may take.
     """
@@ -129,7 +133,7 @@ def _chance(one: Candidate) -> float:
 
 
 def _points(one: Candidate) -> str:
-    return f"{100 * one.gain:+.1f} (give or take {100 * _95 * one.error:.1f})"
+    return f"{100 * one.gain:+.1f} (give or take {100 * one.give_or_take:.1f})"
 
 
 def _cost(one: Candidate) -> str:
@@ -137,7 +141,10 @@ def _cost(one: Candidate) -> str:
 
 
 def _narrower(one: Candidate, memory: int | None, latency_us: float | None) -> float:
-    """A width that should fit: cost grows at least in proportion to it."""
+    """A width to try: it fits where cost grows at least in proportion to it.
+
+    What has no width, such as a router, or the rows of a text's table, is not reckoned with.
+    """
     shares = [1.0]
     shares += [] if memory is None else [memory / one.resident_bytes]
     shares += [] if latency_us is None else [latency_us / one.answer_us]

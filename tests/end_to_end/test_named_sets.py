@@ -48,14 +48,7 @@ def test_texts_from_training_to_benchmark(
 ) -> None:
     _skip_without(client, name)
     _sample(name, tmp_path / "data.csv")
-    for command in (
-        ("train", "--data", "data.csv", "--out", "a.run", "--experts", 2, "--config", quick_config),
-        ("convert", "a.run", "--out", "a.bundle"),
-        ("evaluate", "a.bundle", "--data", "data.csv", "--min-accuracy", accuracy),
-        ("benchmark", "a.bundle", "--rounds", 3),
-    ):
-        done = cli(*command, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    _four_commands(cli, tmp_path, "data.csv", quick_config, accuracy)
     answer = json.loads(cli("run", "a.bundle", "--json", text, cwd=tmp_path).stdout)
     assert (
         answer["label"] in {"reviews": ["positive"], "sections": datasets.sections.SECTIONS}[name]
@@ -76,17 +69,21 @@ def test_images_from_training_to_benchmark(
         arrays[f"x_{split}"] = examples.inputs[:rows]
         arrays[f"y_{split}"] = examples.targets[:rows]
     np.savez(tmp_path / "data.npz", **arrays)
-    for command in (
-        ("train", "--data", "data.npz", "--out", "a.run", "--experts", 2, "--config", quick_config),
-        ("convert", "a.run", "--out", "a.bundle"),
-        ("evaluate", "a.bundle", "--data", "data.npz", "--min-accuracy", accuracy),
-        ("benchmark", "a.bundle", "--rounds", 3),
-    ):
-        done = cli(*command, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    _four_commands(cli, tmp_path, "data.npz", quick_config, accuracy)
     np.save(tmp_path / "some.npy", data.test.inputs[:3])
     answers = cli("run", "a.bundle", "--input", "some.npy", "--json", cwd=tmp_path).stdout
     assert len(answers.splitlines()) == 3
+
+
+def _four_commands(cli: Cli, folder: Path, data: str, config: Path, accuracy: float) -> None:
+    for command in (
+        ("train", "--data", data, "--out", "a.run", "--experts", 2, "--config", config),
+        ("convert", "a.run", "--out", "a.bundle"),
+        ("evaluate", "a.bundle", "--data", data, "--min-accuracy", accuracy),
+        ("benchmark", "a.bundle", "--rounds", 3),
+    ):
+        done = cli(*command, cwd=folder)
+        assert done.returncode == 0, done.stderr
 
 
 def _skip_without(client: str | None, name: str) -> None:

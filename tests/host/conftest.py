@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts import run_folder
-from edge_experts.datasets import Split
+from edge_experts import datasets, run_folder
+from edge_experts.datasets import Dataset, Split
 from edge_experts.features import TextFeatures, encode_all
 from edge_experts.features.text import TextSettings
 
@@ -95,3 +95,10 @@ def make_model(keras: Any, features: TextFeatures) -> Any:
         return SparseExperts(bag(experts), [bag(2) for _ in range(experts)], **options)
 
     return make
+
+
+def load_written(folder: Path, content: str | bytes, name: str = "d.csv") -> Dataset:
+    """A data set from a file with this content."""
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return datasets.load(str(path))

@@ -18,7 +18,6 @@ def candidate(keras: Any) -> Any:
     def make(gain: float, error: float = 0.004, **more: Any) -> Any:
         settings: dict[str, Any] = {
             "name": "any",
-            "dense": False,
             "experts": 4,
             "accuracy": 0.8 + gain,
             "macs": 1000,
@@ -31,21 +30,21 @@ def candidate(keras: Any) -> Any:
     return make
 
 
-def _judge(candidate: Any, sparse: Any, everything: Any, **limits: Any) -> Any:
+def _judge(sparse: Any, everything: Any, **limits: Any) -> Any:
     from edge_experts.training.verdict import judge
 
-    return judge(candidate(0.0, dense=True), everything, sparse, **limits)
+    return judge(everything, sparse, **limits)
 
 
 def test_a_clear_gain_is_likely_to_pay(candidate: Any) -> None:
-    found = _judge(candidate, [candidate(0.02), candidate(0.022, experts=8)], candidate(0.03))
+    found = _judge([candidate(0.02), candidate(0.022, experts=8)], candidate(0.03))
     assert found.word == "likely"
     assert found.options == "--experts 4", "the fewest experts of those that are as good"
     assert found.command == "train"
 
 
 def test_no_gain_on_many_examples_is_unlikely_to(candidate: Any) -> None:
-    found = _judge(candidate, [candidate(-0.002), candidate(0.0, experts=8)], candidate(0.001))
+    found = _judge([candidate(-0.002), candidate(0.0, experts=8)], candidate(0.001))
     assert found.word == "unlikely"
     assert found.options == "--dense active"
     assert "little more to learn" in found.reasons[1]
@@ -53,18 +52,18 @@ def test_no_gain_on_many_examples_is_unlikely_to(candidate: Any) -> None:
 
 def test_few_examples_settle_nothing(candidate: Any) -> None:
     for gain in (-0.02, 0.0, 0.02):
-        found = _judge(candidate, [candidate(gain, 0.04)], candidate(0.01, 0.04))
+        found = _judge([candidate(gain, 0.04)], candidate(0.01, 0.04))
         assert found.word == "unclear"
         assert found.command == "compare"
         assert "--seeds 3" in found.options
 
 
 def test_a_dense_network_that_fits_and_is_as_good_is_the_better_choice(candidate: Any) -> None:
-    everything = candidate(0.03, dense=True, resident_bytes=80_000)
-    found = _judge(candidate, [candidate(0.03)], everything, memory=100_000)
+    everything = candidate(0.03, resident_bytes=80_000)
+    found = _judge([candidate(0.03)], everything, memory=100_000)
     assert found.word == "unlikely"
     assert found.options == "--dense all"
-    found = _judge(candidate, [candidate(0.03)], everything, memory=50_000)
+    found = _judge([candidate(0.03)], everything, memory=50_000)
     assert found.word == "likely"
     assert "does not keep to your limits" in found.reasons[2]
 
@@ -75,8 +74,8 @@ def test_a_dense_network_that_fits_and_is_as_good_is_the_better_choice(candidate
 def test_limits_that_are_too_narrow_ask_for_narrower_experts(
     candidate: Any, limits: Any, width: float
 ) -> None:
-    everything = candidate(0.03, dense=True, resident_bytes=80_000, answer_us=200)
-    found = _judge(candidate, [candidate(0.03)], everything, **limits)
+    everything = candidate(0.03, resident_bytes=80_000, answer_us=200)
+    found = _judge([candidate(0.03)], everything, **limits)
     assert found.options == f"--experts 4 --width {width}"
 
 

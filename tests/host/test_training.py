@@ -142,6 +142,29 @@ def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "shape"),
+    [("image", (28, 28)), ("window", (128, 6)), ("table", (12,)), ("text", (16,))],
+)
+def test_the_narrowest_expert_still_has_a_unit(
+    keras: Any, kind: str, shape: tuple[int, ...]
+) -> None:
+    from edge_experts.training import networks
+
+    inputs = {"ids": (shape, "int32"), "weights": (shape, "float32")}
+    shapes = networks.Shapes(
+        kind,
+        inputs if kind == "text" else {"x": (shape, "float32")},
+        2,
+        {"word_bits": 6, "char_bits": 6},
+    )
+    ours = networks.BY_KIND[kind]
+    narrow = ours.expert(shapes, 0.001)
+    assert narrow.output_shape == (None, 2)
+    together = 4 * narrow.count_params()
+    assert together * 0.5 < ours.dense_all(shapes, 4, 0.001).count_params() < together * 2
+
+
+@pytest.mark.parametrize(
     ("kind", "shape"), [("image", (28, 28)), ("window", (128, 6)), ("table", (12,))]
 )
 def test_dense_rivals_are_as_large_as_they_are_said_to_be(kind: str, shape: Any) -> None:

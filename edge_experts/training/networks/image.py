@@ -6,7 +6,7 @@ from typing import Any
 
 import tf_keras
 
-from .shapes import Shapes, widened
+from .shapes import Shapes, scaled, widened
 
 layers = tf_keras.layers
 
@@ -38,14 +38,15 @@ def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.M
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """An expert whose filters are so many that its parameters are all experts' together."""
-    return widened(_convolutions, shapes, experts * expert(shapes, width).count_params())
+    together = experts * expert(shapes, width).count_params()
+    return widened(_convolutions, shapes, width, together)
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs, output = _image(shapes)
     for filters in _FILTERS:
         stride = 2 if min(output.shape[1:3]) > _SIDE else 1
-        output = layers.Conv2D(round(filters * width), 3, stride, "same", activation="relu")(output)
+        output = layers.Conv2D(scaled(filters, width), 3, stride, "same", activation="relu")(output)
     output = layers.Dropout(_DROPOUT)(layers.Flatten()(_pooled(output, _SIDE)))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
 

@@ -25,11 +25,15 @@ class Shapes:
         }
 
 
+def scaled(units: int, width: float) -> int:
+    """So many units or filters, at a width; one at least."""
+    return max(1, round(units * width))
+
+
 def widened(
-    build: Callable[[Shapes, float], tf_keras.Model], shapes: Shapes, parameters: int
+    build: Callable[[Shapes, float], tf_keras.Model], shapes: Shapes, width: float, parameters: int
 ) -> tf_keras.Model:
-    """The narrowest network, in steps of 2 %, that has at least so many parameters."""
-    width = 1.0
+    """The narrowest network from `width` on, in steps of 2 %, with at least so many parameters."""
     while (network := build(shapes, width)).count_params() < parameters:
         width *= 1.02
     return network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tf_keras
 
-from .shapes import Shapes
+from .shapes import Shapes, scaled
 
 layers = tf_keras.layers
 
@@ -13,7 +13,7 @@ _ROUTER_UNITS = 4
 
 
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
-    return _perceptron(shapes, round(_UNITS * width), shapes.labels)
+    return _perceptron(shapes, scaled(_UNITS, width), shapes.labels)
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
@@ -21,11 +21,11 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
 
 
 def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    return _perceptron(shapes, round(_UNITS * width) + _ROUTER_UNITS, shapes.labels)
+    return _perceptron(shapes, scaled(_UNITS, width) + _ROUTER_UNITS, shapes.labels)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    return _perceptron(shapes, round(_UNITS * width) * experts, shapes.labels)
+    return _perceptron(shapes, scaled(_UNITS, width) * experts, shapes.labels)
 
 
 def _perceptron(shapes: Shapes, units: int, outputs: int) -> tf_keras.Model:

@@ -8,7 +8,7 @@ from typing import Any
 import tf_keras
 
 from ..layers import WeightedBag
-from .shapes import Shapes
+from .shapes import Shapes, scaled
 
 _ROUTER_BUCKETS = 4096  # the router tells kinds of text apart, which takes fewer words
 _DROPOUT = 0.15
@@ -18,7 +18,7 @@ _FEW_LABELS = 8
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
     """A bag of n-grams to one logit for each label."""
     inputs = shapes.keras_inputs()
-    units = round(_columns(shapes) * width)
+    units = scaled(_columns(shapes), width)
     output = _bag(inputs, _buckets(shapes), units)
     if units != shapes.labels:
         output = _head(output, shapes)
@@ -43,7 +43,7 @@ def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.M
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     """The dense rival of all experts: a table as wide as theirs together, and a hidden layer."""
     inputs = shapes.keras_inputs()
-    output = _bag(inputs, _buckets(shapes), experts * round(_columns(shapes) * width))
+    output = _bag(inputs, _buckets(shapes), experts * scaled(_columns(shapes), width))
     return tf_keras.Model(inputs, _head(output, shapes))
 
 

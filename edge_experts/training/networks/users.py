@@ -58,7 +58,7 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     _refuse_without_width(option, build, "the dense rival as large as all experts")
     with _without_keras_3(option):
         parameters = count * build(shapes, width=width).count_params()
-        made = widened(lambda shapes, width: build(shapes, width=width), shapes, parameters)
+        made = widened(lambda shapes, width: build(shapes, width=width), shapes, width, parameters)
         return _checked(made, option, shapes)
 
 

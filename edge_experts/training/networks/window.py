@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tf_keras
 
-from .shapes import Shapes, widened
+from .shapes import Shapes, scaled, widened
 
 layers = tf_keras.layers
 
@@ -31,13 +31,14 @@ def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.M
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    return widened(_convolutions, shapes, experts * expert(shapes, width).count_params())
+    together = experts * expert(shapes, width).count_params()
+    return widened(_convolutions, shapes, width, together)
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs = shapes.keras_inputs()
     output = inputs["x"]
     for filters in _FILTERS:
-        output = layers.Conv1D(round(filters * width), 5, 2, "same", activation="relu")(output)
+        output = layers.Conv1D(scaled(filters, width), 5, 2, "same", activation="relu")(output)
     output = layers.Dropout(0.2)(layers.GlobalAveragePooling1D()(output))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
