@@ -10,8 +10,10 @@ from typing import Any
 from ..bundle import COMBINE
 from ..errors import UsageError
 
+ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
-ROUTERS = ("learned",)
+ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
+COMPRESSIONS = ("pruning", "quantization-aware")
 DENSE = ("active", "all")
 
 Builder = Callable[..., Any]
@@ -26,11 +28,13 @@ class TrainConfig:
     """
 
     experts: int = 4
+    activation: str = "relu"  # of experts' hidden layers; or "sparse_step"
     width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
     router: str = "learned"
     select: str = "none"
     select_epochs: int = 2  # how many epochs of the mixture end with a selection
     dense: str | None = None  # "active" or "all": instead of experts, the dense rival
+    compress: str | None = None  # a dense rival, once trained: one of COMPRESSIONS
     combine: str = "top"
     top_k: int = 1
     epochs: int = 6  # of the mixture
@@ -65,10 +69,17 @@ class TrainConfig:
             value = getattr(self, field.name)
             if not isinstance(value, kinds[str(field.type)]) or isinstance(value, bool):
                 raise UsageError(f"{field.name} must be of type {field.type}, got {value!r}")
-        choices = {"router": ROUTERS, "select": SELECTIONS, "combine": COMBINE}
+        choices: dict[str, tuple[str, ...]] = {
+            "router": ROUTERS,
+            "select": SELECTIONS,
+            "combine": COMBINE,
+            "activation": ACTIVATIONS,
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if self.compress not in (None, *COMPRESSIONS):
+            raise UsageError(f"compress must be one of {COMPRESSIONS}, got {self.compress!r}")
         if self.dense not in (None, *DENSE):
             raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
         least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}

@@ -15,7 +15,7 @@ from ..datasets import Dataset, Split
 from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
-from . import networks
+from . import activations, networks
 from .config import TrainConfig
 from .model import SparseExperts
 from .recipes import config_for
@@ -62,6 +62,7 @@ def train(
         {name: (array.shape[1:], str(array.dtype)) for name, array in data["train"].items()},
         len(dataset.labels),
         features.settings,
+        activations.BY_NAME[config.activation],
     )
     with staged(out, force=force) as folder:
         model = build(shapes, config)

@@ -46,7 +46,9 @@ def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs, output = _image(shapes)
     for filters in _FILTERS:
         stride = 2 if min(output.shape[1:3]) > _SIDE else 1
-        output = layers.Conv2D(scaled(filters, width), 3, stride, "same", activation="relu")(output)
+        output = layers.Conv2D(
+            scaled(filters, width), 3, stride, "same", activation=shapes.activation
+        )(output)
     output = layers.Dropout(_DROPOUT)(layers.Flatten()(_pooled(output, _SIDE)))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
 

@@ -53,7 +53,9 @@ def _bag(inputs: Mapping[str, Any], buckets: int, units: int) -> Any:
 
 
 def _head(columns: Any, shapes: Shapes) -> Any:
-    return tf_keras.layers.Dense(shapes.labels)(tf_keras.layers.Activation("relu")(columns))
+    return tf_keras.layers.Dense(shapes.labels)(
+        tf_keras.layers.Activation(shapes.activation)(columns)
+    )
 
 
 def _buckets(shapes: Shapes) -> int:

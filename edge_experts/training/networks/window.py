@@ -39,6 +39,8 @@ def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs = shapes.keras_inputs()
     output = inputs["x"]
     for filters in _FILTERS:
-        output = layers.Conv1D(scaled(filters, width), 5, 2, "same", activation="relu")(output)
+        output = layers.Conv1D(scaled(filters, width), 5, 2, "same", activation=shapes.activation)(
+            output
+        )
     output = layers.Dropout(0.2)(layers.GlobalAveragePooling1D()(output))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
