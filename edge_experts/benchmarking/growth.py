@@ -54,7 +54,7 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
             for row in turns:
                 # Twice: the second inference is where an int8 expert's memory is complete.
                 runtime.predict(examples.inputs[row])
-                visited.add(runtime.predict(examples.inputs[row]).expert)
+                visited.update(runtime.predict(examples.inputs[row]).experts)
                 answers += 2
                 now = memory.read()
                 anonymous = max(anonymous, now.anonymous - base.anonymous)
