@@ -49,7 +49,8 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     memory.reset_peak()
     base = memory.read()
     with ExpertRuntime(bundle, memory_budget=budget) as runtime:
-        anonymous, file, answers, visited = 0, 0, 0, set()
+        anonymous, file, answers = 0, 0, 0
+        visited: set[int] = set()
         for _ in range(_ROUNDS):
             for row in turns:
                 # Twice: the second inference is where an int8 expert's memory is complete.
