@@ -69,7 +69,9 @@ class ExpertRuntime:
         self._encode = self.features.encode
         self._labels, self._temperature = self.manifest.labels, self.manifest.temperature
         self._abstain_below = self.manifest.abstain_below
-        self._asks_one = self.manifest.asks_one
+        self._asks_one, self._second_below = self.manifest.asks_one, self.manifest.second_below
+        self._most = self.manifest.top_k if self._second_below is None else 2
+        self._all = tuple(range(len(costs)))
         self._closed = False
 
     def predict(self, example: Any) -> Answer:
@@ -80,19 +82,23 @@ class ExpertRuntime:
             start = perf_counter_ns()
             arrays = self._encode(example)
             encoded = perf_counter_ns()
-            if self._asks_one:  # what nearly every bundle does, without a loop
-                router = self._router
-                pick = 0 if router is None else int(router(arrays).argmax())
-                routed = perf_counter_ns()
-                expert = self._experts.get(pick)
+            gate = None if self._router is None else self._router(arrays)
+            picks = self._choose(gate)
+            routed = perf_counter_ns()
+            first = picks[0]
+            if len(picks) == 1:  # nearly every answer, without a loop
+                expert = self._experts.get(first)
                 loaded = perf_counter_ns()
                 logits = expert(arrays)
-                picks: tuple[int, ...] = (pick,)
+            elif gate is None:
+                outputs, loading = self._visit(picks, arrays)
+                logits, loaded, first = np.sum(outputs, axis=0), routed + loading, -1
             else:
-                pick, picks, logits, routed, loaded = self._ask_several(arrays)
+                outputs, loading = self._visit(picks, arrays)
+                logits, loaded = _mixed(gate[list(picks)], outputs), routed + loading
             clock = (start, encoded, routed, loaded, perf_counter_ns())
         label, temperature = self._labels[logits.argmax()], self._temperature
-        return Answer(label, pick, logits, temperature, clock, picks, self._abstain_below)
+        return Answer(label, first, logits, temperature, clock, picks, self._abstain_below)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, in their order."""
@@ -119,42 +125,24 @@ class ExpertRuntime:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _ask_several(
-        self, arrays: dict[str, np.ndarray]
-    ) -> tuple[int, tuple[int, ...], np.ndarray, int, int]:
-        """The first expert, all asked, the labels' logits, when routing and loading were done.
-
-        Loading and answering take turns here; the last is as if all loading had come first.
-        """
-        if self._router is None:
-            picks = tuple(range(len(self.manifest.experts)))
-            routed = perf_counter_ns()
-            outputs, load = self._visit(picks, arrays)
-            return -1, picks, np.sum(outputs, axis=0), routed, routed + load
-        gate = self._router(arrays)
-        picks = self._picks(gate)
-        routed = perf_counter_ns()
-        outputs, load = self._visit(picks, arrays)
-        logits = outputs[0] if len(picks) == 1 else _mixed(gate[list(picks)], outputs)
-        return picks[0], picks, logits, routed, routed + load
-
-    def _picks(self, gate: np.ndarray) -> tuple[int, ...]:
-        """The experts to ask, the router's first choice first."""
-        below, count = self.manifest.second_below, self.manifest.top_k
-        if below is not None:
-            first = int(gate.argmax())
-            if first_probability(gate, first) >= below:
-                return (first,)
-            count = 2
-        return tuple(np.argsort(-gate, kind="stable")[:count].tolist())
+    def _choose(self, gate: np.ndarray | None) -> tuple[int, ...]:
+        """The experts to ask, the router's first choice first; all where there is no router."""
+        if gate is None:
+            return self._all
+        first, second_below = int(gate.argmax()), self._second_below
+        if self._asks_one or (
+            second_below is not None and first_probability(gate, first) >= second_below
+        ):
+            return (first,)
+        return tuple(np.argsort(-gate, kind="stable")[: self._most].tolist())
 
     def _visit(
         self, picks: Sequence[int], arrays: dict[str, np.ndarray]
     ) -> tuple[list[np.ndarray], int]:
         """The experts' outputs, and the nanoseconds that loading took.
 
-        One after the other, so that a budget for one is enough: an expert must have no name
-        while the next is loaded. Those in memory come first, before others take their place.
+        Loading and asking take turns, so that a budget for one is enough: an expert must have no
+        name while the next is loaded. Those in memory come first, before others take their place.
         """
         load, outputs = 0, {}
         for pick in sorted(picks, key=self._experts.resident.__contains__, reverse=True):
