@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .config import TrainConfig
@@ -47,3 +48,25 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
         UsageError: a setting that cannot be used.
     """
     return TrainConfig(**{**RECIPES[kind], **settings})
+
+
+def article(config: TrainConfig) -> TrainConfig:
+    """The method of the article that this project grew out of, to the letter.
+
+    N experts with the sparse activation, whose outputs are summed; at the end of every epoch the
+    best of them on held-out data is copied into all others. No router, no teacher, no noise.
+    """
+    return replace(
+        config,
+        combine="sum",
+        top_k=1,
+        activation="sparse_step",
+        select="greedy",
+        select_epochs=config.epochs,
+        perturb=0.0,
+        warm_epochs=0,
+        router_epochs=0,
+        tune_epochs=0,
+        tie=0.0,
+        decay=0.0,
+    )

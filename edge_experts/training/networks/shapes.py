@@ -17,6 +17,7 @@ class Shapes:
     inputs: Mapping[str, tuple[tuple[int, ...], str]]  # name: (shape, type)
     labels: int
     settings: Mapping[str, Any]
+    activation: str = "relu"  # of experts' hidden layers, by its Keras name
 
     def keras_inputs(self) -> dict[str, Any]:
         return {
