@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tf_keras
 
-from ..model import TRUNK
+from ...bundle import TRUNK
 
 layers = tf_keras.layers
 
