@@ -54,6 +54,7 @@ class TrainConfig:
     learning_rate: float = 0.05  # of one expert and of the router, alone
     wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
     mixture_learning_rate: float = 0.01  # once they are trained together
+    weight_decay: float = 0.0  # of every weight, times the learning rate
     averaging: bool = True  # of the weights over the last steps
     balance: float = 0.05
     gate_temperature: float = 0.2  # at the end of the choice epochs; 1 before them

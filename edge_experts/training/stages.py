@@ -212,6 +212,7 @@ class Stages:
         fit = Fit(
             epochs=epochs,
             learning_rate=learning_rate,
+            weight_decay=config.weight_decay,
             averaging=config.averaging,
             patience=config.patience,
             logs=self.logs / name,
