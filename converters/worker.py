@@ -65,10 +65,10 @@ def main(job: Path) -> None:
     count = len(reference["log_probabilities"])
     reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
     if router is not None:
-        gate = tf.nn.softmax(_predict(router, validation)).numpy()
+        gate = tf.nn.softmax(model.gate(validation)).numpy()
         reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
     if order["second"]:
-        pair = SparseExperts(router, experts, top_k=2)
+        pair = SparseExperts(model.router, model.experts, top_k=2)
         reference["second"] = _predict(pair, validation)
     np.savez(job / "reference.npz", **reference)
 
