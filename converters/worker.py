@@ -69,7 +69,7 @@ def main(job: Path) -> None:
         gate = tf.nn.softmax(model.gate(validation)).numpy()
         reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
     if order["second"]:
-        pair = SparseExperts(router, experts, top_k=2)
+        pair = SparseExperts(model.router, model.experts, top_k=2)
         reference["second"] = _predict(pair, validation)
     np.savez(job / "reference.npz", **reference)
 
