@@ -21,6 +21,7 @@ from edge_experts.folders import npz, staged
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 
+from . import base as bases
 from . import export, parity
 from .isolation import conversion_failure, run_module
 from .recipes import LAYOUTS, QUANTIZATIONS
@@ -47,7 +48,8 @@ def convert(
     quantization: str = "int8",
     layout: str = "split",
     max_accuracy_drop: float | None = None,
-    bundle_version: int = 1,
+    base: str | Path | None = None,
+    bundle_version: int | None = None,
     force: bool = False,
 ) -> Conversion:
     """Convert a finished training to a bundle, and prove it on the interpreter of this machine.
@@ -65,6 +67,9 @@ def convert(
             "nested-if", which branches to one with TFLite's IF.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.
+        base: the bundle of the run that this one extends: files of networks that are still the
+            same are copied from it, and the manifest says what changed.
+        bundle_version: of what you publish; one above the base's by default, or 1.
 
     Raises:
         UsageError: an option or a path cannot be used.
@@ -80,6 +85,8 @@ def convert(
     description = run_folder.read_run(run)
     if layout != "split":
         description = _in_one_file(description, layout)
+    update = None if base is None else bases.read(base, description.experts, quantization, layout)
+    version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
     verified_on = {
@@ -90,10 +97,12 @@ def convert(
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)
+        if update is not None:
+            update.offer(job)
         order = {"quantization": quantization, "layout": layout}
         _convert_networks(job, run, order, description, features, examples)
         _move_models(job, folder)
-        manifest = export.draft(folder, description, features, bundle_version)
+        manifest = export.draft(folder, description, features, version)
         export.write_manifest(folder, manifest)
         proof = _prove(job, features, examples)
         proof.parity.refuse_beyond(max_accuracy_drop)
@@ -114,6 +123,8 @@ def convert(
                 "data": description.origin,
                 "quantization": quantization,
                 "layout": layout,
+                "networks": json.loads((job / bases.NETWORKS).read_text()),
+                **({} if update is None else {"changes": update.changes(manifest)}),
                 "seed": description.config.get("seed"),
                 "versions": dict(description.versions),
                 "parity": export.parity_record(proof.parity),

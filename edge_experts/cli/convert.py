@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .bundle import in_words
 from .options import Force, Json, Layout, Quantization, print_json, require_training
 
 
@@ -24,9 +25,21 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="The bundle of the run that this one extends: files of unchanged experts are "
+            "copied from it.",
+            show_default=False,
+        ),
+    ] = None,
     bundle_version: Annotated[
-        int, typer.Option(help="Raise it with every bundle you publish.", min=1)
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Raise it with every bundle you publish.  [default: 1, or the base's + 1]", min=1
+        ),
+    ] = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -46,6 +59,7 @@ def convert(
         quantization=quantization,
         layout=layout,
         max_accuracy_drop=max_accuracy_drop,
+        base=base,
         bundle_version=bundle_version,
         force=force,
     )
@@ -60,6 +74,7 @@ def convert(
                 "parity": {**asdict(made.parity), "accuracy_drop": made.parity.accuracy_drop},
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
+                "changes": made.manifest.provenance.get("changes"),
             }
         )
         return
@@ -75,4 +90,6 @@ def convert(
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
         f"{on['interpreter']} {on['version']}"
     )
+    if base is not None:
+        print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
