@@ -60,8 +60,8 @@ def extend(
     from .. import datasets
     from ..training import extend as run_extension
 
-    new = datasets.load(data, seed)
-    # With another seed, examples that it was tested on would be among the training examples.
+    # With another seed, test examples of one command would be training examples of another.
+    new = datasets.load(data, trained_with)
     old = None if old_data is None else datasets.load(old_data, trained_with)
     made = run_extension(
         run,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tf_keras
@@ -76,12 +78,11 @@ def extend(
     earlier = run_folder.read_run(run)
     _refuse(run, earlier, retrain)
     features = run_folder.read_features(run, earlier)
-    new = _fitting(dataset, run, earlier)
-    old = run_folder.read_examples(run, features)
+    old, new = run_folder.read_examples(run, features), _fitting(dataset, run, earlier)
     if old_data is not None:
         old["train"] = _fitting(old_data, run, earlier)["train"]
-    new_parts = {name: _encoded(features, new[name], dataset.name, run) for name in SPLITS}
-    old_parts = {name: _encoded(features, old[name], "the old data", run) for name in SPLITS}
+    old_parts = _encoded(features, old, f"the old data of {run}", run)
+    new_parts = _encoded(features, new, dataset.name, run)
     tf_keras.utils.set_random_seed(seed)
     before = _load(run)
     with staged(out, force=force) as folder:
@@ -101,8 +102,6 @@ def extend(
             "new": Change.between(before, after, new_parts["test"]),
         }
         _refuse_forgetting(changes["old"], max_forgetting)
-        together = {name: old_parts[name].with_more(new_parts[name]) for name in SPLITS}
-        changed = earlier.experts if retrain is None else retrain
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
@@ -111,22 +110,15 @@ def extend(
             experts=len(after.experts),
             origin=f"{earlier.origin}; extended with {dataset.origin}",
             config={**earlier.config, "experts": len(after.experts)},
-            metrics={
-                "validation_accuracy": round(accuracy(after, together["validation"]), 5),
-                "test_accuracy": round(accuracy(after, together["test"]), 5),
-                "expert_usage": expert_usage(after, together["validation"].inputs),
-                "macs": _macs(after),
-                "parameters": int(after.count_params()),
-                "history": teaching.history,
-            },
+            metrics={**_metrics(after, old_parts, new_parts), "history": teaching.history},
             versions=versions(),
             extends={
                 "name": earlier.name,
                 "model": _digest(run / run_folder.MODEL),
                 "data": dataset.origin,
-                "added": [changed] if retrain is None else [],
-                "retrained": [] if retrain is None else [changed],
-                "kept": [index for index in range(earlier.experts) if index != changed],
+                "added": [earlier.experts] if retrain is None else [],
+                "retrained": [] if retrain is None else [retrain],
+                "kept": [index for index in range(earlier.experts) if index != retrain],
                 "router": "retrained",
                 "started_from": start,
                 "seed": seed,
@@ -158,8 +150,8 @@ def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, 
     Raises:
         DataError: it is of another kind, or has labels that the run does not know.
     """
-    is_array = isinstance(dataset.train.inputs, np.ndarray)
-    kind = "array" if is_array else {"text": "text"}.get(dataset.kind, "table")
+    kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
+    kind = "text" if dataset.kind == "text" else kind
     if kind != earlier.feature_kind:
         raise DataError(
             f"{dataset.name}: its examples are of kind {dataset.kind!r}, read as {kind!r}, and "
@@ -177,9 +169,14 @@ def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, 
     return {name: Split(split.inputs, places[split.targets]) for name, split in splits.items()}
 
 
-def _encoded(features: Features, split: Split, name: str, run: Path) -> Part:
+def _encoded(
+    features: Features, splits: Mapping[str, Split], name: str, run: Path
+) -> dict[str, Part]:
     try:
-        return Part(encode_all(features, split.inputs), split.targets)
+        return {
+            split: Part(encode_all(features, examples.inputs), examples.targets)
+            for split, examples in splits.items()
+        }
     except UsageError as error:
         raise DataError(
             f"{name}: does not fit {run}: {error}; give its examples the shape or the columns "
@@ -227,9 +224,19 @@ def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, 
     return kept
 
 
-def _macs(model: SparseExperts) -> dict[str, int]:
+def _metrics(
+    model: SparseExperts, old: Mapping[str, Part], new: Mapping[str, Part]
+) -> dict[str, Any]:
+    """What a training says of its model, of the old and the new examples together."""
+    validation, test = (old[name].with_more(new[name]) for name in ("validation", "test"))
     router, expert = cost.macs(model.router), cost.macs(model.experts[0])
-    return {"router": router, "expert": expert, "active": router + model.top_k * expert}
+    return {
+        "validation_accuracy": round(accuracy(model, validation), 5),
+        "test_accuracy": round(accuracy(model, test), 5),
+        "expert_usage": expert_usage(model, validation.inputs),
+        "macs": {"router": router, "expert": expert, "active": router + model.top_k * expert},
+        "parameters": int(model.count_params()),
+    }
 
 
 def _digest(path: Path) -> str:

@@ -142,7 +142,7 @@ class Teaching:
             tf_keras.losses.CategoricalCrossentropy(from_logits=True),
             examples("train"),
             examples("validation"),
-            self.learning_rate / _FURTHER,
+            self.learning_rate,
         )
         router.trainable = True
         return router
