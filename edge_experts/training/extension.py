@@ -56,7 +56,9 @@ def extend(
     The features stay as they are, because all experts depend on them. The new expert is a copy of
     the one that is best on the new data, trained further, or a fresh one: whichever answers more of
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
-    send old examples where it sent them before, and new ones to the new expert.
+    send old examples where it sent them before, and new ones to the new expert. Where it can tell
+    the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
+    expert, and the run says what that costs.
 
     Args:
         run: the run folder to start from, which is only read.
@@ -206,8 +208,8 @@ def _refuse_forgetting(change: Change, most: float | None) -> None:
 def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, Split]:
     """A sample of both, as large as that of one training, mixed: the first rows are as the rest.
 
-    The old examples are the run's own sample. Of the new ones no more are drawn from than there
-    are old ones, so that they do not displace them.
+    No more is drawn from either than is kept: the old examples are a sample already, and new ones
+    must not displace them by their number.
     """
     random = np.random.default_rng(seed)
     kept = {}
@@ -215,7 +217,7 @@ def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, 
         chosen = [
             (split.inputs[row], split.targets[row])
             for split in (old[name], new[name])
-            for row in random.permutation(len(split))[: min(most, len(old[name]))]
+            for row in random.permutation(len(split))[:most]
         ]
         rows = random.permutation(len(chosen))[:most]
         kept[name] = Split(
