@@ -24,7 +24,7 @@ from .model import SparseExperts
 from .recipes import config_for
 from .stages import Stages
 
-_KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
+KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
 
 def train(
@@ -203,7 +203,7 @@ def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
     """A sample of every split, so that conversion needs the run folder only."""
     random = np.random.default_rng(seed)
     kept = {}
-    for name, most in _KEPT_EXAMPLES.items():
+    for name, most in KEPT_EXAMPLES.items():
         split: Split = getattr(dataset, name)
         rows = np.sort(random.permutation(len(split))[:most])
         kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])
