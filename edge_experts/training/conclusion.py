@@ -1,0 +1,138 @@
+"""The end of a training: what came of it, in numbers, in pictures and for TensorBoard."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from .. import run_folder
+from ..datasets import Dataset
+from ..errors import MissingExtraError, UsageError
+from ..features import Features
+from . import insight
+from .config import TrainConfig
+from .model import SparseExperts
+from .ownership import Owned, column_names
+
+_MOST = 10_000  # validation examples that are looked at
+_BATCH = 1024
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def conclude(
+    model: SparseExperts,
+    dataset: Dataset,
+    features: Features,
+    arrays: Arrays,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    pictures: bool = True,
+) -> dict[str, Any]:
+    """Look at a trained model on the validation split: tell, draw and return what is seen.
+
+    Args:
+        arrays: the encoded validation split.
+        folder: the run folder, which the pictures and TensorBoard's summaries go to.
+
+    Returns:
+        Metrics for run.json; none of a dense network.
+
+    Raises:
+        UsageError: the training ended in numbers that are not finite.
+    """
+    arrays = {name: array[:_MOST] for name, array in arrays.items()}
+    targets, labels = dataset.validation.targets[:_MOST], dataset.labels
+    logits = np.stack([_outputs(expert, arrays, config) for expert in model.experts])
+    answers, found, owned = logits.argmax(axis=2), None, None
+    if model.router is None:
+        # All experts answer together; one alone, a dense network, does not need more words.
+        together, everyone = logits.sum(axis=0).argmax(axis=1), np.zeros(len(targets), np.int64)
+        matrices = insight.confusion(everyone, targets, together, 1, len(labels))
+        metrics: dict[str, Any] = insight.alone(answers, targets) if len(answers) > 1 else {}
+    else:
+        gate = insight.softmax(_outputs(model.router, arrays, config))
+        found = insight.measure(gate, answers, targets, len(labels))
+        matrices, metrics = found.confusion, found.to_json()
+        _tell(found, config)
+        owned = _owned(dataset, features, arrays, gate, logits)
+    board = tf.summary.create_file_writer(str(folder / run_folder.LOGS / "conclusion"))
+    with board.as_default(step=0):
+        for name, value in metrics.items():
+            if isinstance(value, float):
+                tf.summary.scalar(name, value)
+        if pictures:
+            _draw(folder / run_folder.PICTURES, labels, matrices, found, owned)
+    board.close()
+    return metrics
+
+
+def _outputs(network: tf_keras.Model, arrays: Arrays, config: TrainConfig) -> np.ndarray:
+    """(examples, outputs). Called as it is: for many small networks `predict` mostly compiles."""
+    count = len(next(iter(arrays.values())))
+    parts = [
+        network({name: array[start : start + _BATCH] for name, array in arrays.items()})
+        for start in range(0, count, _BATCH)
+    ]
+    outputs = np.concatenate(parts)
+    if not np.isfinite(outputs).all():
+        # The greatest of NaNs is the first, which would look like an answer.
+        raise UsageError(
+            "the training diverged: a network answers with numbers that are not finite. Try a "
+            f"smaller learning_rate (it is {config.learning_rate}) and mixture_learning_rate "
+            f"({config.mixture_learning_rate}) in a --config file, and look into a network of "
+            "your own for divisions and logarithms"
+        )
+    return outputs
+
+
+def _tell(found: insight.Insight, config: TrainConfig) -> None:
+    print(insight.as_text(found), file=sys.stderr)
+    warning = insight.warning(found, config.to_json())
+    if warning:
+        print(f"Warning: {warning}.", file=sys.stderr)
+
+
+def _owned(
+    dataset: Dataset, features: Features, arrays: Arrays, gate: np.ndarray, logits: np.ndarray
+) -> Owned:
+    owner, places = gate.argmax(axis=1), np.arange(len(gate))
+    table = dataset.kind == "table"
+    return Owned(
+        kind=dataset.kind,
+        examples=arrays["x"] if table else dataset.validation.inputs,
+        columns=column_names(features, arrays["x"].shape[1]) if table else (),
+        labels=dataset.labels,
+        targets=dataset.validation.targets[: len(gate)],
+        owner=owner,
+        surety=gate.max(axis=1) * insight.softmax(logits[owner, places]).max(axis=1),
+        experts=len(logits),
+    )
+
+
+def _draw(
+    folder: Path,
+    labels: tuple[str, ...],
+    matrices: np.ndarray,
+    found: insight.Insight | None,
+    owned: Owned | None,
+) -> None:
+    """The pictures as files, and as summaries of the writer that is the default one."""
+    try:
+        from .pictures import draw
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        # A training of an hour is not thrown away for its pictures.
+        print(f"No pictures: {MissingExtraError('matplotlib', 'train')}", file=sys.stderr)
+        return
+    for path in draw(folder, labels, matrices, found, owned):
+        image = tf.io.decode_png(path.read_bytes(), channels=3)
+        tf.summary.image(f"{folder.name}/{path.stem}", image[None])
