@@ -57,11 +57,12 @@ def _oddities(
             f"example{'s' * (count != 1)} to train on; add more, or leave the label out"
         )
     for split, use in (("validation", "training chooses"), ("test", "accuracy is told")):
-        missing = sorted(set(range(len(labels))) - set(getattr(dataset, split).targets.tolist()))
-        if missing:
-            found = _listed("label", [labels[place] for place in missing])
+        found = np.bincount(getattr(dataset, split).targets, minlength=len(labels))
+        missing = np.flatnonzero((found == 0) & (counts >= _FEW))
+        if len(missing):
+            named = _listed("label", [labels[place] for place in missing])
             are = "is" if len(missing) == 1 else "are"
-            yield f"{name}: {found} {are} not among the {split} examples, by which {use}"
+            yield f"{name}: {named} {are} not among the {split} examples, by which {use}"
     if examples < _SHARE * _experts(config):
         yield (
             f"{name}: {config.experts} experts share {examples:,} examples; --experts "

@@ -56,7 +56,14 @@ def conclude(
         # All experts answer together; one alone, a dense network, does not need more words.
         together, everyone = logits.sum(axis=0).argmax(axis=1), np.zeros(len(targets), np.int64)
         matrices = insight.confusion(everyone, targets, together, 1, len(labels))
-        metrics: dict[str, Any] = insight.alone(answers, targets) if len(answers) > 1 else {}
+        metrics: dict[str, Any] = {}
+        if len(answers) > 1:
+            metrics = insight.alone(answers, targets)
+            print(
+                "Alone, the best expert is right on {best_expert_accuracy:.4f} of the validation "
+                "examples, some expert on {oracle_accuracy:.4f}".format(**metrics),
+                file=sys.stderr,
+            )
     else:
         gate = insight.softmax(_outputs(model.router, arrays, config))
         found = insight.measure(gate, answers, targets, len(labels))

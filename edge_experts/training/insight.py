@@ -171,7 +171,7 @@ def as_text(found: Insight) -> str:
                 "-" if np.isnan(right) else f"{right:.4f}",
             ]
         )
-    more = [f"and {count - _SHOWN} experts that are used less"] if count > _SHOWN else []
+    more = [f"and {count - _SHOWN} more, which run.json has"] if count > _SHOWN else []
     return "\n".join(
         [
             f"On {found.examples:,} validation examples:",

@@ -42,9 +42,13 @@ def canvas(path: Path, width: float, height: float, note: str = "") -> Iterator[
 
 
 def short(name: str, length: int = 16) -> str:
-    """A name of at most so many characters, on one line, of what can be printed."""
+    """A name of about so many characters, on one line, of what can be printed.
+
+    Long names often begin alike, so that it is the middle that is left out.
+    """
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return name if len(name) <= length else name[: length - 1] + "…"
+    half = length // 2
+    return name if len(name) <= length else f"{name[:half]}…{name[-half:]}"
 
 
 def left_out(parts: Sequence[tuple[int, int, str, str]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from ..insight import Insight
 from ..ownership import top
@@ -33,19 +34,16 @@ def experts(found: Insight, labels: Sequence[str], path: Path) -> None:
     with canvas(path, width, height, note) as figure:
         use, right, who = figure.subplots(1, 3, sharey=True, width_ratios=[2, 2, width - 5])
         use.barh(rows, 100 * found.usage[shown], color="tab:blue")
-        use.axvline(100 / count, color="0.4", linestyle=":", label="even")
-        use.legend(fontsize=7, frameon=False, loc="best")
-        use.set(title="inputs owned, %", yticks=rows)
+        use.axvline(100 / count, color="0.4", linestyle=":")
+        use.set(title="inputs owned, %\n(dotted: even use)", yticks=rows)
         use.set_yticklabels([f"expert {expert}" for expert in shown])
         use.invert_yaxis()
         right.barh(rows, 100 * np.nan_to_num(found.expert_accuracy[shown]), color="tab:green")
-        right.axvline(100 * found.picked_accuracy, color="0.4", linestyle=":", label="all")
-        right.legend(fontsize=7, frameon=False, loc="lower left")
-        right.set(title="right on them, %", xlim=(0, 100))
+        right.axvline(100 * found.picked_accuracy, color="0.4", linestyle=":")
+        right.set(title="right on them, %\n(dotted: all)", xlim=(0, 100))
         share = 100 * owned / np.maximum(owned.sum(axis=0), 1)
-        image = who.imshow(
-            share[np.ix_(shown, columns)], aspect="auto", cmap="viridis", vmin=0, vmax=100
-        )
+        part = share[np.ix_(shown, columns)]
+        image = who.imshow(part, aspect="auto", cmap="viridis", vmin=0)
         who.set_title("of a label's inputs, % that the expert owns")
         who.set_xticks(range(len(columns)))
         who.set_xticklabels([short(labels[column]) for column in columns], rotation=90)
@@ -73,27 +71,31 @@ def confusion(
     )
     across = min(3, len(shown))
     down = -(-len(shown) // across)
-    side = 2.6 + 0.1 * len(places)
-    with canvas(path, side * across + 0.6, side * down + 0.4, note) as figure:
-        grid = figure.subplots(down, across, squeeze=False).ravel()
-        for axes in grid[len(shown) :]:
-            axes.set_axis_off()
-        names = [short(labels[place], 12) for place in places]
-        for axes, expert in zip(grid, shown, strict=False):
-            counts = matrices[expert]
-            share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-            part = 100 * share[np.ix_(places, places)]
-            image = axes.imshow(part, cmap="Blues", vmin=0, vmax=100)
-            if len(places) <= _NUMBERED:
-                for (row, column), value in np.ndenumerate(part):
-                    if counts[places[row]].sum():
-                        dark = "white" if value > 60 else "0.2"
-                        axes.text(
-                            column, row, f"{value:.0f}", ha="center", va="center", color=dark,
-                            fontsize=7,
-                        )  # fmt: skip
-            use = "all inputs" if usage is None else f"expert {expert}, {usage[expert]:.1%} used"
-            axes.set(title=use, xlabel="answer, % of the label's inputs", ylabel="label")
+    side = 2 + 0.1 * len(places)
+    names = [short(labels[place], 12) for place in places]
+    with canvas(path, side * across + 1, side * down + 1, note) as figure:
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+        for axes, expert in zip(grid.ravel(), shown, strict=False):
+            use = "" if usage is None else f"expert {expert}, {usage[expert]:.1%} used"
+            _matrix(axes, matrices[expert], places)
+            axes.set(title=use)
             axes.set_xticks(range(len(places)), names, rotation=90, fontsize=7)
             axes.set_yticks(range(len(places)), names, fontsize=7)
-        figure.colorbar(image, ax=grid.tolist(), shrink=0.6)
+        for place, axes in enumerate(grid.ravel()):
+            if place >= len(shown):
+                axes.set_axis_off()
+            elif place + across >= len(shown):  # nothing below it
+                axes.tick_params(labelbottom=True)
+        figure.suptitle("answers (columns) by what they should have been (rows), % of the row")
+
+
+def _matrix(axes: Axes, counts: np.ndarray, places: np.ndarray) -> None:
+    share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    part = share[np.ix_(places, places)]
+    axes.imshow(part, cmap="Blues", vmin=0, vmax=100)
+    if len(places) > _NUMBERED:
+        return
+    for row, column in np.argwhere(part >= 1):
+        color = "white" if part[row, column] > 60 else "0.2"
+        text = f"{part[row, column]:.0f}"
+        axes.text(column, row, text, ha="center", va="center", color=color, fontsize=7)

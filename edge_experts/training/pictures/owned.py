@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ _IMAGES, _IMAGE_EXPERTS, _SIDE = 12, 16, 64
 _CURVES, _CURVE_EXPERTS, _CHANNELS = 4, 8, 3
 _COLUMNS, _COLUMN_EXPERTS = 40, 32
 _WORDS, _TEXT_EXPERTS, _TEXTS, _CHARACTERS = 9, 16, 5000, 1000
-_MUCH = 2.0  # deviations, at which a heat map is at its darkest
+_MUCH = (0.5, 2.0)  # deviations, at which a heat map is at its darkest
 _PRIOR = 0.5
 
 
@@ -97,13 +98,14 @@ def _columns(of: Owned, path: Path) -> None:
     spread = rows.std(axis=0)
     away = (means - rows.mean(axis=0)) / np.where(spread > 0, spread, 1)
     shown = top(abs(away).max(axis=0), _COLUMNS)
+    much = float(np.clip(abs(away).max(), *_MUCH))
     note = _note(
         of, len(experts), (len(shown), len(of.columns), "columns", "where experts differ most")
     )
     size = (2.5 + 0.35 * max(8, len(shown)), 2.2 + 0.3 * len(experts))
     with canvas(path, *size, note) as figure:
         axes = figure.subplots()
-        image = axes.imshow(away[:, shown], aspect="auto", cmap="RdBu_r", vmin=-_MUCH, vmax=_MUCH)
+        image = axes.imshow(away[:, shown], aspect="auto", cmap="RdBu_r", vmin=-much, vmax=much)
         axes.set_yticks(range(len(experts)), [of.name(expert) for expert in experts])
         names = [short(of.columns[column], 20) for column in shown]
         axes.set_xticks(range(len(shown)), names, rotation=90)
@@ -136,8 +138,8 @@ def telling_words(
 ) -> list[list[str]]:
     """For each expert, words that stand in more of its texts than in the others'.
 
-    By the log-odds ratio in standard errors (Monroe et al., 2008, Fightin' words), which asks for
-    words that are both telling and frequent.
+    By the log-odds ratio in standard errors (Woolf, 1955; for words Monroe et al., 2008, Fightin'
+    words), which asks for words that are both telling and frequent.
     """
     counts = {int(expert): Counter[str]() for expert in np.unique(owner)}
     total = Counter[str]()
@@ -152,11 +154,10 @@ def telling_words(
         size, others = sizes[expert], len(owner) - sizes[expert]
         scores = {}
         for word, count in mine.items():
-            a, b = count + _PRIOR, total[word] - count + _PRIOR
-            odds = np.log(a / (size - count + _PRIOR)) - np.log(
-                b / (others - total[word] + count + _PRIOR)
-            )
-            scores[word] = odds / np.sqrt(1 / a + 1 / b)
+            # Texts with the word and without it, of this expert and of the others.
+            a, b = count + _PRIOR, size - count + _PRIOR
+            c, d = total[word] - count + _PRIOR, others - total[word] + count + _PRIOR
+            scores[word] = math.log(a * d / (b * c)) / math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
         best = sorted(scores, key=lambda word: (-scores[word], word))[:_WORDS]
         told.append([word for word in best if scores[word] > 1])
     return told
