@@ -50,7 +50,7 @@ def _oddities(
 ) -> Iterator[str]:
     name, labels, examples = dataset.name, dataset.labels, len(dataset.train)
     counts = np.bincount(dataset.train.targets, minlength=len(labels))
-    for count in np.unique(counts[counts < _FEW]):
+    for count in np.unique(counts[counts < _FEW]).tolist():
         few = [labels[place] for place in np.flatnonzero(counts == count)]
         yield (
             f"{name}: {_listed('label', few)} {'has' if len(few) == 1 else 'have'} {count} "
