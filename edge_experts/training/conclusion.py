@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset
 from ..errors import MissingExtraError, UsageError
 from ..features import Features
 from . import insight
+from .bank import ExpertBank
 from .config import TrainConfig
-from .model import SparseExperts
+from .inference import predict
+from .model import SparseExperts, asked
 from .ownership import Owned, column_names
 
 _MOST = 10_000  # validation examples that are looked at
-_BATCH = 1024
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -50,22 +50,14 @@ def conclude(
     """
     arrays = {name: array[:_MOST] for name, array in arrays.items()}
     targets, labels = dataset.validation.targets[:_MOST], dataset.labels
-    logits = np.stack([_outputs(expert, arrays, config) for expert in model.experts])
+    gate, logits = _outputs(model, arrays, config)
     answers, found, owned = logits.argmax(axis=2), None, None
-    if model.router is None:
-        # All experts answer together; one alone, a dense network, does not need more words.
+    if gate is None:
+        # All experts answer together; a single one, a dense network, needs no more words.
         together, everyone = logits.sum(axis=0).argmax(axis=1), np.zeros(len(targets), np.int64)
         matrices = insight.confusion(everyone, targets, together, 1, len(labels))
-        metrics: dict[str, Any] = {}
-        if len(answers) > 1:
-            metrics = insight.alone(answers, targets)
-            print(
-                "Alone, the best expert is right on {best_expert_accuracy:.4f} of the validation "
-                "examples, some expert on {oracle_accuracy:.4f}".format(**metrics),
-                file=sys.stderr,
-            )
+        metrics = _tell_of_sum(answers, targets) if len(answers) > 1 else {}
     else:
-        gate = insight.softmax(_outputs(model.router, arrays, config))
         found = insight.measure(gate, answers, targets, len(labels))
         matrices, metrics = found.confusion, found.to_json()
         _tell(found, config)
@@ -81,15 +73,21 @@ def conclude(
     return metrics
 
 
-def _outputs(network: tf_keras.Model, arrays: Arrays, config: TrainConfig) -> np.ndarray:
-    """(examples, outputs). Called as it is: for many small networks `predict` mostly compiles."""
-    count = len(next(iter(arrays.values())))
-    parts = [
-        network({name: array[start : start + _BATCH] for name, array in arrays.items()})
-        for start in range(0, count, _BATCH)
-    ]
-    outputs = np.concatenate(parts)
-    if not np.isfinite(outputs).all():
+def _outputs(
+    model: SparseExperts, arrays: Arrays, config: TrainConfig
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """The gate's probabilities (examples, experts), and logits (experts, examples, labels)."""
+    bank = ExpertBank(model.experts)
+
+    def answer(inputs: Arrays, training: bool) -> list[tf.Tensor]:
+        outputs = []
+        if model.router is not None:
+            gate, inputs = asked(model.router, inputs)
+            outputs = [gate]
+        return [*outputs, tf.transpose(bank(inputs), (1, 0, 2))]
+
+    outputs = predict(answer, arrays)
+    if not all(np.isfinite(output).all() for output in outputs):
         # The greatest of NaNs is the first, which would look like an answer.
         raise UsageError(
             "the training diverged: a network answers with numbers that are not finite. Try a "
@@ -97,7 +95,8 @@ def _outputs(network: tf_keras.Model, arrays: Arrays, config: TrainConfig) -> np
             f"({config.mixture_learning_rate}) in a --config file, and look into a network of "
             "your own for divisions and logarithms"
         )
-    return outputs
+    logits = np.swapaxes(outputs[-1], 0, 1)
+    return None if model.router is None else insight.softmax(outputs[0]), logits
 
 
 def _tell(found: insight.Insight, config: TrainConfig) -> None:
@@ -105,6 +104,16 @@ def _tell(found: insight.Insight, config: TrainConfig) -> None:
     warning = insight.warning(found, config.to_json())
     if warning:
         print(f"Warning: {warning}.", file=sys.stderr)
+
+
+def _tell_of_sum(answers: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    found = insight.alone(answers, targets)
+    print(
+        f"Alone, the best expert is right on {found['best_expert_accuracy']:.4f} of the validation "
+        f"examples, some expert on {found['oracle_accuracy']:.4f}",
+        file=sys.stderr,
+    )
+    return {name: round(value, 5) for name, value in found.items()}
 
 
 def _owned(

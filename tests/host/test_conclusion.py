@@ -118,7 +118,7 @@ def test_a_training_that_diverged_is_refused(keras: Any, tmp_path: Path) -> None
 
     with pytest.raises(UsageError, match=r"diverged.*mixture_learning_rate \(0\.002\)"):
         _run(_dataset(), tmp_path / "a.run", model=broken, epochs=1)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "a.run").exists()
 
 
 def test_more_experts_than_examples_are_refused_by_the_command(cli: Cli, tmp_path: Path) -> None:
