@@ -16,7 +16,6 @@ from ..benchmarking.table import aligned
 _TINY = 1e-12
 _DEAD = 0.1  # of an even share: an expert used less than this is of no use
 _ALONE = 0.9  # of all inputs: one expert that answers so many makes the others needless
-_ENOUGH = 5  # examples for each expert, below which an unused one may be chance
 _SHOWN = 16  # experts in a terminal
 
 
@@ -51,8 +50,14 @@ class Insight:
     def collapsed(self) -> bool:
         """One expert answers nearly everything, or half of them answer nearly nothing."""
         count = len(self.usage)
-        unused = 2 * len(self.dead) >= count and self.examples >= _ENOUGH * count
+        unused = 2 * (len(self.dead) - self.by_chance) >= count
         return count > 1 and (bool(self.usage.max() >= _ALONE) or unused)
+
+    @property
+    def by_chance(self) -> int:
+        """How many experts would own nothing by chance, of so few examples, at even use."""
+        count = len(self.usage)
+        return round(count * (1 - 1 / count) ** self.examples)
 
     def to_json(self) -> dict[str, Any]:
         names = ("router_entropy", "usage_entropy", "picked_accuracy", "oracle_accuracy")
@@ -135,7 +140,7 @@ def warning(found: Insight, settings: Mapping[str, Any]) -> str | None:
     """
     count, dead = len(found.usage), found.dead
     if not found.collapsed:
-        if not dead or found.examples < _ENOUGH * count:
+        if len(dead) <= 2 * found.by_chance:
             return None
         return (
             f"{_listed(dead)} of {count} almost never answer{'s' * (len(dead) == 1)}: fewer "

@@ -11,6 +11,8 @@ from ..progress import Progress
 from .insight import entropy, softmax
 from .model import SparseExperts
 
+_TOLD = 10  # experts whose use fits into a line
+
 
 class Report(tf_keras.callbacks.Callback):
     """One step of progress for each epoch, with losses, accuracies and the experts' use.
@@ -37,7 +39,12 @@ class Report(tf_keras.callbacks.Callback):
         if self.trained.router is not None:
             gate = softmax(self.trained.gate(self.inputs))
             usage = _shares(gate.argmax(axis=1), len(self.trained.experts))
-            note += ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+            used = sum(share > 0 for share in usage)
+            note += (
+                ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+                if len(usage) <= _TOLD
+                else f", {used} of {len(usage)} experts used, the most {max(usage):.0%}"
+            )
             # TensorBoard, which comes after, logs whatever is in here.
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
             logs["router_entropy"] = float(entropy(gate).mean())

@@ -99,8 +99,9 @@ def test_the_oracle_gap_is_counted_as_by_hand() -> None:
         ([97, 1, 1, 1], {"router": "kmeans"}, ["collapsed", "--experts 2) or more data"]),
         ([40, 30, 30, 0], {}, ["expert 3 of 4 almost never answers", "--experts 3"]),
         ([2, 1, 0, 0], {}, []),
+        ([4, 4, 0, 0], {}, ["2 of 4 experts answer almost nothing"]),
     ],
-    ids=["even", "one", "half", "fixed", "dead", "few"],
+    ids=["even", "one", "half", "fixed", "dead", "few", "enough"],
 )
 def test_a_warning_says_what_is_wrong_and_what_to_do(
     counts: list[int], changes: dict[str, str], words: list[str]
