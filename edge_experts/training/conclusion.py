@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -141,14 +142,12 @@ def _draw(
     owned: Owned | None,
 ) -> None:
     """The pictures as files, and as summaries of the writer that is the default one."""
-    try:
-        from .pictures import draw
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
+    if importlib.util.find_spec("matplotlib") is None:
         # A training of an hour is not thrown away for its pictures.
         print(f"No pictures: {MissingExtraError('matplotlib', 'train')}", file=sys.stderr)
         return
+    from .pictures import draw
+
     for path in draw(folder, labels, matrices, found, owned):
         image = tf.io.decode_png(path.read_bytes(), channels=3)
         tf.summary.image(f"{folder.name}/{path.stem}", image[None])
