@@ -5,6 +5,7 @@ run.json         configuration, metrics, seed, versions
 features.npz     arrays of the features, where they have any
 examples.npz     examples to calibrate, to validate and to test a conversion with
 logs/            TensorBoard
+pictures/        what came of it, for a person
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from .datasets import Split
 from .errors import RunFolderError
 from .folders import npz
 
-MODEL, RUN, FEATURES, EXAMPLES, LOGS = (
+MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
     "model.keras",
     "run.json",
     "features.npz",
     "examples.npz",
     "logs",
+    "pictures",
 )
 FORMAT_VERSION = "1.0"
 

@@ -8,7 +8,10 @@ import numpy as np
 import tf_keras
 
 from ..progress import Progress
+from .insight import entropy, softmax
 from .model import SparseExperts
+
+_TOLD = 10  # experts whose use fits into a line
 
 
 class Report(tf_keras.callbacks.Callback):
@@ -34,10 +37,17 @@ class Report(tf_keras.callbacks.Callback):
             if name in logs
         )
         if self.trained.router is not None:
-            usage = expert_usage(self.trained, self.inputs)
-            note += ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+            gate = softmax(self.trained.gate(self.inputs))
+            usage = _shares(gate.argmax(axis=1), len(self.trained.experts))
+            used = sum(share > 0 for share in usage)
+            note += (
+                ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+                if len(usage) <= _TOLD
+                else f", {used} of {len(usage)} experts used, the most {max(usage):.0%}"
+            )
             # TensorBoard, which comes after, logs whatever is in here.
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
+            logs["router_entropy"] = float(entropy(gate).mean())
         self.progress.step(note)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -48,5 +58,9 @@ def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:
     """The share of inputs that the router sends to each expert."""
     if model.router is None:
         return [1.0] * len(model.experts)
-    counts = np.bincount(model.route(inputs), minlength=len(model.experts))
+    return _shares(model.route(inputs), len(model.experts))
+
+
+def _shares(owner: np.ndarray, experts: int) -> list[float]:
+    counts = np.bincount(owner, minlength=experts)
     return [round(float(share), 4) for share in counts / counts.sum()]
