@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from edge_experts.folders import npz, staged
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 
-from . import export, parity
+from . import confidence, export, parity
 from .isolation import conversion_failure, run_module
 from .recipes import LAYOUTS, QUANTIZATIONS
 
@@ -38,6 +39,7 @@ class Conversion:
     test_accuracy: float
     test_examples: int
     calibration_error: float
+    unsure: confidence.Unsure
 
 
 def convert(
@@ -46,6 +48,9 @@ def convert(
     *,
     quantization: str = "int8",
     layout: str = "split",
+    top_k: int | None = None,
+    second_share: float | None = None,
+    abstain_below: float | None = None,
     max_accuracy_drop: float | None = None,
     bundle_version: int = 1,
     force: bool = False,
@@ -63,6 +68,11 @@ def convert(
         layout: "split", a file for the router and one for each expert; or, to measure that
             against, all of them in one file: "gated", which computes every expert, and
             "nested-if", which branches to one with TFLite's IF.
+        top_k: how many experts answer, instead of what the training says.
+        second_share: ask the router's second choice too, where the router is unsure of its first:
+            for at most this share of the validation examples. A share is what it costs; the
+            router's own probability, which the manifest keeps as `second_below`, says little.
+        abstain_below: abstain where the score, a calibrated probability, is under this.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.
 
@@ -77,9 +87,16 @@ def convert(
         raise UsageError(f"quantization must be one of {QUANTIZATIONS}, got {quantization!r}")
     if layout not in LAYOUTS:
         raise UsageError(f"layout must be one of {LAYOUTS}, got {layout!r}")
+    for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
+        if value is not None and not 0 <= value <= 1:
+            raise UsageError(f"{name} must be from 0 to 1, got {value}")
     description = run_folder.read_run(run)
+    if top_k is not None:
+        description = _asking(description, top_k)
     if layout != "split":
         description = _in_one_file(description, layout)
+    if second_share is not None:
+        _refuse_second(description)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
     verified_on = {
@@ -90,14 +107,25 @@ def convert(
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)
-        order = {"quantization": quantization, "layout": layout}
-        _convert_networks(job, run, order, description, features, examples)
+        order = {
+            "quantization": quantization,
+            "layout": layout,
+            "top_k": description.top_k,
+            "second": second_share is not None,
+        }
+        reference = _convert_networks(job, run, order, description, features, examples)
         _move_models(job, folder)
-        manifest = export.draft(folder, description, features, bundle_version)
+        manifest = replace(
+            export.draft(folder, description, features, bundle_version),
+            second_below=reference.second_below(second_share),
+            abstain_below=abstain_below,
+        )
         export.write_manifest(folder, manifest)
-        proof = _prove(job, features, examples)
+        proof = _prove(job, features, examples, reference, manifest)
         proof.parity.refuse_beyond(max_accuracy_drop)
-        rows = export.choose_golden(proof.scores, proof.experts)
+        rows = export.choose_golden(
+            proof.scores, proof.experts, proof.asked, reference.distance(manifest.second_below)
+        )
         manifest = replace(
             export.with_costs(manifest, proof.costs),
             temperature=proof.temperature,
@@ -121,10 +149,11 @@ def convert(
                 "test_examples": proof.test_examples,
                 "calibration_error": round(proof.calibration_error, 6),
                 "expert_usage": description.metrics.get("expert_usage"),
-                "macs": description.metrics.get("macs"),
+                "macs": confidence.macs(description, proof.unsure.asked_second),
+                "validation": proof.unsure.to_json(),
             },
         )
-        card = export.model_card(manifest, description, proof.parity).encode()
+        card = export.model_card(manifest, description, proof.parity, proof.unsure).encode()
         manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
         export.write_manifest(folder, manifest)
     return Conversion(
@@ -134,17 +163,20 @@ def convert(
         proof.test_accuracy,
         proof.test_examples,
         proof.calibration_error,
+        proof.unsure,
     )
 
 
 @dataclass(frozen=True)
 class _Proof:
-    """How the bundle did on the interpreter; scores and experts are of the validation examples."""
+    """How the bundle did on the interpreter; the arrays are of the validation examples."""
 
     parity: parity.Parity
+    unsure: confidence.Unsure
     temperature: float
     scores: np.ndarray
     experts: np.ndarray
+    asked: np.ndarray
     test_accuracy: float
     test_examples: int
     calibration_error: float
@@ -154,12 +186,12 @@ class _Proof:
 def _convert_networks(
     job: Path,
     run: Path,
-    order: Mapping[str, str],
+    order: Mapping[str, Any],
     description: run_folder.Run,
     features: Features,
     examples: dict[str, Split],
-) -> None:
-    """Leave router.tflite, experts/*.tflite and reference.npz in `job`."""
+) -> parity.Reference:
+    """Leave router.tflite and experts/*.tflite in `job`."""
     model = str((run / run_folder.MODEL).resolve())
     (job / "job.json").write_text(json.dumps({"model": model, **order}))
     calibration = examples["train"].inputs[:_CALIBRATION]
@@ -169,6 +201,31 @@ def _convert_networks(
     failure = conversion_failure(order["quantization"])
     with Progress(f"Converting ({order['quantization']})", networks) as progress:
         run_module("edge_experts.converters.worker", job, progress.step, failure)
+    made = np.load(job / "reference.npz")
+    return parity.Reference(
+        np.exp(made["log_probabilities"]),
+        made["experts"],
+        made["confidence"],
+        np.exp(made["second"]) if "second" in made else None,
+    )
+
+
+def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:
+    """The run with so many experts asked."""
+    if description.combine != "top":
+        raise UsageError("top_k holds for models with a router, this one sums all its experts")
+    if not 1 <= top_k <= description.experts:
+        raise UsageError(f"top_k must be from 1 to {description.experts} (experts), got {top_k}")
+    return replace(description, top_k=top_k)
+
+
+def _refuse_second(description: run_folder.Run) -> None:
+    """Raises UsageError where no second expert can be asked."""
+    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
+        raise UsageError(
+            "second_share holds for models whose router picks one expert of several, each in a "
+            "file of its own; where more are always asked, pass top_k 1 with it"
+        )
 
 
 def _in_one_file(description: run_folder.Run, layout: str) -> run_folder.Run:
@@ -195,19 +252,25 @@ def _move_models(job: Path, folder: Path) -> None:
         shutil.copyfile(path, place)
 
 
-def _prove(job: Path, features: Features, examples: dict[str, Split]) -> _Proof:
+def _prove(
+    job: Path,
+    features: Features,
+    examples: dict[str, Split],
+    reference: parity.Reference,
+    manifest: Manifest,
+) -> _Proof:
     """Answer the validation and test examples with the device runtime, and compare with Keras."""
     validation, test = examples["validation"], examples["test"]
     inputs = [*validation.inputs, *test.inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
     with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
         run_module("edge_experts.converters.proof", job, progress.step, _proof_failure)
-    reference, deployed = np.load(job / "reference.npz"), np.load(job / "deployed.npz")
+    deployed = np.load(job / "deployed.npz")
     count = len(validation.targets)
-    scores, experts = deployed["scores"], deployed["experts"]
+    scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
     found = parity.compare(
-        np.exp(reference["log_probabilities"]),
-        reference["experts"],
+        reference.as_deployed(manifest.second_below),
+        reference.experts,
         scores[:count],
         experts[:count],
         validation.targets,
@@ -216,9 +279,11 @@ def _prove(job: Path, features: Features, examples: dict[str, Split]) -> _Proof:
     scores = parity.at_temperature(scores, temperature)
     return _Proof(
         parity=found,
+        unsure=confidence.measure(manifest, scores[:count], asked[:count], validation.targets),
         temperature=temperature,
         scores=scores[:count],
         experts=experts[:count],
+        asked=asked[:count],
         test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
         test_examples=len(test.targets),
         calibration_error=parity.expected_calibration_error(scores[count:], test.targets),

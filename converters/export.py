@@ -24,6 +24,7 @@ from edge_experts.features import Features
 from edge_experts.folders import npz
 from edge_experts.run_folder import Run
 
+from .confidence import Unsure
 from .parity import Parity
 
 GOLDEN_EXAMPLES = 32
@@ -94,17 +95,26 @@ def write_golden(
     )
 
 
-def choose_golden(scores: np.ndarray, experts: np.ndarray) -> np.ndarray:
-    """Rows whose answers are clear, spread over all experts that answered any.
+def choose_golden(
+    scores: np.ndarray, experts: np.ndarray, asked: np.ndarray, distance: np.ndarray
+) -> np.ndarray:
+    """Rows whose answers are clear, spread over all experts and over how many were asked.
 
     A clear answer stays the same where another processor rounds a last bit the other way.
+
+    Args:
+        scores: (examples, labels).
+        experts: the first that answered, (examples,).
+        asked: how many answered, (examples,).
+        distance: of the router's confidence from where it asks one expert more, (examples,).
     """
     margins = np.sort(scores, axis=1)
-    clear = margins[:, -1] - margins[:, -2]
+    clear = np.minimum(margins[:, -1] - margins[:, -2], distance)
+    kinds = np.unique(np.stack([experts, asked]), axis=1, return_inverse=True)[1].ravel()
     chosen: list[int] = []
     queues = [
         list(rows[np.argsort(-clear[rows], kind="stable")])
-        for rows in (np.flatnonzero(experts == expert) for expert in np.unique(experts))
+        for rows in (np.flatnonzero(kinds == kind) for kind in np.unique(kinds))
     ]
     while len(chosen) < min(GOLDEN_EXAMPLES, len(scores)):
         chosen += [queue.pop(0) for queue in queues if queue]
@@ -117,7 +127,7 @@ def _write_features(folder: Path, features: Features) -> FileEntry | None:
     return write(folder, FEATURES, npz(**features.arrays))
 
 
-def model_card(manifest: Manifest, run: Run, parity: Parity) -> str:
+def model_card(manifest: Manifest, run: Run, parity: Parity, unsure: Unsure) -> str:
     """What a person wants to know of the bundle, in Markdown."""
     experts = manifest.experts
     total = sum(entry.bytes for entry in manifest.files)
@@ -128,17 +138,18 @@ def model_card(manifest: Manifest, run: Run, parity: Parity) -> str:
     return f"""# {manifest.name}
 
 {manifest.task}: {len(manifest.labels)} labels ({_some(manifest.labels)}), {len(experts)} expert(s),
-{"all summed" if manifest.combine == "sum" else f"the best {manifest.top_k} of them asked"}.
+{manifest.asking}.
 
 | | |
 |---|---|
 | data | {run.origin} |
 | accuracy as deployed | {found["test_accuracy"]:.4f} on {found["test_examples"]:,} test examples |
-| accuracy of the Keras model | {run.metrics["test_accuracy"]:.4f} on the test split |
+| accuracy of the Keras model | {run.metrics["test_accuracy"]:.4f} on the test split, as trained |
 | labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples |
 | largest score difference | {parity.largest_score_difference:.4f} |
 | expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |
+{_unsure(manifest, unsure)}\
 | quantization | {found["quantization"]} |
 | layout | {found["layout"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
@@ -147,8 +158,29 @@ def model_card(manifest: Manifest, run: Run, parity: Parity) -> str:
 ## Limits
 - It was trained on the data above and knows nothing else: on other kinds of input its accuracy is
   unknown, and its scores are not calibrated there.
-- It always answers with one of its labels, also where none fits.
+- {_NEVER if manifest.abstain_below is None else _SELDOM}
 """
+
+
+_NEVER = "It always answers with one of its labels, also where none fits."
+_SELDOM = "It abstains where it is unsure of its labels, and may be sure of one where none fits."
+
+
+def _unsure(manifest: Manifest, unsure: Unsure) -> str:
+    """Rows of the card's table for the thresholds that are set."""
+    rows = []
+    if unsure.asked_second is not None:
+        rows.append(
+            f"| a second expert asked | {unsure.asked_second:.1%} of the validation examples |"
+        )
+    if unsure.abstained is not None:
+        accuracy = unsure.accuracy_answered
+        rest = "" if accuracy is None else f"; accuracy on the others {accuracy:.4f}"
+        rows.append(
+            f"| abstains, under a score of {manifest.abstain_below:g} | {unsure.abstained:.1%} of "
+            f"the validation examples{rest} |"
+        )
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _some(labels: tuple[str, ...]) -> str:

@@ -14,6 +14,35 @@ MAX_ACCURACY_DROP = 2.0  # points, where the user states nothing
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What Keras answers to the validation examples."""
+
+    scores: np.ndarray  # (examples, labels)
+    experts: np.ndarray  # the router's first choice, (examples,)
+    confidence: np.ndarray  # the router's probability of it, (examples,)
+    scores_of_two: np.ndarray | None = None  # with the second choice asked too, (examples, labels)
+
+    def second_below(self, share: float | None) -> float | None:
+        """The confidence that at most this share of the examples are under."""
+        if share is None:
+            return None
+        return float(np.quantile(self.confidence.astype(np.float64), share))
+
+    def as_deployed(self, second_below: float | None) -> np.ndarray:
+        """The scores of a bundle with this threshold, (examples, labels)."""
+        if second_below is None or self.scores_of_two is None:
+            return self.scores
+        unsure = self.confidence < second_below
+        return np.where(unsure[:, None], self.scores_of_two, self.scores)
+
+    def distance(self, second_below: float | None) -> np.ndarray:
+        """Of the confidence from where another number of experts is asked, (examples,)."""
+        if second_below is None:
+            return np.ones(len(self.confidence))
+        return np.abs(self.confidence - second_below)
+
+
+@dataclass(frozen=True)
 class Parity:
     """Measured on the validation examples, through the runtime that the bundle is for."""
 

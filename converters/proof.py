@@ -4,7 +4,8 @@
 else: TensorFlow in the same process could lend the interpreter its own kernels. It leaves
 
     costs.json       what each model takes in memory, bytes, by path
-    deployed.npz     scores and experts for JOB/inputs.npz's examples, in their order
+    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, and
+                     how many were asked
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def main(job: Path) -> None:
         job / "deployed.npz",
         scores=np.array([answer.scores for answer in answers]),
         experts=np.array([answer.expert for answer in answers]),
+        asked=np.array([len(answer.experts) for answer in answers]),
     )
 
 

@@ -3,12 +3,15 @@
 TensorFlow's converter can end the process that it runs in (a GRU at batch 1 in int8 does), so it
 runs here, says on stdout which network it is at, and leaves its results as files in JOB:
 
-    job.json         {"model": path of model.keras, "quantization": name, "layout": name}
+    job.json         {"model": path of model.keras, "quantization": name, "layout": name,
+                      "top_k": number, "second": whether a second expert may be asked}
     calibration.npz  arrays of representative inputs, by the features' names
     validation.npz   arrays of the inputs to compare on, likewise
     router.tflite    written here, where the model has a router
     experts/*.tflite written here
-    reference.npz    written here: what Keras answers to the validation inputs
+    reference.npz    written here: what Keras answers to the validation inputs: log_probabilities;
+                     the router's first choice, experts, and its probability, confidence; and
+                     second: log_probabilities with the second choice asked too
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 from edge_experts.bundle import ROUTER, expert_path
+from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
 
+import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
 from .layouts import IN_ONE_FILE  # isort: skip
@@ -56,9 +60,21 @@ def main(job: Path) -> None:
         (job / expert_path(index)).write_bytes(content)
 
     _say("reference")
-    answers = model.predict(validation, batch_size=1024, verbose=0)
-    routes = np.zeros(len(answers), int) if router is None else model.route(validation)
-    np.savez(job / "reference.npz", log_probabilities=answers, experts=routes)
+    model.top_k = order["top_k"]
+    reference = {"log_probabilities": _predict(model, validation)}
+    count = len(reference["log_probabilities"])
+    reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
+    if router is not None:
+        gate = tf.nn.softmax(_predict(router, validation)).numpy()
+        reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
+    if order["second"]:
+        pair = SparseExperts(router, experts, top_k=2)
+        reference["second"] = _predict(pair, validation)
+    np.savez(job / "reference.npz", **reference)
+
+
+def _predict(network: tf_keras.Model, inputs: Samples) -> np.ndarray:
+    return network.predict(inputs, batch_size=1024, verbose=0)
 
 
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:

@@ -34,9 +34,8 @@ def test_golden_examples_are_answered_as_published(published: Path) -> None:
 
 
 def test_answers_equal_the_reference_loops(published: Path) -> None:
-    manifest = read_manifest(published)
-    if manifest.combine != "top" or manifest.top_k != 1:
-        pytest.skip("the reference loop asks one expert; this bundle asks several")
+    if not read_manifest(published).asks_one:
+        pytest.skip("the reference loop asks one expert; this bundle may ask several")
     ask = reference_loop(published)
     with ExpertRuntime(published) as runtime:
         for example in golden.read(published).inputs:

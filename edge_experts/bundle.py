@@ -23,7 +23,7 @@ ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"  # 1.1: second_below and abstain_below, both optional
 COMBINE = ("top", "sum")
 
 
@@ -72,6 +72,14 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class Manifest:
+    """What a bundle is, and how it answers.
+
+    Attributes:
+        second_below: with `top_k` 1: where the router's probability of its first choice is under
+            this, the second one is asked too, and the two are combined as with `top_k` 2.
+        abstain_below: where an answer's calibrated score is under this, the model abstains.
+    """
+
     name: str
     bundle_version: int
     task: str
@@ -86,6 +94,8 @@ class Manifest:
     model_card: FileEntry
     verified_on: Mapping[str, Any]
     provenance: Mapping[str, Any]
+    second_below: float | None = None
+    abstain_below: float | None = None
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
@@ -95,6 +105,22 @@ class Manifest:
         optional = (self.router, self.features.file)
         present = tuple(entry for entry in optional if entry is not None)
         return (*present, *self.experts, self.golden, self.model_card)
+
+    @property
+    def asks_one(self) -> bool:
+        """Whether it is always one expert that answers."""
+        by_gate = self.combine == "top" and self.top_k == 1 and self.second_below is None
+        return by_gate or len(self.experts) == 1
+
+    @property
+    def asking(self) -> str:
+        """Which experts answer, in words."""
+        if self.combine == "sum":
+            return "all of them asked and summed"
+        if self.second_below is None:
+            return f"the best {self.top_k} of them asked"
+        sure = f"{self.second_below:.1%}"
+        return f"the best one asked, and the second where the router is under {sure} sure"
 
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
@@ -184,6 +210,11 @@ def _manifest(reader: _Reader, version: str) -> Manifest:
         raise reader.error("experts", "must list at least one")
     if router is None and combine == "top" and len(experts) > 1:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")
+    if router is not None and combine == "sum":
+        raise reader.error("router", "must be null where all experts are summed")
+    second_below = reader.optional_share("second_below")
+    if second_below is not None and (router is None or len(experts) < 2 or top_k != 1):
+        raise reader.error("second_below", "needs a router, two experts or more, and top_k 1")
     temperature = reader.content.get("temperature")
     if type(temperature) not in (int, float) or not 0 < temperature < 1e6:
         raise reader.error("temperature", f"must be a number above 0, got {temperature!r}")
@@ -204,6 +235,8 @@ def _manifest(reader: _Reader, version: str) -> Manifest:
         model_card=reader.object("model_card").file(),
         verified_on=reader.object("verified_on").content,
         provenance=reader.object("provenance").content,
+        second_below=second_below,
+        abstain_below=reader.optional_share("abstain_below"),
         format_version=version,
         digest=reader.text("digest"),
     )
@@ -240,6 +273,14 @@ class _Reader:
                 key, f"must be a whole number from {least} to {most}, got {value!r:.40}"
             )
         return value
+
+    def optional_share(self, key: str) -> float | None:
+        value = self.content.get(key)
+        if value is None:
+            return None
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise self.error(key, f"must be a number from 0 to 1, got {value!r:.40}")
+        return float(value)
 
     def items(self, key: str, most: int) -> list[Any]:
         value = self.content.get(key)

@@ -106,7 +106,7 @@ def benchmark(
         sessions = _sessions(
             progress,
             {names[path]: path for path in manifests},
-            {REFERENCE: bundle} if _asks_one(manifests[bundle]) else {},
+            {REFERENCE: bundle} if manifests[bundle].asks_one else {},
             asked,
             rounds=rounds or max(_LEAST_ROUNDS, -(-_LEAST_ANSWERS // (len(asked) * SESSIONS))),
             seconds=seconds / SESSIONS,
@@ -190,10 +190,6 @@ def _sessions(
         found.append(child.call(session.run, contenders, bare, asked, seed=seed, **options))
         progress.step(f"warm, side by side, session {seed + 1}")
     return found
-
-
-def _asks_one(manifest: Manifest) -> bool:
-    return manifest.combine == "top" and manifest.top_k == 1
 
 
 def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> dict[str, Path]:

@@ -49,12 +49,13 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     memory.reset_peak()
     base = memory.read()
     with ExpertRuntime(bundle, memory_budget=budget) as runtime:
-        anonymous, file, answers, visited = 0, 0, 0, set()
+        anonymous, file, answers = 0, 0, 0
+        visited: set[int] = set()
         for _ in range(_ROUNDS):
             for row in turns:
                 # Twice: the second inference is where an int8 expert's memory is complete.
                 runtime.predict(examples.inputs[row])
-                visited.add(runtime.predict(examples.inputs[row]).expert)
+                visited.update(runtime.predict(examples.inputs[row]).experts)
                 answers += 2
                 now = memory.read()
                 anonymous = max(anonymous, now.anonymous - base.anonymous)

@@ -18,7 +18,10 @@ from ..runtime.interpreter import interpreter_class
 
 
 def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], str]:
-    """A function from an example to its label, for bundles with `top_k` 1 and float inputs."""
+    """A function from an example to its label, for bundles that ask one expert.
+
+    Their models must take floats.
+    """
     manifest = json.loads((bundle / "manifest.json").read_text())
     spec = manifest["features"]
     arrays = dict(np.load(bundle / spec["file"]["path"])) if spec["file"] else {}

@@ -38,7 +38,11 @@ def as_text(result: Benchmark) -> str:
             f"The runtime's checks and bookkeeping cost {-reference.difference_us:.1f} µs "
             "an answer over the reference loop."
         )
-    if len(result.rows) < 3:
+    else:
+        lines.append(
+            "No reference loop was timed: it asks one expert, and this bundle may ask several."
+        )
+    if {row.name for row in result.rows} <= {SPARSE, REFERENCE}:
         lines.append(
             "No rival was measured: train one with `edge-experts train --dense all`, convert it, "
             "and pass it with --against."

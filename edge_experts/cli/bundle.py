@@ -17,13 +17,12 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
         print_json({"schema_version": "1.0", **asdict(manifest)})
         return
     provenance, on = manifest.provenance, manifest.verified_on
-    combine = (
-        "all experts summed" if manifest.combine == "sum" else f"the best {manifest.top_k} asked"
-    )
     print(f"{manifest.name} (bundle version {manifest.bundle_version})")
     print(f"  task         {manifest.task}")
     print(f"  labels       {', '.join(manifest.labels)}")
-    print(f"  experts      {len(manifest.experts)}, {combine}")
+    print(f"  experts      {len(manifest.experts)}, {manifest.asking}")
+    if manifest.abstain_below is not None:
+        print(f"  abstains     where the score is under {manifest.abstain_below:g}")
     print(f"  quantization {provenance.get('quantization')}")
     print(
         f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "

@@ -15,6 +15,31 @@ def convert(
     out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
     quantization: Quantization = "int8",
     layout: Layout = "split",
+    top_k: Annotated[
+        int | None,
+        typer.Option(
+            help="How many experts answer.  [default: the training's]", min=1, show_default=False
+        ),
+    ] = None,
+    second_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Ask a second expert where the router is unsure: for at most this share of "
+            "inputs, measured on the validation examples.",
+            min=0,
+            max=1,
+            show_default=False,
+        ),
+    ] = None,
+    abstain_below: Annotated[
+        float | None,
+        typer.Option(
+            help="Abstain where the score, a calibrated probability, is under this.",
+            min=0,
+            max=1,
+            show_default=False,
+        ),
+    ] = None,
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(
@@ -45,6 +70,9 @@ def convert(
         out,
         quantization=quantization,
         layout=layout,
+        top_k=top_k,
+        second_share=second_share,
+        abstain_below=abstain_below,
         max_accuracy_drop=max_accuracy_drop,
         bundle_version=bundle_version,
         force=force,
@@ -58,6 +86,10 @@ def convert(
                 "examples": made.test_examples,
                 "calibration_error": made.calibration_error,
                 "parity": {**asdict(made.parity), "accuracy_drop": made.parity.accuracy_drop},
+                "top_k": made.manifest.top_k,
+                "second_below": made.manifest.second_below,
+                "abstain_below": made.manifest.abstain_below,
+                "validation": made.unsure.to_json(),
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
             }
@@ -75,4 +107,11 @@ def convert(
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
         f"{on['interpreter']} {on['version']}"
     )
+    unsure = made.unsure
+    if unsure.asked_second is not None:
+        print(f"a second expert asked for {unsure.asked_second:.1%} of the validation examples")
+    if unsure.abstained is not None:
+        on = unsure.accuracy_answered
+        rest = "" if on is None else f", accuracy {on:.4f} on the others"
+        print(f"abstains from {unsure.abstained:.1%} of the validation examples{rest}")
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)

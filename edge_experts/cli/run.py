@@ -25,7 +25,8 @@ def run(
     """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
-    --input also takes an .npy file of arrays, and a .csv of rows.
+    --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
+    label that it would have given stands behind the word.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -49,16 +50,19 @@ def run(
                     "label": answer.label,
                     "score": round(answer.score, 6),
                     "expert": answer.expert,
+                    "experts": answer.experts,
+                    "abstained": answer.abstained,
                     "timings": {
                         name: round(value, 1) for name, value in answer.timings._asdict().items()
                     },
                 }
                 print(dumps(content, ensure_ascii=False), flush=True)
             else:
-                print(
-                    f"{answer.label}\t{answer.score:.3f}\texpert {answer.expert}\t{name}",
-                    flush=True,
-                )
+                # Not the bare label: a script that reads the first column must notice.
+                label = f"abstained ({answer.label})" if answer.abstained else answer.label
+                asked = "expert" if len(answer.experts) == 1 else "experts"
+                numbers = ", ".join(map(str, answer.experts))
+                print(f"{label}\t{answer.score:.3f}\t{asked} {numbers}\t{name}", flush=True)
 
         for name, example in given(text, input, runtime.features):
             show(name, runtime.predict(example))

@@ -21,11 +21,20 @@ class Answer:
     """The label, how sure the model is of it, and where both came from.
 
     Attributes:
-        label: the most probable of the bundle's labels.
+        label: the most probable of the bundle's labels, also where the model abstains.
         expert: the router's first choice; -1 where all experts are summed.
+        experts: all experts that answered, the router's first choice first.
     """
 
-    __slots__ = ("_clock", "_logits", "_temperature", "expert", "label")
+    __slots__ = (
+        "_abstain_below",
+        "_clock",
+        "_logits",
+        "_temperature",
+        "expert",
+        "experts",
+        "label",
+    )
 
     def __init__(
         self,
@@ -34,11 +43,14 @@ class Answer:
         logits: np.ndarray,
         temperature: float,
         clock: tuple[int, int, int, int, int],
+        experts: tuple[int, ...],
+        abstain_below: float | None = None,
     ):
-        self.label, self.expert = label, expert
+        self.label, self.expert, self.experts = label, expert, experts
         # The rest is worked out when someone asks: code that an answer does not run does not
         # push the next answer's out of a small processor's cache.
         self._logits, self._temperature, self._clock = logits, temperature, clock
+        self._abstain_below = abstain_below
 
     @property
     def score(self) -> float:
@@ -51,11 +63,17 @@ class Answer:
         return softmax(self._logits, self._temperature)
 
     @property
+    def abstained(self) -> bool:
+        """Whether the score is under the bundle's `abstain_below`: better ask someone else."""
+        return self._abstain_below is not None and self.score < self._abstain_below
+
+    @property
     def timings(self) -> Timings:
         return Timings(*((end - start) / 1000 for start, end in itertools.pairwise(self._clock)))
 
     def __repr__(self) -> str:
-        return f"Answer(label={self.label!r}, score={self.score:.4f}, expert={self.expert})"
+        told = f"label={self.label!r}, score={self.score:.4f}, expert={self.expert}"
+        return f"Answer({told}{', abstained' if self.abstained else ''})"
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -63,3 +81,8 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     powers = np.exp((logits - logits.max()) / temperature)
     probabilities: np.ndarray = (powers / powers.sum()).astype(np.float32)
     return probabilities
+
+
+def first_probability(logits: np.ndarray, first: int) -> float:
+    """softmax(logits)[first] of the largest logit, without working out the others."""
+    return 1 / float(np.exp(logits - logits[first]).sum())

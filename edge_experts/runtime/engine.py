@@ -13,7 +13,7 @@ import numpy as np
 from ..bundle import FileEntry, Manifest, read_manifest
 from ..errors import UsageError
 from . import allocator
-from .answer import Answer, softmax
+from .answer import Answer, first_probability, softmax
 from .interpreter import Model
 from .residency import Residency
 from .storage import read_checked, read_features
@@ -68,8 +68,10 @@ class ExpertRuntime:
         # Looked up once: every answer needs them.
         self._encode = self.features.encode
         self._labels, self._temperature = self.manifest.labels, self.manifest.temperature
-        by_gate = self.manifest.combine == "top"
-        self._asks_one = len(costs) == 1 or (by_gate and self.manifest.top_k == 1)
+        self._abstain_below = self.manifest.abstain_below
+        self._asks_one, self._second_below = self.manifest.asks_one, self.manifest.second_below
+        self._most = self.manifest.top_k if self._second_below is None else 2
+        self._all = tuple(range(len(costs)))
         self._closed = False
 
     def predict(self, example: Any) -> Answer:
@@ -80,17 +82,23 @@ class ExpertRuntime:
             start = perf_counter_ns()
             arrays = self._encode(example)
             encoded = perf_counter_ns()
-            if self._asks_one:  # what nearly every bundle does, without a loop
-                router = self._router
-                pick = 0 if router is None else int(router(arrays).argmax())
-                routed = perf_counter_ns()
-                expert = self._experts.get(pick)
+            gate = None if self._router is None else self._router(arrays)
+            picks = self._choose(gate)
+            routed = perf_counter_ns()
+            first = picks[0]
+            if len(picks) == 1:  # nearly every answer, without a loop
+                expert = self._experts.get(first)
                 loaded = perf_counter_ns()
                 logits = expert(arrays)
+            elif gate is None:
+                outputs, loading = self._visit(picks, arrays)
+                logits, loaded, first = np.sum(outputs, axis=0), routed + loading, -1
             else:
-                pick, logits, routed, loaded = self._ask_several(arrays)
+                outputs, loading = self._visit(picks, arrays)
+                logits, loaded = _mixed(gate[list(picks)], outputs), routed + loading
             clock = (start, encoded, routed, loaded, perf_counter_ns())
-        return Answer(self._labels[logits.argmax()], pick, logits, self._temperature, clock)
+        label, temperature = self._labels[logits.argmax()], self._temperature
+        return Answer(label, first, logits, temperature, clock, picks, self._abstain_below)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, in their order."""
@@ -117,28 +125,33 @@ class ExpertRuntime:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _ask_several(self, arrays: dict[str, np.ndarray]) -> tuple[int, np.ndarray, int, int]:
-        """The first expert, logits of the labels, when routing was done, and when loading was.
+    def _choose(self, gate: np.ndarray | None) -> tuple[int, ...]:
+        """The experts to ask, the router's first choice first; all where there is no router."""
+        if gate is None:
+            return self._all
+        first, second_below = int(gate.argmax()), self._second_below
+        if self._asks_one or (
+            second_below is not None and first_probability(gate, first) >= second_below
+        ):
+            return (first,)
+        return tuple(np.argsort(-gate, kind="stable")[: self._most].tolist())
 
-        Loading and answering take turns here; the last is as if all loading had come first.
-        The experts are visited one after the other, so that a budget for one is enough.
+    def _visit(
+        self, picks: Sequence[int], arrays: dict[str, np.ndarray]
+    ) -> tuple[list[np.ndarray], int]:
+        """The experts' outputs, and the nanoseconds that loading took.
+
+        Loading and asking take turns, so that a budget for one is enough: an expert must have no
+        name while the next is loaded. Those in memory come first, before others take their place.
         """
-        picks: Sequence[int] = range(len(self.manifest.experts))
-        if self._router is not None:
-            gate = self._router(arrays)
-            picks = np.argsort(-gate, kind="stable")[: self.manifest.top_k].tolist()
-        routed = perf_counter_ns()
-        load, outputs = 0, []
-        for pick in picks:
+        load, outputs = 0, {}
+        for pick in sorted(picks, key=self._experts.resident.__contains__, reverse=True):
             begin = perf_counter_ns()
             expert = self._experts.get(pick)
             load += perf_counter_ns() - begin
-            outputs.append(expert(arrays))
-        if self._router is None:
-            return -1, np.sum(outputs, axis=0), routed, routed + load
-        answers = np.array([softmax(output) for output in outputs])
-        mixture = softmax(gate[picks]) @ answers
-        return picks[0], np.log(np.maximum(mixture, _TINY)), routed, routed + load
+            outputs[pick] = expert(arrays)
+            del expert
+        return [outputs[pick] for pick in picks], load
 
     def _open_expert(self, index: int) -> Model:
         return self._open_model(self.manifest.experts[index], thorough=False)
@@ -146,3 +159,10 @@ class ExpertRuntime:
     def _open_model(self, entry: FileEntry, *, thorough: bool) -> Model:
         content = read_checked(self.folder, entry, thorough=thorough)
         return Model(content, str(self.folder / entry.path), self._threads)
+
+
+def _mixed(gate: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndarray:
+    """Logits of the experts' probabilities, weighted by the gate's logits of those experts."""
+    answers = np.array([softmax(output) for output in outputs])
+    mixture: np.ndarray = np.log(np.maximum(softmax(gate) @ answers, _TINY))
+    return mixture

@@ -196,7 +196,7 @@ def test_sum_adds_all_outputs_and_asks_no_router(bundle: Path) -> None:
 def test_scores_are_the_softmax_at_the_bundles_temperature(count: int) -> None:
     logits = np.random.default_rng(count).normal(size=count).astype(np.float32) * 5
     powers = np.exp((logits.astype(np.float64) - logits.max()) / 1.7)
-    answer = Answer("a", 0, logits, 1.7, (1000, 2000, 4000, 7000, 11500))
+    answer = Answer("a", 0, logits, 1.7, (1000, 2000, 4000, 7000, 11500), (0,))
     assert answer.scores == pytest.approx(powers / powers.sum(), abs=1e-6)
     assert answer.score == answer.scores.max()
     assert answer.timings == (1, 2, 3, 4.5)
