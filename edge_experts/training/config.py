@@ -14,7 +14,9 @@ ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
 COMPRESSIONS = ("pruning", "quantization-aware")
-DENSE = ("active", "all")
+SELECT_INTO = ("all", "weakest", "unused")
+DENSE = ("active", "all", "teacher")
+STRATEGIES = ("none", "mirrored", "workers")
 
 Builder = Callable[..., Any]
 
@@ -31,35 +33,60 @@ class TrainConfig:
     activation: str = "relu"  # of experts' hidden layers; or "sparse_step"
     width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
     router: str = "learned"
+    trunk: bool = False  # experts build on the router's hidden layer
     select: str = "none"
     select_epochs: int = 2  # how many epochs of the mixture end with a selection
+    select_into: str = "all"  # where the selected expert's parameters go
+    perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     dense: str | None = None  # "active" or "all": instead of experts, the dense rival
     compress: str | None = None  # a dense rival, once trained: one of COMPRESSIONS
     combine: str = "top"
     top_k: int = 1
-    epochs: int = 6  # of the mixture
-    warm_epochs: int = 10  # before it: one expert alone, whose parameters all experts start from
-    router_epochs: int = 5  # before the mixture: the router learns kinds of inputs
-    tune_epochs: int = 3  # after it: each expert on the inputs routed to it
-    patience: int = 4  # epochs without a better validation accuracy before a stage ends
-    dense_epochs: int = 10  # of a dense rival
-    teacher_epochs: int = 0  # of a dense network that teaches while experts are tuned; 0: none
+    teacher_epochs: int = 0  # of a dense network that teaches; 0: none
+    warm_epochs: int = 10  # of one expert alone, whose parameters all experts start from
+    router_epochs: int = 5  # of the router alone, on kinds of inputs
+    epochs: int = 6  # of router and experts, by the likelihood of their mixture
+    choice_epochs: int = 0  # of both, while the gate turns into a choice
+    tune_epochs: int = 3  # of each expert, on the inputs routed to it
+    dense_epochs: int = 0  # of a dense rival; 0: as many as an expert's in all
+    patience: int = 4  # epochs without a better validation accuracy before a stage ends; 0: none
     batch_size: int = 256  # at most; a fiftieth of a small data set
     learning_rate: float = 0.05  # of one expert and of the router, alone
     wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
     mixture_learning_rate: float = 0.01  # once they are trained together
+    averaging: bool = True  # of the weights over the last steps
     balance: float = 0.05
+    gate_temperature: float = 0.2  # at the end of the choice epochs; 1 before them
     decay: float = 3e-5  # weight of the squared mean of the experts' parameters
     tie: float = 5e-5  # weight of the squared distance of experts from that mean
-    distillation: float = 0.7  # the teacher's share while experts are tuned
-    perturb: float = 0.1  # noise on copies of an expert, in standard deviations
+    distillation: float = 0.7  # the teacher's share of what answers are judged by
+    distillation_temperature: float = 2.0
+    distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
     seed: int = 0
     model: str | Builder | None = None  # of an expert: "module:function", see networks/users.py
     router_model: str | Builder | None = None  # of the router, likewise
 
+    @property
+    def learned(self) -> bool:
+        """Whether the router learns which expert is best, rather than a kind found before."""
+        return self.router == "learned"
+
+    @property
+    def own_epochs(self) -> int:
+        """Of each expert on its own inputs: all of them, where the router is there before."""
+        return self.tune_epochs + (0 if self.learned else self.epochs + self.choice_epochs)
+
+    @property
+    def all_epochs(self) -> int:
+        """Of a dense rival."""
+        return self.dense_epochs or (
+            self.warm_epochs + self.epochs + self.choice_epochs + self.tune_epochs
+        )
+
     def __post_init__(self) -> None:
         kinds: dict[str, Any] = {
             "int": int,
+            "bool": bool,
             "float": (int, float),
             "str": str,
             "str | None": (str, NoneType),
@@ -67,11 +94,15 @@ class TrainConfig:
         }
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, kinds[str(field.type)]) or isinstance(value, bool):
+            if not isinstance(value, kinds[str(field.type)]) or (
+                isinstance(value, bool) and field.type != "bool"
+            ):
                 raise UsageError(f"{field.name} must be of type {field.type}, got {value!r}")
         choices: dict[str, tuple[str, ...]] = {
             "router": ROUTERS,
             "select": SELECTIONS,
+            "select_into": SELECT_INTO,
+            "distribute": STRATEGIES,
             "combine": COMBINE,
             "activation": ACTIVATIONS,
         }

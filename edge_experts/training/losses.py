@@ -1,31 +1,96 @@
-"""Losses that Keras does not have."""
+"""What training minimizes, as functions of the gate's and the experts' logits.
+
+`hard` is the labels' distribution (rows, labels): one-hot, or mixed where inputs were mixed; `soft`
+is the teacher's logits (rows, labels), or None. All return one number for each row.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import tensorflow as tf
-import tf_keras
 
 
-class Distillation(tf_keras.losses.Loss):
-    """(1 - w) * cross-entropy + w * T**2 * cross-entropy to a teacher's softened answers.
+@dataclass(frozen=True)
+class Answers:
+    """How an answer is judged: (1 - w) * cross-entropy + w * T**2 * KL to the teacher's answer.
 
-    Hinton et al., 2015, Distilling the knowledge in a neural network. `y_true` is (batch,
-    1 + labels): the label's index, then the teacher's logits; `y_pred` is logits.
+    Hinton et al., 2015, Distilling the knowledge in a neural network.
 
     Args:
-        weight: w, the teacher's share.
+        share: w, the teacher's.
         temperature: T, by which both sides' logits are divided.
     """
 
-    def __init__(self, weight: float, temperature: float = 2.0):
-        super().__init__(name="distillation")
-        self.weight, self.temperature = weight, temperature
+    share: float = 0.7
+    temperature: float = 2.0
 
-    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        labels, teacher = (
-            tf.cast(y_true[:, 0], tf.int32),
-            tf.nn.softmax(y_true[:, 1:] / self.temperature),
-        )
-        hard = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, y_pred)
-        soft = tf.nn.softmax_cross_entropy_with_logits(teacher, y_pred / self.temperature)
-        return (1 - self.weight) * hard + self.weight * self.temperature**2 * soft
+    def loss(self, logits: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
+        """(..., rows) of logits (..., rows, labels)."""
+        own = _cross_entropy(hard, logits)
+        if soft is None:
+            return own
+        taught = _divergence(soft / self.temperature, logits / self.temperature)
+        return (1 - self.share) * own + self.share * self.temperature**2 * taught
+
+    def of(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """(rows,) losses of logits (rows, labels), for targets as a `Learner` takes them."""
+        hard, soft = split(targets, logits.shape[-1])
+        return self.loss(logits, hard, soft)
+
+    def likelihood(
+        self, gate: tf.Tensor, logits: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None
+    ) -> tf.Tensor:
+        """-log sum_i p_i(x) P_i(y|x), the likelihood of the mixture of all experts.
+
+        Jacobs et al., 1991, Adaptive mixtures of local experts. A teacher's answers stand for their
+        share of the label.
+
+        Args:
+            gate: log p, (rows, experts).
+            logits: (experts, rows, labels).
+        """
+        target = hard
+        if soft is not None:
+            target = (1 - self.share) * hard + self.share * tf.nn.softmax(soft)
+        return -tf.reduce_sum(target * mixture(gate, logits), axis=-1)
+
+    def expectation(
+        self, gate: tf.Tensor, logits: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None
+    ) -> tf.Tensor:
+        """sum_i p_i(x) loss_i(x): what an answer costs if one expert is drawn by the gate.
+
+        That is how the device answers once the gate is sure, where the likelihood lets experts
+        rely on each other.
+        """
+        return tf.reduce_sum(tf.transpose(tf.exp(gate)) * self.loss(logits, hard, soft), axis=0)
+
+
+def split(targets: tf.Tensor, labels: int) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """The labels' distributions and a teacher's logits, of (rows, 1 + labels) or (rows, 1)."""
+    hard = tf.one_hot(tf.cast(targets[:, 0], tf.int32), labels)
+    return hard, targets[:, 1:] if targets.shape[1] > 1 else None
+
+
+def mixture(gate: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """log sum_i p_i(x) P_i(y|x), (rows, labels), of log p and the experts' logits."""
+    answers = tf.transpose(gate)[:, :, None] + tf.nn.log_softmax(logits)
+    return tf.reduce_logsumexp(answers, axis=0)
+
+
+def balance(gate: tf.Tensor) -> tf.Tensor:
+    """N * sum_i mean(p_i)**2: 1 when all experts are used alike, N when only one is."""
+    share = tf.reduce_mean(tf.exp(gate), axis=0)
+    replicas = tf.distribute.get_replica_context()
+    if replicas is not None and replicas.num_replicas_in_sync > 1:
+        share = replicas.all_reduce(tf.distribute.ReduceOp.MEAN, share)
+    return tf.cast(tf.shape(gate)[1], gate.dtype) * tf.reduce_sum(share**2)
+
+
+def _cross_entropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
+
+
+def _divergence(teacher: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    target = tf.nn.softmax(teacher)
+    return tf.reduce_sum(target * (tf.nn.log_softmax(teacher) - tf.nn.log_softmax(logits)), axis=-1)

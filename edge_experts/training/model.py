@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from ..bundle import COMBINE
+from .inference import predict
+from .losses import balance, mixture
 
-_TINY = 1e-12
+TRUNK = "trunk"  # the router's output, and experts' input, of features that they share
 _IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
 
 
@@ -19,23 +20,22 @@ _IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
 class SparseExperts(tf_keras.Model):
     """A router and N experts with parameters of their own.
 
-    In training every expert sees every input and the gate weighs them, so that the loss is the
-    likelihood of the mixture, -log sum_i p_i(x) P_i(y|x) (Jacobs et al., 1991, Adaptive mixtures
-    of local experts). Otherwise only the router's `top_k` choices answer, as on the device.
+    As an ordinary Keras model its `fit` trains router and experts together: every expert sees
+    every input and the gate weighs them, so that the loss is the likelihood of the mixture,
+    -log sum_i p_i(x) P_i(y|x) (Jacobs et al., 1991, Adaptive mixtures of local experts). Otherwise
+    only the router's `top_k` choices answer, as on the device. `edge_experts.training.train` does
+    more, see `Learner`.
 
     Args:
-        router: inputs to one logit for each expert; None with `combine="sum"` or one expert.
+        router: inputs to one logit for each expert; None with `combine="sum"` or one expert. Or to
+            `{"gate": logits, "trunk": features}`: then experts that have an input named "trunk"
+            build on what the router has computed already.
         experts: each from inputs to one logit for each label.
         combine: "top", the picked experts' probabilities weighted by the gate; or "sum", all
             experts' outputs added, without a router.
         top_k: how many experts answer an input.
         balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 when all experts are used
             alike and N when only one is.
-        decay: weight of the loss |mean(w)|**2 over the experts' parameters.
-        tie: weight of the loss sum_i |w_i - mean(w)|**2. Together the two let experts of one
-            shape share what they have in common, and differ where the data asks for it; a
-            penalty on each expert alone would weigh N times as much against its share of the
-            data.
 
     Its output is log-probabilities, (batch, labels): compile it with a cross-entropy
     `from_logits=True`.
@@ -49,8 +49,6 @@ class SparseExperts(tf_keras.Model):
         combine: str = "top",
         top_k: int = 1,
         balance: float = 0.05,
-        decay: float = 0.0,
-        tie: float = 0.0,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -71,58 +69,37 @@ class SparseExperts(tf_keras.Model):
         self.router = router if combine == "top" and len(experts) > 1 else None
         self.experts = list(experts)
         self.built = all(network.built for network in (*experts, *filter(None, [self.router])))
-        self.combine, self.top_k = combine, top_k
-        self.balance, self.decay, self.tie = balance, decay, tie
+        self.combine, self.top_k, self.balance = combine, top_k, balance
 
     def call(self, inputs: Any, training: bool | None = False) -> tf.Tensor:
         """Log-probabilities (batch, labels): of the mixture in training, else as deployed."""
-        if training and (self.decay or self.tie):
-            self.add_loss(self._penalty())
-        outputs = tf.stack([expert(inputs, training=training) for expert in self.experts], axis=1)
-        if self.combine == "sum":
-            return tf.nn.log_softmax(tf.reduce_sum(outputs, axis=1))
-        answers = tf.nn.log_softmax(outputs)
-        if self.router is None:
-            return answers[:, 0]
-        logits = self.router(inputs, training=training)
-        if training:
-            gate = tf.nn.log_softmax(logits)
-            share = tf.reduce_mean(tf.exp(gate), axis=0)
-            self.add_loss(self.balance * len(self.experts) * tf.reduce_sum(share**2))
-        else:
-            least = tf.math.top_k(logits, self.top_k).values[:, -1:]
-            gate = tf.nn.log_softmax(tf.where(logits >= least, logits, _IMPOSSIBLE))
-        return tf.reduce_logsumexp(gate[:, :, None] + answers, axis=1)
-
-    def mixture(self, inputs: Any, batch_size: int = 1024) -> np.ndarray:
-        """Log-probabilities (examples, labels) of all experts, weighed by the gate.
-
-        More accurate than what a device can afford, and so a teacher for it.
-        """
-        if self.router is None:
-            return self.predict(inputs, batch_size=batch_size, verbose=0)
-        gate = self.router.predict(inputs, batch_size=batch_size, verbose=0)
-        total = np.zeros(())
-        for weight, expert in zip(tf.nn.softmax(gate).numpy().T, self.experts, strict=True):
-            answer = tf.nn.softmax(expert.predict(inputs, batch_size=batch_size, verbose=0))
-            total = total + weight[:, None] * answer.numpy()
-        return np.log(np.maximum(total, _TINY))
-
-    def _penalty(self) -> tf.Tensor:
-        """decay * |mean(w)|**2 + tie * sum_i |w_i - mean(w)|**2, over all parameters."""
-        total = 0.0
-        for variables in zip(*(e.trainable_variables for e in self.experts), strict=True):
-            stack = tf.stack(variables)
-            mean = tf.reduce_mean(stack, axis=0)
-            total += self.decay * tf.reduce_sum(mean**2)
-            total += self.tie * tf.reduce_sum((stack - mean) ** 2)
-        return total
+        gate = None
+        if self.router is not None:
+            gate, inputs = asked(self.router, inputs, training)
+        logits = tf.stack([expert(inputs, training=training) for expert in self.experts])
+        if gate is None or not training:
+            return answer(gate, logits, self.top_k)
+        gate = tf.nn.log_softmax(gate)
+        self.add_loss(self.balance * balance(gate))
+        return mixture(gate, logits)
 
     def route(self, inputs: Any, batch_size: int = 1024) -> Any:
         """The router's first choice for each input: (examples,) int64 array."""
+        return self.gate(inputs, batch_size).argmax(axis=-1)
+
+    def gate(self, inputs: Any, batch_size: int = 1024) -> Any:
+        """The router's logits for each input: (examples, experts) float32 array."""
         if self.router is None:
             raise ValueError("a model without a router does not choose between experts")
-        return self.router.predict(inputs, batch_size=batch_size, verbose=0).argmax(axis=-1)
+        outputs = predict(self.router, inputs, batch_size)
+        return outputs["gate"] if isinstance(outputs, dict) else outputs
+
+    def expert_inputs(self, inputs: Mapping[str, Any], batch_size: int = 1024) -> dict[str, Any]:
+        """What the experts see: the inputs, and the router's trunk where they build on it."""
+        if self.router is None or not isinstance(self.router.output, dict):
+            return dict(inputs)
+        outputs = predict(self.router, inputs, batch_size)
+        return {**inputs, TRUNK: outputs[TRUNK]}
 
     def get_config(self) -> dict[str, Any]:
         serialize = tf_keras.saving.serialize_keras_object
@@ -133,8 +110,6 @@ class SparseExperts(tf_keras.Model):
             "combine": self.combine,
             "top_k": self.top_k,
             "balance": self.balance,
-            "decay": self.decay,
-            "tie": self.tie,
         }
 
     @classmethod
@@ -144,3 +119,32 @@ class SparseExperts(tf_keras.Model):
         router = config.pop("router")
         experts = [restore(expert) for expert in config.pop("experts")]
         return cls(None if router is None else restore(router), experts, **config)
+
+
+def asked(
+    router: tf_keras.Model, inputs: Any, training: bool | None = False
+) -> tuple[tf.Tensor, Any]:
+    """The gate's logits (rows, experts), and the experts' inputs, with a trunk if there is one."""
+    outputs = router(inputs, training=training)
+    if isinstance(outputs, dict):
+        return outputs["gate"], {**inputs, TRUNK: outputs[TRUNK]}
+    return outputs, inputs
+
+
+def gate_of(router: tf_keras.Model) -> tf_keras.Model:
+    """The router without its trunk: inputs to one logit for each expert."""
+    outputs = router.output
+    return tf_keras.Model(router.inputs, outputs["gate"]) if isinstance(outputs, dict) else router
+
+
+def answer(gate: tf.Tensor | None, logits: tf.Tensor, top_k: int = 1) -> tf.Tensor:
+    """Log-probabilities (rows, labels), as the device answers.
+
+    Args:
+        gate: logits (rows, experts); None where all experts' outputs are added.
+        logits: the experts' (experts, rows, labels).
+    """
+    if gate is None:
+        return tf.nn.log_softmax(tf.reduce_sum(logits, axis=0))
+    least = tf.math.top_k(gate, top_k).values[:, -1:]
+    return mixture(tf.nn.log_softmax(tf.where(gate >= least, gate, _IMPOSSIBLE)), logits)

@@ -1,13 +1,63 @@
-"""Kinds of inputs, found without labels: where a router starts from."""
+"""Kinds of inputs, found before there are experts: what a router is taught."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import tf_keras
+
+from ..errors import UsageError
+from .config import TrainConfig
+from .inference import predict
+
+KINDS = ("kmeans", "clusters")  # of routers that are taught these, and nothing else
+Arrays = Mapping[str, np.ndarray]
 
 _BUCKETS = 4096
 _TEMPER = 0.3  # n-grams overlap, so each is less evidence than an independent draw would be
 _PRIOR = 0.1
 _STEPS = 20
+_SAMPLE = 20_000  # points that means are found with
+
+
+def kinds(
+    config: TrainConfig,
+    router: tf_keras.Model,
+    data: Mapping[str, Arrays],
+    labels: Mapping[str, np.ndarray],
+    teacher: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """The kind of each training and validation example, (examples,), by split.
+
+    Class clusters with `router="clusters"`; else what lies together: texts by their n-grams,
+    anything else by what the router's first layer sees.
+
+    Raises:
+        UsageError: there are no class clusters without a teacher, or for so many experts.
+    """
+    train, validation = data["train"], data["validation"]
+    if config.router == "clusters":
+        count = int(labels["train"].max()) + 1
+        if not teacher or config.experts > count:
+            raise UsageError(
+                f"router 'clusters' needs a teacher (teacher_epochs) and at most {count} experts, "
+                "as many as labels"
+            )
+        clusters = class_clusters(
+            labels["validation"], teacher["validation"], count, config.experts
+        )
+        return {split: clusters[labels[split]] for split in ("train", "validation")}
+    if "ids" in train:
+        ids, weights = (np.concatenate([train[name], validation[name]]) for name in train)
+        both = text_kinds(ids, weights, config.experts, config.seed)
+        found = np.split(both, [len(train["ids"])])
+    else:
+        seen = next(layer for layer in router.layers if layer.weights).input
+        view = tf_keras.Model(router.inputs, tf_keras.layers.Flatten()(seen))
+        points = [predict(view, arrays) for arrays in (train, validation)]
+        found = nearest_means(points[0], config.experts, config.seed, points[1])
+    return dict(zip(("train", "validation"), found, strict=True))
 
 
 def text_kinds(ids: np.ndarray, weights: np.ndarray, kinds: int, seed: int) -> np.ndarray:
@@ -35,3 +85,64 @@ def text_kinds(ids: np.ndarray, weights: np.ndarray, kinds: int, seed: int) -> n
         share /= share.sum(axis=1, keepdims=True)
     kind: np.ndarray = share.argmax(axis=1)
     return kind
+
+
+def nearest_means(points: np.ndarray, kinds: int, seed: int, more: np.ndarray) -> list[np.ndarray]:
+    """The kinds of `points` and of `more` points, (points,) each, by k-means.
+
+    Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007), on (points, columns) arrays.
+    """
+    random = np.random.default_rng(seed)
+    sample = points[random.permutation(len(points))[:_SAMPLE]].astype(np.float64)
+    means = sample[:1]
+    for _ in range(kinds - 1):
+        distance = _distances(sample, means).min(axis=1)
+        total = distance.sum()
+        share = distance / total if total else None  # all points lie on the means
+        means = np.vstack([means, sample[random.choice(len(sample), p=share)]])
+    for _ in range(_STEPS):
+        nearest = _distances(sample, means).argmin(axis=1)
+        for kind in np.unique(nearest):
+            means[kind] = sample[nearest == kind].mean(axis=0)
+    return [_distances(array, means).argmin(axis=1) for array in (points, more)]
+
+
+def class_clusters(labels: np.ndarray, answers: np.ndarray, count: int, kinds: int) -> np.ndarray:
+    """The kind of each label, (count,): labels that a teacher confuses are of one kind.
+
+    Kinds are merged from single labels, the two that are confused most first (average linkage),
+    unless together they would have more than twice their share of the examples.
+
+    Args:
+        labels: of examples that the teacher was not trained on, (examples,).
+        answers: the teacher's logits for them, (examples, count).
+    """
+    shares = np.exp(answers - answers.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    present = np.bincount(labels, minlength=count)
+    confusion = np.zeros((count, count))
+    np.add.at(confusion, labels, shares)
+    confusion /= np.maximum(present, 1)[:, None]
+    confusion += confusion.T
+    groups = [[label] for label in range(count)]
+    while len(groups) > kinds:
+        pairs = [(one, other) for one in range(len(groups)) for other in range(one)]
+
+        def merit(pair: tuple[int, int]) -> tuple[bool, float]:
+            one, other = groups[pair[0]], groups[pair[1]]
+            fits = present[one + other].sum() <= 2 * len(labels) / kinds
+            return fits, float(confusion[np.ix_(one, other)].mean())
+
+        one, other = max(pairs, key=merit)
+        groups[other] += groups.pop(one)
+    kind = np.zeros(count, np.int64)
+    for place, group in enumerate(groups):
+        kind[group] = place
+    return kind
+
+
+def _distances(points: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Squared distances, (points, means)."""
+    squares = (points**2).sum(axis=1, keepdims=True) + (means**2).sum(axis=1)
+    distances: np.ndarray = np.maximum(squares - 2 * points @ means.T, 0)
+    return distances

@@ -15,12 +15,13 @@ class Report(tf_keras.callbacks.Callback):
     """One step of progress for each epoch, with losses, accuracies and the experts' use.
 
     Args:
-        inputs: validation inputs, on which the use of the experts is counted.
+        trained: the model in training, or the part of one.
+        inputs: validation inputs, on which the use of its experts is counted.
     """
 
-    def __init__(self, what: str, epochs: int, inputs: Any):
+    def __init__(self, what: str, epochs: int, trained: SparseExperts, inputs: Any):
         super().__init__()
-        self.what, self.epochs, self.inputs = what, epochs, inputs
+        self.what, self.epochs, self.trained, self.inputs = what, epochs, trained, inputs
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.progress = Progress(self.what, self.epochs)
@@ -29,11 +30,11 @@ class Report(tf_keras.callbacks.Callback):
         logs = {} if logs is None else logs
         note = ", ".join(
             f"{name.replace('val_', 'validation ').replace('_', ' ')} {logs[name]:.4f}"
-            for name in ("cross_entropy", "val_cross_entropy", "val_accuracy")
+            for name in ("loss", "val_cross_entropy", "val_accuracy")
             if name in logs
         )
-        if isinstance(self.model, SparseExperts) and self.model.router is not None:
-            usage = expert_usage(self.model, self.inputs)
+        if self.trained.router is not None:
+            usage = expert_usage(self.trained, self.inputs)
             note += ", experts used " + " ".join(f"{share:.0%}" for share in usage)
             # TensorBoard, which comes after, logs whatever is in here.
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})

@@ -2,53 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from .bank import ExpertBank
+from .config import TrainConfig
+from .inference import predict
+from .losses import Answers
 from .model import SparseExperts
+
+_UNUSED = 0.1  # of an even share of the inputs: an expert with less is not used
 
 
 class ExpertSelection(tf_keras.callbacks.Callback):
-    """At the end of every selection epoch, copy one expert's parameters to all others.
+    """At the end of every selection epoch, copy one expert's parameters to others.
 
-    A bare copy leaves nothing that tells the experts apart, and erases what each had specialized
-    in; the copies are therefore perturbed, and selection ends well before training does.
+    A bare copy into all leaves nothing that tells the experts apart, and erases what each had
+    specialized in. So copies can be perturbed, or go only to the experts that need one, and
+    selection ends before training does. With `select_into="all"` and `perturb=0` it is literal.
+
+    It is a callback of a `Learner`, whose `model` it is given.
 
     Args:
-        kind: "greedy" copies the expert with the lowest loss on the validation examples that are
-            asked of every expert; "random" copies any.
-        inputs, targets: those validation examples.
-        epochs: how many epochs, from the first, end with a selection.
-        perturb: standard deviation of the noise on each copied parameter, as a share of the
-            parameters' own standard deviation; 0 is the literal copy.
+        config: `select` "greedy" copies the expert with the lowest loss on the validation examples,
+            asked of every expert, "random" any; in the first `select_epochs` epochs; into "all"
+            others, the "weakest" one, or those that the router leaves "unused"; with noise of
+            `perturb` of the parameters' own standard deviation.
+        inputs, labels: those validation examples.
     """
 
     def __init__(
-        self, kind: str, inputs: Any, targets: Any, *, epochs: int, perturb: float, seed: int
+        self,
+        config: TrainConfig,
+        model: SparseExperts,
+        inputs: Mapping[str, np.ndarray],
+        labels: np.ndarray,
     ):
         super().__init__()
-        if kind not in ("greedy", "random"):
-            raise ValueError(f"kind must be 'greedy' or 'random', got {kind!r}")
-        self.kind, self.epochs, self.perturb = kind, epochs, perturb
-        self.inputs, self.targets = inputs, targets
-        self.random = np.random.default_rng(seed)
+        self.config, self.experts_of = config, model
+        self.inputs, self.labels = inputs, labels
+        self.random = np.random.default_rng(config.seed)
         self.chosen: list[int] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if epoch >= self.epochs:
+        if epoch >= self.config.select_epochs:
             return
-        experts = self.model.experts
-        if self.kind == "greedy":
-            chosen = int(np.argmin(expert_losses(self.model, self.inputs, self.targets)))
+        experts, bank = self.experts_of.experts, self.model.bank
+        bank.write(experts)
+        losses = expert_losses(self.experts_of, self.inputs, self.labels)
+        if self.config.select == "greedy":
+            chosen = int(np.argmin(losses))
         else:
             chosen = int(self.random.integers(len(experts)))
         self.chosen.append(chosen)
-        others = [expert for index, expert in enumerate(experts) if index != chosen]
-        copy_parameters(experts[chosen], others, self.perturb, self.random)
+        others = [experts[index] for index in self._others(losses) if index != chosen]
+        copy_parameters(experts[chosen], others, self.config.perturb, self.random)
+        bank.read(experts)
+
+    def _others(self, losses: np.ndarray) -> Sequence[int]:
+        """The experts that a copy goes to."""
+        if self.config.select_into == "all":
+            return range(len(losses))
+        if self.config.select_into == "weakest":
+            return [int(np.argmax(losses))]
+        counts = np.bincount(self.experts_of.route(self.inputs), minlength=len(losses))
+        unused: list[int] = np.flatnonzero(counts < _UNUSED * counts.mean()).tolist()
+        return unused
 
 
 def copy_parameters(
@@ -67,10 +89,17 @@ def copy_parameters(
         other.set_weights([near(weight) for weight in source.get_weights()])
 
 
-def expert_losses(model: SparseExperts, inputs: Any, targets: Any) -> list[float]:
+def expert_losses(
+    model: SparseExperts, inputs: Mapping[str, np.ndarray], labels: np.ndarray
+) -> np.ndarray:
     """Every expert's mean cross-entropy on all the examples, whoever they would be routed to."""
-    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return [
-        float(loss(tf.constant(targets), expert.predict(inputs, batch_size=1024, verbose=0)))
-        for expert in model.experts
-    ]
+    bank = ExpertBank(model.experts)
+    logits = predict(
+        lambda batch, training: tf.transpose(bank(batch), (1, 0, 2)), model.expert_inputs(inputs)
+    )
+    return np.array(
+        [
+            float(np.mean(Answers(share=0.0).of(logits[:, expert], labels[:, None])))
+            for expert in range(len(model.experts))
+        ]
+    )

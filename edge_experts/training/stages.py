@@ -1,74 +1,85 @@
-"""The stages of a training: one expert, the router, the mixture, each expert on its inputs."""
+"""The stages of a training: one expert, the router, both together, each expert on its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from ..progress import Progress
-from . import cost
+from . import batches, cost, hashing, partition
+from .bank import ExpertBank
+from .checkpoints import Checkpoints
 from .config import TrainConfig
-from .losses import Distillation
-from .model import SparseExperts
-from .partition import text_kinds
+from .fitting import Fit
+from .inference import predict
+from .learner import Learner, Objective
+from .losses import Answers, mixture
+from .model import SparseExperts, asked, gate_of
 from .reporting import Report, expert_usage
 from .selection import ExpertSelection, copy_parameters
 
 Arrays = Mapping[str, np.ndarray]
-
-
-_STEPS, _SMALLEST_BATCH = 50, 16
+_ROUTER_EPOCHS = 10  # where a router is taught, and the configuration does not say how long
+_TUNING = 1 / 3  # of the learning rate, for experts that have learned together before
 
 
 class Stages:
-    """The stages of one training."""
+    """The stages of one training.
+
+    Args:
+        teacher: logits of a dense network for the training and the validation examples,
+            (examples, labels) by split; empty without one.
+        logs: where TensorBoard's files go.
+    """
 
     def __init__(
         self,
         model: SparseExperts,
-        teacher: SparseExperts | None,
         config: TrainConfig,
         dataset: Dataset,
         data: Mapping[str, Arrays],
+        teacher: Mapping[str, np.ndarray],
         logs: Path,
+        checkpoints: Checkpoints,
     ):
-        self.model, self.teacher = model, teacher
-        self.config, self.logs = config, logs
-        self.data = data
-        self.targets = {name: getattr(dataset, name).targets for name in data}
-        # Small data sets get smaller batches, or an epoch would be a handful of steps.
-        fitting = len(self.targets["train"]) // _STEPS
-        self.batch_size = min(config.batch_size, max(_SMALLEST_BATCH, fitting))
-        self.random = np.random.default_rng(config.seed)
+        self.model, self.config, self.data, self.teacher = model, config, data, teacher
+        self.logs, self.checkpoints = logs, checkpoints
+        self.labels = {name: getattr(dataset, name).targets for name in data}
+        self.batch_size = batches.batch_size(len(self.labels["train"]), config.batch_size)
         self.history: dict[str, dict[str, list[float]]] = {}
 
     def run(self) -> None:
-        config, experts = self.config, self.model.experts
-        if len(experts) == 1:
-            wide = config.dense == "all"
-            rate = config.wide_learning_rate if wide else config.learning_rate
-            self._fit(self.model, "Dense network", config.dense_epochs, rate)
-            return
-        if config.warm_epochs and self.model.router is not None:
-            one = SparseExperts(None, experts[:1], decay=config.decay)
-            self._fit(one, "One expert", config.warm_epochs, config.learning_rate)
-            copy_parameters(experts[0], experts[1:], config.perturb, self.random)
-        if self.model.router is not None and config.router_epochs:
-            self._start_router(self.model.router)
-        self._fit(
-            self.model,
-            "Router and experts",
-            config.epochs,
-            config.mixture_learning_rate,
-            *self._selection(),
-        )
-        if self.model.router is not None and config.tune_epochs:
-            self._tune()
+        """Every stage that the configuration asks for, in turn, but those that are done already."""
+        for stage in self._plan():
+            name = stage.__name__.strip("_")
+            if self.checkpoints.restore(name, self.model):
+                print(f"Resumed after {name!r}", file=sys.stderr)
+            else:
+                stage()
+                self.checkpoints.save(name, self.model)
+
+    def _plan(self) -> list[Callable[[], None]]:
+        config = self.config
+        if len(self.model.experts) == 1:
+            return [self._dense]
+        if self.model.router is None:
+            return [self._sum]
+        plan = {
+            self._router: config.router in partition.KINDS
+            or (config.learned
+            and config.router_epochs),
+            self._one_expert: config.warm_epochs,
+            self._mixture: config.learned and config.epochs,
+            self._choice: config.learned and config.choice_epochs,
+            self._own_inputs: config.own_epochs,
+        }
+        return [stage for stage, epochs in plan.items() if epochs]
 
     def metrics(self) -> dict[str, Any]:
         router = self.model.router
@@ -85,139 +96,184 @@ class Stages:
             "history": self.history,
         }
 
+    def _dense(self) -> None:
+        config = self.config
+        rate = config.learning_rate if config.dense == "active" else config.wide_learning_rate
+        self._fit("Dense network", config.all_epochs, rate, objective={"decay": config.decay})
+
+    def _sum(self) -> None:
+        config = self.config
+        rate = config.mixture_learning_rate
+        self._fit("Summed experts", config.all_epochs, rate, callbacks=self._selection())
+
+    def _one_expert(self) -> None:
+        """One expert alone, whose parameters all start from."""
+        config, experts = self.config, self.model.experts
+        self._fit(
+            "One expert",
+            config.warm_epochs,
+            config.learning_rate,
+            model=SparseExperts(None, experts[:1]),
+            data={name: self.model.expert_inputs(arrays) for name, arrays in self.data.items()},
+            objective={"decay": config.decay},
+        )
+        random = np.random.default_rng(config.seed)
+        copy_parameters(experts[0], experts[1:], config.perturb, random)
+
+    def _router(self) -> None:
+        """The router alone: the kinds of inputs that are found before experts exist."""
+        config, router = self.config, self.model.router
+        kinds = partition.kinds(config, router, self.data, self.labels, self.teacher)
+        self._fit(
+            "Router on kinds of inputs",
+            config.router_epochs or _ROUTER_EPOCHS,
+            config.learning_rate,
+            model=SparseExperts(None, [gate_of(router)]),
+            targets={split: _packed(kind) for split, kind in kinds.items()},
+        )
+
+    def _mixture(self) -> None:
+        """Router and experts by the likelihood of the mixture."""
+        config = self.config
+        self._fit(
+            "Router and experts",
+            config.epochs,
+            config.mixture_learning_rate,
+            objective={"balance": config.balance, "decay": config.decay, "tie": config.tie},
+            callbacks=self._selection(),
+        )
+
+    def _choice(self) -> None:
+        """Router and experts by what an answer costs, while the gate turns into a choice."""
+        config = self.config
+        self._fit(
+            "Choosing experts",
+            config.choice_epochs,
+            config.mixture_learning_rate,
+            objective={
+                "kind": "expectation",
+                "balance": config.balance,
+                "gate_temperature": (1.0, config.gate_temperature),
+                "decay": config.decay,
+                "tie": config.tie,
+            },
+        )
+
+    def _own_inputs(self) -> None:
+        """Each expert on what the router, left as it is, sends to it.
+
+        An expert that gets worse at its own validation examples is left as it was.
+        """
+        config, model = self.config, self.model
+        owners = {split: model.route(self.data[split]) for split in ("train", "validation")}
+        targets = self._targets(self.teacher or (self._mixed() if config.learned else {}))
+        before = self._own_losses(targets["validation"], owners["validation"])
+        kept = [expert.get_weights() for expert in model.experts]
+        self._fit(
+            "Experts on their own inputs",
+            config.own_epochs,
+            config.learning_rate * (_TUNING if config.learned else 1),
+            targets=targets,
+            objective={"kind": "own"},
+            owners=owners["train"],
+            # Without the gate, all that is left to train in a hashing router is its trunk.
+            trains_router=config.router in hashing.KINDS,
+        )
+        after = self._own_losses(targets["validation"], owners["validation"])
+        for expert, weights, worse in zip(model.experts, kept, after > before, strict=True):
+            if worse:
+                expert.set_weights(weights)
+
     def _fit(
         self,
-        model: tf_keras.Model,
         what: str,
         epochs: int,
         learning_rate: float,
-        *more: tf_keras.callbacks.Callback,
+        *,
+        objective: Mapping[str, Any] | None = None,
+        model: SparseExperts | None = None,
+        data: Mapping[str, Arrays] | None = None,
+        targets: Mapping[str, np.ndarray] | None = None,
+        owners: np.ndarray | None = None,
+        trains_router: bool = True,
+        callbacks: Sequence[tf_keras.callbacks.Callback] = (),
     ) -> None:
-        inputs, targets = self.data["train"], self.targets["train"]
-        steps = max(1, -(-len(targets) // self.batch_size)) * epochs
-        model.compile(
-            _optimizer(learning_rate, steps),
-            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[
-                "accuracy",
-                # The loss alone, without the penalties that Keras adds to what it calls loss.
-                tf_keras.metrics.SparseCategoricalCrossentropy(
-                    name="cross_entropy", from_logits=True
-                ),
-            ],
+        """Train a model, ours if none is given, on our data and targets if none are given."""
+        config, model, data = self.config, model or self.model, data or self.data
+        targets = targets or self._targets(self.teacher)
+        answers = Answers(config.distillation, config.distillation_temperature)
+        drawn = batches.draw(
+            data["train"],
+            targets["train"],
+            self.batch_size,
+            epochs,
+            seed=config.seed,
+            owners=owners,
+            experts=len(model.experts),
         )
-        validation = self.data["validation"]
-        # By accuracy: overfitting first makes scores too sure of themselves, which the calibration
-        # after conversion takes back, and costs right answers only later.
-        stopping = tf_keras.callbacks.EarlyStopping(
-            "val_accuracy", patience=self.config.patience, restore_best_weights=True
-        )
-        board = tf_keras.callbacks.TensorBoard(
-            str(self.logs / what.lower().replace(" ", "_")), write_graph=False, profile_batch=0
-        )
-        made = model.fit(
-            inputs,
-            targets,
-            batch_size=self.batch_size,
+        steps = epochs * drawn.steps
+        goal = Objective(answers, steps=steps, **(objective or {}))
+        learner = Learner(model, goal, trains_router=trains_router)
+        name = what.lower().replace(" ", "-")
+        fit = Fit(
             epochs=epochs,
-            verbose=0,
-            validation_data=(validation, self.targets["validation"]),
-            callbacks=[*more, Report(what, epochs, validation), board, stopping],
+            learning_rate=learning_rate,
+            averaging=config.averaging,
+            patience=config.patience,
+            logs=self.logs / name,
+            backup=self.checkpoints.epochs_of(name),
         )
-        self.history[what] = {
-            key: [round(float(value), 5) for value in values]
-            for key, values in made.history.items()
-        }
+        report = Report(what, epochs, model, data["validation"])
+        validation = (dict(data["validation"]), targets["validation"])
+        self.history[what] = fit.run(learner, drawn, validation, [*callbacks, report])
+        learner.finish(model)
 
-    def _start_router(self, router: tf_keras.Model) -> None:
-        """Teach the router kinds of inputs found without labels, before experts exist."""
-        config, data = self.config, self.data["train"]
-        kinds = text_kinds(data["ids"], data["weights"], config.experts, config.seed)
-        steps = -(-len(kinds) // self.batch_size) * config.router_epochs
-        student = tf_keras.Model(router.inputs, router.outputs)
-        student.compile(
-            _optimizer(config.learning_rate, steps),
-            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
-        )
-        student.fit(
-            data,
-            kinds,
-            batch_size=self.batch_size,
-            epochs=config.router_epochs,
-            verbose=0,
-            callbacks=[Report("Router on kinds of inputs", config.router_epochs, None)],
-        )
-
-    def _selection(self) -> list[ExpertSelection]:
-        config = self.config
-        if config.select == "none":
-            return []
-        return [
-            ExpertSelection(
-                config.select,
-                self.data["validation"],
-                self.targets["validation"],
-                epochs=config.select_epochs,
-                perturb=config.perturb,
-                seed=config.seed,
-            )
-        ]
-
-    def _tune(self) -> None:
-        """Train each expert on what the frozen router sends to it, after a teacher's answers.
-
-        The teacher is the mixture of all experts, or a dense network as large as they together.
-        """
-        config, model = self.config, self.model
-        teach = model.mixture
-        if self.teacher is not None:
-            rate = config.wide_learning_rate
-            self._fit(self.teacher, "Dense teacher", config.teacher_epochs, rate)
-            teach = self.teacher.mixture
-        packed = {
-            split: np.column_stack([self.targets[split], teach(self.data[split])]).astype(
-                np.float32
-            )
+    def _targets(self, teacher: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {
+            split: _packed(self.labels[split], teacher.get(split))
             for split in ("train", "validation")
         }
-        owners = {split: model.route(self.data[split]) for split in packed}
-        with Progress("Experts on their own inputs", len(model.experts)) as progress:
-            for index, expert in enumerate(model.experts):
-                rows = {split: np.flatnonzero(owners[split] == index) for split in packed}
-                parts = {split: _take(self.data[split], rows[split]) for split in packed}
-                if len(rows["train"]) < self.batch_size or not len(rows["validation"]):
-                    progress.step(f"expert {index}: too few inputs, left as it is")
-                    continue
-                steps = -(-len(rows["train"]) // self.batch_size) * config.tune_epochs
-                # The same layers in another model, so that what is saved does not need our loss.
-                student = tf_keras.Model(expert.inputs, expert.outputs)
-                student.compile(
-                    _optimizer(config.learning_rate / 3, steps), Distillation(config.distillation)
-                )
-                validation = (parts["validation"], packed["validation"][rows["validation"]])
-                before = (expert.get_weights(), student.evaluate(*validation, verbose=0))
-                student.fit(
-                    parts["train"],
-                    packed["train"][rows["train"]],
-                    verbose=0,
-                    batch_size=self.batch_size,
-                    epochs=config.tune_epochs,
-                )
-                after = student.evaluate(*validation, verbose=0)
-                if after > before[1]:
-                    expert.set_weights(before[0])
-                kept = "kept" if after <= before[1] else "not better, left as it was"
-                progress.step(f"expert {index}: loss {before[1]:.4f} to {after:.4f}, {kept}")
+
+    def _selection(self) -> list[tf_keras.callbacks.Callback]:
+        if self.config.select == "none":
+            return []
+        data, labels = self.data["validation"], self.labels["validation"]
+        return [ExpertSelection(self.config, self.model, data, labels)]
+
+    def _each(self, split: str) -> np.ndarray:
+        """Every expert's logits for every example, (examples, experts, labels), and the gate's."""
+        bank = ExpertBank(self.model.experts)
+        router = self.model.router
+
+        def answers(inputs: Arrays, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+            gate, inputs = asked(router, inputs)
+            return tf.nn.log_softmax(gate), tf.transpose(bank(inputs), (1, 0, 2))
+
+        return predict(answers, self.data[split])
+
+    def _mixed(self) -> dict[str, np.ndarray]:
+        """What the mixture of all experts answers: more than a device can afford, so a teacher."""
+        return {
+            split: mixture(gate, np.swapaxes(logits, 0, 1)).numpy()
+            for split in ("train", "validation")
+            for gate, logits in [self._each(split)]
+        }
+
+    def _own_losses(self, targets: np.ndarray, owners: np.ndarray) -> np.ndarray:
+        """Each expert's mean loss on the validation examples that are routed to it."""
+        _, logits = self._each("validation")
+        mine = logits[np.arange(len(owners)), owners]
+        answers = Answers(self.config.distillation, self.config.distillation_temperature)
+        losses = answers.of(mine, targets).numpy()
+        totals = np.bincount(owners, losses, len(self.model.experts))
+        return totals / np.maximum(np.bincount(owners, minlength=len(totals)), 1)
 
     def _accuracy(self, split: str) -> float:
-        answers = self.model.predict(self.data[split], batch_size=1024, verbose=0)
-        return round(float(np.mean(answers.argmax(axis=1) == self.targets[split])), 5)
+        answers = predict(self.model, self.data[split])
+        return round(float(np.mean(answers.argmax(axis=1) == self.labels[split])), 5)
 
 
-def _optimizer(learning_rate: float, steps: int) -> tf_keras.optimizers.Optimizer:
-    return tf_keras.optimizers.Adam(tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps))
-
-
-def _take(arrays: Arrays, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: array[rows] for name, array in arrays.items()}
+def _packed(labels: np.ndarray, teacher: np.ndarray | None = None) -> np.ndarray:
+    """(examples, 1 + labels): the label's index, and the teacher's logits."""
+    parts = [labels[:, None]] if teacher is None else [labels[:, None], teacher]
+    return np.concatenate(parts, axis=1).astype(np.float32)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +14,12 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
-from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
-from . import activations, networks
+from . import activations, distribution, hashing, networks
+from .checkpoints import Checkpoints
 from .config import TrainConfig
+from .inference import predict
 from .model import SparseExperts
 from .recipes import config_for
 from .stages import Stages
@@ -30,64 +33,68 @@ def train(
     config: TrainConfig | None = None,
     *,
     name: str | None = None,
+    teacher: str | Path | None = None,
     force: bool = False,
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
-    One expert is trained alone and copied into all; then the router and all experts are trained
-    as a mixture; then the router is frozen, and each expert is trained on what is routed to it,
-    with the mixture, or a dense network, as its teacher. Which of these stages there are, and how
-    long, is the configuration's; `config_for` knows what suits a kind of data.
+    `stages.py` says what is trained, and in which order; `config_for` knows what suits a kind of
+    data. A training that is killed leaves OUT.checkpoints, and goes on from there when it is
+    started again with the same data and settings.
 
     Args:
         name: what the bundle will be called; the data set's name by default.
+        teacher: a run folder whose model teaches this one; without it the configuration says
+            whether a dense network is trained first for that.
         force: replace `out` if it exists.
     """
     config = config or config_for(dataset.kind)
-    if dataset.kind != "text" and config.router_epochs and config.dense is None:
-        raise UsageError(
-            f"router_epochs must be 0 for a data set of kind {dataset.kind!r}: kinds of inputs are "
-            f"found among texts only; config_for({dataset.kind!r}) has the settings that suit it"
-        )
     out = Path(out)
     refuse_existing(out, force=force)
-    tf_keras.utils.set_random_seed(config.seed)
-    features = fit_features(dataset)
-    data = {
-        name: encode_all(features, getattr(dataset, name).inputs)
-        for name in ("train", "validation", "test")
-    }
-    shapes = networks.Shapes(
-        dataset.kind,
-        {name: (array.shape[1:], str(array.dtype)) for name, array in data["train"].items()},
-        len(dataset.labels),
-        features.settings,
-        activations.BY_NAME[config.activation],
-    )
-    with staged(out, force=force) as folder:
-        model = build(shapes, config)
-        teacher = _teacher(shapes, config)
-        stages = Stages(model, teacher, config, dataset, data, folder / run_folder.LOGS)
-        stages.run()
-        metrics = stages.metrics()
-        model.save(folder / run_folder.MODEL)
-        run_folder.write_features(folder, features)
-        run_folder.write_examples(folder, features, _kept(dataset, config.seed))
-        run = run_folder.Run(
-            name=name or dataset.name,
-            task=dataset.task,
-            labels=dataset.labels,
-            combine=model.combine,
-            top_k=model.top_k,
-            experts=len(model.experts),
-            origin=dataset.origin,
-            feature_kind=features.kind,
-            feature_settings=features.settings,
-            config=config.to_json(),
-            metrics=metrics,
-            versions=versions(),
+    with distribution.scope(config.distribute) as chief:
+        tf_keras.utils.set_random_seed(config.seed)
+        features = fit_features(dataset)
+        data = {
+            name: encode_all(features, getattr(dataset, name).inputs)
+            for name in ("train", "validation", "test")
+        }
+        shapes = networks.Shapes(
+            dataset.kind,
+            {name: (array.shape[1:], str(array.dtype)) for name, array in data["train"].items()},
+            len(dataset.labels),
+            features.settings,
+            activations.BY_NAME[config.activation],
         )
-        run.write(folder)
+        checkpoints = Checkpoints(
+            out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
+            {"config": config.to_json(), "data": dataset.name, "shapes": str(shapes)},
+        )
+        with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            model = build(shapes, config, data["train"])
+            taught = _taught(dataset, data, shapes, config, teacher, checkpoints, folder)
+            logs = folder / run_folder.LOGS
+            stages = Stages(model, config, dataset, data, taught, logs, checkpoints)
+            stages.run()
+            model.save(folder / run_folder.MODEL)
+            run_folder.write_features(folder, features)
+            run_folder.write_examples(folder, features, _kept(dataset, config.seed))
+            run = run_folder.Run(
+                name=name or dataset.name,
+                task=dataset.task,
+                labels=dataset.labels,
+                combine=model.combine,
+                top_k=model.top_k,
+                experts=len(model.experts),
+                origin=dataset.origin,
+                feature_kind=features.kind,
+                feature_settings=features.settings,
+                config=config.to_json(),
+                metrics=stages.metrics(),
+                versions=versions(),
+            )
+            run.write(folder)
+    checkpoints.remove()
     return run
 
 
@@ -102,29 +109,39 @@ def fit_features(dataset: Dataset) -> Features:
     return ArrayFeatures.fit(train.inputs, channels=channels)
 
 
-def build(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts:
-    """The untrained model that a configuration describes."""
+def build(
+    shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
+) -> SparseExperts:
+    """The untrained model that a configuration describes; hashing routers look at the inputs."""
     if config.dense is not None:
-        return SparseExperts(None, [_rival(shapes, config)], decay=config.decay)
+        return SparseExperts(None, [_rival(shapes, config)])
     ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
-    return SparseExperts(
-        ours.router(shapes, count)
-        if config.router_model is None
-        else networks.users.router(config.router_model, shapes, count),
+    experts = (
         [ours.expert(shapes, width) for _ in range(count)]
         if config.model is None
-        else networks.users.experts(config.model, shapes, count, width),
-        combine=config.combine,
-        top_k=config.top_k,
-        balance=config.balance,
-        decay=config.decay,
-        tie=config.tie,
+        else networks.users.experts(config.model, shapes, count, width)
+    )
+    router = (
+        ours.router(shapes, count)
+        if config.router_model is None
+        else networks.users.router(config.router_model, shapes, count)
+    )
+    hidden = networks.trunk.hidden_layer(router) if config.trunk else None
+    gate = router
+    if config.router in hashing.KINDS:
+        gate = hashing.router(config.router, ours, shapes, count, inputs, config.seed)
+    if hidden is not None and config.combine == "top" and count > 1:
+        gate, experts = networks.trunk.attach(router, gate, hidden, experts)
+    return SparseExperts(
+        gate, experts, combine=config.combine, top_k=config.top_k, balance=config.balance
     )
 
 
 def _rival(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
     """The dense network of an expert's size, or of all experts'."""
     ours, active, width = networks.BY_KIND[shapes.kind], config.dense == "active", config.width
+    if config.dense == "teacher":
+        return ours.teacher(shapes, config.experts)
     if config.model is None:
         build = ours.dense_active if active else ours.dense_all
         return build(shapes, config.experts, width)
@@ -133,11 +150,43 @@ def _rival(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
     return networks.users.dense_all(config.model, shapes, config.experts, width)
 
 
-def _teacher(shapes: networks.Shapes, config: TrainConfig) -> SparseExperts | None:
-    """Our dense network as large as all experts, where the configuration asks for a teacher."""
-    if not config.teacher_epochs or not config.tune_epochs or config.dense is not None:
-        return None
-    return build(shapes, replace(config, dense="all", model=None))
+def _taught(
+    dataset: Dataset,
+    data: Mapping[str, Mapping[str, np.ndarray]],
+    shapes: networks.Shapes,
+    config: TrainConfig,
+    given: str | Path | None,
+    checkpoints: Checkpoints,
+    folder: Path,
+) -> dict[str, np.ndarray]:
+    """A teacher's logits for the training and the validation examples; empty without one."""
+    if given is not None:
+        model = tf_keras.models.load_model(Path(given) / run_folder.MODEL, compile=False)
+    elif config.teacher_epochs and config.dense is None:
+        alone = teacher_config(config)
+        model = build(shapes, alone, data["train"])
+        logs = folder / run_folder.LOGS / "teacher"
+        Stages(model, alone, dataset, data, {}, logs, checkpoints.of("teacher")).run()
+    else:
+        return {}
+    return {split: predict(model, data[split]) for split in ("train", "validation")}
+
+
+def teacher_config(config: TrainConfig) -> TrainConfig:
+    """The settings that a teacher is trained with, for any model that the configuration describes.
+
+    Our own dense network as large as all experts: a user's may have no width.
+    """
+    return replace(
+        config,
+        dense="teacher",
+        model=None,
+        activation="relu",
+        width=1.0,
+        dense_epochs=config.teacher_epochs,
+        teacher_epochs=0,
+        patience=0,
+    )
 
 
 def versions() -> dict[str, str]:

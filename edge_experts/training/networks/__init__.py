@@ -1,17 +1,18 @@
 """The default networks, one file for each kind of data; the user's own come by `users`.
 
-Each file has `expert(shapes, width)`, `router(shapes, experts)`, and the dense rivals
-`dense_active(shapes, experts, width)` and `dense_all(shapes, experts, width)`. The width multiplies
-the units or filters of an expert's hidden layers.
+Each file has `expert(shapes, width)`; `router(shapes, experts)`, and `projected(shapes, units)`, what
+a router sees through one linear layer; the dense rivals `dense_active(shapes, experts, width)` and
+`dense_all(shapes, experts, width)`; and the dense network that teaches, `teacher(shapes, experts)`.
+The width multiplies the units or filters of an expert's hidden layers.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from . import image, table, text, users, window
+from . import image, table, text, trunk, users, window
 from .shapes import Shapes
 
-__all__ = ["BY_KIND", "Shapes", "users"]
+__all__ = ["BY_KIND", "Shapes", "trunk", "users"]
 
 BY_KIND: dict[str, ModuleType] = {"text": text, "table": table, "image": image, "window": window}

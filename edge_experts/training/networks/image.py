@@ -25,10 +25,16 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     """Pooled pixels through one hidden layer: a fraction of an expert's cost."""
+    inputs, output = projected(shapes, _ROUTER_UNITS)
+    output = layers.Activation("relu")(output)
+    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+
+
+def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
+    """The inputs, and so many linear functions of what a router sees: the image's coarse pixels."""
     inputs, output = _image(shapes)
     output = layers.Flatten()(_pooled(output, _ROUTER_SIDE))
-    output = layers.Dense(_ROUTER_UNITS, "relu")(output)
-    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+    return inputs, layers.Dense(units)(output)
 
 
 def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
@@ -40,6 +46,11 @@ def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Mode
     """An expert whose filters are so many that its parameters are all experts' together."""
     together = experts * expert(shapes, width).count_params()
     return widened(_convolutions, shapes, width, together)
+
+
+def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
+    """A somewhat wider expert: one as large as all experts together would take hours to train."""
+    return _convolutions(shapes, 1.4)
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:

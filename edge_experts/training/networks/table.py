@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tf_keras
 
 from .shapes import Shapes, scaled
@@ -20,6 +22,12 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     return _perceptron(shapes, _ROUTER_UNITS, experts, "relu")
 
 
+def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
+    """The inputs, and so many linear functions of what a router sees: the row."""
+    inputs = shapes.keras_inputs()
+    return inputs, layers.Dense(units)(inputs["x"])
+
+
 def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     units = scaled(_UNITS, width) + _ROUTER_UNITS
     return _perceptron(shapes, units, shapes.labels, shapes.activation)
@@ -28,6 +36,10 @@ def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.M
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     units = scaled(_UNITS, width) * experts
     return _perceptron(shapes, units, shapes.labels, shapes.activation)
+
+
+def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return dense_all(shapes, experts)
 
 
 def _perceptron(shapes: Shapes, units: int, outputs: int, activation: str) -> tf_keras.Model:

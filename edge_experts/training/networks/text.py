@@ -27,8 +27,13 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     """A bag of n-grams, in far fewer buckets, to one logit for each expert."""
+    return tf_keras.Model(*projected(shapes, experts))
+
+
+def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
+    """The inputs, and so many linear functions of what a router sees: n-grams in few buckets."""
     inputs = shapes.keras_inputs()
-    return tf_keras.Model(inputs, _bag(inputs, _ROUTER_BUCKETS, experts))
+    return inputs, _bag(inputs, _ROUTER_BUCKETS, units)
 
 
 def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
@@ -45,6 +50,10 @@ def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Mode
     inputs = shapes.keras_inputs()
     output = _bag(inputs, _buckets(shapes), experts * scaled(_columns(shapes), width))
     return tf_keras.Model(inputs, _head(output, shapes))
+
+
+def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return dense_all(shapes, experts)
 
 
 def _bag(inputs: Mapping[str, Any], buckets: int, units: int) -> Any:

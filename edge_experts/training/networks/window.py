@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tf_keras
 
 from .shapes import Shapes, scaled, widened
@@ -19,11 +21,17 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
     """The window in a few steps through one hidden layer."""
+    inputs, output = projected(shapes, _ROUTER_UNITS)
+    output = layers.Activation("relu")(output)
+    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+
+
+def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
+    """The inputs, and so many linear functions of what a router sees: the window in few steps."""
     inputs = shapes.keras_inputs()
     pool = max(1, inputs["x"].shape[1] // _ROUTER_STEPS)
     output = layers.Flatten()(layers.AveragePooling1D(pool)(inputs["x"]))
-    output = layers.Dense(_ROUTER_UNITS, "relu")(output)
-    return tf_keras.Model(inputs, layers.Dense(experts)(output))
+    return inputs, layers.Dense(units)(output)
 
 
 def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
@@ -33,6 +41,10 @@ def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.M
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
     together = experts * expert(shapes, width).count_params()
     return widened(_convolutions, shapes, width, together)
+
+
+def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
+    return dense_all(shapes, experts)
 
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:

@@ -1,0 +1,254 @@
+"""All experts at once: their parameters stacked, their layers computed in batched operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from .layers import WeightedBag
+
+Layer = tf_keras.layers.Layer
+Network = tf_keras.Model
+
+
+class ExpertBank(Layer):
+    """N experts of one architecture, to be trained together.
+
+    The rows of all experts lie behind one another in the batch axis, the first expert's first, so
+    that a layer without parameters (an activation, dropout, pooling) is simply called once. Dense
+    layers, embeddings and bags of n-grams are batched products and lookups; what they cost to
+    trace does not depend on N. Any other layer with parameters is there N times, in a loop.
+
+    Args:
+        experts: the networks that it takes its architecture and its parameters from.
+    """
+
+    def __init__(self, experts: Sequence[Network], **kwargs: Any):
+        super().__init__(**kwargs)
+        self._grid = Grid(len(experts))
+        self._parts: dict[str, _Part] = {}  # by the layer's place in an expert
+        places = {layer.name: str(place) for place, layer in enumerate(experts[0].layers)}
+
+        def batched(layer: Layer) -> Layer:
+            made = _batched(layer, self._grid)
+            if isinstance(made, _Part):
+                self._parts[places[layer.name]] = made
+            return made
+
+        self.network = tf_keras.models.clone_model(experts[0], clone_function=batched)
+        self.read(experts)
+        self.built = True
+
+    def call(
+        self, inputs: Mapping[str, tf.Tensor], training: bool = False, own: bool = False
+    ) -> tf.Tensor:
+        """Logits (experts, rows, labels).
+
+        Args:
+            inputs: (rows, ...) arrays that every expert sees; with `own` (experts * rows, ...)
+                ones, the rows of each expert behind those of the one before.
+        """
+        length = tf.shape(next(iter(inputs.values())))[0]
+        with self._grid.rows(length // self._grid.experts if own else length):
+            outputs = self.network(inputs, training=training)
+        return tf.reshape(outputs, (self._grid.experts, -1, outputs.shape[-1]))
+
+    def read(self, experts: Sequence[Network]) -> None:
+        """Take the parameters of the experts."""
+        for place, part in self._parts.items():
+            part.read([expert.layers[int(place)] for expert in experts])
+
+    def write(self, experts: Sequence[Network]) -> None:
+        """Give the experts the parameters."""
+        for place, part in self._parts.items():
+            part.write([expert.layers[int(place)] for expert in experts])
+
+    def parameters(self) -> list[tf.Tensor]:
+        """What is trained, each (experts, ...)."""
+        return [stack for part in self._parts.values() for stack in part.parameters()]
+
+
+class Grid:
+    """How the batch axis is laid out while a bank is called."""
+
+    def __init__(self, experts: int):
+        self.experts = experts
+        self._rows: tf.Tensor | None = None
+
+    @contextmanager
+    def rows(self, rows: tf.Tensor) -> Iterator[None]:
+        """So many rows belong to an expert, or are seen by all."""
+        self._rows = rows
+        yield
+        self._rows = None
+
+    def split(self, batch: tf.Tensor) -> tf.Tensor:
+        """(experts, rows, ...); (1, rows, ...) where all experts see the same rows."""
+        shape = tf.shape(batch)
+        rows = shape[0] if self._rows is None else self._rows
+        apart = tf.reshape(batch, tf.concat([[shape[0] // rows, rows], shape[1:]], 0))
+        return tf.ensure_shape(apart, (None, None, *batch.shape[1:]))
+
+    def join(self, apart: tf.Tensor) -> tf.Tensor:
+        """The batch axis again."""
+        return tf.reshape(apart, (-1, *apart.shape[2:]))
+
+    def each(self, batch: tf.Tensor) -> tf.Tensor:
+        """(experts, rows, ...), also where all experts see the same rows."""
+        apart = self.split(batch)
+        return tf.repeat(apart, self.experts // tf.shape(apart)[0], axis=0)
+
+
+def _batched(layer: Layer, grid: Grid) -> Layer:
+    """What stands for a layer of an expert in the bank."""
+    batched = {
+        tf_keras.layers.Dense: _Dense,
+        tf_keras.layers.Embedding: _Embedding,
+        WeightedBag: _WeightedBag,
+    }.get(type(layer))
+    if batched is not None and _plain(layer):
+        return batched(layer, grid)
+    if layer.weights:
+        return _Loop(layer, grid)
+    copy = _copy(layer)
+    joins = isinstance(layer.inbound_nodes[0].input_tensors, list | tuple)
+    return _Aligned(copy, grid) if joins else copy
+
+
+def _plain(layer: Layer) -> bool:
+    """Without what a batched operation would leave out."""
+    free = all(weight.constraint is None for weight in layer.weights)
+    return bool(layer.trainable and free and not layer.losses) and not getattr(
+        layer, "mask_zero", False
+    )
+
+
+def _copy(layer: Layer) -> Layer:
+    if isinstance(layer, Network):
+        return tf_keras.models.clone_model(layer)
+    return type(layer).from_config(layer.get_config())
+
+
+class _Part(Layer):
+    """A layer with parameters, of all experts; `layer` is the one that it stands for."""
+
+    def __init__(self, layer: Layer, grid: Grid):
+        super().__init__(name=f"every_{layer.name}")
+        self.grid = grid
+
+    def read(self, layers: Sequence[Layer]) -> None:
+        raise NotImplementedError
+
+    def write(self, layers: Sequence[Layer]) -> None:
+        raise NotImplementedError
+
+    def parameters(self) -> list[tf.Tensor]:
+        raise NotImplementedError
+
+
+class _Stack(_Part):
+    """A layer whose parameters are stacked, each (experts, ...)."""
+
+    def __init__(self, layer: Layer, grid: Grid):
+        super().__init__(layer, grid)
+        self.stacks = [
+            self.add_weight(name=f"stack_{place}", shape=(grid.experts, *weight.shape))
+            for place, weight in enumerate(layer.weights)
+        ]
+
+    def read(self, layers: Sequence[Layer]) -> None:
+        for place, stack in enumerate(self.stacks):
+            stack.assign(tf.stack([layer.weights[place] for layer in layers]))
+
+    def write(self, layers: Sequence[Layer]) -> None:
+        values = [stack.numpy() for stack in self.stacks]
+        for place, layer in enumerate(layers):
+            layer.set_weights([value[place] for value in values])
+
+    def parameters(self) -> list[tf.Tensor]:
+        return list(self.stacks)
+
+
+class _Dense(_Stack):
+    def __init__(self, layer: tf_keras.layers.Dense, grid: Grid):
+        super().__init__(layer, grid)
+        self.activation = layer.activation
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        apart = self.grid.split(inputs)
+        flat = tf.reshape(apart, (tf.shape(apart)[0], -1, inputs.shape[-1]))
+        output = tf.matmul(flat, self.stacks[0])
+        if len(self.stacks) > 1:
+            output += self.stacks[1][:, None, :]
+        return self.activation(tf.reshape(output, (-1, *inputs.shape[1:-1], output.shape[-1])))
+
+
+class _Embedding(_Stack):
+    def call(self, ids: tf.Tensor) -> tf.Tensor:
+        return self.grid.join(_looked_up(self.stacks[0], self.grid.split(ids)))
+
+
+class _WeightedBag(_Stack):
+    def __init__(self, layer: WeightedBag, grid: Grid):
+        super().__init__(layer, grid)
+        self.dropout = layer.dropout
+
+    def call(self, inputs: Any, training: bool | None = False) -> tf.Tensor:
+        ids, weights = inputs
+        if training and self.dropout:
+            weights = tf.nn.dropout(weights, self.dropout)
+        table, bias = self.stacks
+        rows = _looked_up(table, self.grid.split(tf.math.floormod(ids, table.shape[1])))
+        sums = tf.matmul(self.grid.split(weights)[:, :, None, :], rows)[:, :, 0, :]
+        return self.grid.join(sums + bias[:, None, :])
+
+
+class _Loop(_Part):
+    """A layer for which there is no batched operation: one for each expert, one after the other."""
+
+    def __init__(self, layer: Layer, grid: Grid):
+        super().__init__(layer, grid)
+        self.layers = [_copy(layer) for _ in range(grid.experts)]
+
+    def call(self, inputs: Any, *others: Any, training: bool | None = False) -> tf.Tensor:
+        # `training` reaches the layers by Keras itself: they are called within this one.
+        apart = tf.nest.map_structure(self.grid.each, (inputs, *others))
+        outputs = [
+            layer(*tf.nest.map_structure(lambda part, place=place: part[place], apart))
+            for place, layer in enumerate(self.layers)
+        ]
+        return self.grid.join(tf.stack(outputs))
+
+    def read(self, layers: Sequence[Layer]) -> None:
+        for mine, layer in zip(self.layers, layers, strict=True):
+            mine.set_weights(layer.get_weights())
+
+    def write(self, layers: Sequence[Layer]) -> None:
+        for mine, layer in zip(self.layers, layers, strict=True):
+            layer.set_weights(mine.get_weights())
+
+    def parameters(self) -> list[tf.Tensor]:
+        each = (layer.trainable_weights for layer in self.layers)
+        return [tf.stack(weights) for weights in zip(*each, strict=True)]
+
+
+class _Aligned(Layer):
+    """A layer without parameters that joins several tensors, some of which all experts share."""
+
+    def __init__(self, layer: Layer, grid: Grid):
+        super().__init__(name=f"every_{layer.name}")
+        self.layer, self.grid = layer, grid
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        return self.layer([self.grid.join(self.grid.each(part)) for part in inputs])
+
+
+def _looked_up(tables: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    """(experts, rows, ..., units) of (experts, ids, units) and (experts or 1, rows, ...)."""
+    count, size, units = tables.shape
+    first = tf.reshape(tf.range(count, dtype=ids.dtype) * size, (-1, *[1] * (len(ids.shape) - 1)))
+    return tf.gather(tf.reshape(tables, (-1, units)), ids + first)

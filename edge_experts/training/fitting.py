@@ -1,0 +1,104 @@
+"""One stage's fit: optimizer, averaged weights, the best of them, and what is reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from .batches import Batches
+from .learner import Learner
+
+_RISING = 0.05  # of the steps: the learning rate rises
+_MOMENTUM = 0.99  # of the average of the weights
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a stage is fitted.
+
+    Args:
+        averaging: whether weights are averages over the last steps.
+        patience: epochs without a better validation accuracy before it ends; 0: it does not.
+        logs, backup: folders of TensorBoard, and of the state after each epoch.
+    """
+
+    epochs: int
+    learning_rate: float
+    averaging: bool
+    patience: int
+    logs: Path
+    backup: Path
+
+    def run(
+        self,
+        learner: Learner,
+        drawn: Batches,
+        validation: tuple[Any, np.ndarray],
+        callbacks: Sequence[tf_keras.callbacks.Callback],
+    ) -> dict[str, list[float]]:
+        """Train; the learner ends with the weights that did best on the validation examples."""
+        steps = drawn.steps * self.epochs
+        rising = max(1, round(_RISING * steps))
+        schedule = tf_keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps - rising), warmup_target=self.learning_rate, warmup_steps=rising
+        )
+        learner.compile(
+            tf_keras.optimizers.Adam(schedule, use_ema=self.averaging, ema_momentum=_MOMENTUM)
+        )
+        made = learner.fit(
+            drawn.dataset.repeat(),
+            epochs=self.epochs,
+            steps_per_epoch=drawn.steps,
+            verbose=0,
+            validation_data=validation,
+            validation_batch_size=1024,
+            callbacks=[
+                Best(self.patience),
+                *callbacks,
+                tf_keras.callbacks.TensorBoard(str(self.logs), write_graph=False, profile_batch=0),
+                tf_keras.callbacks.BackupAndRestore(str(self.backup)),
+            ],
+        )
+        return {
+            key: [round(float(value), 5) for value in values]
+            for key, values in made.history.items()
+        }
+
+
+class Best(tf_keras.callbacks.Callback):
+    """Validates the average of the weights over the last steps, and ends with the best of them.
+
+    Averages answer better than the weights at any one step (Polyak & Juditsky, 1992), most of all
+    while the learning rate is high. The best is by accuracy: overfitting first makes scores too
+    sure of themselves, which the calibration after conversion takes back, and costs right answers
+    only later.
+    """
+
+    def __init__(self, patience: int):
+        super().__init__()
+        self.patience = patience
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.best, self.best_epoch = -1.0, 0
+        self.best_weights = self.model.get_weights()
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.current = self.model.get_weights()
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        accuracy = (logs or {})["val_accuracy"]
+        if accuracy >= self.best:
+            self.best, self.best_epoch = accuracy, epoch
+            self.best_weights = self.model.get_weights()
+        self.model.set_weights(self.current)
+        if self.patience and epoch - self.best_epoch >= self.patience:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.model.set_weights(self.best_weights)

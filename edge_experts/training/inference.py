@@ -1,0 +1,33 @@
+"""What a network answers to many inputs, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def predict(
+    network: Callable[..., Any], inputs: Mapping[str, np.ndarray], batch_size: int = 1024
+) -> Any:
+    """The network's outputs for (examples, ...) inputs, as arrays.
+
+    Keras's own `predict` shares its inputs out among the workers of a distributed training, and
+    each would see a part of the outputs only.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def answer(batch: Mapping[str, tf.Tensor]) -> Any:
+        return network(batch, training=False)
+
+    count = len(next(iter(inputs.values())))
+    parts = [
+        tf.nest.map_structure(
+            lambda output: output.numpy(),
+            answer({name: array[start : start + batch_size] for name, array in inputs.items()}),
+        )
+        for start in range(0, count, batch_size)
+    ]
+    return tf.nest.map_structure(lambda *outputs: np.concatenate(outputs), *parts)

@@ -1,0 +1,154 @@
+"""Train a router and all experts at once, for one stage and one objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from .bank import ExpertBank
+from .losses import Answers, balance, split
+from .model import SparseExperts, answer, asked
+
+OBJECTIVES = ("likelihood", "expectation", "own")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a stage minimizes.
+
+    Args:
+        answers: how one answer is judged.
+        kind: "likelihood", of the mixture of all experts; "expectation", of the loss when one
+            expert is drawn by the gate; "own", of each expert's loss on its own rows, the router
+            left as it is.
+        balance: weight of `losses.balance`.
+        gate_temperature: what the gate's logits are divided by, at the first and the last step,
+            falling by equal ratios: as it falls, the gate becomes the choice that it will be.
+        steps: how many there are.
+        decay: weight of |mean(w)|**2 over the experts' parameters.
+        tie: weight of sum_i |w_i - mean(w)|**2. Together the two let experts share what they have
+            in common, and differ where the data asks for it; a penalty on each expert alone would
+            weigh N times as much against its share of the data.
+    """
+
+    answers: Answers
+    kind: str = "likelihood"
+    balance: float = 0.0
+    gate_temperature: tuple[float, float] = (1.0, 1.0)
+    steps: int = 1
+    decay: float = 0.0
+    tie: float = 0.0
+
+
+class Learner(tf_keras.Model):
+    """A `SparseExperts` model in training; `finish` gives it what was learned.
+
+    Targets are (rows, 1 + labels), each label's index and then a teacher's logits, or (rows, 1)
+    without one. With the objective "own" inputs, targets and sample weights have an axis more,
+    (rows, experts, ...), of rows for each expert; a weight of 0 marks those that only fill up.
+
+    Its output is that of the model as deployed, log-probabilities (rows, labels).
+    """
+
+    def __init__(self, model: SparseExperts, objective: Objective, *, trains_router: bool = True):
+        super().__init__()
+        self.router, self.top_k = model.router, model.top_k
+        self.bank = ExpertBank(model.experts)
+        self.objective = objective
+        self._loss = tf_keras.metrics.Mean("loss")
+        self._accuracy = tf_keras.metrics.SparseCategoricalAccuracy("accuracy")
+        self._entropy = tf_keras.metrics.SparseCategoricalCrossentropy(
+            "cross_entropy", from_logits=True
+        )
+        self._own = objective.kind == "own"
+        if self.router is not None:
+            self.router.trainable = trains_router
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        gate, logits = self._asked(inputs, training)
+        return answer(gate, logits, self.top_k)
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        inputs, targets, weights = tf_keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            if self._own:
+                inputs, targets, weights = tf.nest.map_structure(_by_expert, data)
+            gate, logits = self._asked(inputs, training=True)
+            loss = self._loss_of(gate, logits, targets, weights) + self._penalty()
+            loss += tf.add_n([0.0, *self.losses])  # of the layers' own
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            share = loss / tf.cast(replicas, loss.dtype)
+        variables = self.trainable_variables
+        # A hashing router has parameters that no loss reaches.
+        gradients = tape.gradient(share, variables, unconnected_gradients="zero")
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self._loss.update_state(loss)
+        return {"loss": self._loss.result()}
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        inputs, targets, _ = tf_keras.utils.unpack_x_y_sample_weight(data)
+        answers = self(inputs, training=False)
+        for metric in (self._accuracy, self._entropy):
+            metric.update_state(targets[:, 0], answers)
+        return {metric.name: metric.result() for metric in (self._accuracy, self._entropy)}
+
+    @property
+    def metrics(self) -> list[tf_keras.metrics.Metric]:
+        return [self._loss, self._accuracy, self._entropy]
+
+    def finish(self, model: SparseExperts) -> None:
+        """Give the model's experts what the bank learned; the router is the model's own."""
+        self.bank.write(model.experts)
+        if self.router is not None:
+            self.router.trainable = True
+
+    def _asked(self, inputs: Any, training: bool) -> tuple[tf.Tensor | None, tf.Tensor]:
+        gate = None
+        if self.router is not None:
+            gate, inputs = asked(self.router, inputs, training)
+        return gate, self.bank(inputs, training=training, own=training and self._own)
+
+    def _loss_of(
+        self,
+        gate: tf.Tensor | None,
+        logits: tf.Tensor,
+        targets: tf.Tensor,
+        weights: tf.Tensor | None,
+    ) -> tf.Tensor:
+        objective, answers = self.objective, self.objective.answers
+        if self._own:
+            rows = answers.of(tf.reshape(logits, (-1, logits.shape[-1])), targets)
+            return tf.reduce_mean(rows * weights)
+        hard, soft = split(targets, logits.shape[-1])
+        if gate is None:
+            return tf.reduce_mean(answers.loss(tf.reduce_sum(logits, axis=0), hard, soft))
+        gate = tf.nn.log_softmax(gate / self._gate_temperature())
+        judge = {"likelihood": answers.likelihood, "expectation": answers.expectation}
+        rows = judge[objective.kind](gate, logits, hard, soft)
+        return tf.reduce_mean(rows) + objective.balance * balance(gate)
+
+    def _gate_temperature(self) -> tf.Tensor:
+        first, last = self.objective.gate_temperature
+        passed = tf.cast(self.optimizer.iterations, tf.float32) / self.objective.steps
+        return first * (last / first) ** tf.minimum(passed, 1.0)
+
+    def _penalty(self) -> tf.Tensor:
+        """decay * |mean(w)|**2 + tie * sum_i |w_i - mean(w)|**2."""
+        total = tf.constant(0.0)
+        if not self.objective.decay and not self.objective.tie:
+            return total
+        for stack in self.bank.parameters():
+            mean = tf.reduce_mean(stack, axis=0)
+            total += self.objective.decay * tf.reduce_sum(mean**2)
+            total += self.objective.tie * tf.reduce_sum((stack - mean) ** 2)
+        return total
+
+
+def _by_expert(batch: tf.Tensor) -> tf.Tensor:
+    """(experts * rows, ...) of (rows, experts, ...)."""
+    order = (1, 0, *range(2, len(batch.shape)))
+    return tf.reshape(tf.transpose(batch, order), (-1, *batch.shape[2:]))
