@@ -85,7 +85,7 @@ def compress(
             metrics={
                 **base.metrics,
                 **accuracies,
-                "nonzero": int(sum(np.count_nonzero(array) for array in made.get_weights())),
+                "nonzero": sum(int(np.count_nonzero(array)) for array in made.get_weights()),
             },
         )
         compressed.write(folder)

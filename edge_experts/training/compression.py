@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,8 +19,6 @@ from tensorflow_model_optimization.sparsity import keras as sparsity
 from ..errors import UnsuitableError
 from .layers import InRange
 
-Network = tf_keras.Model
-Layer = tf_keras.layers.Layer
 Arrays = Mapping[str, np.ndarray]
 
 _PRUNINGS = 50  # steps that prune, spread over the first two thirds of the fine-tuning
@@ -50,7 +47,7 @@ class Tuning:
     def steps(self) -> int:
         return max(1, self.epochs * -(-len(self.targets) // self.batch_size))
 
-    def fit(self, network: Network, *callbacks: tf_keras.callbacks.Callback) -> None:
+    def fit(self, network: tf_keras.Model, *callbacks: tf_keras.callbacks.Callback) -> None:
         schedule = tf_keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
         network.compile(
             tf_keras.optimizers.Adam(schedule),
@@ -67,7 +64,7 @@ class Tuning:
         )
 
 
-def prune(network: Network, tuning: Tuning, *, nonzero: int) -> Network:
+def prune(network: tf_keras.Model, tuning: Tuning, *, nonzero: int) -> tf_keras.Model:
     """Magnitude pruning until about `nonzero` parameters are left.
 
     The share of zeros is one for all layers and grows as in Zhu and Gupta, 2017 (To prune, or not
@@ -90,7 +87,7 @@ def prune(network: Network, tuning: Tuning, *, nonzero: int) -> Network:
         frequency=every,
     )
 
-    def wrapped(layer: Layer) -> Layer:
+    def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if not _of(layer):
             return layer
         return sparsity.prune_low_magnitude(layer, pruning_schedule=schedule)
@@ -101,7 +98,7 @@ def prune(network: Network, tuning: Tuning, *, nonzero: int) -> Network:
     return sparsity.strip_pruning(pruned)
 
 
-def _of(layer: Layer) -> list[tf.Variable]:
+def _of(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
     """What tfmot would prune of a layer."""
     if isinstance(layer, tf_keras.layers.InputLayer) or not layer.weights:
         return []
@@ -116,7 +113,7 @@ def _of(layer: Layer) -> list[tf.Variable]:
     return list(wrapper.layer.get_prunable_weights())
 
 
-def quantization_aware(network: Network, tuning: Tuning) -> Network:
+def quantization_aware(network: tf_keras.Model, tuning: Tuning) -> tf_keras.Model:
     """Quantization-aware training (Jacob et al., 2018) of the layers for which tfmot has it.
 
     What it learned is written into a plain network: the weights, and the ranges of activations as
@@ -129,7 +126,7 @@ def quantization_aware(network: Network, tuning: Tuning) -> Network:
     registry = quantization.default_8bit.Default8BitQuantizeScheme().get_quantize_registry()
     annotated = []
 
-    def annotate(layer: Layer) -> Layer:
+    def annotate(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         inputs = tf.nest.flatten(layer.input)
         floats = all(tensor.dtype.is_floating for tensor in inputs)
         if isinstance(layer, tf_keras.layers.InputLayer) or not floats:
@@ -156,7 +153,7 @@ def quantization_aware(network: Network, tuning: Tuning) -> Network:
     return _plain(aware)
 
 
-def _start_ranges(aware: Network, network: Network, inputs: Arrays) -> None:
+def _start_ranges(aware: tf_keras.Model, network: tf_keras.Model, inputs: Arrays) -> None:
     """Ranges from the network's own activations.
 
     tfmot starts all of them at -6 to 6 and then follows what it sees by a thousandth a step,
@@ -180,11 +177,11 @@ def _start_ranges(aware: Network, network: Network, inputs: Arrays) -> None:
             variable.assign(value)
 
 
-def _plain(aware: Network) -> Network:
+def _plain(aware: tf_keras.Model) -> tf_keras.Model:
     """The network without tfmot's wrappers, whose .keras files cannot be read again."""
-    trained: list[tuple[Layer, Layer]] = []
+    trained: list[tuple[tf_keras.layers.Layer, tf_keras.layers.Layer]] = []
 
-    def unwrapped(layer: Layer) -> Layer:
+    def unwrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         ranges = [float(variable) for variable in _limits(layer)]
         if isinstance(layer, quantization.QuantizeWrapperV2):
             made = _without_quantizers(layer.layer)
@@ -203,7 +200,7 @@ def _plain(aware: Network) -> Network:
     return plain
 
 
-def _limits(layer: Layer) -> list[tf.Variable]:
+def _limits(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
     """The variables that hold the range of a layer's output, where tfmot gave it one."""
     named = {_last(weight): weight for weight in layer.weights}
     for what in ("post_activation", "output", layer.name):
@@ -212,7 +209,7 @@ def _limits(layer: Layer) -> list[tf.Variable]:
     return []
 
 
-def _without_quantizers(layer: Layer) -> Layer:
+def _without_quantizers(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
     settings = layer.get_config()
     inner = getattr(getattr(layer, "activation", None), "activation", None)
     if inner is not None:
@@ -221,22 +218,16 @@ def _without_quantizers(layer: Layer) -> Layer:
         return type(layer).from_config(settings)
 
 
-def _copy(network: Network) -> Network:
+def _copy(network: tf_keras.Model) -> tf_keras.Model:
     copy = tf_keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
 
 
-def _like(layer: Layer) -> Layer:
+def _like(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
     return type(layer).from_config(layer.get_config())
 
 
 def _last(weight: tf.Variable) -> str:
     """The name of a weight within its layer."""
     return str(weight.name.split("/")[-1].split(":")[0])
-
-
-METHODS: dict[str, Callable[..., Any]] = {
-    "pruning": prune,
-    "quantization-aware": quantization_aware,
-}

@@ -9,7 +9,7 @@ import pytest
 
 from edge_experts.errors import UnsuitableError
 
-KINDS = {
+KINDS: dict[str, dict[str, tuple[tuple[int, ...], str]]] = {
     "text": {"ids": ((16,), "int32"), "weights": ((16,), "float32")},
     "table": {"x": ((12,), "float32")},
     "image": {"x": ((12, 12), "float32")},
@@ -52,7 +52,7 @@ def test_pruning_leaves_as_many_weights_as_asked(trained: Any, kind: str) -> Non
     before = network.get_weights()
     nonzero = network.count_params() // 3
     pruned = prune(network, tuning, nonzero=nonzero)
-    left = sum(np.count_nonzero(weight) for weight in pruned.get_weights())
+    left = sum(int(np.count_nonzero(weight)) for weight in pruned.get_weights())
     assert left == pytest.approx(nonzero, rel=0.05)
     assert pruned.count_params() == network.count_params()
     for old, now in zip(before, network.get_weights(), strict=True):

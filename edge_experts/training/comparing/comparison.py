@@ -102,11 +102,9 @@ def _all(
     total, done = len(makers) * len(contenders), sum(map(len, records))
     if done:
         print(f"{done} of {total} rows are finished already: not made again", file=sys.stderr)
-    with Progress("Comparing", total) as progress:
+    with Progress("Comparing", total - done) as progress:
         for maker, found in zip(makers, records, strict=True):
             todo = [one for one in contenders if one.name not in found]
-            for _ in found:
-                progress.step()
             if todo:
                 maker.prepare(force=force)
             for contender in todo:

@@ -54,8 +54,14 @@ def draw(result: Comparison, path: Path) -> None:
 
 
 def _panel(axes: Any, result: Comparison, cost: str) -> None:
+    from matplotlib.ticker import EngFormatter, NullFormatter
+
     axes.set_xscale("log")
     axes.grid(alpha=0.3)
+    axes.xaxis.set_major_formatter(EngFormatter())
+    costs = [getattr(row.costs, cost) for row in result.rows]
+    few = max(costs) < 10 * min(costs)  # then powers of ten alone would be too few
+    axes.xaxis.set_minor_formatter(EngFormatter() if few else NullFormatter())
     for row in result.rows:
         interval = row.interval
         error = None if interval is None else interval[1] - row.accuracy
@@ -68,7 +74,8 @@ def _panel(axes: Any, result: Comparison, cost: str) -> None:
             capsize=3,
             label=row.name,
         )
-    axes.margins(0.08)
+    axes.set_xlim(min(costs) / 1.2, max(costs) * 1.2)
+    axes.margins(y=0.08)
 
 
 def _marker(row: Row) -> str:
@@ -91,11 +98,11 @@ def _name_points(figure: Any, axes: Any) -> None:
     figure.canvas.draw()
     bottom, top = axes.get_window_extent().y0, axes.get_window_extent().y1
     step = _LINE * figure.dpi / 72
-    points = sorted(
+    points = [
         (axes.transData.transform((line.get_xdata()[0], line.get_ydata()[0])), name, line)
         for container, name in zip(*axes.get_legend_handles_labels(), strict=True)
         for line in [container.lines[0]]
-    )
+    ]
     points.sort(key=lambda point: point[0][1])
     places = _apart([point[0][1] for point in points], step, bottom, top)
     for (place, name, line), height in zip(points, places, strict=True):

@@ -35,11 +35,8 @@ def as_text(result: Comparison) -> str:
 
 
 def _cells(result: Comparison, row: Row) -> list[str]:
-    costs, interval, closed = row.costs, row.interval, result.gap_closed(row)
-    around = result.gap_interval(row)
-    shown = "" if closed is None or row.name == DENSE_ACTIVE else f"{closed:.2f}"
-    if shown and around is not None:
-        shown += f" ± {around[1] - closed:.2f}"
+    costs, interval = row.costs, row.interval
+    sizes = (costs.total_bytes, costs.compressed_bytes, costs.resident_bytes)
     return [
         row.name,
         costs.quantization,
@@ -47,9 +44,13 @@ def _cells(result: Comparison, row: Row) -> list[str]:
         "" if interval is None else f"± {interval[1] - row.accuracy:.4f}",
         f"{row.float_accuracy:.4f}",
         f"{costs.macs:,}",
-        *(
-            f"{size / 1000:,.0f}"
-            for size in (costs.total_bytes, costs.compressed_bytes, costs.resident_bytes)
-        ),
-        shown,
+        *(f"{size / 1000:,.0f}" for size in sizes),
+        _closed(result, row),
     ]
+
+
+def _closed(result: Comparison, row: Row) -> str:
+    closed, interval = result.gap_closed(row), result.gap_interval(row)
+    if closed is None or row.name == DENSE_ACTIVE:
+        return ""
+    return f"{closed:.2f}" if interval is None else f"{closed:.2f} ± {interval[1] - closed:.2f}"

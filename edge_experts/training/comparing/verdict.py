@@ -73,8 +73,8 @@ def _gap(result: Comparison) -> tuple[str, ...]:
         return ()
     if result.gap is None:
         return (
-            "The two dense networks differ by less than one point here, so that there is no gap "
-            "for experts to close: a larger network finds little more to learn.",
+            "The dense network with all parameters is less than one point better than the small "
+            "one: there is no gap for experts to close.",
         )
     sparse = result.row(SPARSE)
     closed, interval = result.gap_closed(sparse), result.gap_interval(sparse)
