@@ -70,8 +70,8 @@ def convert(
             "nested-if", which branches to one with TFLite's IF.
         top_k: how many experts answer, instead of what the training says.
         second_share: ask the router's second choice too, where the router is unsure of its first:
-            for at most this share of the validation examples. A share is what it costs; the
-            router's own probability, which the manifest keeps as `second_below`, says little.
+            for about this share of inputs, by the validation examples. A share is what it costs;
+            the router's own probability, which the manifest keeps as `second_below`, says little.
         abstain_below: abstain where the score, a calibrated probability, is under this.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.

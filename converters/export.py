@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -98,9 +99,10 @@ def write_golden(
 def choose_golden(
     scores: np.ndarray, experts: np.ndarray, asked: np.ndarray, distance: np.ndarray
 ) -> np.ndarray:
-    """Rows whose answers are clear, spread over all experts and over how many were asked.
+    """Rows whose answers are clear, spread over all experts that answered any.
 
-    A clear answer stays the same where another processor rounds a last bit the other way.
+    A clear answer stays the same where another processor rounds a last bit the other way. As
+    often as among all examples more experts were asked: benchmarks ask these examples too.
 
     Args:
         scores: (examples, labels).
@@ -110,15 +112,25 @@ def choose_golden(
     """
     margins = np.sort(scores, axis=1)
     clear = np.minimum(margins[:, -1] - margins[:, -2], distance)
-    kinds = np.unique(np.stack([experts, asked]), axis=1, return_inverse=True)[1].ravel()
+    count, more = min(GOLDEN_EXAMPLES, len(scores)), asked > asked.min()
+    of_more = math.ceil(count * np.mean(more))
+    chosen = [
+        *_spread(np.flatnonzero(~more), count - of_more, clear, experts),
+        *_spread(np.flatnonzero(more), of_more, clear, experts),
+    ]
+    return np.array(sorted(chosen))
+
+
+def _spread(rows: np.ndarray, count: int, clear: np.ndarray, experts: np.ndarray) -> list[int]:
+    """So many of the rows, the experts in turn, the clearest of each first."""
     chosen: list[int] = []
     queues = [
-        list(rows[np.argsort(-clear[rows], kind="stable")])
-        for rows in (np.flatnonzero(kinds == kind) for kind in np.unique(kinds))
+        list(own[np.argsort(-clear[own], kind="stable")])
+        for own in (rows[experts[rows] == expert] for expert in np.unique(experts[rows]))
     ]
-    while len(chosen) < min(GOLDEN_EXAMPLES, len(scores)):
+    while len(chosen) < count:
         chosen += [queue.pop(0) for queue in queues if queue]
-    return np.array(sorted(chosen[:GOLDEN_EXAMPLES]))
+    return chosen[:count]
 
 
 def _write_features(folder: Path, features: Features) -> FileEntry | None:

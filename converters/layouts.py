@@ -12,7 +12,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from edge_experts.bundle import TRUNK
 from edge_experts.training import SparseExperts
+from edge_experts.training.model import asked
 
 from .recipes import LAYOUTS
 
@@ -20,19 +22,21 @@ from .recipes import LAYOUTS
 def gated(model: SparseExperts) -> tf_keras.Model:
     """Every expert answers, and one answer is taken: what Keras makes of a mixture of experts."""
     inputs, router = _inputs(model), _router(model)
+    gate, seen = asked(router, inputs)
     answers = tf_keras.layers.Lambda(lambda outputs: tf.stack(outputs, axis=1))(
-        [expert(inputs) for expert in model.experts]
+        [expert(seen) for expert in model.experts]
     )
     take = tf_keras.layers.Lambda(
         lambda both: tf.gather(both[1][0], tf.argmax(both[0], axis=1, output_type=tf.int32))
     )
-    return tf_keras.Model(inputs, take([router(inputs), answers]))
+    return tf_keras.Model(inputs, take([gate, answers]))
 
 
 def nested_if(model: SparseExperts) -> tf_keras.Model:
     """TFLite's IF, one in another: only the expert that the router picks is computed."""
     inputs, router = _inputs(model), _router(model)
-    return tf_keras.Model(inputs, _Branches(model.experts)([router(inputs), inputs]))
+    gate, seen = asked(router, inputs)
+    return tf_keras.Model(inputs, _Branches(model.experts)([gate, seen]))
 
 
 class _Branches(tf_keras.layers.Layer):
@@ -67,6 +71,7 @@ def _inputs(model: SparseExperts) -> dict[str, Any]:
     return {
         tensor.name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         for tensor in model.experts[0].inputs
+        if tensor.name != TRUNK
     }
 
 

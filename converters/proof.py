@@ -18,7 +18,7 @@ import numpy as np
 
 from edge_experts import features
 from edge_experts.benchmarking.memory import resident_bytes
-from edge_experts.bundle import FileEntry, Manifest
+from edge_experts.bundle import TRUNK, FileEntry, Manifest
 from edge_experts.runtime import ExpertRuntime, allocator
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.storage import read_checked
@@ -47,6 +47,11 @@ def main(job: Path) -> None:
 
 def _costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    if manifest.router is not None:
+        router = Model(read_checked(folder, manifest.router), "router")
+        router(arrays)
+        if router.has_trunk:
+            arrays = {**arrays, TRUNK: router.trunk()}
     _cost(folder, entries[0], arrays)  # the interpreter's own start is no model's cost
     return {entry.path: _cost(folder, entry, arrays) for entry in entries}
 

@@ -52,6 +52,7 @@ def main(job: Path) -> None:
         _say("router")
         content = to_tflite(router, quantization, _rows(calibration, everything))
         (job / ROUTER).write_bytes(content)
+        calibration = model.expert_inputs(calibration)
     (job / "experts").mkdir()
     for index, expert in enumerate(experts):
         _say(f"expert {index}")
@@ -65,7 +66,7 @@ def main(job: Path) -> None:
     count = len(reference["log_probabilities"])
     reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
     if router is not None:
-        gate = tf.nn.softmax(_predict(router, validation)).numpy()
+        gate = tf.nn.softmax(model.gate(validation)).numpy()
         reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
     if order["second"]:
         pair = SparseExperts(router, experts, top_k=2)

@@ -24,6 +24,7 @@ FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
 FORMAT_VERSION = "1.1"  # 1.1: second_below and abstain_below, both optional
+TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import features
+from ..bundle import TRUNK
 from ..runtime.interpreter import interpreter_class
 
 
@@ -32,27 +33,31 @@ def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], str]:
 
     def answer(example: Any) -> str:
         arrays = encode(example)
-        pick = router(arrays).argmax() if router else 0
-        label: str = labels[experts[pick](arrays).argmax()]
+        pick = 0
+        if router:
+            gate, *trunk = router(arrays)
+            pick = int(gate.argmax())
+            if trunk:
+                arrays[TRUNK] = trunk[0]
+        label: str = labels[experts[pick](arrays)[0].argmax()]
         return label
 
     return answer
 
 
-def _ask(path: Path, threads: int) -> Callable[[dict[str, np.ndarray]], np.ndarray]:
+def _ask(path: Path, threads: int) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
     interpreter = interpreter_class()(model_path=str(path), num_threads=threads)
     interpreter.allocate_tensors()
     inputs = [
         (details["index"], details["name"].removeprefix("serving_default_").split(":")[0])
         for details in interpreter.get_input_details()
     ]
-    output = interpreter.get_output_details()[0]["index"]
+    outputs = [details["index"] for details in interpreter.get_output_details()]
 
-    def ask(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    def ask(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
         for index, name in inputs:
             interpreter.set_tensor(index, arrays[name])
         interpreter.invoke()
-        result: np.ndarray = interpreter.get_tensor(output)
-        return result
+        return [interpreter.get_tensor(output) for output in outputs]
 
     return ask

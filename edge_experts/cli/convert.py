@@ -24,8 +24,8 @@ def convert(
     second_share: Annotated[
         float | None,
         typer.Option(
-            help="Ask a second expert where the router is unsure: for at most this share of "
-            "inputs, measured on the validation examples.",
+            help="Ask a second expert where the router is unsure: for about this share of "
+            "inputs, by the validation examples.",
             min=0,
             max=1,
             show_default=False,

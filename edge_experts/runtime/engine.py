@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import FileEntry, Manifest, read_manifest
+from ..bundle import TRUNK, FileEntry, Manifest, read_manifest
 from ..errors import UsageError
 from . import allocator
 from .answer import Answer, first_probability, softmax
@@ -71,6 +71,9 @@ class ExpertRuntime:
         self._abstain_below = self.manifest.abstain_below
         self._asks_one, self._second_below = self.manifest.asks_one, self.manifest.second_below
         self._most = self.manifest.top_k if self._second_below is None else 2
+        self._trunk = None
+        if self._router is not None and self._router.has_trunk:
+            self._trunk = self._router.trunk
         self._all = tuple(range(len(costs)))
         self._closed = False
 
@@ -83,6 +86,8 @@ class ExpertRuntime:
             arrays = self._encode(example)
             encoded = perf_counter_ns()
             gate = None if self._router is None else self._router(arrays)
+            if self._trunk is not None:
+                arrays[TRUNK] = self._trunk()
             picks = self._choose(gate)
             routed = perf_counter_ns()
             first = picks[0]
@@ -117,7 +122,7 @@ class ExpertRuntime:
     def close(self) -> None:
         """Free the router and the experts; the runtime cannot answer any more."""
         self.release()
-        self._router, self._closed = None, True
+        self._router, self._trunk, self._closed = None, None, True
 
     def __enter__(self) -> ExpertRuntime:
         return self

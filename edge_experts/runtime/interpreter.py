@@ -45,7 +45,7 @@ def interpreter_class() -> Any:
 
 
 class Model:
-    """A model with fixed shapes: named arrays in, one float32 array out.
+    """A model with fixed shapes: named arrays in, one float32 array out; a router's, maybe two.
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
@@ -71,11 +71,12 @@ class Model:
             raise InterpreterError(
                 f"{package} does not work with numpy {np.__version__}: pip install 'numpy<2'"
             ) from None
-        if len(outputs) != 1:
-            raise ModelError(f"{name}: must have one output, has {len(outputs)}")
+        if not 1 <= len(outputs) <= 2:
+            raise ModelError(f"{name}: must have one output or two, has {len(outputs)}")
         # Details are asked for once: a call for them costs more than an inference.
         self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
+        self._second = outputs[1]["index"] if len(outputs) > 1 else None
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
 
@@ -91,6 +92,16 @@ class Model:
         scale, zero_point, _ = self._scale
         real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
         return real
+
+    @property
+    def has_trunk(self) -> bool:
+        """Whether it computes features that experts build on."""
+        return self._second is not None
+
+    def trunk(self) -> np.ndarray:
+        """Those features of the last input: (1, units) float32."""
+        features: np.ndarray = self._get(self._second)
+        return features
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]

@@ -11,11 +11,8 @@ import tf_keras
 
 from .layers import WeightedBag
 
-Layer = tf_keras.layers.Layer
-Network = tf_keras.Model
 
-
-class ExpertBank(Layer):
+class ExpertBank(tf_keras.layers.Layer):
     """N experts of one architecture, to be trained together.
 
     The rows of all experts lie behind one another in the batch axis, the first expert's first, so
@@ -27,13 +24,13 @@ class ExpertBank(Layer):
         experts: the networks that it takes its architecture and its parameters from.
     """
 
-    def __init__(self, experts: Sequence[Network], **kwargs: Any):
+    def __init__(self, experts: Sequence[tf_keras.Model], **kwargs: Any):
         super().__init__(**kwargs)
         self._grid = Grid(len(experts))
         self._parts: dict[str, _Part] = {}  # by the layer's place in an expert
         places = {layer.name: str(place) for place, layer in enumerate(experts[0].layers)}
 
-        def batched(layer: Layer) -> Layer:
+        def batched(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
             made = _batched(layer, self._grid)
             if isinstance(made, _Part):
                 self._parts[places[layer.name]] = made
@@ -57,12 +54,12 @@ class ExpertBank(Layer):
             outputs = self.network(inputs, training=training)
         return tf.reshape(outputs, (self._grid.experts, -1, outputs.shape[-1]))
 
-    def read(self, experts: Sequence[Network]) -> None:
+    def read(self, experts: Sequence[tf_keras.Model]) -> None:
         """Take the parameters of the experts."""
         for place, part in self._parts.items():
             part.read([expert.layers[int(place)] for expert in experts])
 
-    def write(self, experts: Sequence[Network]) -> None:
+    def write(self, experts: Sequence[tf_keras.Model]) -> None:
         """Give the experts the parameters."""
         for place, part in self._parts.items():
             part.write([expert.layers[int(place)] for expert in experts])
@@ -103,7 +100,7 @@ class Grid:
         return tf.repeat(apart, self.experts // tf.shape(apart)[0], axis=0)
 
 
-def _batched(layer: Layer, grid: Grid) -> Layer:
+def _batched(layer: tf_keras.layers.Layer, grid: Grid) -> tf_keras.layers.Layer:
     """What stands for a layer of an expert in the bank."""
     batched = {
         tf_keras.layers.Dense: _Dense,
@@ -119,7 +116,7 @@ def _batched(layer: Layer, grid: Grid) -> Layer:
     return _Aligned(copy, grid) if joins else copy
 
 
-def _plain(layer: Layer) -> bool:
+def _plain(layer: tf_keras.layers.Layer) -> bool:
     """Without what a batched operation would leave out."""
     free = all(weight.constraint is None for weight in layer.weights)
     return bool(layer.trainable and free and not layer.losses) and not getattr(
@@ -127,23 +124,23 @@ def _plain(layer: Layer) -> bool:
     )
 
 
-def _copy(layer: Layer) -> Layer:
-    if isinstance(layer, Network):
+def _copy(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+    if isinstance(layer, tf_keras.Model):
         return tf_keras.models.clone_model(layer)
     return type(layer).from_config(layer.get_config())
 
 
-class _Part(Layer):
+class _Part(tf_keras.layers.Layer):
     """A layer with parameters, of all experts; `layer` is the one that it stands for."""
 
-    def __init__(self, layer: Layer, grid: Grid):
+    def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(name=f"every_{layer.name}")
         self.grid = grid
 
-    def read(self, layers: Sequence[Layer]) -> None:
+    def read(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         raise NotImplementedError
 
-    def write(self, layers: Sequence[Layer]) -> None:
+    def write(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         raise NotImplementedError
 
     def parameters(self) -> list[tf.Tensor]:
@@ -153,18 +150,18 @@ class _Part(Layer):
 class _Stack(_Part):
     """A layer whose parameters are stacked, each (experts, ...)."""
 
-    def __init__(self, layer: Layer, grid: Grid):
+    def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(layer, grid)
         self.stacks = [
             self.add_weight(name=f"stack_{place}", shape=(grid.experts, *weight.shape))
             for place, weight in enumerate(layer.weights)
         ]
 
-    def read(self, layers: Sequence[Layer]) -> None:
+    def read(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         for place, stack in enumerate(self.stacks):
             stack.assign(tf.stack([layer.weights[place] for layer in layers]))
 
-    def write(self, layers: Sequence[Layer]) -> None:
+    def write(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         values = [stack.numpy() for stack in self.stacks]
         for place, layer in enumerate(layers):
             layer.set_weights([value[place] for value in values])
@@ -210,7 +207,7 @@ class _WeightedBag(_Stack):
 class _Loop(_Part):
     """A layer for which there is no batched operation: one for each expert, one after the other."""
 
-    def __init__(self, layer: Layer, grid: Grid):
+    def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(layer, grid)
         self.layers = [_copy(layer) for _ in range(grid.experts)]
 
@@ -223,11 +220,11 @@ class _Loop(_Part):
         ]
         return self.grid.join(tf.stack(outputs))
 
-    def read(self, layers: Sequence[Layer]) -> None:
+    def read(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         for mine, layer in zip(self.layers, layers, strict=True):
             mine.set_weights(layer.get_weights())
 
-    def write(self, layers: Sequence[Layer]) -> None:
+    def write(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         for mine, layer in zip(self.layers, layers, strict=True):
             layer.set_weights(mine.get_weights())
 
@@ -236,10 +233,10 @@ class _Loop(_Part):
         return [tf.stack(weights) for weights in zip(*each, strict=True)]
 
 
-class _Aligned(Layer):
+class _Aligned(tf_keras.layers.Layer):
     """A layer without parameters that joins several tensors, some of which all experts share."""
 
-    def __init__(self, layer: Layer, grid: Grid):
+    def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(name=f"every_{layer.name}")
         self.layer, self.grid = layer, grid
 

@@ -7,6 +7,8 @@ import math
 import tensorflow as tf
 import tf_keras
 
+from .model import SparseExperts
+
 
 def macs(network: tf_keras.Model) -> int:
     """Multiply-adds of all matrix products and convolutions for one input.
@@ -21,6 +23,14 @@ def macs(network: tf_keras.Model) -> int:
     function = tf.function(lambda inputs: network(inputs, training=False))
     graph = function.get_concrete_function(signature).graph
     return sum(_operation(operation) for operation in graph.get_operations())
+
+
+def active(model: SparseExperts) -> dict[str, int]:
+    """The multiply-adds of a router and of an expert, and all that an answer takes."""
+    router = 0 if model.router is None else macs(model.router)
+    expert = macs(model.experts[0])
+    asked = len(model.experts) if model.combine == "sum" else model.top_k
+    return {"router": router, "expert": expert, "active": router + asked * expert}
 
 
 def _operation(operation: tf.Operation) -> int:

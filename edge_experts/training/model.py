@@ -8,11 +8,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from ..bundle import COMBINE
+from ..bundle import COMBINE, TRUNK
 from .inference import predict
 from .losses import balance, mixture
 
-TRUNK = "trunk"  # the router's output, and experts' input, of features that they share
 _IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
 
 

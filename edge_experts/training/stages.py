@@ -72,8 +72,7 @@ class Stages:
             return [self._sum]
         plan = {
             self._router: config.router in partition.KINDS
-            or (config.learned
-            and config.router_epochs),
+            or (config.learned and config.router_epochs),
             self._one_expert: config.warm_epochs,
             self._mixture: config.learned and config.epochs,
             self._choice: config.learned and config.choice_epochs,
@@ -82,16 +81,11 @@ class Stages:
         return [stage for stage, epochs in plan.items() if epochs]
 
     def metrics(self) -> dict[str, Any]:
-        router = self.model.router
-        parts = {"router": 0 if router is None else cost.macs(router)}
-        parts["expert"] = cost.macs(self.model.experts[0])
-        asked = len(self.model.experts) if self.model.combine == "sum" else self.model.top_k
-        parts["active"] = parts["router"] + asked * parts["expert"]
         return {
             "validation_accuracy": self._accuracy("validation"),
             "test_accuracy": self._accuracy("test"),
             "expert_usage": expert_usage(self.model, self.data["validation"]),
-            "macs": parts,
+            "macs": cost.active(self.model),
             "parameters": int(self.model.count_params()),
             "history": self.history,
         }

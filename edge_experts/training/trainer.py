@@ -16,7 +16,7 @@ from .. import run_folder
 from ..datasets import Dataset, Split
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
-from . import activations, distribution, hashing, networks
+from . import activations, cost, distribution, hashing, networks
 from .checkpoints import Checkpoints
 from .config import TrainConfig
 from .inference import predict
@@ -114,40 +114,42 @@ def build(
 ) -> SparseExperts:
     """The untrained model that a configuration describes; hashing routers look at the inputs."""
     if config.dense is not None:
-        return SparseExperts(None, [_rival(shapes, config)])
+        return SparseExperts(None, [_rival(shapes, config, inputs)])
     ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
-    experts = (
-        [ours.expert(shapes, width) for _ in range(count)]
-        if config.model is None
-        else networks.users.experts(config.model, shapes, count, width)
-    )
-    router = (
-        ours.router(shapes, count)
-        if config.router_model is None
-        else networks.users.router(config.router_model, shapes, count)
-    )
-    hidden = networks.trunk.hidden_layer(router) if config.trunk else None
+    if config.model is None:
+        experts = [ours.expert(shapes, width) for _ in range(count)]
+    else:
+        experts = networks.users.experts(config.model, shapes, count, width)
+    if config.router_model is None:
+        router = ours.router(shapes, count)
+    else:
+        router = networks.users.router(config.router_model, shapes, count)
     gate = router
     if config.router in hashing.KINDS:
         gate = hashing.router(config.router, ours, shapes, count, inputs, config.seed)
-    if hidden is not None and config.combine == "top" and count > 1:
-        gate, experts = networks.trunk.attach(router, gate, hidden, experts)
+    if config.trunk and config.combine == "top" and count > 1:
+        gate, experts = networks.trunk.attach(router, gate, experts)
     return SparseExperts(
         gate, experts, combine=config.combine, top_k=config.top_k, balance=config.balance
     )
 
 
-def _rival(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
-    """The dense network of an expert's size, or of all experts'."""
-    ours, active, width = networks.BY_KIND[shapes.kind], config.dense == "active", config.width
+def _rival(
+    shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
+) -> tf_keras.Model:
+    """The dense network as large as what an input asks for, or as all experts; or a teacher."""
+    ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
     if config.dense == "teacher":
-        return ours.teacher(shapes, config.experts)
+        return ours.teacher(shapes, count)
+    if config.dense == "all":
+        if config.model is None:
+            return ours.dense_all(shapes, count, width)
+        return networks.users.dense_all(config.model, shapes, count, width)
+    sparse = build(shapes, replace(config, dense=None, combine="top"), inputs)
+    macs = cost.active(sparse)["active"]
     if config.model is None:
-        build = ours.dense_active if active else ours.dense_all
-        return build(shapes, config.experts, width)
-    if active:
-        return networks.users.experts(config.model, shapes, 1, width)[0]
-    return networks.users.dense_all(config.model, shapes, config.experts, width)
+        return ours.dense_active(shapes, macs, width)
+    return networks.users.dense_active(config.model, shapes, macs, width)
 
 
 def _taught(

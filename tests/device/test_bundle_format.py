@@ -45,7 +45,7 @@ def _manifest() -> Manifest:
     )
 
 
-def _changed(change: Callable[[dict[str, Any]], object], *, digest: bool = True) -> bytes:
+def changed(change: Callable[[dict[str, Any]], object], *, digest: bool = True) -> bytes:
     """The manifest with something changed, its digest made to fit unless told otherwise."""
     content = json.loads(_manifest().to_json())
     change(content)
@@ -68,19 +68,19 @@ def test_unknown_fields_are_ignored() -> None:
         content["mood"] = "sunny"
         content["experts"][0]["colour"] = "blue"
 
-    assert parse_manifest(_changed(add)) == _manifest()
+    assert parse_manifest(changed(add)) == _manifest()
 
 
 def test_a_newer_minor_format_is_read_and_a_newer_major_one_refused() -> None:
-    parse_manifest(_changed(lambda content: content.update(format_version="1.9")))
+    parse_manifest(changed(lambda content: content.update(format_version="1.9")))
     # Even with a digest that this version cannot make sense of.
-    newer = _changed(lambda content: content.update(format_version="2.0"), digest=False)
+    newer = changed(lambda content: content.update(format_version="2.0"), digest=False)
     with pytest.raises(FormatVersionError, match="newer edge-experts"):
         parse_manifest(newer)
 
 
 def test_a_changed_label_is_noticed() -> None:
-    raw = _changed(lambda content: content["labels"].__setitem__(0, "bat"), digest=False)
+    raw = changed(lambda content: content["labels"].__setitem__(0, "bat"), digest=False)
     with pytest.raises(ManifestError, match="changed since it was published"):
         parse_manifest(raw)
 
@@ -104,7 +104,7 @@ def test_a_changed_label_is_noticed() -> None:
 )
 def test_a_path_must_stay_inside_the_bundle(path: str) -> None:
     with pytest.raises(ManifestError, match="must stay inside"):
-        parse_manifest(_changed(lambda content: content["router"].update(path=path)))
+        parse_manifest(changed(lambda content: content["router"].update(path=path)))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_path_must_stay_inside_the_bundle(path: str) -> None:
 )
 def test_a_field_that_breaks_a_rule_is_named(field: str, value: object, message: str) -> None:
     with pytest.raises(ManifestError, match=message) as caught:
-        parse_manifest(_changed(lambda content: content.update({field: value})))
+        parse_manifest(changed(lambda content: content.update({field: value})))
     assert field in str(caught.value)
 
 
@@ -138,14 +138,14 @@ def test_a_file_may_not_be_listed_twice() -> None:
         content["experts"][1]["path"] = content["experts"][0]["path"]
 
     with pytest.raises(ManifestError, match="twice"):
-        parse_manifest(_changed(twice))
+        parse_manifest(changed(twice))
 
 
 def test_sizes_beyond_the_limits_are_refused() -> None:
     with pytest.raises(ManifestError, match="larger than"):
         parse_manifest(b" " * (LIMITS.manifest_bytes + 1))
     with pytest.raises(ManifestError, match="bytes must be a whole number"):
-        parse_manifest(_changed(lambda content: content["router"].update(bytes=2**40)))
+        parse_manifest(changed(lambda content: content["router"].update(bytes=2**40)))
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ _JSON = st.recursive(
 @given(st.sampled_from(sorted(json.loads(_manifest().to_json()))), _JSON)
 def test_any_value_in_any_field_is_read_or_refused(field: str, value: Any) -> None:
     with contextlib.suppress(BundleError):
-        parse_manifest(_changed(lambda content: content.update({field: value})))
+        parse_manifest(changed(lambda content: content.update({field: value})))
 
 
 @given(st.integers(0, 10**9), st.integers(1, 255))

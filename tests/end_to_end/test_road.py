@@ -64,7 +64,8 @@ def test_run_answers_arguments_files_and_streams_alike(
     ]
     answers = [[json.loads(line) for line in done.stdout.splitlines()] for done in ways]
     for answer in answers[0]:
-        assert set(answer) == {"schema_version", "label", "score", "expert", "timings"}
+        told = {"label", "score", "expert", "experts", "abstained", "timings"}
+        assert set(answer) == {"schema_version", *told}
         assert set(answer["timings"]) == {"features_us", "route_us", "load_us", "invoke_us"}
     for way in answers:
         assert [one["score"] for one in way] == [one["score"] for one in answers[0]]

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_experts import run_folder
 from edge_experts.bundle import read_manifest
 from edge_experts.errors import ConversionError, ThresholdError, UsageError
-from tests.host.conftest import TEXTS
+from edge_experts.runtime import golden
+from tests.host.conftest import TARGETS, TEXTS
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
 
@@ -53,6 +55,97 @@ def test_every_way_to_combine_is_deployed_as_trained(
     assert made.parity.largest_score_difference < 1e-4
     assert made.parity.equal_labels == 1
     assert (made.manifest.router is None) == (options != {"top_k": 2})
+
+
+def test_one_training_gives_bundles_that_ask_one_or_two(
+    make_run: Any, make_model: Any, tmp_path: Path
+) -> None:
+    from edge_experts.converters import convert
+
+    run = _with_macs(make_run(make_model()))
+    for top_k in (1, 2):
+        out = tmp_path / f"{top_k}"
+        made = convert(run, out, quantization="float32", top_k=top_k, max_accuracy_drop=100)
+        assert made.parity.largest_score_difference < 1e-4
+        assert read_manifest(out).top_k == top_k
+        assert made.manifest.provenance["macs"]["active"] == 10 + top_k * 100
+        assert made.unsure.to_json() == made.manifest.provenance["validation"] == {}
+
+
+def test_a_second_expert_is_asked_as_keras_would(
+    keras: Any, make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
+) -> None:
+    from edge_experts.converters import convert
+
+    model = make_model()
+    made = convert(
+        _with_macs(make_run(model)),
+        tmp_path / "b",
+        quantization="float32",
+        second_share=0.4,
+        abstain_below=0.75,
+        max_accuracy_drop=100,
+    )
+    manifest = read_manifest(tmp_path / "b")
+    gate = np.exp(model.router.predict(arrays, verbose=0))
+    gate /= gate.sum(axis=1, keepdims=True)
+    assert manifest.second_below is not None
+    unsure = gate.max(axis=1) < manifest.second_below
+    assert unsure.mean() == pytest.approx(0.4, abs=1 / len(TEXTS))
+    assert made.unsure.asked_second == unsure.mean()
+    assert manifest.provenance["macs"]["active"] == 10 + round(100 * (1 + unsure.mean()))
+    # By hand: the gate's two best, weighted.
+    answers = np.stack([keras.activations.softmax(e(arrays)) for e in model.experts], axis=1)
+    kept = np.where(gate >= np.sort(gate, axis=1)[:, [-2]], gate, 0)
+    kept[~unsure] = np.where(gate >= gate.max(axis=1, keepdims=True), gate, 0)[~unsure]
+    scores = np.einsum("be,bel->bl", kept / kept.sum(axis=1, keepdims=True), answers)
+    scores = scores ** (1 / manifest.temperature)
+    scores /= scores.sum(axis=1, keepdims=True)
+    published = golden.read(tmp_path / "b")
+    rows = [TEXTS.index(text) for text in published.inputs]
+    assert published.scores == pytest.approx(scores[rows], abs=1e-3)
+    assert len(set(unsure[rows])) == 2
+    assert made.parity.largest_score_difference < 1e-4
+    abstained = scores.max(axis=1) < 0.75
+    right = scores.argmax(axis=1) == TARGETS
+    assert made.unsure.abstained == pytest.approx(abstained.mean())
+    assert made.unsure.accuracy_answered == pytest.approx(right[~abstained].mean())
+    card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert f"| a second expert asked | {unsure.mean():.1%} of the validation examples |" in card
+    assert "| abstains, under a score of 0.75 |" in card
+    assert "It always answers" not in card
+
+
+def _with_macs(run: Path) -> Path:
+    """The run, as if its router and its experts took so many multiply-adds."""
+    description = run_folder.read_run(run)
+    counts = {"router": 10, "expert": 100, "active": 110}
+    replace(description, metrics={**description.metrics, "macs": counts}).write(run)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        ({"combine": "sum"}, {"top_k": 2}, "top_k holds for models with a router"),
+        ({}, {"top_k": 4}, "top_k must be from 1 to 3"),
+        ({}, {"second_share": 1.5}, "second_share must be from 0 to 1, got 1.5"),
+        ({}, {"abstain_below": float("nan")}, "abstain_below must be from 0 to 1, got nan"),
+        ({}, {"second_share": 0.2, "top_k": 2}, "second_share holds for models whose router"),
+        ({}, {"second_share": 0.2, "layout": "gated"}, "second_share holds for models whose"),
+        ({"combine": "sum"}, {"second_share": 0.2}, "second_share holds for models whose"),
+        ({"experts": 1}, {"second_share": 0.2}, "second_share holds for models whose"),
+        ({"top_k": 2}, {"second_share": 0.2}, "where more are always asked, pass top_k 1"),
+    ],
+)
+def test_what_a_model_cannot_be_asked_is_refused(
+    make_run: Any, make_model: Any, tmp_path: Path, model: Any, options: Any, message: str
+) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match=message):
+        convert(make_run(make_model(**model)), tmp_path / "b", **options)
+    assert not (tmp_path / "b").exists()
 
 
 @pytest.mark.parametrize("layout", ["gated", "nested-if"])

@@ -68,15 +68,15 @@ def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) ->
         "model": f"{module}:expert",
         "router_model": f"{module}:router",
     }
-    sparse = build(shapes, TrainConfig(**settings))
+    sparse = build(shapes, TrainConfig(**settings), {})
     assert [expert.count_params() for expert in sparse.experts] == [75] * 4
     assert sparse.router is not None
     assert sparse.router.count_params() == 24
-    active = build(shapes, TrainConfig(**settings, dense="active"))
+    active = build(shapes, TrainConfig(**settings, dense="active"), {})
     assert active.experts[0].count_params() == 75
-    wide = build(shapes, TrainConfig(**settings, width=2.0))
+    wide = build(shapes, TrainConfig(**settings, width=2.0), {})
     assert wide.experts[0].count_params() == 147
-    everything = build(shapes, TrainConfig(**settings, dense="all"))
+    everything = build(shapes, TrainConfig(**settings, dense="all"), {})
     assert 300 <= everything.experts[0].count_params() < 330
 
 
@@ -102,7 +102,7 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
 
     users = importlib.import_module(module)
     config = TrainConfig(experts=2, model=users.expert, router_model=users.router)
-    assert len(build(shapes, config).experts) == 2
+    assert len(build(shapes, config, {}).experts) == 2
     assert config.to_json()["model"] == "users_own:expert"
 
 
@@ -130,7 +130,7 @@ def test_what_cannot_be_used_is_refused_by_name(
         for key, value in settings.items()
     }
     with pytest.raises(UsageError, match=message):
-        build(shapes, TrainConfig(**named))
+        build(shapes, TrainConfig(**named), {})
 
 
 def test_keras_3_works_again_afterwards(module: str, shapes: Any) -> None:

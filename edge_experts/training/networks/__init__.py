@@ -1,8 +1,8 @@
 """The default networks, one file for each kind of data; the user's own come by `users`.
 
-Each file has `expert(shapes, width)`; `router(shapes, experts)`, and `projected(shapes, units)`, what
-a router sees through one linear layer; the dense rivals `dense_active(shapes, experts, width)` and
-`dense_all(shapes, experts, width)`; and the dense network that teaches, `teacher(shapes, experts)`.
+Each file has `expert(shapes, width)`; `router(shapes, experts)`, and `projected(shapes, units)`,
+what a router sees through one linear layer; the dense rivals `dense_active(shapes, macs, width)`
+and `dense_all(shapes, experts, width)`; and a dense network to teach, `teacher(shapes, experts)`.
 The width multiplies the units or filters of an expert's hidden layers.
 """
 

@@ -32,9 +32,18 @@ def scaled(units: int, width: float) -> int:
 
 
 def widened(
-    build: Callable[[Shapes, float], tf_keras.Model], shapes: Shapes, width: float, parameters: int
+    build: Callable[[Shapes, float], tf_keras.Model],
+    shapes: Shapes,
+    width: float,
+    measure: Callable[[tf_keras.Model], int],
+    least: int,
 ) -> tf_keras.Model:
-    """The narrowest network from `width` on, in steps of 2 %, with at least so many parameters."""
-    while (network := build(shapes, width)).count_params() < parameters:
+    """The narrowest network from `width` on, in steps of 2 %, that measures at least so much."""
+    while measure(network := build(shapes, width)) < least:
         width *= 1.02
     return network
+
+
+def parameters(network: tf_keras.Model) -> int:
+    count: int = network.count_params()
+    return count

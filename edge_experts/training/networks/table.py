@@ -6,7 +6,8 @@ from typing import Any
 
 import tf_keras
 
-from .shapes import Shapes, scaled
+from .. import cost
+from .shapes import Shapes, parameters, scaled, widened
 
 layers = tf_keras.layers
 
@@ -28,14 +29,15 @@ def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
     return inputs, layers.Dense(units)(inputs["x"])
 
 
-def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    units = scaled(_UNITS, width) + _ROUTER_UNITS
-    return _perceptron(shapes, units, shapes.labels, shapes.activation)
+def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
+    """An expert, so much wider that it costs as many multiply-adds as a router and an expert."""
+    return widened(expert, shapes, width, cost.macs, macs)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    units = scaled(_UNITS, width) * experts
-    return _perceptron(shapes, units, shapes.labels, shapes.activation)
+    """An expert, so much wider that its parameters are all experts' together."""
+    together = experts * parameters(expert(shapes, width))
+    return widened(expert, shapes, width, parameters, together)
 
 
 def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:

@@ -36,7 +36,7 @@ def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
     return inputs, _bag(inputs, _ROUTER_BUCKETS, units)
 
 
-def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
     """The dense rival of a router and one expert: the expert's network.
 
     It lacks the router's bytes, an eighth of the expert's for four experts: a second table or a

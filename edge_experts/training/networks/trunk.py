@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import tf_keras
 
-from ..model import TRUNK
+from ...bundle import TRUNK
 
 layers = tf_keras.layers
 
 
-def hidden_layer(router: tf_keras.Model) -> Any:
-    """What the router's last layer sees, (rows, units); None where that is not one vector."""
+def attach(
+    router: tf_keras.Model, gate: tf_keras.Model, experts: Sequence[tf_keras.Model]
+) -> tuple[tf_keras.Model, list[tf_keras.Model]]:
+    """The router with its hidden layer as a second output, and experts with that as an input.
+
+    An expert adds a linear function of the trunk to its logits: few multiply-adds for what the
+    router has seen in every input, so that the expert's own are free for the rest. A router whose
+    last layer does not see one vector of features (a bag of n-grams, say) has no trunk; then both
+    are left as they are.
+
+    Args:
+        gate: what chooses experts: the router itself, or another network of the same inputs.
+    """
     last = router.layers[-1]
     if type(last) is not layers.Dense or len(last.input.shape) != 2:
-        return None
-    return last.input
-
-
-def attach(
-    router: tf_keras.Model,
-    gate: tf_keras.Model,
-    trunk: Any,
-    experts: Sequence[tf_keras.Model],
-) -> tuple[tf_keras.Model, list[tf_keras.Model]]:
-    """The router with `trunk` as a second output, and experts with it as another input.
-
-    `gate` is what chooses experts: the router itself, or another network of the same inputs.
-    An expert adds a linear function of the trunk to its logits: few multiply-adds for what the
-    router has seen in every input, so that the expert's own are free for the rest.
-    """
+        return gate, list(experts)
     inputs = dict(zip(router.input_names, router.inputs, strict=True))
-    outputs = {"gate": router.output if gate is router else gate(inputs), TRUNK: trunk}
-    units = trunk.shape[-1]
+    outputs = {"gate": router.output if gate is router else gate(inputs), TRUNK: last.input}
+    units = last.input.shape[-1]
 
     def builds_on(expert: tf_keras.Model) -> tf_keras.Model:
         shared = tf_keras.Input((units,), name=TRUNK)

@@ -22,7 +22,8 @@ from unittest import mock
 import tf_keras
 
 from ...errors import UsageError
-from .shapes import Shapes, widened
+from .. import cost
+from .shapes import Shapes, parameters, widened
 
 Given = str | Callable[..., Any]
 
@@ -48,6 +49,19 @@ def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
         return _checked(build(shapes, count), option, shapes, (count, "expert"))
 
 
+def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_keras.Model:
+    """The dense rival of a router and an expert: an expert of as many multiply-adds as both.
+
+    One whose function takes no width is left as it is. Raises UsageError, likewise.
+    """
+    option, build = _function("--model", given)
+    if "width" not in inspect.signature(build).parameters:
+        return experts(given, shapes, 1, width)[0]
+    with _without_keras_3(option):
+        made = widened(_at_width(build), shapes, width, cost.macs, macs)
+        return _checked(made, option, shapes)
+
+
 def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_keras.Model:
     """The dense rival: an expert so wide that its parameters are all experts' together.
 
@@ -57,9 +71,13 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     option, build = _function("--model", given)
     _refuse_without_width(option, build, "the dense rival as large as all experts")
     with _without_keras_3(option):
-        parameters = count * build(shapes, width=width).count_params()
-        made = widened(lambda shapes, width: build(shapes, width=width), shapes, width, parameters)
+        together = count * parameters(build(shapes, width=width))
+        made = widened(_at_width(build), shapes, width, parameters, together)
         return _checked(made, option, shapes)
+
+
+def _at_width(build: Callable[..., Any]) -> Callable[[Shapes, float], Any]:
+    return lambda shapes, width: build(shapes, width=width)
 
 
 def _refuse_without_width(option: str, build: Callable[..., Any], what: str) -> None:

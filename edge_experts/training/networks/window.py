@@ -6,7 +6,8 @@ from typing import Any
 
 import tf_keras
 
-from .shapes import Shapes, scaled, widened
+from .. import cost
+from .shapes import Shapes, parameters, scaled, widened
 
 layers = tf_keras.layers
 
@@ -34,13 +35,15 @@ def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
     return inputs, layers.Dense(units)(output)
 
 
-def dense_active(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    return _convolutions(shapes, 1.1 * width)
+def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
+    """An expert, so much wider that it costs as many multiply-adds as a router and an expert."""
+    return widened(expert, shapes, width, cost.macs, macs)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    together = experts * expert(shapes, width).count_params()
-    return widened(_convolutions, shapes, width, together)
+    """An expert, so much wider that its parameters are all experts' together."""
+    together = experts * parameters(expert(shapes, width))
+    return widened(expert, shapes, width, parameters, together)
 
 
 def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
