@@ -47,14 +47,14 @@ class Maker:
         return self.folder / f"{name}.json"
 
     def finished(self, contender: Contender) -> Record | None:
-        """A row that an earlier comparison has made.
+        """A row that an earlier comparison has made; what did not hold then is tried again.
 
         Raises:
             UsageError: it was made with other settings, or from other data.
         """
         found = read(self.path(contender.name), self.made_with(contender))
         left = self._run(contender).is_dir() and self._bundle(contender).is_dir()
-        return found if found and (left or found.reason) else None
+        return found if found and found.measured and left else None
 
     def made_with(self, contender: Contender) -> dict[str, Any]:
         """All that a row depends on."""
