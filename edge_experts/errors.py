@@ -23,6 +23,10 @@ class RunFolderError(UsageError):
     """The folder is not a finished training run."""
 
 
+class UnsuitableError(UsageError):
+    """A method does not hold for this network."""
+
+
 class BundleError(EdgeExpertsError):
     """The bundle or one of its models must not be used."""
 

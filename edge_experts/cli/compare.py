@@ -23,6 +23,21 @@ def compare(
     seeds: Annotated[
         int, typer.Option(help="How many trainings of each, by seeds 0, 1 ...", min=1, max=10)
     ] = 1,
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="Which contenders, by names with commas between; the README lists them.  "
+            "[default: all]",
+            show_default=False,
+        ),
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="A first look in minutes: train on 6,000 examples, judge by validation examples.",
+        ),
+    ] = False,
     experts: Annotated[
         int | None, typer.Option(help="How many expert networks.  [default: 4]", min=2)
     ] = None,
@@ -38,16 +53,29 @@ def compare(
     router_model: RouterModel = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Keep all runs and bundles in this folder.", show_default=False),
+        typer.Option(
+            help="Keep all runs, bundles and results in this folder; the same command goes on "
+            "there where it was ended.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make all rows in --out anew.")] = False,
+    picture: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw accuracy against memory and multiply-adds: a .png or .svg.",
+            show_default=False,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train sparse experts and dense networks alike, and compare them as deployed.
+    """Train sparse experts and their rivals alike, and compare them as deployed.
 
-    One dense network is as large as what the sparse model asks for one input, the other as large
-    as all its experts together.
+    Dense networks of the same active size and of all experts' size, the latter pruned and
+    quantized; experts routed at random and by hashing; the article's method; one and two experts
+    asked. All learn from the same data, as long, from the same teacher.
 
-    Example: edge-experts compare --data sentiment --seeds 3
+    Example: edge-experts compare --data sentiment --seeds 3 --out compared
     """
     require_training()
     from .. import datasets
@@ -62,18 +90,28 @@ def compare(
         "router_model": router_model,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    dataset = datasets.load(data)
-    from ..training import comparison, config_for
+    from ..training import comparing, config_for
+    from ..training.comparing import picture as drawing
 
+    if out is not None or picture is not None:
+        drawing.require(picture)
+    dataset = datasets.load(data)
     with tempfile.TemporaryDirectory() as temporary:
-        result = comparison.compare(
+        result = comparing.compare(
             dataset,
             out or Path(temporary),
             config=config_for(dataset.kind, **settings),
             seeds=range(seeds),
             quantization=quantization,
+            rows=None if rows is None else [name.strip() for name in rows.split(",")],
+            quick=quick,
+            force=force,
         )
+    if out is not None:
+        comparing.write(result, out)
+    if picture is not None:
+        drawing.draw(result, picture)
     if json:
         print_json(result.to_json())
     else:
-        print(comparison.as_text(result))
+        print(comparing.as_text(result))

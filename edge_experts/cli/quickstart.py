@@ -31,14 +31,16 @@ def quickstart(
 
     print("1. Train sparse experts, and two dense networks to compare them with", flush=True)
     dataset = datasets.load("sentiment")
-    from ..training import comparison
+    from ..training import comparing
 
     out.mkdir(parents=True, exist_ok=True)
-    compared = comparison.compare(dataset, out)
+    compared = comparing.compare(
+        dataset, out, rows=[comparing.SPARSE], force=True, seed_folders=False
+    )
     print("\n2. What the converted files get right\n", flush=True)
-    print(comparison.as_text(compared))
+    print(comparing.as_text(compared))
 
-    bundle = out / f"{comparison.SPARSE}.bundle"
+    bundle = out / f"{comparing.SPARSE}.bundle"
     print(f"\n3. Answers from {bundle}, with only the picked expert in memory\n", flush=True)
     from ..benchmarking.growth import room_for_one
     from ..runtime import ExpertRuntime
@@ -52,7 +54,7 @@ def quickstart(
     from ..benchmarking.benchmark import benchmark
     from ..benchmarking.report import as_text
 
-    rivals = [out / f"{name}.bundle" for name in (comparison.DENSE_ACTIVE, comparison.DENSE_ALL)]
+    rivals = [out / f"{name}.bundle" for name in (comparing.DENSE_ACTIVE, comparing.DENSE_ALL)]
     print(as_text(benchmark(bundle, against=rivals)))
     minutes = (time.monotonic() - start) / 60
     print(

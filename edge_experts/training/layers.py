@@ -43,6 +43,10 @@ class WeightedBag(tf_keras.layers.Layer):
         # by a sum would round every term.
         return tf.einsum("bl,blu->bu", weights, rows) + self.bias
 
+    def get_prunable_weights(self) -> list[tf.Variable]:
+        """What tensorflow-model-optimization may prune (its protocol PrunableLayer)."""
+        return [self.table]
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -50,3 +54,23 @@ class WeightedBag(tf_keras.layers.Layer):
             "units": self.units,
             "dropout": self.dropout,
         }
+
+
+@tf_keras.saving.register_keras_serializable("edge_experts")
+class InRange(tf_keras.layers.Wrapper):
+    """A layer whose outputs are rounded to int8 within a range, as they will be once converted.
+
+    Quantization-aware training has found the range; the converter takes it for the scale.
+    """
+
+    def __init__(self, layer: tf_keras.layers.Layer, low: float, high: float, **kwargs: Any):
+        super().__init__(layer, **kwargs)
+        self.low, self.high = low, high
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        return tf.quantization.fake_quant_with_min_max_args(
+            self.layer(inputs), min=self.low, max=self.high
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "low": self.low, "high": self.high}

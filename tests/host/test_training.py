@@ -166,25 +166,6 @@ def test_a_setting_that_cannot_be_used_is_named(settings: Any, message: str) -> 
         TrainConfig(**settings)
 
 
-def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks() -> None:
-    from edge_experts.training.comparison import Comparison, Contender
-
-    def made(sparse: Any, active: Any, everything: Any) -> Comparison:
-        rows = [
-            Contender(name, accuracies, accuracies, 1, 1, 1)
-            for name, accuracies in (("s", sparse), ("a", active), ("e", everything))
-        ]
-        return Comparison("data", 10, "int8", (0, 1), tuple(rows))
-
-    closed = made((0.87, 0.89), (0.85, 0.85), (0.90, 0.90))
-    assert closed.gap_closed == pytest.approx(0.6)
-    assert closed.gap_interval is not None
-    low, high = closed.gap_interval
-    # Gains of 0.4 and 0.8 of the gap: 0.6 +- 12.71 * 0.2828 / sqrt(2).
-    assert (low, high) == pytest.approx((0.6 - 2.542, 0.6 + 2.542), abs=1e-3)
-    assert made((0.87, 0.89), (0.85, 0.85), (0.855, 0.855)).gap_closed is None
-
-
 @pytest.mark.parametrize(
     ("kind", "shape"),
     [("image", (28, 28)), ("window", (128, 6)), ("table", (12,)), ("text", (16,))],

@@ -1,0 +1,22 @@
+"""Sparse experts beside their rivals, at equal budgets, over several seeds, as deployed."""
+
+from .comparison import MAX_SEEDS, compare
+from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE
+from .results import Comparison, Measured, Row
+from .table import as_text
+from .writing import write
+
+__all__ = [
+    "CONTENDERS",
+    "DENSE_ACTIVE",
+    "DENSE_ALL",
+    "MAX_SEEDS",
+    "NAMES",
+    "SPARSE",
+    "Comparison",
+    "Measured",
+    "Row",
+    "as_text",
+    "compare",
+    "write",
+]

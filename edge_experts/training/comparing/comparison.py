@@ -1,0 +1,126 @@
+"""The comparison: every contender by every seed, as deployed; it goes on where it was ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ...datasets import Dataset
+from ...errors import UnsuitableError, UsageError
+from ...progress import Progress
+from ..advice import quick_look
+from ..config import TrainConfig
+from ..recipes import config_for
+from .contenders import Contender, chosen
+from .making import Maker
+from .records import Record, fingerprint
+from .results import Comparison, Row
+
+MAX_SEEDS = 10
+
+
+def compare(
+    dataset: Dataset,
+    folder: Path,
+    *,
+    config: TrainConfig | None = None,
+    seeds: Sequence[int] = (0,),
+    quantization: str = "int8",
+    rows: Sequence[str] | None = None,
+    quick: bool = False,
+    force: bool = False,
+    seed_folders: bool = True,
+) -> Comparison:
+    """Train and convert every contender for every seed, and measure them as deployed.
+
+    Each leaves `folder/seed-K/ROW.run`, `ROW.bundle` and, once it is finished, `ROW.json`; what
+    is finished is not made again.
+
+    Args:
+        config: of the sparse experts; what the others are told follows from it.
+        rows: names of contenders, all by default; the two dense networks always are among them.
+        quick: train on a part of the data and judge by validation examples, as advice does.
+        force: make all rows anew.
+        seed_folders: False: the only seed's files lie in `folder` itself.
+
+    Raises:
+        UsageError: an option that cannot be used, or `folder` holds rows made otherwise.
+    """
+    config = config or config_for(dataset.kind)
+    if config.dense is not None or config.compress is not None:
+        raise UsageError("compare makes the dense rows itself; leave `dense` and `compress` out")
+    if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
+        raise UsageError(f"seeds must be from 1 to {MAX_SEEDS}, got {len(seeds)}")
+    contenders = chosen(rows)
+    if quick:
+        dataset = quick_look(dataset, seed=0)
+    data = {"name": dataset.name, "sha256": fingerprint(dataset)}
+    makers = [
+        Maker(
+            dataset,
+            data,
+            folder / f"seed-{seed}" if seed_folders else folder,
+            replace(config, seed=seed),
+            quantization,
+        )
+        for seed in seeds
+    ]
+    records = _all(makers, contenders, force=force)
+    reasons = {
+        one.name: record.reason
+        for by_name in reversed(records)
+        for one in contenders
+        if (record := by_name[one.name]).reason
+    }
+    return Comparison(
+        data=dataset.name,
+        trained_on=len(dataset.train),
+        quick=quick,
+        quantization=quantization,
+        seeds=tuple(seeds),
+        rows=tuple(
+            Row(
+                one.name,
+                tuple(measured for by in records if (measured := by[one.name].measured)),
+            )
+            for one in contenders
+            if one.name not in reasons
+        ),
+        unavailable=reasons,
+    )
+
+
+def _all(
+    makers: Sequence[Maker], contenders: Sequence[Contender], *, force: bool
+) -> list[dict[str, Record]]:
+    """Every contender's record, for each seed."""
+    # All are read before the first training: an hour's work should not end at a row that was made
+    # with other settings.
+    records = [{} if force else _finished(maker, contenders) for maker in makers]
+    total, done = len(makers) * len(contenders), sum(map(len, records))
+    if done:
+        print(f"{done} of {total} rows are finished already: not made again", file=sys.stderr)
+    with Progress("Comparing", total - done) as progress:
+        for maker, found in zip(makers, records, strict=True):
+            todo = [one for one in contenders if one.name not in found]
+            if todo:
+                maker.prepare(force=force)
+            for contender in todo:
+                record = found[contender.name] = _made(maker, contender)
+                record.write(maker.path(contender.name))
+                result = f"{record.measured.accuracy:.4f}" if record.measured else record.reason
+                progress.step(f"{contender.name}, seed {maker.config.seed}: {result}")
+    return records
+
+
+def _finished(maker: Maker, contenders: Iterable[Contender]) -> dict[str, Record]:
+    return {one.name: record for one in contenders if (record := maker.finished(one))}
+
+
+def _made(maker: Maker, contender: Contender) -> Record:
+    try:
+        return Record(maker.made_with(contender), maker.make(contender))
+    except UnsuitableError as error:
+        return Record(maker.made_with(contender), None, str(error))

@@ -1,0 +1,85 @@
+"""Who is compared: how each contender is trained, compressed and converted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ...errors import UsageError
+from .. import recipes
+from ..config import TrainConfig
+
+SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-routed"
+ARTICLE, DENSE_ACTIVE, DENSE_ALL = "article", "dense-active", "dense-all"
+PRUNED, QAT, FLOAT = "dense-pruned", "dense-qat", "dense-float"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the comparison.
+
+    Attributes:
+        settings: what it is trained with; None: it is made of another one's training.
+        of: the contender whose run folder it takes instead.
+        compress: what becomes of that run before it is converted.
+        top_k: how many experts answer, instead of what the training says.
+        quantization: instead of the one that was asked for.
+        taught: whether it learns from the teacher, where there is one.
+    """
+
+    name: str
+    settings: Callable[[TrainConfig], TrainConfig] | None = None
+    of: str | None = None
+    compress: str | None = None
+    top_k: int | None = None
+    quantization: str | None = None
+    taught: bool = True
+
+
+def _routed(kind: str) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: replace(config, router=kind, router_model=None)
+
+
+def _dense(size: str) -> Callable[[TrainConfig], TrainConfig]:
+    return lambda config: replace(config, dense=size)
+
+
+def _article(config: TrainConfig) -> TrainConfig:
+    """The article's method has one stage: it gets as many epochs as a dense network."""
+    return recipes.article(replace(config, epochs=config.all_epochs, teacher_epochs=0))
+
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (  # those that others are made of come before them
+        Contender(SPARSE, lambda config: config),
+        Contender(TOP_2, of=SPARSE, top_k=2),
+        Contender(RANDOM, _routed("random")),
+        Contender(HASH, _routed("hash")),
+        Contender(ARTICLE, _article, taught=False),
+        Contender(DENSE_ACTIVE, _dense("active")),
+        Contender(DENSE_ALL, _dense("all")),
+        Contender(PRUNED, of=DENSE_ALL, compress="pruning"),
+        Contender(QAT, of=DENSE_ALL, compress="quantization-aware", quantization="int8"),
+        Contender(FLOAT, of=DENSE_ALL, quantization="float32"),
+    )
+}
+NAMES = tuple(CONTENDERS)
+MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # without them there is nothing to compare
+
+
+def chosen(rows: Sequence[str] | None) -> tuple[Contender, ...]:
+    """The contenders of these names, in order; all by default.
+
+    The two dense networks always belong to them, for the gap between them, and so does what
+    another one is made of.
+
+    Raises:
+        UsageError: a name that there is not.
+    """
+    unknown = sorted(set(rows or ()) - set(NAMES))
+    if unknown:
+        raise UsageError(f"rows must be of {', '.join(NAMES)}; got {', '.join(unknown)}")
+    wanted = set(NAMES if rows is None else rows) | {DENSE_ACTIVE, DENSE_ALL}
+    wanted |= {base for name in wanted if (base := CONTENDERS[name].of)}
+    return tuple(contender for contender in CONTENDERS.values() if contender.name in wanted)

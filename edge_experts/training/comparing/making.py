@@ -1,0 +1,196 @@
+"""One row by one seed: train or compress, convert, measure."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from ... import __version__, run_folder
+from ...bundle import Manifest
+from ...converters import convert
+from ...datasets import Dataset
+from ...errors import ConversionError, ModelError, UnsuitableError
+from ...features import encode_all
+from ..compressed_run import compress
+from ..config import TrainConfig
+from ..inference import predict
+from ..trainer import teacher_config, train
+from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
+from .records import Record, read
+from .results import Measured
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the rows of one seed in a folder.
+
+    Args:
+        data: the data set's name and digest, for the records.
+        config: of the sparse experts; the other contenders' follow from it.
+    """
+
+    dataset: Dataset
+    data: Mapping[str, str]
+    folder: Path
+    config: TrainConfig
+    quantization: str
+
+    def path(self, name: str) -> Path:
+        """Where a row's record is."""
+        return self.folder / f"{name}.json"
+
+    def finished(self, contender: Contender) -> Record | None:
+        """A row that an earlier comparison has made; what did not hold then is tried again.
+
+        Raises:
+            UsageError: it was made with other settings, or from other data.
+        """
+        found = read(self.path(contender.name), self.made_with(contender))
+        left = self._run(contender).is_dir() and self._bundle(contender).is_dir()
+        return found if found and found.measured and left else None
+
+    def made_with(self, contender: Contender) -> dict[str, Any]:
+        """All that a row depends on."""
+        return {
+            **self._common(self._settings(contender)),
+            "compress": contender.compress,
+            "top_k": contender.top_k,
+            "quantization": self._quantization(contender),
+            "taught": self._teacher(contender) is not None,
+        }
+
+    def prepare(self, *, force: bool) -> None:
+        """Train the teacher of all rows, where the configuration asks for one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self._teaches:
+            return
+        settings, path = teacher_config(self.config), self.path(TEACHER)
+        made_with = self._common(settings)
+        run = self.folder / f"{TEACHER}.run"
+        if force or not read(path, made_with) or not run.is_dir():
+            self._train(TEACHER, settings, None)
+            Record(made_with, None).write(path)
+
+    def make(self, contender: Contender) -> Measured:
+        """A row, with its run and bundle.
+
+        Raises:
+            UnsuitableError: the method does not hold for the network, as the message says.
+        """
+        try:
+            self._make_run(contender)
+            return self._deploy(contender)
+        except (ConversionError, ModelError) as error:
+            if contender.name in MUST_HOLD:
+                raise
+            raise UnsuitableError(str(error)) from None
+
+    def _make_run(self, contender: Contender) -> None:
+        if contender.top_k is not None:
+            self._refuse_top_k(contender.top_k)
+        if contender.settings is not None:
+            self._train(contender.name, self._settings(contender), self._teacher(contender))
+        elif contender.compress is not None and contender.of is not None:
+            active = run_folder.read_run(self._run(CONTENDERS[DENSE_ACTIVE]))
+            compress(
+                self.dataset,
+                self._run(CONTENDERS[contender.of]),
+                self._run(contender),
+                contender.compress,
+                nonzero=active.metrics["parameters"],
+                teacher=self._teacher(contender),
+                force=True,
+            )
+
+    def _deploy(self, contender: Contender) -> Measured:
+        conversion = convert(
+            self._run(contender),
+            self._bundle(contender),
+            quantization=self._quantization(contender),
+            top_k=contender.top_k,
+            max_accuracy_drop=100,  # what it costs is here to be seen
+            force=True,
+        )
+        manifest = conversion.manifest
+        contents = [(conversion.bundle / entry.path).read_bytes() for entry in manifest.files]
+        return Measured(
+            accuracy=conversion.test_accuracy,
+            float_accuracy=self._float_accuracy(contender),
+            examples=conversion.test_examples,
+            macs=round(manifest.provenance["macs"]["active"]),
+            total_bytes=sum(map(len, contents)),
+            compressed_bytes=sum(len(zlib.compress(content, 9)) for content in contents),
+            resident_bytes=_resident(manifest),
+            quantization=self._quantization(contender),
+        )
+
+    def _float_accuracy(self, contender: Contender) -> float:
+        """On the whole test split, before conversion."""
+        folder = self._run(contender)
+        run = run_folder.read_run(folder)
+        if contender.top_k is None:
+            return float(run.metrics["test_accuracy"])
+        model = tf_keras.models.load_model(folder / run_folder.MODEL, compile=False)
+        model.top_k = contender.top_k
+        test = self.dataset.test
+        inputs = encode_all(run_folder.read_features(folder, run), test.inputs)
+        right = predict(model, inputs).argmax(axis=1) == test.targets
+        return round(float(right.mean()), 5)
+
+    def _train(self, name: str, config: TrainConfig, teacher: Path | None) -> None:
+        train(
+            self.dataset,
+            self.folder / f"{name}.run",
+            config,
+            name=f"{self.dataset.name}-{name}",
+            teacher=teacher,
+            force=True,
+        )
+
+    def _common(self, settings: TrainConfig) -> dict[str, Any]:
+        return {"edge_experts": __version__, "data": self.data, "config": settings.to_json()}
+
+    def _settings(self, contender: Contender) -> TrainConfig:
+        """What the row, or the one that it is made of, is trained with."""
+        while contender.settings is None and contender.of is not None:
+            contender = CONTENDERS[contender.of]
+        assert contender.settings is not None
+        return contender.settings(self.config)
+
+    @property
+    def _teaches(self) -> bool:
+        return self.config.teacher_epochs > 0
+
+    def _teacher(self, contender: Contender) -> Path | None:
+        return self.folder / f"{TEACHER}.run" if self._teaches and contender.taught else None
+
+    def _run(self, contender: Contender) -> Path:
+        own = contender.settings is not None or contender.compress is not None
+        return self.folder / f"{contender.name if own else contender.of}.run"
+
+    def _bundle(self, contender: Contender) -> Path:
+        return self.folder / f"{contender.name}.bundle"
+
+    def _quantization(self, contender: Contender) -> str:
+        return contender.quantization or self.quantization
+
+    def _refuse_top_k(self, top_k: int) -> None:
+        if self.config.combine != "top":
+            raise UnsuitableError("all experts are asked and summed, none is picked")
+        if self.config.experts < top_k:
+            raise UnsuitableError(f"there are no {top_k} experts to ask")
+
+
+def _resident(manifest: Manifest) -> int:
+    """What must be in memory to answer: the router and the largest experts that are asked."""
+    router = 0 if manifest.router is None else manifest.router.bytes
+    largest = sorted((entry.bytes for entry in manifest.experts), reverse=True)
+    asked = len(largest) if manifest.combine == "sum" else manifest.top_k
+    return router + sum(largest[:asked])

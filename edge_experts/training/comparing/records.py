@@ -1,0 +1,87 @@
+"""What each finished row leaves behind, so that a second run goes on where the first one ended."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...datasets import Dataset
+from ...errors import UsageError
+from ...folders import write_whole
+from .results import Measured
+
+_FORMAT = "1.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A finished row of one seed: what it was made with, and what came of it.
+
+    `reason` says why there is nothing measured.
+    """
+
+    made_with: Mapping[str, Any]
+    measured: Measured | None
+    reason: str = ""
+
+    def write(self, path: Path) -> None:
+        content = {"format_version": _FORMAT, **dataclasses.asdict(self)}
+        write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
+    """The record of a row, None where it has not been finished.
+
+    Raises:
+        UsageError: it is no record, or was made with something else than `made_with`.
+    """
+    remedy = "name another folder with --out, or pass --force to make all rows anew"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        measured = content["measured"]
+        found = Record(
+            dict(content["made_with"]),
+            None if measured is None else Measured(**measured),
+            content["reason"],
+        )
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path}: not what compare writes ({error}); {remedy}") from None
+    differences = list(_differences("", found.made_with, json.loads(json.dumps(made_with))))
+    if differences:
+        raise UsageError(f"{path}: was made with {'; '.join(differences[:3])}; {remedy}")
+    return found
+
+
+def _differences(name: str, old: Any, new: Any) -> Iterator[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(f"{name}.{key}".lstrip("."), old.get(key), new.get(key))
+    elif old != new:
+        yield f"{name} {_short(old)}, not {_short(new)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 20 else f"{text[:16]}..."
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A digest of all examples, labels and splits."""
+    digest = hashlib.sha256(json.dumps([dataset.kind, dataset.labels]).encode())
+    for split in (dataset.train, dataset.validation, dataset.test):
+        inputs = split.inputs
+        if isinstance(inputs, np.ndarray):
+            digest.update(f"{inputs.shape} {inputs.dtype}".encode())
+            digest.update(np.ascontiguousarray(inputs).tobytes())
+        else:
+            digest.update(json.dumps(list(inputs), default=str).encode())
+        digest.update(split.targets.tobytes())
+    return digest.hexdigest()

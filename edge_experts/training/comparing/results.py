@@ -1,0 +1,160 @@
+"""What a comparison found, with intervals over seeds."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...benchmarking.intervals import student_t
+from .contenders import DENSE_ACTIVE, DENSE_ALL, SPARSE
+
+SCHEMA_VERSION = "1.1"
+_LEAST_GAP = 0.01  # between the dense networks; below it, a share of the gap means nothing
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One contender by one seed, as deployed."""
+
+    accuracy: float
+    float_accuracy: float
+    examples: int
+    macs: int
+    total_bytes: int
+    compressed_bytes: int  # of all files, each deflated: zeros are worth something only here
+    resident_bytes: int
+    quantization: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One contender by all seeds."""
+
+    name: str
+    seeds: tuple[Measured, ...]
+
+    @property
+    def accuracies(self) -> tuple[float, ...]:
+        return tuple(one.accuracy for one in self.seeds)
+
+    @property
+    def accuracy(self) -> float:
+        return statistics.mean(self.accuracies)
+
+    @property
+    def interval(self) -> Interval | None:
+        return of_mean(self.accuracies)
+
+    @property
+    def float_accuracy(self) -> float:
+        return statistics.mean(one.float_accuracy for one in self.seeds)
+
+    @property
+    def costs(self) -> Measured:
+        """By the first seed: seeds differ in accuracy, and by a few bytes."""
+        return self.seeds[0]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows.
+
+    Attributes:
+        trained_on: how many examples were learned from.
+        quick: whether those are a part of the data.
+        unavailable: the contenders that do not hold here, with the reason.
+    """
+
+    data: str
+    trained_on: int
+    quick: bool
+    quantization: str
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...]
+    unavailable: dict[str, str]
+
+    @property
+    def examples(self) -> int:
+        """How many test examples the rows are judged by."""
+        return self.rows[0].costs.examples
+
+    def row(self, name: str) -> Row | None:
+        return next((row for row in self.rows if row.name == name), None)
+
+    def gains(self, row: Row, over: Row) -> tuple[float, ...]:
+        """By how much one is more accurate than another, seed by seed."""
+        return tuple(a - b for a, b in zip(row.accuracies, over.accuracies, strict=True))
+
+    @property
+    def gap(self) -> float | None:
+        """Dense all - dense active, None where it is too small to be a measure."""
+        active, everything = self.row(DENSE_ACTIVE), self.row(DENSE_ALL)
+        if active is None or everything is None:
+            return None
+        gap = everything.accuracy - active.accuracy
+        return None if gap < _LEAST_GAP else gap
+
+    def gap_closed(self, row: Row | None) -> float | None:
+        """(row - dense active) / (dense all - dense active)."""
+        active = self.row(DENSE_ACTIVE)
+        if self.gap is None or row is None or active is None:
+            return None
+        return statistics.mean(self.gains(row, active)) / self.gap
+
+    def gap_interval(self, row: Row | None) -> Interval | None:
+        """A 95 % confidence interval of the gap closed over seeds, the gap taken as its mean."""
+        active = self.row(DENSE_ACTIVE)
+        if self.gap is None or row is None or active is None:
+            return None
+        return of_mean([gain / self.gap for gain in self.gains(row, active)])
+
+    def to_json(self) -> dict[str, Any]:
+        from .verdict import judge
+
+        sparse = self.row(SPARSE)
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "data": self.data,
+            "trained_on": self.trained_on,
+            "examples": self.examples,
+            "quick": self.quick,
+            "quantization": self.quantization,
+            "seeds": list(self.seeds),
+            "rows": [self._row_json(row) for row in self.rows],
+            "unavailable": [
+                {"name": name, "reason": reason} for name, reason in self.unavailable.items()
+            ],
+            "gap_closed": self.gap_closed(sparse),
+            "gap_closed_interval": self.gap_interval(sparse),
+            "verdict": judge(self).to_json(),
+        }
+
+    def _row_json(self, row: Row) -> dict[str, Any]:
+        return {
+            "name": row.name,
+            "accuracy": round(row.accuracy, 6),
+            "accuracy_interval": row.interval,
+            "accuracies": list(row.accuracies),
+            "float_accuracies": [one.float_accuracy for one in row.seeds],
+            "quantization": row.costs.quantization,
+            "macs": row.costs.macs,
+            "total_bytes": row.costs.total_bytes,
+            "compressed_bytes": row.costs.compressed_bytes,
+            "resident_bytes": row.costs.resident_bytes,
+            "gap_closed": self.gap_closed(row),
+            "gap_closed_interval": self.gap_interval(row),
+        }
+
+
+def of_mean(values: Sequence[float]) -> Interval | None:
+    """The 95 % confidence interval of a mean (Student's t); None of one value."""
+    if len(values) < 2:
+        return None
+    half = student_t(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    mean = statistics.mean(values)
+    return mean - half, mean + half

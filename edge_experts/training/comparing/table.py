@@ -1,0 +1,56 @@
+"""A comparison as text."""
+
+from __future__ import annotations
+
+from ...benchmarking.table import aligned
+from .contenders import DENSE_ACTIVE
+from .results import Comparison, Row
+from .verdict import judge
+
+_HEAD = (
+    "as deployed",
+    "numbers",
+    "accuracy",
+    "95 %",
+    "float",
+    "multiply-adds",
+    "files kB",
+    "deflated",
+    "resident kB",
+    "gap closed",
+)
+
+
+def as_text(result: Comparison) -> str:
+    """The table, what it was measured on, and what it says in words."""
+    lines = aligned([_HEAD, *(_cells(result, row) for row in result.rows)])
+    lines += [f"{name}: none here, {reason}" for name, reason in result.unavailable.items()]
+    judged = f"{result.examples:,} {'validation' if result.quick else 'test'} examples"
+    several = f"means of {len(result.seeds)} seeds" if len(result.seeds) > 1 else "one seed"
+    look = ", a quick look" if result.quick else ""
+    lines.append(f"({result.data}, {judged}, trained on {result.trained_on:,}{look}, {several})")
+    if len(result.seeds) == 1:
+        lines.append("One seed: there is no interval over trainings. --seeds 3 trains each thrice.")
+    return "\n".join([*lines, *judge(result).sentences])
+
+
+def _cells(result: Comparison, row: Row) -> list[str]:
+    costs, interval = row.costs, row.interval
+    sizes = (costs.total_bytes, costs.compressed_bytes, costs.resident_bytes)
+    return [
+        row.name,
+        costs.quantization,
+        f"{row.accuracy:.4f}",
+        "" if interval is None else f"± {interval[1] - row.accuracy:.4f}",
+        f"{row.float_accuracy:.4f}",
+        f"{costs.macs:,}",
+        *(f"{size / 1000:,.0f}" for size in sizes),
+        _closed(result, row),
+    ]
+
+
+def _closed(result: Comparison, row: Row) -> str:
+    closed, interval = result.gap_closed(row), result.gap_interval(row)
+    if closed is None or row.name == DENSE_ACTIVE:
+        return ""
+    return f"{closed:.2f}" if interval is None else f"{closed:.2f} ± {interval[1] - closed:.2f}"

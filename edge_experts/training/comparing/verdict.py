@@ -1,0 +1,136 @@
+"""Whether sparse experts pay on a data set, in words, from what a comparison measured."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+from ..verdict import WORTH
+from .contenders import DENSE_ACTIVE, DENSE_ALL, HASH, RANDOM, SPARSE
+from .results import Comparison, Interval, Row, of_mean
+
+_NORMAL_95 = 1.96
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What comes of it; `pays` is None where the sparse experts are not among the rows."""
+
+    pays: bool | None
+    sentences: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"sparse_pays": self.pays, "sentences": list(self.sentences)}
+
+
+def judge(result: Comparison) -> Verdict:
+    """Sparse experts against the dense network of their cost, and against routers that know less.
+
+    A gain counts when its 95 % interval lies above nothing: over seeds, or, of one seed, by what
+    so many test examples can tell.
+    """
+    gap = _gap(result)
+    sparse, active = result.row(SPARSE), result.row(DENSE_ACTIVE)
+    if sparse is None or active is None:
+        return Verdict(None, gap)
+    gain, (low, high) = difference(result, sparse, active)
+    measured = f"{_points(gain)} points (95 %: {_points(low)} to {_points(high)}{_by(result)})"
+    if low > 0:
+        word = "Sparse experts pay here" if gain >= WORTH else "Sparse experts gain a little here"
+        first = f"{word}: {measured} over the dense network of the same active size."
+        more = [] if gain >= WORTH else ["Half a point is hardly worth the larger files."]
+    else:
+        first = (
+            f"Sparse experts do not pay here: {measured} beside the dense network of the same "
+            f"active size{', which is not beyond chance' if high > 0 else ''}."
+        )
+        more = [_instead(result)]
+        if gain > 0:
+            more.append(_surer(result))
+    return Verdict(low > 0 and gain >= WORTH, (first, *more, *gap, *_routing(result, sparse)))
+
+
+def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interval]:
+    """How much more accurate one row is, and the 95 % interval of that.
+
+    Of one seed: of the difference between two shares of the test examples. It is wide: that both
+    answer the same examples, and mostly alike, is not made use of.
+    """
+    gains = result.gains(row, other)
+    mean, interval = statistics.mean(gains), of_mean(gains)
+    if interval is None:
+        spread = sum(one.accuracy * (1 - one.accuracy) for one in (row, other))
+        half = _NORMAL_95 * math.sqrt(spread / result.examples)
+        interval = mean - half, mean + half
+    return mean, interval
+
+
+def _gap(result: Comparison) -> tuple[str, ...]:
+    active, everything = result.row(DENSE_ACTIVE), result.row(DENSE_ALL)
+    if active is None or everything is None:
+        return ()
+    if result.gap is None:
+        return (
+            "The dense network with all parameters is less than one point better than the small "
+            "one: there is no gap for experts to close.",
+        )
+    sparse = result.row(SPARSE)
+    closed, interval = result.gap_closed(sparse), result.gap_interval(sparse)
+    if closed is None:
+        return ()
+    shown = "" if interval is None else f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})"
+    return (
+        f"They close {closed:.2f} of the gap between the two dense networks{shown}, which is "
+        f"{_points(result.gap)} points.",
+    )
+
+
+def _instead(result: Comparison) -> str:
+    """What to use where experts do not pay."""
+    everything = result.row(DENSE_ALL)
+    small = "`edge-experts train --dense active`"
+    if result.gap is None or everything is None:
+        return f"Use a dense network: {small}."
+    costs = everything.costs
+    return (
+        f"Use a dense network: {small}, or `--dense all` where {costs.resident_bytes / 1000:,.0f} "
+        f"kB in memory and {costs.macs:,} multiply-adds an answer are not too much."
+    )
+
+
+def _surer(result: Comparison) -> str:
+    more = "3" if len(result.seeds) < 3 else "5 or more"
+    return f"Not sure: more seeds (--seeds {more}) may show that the gain is none of chance."
+
+
+def _routing(result: Comparison, sparse: Row) -> list[str]:
+    """Whether it is what the router knows that helps."""
+    sentences = []
+    for name, how in ((RANDOM, "at random"), (HASH, "by hashing")):
+        row = result.row(name)
+        if row is None:
+            continue
+        gain, (low, _) = difference(result, sparse, row)
+        if gain <= 0:
+            sentences.append(
+                f"Experts routed {how} are as good ({_points(-gain)} points): routing by content "
+                "is not what helps here."
+            )
+        elif low <= 0:
+            sentences.append(
+                f"Our router is not surely better than routing {how} ({_points(gain)} points, "
+                "within chance)."
+            )
+    return sentences
+
+
+def _by(result: Comparison) -> str:
+    if len(result.seeds) > 1:
+        return f", {len(result.seeds)} seeds"
+    return f", one seed, {result.examples:,} examples"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.1f}"

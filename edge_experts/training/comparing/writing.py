@@ -1,0 +1,17 @@
+"""The files of a finished comparison."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ...folders import write_whole
+from . import picture
+from .results import Comparison
+
+
+def write(result: Comparison, folder: Path) -> None:
+    """comparison.json and comparison.png, in `folder`."""
+    content = json.dumps(result.to_json(), ensure_ascii=False, indent=2)
+    write_whole(folder / "comparison.json", content + "\n")
+    picture.draw(result, folder / "comparison.png")

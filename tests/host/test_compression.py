@@ -1,0 +1,102 @@
+"""Pruning and quantization-aware training, from a trained network to the interpreter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_experts.errors import UnsuitableError
+
+KINDS: dict[str, dict[str, tuple[tuple[int, ...], str]]] = {
+    "text": {"ids": ((16,), "int32"), "weights": ((16,), "float32")},
+    "table": {"x": ((12,), "float32")},
+    "image": {"x": ((12, 12), "float32")},
+    "window": {"x": ((32, 3), "float32")},
+}
+SETTINGS = {"word_bits": 6, "char_bits": 6}
+
+
+@pytest.fixture
+def trained(keras: Any) -> Any:
+    """A dense network for a kind of data, what it was trained on, and a fine-tuning."""
+    from edge_experts.training import networks
+    from edge_experts.training.compression import Tuning
+
+    def make(kind: str, epochs: int = 2) -> Any:
+        keras.utils.set_random_seed(3)
+        shapes = networks.Shapes(kind, KINDS[kind], 2, SETTINGS)
+        network = networks.BY_KIND[kind].dense_all(shapes, 3, 1.0)
+        random = np.random.default_rng(0)
+        inputs = {
+            name: random.integers(0, 128, (300, *shape)).astype(dtype)
+            if dtype == "int32"
+            else random.normal(size=(300, *shape)).astype(dtype)
+            for name, (shape, dtype) in KINDS[kind].items()
+        }
+        key = inputs["ids"] < 64 if kind == "text" else inputs["x"] > 0
+        targets = (key.reshape(300, -1).mean(axis=1) > 0.5).astype(np.int64)
+        tuning = Tuning(inputs, targets, (inputs, targets), epochs, 0.01, 32)
+        tuning.fit(network)
+        return network, tuning
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_pruning_leaves_as_many_weights_as_asked(trained: Any, kind: str) -> None:
+    from edge_experts.training.compression import prune
+
+    network, tuning = trained(kind)
+    before = network.get_weights()
+    nonzero = network.count_params() // 3
+    pruned = prune(network, tuning, nonzero=nonzero)
+    left = sum(int(np.count_nonzero(weight)) for weight in pruned.get_weights())
+    assert left == pytest.approx(nonzero, rel=0.05)
+    assert pruned.count_params() == network.count_params()
+    for old, now in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now, "the network itself is left alone")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_quantization_awareness_learned_survives_saving_and_conversion(
+    trained: Any, kind: str, tmp_path: Any, keras: Any
+) -> None:
+    from edge_experts.converters.quantization import to_tflite
+
+    from edge_experts.runtime.interpreter import Model
+    from edge_experts.training import SparseExperts
+    from edge_experts.training.compression import quantization_aware
+
+    network, tuning = trained(kind)
+    aware = quantization_aware(network, tuning)
+    model = SparseExperts(None, [aware])
+    answers = model.predict(tuning.inputs, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(answers, loaded.predict(tuning.inputs, verbose=0))
+    assert any(layer.name.startswith("quant_") for layer in loaded.experts[0].layers)
+
+    content = to_tflite(loaded.experts[0], "int8", {n: a[:100] for n, a in tuning.inputs.items()})
+    if kind == "text":  # the table, which tfmot does not know, is in int8 too
+        assert len(content) < 2 * network.count_params() + 4000
+    logits = loaded.experts[0].predict(tuning.inputs, verbose=0)
+    deployed = Model(content, "expert")
+    got = np.stack(
+        [deployed({n: a[row : row + 1] for n, a in tuning.inputs.items()}) for row in range(50)]
+    )
+    # A few int8 steps of the logits' range.
+    assert np.abs(got - logits[:50]).max() < 0.06 * np.ptp(logits)
+
+
+def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, keras: Any) -> None:
+    from edge_experts.training.compression import prune, quantization_aware
+
+    _, tuning = trained("table")
+    inputs = {"x": keras.Input((12,), name="x")}
+    network = keras.Model(inputs, keras.layers.BatchNormalization()(inputs["x"]))
+    with pytest.raises(UnsuitableError, match="none of its layers can be trained for int8"):
+        quantization_aware(network, tuning)
+    with pytest.raises(UnsuitableError, match="none of its layers can be pruned"):
+        prune(network, tuning, nonzero=10)
