@@ -13,7 +13,6 @@ from ..errors import UsageError
 ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
-COMPRESSIONS = ("pruning", "quantization-aware")
 SELECT_INTO = ("all", "weakest", "unused")
 DENSE = ("active", "all", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
@@ -39,7 +38,6 @@ class TrainConfig:
     select_into: str = "all"  # where the selected expert's parameters go
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     dense: str | None = None  # "active" or "all": instead of experts, the dense rival
-    compress: str | None = None  # a dense rival, once trained: one of COMPRESSIONS
     combine: str = "top"
     top_k: int = 1
     teacher_epochs: int = 0  # of a dense network that teaches; 0: none
@@ -110,8 +108,6 @@ class TrainConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if self.compress not in (None, *COMPRESSIONS):
-            raise UsageError(f"compress must be one of {COMPRESSIONS}, got {self.compress!r}")
         if self.dense not in (None, *DENSE):
             raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
         least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}

@@ -18,11 +18,13 @@ class Report(tf_keras.callbacks.Callback):
     """One step of progress for each epoch, with losses, accuracies and the experts' use.
 
     Args:
-        trained: the model in training, or the part of one.
+        trained: the model in training, if it has a router.
         inputs: validation inputs, on which the use of its experts is counted.
     """
 
-    def __init__(self, what: str, epochs: int, trained: SparseExperts, inputs: Any):
+    def __init__(
+        self, what: str, epochs: int, trained: SparseExperts | None = None, inputs: Any = None
+    ):
         super().__init__()
         self.what, self.epochs, self.trained, self.inputs = what, epochs, trained, inputs
 
@@ -36,7 +38,7 @@ class Report(tf_keras.callbacks.Callback):
             for name in ("loss", "val_cross_entropy", "val_accuracy")
             if name in logs
         )
-        if self.trained.router is not None:
+        if self.trained is not None and self.trained.router is not None:
             gate = softmax(self.trained.gate(self.inputs))
             usage = _shares(gate.argmax(axis=1), len(self.trained.experts))
             used = sum(share > 0 for share in usage)

@@ -172,7 +172,7 @@ class Teaching:
             verbose=0,
             validation_data=validation,
             callbacks=[
-                Report(what, self.epochs, None),
+                Report(what, self.epochs),
                 tf_keras.callbacks.TensorBoard(
                     str(self.logs / what.lower().replace(",", "").replace(" ", "_")),
                     write_graph=False,
