@@ -18,12 +18,41 @@ def train(
         int | None, typer.Option(help="How many expert networks.  [default: 4]", min=1)
     ] = None,
     router: Annotated[
-        Literal["learned"] | None,
-        typer.Option(help="How inputs are told apart.  [default: learned]"),
+        Literal["learned", "kmeans", "clusters", "hash", "random"] | None,
+        typer.Option(
+            help="How inputs are told apart: which expert is best, what lies together, labels that "
+            "a teacher confuses; or, to measure that against, by hashing and at random.  "
+            "[default: learned]"
+        ),
+    ] = None,
+    trunk: Annotated[
+        bool | None,
+        typer.Option(
+            "--trunk/--no-trunk",
+            help="Experts build on the router's hidden layer.  [default: all but texts]",
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            help="A run folder whose model teaches this one; else one may be trained first.",
+            show_default=False,
+        ),
     ] = None,
     select: Annotated[
         Literal["greedy", "random", "none"] | None,
         typer.Option(help="Copy the best, or any, expert to the others.  [default: none]"),
+    ] = None,
+    select_into: Annotated[
+        Literal["all", "weakest", "unused"] | None,
+        typer.Option(help="Which others it is copied to.  [default: all]"),
+    ] = None,
+    distribute: Annotated[
+        Literal["none", "mirrored", "workers"] | None,
+        typer.Option(
+            help="Train on all processors of this machine, or on the machines in TF_CONFIG.  "
+            "[default: none]"
+        ),
     ] = None,
     combine: Annotated[
         Literal["top", "sum"] | None,
@@ -71,7 +100,10 @@ def train(
     given = {
         "experts": experts,
         "router": router,
+        "trunk": trunk,
         "select": select,
+        "select_into": select_into,
+        "distribute": distribute,
         "combine": combine,
         "top_k": top_k,
         "dense": dense,
@@ -92,7 +124,12 @@ def train(
         raise UsageError(f"{config}: {error}") from None
     dataset = datasets.load(data, settings.get("seed", 0))
     run = run_training(
-        dataset, out, config_for(dataset.kind, **settings), force=force, pictures=pictures
+        dataset,
+        out,
+        config_for(dataset.kind, **settings),
+        teacher=teacher,
+        force=force,
+        pictures=pictures,
     )
     metrics = run.metrics
     print(

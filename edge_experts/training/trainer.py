@@ -14,6 +14,7 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
+from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
 from . import activations, checks, cost, distribution, hashing, networks
@@ -26,6 +27,8 @@ from .recipes import config_for
 from .stages import Stages
 
 KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
+
+_TAUGHT = ("train", "validation")  # the splits that a teacher answers
 
 
 def train(
@@ -171,15 +174,41 @@ def _taught(
 ) -> dict[str, np.ndarray]:
     """A teacher's logits for the training and the validation examples; empty without one."""
     if given is not None:
-        model = tf_keras.models.load_model(Path(given) / run_folder.MODEL, compile=False)
-    elif config.teacher_epochs and config.dense is None:
-        alone = teacher_config(config)
-        model = build(shapes, alone, data["train"])
-        logs = folder / run_folder.LOGS / "teacher"
-        Stages(model, alone, dataset, data, {}, logs, checkpoints.of("teacher")).run()
-    else:
+        return _answers_of(Path(given), dataset)
+    if not config.teacher_epochs or config.dense is not None:
         return {}
-    return {split: predict(model, data[split]) for split in ("train", "validation")}
+    alone = teacher_config(config)
+    model = build(shapes, alone, data["train"])
+    logs = folder / run_folder.LOGS / "teacher"
+    Stages(model, alone, dataset, data, {}, logs, checkpoints.of("teacher")).run()
+    return {split: predict(model, data[split]) for split in _TAUGHT}
+
+
+def _answers_of(run: Path, dataset: Dataset) -> dict[str, np.ndarray]:
+    """What the model of a run folder answers, by its own features.
+
+    Raises:
+        RunFolderError: it is none.
+        UsageError: it knows other labels, or another kind of data.
+    """
+    described = run_folder.read_run(run)
+    if described.labels != dataset.labels:
+        raise UsageError(
+            f"teacher {run}: it knows the labels {', '.join(described.labels[:5])} ..., and not "
+            f"those of {dataset.name}; train it on the same data"
+        )
+    features = run_folder.read_features(run, described)
+    model = tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+    try:
+        return {
+            split: predict(model, encode_all(features, getattr(dataset, split).inputs))
+            for split in _TAUGHT
+        }
+    except (ValueError, TypeError, UsageError) as error:
+        raise UsageError(
+            f"teacher {run}: it does not take the inputs of {dataset.name} ({error}); train it on "
+            "the same data"
+        ) from None
 
 
 def teacher_config(config: TrainConfig) -> TrainConfig:

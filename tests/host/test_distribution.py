@@ -1,0 +1,111 @@
+"""Two workers on this machine train what one does, at the same global batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_experts.errors import UsageError
+
+_TRAINING = """
+import sys
+import numpy as np
+from edge_experts.datasets import from_arrays
+from edge_experts.training import config_for, train
+
+random = np.random.default_rng(0)
+x = random.standard_normal((600, 6)).astype(np.float32)
+y = (x[:, 0] * x[:, 1] > 0) + 2 * (x[:, 2] > 0)
+config = config_for(
+    "table", experts=4, epochs=2, choice_epochs=2, tune_epochs=2, batch_size=40, teacher_epochs=0,
+    distribute=sys.argv[2],
+)
+train(from_arrays("blobs", x[:500], y[:500], x[500:], y[500:]), sys.argv[1], config, pictures=False)
+"""
+
+
+def _started(out: Path, distribute: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _TRAINING, str(out), distribute],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _finished(*processes: subprocess.Popen[str]) -> None:
+    for process in processes:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def test_two_workers_agree_with_one(keras: object, tmp_path: Path) -> None:
+    import tf_keras
+
+    workers = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    both = [
+        _started(
+            tmp_path / "two.run",
+            "workers",
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+            ),
+        )
+        for index in range(2)
+    ]
+    _finished(*both, _started(tmp_path / "one.run", "none"))
+    one, two = (
+        tf_keras.models.load_model(tmp_path / name / "model.keras", compile=False)
+        for name in ("one.run", "two.run")
+    )
+    for alone, together in zip(one.get_weights(), two.get_weights(), strict=True):
+        assert together == pytest.approx(alone, abs=2e-3)
+    moved = one.get_weights()[0] - _untrained(tmp_path)
+    assert np.abs(moved).max() > 0.02, "the weights would also agree if nothing was trained"
+    assert {path.name for path in tmp_path.iterdir()} == {"one.run", "two.run"}
+
+
+def _untrained(folder: Path) -> np.ndarray:
+    """The first weights of the same training before its first step."""
+    from edge_experts import run_folder
+    from edge_experts.training import networks
+    from edge_experts.training.config import TrainConfig
+    from edge_experts.training.trainer import build
+
+    import tf_keras  # isort: skip
+
+    run = run_folder.read_run(folder / "one.run")
+    tf_keras.utils.set_random_seed(0)
+    shapes = networks.Shapes("table", {"x": ((6,), "float32")}, 4, run.feature_settings)
+    model = build(shapes, TrainConfig(**run.config), {})
+    weights: np.ndarray = model.get_weights()[0]
+    return weights
+
+
+@pytest.mark.parametrize("given", [None, "nonsense", '{"task": {"index": 0}}'])
+def test_workers_without_a_cluster_are_told_what_to_set(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts.training import distribution
+
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_CONFIG", given)
+    with pytest.raises(UsageError, match="TF_CONFIG"), distribution.scope("workers"):
+        pass
