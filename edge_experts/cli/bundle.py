@@ -46,8 +46,8 @@ def in_words(changes: Mapping[str, Any]) -> str:
     """What a bundle says that changed since its base."""
 
     def experts(kind: str, what: str) -> str:
-        found = ", ".join(map(str, changes.get(kind) or []))
-        return f"expert {found} {what}" if found else ""
+        found = list(map(str, changes.get(kind) or []))
+        return f"expert{'s' * (len(found) > 1)} {', '.join(found)} {what}" if found else ""
 
     parts = [
         experts("added", "added"),

@@ -31,7 +31,9 @@ def extend(
             show_default=False,
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Of each training, at most.", min=1)] = 10,
+    epochs: Annotated[
+        int, typer.Option(help="Of the expert, at most; thrice that of the router.", min=1)
+    ] = 10,
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,

@@ -68,7 +68,7 @@ def extend(
             own part of the old.
         old_data: what the run was trained on, to remember it by; otherwise the examples that the
             run folder keeps, up to 2,000.
-        epochs: of each training, at most.
+        epochs: of the expert, at most; the router's are three times as many.
         max_forgetting: points of accuracy that the old test examples may lose.
 
     Raises:

@@ -17,6 +17,7 @@ from .widening import gate_of, widened
 
 _STEPS, _SMALLEST_BATCH = 50, 16
 _AT_ONCE = 1024
+_ROUTER_EPOCHS = 3  # for each of an expert's: what it takes from old experts is what is forgotten
 _FURTHER = 3  # what is trained already is trained further at this fraction of the learning rate
 
 
@@ -109,6 +110,7 @@ class Teaching:
             tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             (train.inputs, train.targets),
             (validation.inputs, validation.targets),
+            self.epochs,
             rate,
         )
 
@@ -142,6 +144,7 @@ class Teaching:
             tf_keras.losses.CategoricalCrossentropy(from_logits=True),
             examples("train"),
             examples("validation"),
+            _ROUTER_EPOCHS * self.epochs,
             self.learning_rate,
         )
         router.trainable = True
@@ -154,12 +157,13 @@ class Teaching:
         loss: tf_keras.losses.Loss,
         train: tuple[Any, ...],
         validation: tuple[Any, ...],
+        epochs: int,
         learning_rate: float,
     ) -> None:
         count = len(train[1])
         size = min(self.batch_size, max(_SMALLEST_BATCH, count // _STEPS))
         rate = tf_keras.optimizers.schedules.CosineDecay(
-            learning_rate, max(1, -(-count // size)) * self.epochs
+            learning_rate, max(1, -(-count // size)) * epochs
         )
         network.compile(
             tf_keras.optimizers.Adam(rate), loss, metrics=["accuracy"], weighted_metrics=[]
@@ -168,11 +172,11 @@ class Teaching:
             *train[:2],
             sample_weight=train[2] if len(train) > 2 else None,
             batch_size=size,
-            epochs=self.epochs,
+            epochs=epochs,
             verbose=0,
             validation_data=validation,
             callbacks=[
-                Report(what, self.epochs),
+                Report(what, epochs),
                 tf_keras.callbacks.TensorBoard(
                     str(self.logs / what.lower().replace(",", "").replace(" ", "_")),
                     write_graph=False,
