@@ -22,6 +22,7 @@ from edge_experts.folders import npz, staged
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 
+from . import base as bases
 from . import confidence, export, parity
 from .isolation import conversion_failure, run_module
 from .recipes import LAYOUTS, QUANTIZATIONS
@@ -52,7 +53,8 @@ def convert(
     second_share: float | None = None,
     abstain_below: float | None = None,
     max_accuracy_drop: float | None = None,
-    bundle_version: int = 1,
+    base: str | Path | None = None,
+    bundle_version: int | None = None,
     force: bool = False,
 ) -> Conversion:
     """Convert a finished training to a bundle, and prove it on the interpreter of this machine.
@@ -75,6 +77,9 @@ def convert(
         abstain_below: abstain where the score, a calibrated probability, is under this.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.
+        base: the bundle of the run that this one extends: files of networks that are still the
+            same are copied from it, and the manifest says what changed.
+        bundle_version: of what you publish; one above the base's by default, or 1.
 
     Raises:
         UsageError: an option or a path cannot be used.
@@ -97,6 +102,8 @@ def convert(
         description = _in_one_file(description, layout)
     if second_share is not None:
         _refuse_second(description)
+    update = None if base is None else bases.read(base, description.experts, quantization, layout)
+    version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
     verified_on = {
@@ -107,6 +114,8 @@ def convert(
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         (job / "bundle").symlink_to(folder)
+        if update is not None:
+            update.offer(job)
         order = {
             "quantization": quantization,
             "layout": layout,
@@ -116,7 +125,7 @@ def convert(
         reference = _convert_networks(job, run, order, description, features, examples)
         _move_models(job, folder)
         manifest = replace(
-            export.draft(folder, description, features, bundle_version),
+            export.draft(folder, description, features, version),
             second_below=reference.second_below(second_share),
             abstain_below=abstain_below,
         )
@@ -142,6 +151,8 @@ def convert(
                 "data": description.origin,
                 "quantization": quantization,
                 "layout": layout,
+                "networks": json.loads((job / bases.NETWORKS).read_text()),
+                **({} if update is None else {"changes": update.changes(manifest)}),
                 "seed": description.config.get("seed"),
                 "versions": dict(description.versions),
                 "parity": export.parity_record(proof.parity),

@@ -9,6 +9,8 @@ runs here, says on stdout which network it is at, and leaves its results as file
     validation.npz   arrays of the inputs to compare on, likewise
     router.tflite    written here, where the model has a router
     experts/*.tflite written here
+    networks.json    written here: for each file the digest of the Keras network it came from
+    reused/DIGEST    files of the base, each good for the network of this digest as it is
     reference.npz    written here: what Keras answers to the validation inputs: log_probabilities;
                      the router's first choice, experts, and its probability, confidence; and
                      second: log_probabilities with the second choice asked too
@@ -16,6 +18,7 @@ runs here, says on stdout which network it is at, and leaves its results as file
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -28,6 +31,7 @@ from edge_experts.training import SparseExperts  # sets up Keras before TensorFl
 import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
+from .base import NETWORKS, REUSED  # isort: skip
 from .layouts import IN_ONE_FILE  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
@@ -48,17 +52,28 @@ def main(job: Path) -> None:
     count = len(next(iter(calibration.values())))
     everything = np.arange(count)
     owners = None if router is None else model.route(calibration)
+    made_from: dict[str, str] = {}
+
+    def convert(name: str, network: tf_keras.Model, path: str, rows: np.ndarray) -> None:
+        if order["layout"] not in IN_ONE_FILE:
+            made_from[path] = network_digest(network)
+        reused = job / REUSED / made_from.get(path, "none")
+        if reused.exists():
+            _say(f"{name}, as in the base")
+            content = reused.read_bytes()
+        else:
+            _say(name)
+            content = to_tflite(network, quantization, _rows(calibration, rows))
+        (job / path).write_bytes(content)
+
     if router is not None:
-        _say("router")
-        content = to_tflite(router, quantization, _rows(calibration, everything))
-        (job / ROUTER).write_bytes(content)
+        convert("router", router, ROUTER, everything)
         calibration = model.expert_inputs(calibration)
     (job / "experts").mkdir()
     for index, expert in enumerate(experts):
-        _say(f"expert {index}")
         rows = everything if owners is None else representative(owners, index)
-        content = to_tflite(expert, quantization, _rows(calibration, rows))
-        (job / expert_path(index)).write_bytes(content)
+        convert(f"expert {index}", expert, expert_path(index), rows)
+    (job / NETWORKS).write_text(json.dumps(made_from))
 
     _say("reference")
     model.top_k = order["top_k"]
@@ -69,13 +84,22 @@ def main(job: Path) -> None:
         gate = tf.nn.softmax(model.gate(validation)).numpy()
         reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
     if order["second"]:
-        pair = SparseExperts(router, experts, top_k=2)
+        pair = SparseExperts(model.router, model.experts, top_k=2)
         reference["second"] = _predict(pair, validation)
     np.savez(job / "reference.npz", **reference)
 
 
 def _predict(network: tf_keras.Model, inputs: Samples) -> np.ndarray:
     return network.predict(inputs, batch_size=1024, verbose=0)
+
+
+def network_digest(network: tf_keras.Model) -> str:
+    """SHA-256 over a network's architecture and the bits of its weights."""
+    digest = hashlib.sha256(json.dumps(network.get_config(), sort_keys=True, default=str).encode())
+    for weight in network.get_weights():
+        digest.update(f"{weight.dtype}{weight.shape}".encode())
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
 
 
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:

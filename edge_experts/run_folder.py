@@ -5,6 +5,7 @@ run.json         configuration, metrics, seed, versions
 features.npz     arrays of the features, where they have any
 examples.npz     examples to calibrate, to validate and to test a conversion with
 logs/            TensorBoard
+pictures/        what came of it, for a person
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from typing import Any
 import numpy as np
 
 from . import features
+from .bundle import MANIFEST
 from .datasets import Split
 from .errors import RunFolderError
 from .folders import npz
 
-MODEL, RUN, FEATURES, EXAMPLES, LOGS = (
+MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
     "model.keras",
     "run.json",
     "features.npz",
     "examples.npz",
     "logs",
+    "pictures",
 )
 FORMAT_VERSION = "1.0"
 
@@ -48,6 +51,7 @@ class Run:
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
+    extends: Mapping[str, Any] | None = None  # the run that this one added to, and what changed
     format_version: str = FORMAT_VERSION
 
     def write(self, folder: Path) -> None:
@@ -66,9 +70,10 @@ def read_run(folder: Path) -> Run:
         content = json.loads(path.read_text(encoding="utf-8"))
         run = Run(**{**content, "labels": tuple(content["labels"])})
     except FileNotFoundError:
-        raise RunFolderError(
-            f"{folder}: not a run folder, it has no {RUN}; `edge-experts train` makes run folders"
-        ) from None
+        hint = "`edge-experts train` makes run folders"
+        if (folder / MANIFEST).exists():
+            hint = "it is a bundle: name the run folder that it was converted from"
+        raise RunFolderError(f"{folder}: not a run folder, it has no {RUN}; {hint}") from None
     except (ValueError, TypeError, KeyError) as error:
         raise RunFolderError(f"{path}: not what training writes ({error}); train again") from None
     if run.format_version.split(".")[0] != FORMAT_VERSION.split(".")[0]:

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import advise, benchmark, bundle, compare, convert, doctor, evaluate, quickstart, run, train
+from . import (
+    advise,
+    benchmark,
+    bundle,
+    compare,
+    convert,
+    doctor,
+    evaluate,
+    extend,
+    quickstart,
+    run,
+    train,
+)
 
 app = typer.Typer(
     name="edge-experts",
@@ -22,6 +34,7 @@ app.command()(quickstart.quickstart)
 app.command()(advise.advise)
 app.command()(train.train)
 app.command()(convert.convert)
+app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .options import Bundle, Json, print_json
 
 
@@ -30,10 +33,29 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     )
     print(f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}")
     print(f"  data         {provenance.get('data')}")
+    changes = provenance.get("changes")
+    if isinstance(changes, dict):
+        print(f"  changes      since version {changes.get('base_version')}: {in_words(changes)}")
     print("  files              bytes   in memory")
     for entry in manifest.files:
         cost = f"{entry.resident_bytes:>11,}" if entry.resident_bytes else ""
         print(f"    {entry.path:<16}{entry.bytes:>9,}{cost}".rstrip())
+
+
+def in_words(changes: Mapping[str, Any]) -> str:
+    """What a bundle says that changed since its base."""
+
+    def experts(kind: str, what: str) -> str:
+        found = ", ".join(map(str, changes.get(kind) or []))
+        return f"expert {found} {what}" if found else ""
+
+    parts = [
+        experts("added", "added"),
+        experts("retrained", "new"),
+        f"router {changes.get('router')}",
+        experts("kept", "kept byte for byte") or "no expert kept",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def verify(bundle: Bundle) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .bundle import in_words
 from .options import Force, Json, Layout, Quantization, print_json, require_training
 
 
@@ -49,9 +50,21 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="The bundle of the run that this one extends: files of unchanged experts are "
+            "copied from it.",
+            show_default=False,
+        ),
+    ] = None,
     bundle_version: Annotated[
-        int, typer.Option(help="Raise it with every bundle you publish.", min=1)
-    ] = 1,
+        int | None,
+        typer.Option(
+            help="Raise it with every bundle you publish.  [default: 1, or the base's + 1]", min=1
+        ),
+    ] = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -74,6 +87,7 @@ def convert(
         second_share=second_share,
         abstain_below=abstain_below,
         max_accuracy_drop=max_accuracy_drop,
+        base=base,
         bundle_version=bundle_version,
         force=force,
     )
@@ -92,6 +106,7 @@ def convert(
                 "validation": made.unsure.to_json(),
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
+                "changes": made.manifest.provenance.get("changes"),
             }
         )
         return
@@ -114,4 +129,6 @@ def convert(
         on = unsure.accuracy_answered
         rest = "" if on is None else f", accuracy {on:.4f} on the others"
         print(f"abstains from {unsure.abstained:.1%} of the validation examples{rest}")
+    if base is not None:
+        print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)

@@ -53,6 +53,9 @@ def train(
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
+    pictures: Annotated[
+        bool, typer.Option(help="Draw what came of it, into the run folder.")
+    ] = True,
     force: Force = False,
 ) -> None:
     """Train a sparse expert model on a data set.
@@ -61,6 +64,7 @@ def train(
     """
     require_training()
     from ..folders import refuse_existing
+    from ..run_folder import PICTURES
 
     refuse_existing(out, force=force)
     settings = {} if config is None else read_config(config)
@@ -87,12 +91,18 @@ def train(
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
     dataset = datasets.load(data, settings.get("seed", 0))
-    run = run_training(dataset, out, config_for(dataset.kind, **settings), force=force)
+    run = run_training(
+        dataset, out, config_for(dataset.kind, **settings), force=force, pictures=pictures
+    )
     metrics = run.metrics
     print(
         f"{out}: accuracy {metrics['validation_accuracy']:.4f} on validation, "
         f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
     )
+    if (drawn := out / PICTURES).exists():
+        print(
+            f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
+        )
     print(f"Next: edge-experts convert {out} --out {out.stem}.bundle", file=sys.stderr)
 
 

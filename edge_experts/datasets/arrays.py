@@ -11,6 +11,7 @@ from .dataset import Dataset, Split, refuse_measurements
 from .splitting import assign
 
 _LEAST_IMAGE_SIDE = 8
+_LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
 
 
 def from_arrays(
@@ -35,6 +36,11 @@ def from_arrays(
     for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
         if x.dtype.kind not in "buif":
             raise DataError(f"{name}: x_{part} must hold numbers, got {x.dtype}")
+        if x.dtype.kind == "f" and (np.isfinite(x) & (abs(x) > _LARGEST)).any():
+            raise DataError(
+                f"{name}: x_{part} holds a number beyond {_LARGEST:.0e}; scale it, or put NaN "
+                "where nothing was measured"
+            )
         if not x.ndim or len(x) != len(y) or not len(x):
             raise DataError(
                 f"{name}: x_{part} has the shape {x.shape}, y_{part} has {len(y)} labels; there "

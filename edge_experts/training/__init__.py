@@ -7,8 +7,9 @@ from ._keras import import_keras
 import_keras()
 
 from .config import TrainConfig  # noqa: E402
+from .extension import extend  # noqa: E402
 from .model import SparseExperts  # noqa: E402
 from .recipes import config_for  # noqa: E402
 from .trainer import train  # noqa: E402
 
-__all__ = ["SparseExperts", "TrainConfig", "config_for", "train"]
+__all__ = ["SparseExperts", "TrainConfig", "config_for", "extend", "train"]

@@ -178,7 +178,7 @@ def _candidate(
 def _made(sample: Dataset, config: TrainConfig, place: Path) -> tuple[Path, int]:
     """The bundle of a training on the sample, and its multiply-adds for an answer."""
     place.mkdir()
-    run = train(sample, place / "run", config)
+    run = train(sample, place / "run", config, pictures=False)
     convert(place / "run", place / "bundle", max_accuracy_drop=100)
     active: int = run.metrics["macs"]["active"]
     return place / "bundle", active

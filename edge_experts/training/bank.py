@@ -153,8 +153,9 @@ class _Stack(_Part):
     def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(layer, grid)
         self.stacks = [
-            self.add_weight(name=f"stack_{place}", shape=(grid.experts, *weight.shape))
-            for place, weight in enumerate(layer.weights)
+            # By the same name, by which an optimizer may know a bias from a kernel.
+            self.add_weight(name=_plain_name(weight), shape=(grid.experts, *weight.shape))
+            for weight in layer.weights
         ]
 
     def read(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
@@ -242,6 +243,11 @@ class _Aligned(tf_keras.layers.Layer):
 
     def call(self, inputs: Any) -> tf.Tensor:
         return self.layer([self.grid.join(self.grid.each(part)) for part in inputs])
+
+
+def _plain_name(weight: tf.Variable) -> str:
+    name: str = weight.name.split("/")[-1].split(":")[0]
+    return name
 
 
 def _looked_up(tables: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,6 @@ from ..errors import UsageError
 ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
-COMPRESSIONS = ("pruning", "quantization-aware")
 SELECT_INTO = ("all", "weakest", "unused")
 DENSE = ("active", "all", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
@@ -39,7 +38,6 @@ class TrainConfig:
     select_into: str = "all"  # where the selected expert's parameters go
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     dense: str | None = None  # "active" or "all": instead of experts, the dense rival
-    compress: str | None = None  # a dense rival, once trained: one of COMPRESSIONS
     combine: str = "top"
     top_k: int = 1
     teacher_epochs: int = 0  # of a dense network that teaches; 0: none
@@ -54,6 +52,7 @@ class TrainConfig:
     learning_rate: float = 0.05  # of one expert and of the router, alone
     wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
     mixture_learning_rate: float = 0.01  # once they are trained together
+    weight_decay: float = 0.0  # of every weight, times the learning rate
     averaging: bool = True  # of the weights over the last steps
     balance: float = 0.05
     gate_temperature: float = 0.2  # at the end of the choice epochs; 1 before them
@@ -109,8 +108,6 @@ class TrainConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise UsageError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if self.compress not in (None, *COMPRESSIONS):
-            raise UsageError(f"compress must be one of {COMPRESSIONS}, got {self.compress!r}")
         if self.dense not in (None, *DENSE):
             raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
         least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}

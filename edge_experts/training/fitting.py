@@ -22,6 +22,8 @@ class Fit:
     """How a stage is fitted.
 
     Args:
+        weight_decay: share of each weight, biases aside, that a step takes away, times the
+            learning rate (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
         averaging: whether weights are averages over the last steps.
         patience: epochs without a better validation accuracy before it ends; 0: it does not.
         logs, backup: folders of TensorBoard, and of the state after each epoch.
@@ -29,6 +31,7 @@ class Fit:
 
     epochs: int
     learning_rate: float
+    weight_decay: float
     averaging: bool
     patience: int
     logs: Path
@@ -47,9 +50,11 @@ class Fit:
         schedule = tf_keras.optimizers.schedules.CosineDecay(
             0.0, max(1, steps - rising), warmup_target=self.learning_rate, warmup_steps=rising
         )
-        learner.compile(
-            tf_keras.optimizers.Adam(schedule, use_ema=self.averaging, ema_momentum=_MOMENTUM)
+        optimizer = tf_keras.optimizers.AdamW(
+            schedule, self.weight_decay, use_ema=self.averaging, ema_momentum=_MOMENTUM
         )
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+        learner.compile(optimizer)
         made = learner.fit(
             drawn.dataset.repeat(),
             epochs=self.epochs,

@@ -145,5 +145,7 @@ def answer(gate: tf.Tensor | None, logits: tf.Tensor, top_k: int = 1) -> tf.Tens
     """
     if gate is None:
         return tf.nn.log_softmax(tf.reduce_sum(logits, axis=0))
-    least = tf.math.top_k(gate, top_k).values[:, -1:]
-    return mixture(tf.nn.log_softmax(tf.where(gate >= least, gate, _IMPOSSIBLE)), logits)
+    # By place rather than by value: of experts with equal logits the first is asked, no other.
+    asked = tf.math.top_k(gate, top_k).indices
+    picked = tf.reduce_any(tf.one_hot(asked, gate.shape[-1], True, False, dtype=tf.bool), axis=1)
+    return mixture(tf.nn.log_softmax(tf.where(picked, gate, _IMPOSSIBLE)), logits)

@@ -8,7 +8,9 @@ from typing import Any
 from .config import TrainConfig
 
 _FROM_SCRATCH: dict[str, Any] = {
-    # There is data enough for independent experts: no common start, nothing that ties them.
+    # There is data enough for independent experts: no common start, nothing that ties them. The
+    # gate turns into a choice while they learn, and they build on what it has computed.
+    "trunk": True,
     "warm_epochs": 0,
     "router_epochs": 0,
     "tie": 0.0,
@@ -16,28 +18,18 @@ _FROM_SCRATCH: dict[str, Any] = {
     "learning_rate": 2e-3,
     "wide_learning_rate": 2e-3,
     "mixture_learning_rate": 2e-3,
-    "epochs": 10,
-    "tune_epochs": 8,
-    "dense_epochs": 18,
-    "teacher_epochs": 10,
+    "epochs": 16,
+    "choice_epochs": 32,
+    "tune_epochs": 0,
+    "teacher_epochs": 12,
+    "patience": 0,
 }
 
 RECIPES: dict[str, dict[str, Any]] = {
     "text": {},
-    "table": {**_FROM_SCRATCH, "epochs": 20, "dense_epochs": 30},
-    "image": {
-        **_FROM_SCRATCH,
-        # A mixture in which all experts see all images takes long: they start as copies of one.
-        "warm_epochs": 12,
-        "epochs": 2,
-        "tune_epochs": 4,
-        "dense_epochs": 18,  # as many as an expert's in all
-        "teacher_epochs": 0,
-        "batch_size": 128,
-        "perturb": 0.05,
-        "mixture_learning_rate": 1e-3,
-    },
-    "window": {**_FROM_SCRATCH, "epochs": 20, "dense_epochs": 30},
+    "table": _FROM_SCRATCH,
+    "image": _FROM_SCRATCH,
+    "window": _FROM_SCRATCH,
 }
 
 

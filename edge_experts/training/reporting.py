@@ -8,18 +8,23 @@ import numpy as np
 import tf_keras
 
 from ..progress import Progress
+from .insight import entropy, softmax
 from .model import SparseExperts
+
+_TOLD = 10  # experts whose use fits into a line
 
 
 class Report(tf_keras.callbacks.Callback):
     """One step of progress for each epoch, with losses, accuracies and the experts' use.
 
     Args:
-        trained: the model in training, or the part of one.
+        trained: the model in training, if it has a router.
         inputs: validation inputs, on which the use of its experts is counted.
     """
 
-    def __init__(self, what: str, epochs: int, trained: SparseExperts, inputs: Any):
+    def __init__(
+        self, what: str, epochs: int, trained: SparseExperts | None = None, inputs: Any = None
+    ):
         super().__init__()
         self.what, self.epochs, self.trained, self.inputs = what, epochs, trained, inputs
 
@@ -33,11 +38,18 @@ class Report(tf_keras.callbacks.Callback):
             for name in ("loss", "val_cross_entropy", "val_accuracy")
             if name in logs
         )
-        if self.trained.router is not None:
-            usage = expert_usage(self.trained, self.inputs)
-            note += ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+        if self.trained is not None and self.trained.router is not None:
+            gate = softmax(self.trained.gate(self.inputs))
+            usage = _shares(gate.argmax(axis=1), len(self.trained.experts))
+            used = sum(share > 0 for share in usage)
+            note += (
+                ", experts used " + " ".join(f"{share:.0%}" for share in usage)
+                if len(usage) <= _TOLD
+                else f", {used} of {len(usage)} experts used, the most {max(usage):.0%}"
+            )
             # TensorBoard, which comes after, logs whatever is in here.
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
+            logs["router_entropy"] = float(entropy(gate).mean())
         self.progress.step(note)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -48,5 +60,9 @@ def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:
     """The share of inputs that the router sends to each expert."""
     if model.router is None:
         return [1.0] * len(model.experts)
-    counts = np.bincount(model.route(inputs), minlength=len(model.experts))
+    return _shares(model.route(inputs), len(model.experts))
+
+
+def _shares(owner: np.ndarray, experts: int) -> list[float]:
+    counts = np.bincount(owner, minlength=experts)
     return [round(float(share), 4) for share in counts / counts.sum()]

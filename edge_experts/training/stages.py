@@ -154,13 +154,15 @@ class Stages:
         )
 
     def _own_inputs(self) -> None:
-        """Each expert on what the router, left as it is, sends to it.
+        """Each expert on what the router sends to it.
 
-        An expert that gets worse at its own validation examples is left as it was.
+        The router is left as it is, and so is an expert that gets worse at its own validation
+        examples. Only the trunk of a router that learns nothing else is trained, for all of them.
         """
         config, model = self.config, self.model
         owners = {split: model.route(self.data[split]) for split in ("train", "validation")}
         targets = self._targets(self.teacher or (self._mixed() if config.learned else {}))
+        trunk = config.router in hashing.KINDS
         before = self._own_losses(targets["validation"], owners["validation"])
         kept = [expert.get_weights() for expert in model.experts]
         self._fit(
@@ -170,12 +172,11 @@ class Stages:
             targets=targets,
             objective={"kind": "own"},
             owners=owners["train"],
-            # Without the gate, all that is left to train in a hashing router is its trunk.
-            trains_router=config.router in hashing.KINDS,
+            trains_router=trunk,
         )
         after = self._own_losses(targets["validation"], owners["validation"])
         for expert, weights, worse in zip(model.experts, kept, after > before, strict=True):
-            if worse:
+            if worse and not trunk:
                 expert.set_weights(weights)
 
     def _fit(
@@ -212,6 +213,7 @@ class Stages:
         fit = Fit(
             epochs=epochs,
             learning_rate=learning_rate,
+            weight_decay=config.weight_decay,
             averaging=config.averaging,
             patience=config.patience,
             logs=self.logs / name,

@@ -16,15 +16,16 @@ from .. import run_folder
 from ..datasets import Dataset, Split
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
-from . import activations, cost, distribution, hashing, networks
+from . import activations, checks, cost, distribution, hashing, networks
 from .checkpoints import Checkpoints
+from .conclusion import conclude
 from .config import TrainConfig
 from .inference import predict
 from .model import SparseExperts
 from .recipes import config_for
 from .stages import Stages
 
-_KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
+KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
 
 def train(
@@ -35,6 +36,7 @@ def train(
     name: str | None = None,
     teacher: str | Path | None = None,
     force: bool = False,
+    pictures: bool = True,
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
@@ -47,8 +49,10 @@ def train(
         teacher: a run folder whose model teaches this one; without it the configuration says
             whether a dense network is trained first for that.
         force: replace `out` if it exists.
+        pictures: draw what came of it, for a person; where many models are trained, too many.
     """
     config = config or config_for(dataset.kind)
+    checks.refuse(dataset, config)
     out = Path(out)
     refuse_existing(out, force=force)
     with distribution.scope(config.distribute) as chief:
@@ -58,6 +62,7 @@ def train(
             name: encode_all(features, getattr(dataset, name).inputs)
             for name in ("train", "validation", "test")
         }
+        checks.warn(dataset, config, features, data["train"])
         shapes = networks.Shapes(
             dataset.kind,
             {name: (array.shape[1:], str(array.dtype)) for name, array in data["train"].items()},
@@ -76,6 +81,9 @@ def train(
             logs = folder / run_folder.LOGS
             stages = Stages(model, config, dataset, data, taught, logs, checkpoints)
             stages.run()
+            metrics = stages.metrics() | conclude(
+                model, dataset, features, data["validation"], config, folder, pictures=pictures
+            )
             model.save(folder / run_folder.MODEL)
             run_folder.write_features(folder, features)
             run_folder.write_examples(folder, features, _kept(dataset, config.seed))
@@ -90,7 +98,7 @@ def train(
                 feature_kind=features.kind,
                 feature_settings=features.settings,
                 config=config.to_json(),
-                metrics=stages.metrics(),
+                metrics=metrics,
                 versions=versions(),
             )
             run.write(folder)
@@ -203,7 +211,7 @@ def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
     """A sample of every split, so that conversion needs the run folder only."""
     random = np.random.default_rng(seed)
     kept = {}
-    for name, most in _KEPT_EXAMPLES.items():
+    for name, most in KEPT_EXAMPLES.items():
         split: Split = getattr(dataset, name)
         rows = np.sort(random.permutation(len(split))[:most])
         kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])

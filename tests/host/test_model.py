@@ -74,19 +74,6 @@ def test_the_balance_loss_is_1_for_even_use_and_n_for_one_expert(
         assert float(sum(model.losses)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_decay_is_on_the_mean_and_tie_on_the_distance_from_it(
-    make_model: Any, arrays: Arrays
-) -> None:
-    model = make_model(balance=0.0, tie=2.0, decay=0.5)
-    weights = [expert.get_weights() for expert in model.experts]
-    stacks = [np.stack(group) for group in zip(*weights, strict=True)]
-    means = [stack.mean(axis=0) for stack in stacks]
-    expected = 0.5 * sum((mean**2).sum() for mean in means)
-    expected += 2 * sum(((s - mean) ** 2).sum() for s, mean in zip(stacks, means, strict=True))
-    model(arrays, training=True)
-    assert float(sum(model.losses)) == pytest.approx(float(expected), rel=1e-4)
-
-
 def test_experts_have_parameters_of_their_own(make_model: Any) -> None:
     model = make_model()
     names = [id(variable) for expert in model.experts for variable in expert.variables]
@@ -99,12 +86,12 @@ def test_experts_have_parameters_of_their_own(make_model: Any) -> None:
 def test_a_saved_model_comes_back_whole(
     keras: Any, make_model: Any, arrays: Arrays, tmp_path: Path
 ) -> None:
-    model = make_model(top_k=2, balance=0.1, tie=0.5)
+    model = make_model(top_k=2, balance=0.1)
     before = model.predict(arrays, verbose=0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert again.predict(arrays, verbose=0) == pytest.approx(before, abs=1e-6)
-    assert (again.top_k, again.balance, again.tie) == (2, 0.1, 0.5)
+    assert (again.top_k, again.balance) == (2, 0.1)
 
 
 def test_fit_and_evaluate_as_any_keras_model(make_model: Any, arrays: Arrays) -> None:

@@ -73,6 +73,7 @@ def test_labels_that_are_true_or_false(tmp_path: Path) -> None:
         ({"x_train": np.ones((60, 0)), "x_test": np.ones((60, 0))}, "one shape"),
         ({"x_train": X[:0], "y_train": Y[:0]}, "at least one example"),
         ({"x_train": X * 1j}, "must hold numbers"),
+        ({"x_test": X * 1e300}, r"x_test holds a number beyond 1e\+30"),
         ({"x_train": X.astype("M8[s]")}, "must hold numbers"),
     ],
 )

@@ -49,8 +49,8 @@ def compare(
         UsageError: an option that cannot be used, or `folder` holds rows made otherwise.
     """
     config = config or config_for(dataset.kind)
-    if config.dense is not None or config.compress is not None:
-        raise UsageError("compare makes the dense rows itself; leave `dense` and `compress` out")
+    if config.dense is not None:
+        raise UsageError("compare makes the dense rows itself; leave `dense` out")
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
         raise UsageError(f"seeds must be from 1 to {MAX_SEEDS}, got {len(seeds)}")
     contenders = chosen(rows)
@@ -62,6 +62,7 @@ def compare(
             dataset,
             data,
             folder / f"seed-{seed}" if seed_folders else folder,
+            folder,
             replace(config, seed=seed),
             quantization,
         )
@@ -106,7 +107,7 @@ def _all(
         for maker, found in zip(makers, records, strict=True):
             todo = [one for one in contenders if one.name not in found]
             if todo:
-                maker.prepare(force=force)
+                maker.prepare(force=force and maker is makers[0])
             for contender in todo:
                 record = found[contender.name] = _made(maker, contender)
                 record.write(maker.path(contender.name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,14 @@ class Maker:
 
     Args:
         data: the data set's name and digest, for the records.
+        folder: of this seed; `shared` is that of what all seeds have in common.
         config: of the sparse experts; the other contenders' follow from it.
     """
 
     dataset: Dataset
     data: Mapping[str, str]
     folder: Path
+    shared: Path
     config: TrainConfig
     quantization: str
 
@@ -67,15 +69,15 @@ class Maker:
         }
 
     def prepare(self, *, force: bool) -> None:
-        """Train the teacher of all rows, where the configuration asks for one."""
+        """Train the teacher of all rows and seeds, where the configuration asks for one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._teaches:
             return
-        settings, path = teacher_config(self.config), self.path(TEACHER)
+        settings = teacher_config(replace(self.config, seed=0))
         made_with = self._common(settings)
-        run = self.folder / f"{TEACHER}.run"
-        if force or not read(path, made_with) or not run.is_dir():
-            self._train(TEACHER, settings, None)
+        path = self._teacher_run.with_suffix(".json")
+        if force or not read(path, made_with) or not self._teacher_run.is_dir():
+            self._train(self._teacher_run, settings, None)
             Record(made_with, None).write(path)
 
     def make(self, contender: Contender) -> Measured:
@@ -96,7 +98,7 @@ class Maker:
         if contender.top_k is not None:
             self._refuse_top_k(contender.top_k)
         if contender.settings is not None:
-            self._train(contender.name, self._settings(contender), self._teacher(contender))
+            self._train(self._run(contender), self._settings(contender), self._teacher(contender))
         elif contender.compress is not None and contender.of is not None:
             active = run_folder.read_run(self._run(CONTENDERS[DENSE_ACTIVE]))
             compress(
@@ -144,13 +146,14 @@ class Maker:
         right = predict(model, inputs).argmax(axis=1) == test.targets
         return round(float(right.mean()), 5)
 
-    def _train(self, name: str, config: TrainConfig, teacher: Path | None) -> None:
+    def _train(self, run: Path, config: TrainConfig, teacher: Path | None) -> None:
         train(
             self.dataset,
-            self.folder / f"{name}.run",
+            run,
             config,
-            name=f"{self.dataset.name}-{name}",
+            name=f"{self.dataset.name}-{run.stem}",
             teacher=teacher,
+            pictures=False,
             force=True,
         )
 
@@ -169,7 +172,11 @@ class Maker:
         return self.config.teacher_epochs > 0
 
     def _teacher(self, contender: Contender) -> Path | None:
-        return self.folder / f"{TEACHER}.run" if self._teaches and contender.taught else None
+        return self._teacher_run if self._teaches and contender.taught else None
+
+    @property
+    def _teacher_run(self) -> Path:
+        return self.shared / f"{TEACHER}.run"
 
     def _run(self, contender: Contender) -> Path:
         own = contender.settings is not None or contender.compress is not None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import tf_keras
+
+_NEAR = 1.01  # widths that are as good as one
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,17 @@ def widened(
     measure: Callable[[tf_keras.Model], int],
     least: int,
 ) -> tf_keras.Model:
-    """The narrowest network from `width` on, in steps of 2 %, that measures at least so much."""
-    while measure(network := build(shapes, width)) < least:
-        width *= 1.02
+    """The narrowest network from `width` on, to 1 %, that measures at least so much."""
+    narrow, wide = width, width
+    while measure(network := build(shapes, wide)) < least:
+        narrow, wide = wide, 1.5 * wide
+    while wide / narrow > _NEAR:
+        middle = math.sqrt(narrow * wide)
+        between = build(shapes, middle)
+        if measure(between) < least:
+            narrow = middle
+        else:
+            wide, network = middle, between
     return network
 
 

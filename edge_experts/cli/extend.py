@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Force, Json, Source, print_json, require_training
+
+
+def extend(
+    run: Annotated[Path, typer.Argument(help="The run folder to add to.", show_default=False)],
+    data: Source,
+    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    retrain: Annotated[
+        int | None,
+        typer.Option(
+            metavar="INDEX",
+            help="Train this expert further instead of adding one.",
+            min=0,
+            show_default=False,
+        ),
+    ] = None,
+    old_data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="What the run was trained on, to remember it by; otherwise the examples that the "
+            "run folder keeps.",
+            show_default=False,
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Of each training, at most.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)] = 0,
+    max_forgetting: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Refuse the run when the old test examples lose more accuracy.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+    force: Force = False,
+) -> None:
+    """Train one more expert for new data, or retrain one; the others stay as they are.
+
+    The router is trained to send inputs like the new ones to it. What that costs on the old test
+    examples is printed.
+
+    Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
+    """
+    require_training()
+    from ..folders import refuse_existing
+    from ..run_folder import read_run
+
+    refuse_existing(out, force=force)
+    trained_with = read_run(run).config.get("seed") or 0
+    from .. import datasets
+    from ..training import extend as run_extension
+
+    # With another seed, test examples of one command would be training examples of another.
+    new = datasets.load(data, trained_with)
+    old = None if old_data is None else datasets.load(old_data, trained_with)
+    made = run_extension(
+        run,
+        new,
+        out,
+        retrain=retrain,
+        old_data=old,
+        epochs=epochs,
+        seed=seed,
+        max_forgetting=max_forgetting,
+        force=force,
+    )
+    assert made.extends is not None
+    if json:
+        print_json({"schema_version": "1.0", "run": str(out), **made.extends})
+        return
+    kept = ", ".join(map(str, made.extends["kept"]))
+    done = "added" if made.extends["added"] else "retrained"
+    (changed,) = made.extends["added"] or made.extends["retrained"]
+    print(
+        f"{out}: expert {changed} {done}, it started as {made.extends['started_from']}; the router "
+        f"was retrained; as they were: experts {kept}"
+    )
+    print("test examples       before    after")
+    for name, change in made.extends["accuracy"].items():
+        count = f"{name} ({change['examples']:,})"
+        print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
+    print(
+        f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
+        f"{run.stem}.bundle   (the bundle made of {run})",
+        file=sys.stderr,
+    )

@@ -1,0 +1,108 @@
+"""What is odd about a data set, said before a training spends time on it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..datasets import Dataset
+from ..errors import UsageError
+from ..features import Features
+from .config import TrainConfig
+from .ownership import column_names
+
+_FEW = 5  # examples of a label
+_SHARE = 10  # examples for each expert
+_NAMED = 5
+
+
+def refuse(dataset: Dataset, config: TrainConfig) -> None:
+    """Refuse what no training can make sense of.
+
+    Raises:
+        UsageError: there are more experts to pick from than examples to train on.
+    """
+    examples = len(dataset.train)
+    if _experts(config) > examples:
+        raise UsageError(
+            f"--experts {config.experts}: {dataset.name} has {examples:,} examples to train on, "
+            "and an expert without any learns nothing; take at most "
+            f"{max(1, examples // _SHARE):,}, which have {_SHARE} or more each"
+        )
+
+
+def warn(
+    dataset: Dataset, config: TrainConfig, features: Features, arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Say on stderr what the user should know about the data.
+
+    Args:
+        arrays: the encoded training split.
+    """
+    for oddity in _oddities(dataset, config, features, arrays):
+        print(f"Warning: {oddity}.", file=sys.stderr)
+
+
+def _oddities(
+    dataset: Dataset, config: TrainConfig, features: Features, arrays: Mapping[str, np.ndarray]
+) -> Iterator[str]:
+    name, labels, examples = dataset.name, dataset.labels, len(dataset.train)
+    counts = np.bincount(dataset.train.targets, minlength=len(labels))
+    for count in np.unique(counts[counts < _FEW]).tolist():
+        few = [labels[place] for place in np.flatnonzero(counts == count)]
+        yield (
+            f"{name}: {_listed('label', few)} {'has' if len(few) == 1 else 'have'} {count} "
+            f"example{'s' * (count != 1)} to train on; add more, or leave the label out"
+        )
+    for split, use in (("validation", "training chooses"), ("test", "accuracy is told")):
+        found = np.bincount(getattr(dataset, split).targets, minlength=len(labels))
+        missing = np.flatnonzero((found == 0) & (counts >= _FEW))
+        if len(missing):
+            named = _listed("label", [labels[place] for place in missing])
+            are = "is" if len(missing) == 1 else "are"
+            yield f"{name}: {named} {are} not among the {split} examples, by which {use}"
+    if examples < _SHARE * _experts(config):
+        yield (
+            f"{name}: {config.experts} experts share {examples:,} examples; --experts "
+            f"{max(1, examples // _SHARE)} would leave each {_SHARE} or more to learn from"
+        )
+    inputs = dataset.train.inputs
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f":
+        odd = float(np.mean(~np.isfinite(inputs)))
+        if odd:
+            yield (
+                f"{name}: {max(odd, 0.0001):.2%} of the numbers to train on are NaN or infinite; "
+                "they count as the mean"
+            )
+    if "x" in arrays:
+        yield from _constant(name, dataset.kind, features, arrays["x"])
+
+
+def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterator[str]:
+    """Columns of a table or channels of windows that say nothing; pixels often do not."""
+    if not np.ptp(x, axis=0).any():
+        yield f"{name}: all examples to train on are alike, so that nothing tells labels apart"
+        return
+    axes = (0, 1) if kind == "window" else 0
+    constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind != "image"))
+    if len(constant):
+        channels = [f"channel {place}" for place in range(x.shape[-1])]
+        names = channels if kind == "window" else column_names(features, x.shape[1])
+        found = _listed("feature", [names[place] for place in constant])
+        are = "is" if len(constant) == 1 else "are"
+        yield f"{name}: {found} {are} the same in all examples to train on, and of no use"
+
+
+def _experts(config: TrainConfig) -> int:
+    """How many experts share the examples among them."""
+    return config.experts if config.dense is None and config.combine == "top" else 1
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    """ "the label 'a'", or "the labels 'a', 'b' and 3 more"."""
+    if len(names) == 1:
+        return f"the {what} {names[0]!r}"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"the {what}s {', '.join(map(repr, names[:_NAMED]))}{more}"

@@ -1,0 +1,245 @@
+"""Add an expert to a finished training, or retrain one; all others stay bit for bit as they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from .. import run_folder
+from ..datasets import Dataset, Split
+from ..errors import DataError, RunFolderError, ThresholdError, UsageError
+from ..features import Features, encode_all
+from ..folders import refuse_existing, staged
+from . import cost
+from .config import TrainConfig
+from .model import SparseExperts
+from .reporting import expert_usage
+from .teaching import Part, Teaching, accuracy
+from .trainer import KEPT_EXAMPLES, versions
+
+SPLITS = tuple(KEPT_EXAMPLES)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How many of the same test examples are answered right, before and after."""
+
+    before: float
+    after: float
+    examples: int
+
+    @classmethod
+    def between(cls, before: SparseExperts, after: SparseExperts, test: Part) -> Change:
+        return cls(accuracy(before, test), accuracy(after, test), len(test.targets))
+
+
+def extend(
+    run: str | Path,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    retrain: int | None = None,
+    old_data: Dataset | None = None,
+    epochs: int = 10,
+    seed: int = 0,
+    max_forgetting: float | None = None,
+    force: bool = False,
+) -> run_folder.Run:
+    """Train one more expert on new data, and the router to send such inputs to it.
+
+    The features stay as they are, because all experts depend on them. The new expert is a copy of
+    the one that is best on the new data, trained further, or a fresh one: whichever answers more of
+    the new validation examples. The router keeps its outputs and gets one more; it is trained to
+    send old examples where it sent them before, and new ones to the new expert. Where it can tell
+    the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
+    expert, and the run says what that costs.
+
+    Args:
+        run: the run folder to start from, which is only read.
+        dataset: the new data, of the same kind; its labels must be among the run's.
+        out: the run folder to write, which holds examples of both.
+        retrain: instead of adding an expert, train this one further, on the new data and on its
+            own part of the old.
+        old_data: what the run was trained on, to remember it by; otherwise the examples that the
+            run folder keeps, up to 2,000.
+        epochs: of each training, at most.
+        max_forgetting: points of accuracy that the old test examples may lose.
+
+    Raises:
+        UsageError: the run cannot be extended, or the data does not fit it.
+        ThresholdError: more was forgotten than `max_forgetting`; nothing was written.
+    """
+    run, out = Path(run), Path(out)
+    refuse_existing(out, force=force)
+    earlier = run_folder.read_run(run)
+    _refuse(run, earlier, retrain)
+    features = run_folder.read_features(run, earlier)
+    old, new = run_folder.read_examples(run, features), _fitting(dataset, run, earlier)
+    if old_data is not None:
+        old["train"] = _fitting(old_data, run, earlier)["train"]
+    old_parts = _encoded(features, old, f"the old data of {run}", run)
+    new_parts = _encoded(features, new, dataset.name, run)
+    tf_keras.utils.set_random_seed(seed)
+    before = _load(run)
+    with staged(out, force=force) as folder:
+        settings = {**asdict(TrainConfig()), **earlier.config}
+        teaching = Teaching(
+            before,
+            old_parts,
+            new_parts,
+            epochs=epochs,
+            batch_size=settings["batch_size"],
+            learning_rate=settings["learning_rate"],
+            logs=folder / run_folder.LOGS,
+        )
+        after, start = teaching.added() if retrain is None else teaching.retrained(retrain)
+        changes = {
+            "old": Change.between(before, after, old_parts["test"]),
+            "new": Change.between(before, after, new_parts["test"]),
+        }
+        _refuse_forgetting(changes["old"], max_forgetting)
+        after.save(folder / run_folder.MODEL)
+        run_folder.write_features(folder, features)
+        run_folder.write_examples(folder, features, _kept(old, new, seed))
+        made = replace(
+            earlier,
+            experts=len(after.experts),
+            origin=f"{earlier.origin}; extended with {dataset.origin}",
+            config={**earlier.config, "experts": len(after.experts)},
+            metrics={**_metrics(after, old_parts, new_parts), "history": teaching.history},
+            versions=versions(),
+            extends={
+                "name": earlier.name,
+                "model": _digest(run / run_folder.MODEL),
+                "data": dataset.origin,
+                "added": [earlier.experts] if retrain is None else [],
+                "retrained": [] if retrain is None else [retrain],
+                "kept": [index for index in range(earlier.experts) if index != retrain],
+                "router": "retrained",
+                "started_from": start,
+                "seed": seed,
+                "accuracy": {name: asdict(change) for name, change in changes.items()},
+            },
+        )
+        made.write(folder)
+    return made
+
+
+def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
+    """Raises UsageError where there is no router to send inputs to one expert."""
+    if earlier.combine != "top" or earlier.experts == 1:
+        what = "is one network" if earlier.experts == 1 else "sums all its experts"
+        raise UsageError(
+            f"{run}: {what}, so no router could send new inputs to an expert of their own; train "
+            "it again on the old and the new data together"
+        )
+    if retrain is not None and not 0 <= retrain < earlier.experts:
+        raise UsageError(
+            f"{run}: there is no expert {retrain} to retrain; it must be from 0 to "
+            f"{earlier.experts - 1}"
+        )
+
+
+def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, Split]:
+    """The data's splits, with the run's labels.
+
+    Raises:
+        DataError: it is of another kind, or has labels that the run does not know.
+    """
+    kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
+    kind = "text" if dataset.kind == "text" else kind
+    if kind != earlier.feature_kind:
+        raise DataError(
+            f"{dataset.name}: its examples are of kind {dataset.kind!r}, read as {kind!r}, and "
+            f"those of {run} as {earlier.feature_kind!r}; extend it with data of the same kind"
+        )
+    unknown = set(dataset.labels) - set(earlier.labels)
+    if unknown:
+        raise DataError(
+            f"{dataset.name}: has labels that {run} does not know: {', '.join(sorted(unknown))}; "
+            f"it knows {', '.join(earlier.labels[:20])}. All experts answer with the same labels: "
+            "for new ones, train again on the old and the new data together"
+        )
+    places = np.array([earlier.labels.index(label) for label in dataset.labels])
+    splits = {name: getattr(dataset, name) for name in SPLITS}
+    return {name: Split(split.inputs, places[split.targets]) for name, split in splits.items()}
+
+
+def _encoded(
+    features: Features, splits: Mapping[str, Split], name: str, run: Path
+) -> dict[str, Part]:
+    try:
+        return {
+            split: Part(encode_all(features, examples.inputs), examples.targets)
+            for split, examples in splits.items()
+        }
+    except UsageError as error:
+        raise DataError(
+            f"{name}: does not fit {run}: {error}; give its examples the shape or the columns "
+            "that the run was trained with"
+        ) from None
+
+
+def _load(run: Path) -> SparseExperts:
+    try:
+        return tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunFolderError(
+            f"{run / run_folder.MODEL}: cannot be loaded ({error}); train again"
+        ) from None
+
+
+def _refuse_forgetting(change: Change, most: float | None) -> None:
+    lost = 100 * (change.before - change.after)
+    if most is not None and lost > most:
+        raise ThresholdError(
+            f"{lost:.2f} points of accuracy on {change.examples:,} old test examples were "
+            f"forgotten ({change.before:.4f} to {change.after:.4f}); --max-forgetting allows "
+            f"{most}. Nothing was written; give the old data again with --old-data"
+        )
+
+
+def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, Split]:
+    """A sample of both, as large as that of one training, mixed: the first rows are as the rest.
+
+    No more is drawn from either than is kept: the old examples are a sample already, and new ones
+    must not displace them by their number.
+    """
+    random = np.random.default_rng(seed)
+    kept = {}
+    for name, most in KEPT_EXAMPLES.items():
+        chosen = [
+            (split.inputs[row], split.targets[row])
+            for split in (old[name], new[name])
+            for row in random.permutation(len(split))[:most]
+        ]
+        rows = random.permutation(len(chosen))[:most]
+        kept[name] = Split(
+            [chosen[row][0] for row in rows], np.array([chosen[row][1] for row in rows])
+        )
+    return kept
+
+
+def _metrics(
+    model: SparseExperts, old: Mapping[str, Part], new: Mapping[str, Part]
+) -> dict[str, Any]:
+    """What a training says of its model, of the old and the new examples together."""
+    validation, test = (old[name].with_more(new[name]) for name in ("validation", "test"))
+    router, expert = cost.macs(model.router), cost.macs(model.experts[0])
+    return {
+        "validation_accuracy": round(accuracy(model, validation), 5),
+        "test_accuracy": round(accuracy(model, test), 5),
+        "expert_usage": expert_usage(model, validation.inputs),
+        "macs": {"router": router, "expert": expert, "active": router + model.top_k * expert},
+        "parameters": int(model.count_params()),
+    }
+
+
+def _digest(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,7 @@
+"""What a training came to, as pictures. matplotlib is imported here only, when they are drawn."""
+
+from __future__ import annotations
+
+from .draw import draw
+
+__all__ = ["draw"]

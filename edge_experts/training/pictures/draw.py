@@ -1,0 +1,39 @@
+"""All pictures of a training, into a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..insight import Insight
+from ..ownership import Owned
+from . import experts, owned
+
+
+def draw(
+    folder: Path,
+    labels: Sequence[str],
+    matrices: np.ndarray,
+    found: Insight | None = None,
+    inputs: Owned | None = None,
+) -> list[Path]:
+    """Write the pictures that there is something to draw for, and return their paths.
+
+    Args:
+        folder: is made.
+        matrices: (experts, labels, labels) counts of truth and answer; one matrix of the whole
+            model where no router picks.
+        found, inputs: of a model with a router.
+    """
+    folder.mkdir()
+    paths = [folder / "confusion.png"]
+    experts.confusion(matrices, None if found is None else found.usage, labels, paths[0])
+    if found is not None:
+        paths.append(folder / "experts.png")
+        experts.experts(found, labels, paths[-1])
+    if inputs is not None:
+        paths.append(folder / "owned.png")
+        owned.owned(inputs, paths[-1])
+    return paths

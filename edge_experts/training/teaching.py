@@ -1,0 +1,235 @@
+"""Teach one expert new data while all others stay as they are, and the router who is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from .model import SparseExperts
+from .reporting import Report
+from .widening import gate_of, widened
+
+_STEPS, _SMALLEST_BATCH = 50, 16
+_AT_ONCE = 1024
+_FURTHER = 3  # what is trained already is trained further at this fraction of the learning rate
+
+
+@dataclass(frozen=True)
+class Part:
+    """Encoded inputs, (examples, ...), and the index of each one's label, (examples,)."""
+
+    inputs: Mapping[str, np.ndarray]
+    targets: np.ndarray
+
+    def at(self, rows: np.ndarray) -> Part:
+        return Part({name: array[rows] for name, array in self.inputs.items()}, self.targets[rows])
+
+    def with_more(self, other: Part) -> Part:
+        return Part(
+            {
+                name: np.concatenate([array, other.inputs[name]])
+                for name, array in self.inputs.items()
+            },
+            np.concatenate([self.targets, other.targets]),
+        )
+
+
+class Teaching:
+    """One extension of a model, which itself is not changed.
+
+    Args:
+        old, new: parts named "train" and "validation".
+        learning_rate: of a fresh network.
+    """
+
+    def __init__(
+        self,
+        model: SparseExperts,
+        old: Mapping[str, Part],
+        new: Mapping[str, Part],
+        *,
+        epochs: int,
+        batch_size: int,
+        learning_rate: float,
+        logs: Path,
+    ):
+        self.model, self.old, self.new = model, old, new
+        self.router: tf_keras.Model = model.router
+        self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
+        self.logs = logs
+        self.history: dict[str, dict[str, list[float]]] = {}
+
+    def added(self) -> tuple[SparseExperts, str]:
+        """The model with one expert more, and what that one started as."""
+        experts = self.model.experts
+        new = {name: self._seen(part) for name, part in self.new.items()}
+        best = int(np.argmax([accuracy(expert, new["validation"]) for expert in experts]))
+        candidates = {
+            f"a copy of expert {best}": _copy(experts[best]),
+            "a fresh network": tf_keras.models.clone_model(experts[best]),
+        }
+        for start, candidate in candidates.items():
+            rate = self.learning_rate / (1 if start == "a fresh network" else _FURTHER)
+            self._teach(f"New expert, {start}", candidate, new["train"], new["validation"], rate)
+        chosen = max(candidates, key=lambda name: accuracy(candidates[name], new["validation"]))
+        router = self._router(widened(self.router), len(experts))
+        return self._together(router, [*experts, candidates[chosen]]), chosen
+
+    def retrained(self, index: int) -> tuple[SparseExperts, str]:
+        """The model with this expert trained further, on what was its own and on the new data."""
+        expert = _copy(self.model.experts[index])
+        both = {
+            name: self._seen(
+                self.old[name]
+                .at(np.flatnonzero(self._gate(self.old[name]).argmax(axis=1) == index))
+                .with_more(self.new[name])
+            )
+            for name in ("train", "validation")
+        }
+        rate = self.learning_rate / _FURTHER
+        self._teach(f"Expert {index}", expert, both["train"], both["validation"], rate)
+        router = self._router(_copy(self.router), index)
+        others = self.model.experts
+        return self._together(router, [*others[:index], expert, *others[index + 1 :]]), (
+            f"expert {index}"
+        )
+
+    def _teach(
+        self, what: str, expert: tf_keras.Model, train: Part, validation: Part, rate: float
+    ) -> None:
+        self._fit(
+            what,
+            tf_keras.Model(expert.input, expert.output),
+            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            (train.inputs, train.targets),
+            (validation.inputs, validation.targets),
+            rate,
+        )
+
+    def _router(self, router: tf_keras.Model, expert: int) -> tf_keras.Model:
+        """Train it to send new inputs to `expert`, and old ones where they were sent before.
+
+        Old examples go by the old router's probabilities, whose first choice alone would say less.
+        Old and new weigh alike: how many there are of each says nothing of what the device meets.
+        """
+        logits = gate_of(router.output)
+        experts = logits.shape[-1]
+
+        def examples(name: str) -> tuple[Mapping[str, np.ndarray], np.ndarray, np.ndarray]:
+            old, new = self.old[name], self.new[name]
+            targets = np.zeros((len(old.targets) + len(new.targets), experts), np.float32)
+            gate = self._gate(old)
+            targets[: len(gate), : gate.shape[1]] = np.exp(
+                gate - np.logaddexp.reduce(gate, axis=1, keepdims=True)
+            )
+            targets[len(gate) :, expert] = 1
+            counts = np.repeat([len(old.targets), len(new.targets)], [len(gate), len(new.targets)])
+            return old.with_more(new).inputs, targets, len(targets) / (2 * counts)
+
+        student = tf_keras.Model(router.input, logits)
+        shared = _trunk(router)
+        if shared is not None:
+            shared.trainable = False  # the kept experts build on it
+        self._fit(
+            "Router",
+            student,
+            tf_keras.losses.CategoricalCrossentropy(from_logits=True),
+            examples("train"),
+            examples("validation"),
+            self.learning_rate,
+        )
+        router.trainable = True
+        return router
+
+    def _fit(
+        self,
+        what: str,
+        network: tf_keras.Model,
+        loss: tf_keras.losses.Loss,
+        train: tuple[Any, ...],
+        validation: tuple[Any, ...],
+        learning_rate: float,
+    ) -> None:
+        count = len(train[1])
+        size = min(self.batch_size, max(_SMALLEST_BATCH, count // _STEPS))
+        rate = tf_keras.optimizers.schedules.CosineDecay(
+            learning_rate, max(1, -(-count // size)) * self.epochs
+        )
+        network.compile(
+            tf_keras.optimizers.Adam(rate), loss, metrics=["accuracy"], weighted_metrics=[]
+        )
+        made = network.fit(
+            *train[:2],
+            sample_weight=train[2] if len(train) > 2 else None,
+            batch_size=size,
+            epochs=self.epochs,
+            verbose=0,
+            validation_data=validation,
+            callbacks=[
+                Report(what, self.epochs),
+                tf_keras.callbacks.TensorBoard(
+                    str(self.logs / what.lower().replace(",", "").replace(" ", "_")),
+                    write_graph=False,
+                    profile_batch=0,
+                ),
+                tf_keras.callbacks.EarlyStopping(
+                    "val_loss" if len(train) > 2 else "val_accuracy",
+                    patience=4,
+                    restore_best_weights=True,
+                ),
+            ],
+        )
+        self.history[what] = {
+            key: [round(float(value), 5) for value in values]
+            for key, values in made.history.items()
+        }
+
+    def _gate(self, part: Part) -> np.ndarray:
+        """The old router's logits, (examples, experts)."""
+        return gate_of(answers(self.router, part.inputs))
+
+    def _seen(self, part: Part) -> Part:
+        """What experts see: the inputs, and what they share with the router where they do."""
+        shared = _trunk(self.router)
+        if shared is None:
+            return part
+        return Part({**part.inputs, "trunk": answers(shared, part.inputs)}, part.targets)
+
+    def _together(self, router: tf_keras.Model, experts: list[tf_keras.Model]) -> SparseExperts:
+        options = self.model.get_config()
+        del options["router"], options["experts"]
+        return SparseExperts(router, experts, **options)
+
+
+def _copy(network: tf_keras.Model) -> tf_keras.Model:
+    made = tf_keras.models.clone_model(network)
+    made.set_weights(network.get_weights())
+    return made
+
+
+def _trunk(router: tf_keras.Model) -> tf_keras.Model | None:
+    """The part of a router that experts build on, where there is one."""
+    if not isinstance(router.output, dict) or "trunk" not in router.output:
+        return None
+    return tf_keras.Model(router.input, router.output["trunk"])
+
+
+def answers(network: tf_keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
+    """The network's outputs, (examples, ...); without the trace that `predict` makes each time."""
+    count = len(next(iter(inputs.values())))
+    parts = [
+        network({name: array[start : start + _AT_ONCE] for name, array in inputs.items()})
+        for start in range(0, count, _AT_ONCE)
+    ]
+    return tf.nest.map_structure(lambda *outputs: np.concatenate(outputs), *parts)
+
+
+def accuracy(network: tf_keras.Model, part: Part) -> float:
+    """The share of the part's examples whose label has the largest output."""
+    return float(np.mean(answers(network, part.inputs).argmax(axis=1) == part.targets))
