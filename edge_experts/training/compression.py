@@ -32,7 +32,7 @@ class Tuning:
 
     Args:
         targets: what `loss` takes: labels, or what a teacher's answers are packed into.
-        validation: inputs and targets; only reported.
+        validation: inputs and targets, which the best epoch is found by.
     """
 
     inputs: Arrays
@@ -45,13 +45,25 @@ class Tuning:
 
     @property
     def steps(self) -> int:
-        return max(1, self.epochs * -(-len(self.targets) // self.batch_size))
+        return max(1, self.epochs * self._epoch)
 
-    def fit(self, network: tf_keras.Model, *callbacks: tf_keras.callbacks.Callback) -> None:
+    @property
+    def _epoch(self) -> int:
+        return -(-len(self.targets) // self.batch_size)
+
+    def fit(
+        self, network: tf_keras.Model, *callbacks: tf_keras.callbacks.Callback, settled: int = 0
+    ) -> None:
+        """Train; the network ends with the weights of its best epoch.
+
+        Args:
+            settled: the step before which no epoch counts.
+        """
         schedule = tf_keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
         network.compile(
             tf_keras.optimizers.Adam(schedule),
             self.loss or tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[right],
         )
         network.fit(
             self.inputs,
@@ -60,8 +72,34 @@ class Tuning:
             epochs=self.epochs,
             verbose=0,
             validation_data=self.validation,
-            callbacks=list(callbacks),
+            validation_batch_size=1024,
+            callbacks=[*callbacks, _Best(min(settled // self._epoch, self.epochs - 1))],
         )
+
+
+class _Best(tf_keras.callbacks.Callback):
+    """Ends with the best weights on the validation examples, of the epochs from `first` on."""
+
+    def __init__(self, first: int):
+        super().__init__()
+        self.first = first
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.best = -1.0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        share = (logs or {})["val_right"]
+        if epoch >= self.first and share >= self.best:
+            self.best, self.weights = share, self.model.get_weights()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.model.set_weights(self.weights)
+
+
+def right(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Whether each answer is right: targets are labels, or begin with them."""
+    labels = tf.cast(tf.reshape(targets, (tf.shape(logits)[0], -1))[:, 0], tf.int64)
+    return tf.cast(tf.argmax(logits, axis=-1) == labels, tf.float32)
 
 
 def prune(network: tf_keras.Model, tuning: Tuning, *, nonzero: int) -> tf_keras.Model:
@@ -78,12 +116,13 @@ def prune(network: tf_keras.Model, tuning: Tuning, *, nonzero: int) -> tf_keras.
         raise UnsuitableError("none of its layers can be pruned by tensorflow-model-optimization")
     kept = nonzero - (network.count_params() - prunable)
     every = max(1, tuning.steps * 2 // 3 // _PRUNINGS)
+    # A multiple: otherwise the last step of the schedule is none that prunes.
+    end = every * max(1, tuning.steps * 2 // 3 // every)
     schedule = sparsity.PolynomialDecay(
         initial_sparsity=0.0,
         final_sparsity=float(np.clip(1 - kept / prunable, 0, _MOST_SPARSE)),
         begin_step=0,
-        # A multiple: otherwise the last step of the schedule is none that prunes.
-        end_step=every * max(1, tuning.steps * 2 // 3 // every),
+        end_step=end,
         frequency=every,
     )
 
@@ -94,7 +133,7 @@ def prune(network: tf_keras.Model, tuning: Tuning, *, nonzero: int) -> tf_keras.
 
     # tfmot's wrappers hold the very layers that they are given.
     pruned = tf_keras.models.clone_model(_copy(network), clone_function=wrapped)
-    tuning.fit(pruned, sparsity.UpdatePruningStep())
+    tuning.fit(pruned, sparsity.UpdatePruningStep(), settled=end)
     return sparsity.strip_pruning(pruned)
 
 
