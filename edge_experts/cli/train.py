@@ -62,10 +62,10 @@ def train(
         int | None, typer.Option(help="How many experts answer an input.  [default: 1]", min=1)
     ] = None,
     dense: Annotated[
-        Literal["active", "all"] | None,
+        Literal["active", "all", "one"] | None,
         typer.Option(
             help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together."
+            "input, or as all its experts together, or one expert with the router's trunk."
         ),
     ] = None,
     epochs: Annotated[

@@ -14,7 +14,7 @@ ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
 SELECT_INTO = ("all", "weakest", "unused")
-DENSE = ("active", "all", "teacher")
+DENSE = ("active", "all", "one", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
 
 Builder = Callable[..., Any]
@@ -37,7 +37,9 @@ class TrainConfig:
     select_epochs: int = 2  # how many epochs of the mixture end with a selection
     select_into: str = "all"  # where the selected expert's parameters go
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
-    dense: str | None = None  # "active" or "all": instead of experts, the dense rival
+    # Instead of experts a dense rival: as large as what an input asks for ("active"), as all
+    # experts ("all"), or one expert with the router's trunk ("one"); or a "teacher".
+    dense: str | None = None
     combine: str = "top"
     top_k: int = 1
     teacher_epochs: int = 0  # of a dense network that teaches; 0: none

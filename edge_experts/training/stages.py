@@ -25,6 +25,7 @@ from .reporting import Report, expert_usage
 from .selection import ExpertSelection, copy_parameters
 
 Arrays = Mapping[str, np.ndarray]
+_WIDE = ("all", "teacher")  # dense networks that learn at a rate of their own
 _ROUTER_EPOCHS = 10  # where a router is taught, and the configuration does not say how long
 _TUNING = 1 / 3  # of the learning rate, for experts that have learned together before
 
@@ -92,7 +93,7 @@ class Stages:
 
     def _dense(self) -> None:
         config = self.config
-        rate = config.learning_rate if config.dense == "active" else config.wide_learning_rate
+        rate = config.wide_learning_rate if config.dense in _WIDE else config.learning_rate
         self._fit("Dense network", config.all_epochs, rate, objective={"decay": config.decay})
 
     def _sum(self) -> None:

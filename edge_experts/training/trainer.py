@@ -14,7 +14,7 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
-from ..errors import UsageError
+from ..errors import UnsuitableError, UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
 from . import activations, checks, cost, distribution, hashing, networks
@@ -126,15 +126,8 @@ def build(
     """The untrained model that a configuration describes; hashing routers look at the inputs."""
     if config.dense is not None:
         return SparseExperts(None, [_rival(shapes, config, inputs)])
-    ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
-    if config.model is None:
-        experts = [ours.expert(shapes, width) for _ in range(count)]
-    else:
-        experts = networks.users.experts(config.model, shapes, count, width)
-    if config.router_model is None:
-        router = ours.router(shapes, count)
-    else:
-        router = networks.users.router(config.router_model, shapes, count)
+    ours, count = networks.BY_KIND[shapes.kind], config.experts
+    router, experts = _router(shapes, config), _experts(shapes, config, count)
     gate = router
     if config.router in hashing.KINDS:
         gate = hashing.router(config.router, ours, shapes, count, inputs, config.seed)
@@ -145,13 +138,32 @@ def build(
     )
 
 
+def _experts(shapes: networks.Shapes, config: TrainConfig, count: int) -> list[tf_keras.Model]:
+    if config.model is not None:
+        return networks.users.experts(config.model, shapes, count, config.width)
+    ours = networks.BY_KIND[shapes.kind]
+    return [ours.expert(shapes, config.width) for _ in range(count)]
+
+
+def _router(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
+    if config.router_model is not None:
+        return networks.users.router(config.router_model, shapes, config.experts)
+    made: tf_keras.Model = networks.BY_KIND[shapes.kind].router(shapes, config.experts)
+    return made
+
+
 def _rival(
     shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
 ) -> tf_keras.Model:
-    """The dense network as large as what an input asks for, or as all experts; or a teacher."""
+    """The dense network that `dense` names."""
     ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
     if config.dense == "teacher":
         return ours.teacher(shapes, count)
+    if config.dense == "one":
+        one = networks.trunk.alone(_router(shapes, config), _experts(shapes, config, 1)[0])
+        if not config.trunk or one is None:
+            raise UnsuitableError("experts do not build on what the router has computed here")
+        return one
     if config.dense == "all":
         if config.model is None:
             return ours.dense_all(shapes, count, width)

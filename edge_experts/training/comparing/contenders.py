@@ -10,7 +10,8 @@ from .. import recipes
 from ..config import TrainConfig
 
 SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-routed"
-ARTICLE, DENSE_ACTIVE, DENSE_ALL = "article", "dense-active", "dense-all"
+ARTICLE, ONE = "article", "one-expert"
+DENSE_ACTIVE, DENSE_ALL = "dense-active", "dense-all"
 PRUNED, QAT, FLOAT = "dense-pruned", "dense-qat", "dense-float"
 
 
@@ -57,6 +58,7 @@ CONTENDERS = {
         Contender(RANDOM, _routed("random")),
         Contender(HASH, _routed("hash")),
         Contender(ARTICLE, _article, taught=False),
+        Contender(ONE, _dense("one")),
         Contender(DENSE_ACTIVE, _dense("active")),
         Contender(DENSE_ALL, _dense("all")),
         Contender(PRUNED, of=DENSE_ALL, compress="pruning"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import tensorflow as tf
 import tf_keras
 
 from ...bundle import TRUNK
@@ -24,12 +25,12 @@ def attach(
     Args:
         gate: what chooses experts: the router itself, or another network of the same inputs.
     """
-    last = router.layers[-1]
-    if type(last) is not layers.Dense or len(last.input.shape) != 2:
+    hidden = _hidden(router)
+    if hidden is None:
         return gate, list(experts)
     inputs = dict(zip(router.input_names, router.inputs, strict=True))
-    outputs = {"gate": router.output if gate is router else gate(inputs), TRUNK: last.input}
-    units = last.input.shape[-1]
+    outputs = {"gate": router.output if gate is router else gate(inputs), TRUNK: hidden}
+    units = hidden.shape[-1]
 
     def builds_on(expert: tf_keras.Model) -> tf_keras.Model:
         shared = tf_keras.Input((units,), name=TRUNK)
@@ -37,3 +38,24 @@ def attach(
         return tf_keras.Model([*expert.inputs, shared], layers.Add()([expert.output, more]))
 
     return tf_keras.Model(router.inputs, outputs), [builds_on(expert) for expert in experts]
+
+
+def alone(router: tf_keras.Model, expert: tf_keras.Model) -> tf_keras.Model | None:
+    """One expert that builds on the trunk, as a dense network: all of a sparse model but a choice.
+
+    None where the router has no trunk.
+    """
+    hidden = _hidden(router)
+    if hidden is None:
+        return None
+    trunk = tf_keras.Model(router.inputs, hidden)
+    shared = trunk(dict(zip(expert.input_names, expert.inputs, strict=True)))
+    more = layers.Dense(expert.output_shape[-1], use_bias=False)(shared)
+    return tf_keras.Model(expert.inputs, layers.Add()([expert.output, more]))
+
+
+def _hidden(router: tf_keras.Model) -> tf.Tensor | None:
+    last = router.layers[-1]
+    if type(last) is not layers.Dense or len(last.input.shape) != 2:
+        return None
+    return last.input
