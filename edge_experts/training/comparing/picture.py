@@ -54,14 +54,16 @@ def draw(result: Comparison, path: Path) -> None:
 
 
 def _panel(axes: Any, result: Comparison, cost: str) -> None:
-    from matplotlib.ticker import EngFormatter, NullFormatter
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-    axes.set_xscale("log")
-    axes.grid(alpha=0.3)
-    axes.xaxis.set_major_formatter(EngFormatter())
     costs = [getattr(row.costs, cost) for row in result.rows]
-    few = max(costs) < 10 * min(costs)  # then powers of ten alone would be too few
-    axes.xaxis.set_minor_formatter(EngFormatter() if few else NullFormatter())
+    axes.set_xscale("log")
+    axes.set_xlim(min(costs) / 1.2, max(costs) * 1.2)
+    # 1, 2, 5, 10: costs often lie within one power of ten.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.3)
     for row in result.rows:
         interval = row.interval
         error = None if interval is None else interval[1] - row.accuracy
@@ -74,7 +76,6 @@ def _panel(axes: Any, result: Comparison, cost: str) -> None:
             capsize=3,
             label=row.name,
         )
-    axes.set_xlim(min(costs) / 1.2, max(costs) * 1.2)
     axes.margins(y=0.08)
 
 
