@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +53,19 @@ class Dataset:
         if missing:
             label = self.labels[min(missing)]
             raise DataError(f"{self.name}: the label {label!r} has no example to train on")
+
+    def fingerprint(self) -> str:
+        """A digest of all examples, labels and splits."""
+        digest = hashlib.sha256(json.dumps([self.kind, self.labels]).encode())
+        for split in (self.train, self.validation, self.test):
+            inputs = split.inputs
+            if isinstance(inputs, np.ndarray):
+                digest.update(f"{inputs.shape} {inputs.dtype}".encode())
+                digest.update(np.ascontiguousarray(inputs).tobytes())
+            else:
+                digest.update(json.dumps(list(inputs), default=str).encode())
+            digest.update(split.targets.tobytes())
+        return digest.hexdigest()
 
 
 def refuse_measurements(name: str, labels: int, rows: int) -> None:

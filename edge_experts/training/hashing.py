@@ -23,7 +23,7 @@ from .inference import predict
 from .networks import Shapes
 
 KINDS = ("hash", "random")
-_PARITY = 12  # hyperplanes for a random bit
+_PARITY = 6  # hyperplanes for a random bit
 layers = tf_keras.layers
 
 

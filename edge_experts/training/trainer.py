@@ -75,7 +75,13 @@ def train(
         )
         checkpoints = Checkpoints(
             out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
-            {"config": config.to_json(), "data": dataset.name, "shapes": str(shapes)},
+            {
+                "config": config.to_json(),
+                "data": dataset.fingerprint(),
+                "teacher": None
+                if teacher is None
+                else (Path(teacher) / run_folder.RUN).read_text(),
+            },
         )
         with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
             folder = Path(place)

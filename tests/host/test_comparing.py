@@ -195,7 +195,7 @@ def _dataset() -> Dataset:
 
 def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
     from edge_experts.training.comparing import Measured
-    from edge_experts.training.comparing.records import Record, fingerprint, read
+    from edge_experts.training.comparing.records import Record, read
 
     path = tmp_path / "sparse.json"
     made_with = {"config": {"experts": 4, "width": 1.0}, "data": {"sha256": "ab"}}
@@ -213,9 +213,9 @@ def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
         read(path, made_with)
 
     data = _dataset()
-    assert fingerprint(data) == fingerprint(_dataset())
+    assert data.fingerprint() == _dataset().fingerprint()
     changed = Split(data.test.inputs, 1 - data.test.targets)
-    assert fingerprint(replace(data, test=changed)) != fingerprint(data)
+    assert replace(data, test=changed).fingerprint() != data.fingerprint()
 
 
 def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) -> None:
@@ -242,7 +242,7 @@ def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) ->
     (tmp_path / "seed-0/sparse-top-2.json").unlink()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-0/*.json")}
     again = comparing.compare(_dataset(), tmp_path, config=config)
-    assert "9 of 10 rows are finished" in capsys.readouterr().err
+    assert "10 of 11 rows are finished" in capsys.readouterr().err
     assert again.to_json() == found.to_json()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     other = replace(_dataset(), test=_dataset().validation)

@@ -15,7 +15,7 @@ from ..config import TrainConfig
 from ..recipes import config_for
 from .contenders import Contender, chosen
 from .making import Maker
-from .records import Record, fingerprint
+from .records import Record
 from .results import Comparison, Row
 
 MAX_SEEDS = 10
@@ -56,7 +56,7 @@ def compare(
     contenders = chosen(rows)
     if quick:
         dataset = quick_look(dataset, seed=0)
-    data = {"name": dataset.name, "sha256": fingerprint(dataset)}
+    data = {"name": dataset.name, "sha256": dataset.fingerprint()}
     makers = [
         Maker(
             dataset,

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ...datasets import Dataset
 from ...errors import UsageError
 from ...folders import write_whole
 from .results import Measured
@@ -71,17 +67,3 @@ def _differences(name: str, old: Any, new: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 20 else f"{text[:16]}..."
-
-
-def fingerprint(dataset: Dataset) -> str:
-    """A digest of all examples, labels and splits."""
-    digest = hashlib.sha256(json.dumps([dataset.kind, dataset.labels]).encode())
-    for split in (dataset.train, dataset.validation, dataset.test):
-        inputs = split.inputs
-        if isinstance(inputs, np.ndarray):
-            digest.update(f"{inputs.shape} {inputs.dtype}".encode())
-            digest.update(np.ascontiguousarray(inputs).tobytes())
-        else:
-            digest.update(json.dumps(list(inputs), default=str).encode())
-        digest.update(split.targets.tobytes())
-    return digest.hexdigest()
