@@ -8,12 +8,12 @@ from typing import Any
 from .config import TrainConfig
 
 _FROM_SCRATCH: dict[str, Any] = {
-    # There is data enough for independent experts: no common start, nothing that ties them. The
-    # gate turns into a choice while they learn, and they build on what it has computed.
+    # Independent experts from the start, drawn a little to their mean. The gate turns into a choice
+    # while they learn, and they build on what it has computed.
     "trunk": True,
     "warm_epochs": 0,
     "router_epochs": 0,
-    "tie": 0.0,
+    "tie": 1e-4,
     "decay": 0.0,
     "learning_rate": 2e-3,
     "wide_learning_rate": 2e-3,

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,9 +78,7 @@ def train(
             {
                 "config": config.to_json(),
                 "data": dataset.fingerprint(),
-                "teacher": None
-                if teacher is None
-                else (Path(teacher) / run_folder.RUN).read_text(),
+                "teacher": teacher and asdict(run_folder.read_run(Path(teacher))),
             },
         )
         with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:

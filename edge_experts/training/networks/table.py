@@ -12,7 +12,7 @@ from .shapes import Shapes, parameters, scaled, widened
 layers = tf_keras.layers
 
 _UNITS = 32
-_ROUTER_UNITS = 4
+_ROUTER_UNITS = 16
 
 
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
