@@ -24,6 +24,11 @@ def batch_size(examples: int, most: int) -> int:
     return min(most, max(_SMALLEST, examples // _STEPS), examples)
 
 
+def shared_out(size: int, experts: int) -> int:
+    """An expert's part of a batch."""
+    return max(min(size, _SMALLEST), size // experts)
+
+
 def draw(
     inputs: Mapping[str, np.ndarray],
     targets: np.ndarray,

@@ -14,7 +14,7 @@ from .batches import Batches
 from .learner import Learner
 
 _RISING = 0.05  # of the steps: the learning rate rises
-_MOMENTUM = 0.99  # of the average of the weights
+_AVERAGED, _SHARE = 100, 0.05  # steps that weights are averaged over, at most and of all
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Fit:
             0.0, max(1, steps - rising), warmup_target=self.learning_rate, warmup_steps=rising
         )
         optimizer = tf_keras.optimizers.AdamW(
-            schedule, self.weight_decay, use_ema=self.averaging, ema_momentum=_MOMENTUM
+            schedule, self.weight_decay, use_ema=self.averaging, ema_momentum=_momentum(steps)
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         learner.compile(optimizer)
@@ -73,6 +73,11 @@ class Fit:
             key: [round(float(value), 5) for value in values]
             for key, values in made.history.items()
         }
+
+
+def _momentum(steps: int) -> float:
+    """Of the average: a long one would lag behind a short training."""
+    return 1 - 1 / max(1.0, min(_AVERAGED, _SHARE * steps))
 
 
 class Best(tf_keras.callbacks.Callback):

@@ -173,6 +173,10 @@ class Stages:
             targets=targets,
             objective={"kind": "own"},
             owners=owners["train"],
+            # From scratch it takes as many steps as a dense network's training.
+            batch_size=None
+            if config.learned
+            else batches.shared_out(self.batch_size, len(model.experts)),
             trains_router=trunk,
         )
         after = self._own_losses(targets["validation"], owners["validation"])
@@ -191,6 +195,7 @@ class Stages:
         data: Mapping[str, Arrays] | None = None,
         targets: Mapping[str, np.ndarray] | None = None,
         owners: np.ndarray | None = None,
+        batch_size: int | None = None,
         trains_router: bool = True,
         callbacks: Sequence[tf_keras.callbacks.Callback] = (),
     ) -> None:
@@ -201,7 +206,7 @@ class Stages:
         drawn = batches.draw(
             data["train"],
             targets["train"],
-            self.batch_size,
+            batch_size or self.batch_size,
             epochs,
             seed=config.seed,
             owners=owners,

@@ -16,7 +16,7 @@ layers = tf_keras.layers
 _FILTERS = (16, 48, 64)
 _SIDE = 4  # the image's shorter side after the last convolution
 _DROPOUT = 0.35
-_ROUTER_UNITS = 32
+_ROUTER_UNITS = 128
 _ROUTER_SIDE = 7  # coarse pixels along the shorter side
 
 

@@ -13,6 +13,7 @@ layers = tf_keras.layers
 
 _UNITS = 32
 _ROUTER_UNITS = 16
+_TEACHER_UNITS = (256, 128)
 
 
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
@@ -41,7 +42,12 @@ def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Mode
 
 
 def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
-    return dense_all(shapes, experts)
+    """Wider and deeper than a rival: it need not run on a board."""
+    inputs = shapes.keras_inputs()
+    output = inputs["x"]
+    for units in _TEACHER_UNITS:
+        output = layers.Dropout(0.2)(layers.Dense(units, "relu")(output))
+    return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
 
 
 def _perceptron(shapes: Shapes, units: int, outputs: int, activation: str) -> tf_keras.Model:
