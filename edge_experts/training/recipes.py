@@ -21,14 +21,13 @@ _FROM_SCRATCH: dict[str, Any] = {
     "epochs": 16,
     "choice_epochs": 32,
     "tune_epochs": 0,
-    "teacher_epochs": 12,
     "patience": 0,
 }
 
 RECIPES: dict[str, dict[str, Any]] = {
     "text": {},
     "table": _FROM_SCRATCH,
-    "image": _FROM_SCRATCH,
+    "image": {**_FROM_SCRATCH, "teacher_epochs": 12},
     "window": _FROM_SCRATCH,
 }
 
