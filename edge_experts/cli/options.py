@@ -46,8 +46,9 @@ Source = Annotated[
     str,
     typer.Option(
         "--data",
-        help="A named data set (sentiment, reviews, sections, fashion-mnist, mnist), or your own "
-        ".csv or .tsv with a column label, or .npz of arrays; the README says what is in them.",
+        help="A named data set (sentiment, reviews, sections, fashion-mnist, mnist, "
+        "mnist-and-fashion), or your own .csv or .tsv with a column label, or .npz of arrays; the "
+        "README says what is in them.",
         show_default=False,
     ),
 ]

@@ -19,6 +19,7 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "sections": lambda seed: sections.load(),
     "fashion-mnist": images.fashion_mnist,
     "mnist": images.mnist,
+    "mnist-and-fashion": images.mnist_and_fashion,
 }
 
 

@@ -59,6 +59,19 @@ def fashion_mnist(seed: int) -> Dataset:
     )
 
 
+def mnist_and_fashion(seed: int) -> Dataset:
+    """Both as one set of 20 classes: two kinds of images that nobody would confuse."""
+    digits, clothes = _arrays(_MNIST), _arrays(_FASHION)
+    clothes[1], clothes[3] = clothes[1] + 10, clothes[3] + 10
+    return from_arrays(
+        "mnist-and-fashion",
+        *(np.concatenate(pair) for pair in zip(digits, clothes, strict=True)),
+        seed=seed,
+        labels=(*map(str, range(10)), *_CLOTHES),
+        origin="LeCun et al., 1998; Xiao et al., 2017, arXiv:1708.07747 (MIT)",
+    )
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where a set comes from: tf_keras, else a package. The arrays are the same."""
