@@ -242,8 +242,8 @@ class Stages:
         data, labels = self.data["validation"], self.labels["validation"]
         return [ExpertSelection(self.config, self.model, data, labels)]
 
-    def _each(self, split: str) -> np.ndarray:
-        """Every expert's logits for every example, (examples, experts, labels), and the gate's."""
+    def _each(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """The gate's log-probabilities, (examples, experts), and every expert's logits."""
         bank = ExpertBank(self.model.experts)
         router = self.model.router
 
@@ -251,7 +251,8 @@ class Stages:
             gate, inputs = asked(router, inputs)
             return tf.nn.log_softmax(gate), tf.transpose(bank(inputs), (1, 0, 2))
 
-        return predict(answers, self.data[split])
+        gate, logits = predict(answers, self.data[split])
+        return gate, logits
 
     def _mixed(self) -> dict[str, np.ndarray]:
         """What the mixture of all experts answers: more than a device can afford, so a teacher."""
