@@ -20,7 +20,7 @@ settings.load_profile("steady")
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 # Small but real: every stage of the training runs, on the real data.
-QUICK = "warm_epochs = 1\nepochs = 2\ntune_epochs = 1\n"
+QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
 
 
 def run_cli(

@@ -27,8 +27,12 @@ _FROM_SCRATCH: dict[str, Any] = {
 RECIPES: dict[str, dict[str, Any]] = {
     "text": {},
     "table": _FROM_SCRATCH,
-    "image": {**_FROM_SCRATCH, "teacher_epochs": 12},
+    # Our own networks for images are convolutions, an epoch of which takes a minute.
+    "image": {**_FROM_SCRATCH, "teacher_epochs": 12, "epochs": 8, "choice_epochs": 16},
     "window": _FROM_SCRATCH,
+}
+_OF_A_MODEL = {  # of the user's own
+    "image": {**_FROM_SCRATCH, "teacher_epochs": 12},
 }
 
 
@@ -38,7 +42,10 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
     Raises:
         UsageError: a setting that cannot be used.
     """
-    return TrainConfig(**{**RECIPES[kind], **settings})
+    recipe = (
+        RECIPES[kind] if settings.get("model") is None else _OF_A_MODEL.get(kind, RECIPES[kind])
+    )
+    return TrainConfig(**{**recipe, **settings})
 
 
 def article(config: TrainConfig) -> TrainConfig:

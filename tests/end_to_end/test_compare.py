@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import Cli
 
-SETTINGS = "epochs = 1\ntune_epochs = 1\ndense_epochs = 2\nteacher_epochs = 1\n"
+SETTINGS = "epochs = 1\nchoice_epochs = 1\ndense_epochs = 2\nteacher_epochs = 1\n"
 
 
 def test_a_comparison_goes_on_where_it_was_ended(cli: Cli, tmp_path: Path) -> None:

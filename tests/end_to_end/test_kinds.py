@@ -82,7 +82,7 @@ def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
     """An .npy of arrays and a .csv of rows, as `run` and `benchmark` take them."""
     data = _table(tmp_path)
     quick = tmp_path / "quick.toml"
-    quick.write_text("epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n")
+    quick.write_text("epochs = 2\nchoice_epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n")
     assert cli("train", "--data", data, "--out", "t.run", "--config", quick, cwd=tmp_path)
     assert cli("convert", "t.run", "--out", "t.bundle", cwd=tmp_path).returncode == 0
     done = cli("run", "t.bundle", "--input", data, cwd=tmp_path)

@@ -221,7 +221,7 @@ def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
 def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) -> None:
     from edge_experts.training import comparing, config_for
 
-    settings = {"epochs": 1, "tune_epochs": 1, "dense_epochs": 2, "teacher_epochs": 1}
+    settings = {"epochs": 1, "choice_epochs": 1, "dense_epochs": 2, "teacher_epochs": 1}
     config = config_for("table", experts=3, **settings)
     found = comparing.compare(_dataset(), tmp_path, config=config)
     assert [row.name for row in found.rows] == list(comparing.NAMES)

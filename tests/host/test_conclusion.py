@@ -16,7 +16,7 @@ from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import UsageError
 from tests.conftest import Cli
 
-QUICK: dict[str, Any] = {"experts": 3, "epochs": 2, "teacher_epochs": 0, "tune_epochs": 0}
+QUICK: dict[str, Any] = {"experts": 3, "epochs": 2, "choice_epochs": 1}
 RANDOM = np.random.default_rng(0)
 
 

@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from edge_experts.training import config_for, train
 
     out = tmp_path_factory.mktemp("extension") / "old.run"
-    settings = {"experts": 2, "epochs": 3, "tune_epochs": 1, "teacher_epochs": 0}
+    settings = {"experts": 2, "epochs": 3, "choice_epochs": 2, "tune_epochs": 1}
     train(table(0.0, 1, seed=0), out, config_for("table", learning_rate=0.02, **settings))
     return out
 
