@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.bundle import MANIFEST, canonical_digest, read_manifest
+from edge_experts.bundle import FORMAT_VERSION, MANIFEST, canonical_digest, read_manifest
 from tests.conftest import Cli
 
 HEADER = "text,label\n"
@@ -174,7 +174,10 @@ def test_a_manifest_that_points_outside_its_folder(cli: Cli, bundle: Path) -> No
 
 def test_a_bundle_of_a_newer_format(cli: Cli, bundle: Path) -> None:
     path = bundle / MANIFEST
-    path.write_text(path.read_text().replace('"format_version": "1.0"', '"format_version": "2.0"'))
+    content = path.read_text()
+    newer = content.replace(f'"format_version": "{FORMAT_VERSION}"', '"format_version": "2.0"')
+    assert newer != content
+    path.write_text(newer)
     check(cli("run", bundle, "hello"), 3, "install a newer edge-experts")
 
 
