@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Stages:
         self.labels = {name: getattr(dataset, name).targets for name in data}
         self.batch_size = batches.batch_size(len(self.labels["train"]), config.batch_size)
         self.history: dict[str, dict[str, list[float]]] = {}
+        self.seconds: dict[str, float] = {}  # that each stage took
 
     def run(self) -> None:
         """Every stage that the configuration asks for, in turn, but those that are done already."""
@@ -62,7 +64,9 @@ class Stages:
             if self.checkpoints.restore(name, self.model):
                 print(f"Resumed after {name!r}", file=sys.stderr)
             else:
+                begin = time.perf_counter()
                 stage()
+                self.seconds[name] = round(time.perf_counter() - begin, 1)
                 self.checkpoints.save(name, self.model)
 
     def _plan(self) -> list[Callable[[], None]]:
@@ -89,6 +93,7 @@ class Stages:
             "macs": cost.active(self.model),
             "parameters": int(self.model.count_params()),
             "history": self.history,
+            "seconds": self.seconds,
         }
 
     def _dense(self) -> None:
