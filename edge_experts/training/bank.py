@@ -27,16 +27,8 @@ class ExpertBank(tf_keras.layers.Layer):
     def __init__(self, experts: Sequence[tf_keras.Model], **kwargs: Any):
         super().__init__(**kwargs)
         self._grid = Grid(len(experts))
-        self._parts: dict[str, _Part] = {}  # by the layer's place in an expert
-        places = {layer.name: str(place) for place, layer in enumerate(experts[0].layers)}
-
-        def batched(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-            made = _batched(layer, self._grid)
-            if isinstance(made, _Part):
-                self._parts[places[layer.name]] = made
-            return made
-
-        self.network = tf_keras.models.clone_model(experts[0], clone_function=batched)
+        self._parts: dict[str, _Part] = {}  # by the layer's place in an expert: "3", or "2/1"
+        self.network = self._every(experts[0], "")
         self.read(experts)
         self.built = True
 
@@ -57,16 +49,42 @@ class ExpertBank(tf_keras.layers.Layer):
     def read(self, experts: Sequence[tf_keras.Model]) -> None:
         """Take the parameters of the experts."""
         for place, part in self._parts.items():
-            part.read([expert.layers[int(place)] for expert in experts])
+            part.read([_layer(expert, place) for expert in experts])
 
     def write(self, experts: Sequence[tf_keras.Model]) -> None:
         """Give the experts the parameters."""
         for place, part in self._parts.items():
-            part.write([expert.layers[int(place)] for expert in experts])
+            part.write([_layer(expert, place) for expert in experts])
 
     def parameters(self) -> list[tf.Tensor]:
         """What is trained, each (experts, ...)."""
         return [stack for part in self._parts.values() for stack in part.parameters()]
+
+    def _every(self, network: tf_keras.Model, inside: str) -> tf_keras.Model:
+        """The network with all experts' layers in place of one's; networks in it, likewise."""
+        places = {layer.name: f"{inside}{place}" for place, layer in enumerate(network.layers)}
+
+        def batched(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
+            place = places[layer.name]
+            if _is_network(layer):
+                return self._every(layer, f"{place}/")
+            made = _batched(layer, self._grid)
+            if isinstance(made, _Part):
+                self._parts[place] = made
+            return made
+
+        return tf_keras.models.clone_model(network, clone_function=batched)
+
+
+def _is_network(layer: tf_keras.layers.Layer) -> bool:
+    """Whether it is a network of layers, and not one of somebody's own class."""
+    return isinstance(layer, tf_keras.Model) and layer.inputs is not None
+
+
+def _layer(network: tf_keras.Model, place: str) -> tf_keras.layers.Layer:
+    for part in place.split("/"):
+        network = network.layers[int(part)]
+    return network
 
 
 class Grid:
@@ -125,8 +143,6 @@ def _plain(layer: tf_keras.layers.Layer) -> bool:
 
 
 def _copy(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
-    if isinstance(layer, tf_keras.Model):
-        return tf_keras.models.clone_model(layer)
     return type(layer).from_config(layer.get_config())
 
 

@@ -33,7 +33,17 @@ def _regularized(layers: Any, inputs: Any) -> Any:
     return layers.Dense(5, kernel_regularizer="l2")(layers.Flatten()(inputs["x"]))
 
 
-@pytest.fixture(params=[_perceptron, _over_time, _convolution, _recurrent, _regularized])
+def _nested(layers: Any, inputs: Any) -> Any:
+    import tf_keras
+
+    symbol = tf_keras.Input((8, 3))
+    flat = layers.Flatten()(symbol)
+    hidden = tf_keras.Model(symbol, [flat, layers.Dense(4, "relu")(flat)])(inputs["x"])
+    head = tf_keras.Sequential([layers.Dense(3, "relu"), layers.Dense(5)])
+    return head(layers.Concatenate()(hidden))
+
+
+@pytest.fixture(params=[_perceptron, _nested, _over_time, _convolution, _recurrent, _regularized])
 def arrays_and_experts(request: Any, keras: Any) -> Any:
     def made() -> Any:
         inputs = {"x": keras.Input((8, 3), name="x")}
