@@ -14,15 +14,15 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
-from ..errors import UnsuitableError, UsageError
+from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..folders import refuse_existing, staged
-from . import activations, checks, cost, distribution, hashing, networks
+from . import activations, checks, distribution, networks
+from .building import build
 from .checkpoints import Checkpoints
 from .conclusion import conclude
 from .config import TrainConfig
 from .inference import predict
-from .model import SparseExperts
 from .recipes import config_for
 from .stages import Stages
 
@@ -122,61 +122,6 @@ def fit_features(dataset: Dataset) -> Features:
         return TableFeatures.fit(train.inputs)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
     return ArrayFeatures.fit(train.inputs, channels=channels)
-
-
-def build(
-    shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
-) -> SparseExperts:
-    """The untrained model that a configuration describes; hashing routers look at the inputs."""
-    if config.dense is not None:
-        return SparseExperts(None, [_rival(shapes, config, inputs)])
-    ours, count = networks.BY_KIND[shapes.kind], config.experts
-    router, experts = _router(shapes, config), _experts(shapes, config, count)
-    gate = router
-    if config.router in hashing.KINDS:
-        gate = hashing.router(config.router, ours, shapes, count, inputs, config.seed)
-    if config.trunk and config.combine == "top" and count > 1:
-        gate, experts = networks.trunk.attach(router, gate, experts)
-    return SparseExperts(
-        gate, experts, combine=config.combine, top_k=config.top_k, balance=config.balance
-    )
-
-
-def _experts(shapes: networks.Shapes, config: TrainConfig, count: int) -> list[tf_keras.Model]:
-    if config.model is not None:
-        return networks.users.experts(config.model, shapes, count, config.width)
-    ours = networks.BY_KIND[shapes.kind]
-    return [ours.expert(shapes, config.width) for _ in range(count)]
-
-
-def _router(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
-    if config.router_model is not None:
-        return networks.users.router(config.router_model, shapes, config.experts)
-    made: tf_keras.Model = networks.BY_KIND[shapes.kind].router(shapes, config.experts)
-    return made
-
-
-def _rival(
-    shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
-) -> tf_keras.Model:
-    """The dense network that `dense` names."""
-    ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
-    if config.dense == "teacher":
-        return ours.teacher(shapes, count)
-    if config.dense == "one":
-        one = networks.trunk.alone(_router(shapes, config), _experts(shapes, config, 1)[0])
-        if not config.trunk or one is None:
-            raise UnsuitableError("experts do not build on what the router has computed here")
-        return one
-    if config.dense == "all":
-        if config.model is None:
-            return ours.dense_all(shapes, count, width)
-        return networks.users.dense_all(config.model, shapes, count, width)
-    sparse = build(shapes, replace(config, dense=None, combine="top"), inputs)
-    macs = cost.active(sparse)["active"]
-    if config.model is None:
-        return ours.dense_active(shapes, macs, width)
-    return networks.users.dense_active(config.model, shapes, macs, width)
 
 
 def _taught(

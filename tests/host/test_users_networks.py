@@ -61,7 +61,7 @@ def shapes(keras: Any) -> Any:
 
 def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) -> None:
     from edge_experts.training import TrainConfig
-    from edge_experts.training.trainer import build
+    from edge_experts.training.building import build
 
     settings: dict[str, Any] = {
         "experts": 4,
@@ -99,7 +99,7 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
     import importlib
 
     from edge_experts.training import TrainConfig
-    from edge_experts.training.trainer import build
+    from edge_experts.training.building import build
 
     users = importlib.import_module(module)
     config = TrainConfig(experts=2, model=users.expert, router_model=users.router)
@@ -124,7 +124,7 @@ def test_what_cannot_be_used_is_refused_by_name(
     module: str, shapes: Any, settings: dict[str, Any], message: str
 ) -> None:
     from edge_experts.training import TrainConfig
-    from edge_experts.training.trainer import build
+    from edge_experts.training.building import build
 
     named: dict[str, Any] = {
         key: value.format(module) if isinstance(value, str) else value
