@@ -71,6 +71,7 @@ def article(config: TrainConfig) -> TrainConfig:
         perturb=0.0,
         warm_epochs=0,
         router_epochs=0,
+        choice_epochs=0,
         tune_epochs=0,
         tie=0.0,
         decay=0.0,
