@@ -38,8 +38,8 @@ def compress(
 ) -> run_folder.Run:
     """Fine-tune a finished dense training while it is made smaller.
 
-    For a quarter as many epochs more, with a third of the learning rate: a network that is pruned at
-    once, or learns its ranges in one epoch, would be a rival that is easy to beat.
+    For a quarter as many epochs more, with a third of the learning rate: a network that is pruned
+    at once, or learns its ranges in one epoch, would be a rival that is easy to beat.
 
     Args:
         method: "pruning" or "quantization-aware".
