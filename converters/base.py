@@ -10,30 +10,27 @@ from edge_experts.bundle import FileEntry, Manifest, read_manifest
 from edge_experts.errors import UsageError
 from edge_experts.runtime.storage import read_checked
 
-NETWORKS = "networks.json"  # in the job's folder: the digest of each file's Keras network
-REUSED = "reused"  # the job's folder of files that are good already, by what they were made from
-
 
 @dataclass(frozen=True)
 class Base:
     folder: Path
     manifest: Manifest
 
-    def offer(self, job: Path) -> None:
-        """Lay out, for the worker, each file under the digest of the Keras network it came from.
+    def files(self) -> dict[tuple[str, str], bytes]:
+        """Its files, by (digest of the Keras network each came from, recipe).
 
         A base whose manifest has no such digests offers nothing, and all is converted.
 
         Raises:
             DigestError: a file of the base is damaged.
         """
-        place = job / REUSED
-        place.mkdir()
+        found, recipe = {}, str(self.manifest.provenance.get("quantization"))
         made_from = self.manifest.provenance.get("networks")
         for path, digest in (made_from if isinstance(made_from, dict) else {}).items():
             entry = _files(self.manifest).get(path)
-            if entry is not None and _is_digest(digest):
-                (place / digest).write_bytes(read_checked(self.folder, entry))
+            if entry is not None:
+                found[str(digest), recipe] = read_checked(self.folder, entry)
+        return found
 
     def next_version(self, asked: int | None) -> int:
         """The version asked for, or the one after the base's.
@@ -92,8 +89,3 @@ def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Ba
 
 def _files(manifest: Manifest) -> dict[str, FileEntry]:
     return {one.path: one for one in (manifest.router, *manifest.experts) if one is not None}
-
-
-def _is_digest(text: Any) -> bool:
-    """It becomes a file's name, so nothing else may be in it."""
-    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")

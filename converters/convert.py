@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import platform
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from edge_experts import __version__, run_folder
-from edge_experts.bundle import MODEL_CARD, Manifest
-from edge_experts.datasets import Split
-from edge_experts.errors import ModelError, UsageError
-from edge_experts.features import Features, encode_all
-from edge_experts.folders import npz, staged
-from edge_experts.progress import Progress
-from edge_experts.runtime import interpreter
+from edge_experts import run_folder
+from edge_experts.bundle import Manifest
+from edge_experts.errors import ConversionError, UsageError
+from edge_experts.features import encode_all
+from edge_experts.folders import staged
 
 from . import base as bases
-from . import confidence, export, parity
-from .isolation import conversion_failure, run_module
-from .recipes import LAYOUTS, QUANTIZATIONS
+from . import confidence, parity
+from .bundling import Bundling
+from .cache import Cache
+from .making import File, Making
+from .recipes import IO, LAYOUTS, QUANTIZATIONS
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -48,6 +41,7 @@ def convert(
     out: str | Path,
     *,
     quantization: str = "int8",
+    io: str = "float",
     layout: str = "split",
     top_k: int | None = None,
     second_share: float | None = None,
@@ -55,18 +49,21 @@ def convert(
     max_accuracy_drop: float | None = None,
     base: str | Path | None = None,
     bundle_version: int | None = None,
+    processes: int | None = None,
+    cache: bool = True,
     force: bool = False,
 ) -> Conversion:
     """Convert a finished training to a bundle, and prove it on the interpreter of this machine.
 
-    Every network is converted in a child process; then another one, which never imports
-    TensorFlow, opens the result with the device runtime and answers the validation and test
-    examples. Only then does the folder `out` appear, whole.
+    Networks are converted in child processes; then another one, which never imports TensorFlow,
+    opens the result with the device runtime and answers the validation and test examples. Only
+    then does the folder `out` appear, whole.
 
     Args:
         run: the run folder that training wrote.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: one of `QUANTIZATIONS`.
+        io: "float"; or "integer", for files that take and give the integers they compute in.
         layout: "split", a file for the router and one for each expert; or, to measure that
             against, all of them in one file: "gated", which computes every expert, and
             "nested-if", which branches to one with TFLite's IF.
@@ -80,6 +77,8 @@ def convert(
         base: the bundle of the run that this one extends: files of networks that are still the
             same are copied from it, and the manifest says what changed.
         bundle_version: of what you publish; one above the base's by default, or 1.
+        processes: convert in at most so many; as many as there are cores by default.
+        cache: take what was converted before from the user's cache, and keep it there.
 
     Raises:
         UsageError: an option or a path cannot be used.
@@ -88,10 +87,9 @@ def convert(
         ThresholdError: the accuracy dropped too far; nothing was written.
     """
     run, out = Path(run), Path(out)
-    if quantization not in QUANTIZATIONS:
-        raise UsageError(f"quantization must be one of {QUANTIZATIONS}, got {quantization!r}")
-    if layout not in LAYOUTS:
-        raise UsageError(f"layout must be one of {LAYOUTS}, got {layout!r}")
+    _check_names(quantization=(quantization, QUANTIZATIONS), layout=(layout, LAYOUTS), io=(io, IO))
+    if io == "integer" and quantization not in ("int8", "int16x8"):
+        raise UsageError(f"io 'integer' holds for int8 and int16x8, not for {quantization}")
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
             raise UsageError(f"{name} must be from 0 to 1, got {value}")
@@ -103,70 +101,41 @@ def convert(
     if second_share is not None:
         _refuse_second(description)
     update = None if base is None else bases.read(base, description.experts, quantization, layout)
-    version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
-    verified_on = {
-        **interpreter.description(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+    order = {"layout": layout, "top_k": description.top_k, "second": second_share is not None}
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
-        (job / "bundle").symlink_to(folder)
-        if update is not None:
-            update.offer(job)
-        order = {
-            "quantization": quantization,
-            "layout": layout,
-            "top_k": description.top_k,
-            "second": second_share is not None,
-        }
-        reference = _convert_networks(job, run, order, description, features, examples)
-        _move_models(job, folder)
-        manifest = replace(
-            export.draft(folder, description, features, version),
-            second_below=reference.second_below(second_share),
+        making = Making(
+            job,
+            run,
+            order,
+            encode_all(features, examples["train"].inputs[:_CALIBRATION]),
+            encode_all(features, examples["validation"].inputs),
+            networks=description.experts + 1,
+            processes=processes,
+            kept=Cache.of_user() if cache else Cache(None),
+            base={} if update is None else update.files(),
+        )
+        with making:
+            reference = making.prepare()
+            files = {path: File(path, quantization, io) for path in making.paths}
+            _make_all(making, files)
+        bundling = Bundling(
+            description,
+            features,
+            examples,
+            reference,
+            version=bundle_version or 1 if update is None else update.next_version(bundle_version),
+            second_share=second_share,
             abstain_below=abstain_below,
+            made={"quantization": quantization, "io": io, "layout": layout}
+            | {"networks": making.digests},
+            update=update,
         )
-        export.write_manifest(folder, manifest)
-        proof = _prove(job, features, examples, reference, manifest)
-        proof.parity.refuse_beyond(max_accuracy_drop)
-        rows = export.choose_golden(
-            proof.scores, proof.experts, proof.asked, reference.distance(manifest.second_below)
-        )
-        manifest = replace(
-            export.with_costs(manifest, proof.costs),
-            temperature=proof.temperature,
-            verified_on=verified_on,
-            golden=export.write_golden(
-                folder,
-                features,
-                [examples["validation"].inputs[row] for row in rows],
-                proof.scores[rows].astype(np.float32),
-                proof.experts[rows],
-            ),
-            provenance={
-                "edge_experts": __version__,
-                "data": description.origin,
-                "quantization": quantization,
-                "layout": layout,
-                "networks": json.loads((job / bases.NETWORKS).read_text()),
-                **({} if update is None else {"changes": update.changes(manifest)}),
-                "seed": description.config.get("seed"),
-                "versions": dict(description.versions),
-                "parity": export.parity_record(proof.parity),
-                "test_accuracy": round(proof.test_accuracy, 6),
-                "test_examples": proof.test_examples,
-                "calibration_error": round(proof.calibration_error, 6),
-                "expert_usage": description.metrics.get("expert_usage"),
-                "macs": confidence.macs(description, proof.unsure.asked_second),
-                "validation": proof.unsure.to_json(),
-            },
-        )
-        card = export.model_card(manifest, description, proof.parity, proof.unsure).encode()
-        manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
-        export.write_manifest(folder, manifest)
+        for path, file in files.items():
+            bundling.add(folder, path, making.place(file))
+        manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
     return Conversion(
         out,
         manifest,
@@ -178,47 +147,24 @@ def convert(
     )
 
 
-@dataclass(frozen=True)
-class _Proof:
-    """How the bundle did on the interpreter; the arrays are of the validation examples."""
-
-    parity: parity.Parity
-    unsure: confidence.Unsure
-    temperature: float
-    scores: np.ndarray
-    experts: np.ndarray
-    asked: np.ndarray
-    test_accuracy: float
-    test_examples: int
-    calibration_error: float
-    costs: dict[str, int]
+def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:
+    for option, (value, allowed) in chosen.items():
+        if value not in allowed:
+            raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
 
 
-def _convert_networks(
-    job: Path,
-    run: Path,
-    order: Mapping[str, Any],
-    description: run_folder.Run,
-    features: Features,
-    examples: dict[str, Split],
-) -> parity.Reference:
-    """Leave router.tflite and experts/*.tflite in `job`."""
-    model = str((run / run_folder.MODEL).resolve())
-    (job / "job.json").write_text(json.dumps({"model": model, **order}))
-    calibration = examples["train"].inputs[:_CALIBRATION]
-    (job / "calibration.npz").write_bytes(npz(**encode_all(features, calibration)))
-    (job / "validation.npz").write_bytes(npz(**encode_all(features, examples["validation"].inputs)))
-    networks = description.experts + 2  # and the router, and Keras's own answers
-    failure = conversion_failure(order["quantization"])
-    with Progress(f"Converting ({order['quantization']})", networks) as progress:
-        run_module("edge_experts.converters.worker", job, progress.step, failure)
-    made = np.load(job / "reference.npz")
-    return parity.Reference(
-        np.exp(made["log_probabilities"]),
-        made["experts"],
-        made["confidence"],
-        np.exp(made["second"]) if "second" in made else None,
-    )
+def _make_all(making: Making, files: Mapping[str, File]) -> None:
+    failed = making.make(files.values())
+    if failed:
+        lines = [
+            f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}"
+            for file, reason in failed.items()
+        ]
+        made = len(files) - len(failed)
+        lines.append("Try another --quantization, or another network.")
+        if made:
+            lines.append(f"The other {made} were converted, and are kept for the next time.")
+        raise ConversionError("\n".join(lines))
 
 
 def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:
@@ -254,53 +200,3 @@ def _in_one_file(description: run_folder.Run, layout: str) -> run_folder.Run:
         experts=1,
         metrics={**description.metrics, "macs": macs, "expert_usage": []},
     )
-
-
-def _move_models(job: Path, folder: Path) -> None:
-    for path in [*job.glob("*.tflite"), *job.glob("experts/*.tflite")]:
-        place = folder / path.relative_to(job)
-        place.parent.mkdir(exist_ok=True)
-        shutil.copyfile(path, place)
-
-
-def _prove(
-    job: Path,
-    features: Features,
-    examples: dict[str, Split],
-    reference: parity.Reference,
-    manifest: Manifest,
-) -> _Proof:
-    """Answer the validation and test examples with the device runtime, and compare with Keras."""
-    validation, test = examples["validation"], examples["test"]
-    inputs = [*validation.inputs, *test.inputs]
-    (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
-        run_module("edge_experts.converters.proof", job, progress.step, _proof_failure)
-    deployed = np.load(job / "deployed.npz")
-    count = len(validation.targets)
-    scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
-    found = parity.compare(
-        reference.as_deployed(manifest.second_below),
-        reference.experts,
-        scores[:count],
-        experts[:count],
-        validation.targets,
-    )
-    temperature = parity.fit_temperature(scores[:count], validation.targets)
-    scores = parity.at_temperature(scores, temperature)
-    return _Proof(
-        parity=found,
-        unsure=confidence.measure(manifest, scores[:count], asked[:count], validation.targets),
-        temperature=temperature,
-        scores=scores[:count],
-        experts=experts[:count],
-        asked=asked[:count],
-        test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
-        test_examples=len(test.targets),
-        calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
-        costs=json.loads((job / "costs.json").read_text()),
-    )
-
-
-def _proof_failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")

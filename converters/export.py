@@ -201,4 +201,11 @@ def _some(labels: tuple[str, ...]) -> str:
 
 
 def parity_record(parity: Parity) -> dict[str, Any]:
-    return {key: round(value, 6) for key, value in asdict(parity).items()}
+    """What the manifest keeps of it."""
+
+    def rounded(record: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            key: round(value, 6) for key, value in record.items() if isinstance(value, int | float)
+        }
+
+    return {**rounded(asdict(parity)), "experts": [rounded(asdict(one)) for one in parity.experts]}

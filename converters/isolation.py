@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_experts.errors import ConversionError, EdgeExpertsError
+from edge_experts.errors import EdgeExpertsError
 
 
 def run_module(
@@ -43,21 +43,12 @@ def run_module(
             process.wait()
         if code:
             log.seek(0)
-            raise failure(last, _reason(code, log.read()))
+            raise failure(last, reason_of_end(code, log.read()))
 
 
-def _reason(code: int, log: str) -> str:
+def reason_of_end(code: int, log: str) -> str:
+    """Why a process ended, from its exit code and what it wrote to stderr."""
     if code < 0:
         return f"the process died of {signal.Signals(-code).name}"
     lines = [line for line in log.splitlines() if line.strip()]
     return lines[-1] if lines else f"exit code {code}"
-
-
-def conversion_failure(quantization: str) -> Callable[[str, str], EdgeExpertsError]:
-    def failure(network: str, reason: str) -> EdgeExpertsError:
-        return ConversionError(
-            f"{network}: TensorFlow's converter cannot make it {quantization}: {reason}\n"
-            "Try another --quantization, or another network."
-        )
-
-    return failure

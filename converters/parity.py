@@ -43,6 +43,18 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class ExpertParity:
+    """One expert beside its Keras network, on the examples that both routers send to it."""
+
+    expert: int
+    examples: int
+    equal_labels: float
+    largest_score_difference: float
+    keras_accuracy: float
+    deployed_accuracy: float
+
+
+@dataclass(frozen=True)
 class Parity:
     """Measured on the validation examples, through the runtime that the bundle is for."""
 
@@ -54,6 +66,7 @@ class Parity:
     deployed_accuracy: float
     lost: int  # examples that Keras gets right and the converted files wrong
     gained: int  # and the other way round
+    experts: tuple[ExpertParity, ...] = ()  # those that were asked, where it is one for an example
 
     @property
     def accuracy_drop(self) -> float:
@@ -87,15 +100,29 @@ def compare(
 ) -> Parity:
     """Compare probabilities (examples, labels) and routes (examples,), Keras's and deployed."""
     keras_labels, labels = keras_scores.argmax(axis=1), scores.argmax(axis=1)
+    differences = np.abs(keras_scores - scores).max(axis=1)
+
+    def of(expert: int) -> ExpertParity:
+        own = (keras_experts == expert) & (experts == expert)
+        return ExpertParity(
+            expert=expert,
+            examples=int(own.sum()),
+            equal_labels=float(np.mean(keras_labels[own] == labels[own])),
+            largest_score_difference=float(differences[own].max()),
+            keras_accuracy=float(np.mean(keras_labels[own] == targets[own])),
+            deployed_accuracy=float(np.mean(labels[own] == targets[own])),
+        )
+
     return Parity(
         examples=len(targets),
         equal_labels=float(np.mean(keras_labels == labels)),
         equal_experts=float(np.mean(keras_experts == np.maximum(experts, 0))),
-        largest_score_difference=float(np.abs(keras_scores - scores).max()),
+        largest_score_difference=float(differences.max()),
         keras_accuracy=float(np.mean(keras_labels == targets)),
         deployed_accuracy=float(np.mean(labels == targets)),
         lost=int(np.sum((keras_labels == targets) & (labels != targets))),
         gained=int(np.sum((keras_labels != targets) & (labels == targets))),
+        experts=tuple(of(int(one)) for one in np.unique(keras_experts[keras_experts == experts])),
     )
 
 

@@ -1,4 +1,6 @@
 """The names of what can be asked of a conversion, for those who only need the names."""
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+RECIPE_NAMES = ("float32", "float16", "dynamic", "int8", "int16x8")
+QUANTIZATIONS = (*RECIPE_NAMES, "auto")
 LAYOUTS = ("split", "gated", "nested-if")
+IO = ("float", "integer")

@@ -1,27 +1,40 @@
 """The child process that converts: `python -m edge_experts.converters.worker JOB`.
 
 TensorFlow's converter can end the process that it runs in (a GRU at batch 1 in int8 does), so it
-runs here, says on stdout which network it is at, and leaves its results as files in JOB:
+runs here. Tasks come as JSON lines on stdin, and each is answered by a JSON line on stdout,
+{"failed": null or the reason}:
 
-    job.json         {"model": path of model.keras, "quantization": name, "layout": name,
-                      "top_k": number, "second": whether a second expert may be asked}
+    {"do": "prepare"}
+    {"do": "convert", "path": a file of the bundle, "recipe": name, "io": name, "out": file name}
+
+The folder JOB holds
+
+    job.json         {"model": path of model.keras, "layout": name, "top_k": number,
+                      "second": whether a second expert may be asked}
     calibration.npz  arrays of representative inputs, by the features' names
     validation.npz   arrays of the inputs to compare on, likewise
-    router.tflite    written here, where the model has a router
-    experts/*.tflite written here
-    networks.json    written here: for each file the digest of the Keras network it came from
-    reused/DIGEST    files of the base, each good for the network of this digest as it is
-    reference.npz    written here: what Keras answers to the validation inputs: log_probabilities;
-                     the router's first choice, experts, and its probability, confidence; and
-                     second: log_probabilities with the second choice asked too
+
+and what "prepare" makes of them, for all workers:
+
+    networks.json    for each file of the bundle, digests of the Keras network that it is made from
+                     and of its calibration inputs
+    owners.npy       the expert that each calibration input is routed to; -1 without a router
+    seen.npz         what the experts see of the calibration inputs: with the router's trunk
+    reference.npz    what Keras answers to the validation inputs: log_probabilities; the router's
+                     first choice, experts, and its probability, confidence; and second:
+                     log_probabilities with the second choice asked too
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
+import traceback
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +44,6 @@ from edge_experts.training import SparseExperts  # sets up Keras before TensorFl
 import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
-from .base import NETWORKS, REUSED  # isort: skip
 from .layouts import IN_ONE_FILE  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
@@ -39,54 +51,87 @@ ENOUGH = 100  # representative inputs, below which an expert's own are filled up
 _MOST = 300
 
 
-def main(job: Path) -> None:
-    order = json.loads((job / "job.json").read_text())
-    model = tf_keras.models.load_model(order["model"], compile=False)
-    calibration = dict(np.load(job / "calibration.npz"))
-    validation = dict(np.load(job / "validation.npz"))
-    quantization = order["quantization"]
+class Job:
+    """The model of a job, and what is asked of it."""
 
-    router, experts = model.router, model.experts
-    if order["layout"] in IN_ONE_FILE:
-        router, experts = None, [IN_ONE_FILE[order["layout"]](model)]
-    count = len(next(iter(calibration.values())))
-    everything = np.arange(count)
-    owners = None if router is None else model.route(calibration)
-    made_from: dict[str, str] = {}
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._order = json.loads((folder / "job.json").read_text())
 
-    def convert(name: str, network: tf_keras.Model, path: str, rows: np.ndarray) -> None:
-        if order["layout"] not in IN_ONE_FILE:
-            made_from[path] = network_digest(network)
-        reused = job / REUSED / made_from.get(path, "none")
-        if reused.exists():
-            _say(f"{name}, as in the base")
-            content = reused.read_bytes()
-        else:
-            _say(name)
-            content = to_tflite(network, quantization, _rows(calibration, rows))
-        (job / path).write_bytes(content)
+    @cached_property
+    def _model(self) -> SparseExperts:
+        return tf_keras.models.load_model(self._order["model"], compile=False)
 
-    if router is not None:
-        convert("router", router, ROUTER, everything)
-        calibration = model.expert_inputs(calibration)
-    (job / "experts").mkdir()
-    for index, expert in enumerate(experts):
-        rows = everything if owners is None else representative(owners, index)
-        convert(f"expert {index}", expert, expert_path(index), rows)
-    (job / NETWORKS).write_text(json.dumps(made_from))
+    @cached_property
+    def _networks(self) -> dict[str, tf_keras.Model]:
+        """The network of each file of the bundle."""
+        model, layout = self._model, self._order["layout"]
+        if layout in IN_ONE_FILE:
+            return {expert_path(0): IN_ONE_FILE[layout](model)}
+        router = {} if model.router is None else {ROUTER: model.router}
+        return router | {expert_path(index): one for index, one in enumerate(model.experts)}
 
-    _say("reference")
-    model.top_k = order["top_k"]
-    reference = {"log_probabilities": _predict(model, validation)}
-    count = len(reference["log_probabilities"])
-    reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
-    if router is not None:
-        gate = tf.nn.softmax(model.gate(validation)).numpy()
-        reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
-    if order["second"]:
-        pair = SparseExperts(model.router, model.experts, top_k=2)
-        reference["second"] = _predict(pair, validation)
-    np.savez(job / "reference.npz", **reference)
+    @cached_property
+    def _calibration(self) -> dict[str, np.ndarray]:
+        return dict(np.load(self._folder / "calibration.npz"))
+
+    @cached_property
+    def _seen(self) -> dict[str, np.ndarray]:
+        return dict(np.load(self._folder / "seen.npz"))
+
+    @cached_property
+    def _owners(self) -> np.ndarray:
+        return np.load(self._folder / "owners.npy")
+
+    def convert(self, path: str, recipe: str, io: str, out: str) -> None:
+        """Make one file of the bundle."""
+        content = to_tflite(self._networks[path], recipe, self._samples(path), io)
+        (self._folder / out).write_bytes(content)
+
+    def prepare(self) -> None:
+        """What all conversions need, and what they are compared with."""
+        model, in_one_file = self._model, self._order["layout"] in IN_ONE_FILE
+        routed = model.router is not None and not in_one_file
+        owners = model.route(self._calibration) if routed else np.full(self._count(), -1)
+        np.save(self._folder / "owners.npy", owners)
+        seen = model.expert_inputs(self._calibration) if routed else self._calibration
+        np.savez(self._folder / "seen.npz", **seen)
+        networks = {
+            path: {
+                # A network in one file holds functions, which its configuration does not tell.
+                "network": "" if in_one_file else network_digest(network),
+                "calibration": _digest(self._samples(path)),
+            }
+            for path, network in self._networks.items()
+        }
+        (self._folder / "networks.json").write_text(json.dumps(networks))
+        np.savez(self._folder / "reference.npz", **self._reference(routed))
+
+    def _count(self) -> int:
+        return len(next(iter(self._calibration.values())))
+
+    def _reference(self, routed: bool) -> dict[str, np.ndarray]:
+        model, validation = self._model, dict(np.load(self._folder / "validation.npz"))
+        model.top_k = self._order["top_k"]
+        reference = {"log_probabilities": _predict(model, validation)}
+        count = len(reference["log_probabilities"])
+        reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
+        if routed:
+            gate = tf.nn.softmax(model.gate(validation)).numpy()
+            reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
+        if self._order["second"]:
+            pair = SparseExperts(model.router, model.experts, top_k=2)
+            reference["second"] = _predict(pair, validation)
+        return reference
+
+    def _samples(self, path: str) -> Samples:
+        """Representative inputs of a network."""
+        if path == ROUTER:
+            return _rows(self._calibration, np.arange(self._count()))
+        if (self._owners < 0).all():
+            return _rows(self._seen, np.arange(self._count()))
+        expert = list(self._networks).index(path) - (ROUTER in self._networks)
+        return _rows(self._seen, representative(self._owners, expert))
 
 
 def _predict(network: tf_keras.Model, inputs: Samples) -> np.ndarray:
@@ -102,6 +147,14 @@ def network_digest(network: tf_keras.Model) -> str:
     return digest.hexdigest()
 
 
+def _digest(samples: Samples) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted(samples.items()):
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:
     """Rows to calibrate an expert with: its own, filled up with others where it owns few."""
     own = np.flatnonzero(owners == expert)
@@ -113,8 +166,27 @@ def _rows(samples: Samples, rows: np.ndarray) -> Samples:
     return {name: array[rows[:_MOST]] for name, array in samples.items()}
 
 
-def _say(network: str) -> None:
-    print(network, flush=True)
+def _failure(job: Job, task: dict[str, Any]) -> str | None:
+    """Do a task; the reason where it failed."""
+    try:
+        if task.pop("do") == "prepare":
+            job.prepare()
+        else:
+            job.convert(task["path"], task["recipe"], task["io"], task["out"])
+    except Exception as error:  # the converter's are of every kind, and the process is still good
+        traceback.print_exc()
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+    return None
+
+
+def main(folder: Path) -> None:
+    # TensorFlow may print: what it prints must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    job = Job(folder)
+    for line in sys.stdin:
+        print(json.dumps({"failed": _failure(job, json.loads(line))}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

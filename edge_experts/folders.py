@@ -59,6 +59,13 @@ def write_whole(path: Path, content: str | bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def cache_folder() -> Path:
+    """What can be fetched or made again: $EDGE_EXPERTS_CACHE, else in the user's cache folder."""
+    chosen = os.environ.get("EDGE_EXPERTS_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(chosen) if chosen else Path(base) / "edge-experts"
+
+
 def npz(**arrays: Any) -> bytes:
     """The content of a compressed .npz file.
 

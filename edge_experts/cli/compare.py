@@ -9,7 +9,7 @@ import typer
 from .options import (
     Json,
     Model,
-    Quantization,
+    Recipe,
     RouterModel,
     Source,
     Width,
@@ -44,7 +44,7 @@ def compare(
     epochs: Annotated[
         int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
     ] = None,
-    quantization: Quantization = "int8",
+    quantization: Recipe = "int8",
     config: Annotated[
         Path | None, typer.Option(help="A TOML file of training settings.", show_default=False)
     ] = None,

@@ -16,9 +16,16 @@ Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_defaul
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
+Recipe = Annotated[
+    Literal["float32", "float16", "dynamic", "int8", "int16x8"],  # the converters' RECIPE_NAMES
+    typer.Option("--quantization", help="How numbers are stored and computed."),
+]
 Quantization = Annotated[
-    Literal["float32", "float16", "dynamic", "int8"],  # the converters' QUANTIZATIONS
-    typer.Option(help="How numbers are stored and computed."),
+    Literal["float32", "float16", "dynamic", "int8", "int16x8", "auto"],  # their QUANTIZATIONS
+    typer.Option(
+        help="How numbers are stored and computed; auto: for each network what costs least "
+        "accuracy at the size that you state."
+    ),
 ]
 Layout = Annotated[
     Literal["split", "gated", "nested-if"],  # the converters' LAYOUTS

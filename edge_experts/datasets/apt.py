@@ -16,8 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
-from ..folders import staged, write_whole
-from .fetch import cache_folder
+from ..folders import cache_folder, staged, write_whole
 
 PACKAGES = "Packages"
 _RELEASE = "release.txt"

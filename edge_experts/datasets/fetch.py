@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -11,13 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: $EDGE_EXPERTS_CACHE, else the user's cache folder."""
-    chosen = os.environ.get("EDGE_EXPERTS_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(base) / "edge-experts"
+from ..folders import cache_folder
 
 
 def source_package(requirement: str, file_name: str, sha256: str) -> Path:

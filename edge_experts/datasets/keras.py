@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..folders import npz, write_whole
-from . import fetch
+from ..folders import cache_folder, npz, write_whole
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 _SECONDS = 5.0  # without an answer; a machine without a network must not wait for minutes
@@ -29,7 +28,7 @@ def arrays(name: str, sha256: str) -> list[np.ndarray] | None:
     Returns:
         None where this is no way to get them; there are others.
     """
-    kept = fetch.cache_folder() / f"{name}.npz"
+    kept = cache_folder() / f"{name}.npz"
     with contextlib.suppress(Exception), np.load(kept) as file:
         found = [file[key] for key in NAMES]
         if digest(found) == sha256:

@@ -17,7 +17,7 @@ from edge_experts.errors import ConversionError, ThresholdError, UsageError
 from edge_experts.runtime import golden
 from tests.host.conftest import TARGETS, TEXTS
 
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8")
+QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
@@ -33,6 +33,10 @@ def test_every_quantization_answers_as_keras_does(
         max_accuracy_drop=100,
     )
     exact = quantization in ("float32", "float16")
+    assert sum(one.examples for one in made.parity.experts) <= len(TEXTS)
+    for one in made.parity.experts:
+        assert one.equal_labels >= (1.0 if exact else 0.8)
+        assert one.keras_accuracy == one.deployed_accuracy or not exact
     assert made.parity.examples == len(TEXTS)
     assert made.parity.equal_labels >= (1.0 if exact else 0.9)
     assert made.parity.largest_score_difference <= (0.01 if exact else 1.0)
@@ -304,5 +308,7 @@ def test_the_command_line_offers_what_the_converters_do() -> None:
     from edge_experts import converters
     from edge_experts.cli.options import Layout, Quantization
 
-    assert get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == QUANTIZATIONS
+    assert (
+        get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == (*QUANTIZATIONS, "auto")
+    )
     assert get_args(get_args(Layout)[0]) == converters.LAYOUTS

@@ -1,0 +1,83 @@
+"""The bundle on its interpreter, beside Keras: what it answers, and what its files cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts.bundle import Manifest
+from edge_experts.datasets import Split
+from edge_experts.errors import ModelError
+from edge_experts.features import Features
+from edge_experts.folders import npz
+from edge_experts.progress import Progress
+
+from . import confidence, parity
+from .isolation import run_module
+
+
+@dataclass(frozen=True)
+class Proof:
+    """How the bundle did on the interpreter; the arrays are of the validation examples."""
+
+    parity: parity.Parity
+    unsure: confidence.Unsure
+    temperature: float
+    scores: np.ndarray  # calibrated, (examples, labels)
+    experts: np.ndarray  # the first asked, (examples,)
+    asked: np.ndarray  # how many, (examples,)
+    test_accuracy: float
+    test_examples: int
+    calibration_error: float  # on the test examples
+    costs: dict[str, int]  # bytes in memory, by path
+
+
+def prove(
+    job: Path,
+    features: Features,
+    examples: Mapping[str, Split],
+    reference: parity.Reference,
+    manifest: Manifest,
+) -> Proof:
+    """Answer the validation and test examples with the device runtime, and compare with Keras.
+
+    Raises:
+        ModelError: the interpreter refuses a file, or dies of it.
+    """
+    validation, test = examples["validation"], examples["test"]
+    inputs = [*validation.inputs, *test.inputs]
+    (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
+    with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
+        run_module("edge_experts.converters.proof", job, progress.step, _failure)
+    deployed = np.load(job / "deployed.npz")
+    count = len(validation.targets)
+    scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
+    found = parity.compare(
+        reference.as_deployed(manifest.second_below),
+        reference.experts,
+        scores[:count],
+        experts[:count],
+        validation.targets,
+    )
+    temperature = parity.fit_temperature(scores[:count], validation.targets)
+    scores = parity.at_temperature(scores, temperature)
+    return Proof(
+        parity=found,
+        unsure=confidence.measure(manifest, scores[:count], asked[:count], validation.targets),
+        temperature=temperature,
+        scores=scores[:count],
+        experts=experts[:count],
+        asked=asked[:count],
+        test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
+        test_examples=len(test.targets),
+        calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
+        costs=json.loads((job / "costs.json").read_text()),
+    )
+
+
+def _failure(last: str, reason: str) -> ModelError:
+    return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")

@@ -1,0 +1,141 @@
+"""Child processes that convert: TensorFlow starts once in each, and a death names its network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .isolation import reason_of_end
+
+Task = Mapping[str, Any]  # see worker.py
+
+
+class Workers:
+    """Processes of worker.py, which share one job folder and work through tasks side by side.
+
+    A task that ends its process fails alone: the others go on, in a new process where need be.
+
+    Args:
+        job: the folder that worker.py describes.
+        most: how many processes at once.
+    """
+
+    def __init__(self, job: Path, most: int):
+        self._job, self._most = job, most
+        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the last used is the warmest
+        self._all: list[_Worker] = []
+
+    def start(self, count: int) -> None:
+        """Begin to import TensorFlow in so many processes, rather than when they are needed."""
+        while len(self._all) < min(count, self._most):
+            worker = _Worker(self._job)
+            self._all.append(worker)
+            self._idle.put(worker)
+
+    def run(
+        self, tasks: Sequence[Task], on_done: Callable[[Task], None] = lambda task: None
+    ) -> dict[int, str]:
+        """Do all tasks; `on_done` is called in this thread as they end.
+
+        Returns:
+            The reasons of those that failed, by their place in `tasks`.
+        """
+        self.start(1)
+        failures: dict[int, str] = {}
+        with ThreadPoolExecutor(len(self._all) or 1) as threads:
+            waiting = {threads.submit(self._ask, task): place for place, task in enumerate(tasks)}
+            try:
+                for future in as_completed(waiting):
+                    place = waiting[future]
+                    reason = future.result()
+                    if reason is not None:
+                        failures[place] = reason
+                    on_done(tasks[place])
+            except BaseException:  # the user has interrupted: nobody waits for the rest
+                threads.shutdown(wait=False, cancel_futures=True)
+                self.close()
+                raise
+        return failures
+
+    def _ask(self, task: Task) -> str | None:
+        worker = self._idle.get()
+        try:
+            return worker.ask(task)
+        finally:
+            self._idle.put(worker)
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        for worker in self._all:
+            worker.end()
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Worker:
+    def __init__(self, job: Path):
+        self._job = job
+        self._ended = False
+        self._start()
+
+    def _start(self) -> None:
+        self._log = tempfile.TemporaryFile("w+", dir=self._job)  # noqa: SIM115  closed with it
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "edge_experts.converters.worker", str(self._job)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+
+    def ask(self, task: Task) -> str | None:
+        """Do a task; the reason where it failed."""
+        if self._ended:
+            return "it was interrupted"
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            print(json.dumps(task), file=self._process.stdin, flush=True)
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if line:
+            failed: str | None = json.loads(line)["failed"]
+            return failed
+        code = self._process.wait()
+        self._log.seek(0)
+        reason = reason_of_end(code, self._log.read())
+        self._close()
+        if not self._ended:
+            self._start()
+        return reason
+
+    def end(self) -> None:
+        self._ended = True
+        self._process.kill()
+        self._process.wait()
+        self._close()
+
+    def _close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout, self._log):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):  # nobody reads what is not yet written
+                    stream.close()
