@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from . import base as bases
 from . import confidence, parity
 from .bundling import Bundling
 from .cache import Cache
+from .choosing import Budget, Search, automatic
 from .making import File, Making
-from .recipes import IO, LAYOUTS, QUANTIZATIONS
+from .recipes import IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -34,6 +35,7 @@ class Conversion:
     test_examples: int
     calibration_error: float
     unsure: confidence.Unsure
+    search: Search | None = None  # where the recipes were chosen
 
 
 def convert(
@@ -47,6 +49,8 @@ def convert(
     second_share: float | None = None,
     abstain_below: float | None = None,
     max_accuracy_drop: float | None = None,
+    size_budget: int | None = None,
+    size_budget_compressed: int | None = None,
     base: str | Path | None = None,
     bundle_version: int | None = None,
     processes: int | None = None,
@@ -74,6 +78,11 @@ def convert(
         abstain_below: abstain where the score, a calibrated probability, is under this.
         max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
             and then only where so few examples could not have lost them by chance.
+        size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
+            chosen for each network, by measuring each, so that the least is lost within them;
+            without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
+            default.
+        size_budget_compressed: likewise, bytes of its archive.
         base: the bundle of the run that this one extends: files of networks that are still the
             same are copied from it, and the manifest says what changed.
         bundle_version: of what you publish; one above the base's by default, or 1.
@@ -93,6 +102,7 @@ def convert(
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
             raise UsageError(f"{name} must be from 0 to 1, got {value}")
+    budget = _budget(quantization, size_budget, size_budget_compressed, max_accuracy_drop)
     description = run_folder.read_run(run)
     if top_k is not None:
         description = _asking(description, top_k)
@@ -101,8 +111,10 @@ def convert(
     if second_share is not None:
         _refuse_second(description)
     update = None if base is None else bases.read(base, description.experts, quantization, layout)
+    version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
+    validation = encode_all(features, examples["validation"].inputs)
     order = {"layout": layout, "top_k": description.top_k, "second": second_share is not None}
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
@@ -111,31 +123,45 @@ def convert(
             run,
             order,
             encode_all(features, examples["train"].inputs[:_CALIBRATION]),
-            encode_all(features, examples["validation"].inputs),
+            validation,
             networks=description.experts + 1,
             processes=processes,
             kept=Cache.of_user() if cache else Cache(None),
             base={} if update is None else update.files(),
         )
+        search = None
         with making:
             reference = making.prepare()
-            files = {path: File(path, quantization, io) for path in making.paths}
-            _make_all(making, files)
-        bundling = Bundling(
-            description,
-            features,
-            examples,
-            reference,
-            version=bundle_version or 1 if update is None else update.next_version(bundle_version),
-            second_share=second_share,
-            abstain_below=abstain_below,
-            made={"quantization": quantization, "io": io, "layout": layout}
-            | {"networks": making.digests},
-            update=update,
-        )
-        for path, file in files.items():
-            bundling.add(folder, path, making.place(file))
-        manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
+            bundling = Bundling(
+                description,
+                features,
+                examples,
+                reference,
+                version=version,
+                second_share=second_share,
+                abstain_below=abstain_below,
+                made={"quantization": quantization, "io": io, "layout": layout}
+                | {"networks": making.digests},
+                update=update,
+            )
+            if quantization == "auto":
+                manifest, proof, search = automatic(
+                    {"": making},
+                    RECIPE_NAMES,
+                    budget,
+                    bundling,
+                    folder,
+                    job,
+                    validation,
+                    lambda content, name: None,
+                )
+            else:
+                files = [File(path, quantization, io) for path in making.paths]
+                making.make(files)
+                _refuse_failed(making, files)
+                for file in files:
+                    bundling.add(folder, file.path, making.place(file))
+                manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
     return Conversion(
         out,
         manifest,
@@ -144,6 +170,7 @@ def convert(
         proof.test_examples,
         proof.calibration_error,
         proof.unsure,
+        search,
     )
 
 
@@ -153,14 +180,29 @@ def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:
             raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
 
 
-def _make_all(making: Making, files: Mapping[str, File]) -> None:
-    failed = making.make(files.values())
-    if failed:
+def _budget(
+    quantization: str, size: int | None, compressed: int | None, max_drop: float | None
+) -> Budget:
+    """What may be chosen from.
+
+    Raises:
+        UsageError: there is nothing to choose, or two sizes.
+    """
+    if (size is not None or compressed is not None) and quantization != "auto":
+        raise UsageError(f"a size budget needs quantization 'auto', got {quantization!r}")
+    if size is not None and compressed is not None:
+        raise UsageError("state size_budget or size_budget_compressed, not both")
+    return Budget(size if compressed is None else compressed, compressed is not None, max_drop)
+
+
+def _refuse_failed(making: Making, files: Sequence[File]) -> None:
+    """Raises ConversionError where a file could not be made."""
+    if making.failed:
         lines = [
             f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}"
-            for file, reason in failed.items()
+            for file, reason in making.failed.items()
         ]
-        made = len(files) - len(failed)
+        made = len(files) - len(making.failed)
         lines.append("Try another --quantization, or another network.")
         if made:
             lines.append(f"The other {made} were converted, and are kept for the next time.")

@@ -41,7 +41,7 @@ def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Ma
         name=run.name,
         bundle_version=bundle_version,
         task=run.task,
-        features=FeatureSpec(features.kind, features.settings, _write_features(folder, features)),
+        features=FeatureSpec(features.kind, features.settings, write_features(folder, features)),
         labels=run.labels,
         combine=run.combine,
         top_k=run.top_k,
@@ -133,7 +133,8 @@ def _spread(rows: np.ndarray, count: int, clear: np.ndarray, experts: np.ndarray
     return chosen[:count]
 
 
-def _write_features(folder: Path, features: Features) -> FileEntry | None:
+def write_features(folder: Path, features: Features) -> FileEntry | None:
+    """The features' arrays, where they have any."""
     if not features.arrays:
         return None
     return write(folder, FEATURES, npz(**features.arrays))
@@ -162,7 +163,7 @@ def model_card(manifest: Manifest, run: Run, parity: Parity, unsure: Unsure) -> 
 | expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |
 {_unsure(manifest, unsure)}\
-| quantization | {found["quantization"]} |
+| quantization | {_recipes(found)} |
 | layout | {found["layout"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
 | verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
@@ -193,6 +194,15 @@ def _unsure(manifest: Manifest, unsure: Unsure) -> str:
             f"the validation examples{rest} |"
         )
     return "".join(f"{row}\n" for row in rows)
+
+
+def _recipes(found: Mapping[str, Any]) -> str:
+    """How the models were made: in one way, or each in its own."""
+    recipes = found.get("recipes")
+    if not recipes:
+        return str(found["quantization"])
+    names = sorted(set(recipes.values()))
+    return ", ".join(f"{list(recipes.values()).count(name)} x {name}" for name in names)
 
 
 def _some(labels: tuple[str, ...]) -> str:

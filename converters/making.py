@@ -80,6 +80,7 @@ class Making:
             (job / f"{name}.npz").write_bytes(content)
         digests = [_digests(calibration), _digests(validation), _sha256(model.read_bytes())]
         self._key = cache.key("prepared", dict(order), digests)
+        self.failed: dict[File, str] = {}  # what could not be made, and why
         self._expected = networks
         self._networks: dict[str, dict[str, str]] = {}
 
@@ -122,12 +123,8 @@ class Making:
         """Where a file is, once it is made."""
         return self._job / "made" / self._key_of(file)
 
-    def make(self, files: Iterable[File], what: str = "Converting") -> dict[File, str]:
-        """Make what is not there yet.
-
-        Returns:
-            The reasons of what could not be made.
-        """
+    def make(self, files: Iterable[File], what: str = "Converting") -> None:
+        """Make what is not there yet; `failed` says what could not be made."""
         wanted = list(dict.fromkeys(files))
         with Progress(what, len(wanted)) as progress:
             missing = []
@@ -137,7 +134,7 @@ class Making:
                     missing.append(file)
                 else:
                     progress.step(f"{file.network}{found}")
-            return self._convert(missing, progress)
+            self._convert(missing, progress)
 
     def _found(self, file: File) -> str | None:
         """Where it was found, in words; None where it must be made."""
@@ -152,7 +149,7 @@ class Making:
         place.write_bytes(content)
         return said
 
-    def _convert(self, files: Sequence[File], progress: Progress) -> dict[File, str]:
+    def _convert(self, files: Sequence[File], progress: Progress) -> None:
         tasks = [
             {
                 "do": "convert",
@@ -171,7 +168,7 @@ class Making:
                 made = self._job / str(tasks[place]["out"])
                 self._kept.put(self.place(file).name, made.read_bytes())
                 made.rename(self.place(file))
-        return {files[place]: reason for place, reason in failed.items()}
+        self.failed |= {files[place]: reason for place, reason in failed.items()}
 
     def _key_of(self, file: File) -> str:
         network = self._networks[file.path]

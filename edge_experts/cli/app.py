@@ -41,6 +41,8 @@ app.command()(run.run)
 app.command()(benchmark.benchmark)
 app.command()(bundle.inspect)
 app.command()(bundle.verify)
+app.command()(bundle.pack)
+app.command()(bundle.unpack)
 app.command()(doctor.doctor)
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from .options import Bundle, Json, print_json
+import typer
+
+from .options import Bundle, Force, Json, print_json
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
@@ -56,6 +59,37 @@ def in_words(changes: Mapping[str, Any]) -> str:
         experts("kept", "kept byte for byte") or "no expert kept",
     ]
     return "; ".join(filter(None, parts))
+
+
+def pack(
+    bundle: Bundle,
+    out: Annotated[Path, typer.Option(help="The archive to write.", show_default=False)],
+) -> None:
+    """Put a bundle into one file to carry, a zip archive; what pruning saves, it saves here.
+
+    Example: edge-experts pack sentiment.bundle --out sentiment.zip
+    """
+    from ..archive import pack as write_archive
+    from ..bundle import read_manifest
+
+    size = write_archive(bundle, out)
+    files = sum(entry.bytes for entry in read_manifest(bundle).files)
+    print(f"{out}: {size:,} bytes, {size / files:.0%} of the {files:,} in its files")
+
+
+def unpack(
+    archive: Annotated[Path, typer.Argument(help="What pack wrote.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
+    force: Force = False,
+) -> None:
+    """Write the bundle of an archive; every byte is checked first.
+
+    Example: edge-experts unpack sentiment.zip --out sentiment.bundle
+    """
+    from ..archive import unpack as write_bundle
+
+    write_bundle(archive, out, force=force)
+    print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
 
 
 def verify(bundle: Bundle) -> None:

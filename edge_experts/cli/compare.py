@@ -90,8 +90,8 @@ def compare(
         "router_model": router_model,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
+    from .. import drawing
     from ..training import comparing, config_for
-    from ..training.comparing import picture as drawing
 
     if out is not None or picture is not None:
         drawing.require(picture)
@@ -110,7 +110,9 @@ def compare(
     if out is not None:
         comparing.write(result, out)
     if picture is not None:
-        drawing.draw(result, picture)
+        from ..training.comparing.picture import draw
+
+        draw(result, picture)
     if json:
         print_json(result.to_json())
     else:

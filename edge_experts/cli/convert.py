@@ -3,12 +3,16 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..errors import UsageError
 from .bundle import in_words
-from .options import Force, Json, Layout, Quantization, print_json, require_training
+from .options import Force, Json, Layout, Quantization, print_json, require_training, size
+
+if TYPE_CHECKING:
+    from ..converters.choosing import Search
 
 
 def convert(
@@ -41,6 +45,35 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    io: Annotated[
+        Literal["float", "integer"],  # the converters' IO
+        typer.Option(
+            help="What int8 and int16x8 files take and give: floats, or the integers they compute "
+            "in (the runtime here takes both)."
+        ),
+    ] = "float",
+    size_budget: Annotated[
+        int | None,
+        typer.Option(
+            parser=size,
+            metavar="SIZE",
+            help="With --quantization auto: what the bundle may take on disk, such as 400KB.",
+        ),
+    ] = None,
+    size_budget_compressed: Annotated[
+        int | None,
+        typer.Option(
+            parser=size, metavar="SIZE", help="Likewise, what its archive (pack) may take."
+        ),
+    ] = None,
+    frontier: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --quantization auto: draw size against accuracy (.png or .svg).",
+            show_default=False,
+        ),
+    ] = None,
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(
@@ -65,6 +98,20 @@ def convert(
             help="Raise it with every bundle you publish.  [default: 1, or the base's + 1]", min=1
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="Convert in at most so many processes.  [default: a core each]",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    cache: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache", help="Take networks that were converted before from the cache."
+        ),
+    ] = True,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -76,12 +123,23 @@ def convert(
     Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
     """
     require_training()
+    from .. import drawing
     from ..converters import convert as run_conversion
+
+    if frontier is not None:
+        drawing.require(frontier, "--frontier")
+        if quantization != "auto":
+            raise UsageError("--frontier shows what --quantization auto chose from")
 
     made = run_conversion(
         run,
         out,
         quantization=quantization,
+        io=io,
+        size_budget=size_budget,
+        size_budget_compressed=size_budget_compressed,
+        processes=processes,
+        cache=cache,
         layout=layout,
         top_k=top_k,
         second_share=second_share,
@@ -91,6 +149,10 @@ def convert(
         bundle_version=bundle_version,
         force=force,
     )
+    if frontier is not None and made.search is not None:
+        from ..converters.choosing import picture
+
+        picture.draw(made.search, frontier, compressed=size_budget_compressed is not None)
     if json:
         print_json(
             {
@@ -107,6 +169,7 @@ def convert(
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
                 "changes": made.manifest.provenance.get("changes"),
+                "search": None if made.search is None else made.search.to_json(),
             }
         )
         return
@@ -129,6 +192,20 @@ def convert(
         on = unsure.accuracy_answered
         rest = "" if on is None else f", accuracy {on:.4f} on the others"
         print(f"abstains from {unsure.abstained:.1%} of the validation examples{rest}")
+    if made.search is not None:
+        _print_search(made.search)
     if base is not None:
         print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
+
+
+def _print_search(search: Search) -> None:
+    """The choices for each size, the one that was taken marked."""
+    print("\n     bytes      loss  accuracy   networks (on validation examples)")
+    points = {point.size: point for point in (*search.uniform, *search.frontier, search.chosen)}
+    for size_, point in sorted(points.items()):
+        mark = ">" if size_ == search.chosen.size else " "
+        ways = ", ".join(f"{count} x {name}" for name, count in point.counts().items())
+        print(f"{mark}{size_:>10,} {point.loss:>8.4f} {point.accuracy:>9.4f}   {ways}")
+    for reason, networks in search.refused.items():
+        print(f"not {reason}: {', '.join(networks)}", file=sys.stderr)

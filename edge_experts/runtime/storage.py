@@ -36,13 +36,18 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
             content = file.read(entry.bytes + 1)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise DigestError(f"{path}: missing; {_AGAIN}") from None
+    check(content, entry, str(path), thorough=thorough)
+    return content
+
+
+def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:
+    """Raises DigestError, naming `where` it came from, unless it is what the manifest pins."""
     if len(content) != entry.bytes:
         found = "longer" if len(content) > entry.bytes else f"{len(content)} bytes long"
-        raise DigestError(f"{path}: is {found}, must have {entry.bytes} bytes; {_AGAIN}")
+        raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {_AGAIN}")
     same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
     if not same:
-        raise DigestError(f"{path}: damaged (its checksum differs from the manifest's); {_AGAIN}")
-    return content
+        raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {_AGAIN}")
 
 
 _AGAIN = "copy the bundle again, or convert again"

@@ -173,17 +173,17 @@ def test_names_beside_a_panel_keep_apart(keras: Any) -> None:
 
 
 def test_a_picture_that_cannot_be_drawn_is_refused_first(
-    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.training.comparing import picture
+    from edge_experts import drawing
 
     with pytest.raises(UsageError, match=r"must end with \.png or \.svg"):
-        picture.require(tmp_path / "p.jpg")
+        drawing.require(tmp_path / "p.jpg")
     with pytest.raises(UsageError, match="does not exist"):
-        picture.require(tmp_path / "none" / "p.png")
+        drawing.require(tmp_path / "none" / "p.png")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match="matplotlib is not installed: pip install"):
-        picture.require()
+        drawing.require()
 
 
 def _dataset() -> Dataset:

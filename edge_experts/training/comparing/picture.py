@@ -5,35 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import MissingExtraError, UsageError
+from ... import drawing
 from .contenders import DENSE_ACTIVE, DENSE_ALL
 from .results import Comparison, Row
 
-SUFFIXES = (".png", ".svg")
 _PANELS = (("resident_bytes", "bytes in memory for an answer"), ("macs", "multiply-adds an answer"))
 _HEIGHT, _WIDTH, _LINE = 5.0, 13.0, 13.0  # inches, inches, points
 
 
-def require(path: Path | None = None) -> None:
-    """Say before hours of training that the picture cannot be drawn.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-        UsageError: the file is of no kind that is drawn, or its folder does not exist.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError:
-        raise MissingExtraError("matplotlib", "train") from None
-    if path is not None and path.suffix not in SUFFIXES:
-        raise UsageError(f"--picture {path}: must end with {' or '.join(SUFFIXES)}")
-    if path is not None and not path.absolute().parent.is_dir():
-        raise UsageError(f"--picture {path}: the folder {path.parent} does not exist")
-
-
 def draw(result: Comparison, path: Path) -> None:
     """Two panels with a point for each row; bars are 95 % intervals over seeds."""
-    require(path)
+    drawing.require(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
 

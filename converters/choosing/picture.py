@@ -1,0 +1,46 @@
+"""What auto chose from, as a picture: loss against size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .automatic import Search
+from .choice import Point
+
+
+def draw(search: Search, path: Path, *, compressed: bool) -> None:
+    """Two panels, the loss that is minimized and the accuracy that comes of it, against size."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, 2)
+    for axes, key, title in zip(
+        panels,
+        ("loss", "accuracy"),
+        ("negative log-likelihood, nats", "accuracy, validation examples"),
+        strict=True,
+    ):
+        _panel(axes, search, key)
+        axes.set_ylabel(title)
+        axes.set_xlabel("kB of the archive" if compressed else "kB on disk")
+    panels[0].legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def _panel(axes: Any, search: Search, key: str) -> None:
+    def spread(points: Sequence[Point]) -> tuple[list[float], list[float]]:
+        return [point.size / 1000 for point in points], [getattr(point, key) for point in points]
+
+    axes.plot(*spread(search.frontier), "o-", color="tab:blue", label="a recipe for each network")
+    axes.plot(*spread(search.uniform), "s", color="tab:gray", label="one recipe for all")
+    axes.plot(*spread([search.chosen]), "*", color="tab:red", markersize=14, label="chosen")
+    for point in search.uniform:
+        place = (point.size / 1000, getattr(point, key))
+        axes.annotate(
+            point.uniform, place, xytext=(4, 4), textcoords="offset points", fontsize=7, color="0.4"
+        )
+    axes.spines[["top", "right"]].set_visible(False)

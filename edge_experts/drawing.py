@@ -1,0 +1,25 @@
+"""Before hours of work: whether the picture of it can be drawn."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from .errors import MissingExtraError, UsageError
+
+SUFFIXES = (".png", ".svg")
+
+
+def require(path: Path | None = None, option: str = "--picture") -> None:
+    """Say so while there is time.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        UsageError: the file is of no kind that is drawn, or its folder does not exist.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise MissingExtraError("matplotlib", "train")
+    if path is not None and path.suffix not in SUFFIXES:
+        raise UsageError(f"{option} {path}: must end with {' or '.join(SUFFIXES)}")
+    if path is not None and not path.absolute().parent.is_dir():
+        raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
