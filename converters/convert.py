@@ -102,7 +102,7 @@ def convert(
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
             raise UsageError(f"{name} must be from 0 to 1, got {value}")
-    budget = _budget(quantization, size_budget, size_budget_compressed, max_accuracy_drop)
+    budget = _budget(quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop)
     description = run_folder.read_run(run)
     if top_k is not None:
         description = _asking(description, top_k)
@@ -181,7 +181,11 @@ def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:
 
 
 def _budget(
-    quantization: str, size: int | None, compressed: int | None, max_drop: float | None
+    quantization: str,
+    layout: str,
+    size: int | None,
+    compressed: int | None,
+    max_drop: float | None,
 ) -> Budget:
     """What may be chosen from.
 
@@ -190,6 +194,8 @@ def _budget(
     """
     if (size is not None or compressed is not None) and quantization != "auto":
         raise UsageError(f"a size budget needs quantization 'auto', got {quantization!r}")
+    if quantization == "auto" and layout != "split":
+        raise UsageError(f"quantization 'auto' chooses for each file; layout {layout!r} has one")
     if size is not None and compressed is not None:
         raise UsageError("state size_budget or size_budget_compressed, not both")
     return Budget(size if compressed is None else compressed, compressed is not None, max_drop)

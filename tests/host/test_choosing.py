@@ -1,0 +1,173 @@
+"""Choosing recipes under a size: the knapsack against brute force, the search against the facts."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_experts.archive import pack
+from edge_experts.bundle import MANIFEST, read_manifest
+from edge_experts.errors import ThresholdError, UsageError
+from tests.conftest import Cli
+
+Options = list[list[tuple[int, float]]]  # (size, loss) of each network's variants
+
+networks = st.lists(
+    st.lists(
+        st.tuples(st.integers(1, 100_000), st.floats(0, 10, allow_nan=False)),
+        min_size=1,
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def _columns(options: Options) -> tuple[list[list[int]], list[list[float]]]:
+    return [[size for size, _ in own] for own in options], [
+        [loss for _, loss in own] for own in options
+    ]
+
+
+@given(options=networks, share=st.floats(0, 1))
+def test_a_choice_fits_and_hardly_any_is_better(options: Options, share: float) -> None:
+    from edge_experts.converters.choosing.knapsack import solve
+
+    sizes, losses = _columns(options)
+    least, most = sum(map(min, sizes)), sum(map(max, sizes))
+    budget = least + int(share * (most - least))
+    picks = solve(sizes, losses).pick(budget)
+    assert picks is not None
+    taken = sum(own[pick] for own, pick in zip(sizes, picks, strict=True))
+    loss = sum(own[pick] for own, pick in zip(losses, picks, strict=True))
+    assert taken <= budget
+    # Sizes are rounded up to cells: no choice that leaves their rounding free is better.
+    rounding = len(sizes) * ((most - least) / 4096 + 1)
+    for combination in itertools.product(*options):
+        if sum(size for size, _ in combination) <= budget - rounding:
+            assert loss <= sum(one for _, one in combination) + 1e-9
+
+
+def test_a_size_below_the_smallest_has_no_choice() -> None:
+    from edge_experts.converters.choosing.knapsack import solve
+
+    table = solve([[10, 20], [5, 6]], [[1.0, 0.0], [0.5, 0.0]])
+    assert table.pick(14) is None
+    assert table.pick(15) == [0, 0]
+    assert table.pick(26) == [1, 1]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, sentiment_run: Path, cli: Cli) -> Any:
+    """A search over a real run, by the command line."""
+    import json
+
+    folder = tmp_path_factory.mktemp("search")
+    done = cli(
+        *("convert", sentiment_run, "--out", folder / "b", "--quantization", "auto"),
+        *("--frontier", folder / "f.png", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "f.png").read_bytes().startswith(b"\x89PNG")
+    return folder / "b", json.loads(done.stdout)
+
+
+def test_the_smallest_that_is_good_enough_is_chosen(searched: Any) -> None:
+    bundle, said = searched
+    chosen, frontier = said["search"]["chosen"], said["search"]["frontier"]
+    sizes = [point["bytes"] for point in frontier]
+    losses = [point["loss"] for point in frontier]
+    assert sizes == sorted(sizes)
+    assert losses == sorted(losses, reverse=True)
+    assert chosen["bytes"] == _bytes(bundle)
+    good = [
+        point["bytes"]
+        for point in frontier
+        if 100 * (said["parity"]["keras_accuracy"] - point["accuracy"]) <= 0.5
+    ]
+    assert chosen["bytes"] == pytest.approx(min(good), rel=0.01)
+    assert said["parity"]["deployed_accuracy"] == pytest.approx(chosen["accuracy"])
+    manifest = read_manifest(bundle)
+    recipes = manifest.provenance["recipes"]
+    assert set(recipes) == {"router.tflite", *(entry.path for entry in manifest.experts)}
+    assert sum(chosen["networks"].values()) == len(recipes)
+    assert {point["uniform"] for point in said["search"]["uniform"]} >= {"float32", "int8"}
+
+
+def _bytes(bundle: Path) -> int:
+    listed = sum(entry.bytes for entry in read_manifest(bundle).files)
+    return listed + (bundle / MANIFEST).stat().st_size
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_budget_is_kept_and_used(
+    searched: Any, sentiment_run: Path, tmp_path: Path, compressed: bool
+) -> None:
+    from edge_experts.converters import convert
+
+    uniform = {point["uniform"]: point for point in searched[1]["search"]["uniform"]}
+    between = (uniform["int8"]["bytes"] + uniform["float16"]["bytes"]) // 2
+    option = "size_budget_compressed" if compressed else "size_budget"
+    made = convert(sentiment_run, tmp_path / "b", quantization="auto", **{option: between})
+    taken = pack(tmp_path / "b", tmp_path / "b.zip") if compressed else _bytes(tmp_path / "b")
+    assert made.search is not None
+    assert taken == made.search.chosen.size <= between
+    assert made.search.chosen.loss <= uniform["int8"]["loss"] + 1e-3
+
+
+def test_a_budget_that_cannot_be_met_says_what_could(sentiment_run: Path, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(ThresholdError, match=r"the smallest bundle has about [\d,]+ bytes on disk"):
+        convert(sentiment_run, tmp_path / "b", quantization="auto", size_budget=50_000)
+    assert not any(tmp_path.iterdir())
+
+
+def test_summed_experts_are_chosen_too(make_run: Any, make_model: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    run = make_run(make_model(combine="sum"))
+    made = convert(run, tmp_path / "b", quantization="auto", max_accuracy_drop=5)
+    assert made.search is not None
+    exact = {point.uniform: point for point in made.search.uniform}["float32"]
+    assert exact.accuracy == pytest.approx(made.parity.keras_accuracy)
+    assert made.parity.accuracy_drop <= 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size_budget": 1000}, "a size budget needs quantization 'auto'"),
+        (
+            {"quantization": "auto", "size_budget": 1, "size_budget_compressed": 1},
+            "size_budget or size_budget_compressed, not both",
+        ),
+        ({"quantization": "auto", "layout": "gated"}, "layout 'gated'"),
+        ({"quantization": "auto", "io": "integer"}, "io 'integer' holds for int8"),
+        ({"io": "integer", "quantization": "float16"}, "io 'integer' holds for int8"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    make_run: Any, make_model: Any, tmp_path: Path, options: Any, message: str
+) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match=message):
+        convert(make_run(make_model()), tmp_path / "b", **options)
+
+
+def test_losses_of_variants_add_up() -> None:
+    """What the search adds up is what the whole bundle has: experts do not meet."""
+    from edge_experts.converters.choosing.sensitivity import _loss
+
+    logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, -1.0]])
+    targets = np.array([0, 0, 1])
+    parts = _loss(logits[:1], targets[:1]) + _loss(logits[1:], targets[1:])
+    assert _loss(logits, targets) == pytest.approx(parts)
+    assert _loss(logits[:0], targets[:0]) == 0.0
