@@ -150,6 +150,8 @@ class Making:
         return said
 
     def _convert(self, files: Sequence[File], progress: Progress) -> None:
+        if not files:
+            return  # without the start of TensorFlow
         tasks = [
             {
                 "do": "convert",
@@ -161,7 +163,7 @@ class Making:
             }
             for file in files
         ]
-        self._workers.start(1 + len(tasks) // _WORTH if tasks else 0)
+        self._workers.start(1 + len(tasks) // _WORTH)
         failed = self._workers.run(tasks, lambda task: progress.step(task["name"]))
         for place, file in enumerate(files):
             if place not in failed:
