@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ..bundle import TRUNK
 from ..errors import InterpreterError, MissingExtraError, ModelError
 
 _PACKAGES = {
@@ -44,23 +46,36 @@ def interpreter_class() -> Any:
     return _found()[1].Interpreter
 
 
+Delegate = Literal["xnnpack", "none"]
+
+
 class Model:
     """A model with fixed shapes: named arrays in, one float32 array out; a router's, maybe two.
+
+    Threads may share it; it answers them one at a time.
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
         name: what errors call it.
         threads: for the interpreter's kernels.
+        delegate: "xnnpack" where the interpreter comes with it and it fits the model; "none" for
+            TFLite's own kernels.
 
     Raises:
         ModelError: the interpreter refuses it (an operator it lacks, for instance).
     """
 
-    def __init__(self, content: bytes, name: str, threads: int = 1):
+    def __init__(self, content: bytes, name: str, threads: int = 1, delegate: Delegate = "xnnpack"):
         package, module = _found()
-        self.name = name
+        self.name, self.content = name, content
+        resolver = module.OpResolverType
+        kind = (
+            resolver.AUTO if delegate == "xnnpack" else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
         try:
-            self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
+            self._interpreter = module.Interpreter(
+                model_content=content, num_threads=threads, experimental_op_resolver_type=kind
+            )
             self._interpreter.allocate_tensors()
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
@@ -79,19 +94,28 @@ class Model:
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
+        self._lock, self._trunk_lock = threading.Lock(), threading.Lock()
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's output for one input: (outputs,) float32."""
-        for index, name, quantization in self._inputs:
-            value = arrays[name]
-            self._set(index, value if quantization is None else _quantize(value, *quantization))
-        self._invoke()
-        output: np.ndarray = self._get(self._output)[0]
+        with self._lock:
+            for index, name, quantization in self._inputs:
+                value = arrays[name]
+                self._set(index, value if quantization is None else _quantize(value, *quantization))
+            self._invoke()
+            output: np.ndarray = self._get(self._output)[0]
         if self._scale is None:
             return output
         scale, zero_point, _ = self._scale
         real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
         return real
+
+    def with_trunk(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """The same; what experts build on is added to the arrays as TRUNK, (1, units) float32."""
+        with self._trunk_lock:
+            output = self(arrays)
+            arrays[TRUNK] = self.trunk()
+        return output
 
     @property
     def has_trunk(self) -> bool:
@@ -102,6 +126,21 @@ class Model:
         """Those features of the last input: (1, units) float32."""
         features: np.ndarray = self._get(self._second)
         return features
+
+    def warm_up(self) -> None:
+        """Run twice on made-up inputs: what an interpreter puts off, it does in its first two runs.
+
+        Not on zeros, for which some kernels skip their work.
+        """
+        details = self._interpreter.get_input_details()
+        made_up = {_plain(d["name"]): _ones(d["shape"], d["dtype"]) for d in details}
+        for _ in range(2):
+            self(made_up)
+
+
+def _ones(shape: np.ndarray, kind: Any) -> np.ndarray:
+    """Ones where numbers are real; zeros where they are ids, which may have to be small."""
+    return np.ones(shape, kind) if np.issubdtype(kind, np.floating) else np.zeros(shape, kind)
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]
