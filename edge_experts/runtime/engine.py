@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..bundle import FileEntry, Manifest, read_manifest
-from ..errors import BundleError, UsageError
+from ..errors import BundleError, MachineError, UsageError
 from . import allocator, forking
 from .answer import Answer, Predictions, first_probability, softmax
 from .asking import Question, ask
@@ -103,7 +103,7 @@ class ExpertRuntime:
         for index in pin:
             try:
                 self.pin(index)
-            except (BundleError, MemoryError, OSError):  # as where an answer needs it
+            except (BundleError, MachineError, MemoryError, OSError):  # not: there is no room
                 if strict:
                     raise
 
@@ -112,8 +112,8 @@ class ExpertRuntime:
 
         Raises:
             UsageError: the example does not fit the features, or the runtime is closed.
-            BundleError, MemoryBudgetError, MemoryError, OSError: no expert can be used; with
-                `strict`, one cannot.
+            BundleError, MachineError, MemoryBudgetError, MemoryError, OSError: no expert can be
+                used; with `strict`, one that is needed cannot.
         """
         if not self._ready:
             self._prepare()
@@ -326,7 +326,7 @@ class ExpertRuntime:
 
     def _open_model(self, entry: FileEntry, *, thorough: bool) -> Model:
         content = read_checked(self.folder, entry, thorough=thorough)
-        return Model(content, str(self.folder / entry.path), self._threads, self._delegate)
+        return Model(content, f"{self.folder}/{entry.path}", self._threads, self._delegate)
 
 
 def _route(router: Model | None) -> Callable[[dict[str, np.ndarray]], np.ndarray] | None:

@@ -10,10 +10,10 @@ import math
 import threading
 from time import monotonic
 
-from ..errors import BundleError, MemoryBudgetError
+from ..errors import BundleError, MachineError, MemoryBudgetError
 
 # What makes one expert unusable and says nothing of the others.
-UNAVAILABLE = (BundleError, MemoryBudgetError, MemoryError, OSError)
+UNAVAILABLE = (BundleError, MachineError, MemoryBudgetError, MemoryError, OSError)
 
 
 class Quarantine:

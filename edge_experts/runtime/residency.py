@@ -19,6 +19,8 @@ from . import allocator
 from .interpreter import Model
 from .quarantine import UNAVAILABLE, Quarantine
 
+_WORTH_TRIMMING = 1_000_000  # bytes; giving memory back takes a third of a small expert's loading
+
 
 class Slot:
     """An expert's place in memory. Whoever holds it may call it until it is given back."""
@@ -66,7 +68,8 @@ class Residency:
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._slots: OrderedDict[int, Slot] = OrderedDict()
-        self._used, self._trim, self._closed = 0, False, False
+        self._used, self._closed = 0, False
+        self._freed = 0  # bytes, since free memory was last given back
         self._changed = threading.Condition(threading.Lock())
         # The lock itself: Condition's `with` is Python code, which every answer would run.
         self._lock: threading.Lock = self._changed._lock  # type: ignore[attr-defined]
@@ -182,7 +185,7 @@ class Residency:
                 self._changed.wait()
             for slot in list(self._slots.values()):
                 self._drop(slot)
-        self._return_memory()
+        self._return_memory(0)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -270,11 +273,11 @@ class Residency:
         del self._slots[slot.index]
         slot.model = None  # no other name may hold it: its memory must be free by now
         self._used -= self._costs[slot.index]
-        self._trim = True
+        self._freed += self._costs[slot.index]
 
-    def _return_memory(self) -> None:
-        if self._trim:
-            self._trim = False
+    def _return_memory(self, least: int = _WORTH_TRIMMING) -> None:
+        if self._freed >= least:
+            self._freed = 0
             allocator.return_freed_memory()
 
     def _fits_alone(self, index: int) -> bool:
