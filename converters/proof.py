@@ -17,21 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import features
-from edge_experts.benchmarking.memory import resident_bytes
-from edge_experts.bundle import TRUNK, FileEntry, Manifest
-from edge_experts.runtime import ExpertRuntime, allocator
-from edge_experts.runtime.interpreter import Model
-from edge_experts.runtime.storage import read_checked
+from edge_experts.runtime import ExpertRuntime, costs
 
 
 def main(job: Path) -> None:
     folder = job / "bundle"
-    with ExpertRuntime(folder) as runtime:
+    with ExpertRuntime(folder, strict=True) as runtime:
         examples = runtime.features.unpack(np.load(job / "inputs.npz")["inputs"])
         print("memory", flush=True)
         arrays = features.encode_all(runtime.features, examples[:1])
-        costs = _costs(folder, runtime.manifest, arrays)
-        (job / "costs.json").write_text(json.dumps(costs))
+        found = costs.measure(folder, runtime.manifest, arrays)
+        (job / "costs.json").write_text(json.dumps(found))
         answers = []
         for number, answer in enumerate(runtime.predict_many(examples)):
             if number % 200 == 0:
@@ -43,31 +39,6 @@ def main(job: Path) -> None:
         experts=np.array([answer.expert for answer in answers]),
         asked=np.array([len(answer.experts) for answer in answers]),
     )
-
-
-def _costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
-    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
-    if manifest.router is not None:
-        router = Model(read_checked(folder, manifest.router), "router")
-        router(arrays)
-        if router.has_trunk:
-            arrays = {**arrays, TRUNK: router.trunk()}
-    _cost(folder, entries[0], arrays)  # the interpreter's own start is no model's cost
-    return {entry.path: _cost(folder, entry, arrays) for entry in entries}
-
-
-def _cost(folder: Path, entry: FileEntry, arrays: dict[str, np.ndarray]) -> int:
-    """What a model takes in memory, measured; at least its file twice.
-
-    tflite-runtime 2.14 adds a copy of int8 weights at the second inference, and XNNPACK one of
-    float weights, so a small file's cost hidden in memory that is free already would be too low.
-    """
-    allocator.return_freed_memory()
-    before = resident_bytes()
-    model = Model(read_checked(folder, entry), str(folder / entry.path))
-    for _ in range(2):
-        model(arrays)
-    return max(2 * entry.bytes, resident_bytes() - before)
 
 
 if __name__ == "__main__":

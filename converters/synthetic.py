@@ -102,7 +102,7 @@ def _finish(made: Synthetic, folder: Path) -> None:
     alone = replace(manifest, experts=manifest.experts[:1])
     found = costs.measure(folder, alone, features.encode(examples[0]))
     found |= {entry.path: found[expert_path(0)] for entry in manifest.experts}
-    with ExpertRuntime(folder) as runtime:
+    with ExpertRuntime(folder, strict=True) as runtime:
         answers = [runtime.predict(example) for example in examples]
     golden = export.write_golden(
         folder,

@@ -69,7 +69,7 @@ def test_damaged_experts_are_refused(bundle: Path) -> None:
         content = bytearray((bundle / entry.path).read_bytes())
         content[len(content) // 2] ^= 1
         (bundle / entry.path).write_bytes(content)
-    with ExpertRuntime(bundle) as runtime, pytest.raises(DigestError, match="damaged"):
+    with ExpertRuntime(bundle, strict=True) as runtime, pytest.raises(DigestError, match="damaged"):
         runtime.predict(golden.read(bundle).inputs[0])
 
 

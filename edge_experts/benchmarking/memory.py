@@ -26,10 +26,6 @@ def read() -> Memory:
     return Memory(size("VmRSS"), size("VmHWM"), size("RssAnon"), size("RssFile"))
 
 
-def resident_bytes() -> int:
-    return read().resident
-
-
 def reset_peak() -> None:
     """Count the peak from now on (proc(5), clear_refs); without the right to, from the start."""
     with contextlib.suppress(OSError):

@@ -101,7 +101,7 @@ def verify(bundle: Bundle) -> None:
     from ..runtime import ExpertRuntime, golden
     from ..runtime.storage import read_checked
 
-    with ExpertRuntime(bundle) as runtime:
+    with ExpertRuntime(bundle, strict=True) as runtime:
         files = runtime.manifest.files
         with Progress("Verifying", len(files) + 1) as progress:
             for entry in files:
