@@ -9,6 +9,7 @@ that one with its weights shuffled. The labels mean nothing.
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,11 +53,20 @@ class Synthetic:
     quantization: str = "int8"
     seed: int = 0
 
-    def build(self, out: Path) -> None:
-        """Write the bundle; TensorFlow is imported in a child process only."""
+    def build(self, out: Path, models: Path | None = None) -> None:
+        """Write the bundle; TensorFlow is imported in a child process only.
+
+        Args:
+            models: a folder with router.tflite and expert.tflite, made before; converted anew if
+                not given.
+        """
         with staged(out) as folder:
             (folder / "experts").mkdir()
-            child.call(_convert, self, folder)
+            if models is None:
+                child.call(_convert, self, folder)
+            else:
+                shutil.copyfile(models / ROUTER, folder / ROUTER)
+                shutil.copyfile(models / "expert.tflite", folder / expert_path(0))
             child.call(_finish, self, folder)
 
     def examples(self, seed: int) -> np.ndarray:

@@ -10,9 +10,14 @@ from edge_experts.converters.synthetic import Synthetic
 
 @pytest.fixture(scope="session")
 def many_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of 64 small experts with random weights; not to be changed."""
+    """A bundle of 64 small experts with random weights; not to be changed.
+
+    The models were made by `python -m edge_experts.converters.synthetic --experts 64 --inputs 16
+    --hidden 16 --labels 4`: without TensorFlow it is there in a second.
+    """
     bundle = tmp_path_factory.mktemp("many") / "many.bundle"
-    Synthetic(experts=64, inputs=16, hidden=(16,), labels=4).build(bundle)
+    made = Synthetic(experts=64, inputs=16, hidden=(16,), labels=4)
+    made.build(bundle, Path(__file__).with_name("models"))
     return bundle
 
 
