@@ -23,12 +23,11 @@ from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
 from typing import Any
 
-import numpy as np
-
 from ..bundle import read_manifest
 from ..runtime import ExpertRuntime, golden
 from ..runtime.interpreter import interpreter_class
 from .growth import room_for_one
+from .loading import seen_by_experts
 from .reference import reference_loop
 
 _PAUSE = 0.02  # seconds, in which an expert is prefetched
@@ -61,7 +60,7 @@ def warm(bundle: Path, answers: int) -> dict[str, float]:
 
 def switch(bundle: Path, switches: int) -> dict[str, float]:
     """Median microseconds of a switch of experts, bare and ours, and of reading and checking."""
-    arrays = _seen_by_experts(bundle)
+    arrays = seen_by_experts(bundle)
     entries = read_manifest(bundle).experts
     ours, bare, dropped, checked = [], [], [], []
     with ExpertRuntime(bundle, memory_budget=room_for_one(bundle), strict=True) as runtime:
@@ -95,16 +94,12 @@ def switch(bundle: Path, switches: int) -> dict[str, float]:
         "read_and_check_us": statistics.median(checked) / 1000,
     }
     allowed = found["bare_us"] + 1.2 * found["read_and_check_us"]
-    return {**found, "allowed_us": allowed, "ratio": found["switch_us"] / allowed}
-
-
-def _seen_by_experts(bundle: Path) -> dict[str, np.ndarray]:
-    """The arrays of one input, with what the router adds."""
-    with ExpertRuntime(bundle) as runtime:
-        arrays = runtime.features.encode(golden.read(bundle).inputs[0])
-        if runtime._route is not None:
-            runtime._route(arrays)
-        return arrays
+    return {
+        **found,
+        "ratio": found["switch_us"] / allowed,
+        # A script with room for one drops an expert too.
+        "ratio_dropping": found["switch_us"] / (allowed + found["drop_us"]),
+    }
 
 
 def prefetched(bundle: Path, answers: int) -> dict[str, float]:
