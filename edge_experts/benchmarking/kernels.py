@@ -21,6 +21,7 @@ from . import child, memory
 
 _PROCESSES = 3
 _ROUNDS = 40
+_SETTINGS = ((1, 1), (2, 1), (4, 1), (1, 2), (1, 4))  # threads and callers
 _DELEGATES: tuple[Delegate, ...] = ("xnnpack", "none")
 
 
@@ -39,7 +40,7 @@ def measure(bundle: Path) -> list[Setting]:
     """Every setting."""
     found = []
     for delegate in _DELEGATES:
-        for threads, callers in ((1, 1), (2, 1), (4, 1), (1, 2), (1, 4)):
+        for threads, callers in _SETTINGS:
             runs = [
                 child.call(_once, bundle, delegate, threads, callers) for _ in range(_PROCESSES)
             ]

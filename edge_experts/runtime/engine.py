@@ -91,6 +91,7 @@ class ExpertRuntime:
         self._costs = tuple(costs or (entry.resident_bytes for entry in self.manifest.experts))
         self._retry_after = 0.0 if strict else retry_after
         self._closed = self._forked = False
+        self._route: Callable[[dict[str, np.ndarray]], np.ndarray] | None = None
         self._share()
         # Looked up once: every answer needs them.
         self._encode = self.features.encode
