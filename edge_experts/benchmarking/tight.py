@@ -40,6 +40,11 @@ class Tight:
     wrong: int
     growth_bytes: int  # at the peak, resident, above the base
 
+    def refuse(self) -> None:
+        """Raises ThresholdError unless all experts answered, and rightly."""
+        if self.answered < self.experts:
+            raise ThresholdError(f"{self.answered} of {self.experts} experts answered as they must")
+
 
 def tight(bundle: Path, *, cap: int, budget: int) -> Tight:
     """Answer from all experts under a cap.
@@ -134,8 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     found = tight(asked.bundle, cap=asked.cap * _MB, budget=asked.budget * _MB)
     print(json.dumps({"schema_version": "1.0", **asdict(found)}, indent=2))
-    if found.wrong or found.answered < found.experts:
-        raise ThresholdError(f"{found.answered} of {found.experts} experts answered as they must")
+    found.refuse()
 
 
 if __name__ == "__main__":
