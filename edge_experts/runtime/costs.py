@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..benchmarking.memory import resident_bytes
 from ..bundle import TRUNK, FileEntry, Manifest
 from . import allocator
 from .interpreter import Model
@@ -38,14 +39,8 @@ def measure(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> 
 def _cost(folder: Path, entry: FileEntry, arrays: dict[str, np.ndarray]) -> int:
     """At least the file twice: a small one's cost may hide in memory that was free already."""
     allocator.return_freed_memory()
-    before = _resident_bytes()
+    before = resident_bytes()
     model = Model(read_checked(folder, entry), str(folder / entry.path))
     for _ in range(2):
         model(arrays)
-    return max(2 * entry.bytes, _resident_bytes() - before)
-
-
-def _resident_bytes() -> int:
-    """Raises OSError where there is no /proc (not Linux)."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(fields["VmRSS"].split()[0]) * 1024
+    return max(2 * entry.bytes, resident_bytes() - before)
