@@ -55,6 +55,7 @@ class Making:
         kept: what was converted before.
         base: files of the bundle that is extended, by (digest of the network, recipe).
         processes: at most so many at once; as many as there are cores by default.
+        workers: processes that were started before, and are not ended here.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class Making:
         kept: cache.Cache,
         base: Mapping[tuple[str, str], bytes] | None = None,
         processes: int | None = None,
+        workers: Workers | None = None,
     ):
         self._job, self._kept, self._base = job, kept, base or {}
-        self._workers = Workers(job, processes or os.cpu_count() or 1)
+        self._workers = workers or Workers(job, processes or os.cpu_count() or 1)
+        self._own_workers = workers is None
         model = (run / run_folder.MODEL).resolve()
         (job / "job.json").write_text(json.dumps({"model": str(model), **order}))
         (job / "made").mkdir()
@@ -93,7 +96,7 @@ class Making:
         kept = self._kept.get(self._key)
         if kept is None:
             self._workers.start(1 + self._expected // _WORTH)
-            failed = self._workers.run([{"do": "prepare"}])
+            failed = self._workers.run([{"do": "prepare", "job": str(self._job)}])
             if failed:
                 raise ConversionError(f"the Keras model cannot be run: {failed[0]}; train again")
             self._kept.put(self._key, _packed(self._job))
@@ -155,6 +158,7 @@ class Making:
         tasks = [
             {
                 "do": "convert",
+                "job": str(self._job),
                 "path": file.path,
                 "recipe": file.recipe,
                 "io": file.io,
@@ -186,7 +190,8 @@ class Making:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._workers.close()
+        if self._own_workers:
+            self._workers.close()
         self._kept.trim()
 
 
