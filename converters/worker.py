@@ -45,6 +45,7 @@ import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
 from .layouts import IN_ONE_FILE  # isort: skip
+from .refusals import reason_of  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
 ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
@@ -104,6 +105,7 @@ class Job:
                 # A network in one file holds functions, which its configuration does not tell.
                 "network": "" if in_one_file else network_digest(network),
                 "calibration": _digest(self._samples(path)),
+                "layers": sorted(kinds_of(network)),
             }
             for path, network in self._networks.items()
         }
@@ -150,6 +152,16 @@ def network_digest(network: tf_keras.Model) -> str:
     return digest.hexdigest()
 
 
+def kinds_of(network: tf_keras.Model) -> set[str]:
+    """The kinds of layers in a network; recurrent ones that are not unrolled end in " loop"."""
+    kinds = set()
+    for layer in network.submodules:
+        if isinstance(layer, tf_keras.layers.Layer):
+            loop = isinstance(layer, tf_keras.layers.RNN) and not layer.unroll
+            kinds.add(type(layer).__name__ + " loop" * loop)
+    return kinds
+
+
 def _digest(samples: Samples) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(samples.items()):
@@ -178,8 +190,7 @@ def _failure(job: Job, task: dict[str, Any]) -> str | None:
             job.convert(task["path"], task["recipe"], task["io"], task["out"])
     except Exception as error:  # the converter's are of every kind, and the process is still good
         traceback.print_exc()
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+        return reason_of(error)
     return None
 
 

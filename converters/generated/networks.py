@@ -94,8 +94,8 @@ def _seen(draw: _Draw, *, flat: bool = True) -> Any:
     x = tf_keras.Input(data.shape, dtype=str(data.known.dtype), name="x")
     if data.kind == "tokens":
         draw.note("Embedding")
-        x = layers.Embedding(data.ids, draw.number(4, 16), embeddings_initializer="normal")(x)
-        x = layers.Rescaling(20.0)(x)  # the initializer's deviation is 0.05
+        normal = tf_keras.initializers.RandomNormal(stddev=1.0)
+        x = layers.Embedding(data.ids, draw.number(4, 16), embeddings_initializer=normal)(x)
         return layers.GlobalAveragePooling1D()(x) if flat else x
     return layers.Flatten()(x) if flat and len(data.shape) > 1 else x
 
