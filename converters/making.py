@@ -39,7 +39,12 @@ class File:
     @property
     def network(self) -> str:
         """What people call its network."""
-        return "router" if self.path == ROUTER else f"expert {int(Path(self.path).stem)}"
+        return name_of(self.path)
+
+
+def name_of(path: str) -> str:
+    """What people call the network of a file of the bundle."""
+    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
 
 
 class Making:
@@ -85,7 +90,7 @@ class Making:
         self._key = cache.key("prepared", dict(order), digests)
         self.failed: dict[File, str] = {}  # what could not be made, and why
         self._expected = networks
-        self._networks: dict[str, dict[str, str]] = {}
+        self._networks: dict[str, dict[str, Any]] = {}
 
     def prepare(self) -> parity.Reference:
         """What Keras answers to the validation inputs.
@@ -121,6 +126,10 @@ class Making:
         """The digest of the Keras network of each of them, where it has one."""
         networks = {path: one["network"] for path, one in self._networks.items()}
         return {path: digest for path, digest in networks.items() if digest}
+
+    def layers(self, path: str) -> frozenset[str]:
+        """The kinds of layers in the Keras network of a file; see `worker.kinds_of`."""
+        return frozenset(self._networks[path]["layers"])
 
     def place(self, file: File) -> Path:
         """Where a file is, once it is made."""

@@ -30,7 +30,9 @@ def main(file: Path, out: Path) -> None:
 
     model = keras.models.load_model(file, compile=False)
     if not isinstance(model, (keras.Sequential, keras.Model)) or not _has_graph(model):
-        raise SystemExit(f"{type(model).__name__} is a subclassed model, whose layers have no graph")
+        raise SystemExit(
+            f"{type(model).__name__} is a subclassed model, whose layers have no graph"
+        )
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     asked = _inputs(model)
@@ -72,7 +74,9 @@ def _inputs(model: Any) -> list[np.ndarray]:
     import keras
 
     random = np.random.default_rng(0)
-    rows = [layer.input_dim for _, layer in _layers(model) if isinstance(layer, keras.layers.Embedding)]
+    rows = [
+        layer.input_dim for _, layer in _layers(model) if isinstance(layer, keras.layers.Embedding)
+    ]
     made = []
     for tensor in model.inputs:
         if any(size is None for size in tensor.shape[1:]):

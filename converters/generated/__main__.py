@@ -51,9 +51,7 @@ def _tell(found: list[Result], count: int) -> None:
             )
             counts = (outcomes[outcome] for outcome in ("agrees", "differs", "refused"))
             print(f"{name or '(converter)':<16}{recipe:<10}{'{:>7}{:>8}{:>9}'.format(*counts)}")
-    reasons = Counter(
-        f"{r.recipe}: {_short(r.reason)}" for r in found if r.outcome == "refused"
-    )
+    reasons = Counter(f"{r.recipe}: {_short(r.reason)}" for r in found if r.outcome == "refused")
     for reason, times in reasons.most_common():
         print(f"refused {times} times, {reason}")
     wrong = [r for r in found if r.outcome == "differs"]

@@ -90,9 +90,7 @@ def check(seeds: Sequence[int], folder: Path, workers: Workers) -> Iterator[Resu
                 yield _compared(case, file, name, wanted_, np.load(f"{place}.{name}.npy"))
 
 
-def _converted(
-    case: Case, run: Path, workers: Workers
-) -> tuple[dict[File, Path], dict[File, str]]:
+def _converted(case: Case, run: Path, workers: Workers) -> tuple[dict[File, Path], dict[File, str]]:
     """The files that could be made, and the reasons of the others."""
     job = run / "job"
     job.mkdir(parents=True)
@@ -136,9 +134,7 @@ def _ask(folder: Path, name: str) -> dict[str, str]:
         Path(f"{last}.{name}.refused").write_text(deaths[last])  # not to be asked again
 
 
-def _compared(
-    case: Case, file: File, name: str, wanted: np.ndarray, answers: np.ndarray
-) -> Result:
+def _compared(case: Case, file: File, name: str, wanted: np.ndarray, answers: np.ndarray) -> Result:
     ours, keras = (np.array([softmax(row) for row in rows]) for rows in (answers, wanted))
     best = np.sort(keras, axis=1)
     sure = best[:, -1] - best[:, -2] >= CONFIDENT

@@ -185,5 +185,3 @@ def _warn(dataset: Dataset, accuracy: float) -> None:
             "inputs (--standardize)?",
             file=sys.stderr,
         )
-
-

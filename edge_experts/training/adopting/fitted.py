@@ -19,13 +19,21 @@ _CONFIG = "config"
 
 
 def table_rows(network: tf_keras.Model) -> int | None:
-    """The rows of the smallest table that the input is looked up in; None without one."""
-    rows = [
-        layer.input_dim
-        for layer in network.layers
-        if isinstance(layer, tf_keras.layers.Embedding) and _reads_input(layer)
-    ]
+    """The rows of the smallest table that the input is looked up in; None without one.
+
+    Other tables, such as that of positions, are looked up by what is computed inside.
+    """
+    tables = [part for part in network.submodules if isinstance(part, tf_keras.layers.Embedding)]
+    rows = [table.input_dim for table in tables if _reads_input(table)]
     return min(rows, default=None)
+
+
+def _reads_input(layer: tf_keras.layers.Layer) -> bool:
+    return any(
+        isinstance(before, tf_keras.layers.InputLayer)
+        for node in layer.inbound_nodes
+        for before in tf.nest.flatten(node.inbound_layers)
+    )
 
 
 def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) -> tf_keras.Model:

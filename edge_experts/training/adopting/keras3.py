@@ -232,7 +232,7 @@ def _refuse_other_answers(
         if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
             raise _Refused(
                 f"rebuilt in tf_keras it answers differently, by {difference:.2g} for random "
-                "inputs; a layer or an activation (hard_sigmoid, for one) means something else there"
+                "inputs; a layer or an activation (such as hard_sigmoid) means something else there"
             )
 
 
