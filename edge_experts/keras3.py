@@ -37,7 +37,8 @@ def main(file: Path, out: Path) -> None:
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     asked = _inputs(model)
     answers = model(asked if len(asked) > 1 else asked[0], training=False)
-    weights, paths = {}, []
+    weights: dict[str, np.ndarray] = {}
+    paths: list[list[str]] = []
     for path, layer in _layers(model):
         for number, weight in enumerate(layer.get_weights()):
             weights[f"{len(paths)}.{number}"] = weight

@@ -6,17 +6,19 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edge_experts.bundle import ROUTER, expert_path
+from edge_experts.errors import ThresholdError
 from edge_experts.run_folder import MODEL
 from edge_experts.runtime.answer import softmax
 from edge_experts.training.inference import predict
 
+from .. import parity
 from ..cache import Cache
 from ..isolation import reason_of_end
 from ..making import File, Making
@@ -28,6 +30,7 @@ from .networks import Case, generate
 FLOAT_DIFFERENCE = 1e-4  # of scores, in float32
 CONFIDENT = 0.2  # Keras's margin between its two best scores
 EQUAL = 0.97  # of the labels of confident inputs, in all other recipes
+_CALIBRATION = 100  # inputs
 _SECONDS = 600  # for the answers of a batch
 
 
@@ -55,12 +58,18 @@ def interpreters() -> list[str]:
     return [name for name, module in INTERPRETERS.items() if importlib.util.find_spec(module)]
 
 
-def check(seeds: Sequence[int], folder: Path, workers: Workers) -> Iterator[Result]:
-    """Generate, convert in every recipe and ask on every interpreter.
+def check(
+    seeds: Sequence[int],
+    folder: Path,
+    workers: Workers,
+    recipes: Callable[[int], Sequence[str]] = lambda seed: RECIPE_NAMES,
+) -> Iterator[Result]:
+    """Generate, convert and ask on every interpreter.
 
     Args:
         folder: an empty one.
         workers: processes that convert.
+        recipes: for a seed; all of them by default.
     """
     asked: dict[Path, tuple[Case, File, np.ndarray]] = {}
     for seed in seeds:
@@ -69,7 +78,7 @@ def check(seeds: Sequence[int], folder: Path, workers: Workers) -> Iterator[Resu
         if case.model.router is not None:
             networks[ROUTER] = case.model.router
         test = {"x": case.data.test}
-        made, failed = _converted(case, folder / str(seed), workers)
+        made, failed = _converted(case, folder / str(seed), workers, recipes(seed))
         np.save(folder / f"{seed}.npy", case.data.test)
         wanted = {path: predict(network, test) for path, network in networks.items()}
         for file, reason in failed.items():
@@ -90,7 +99,9 @@ def check(seeds: Sequence[int], folder: Path, workers: Workers) -> Iterator[Resu
                 yield _compared(case, file, name, wanted_, np.load(f"{place}.{name}.npy"))
 
 
-def _converted(case: Case, run: Path, workers: Workers) -> tuple[dict[File, Path], dict[File, str]]:
+def _converted(
+    case: Case, run: Path, workers: Workers, recipes: Sequence[str]
+) -> tuple[dict[File, Path], dict[File, str]]:
     """The files that could be made, and the reasons of the others."""
     job = run / "job"
     job.mkdir(parents=True)
@@ -99,7 +110,7 @@ def _converted(case: Case, run: Path, workers: Workers) -> tuple[dict[File, Path
         job,
         run,
         {"layout": "split", "top_k": 1, "second": False},
-        {"x": case.data.known},
+        {"x": case.data.known[:_CALIBRATION]},
         {"x": case.data.test[:16]},
         networks=len(case.layers),
         kept=Cache(None),
@@ -107,7 +118,7 @@ def _converted(case: Case, run: Path, workers: Workers) -> tuple[dict[File, Path
     )
     with making:
         making.prepare()
-        files = [File(path, recipe) for path in making.paths for recipe in RECIPE_NAMES]
+        files = [File(path, recipe) for path in making.paths for recipe in recipes]
         making.make(files, f"Network {case.seed}")
     places = {file: making.place(file) for file in files if file not in making.failed}
     return places, making.failed
@@ -140,9 +151,26 @@ def _compared(case: Case, file: File, name: str, wanted: np.ndarray, answers: np
     sure = best[:, -1] - best[:, -2] >= CONFIDENT
     equal = float(np.mean((ours.argmax(1) == keras.argmax(1))[sure])) if sure.any() else 1.0
     difference = float(np.max(np.abs(ours - keras)))
-    good = difference <= FLOAT_DIFFERENCE if file.recipe == "float32" else equal >= EQUAL
-    outcome = "agrees" if good else "differs"
-    return _result(case, file, name, outcome, "", int(sure.sum()), equal, difference)
+    outcome, reason = "agrees", ""
+    if file.recipe == "float32":
+        outcome = "agrees" if difference <= FLOAT_DIFFERENCE else "differs"
+    elif equal < EQUAL:
+        reason = _refusal(case, file, keras, ours)
+        outcome = "refused" if reason else "differs"
+    return _result(case, file, name, outcome, reason, int(sure.sum()), equal, difference)
+
+
+def _refusal(case: Case, file: File, keras: np.ndarray, ours: np.ndarray) -> str:
+    """What `convert` would say of so much lost accuracy; nothing where it would let it pass."""
+    targets = case.data.test_targets
+    if file.path == ROUTER:
+        targets = targets % len(case.model.experts)
+    nobody = np.zeros(len(targets), int)
+    try:
+        parity.compare(keras, nobody, ours, nobody, targets).refuse_beyond(None)
+    except ThresholdError as error:
+        return str(error)
+    return ""
 
 
 def _result(

@@ -19,6 +19,7 @@ class Data:
     known: np.ndarray
     targets: np.ndarray  # of `known`, (examples,)
     test: np.ndarray
+    test_targets: np.ndarray
     ids: int = 0  # of tokens: they are below this
 
     @property
@@ -41,7 +42,7 @@ def draw(kind: str, random: np.random.Generator) -> Data:
     patterns = random.normal(size=(labels, *shape))
     x = patterns[targets] + random.normal(0, 0.7, (2 * _EXAMPLES, *shape))
     x = x.astype(np.float32)
-    return Data(kind, labels, x[:_EXAMPLES], targets[:_EXAMPLES], x[_EXAMPLES:])
+    return _data(kind, labels, x, targets)
 
 
 def _tokens(labels: int, targets: np.ndarray, random: np.random.Generator) -> Data:
@@ -51,4 +52,9 @@ def _tokens(labels: int, targets: np.ndarray, random: np.random.Generator) -> Da
     x = random.integers(ids, size=(2 * _EXAMPLES, length))
     own = liked[targets[:, None], random.integers(6, size=x.shape)]
     x = np.where(random.random(x.shape) < 0.5, own, x).astype(np.int32)
-    return Data("tokens", labels, x[:_EXAMPLES], targets[:_EXAMPLES], x[_EXAMPLES:], ids)
+    return _data("tokens", labels, x, targets, ids)
+
+
+def _data(kind: str, labels: int, x: np.ndarray, targets: np.ndarray, ids: int = 0) -> Data:
+    known, test = slice(None, _EXAMPLES), slice(_EXAMPLES, None)
+    return Data(kind, labels, x[known], targets[known], x[test], targets[test], ids)

@@ -107,7 +107,7 @@ def test_every_softmax_at_the_end_is_left_out(tmp_path: Path, keras: Any, end: s
 def test_images_without_an_axis_for_channels(tmp_path: Path, network: Make, keras: Any) -> None:
     data, given = _arrays((8, 8)), network((8, 8, 1), keras.layers.Conv2D(2, 3))
     _, model = _adopt(tmp_path, data, given)
-    x = data.test.inputs
+    x = np.asarray(data.test.inputs)
     assert np.allclose(np.exp(model({"x": x}).numpy()), given(x[..., None]).numpy(), atol=1e-5)
 
 

@@ -132,11 +132,17 @@ def _in_order(dataset: Dataset, labels: Sequence[str]) -> Dataset:
             f"networks' outputs, got {', '.join(labels)}"
         )
     place = np.array([list(labels).index(label) for label in dataset.labels])
-    splits = {
-        name: Split(getattr(dataset, name).inputs, place[getattr(dataset, name).targets])
-        for name in ("train", "validation", "test")
-    }
-    return replace(dataset, labels=tuple(labels), **splits)
+
+    def renumbered(split: Split) -> Split:
+        return Split(split.inputs, place[split.targets])
+
+    return replace(
+        dataset,
+        labels=tuple(labels),
+        train=renumbered(dataset.train),
+        validation=renumbered(dataset.validation),
+        test=renumbered(dataset.test),
+    )
 
 
 def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) -> Features:

@@ -171,7 +171,7 @@ def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
         last |= {"module": "keras.layers", "class_name": "Activation", "registered_name": None}
         last[_CONFIG] = {"name": options["name"], "activation": "linear"}
         if kind == "TFOpLambda":  # it is called with an axis
-            last["inbound_nodes"] = [[[*last["inbound_nodes"][0][0][:3], {}]]]
+            last["inbound_nodes"] = [[[*last["inbound_nodes"][0][:3], {}]]]
     elif activation == "softmax":
         options["activation"] = "linear"
     elif activation not in _LOGITS:
