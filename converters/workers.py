@@ -124,7 +124,7 @@ class _Worker:
         self._log.seek(0)
         reason = reason_of_end(code, self._log.read())
         if late:
-            reason = f"it took longer than {self._patience:,.0f} seconds, and was ended"
+            reason = f"it took longer than {self._patience:,g} seconds, and was ended"
         self._close()
         if not self._ended:
             self._start()
