@@ -87,7 +87,7 @@ def to_tflite(
     def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         return network(inputs, training=False)
 
-    with mock.patch.object(tf.nn, "selu", _selu):
+    with mock.patch.object(tf.compat.v2.nn, "selu", _selu):  # where tf_keras takes it from
         function = answer.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
     RECIPES[quantization](converter, {name: samples[name] for name in signature})

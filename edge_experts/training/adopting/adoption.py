@@ -95,7 +95,7 @@ def adopt(
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, kept(dataset, seed))
         run = run_folder.Run(
-            name=name or networks.resolve().stem,
+            name=name or (networks.stem if networks.is_file() else networks.resolve().name),
             task=dataset.task,
             labels=dataset.labels,
             combine=model.combine,

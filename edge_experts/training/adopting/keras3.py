@@ -149,7 +149,9 @@ def _layer(described: Mapping[str, Any]) -> Any:
         return _network(config)
     found = _class_of(described)
     try:
-        return found.from_config(_options(found, config))
+        options = _options(found, config)
+        # Some layers restore shapes from their configuration too, which Keras 3 does not keep.
+        return found.from_config(options) if "layer" in options else found(**options)
     except (TypeError, ValueError) as error:
         name = config["name"]
         raise _Refused(f"its layer {name!r} ({kind}) is none of tf_keras: {_line(error)}") from None
