@@ -172,6 +172,8 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     known = {
         name for base in found.__mro__ for name in inspect.signature(base.__init__).parameters
     } | {"name", "trainable", "dtype"}
+    if issubclass(found, tf_keras.layers.RNN):
+        known |= {"zero_output_for_mask"}  # taken among others, without a name
     options = {}
     for name, value in config.items():
         if name.endswith(_LEARNED_BY):
