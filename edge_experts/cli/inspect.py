@@ -102,7 +102,8 @@ def _structures(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"  {first}" + (f" and {more} like it" if more else "")
         yield f"    operators  {', '.join(_uses(one))}"
-        yield f"    tensors    {one['tensors']}; {_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
+        ends = f"{_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
+        yield f"    tensors    {one['tensors']}; {ends}"
         kinds = (f"{kind} {count:,}" for kind, count in one["weights_bytes"].items())
         yield f"    weights    {', '.join(kinds) or 'none'} bytes"
         row = files.get(first)
