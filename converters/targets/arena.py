@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ import numpy as np
 from edge_experts.runtime.interpreter import interpreter_class
 
 _LARGE = 2**24  # bytes; a file that needs more is not for a microcontroller
+_PATIENCE = 120  # seconds for one attempt; then it counts as dead
 _STEP = 16  # what TensorFlow Lite Micro aligns buffers to
 
 
@@ -111,6 +113,7 @@ def _answer_and_exit(
     """In the fork: never returns."""
     from tflite_micro import runtime
 
+    signal.alarm(_PATIENCE)
     os.dup2(log.fileno(), 2)
     try:
         interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
