@@ -206,8 +206,9 @@ def test_another_interpreter_is_asked_for_by_name() -> None:
 
 @pytest.fixture(scope="module")
 def dense_run(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of numbers: a router and two experts of two layers."""
+    """A run folder of numbers: a router with a trunk, and two experts that build on it."""
     from edge_experts.training import SparseExperts
+    from edge_experts.training.networks import trunk
 
     keras.utils.set_random_seed(1)
     folder = tmp_path_factory.mktemp("targets") / "dense.run"
@@ -218,7 +219,8 @@ def dense_run(keras: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         hidden = keras.layers.Dense(16, activation="relu")(x)
         return keras.Model({"x": x}, keras.layers.Dense(outputs)(hidden))
 
-    model = SparseExperts(network(2), [network(3), network(3)])
+    router = network(2)
+    model = SparseExperts(*trunk.attach(router, router, [network(3), network(3)]))
     model.save(folder / run_folder.MODEL)
     inputs = np.random.default_rng(0).normal(size=(60, 10)).astype(np.float32)
     features = ArrayFeatures.fit(inputs, channels=True)
@@ -258,6 +260,7 @@ def test_microcontrollers_get_their_arenas(
     assert said["operators"]["FULLY_CONNECTED"] == 4
     assert manifest.verified_on["tflite_micro"] == micro.__version__
     assert manifest.verified_on["equal_labels_there"] == 1
+    assert said["parity"]["equal_labels"] >= 0.95
     assert manifest.router is not None
     for entry in (manifest.router, *manifest.experts):
         assert said["arenas"][entry.path] == entry.arena_bytes
