@@ -85,6 +85,7 @@ def _here(content: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
             interpreter.set_tensor(place, array[row : row + 1])
         interpreter.invoke()
         answers.append(interpreter.get_tensor(output)[0])
+        interpreter.reset_all_variables()
     return np.array(answers)
 
 
@@ -123,6 +124,7 @@ def _answer_and_exit(
                 interpreter.set_input(array[row : row + 1], place)
             interpreter.invoke()
             answers.append(interpreter.get_output(0)[0])
+            interpreter.reset()  # a recurrent network must not remember the input before
         np.save(out, np.array(answers))
         out.flush()
         code = 0
