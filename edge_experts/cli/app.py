@@ -17,6 +17,7 @@ from . import (
     doctor,
     evaluate,
     extend,
+    inspect,
     quickstart,
     run,
     serve,
@@ -43,7 +44,7 @@ app.command()(compare.compare)
 app.command()(run.run)
 app.command()(serve.serve)
 app.command()(benchmark.benchmark)
-app.command()(bundle.inspect)
+app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
