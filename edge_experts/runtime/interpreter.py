@@ -77,6 +77,7 @@ class Model:
         self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
+        self._second_scale = _quantization(outputs[-1])
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
 
@@ -86,12 +87,7 @@ class Model:
             value = arrays[name]
             self._set(index, value if quantization is None else _quantize(value, *quantization))
         self._invoke()
-        output: np.ndarray = self._get(self._output)[0]
-        if self._scale is None:
-            return output
-        scale, zero_point, _ = self._scale
-        real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
-        return real
+        return _real(self._get(self._output)[0], self._scale)
 
     @property
     def has_trunk(self) -> bool:
@@ -100,8 +96,7 @@ class Model:
 
     def trunk(self) -> np.ndarray:
         """Those features of the last input: (1, units) float32."""
-        features: np.ndarray = self._get(self._second)
-        return features
+        return _real(self._get(self._second), self._second_scale)
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]
@@ -120,6 +115,15 @@ def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) 
     limits = np.iinfo(kind)
     steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
     return steps.astype(kind)
+
+
+def _real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
+    """r = S (q - Z); what is no integer that stands for a real number is left as it is."""
+    if quantization is None:
+        return value
+    scale, zero_point, _ = quantization
+    real: np.ndarray = (value.astype(np.float32) - zero_point) * scale
+    return real
 
 
 def _plain(tensor_name: str) -> str:
