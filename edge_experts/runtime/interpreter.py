@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import InterpreterError, MissingExtraError, ModelError
+from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 
+CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
 _PACKAGES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -21,7 +23,12 @@ _PACKAGES = {
 def _found() -> tuple[str, Any]:
     """The name of the installed interpreter package and its module."""
     broken = ""
+    asked = os.environ.get(CHOICE)
+    if asked and asked not in _PACKAGES:
+        raise UsageError(f"{CHOICE} must be one of {tuple(_PACKAGES)}, got {asked!r}")
     for name, (module, _) in _PACKAGES.items():
+        if asked and name != asked:
+            continue
         try:
             return name, importlib.import_module(module)
         except ModuleNotFoundError:
@@ -85,7 +92,7 @@ class Model:
         """The model's output for one input: (outputs,) float32."""
         for index, name, quantization in self._inputs:
             value = arrays[name]
-            self._set(index, value if quantization is None else _quantize(value, *quantization))
+            self._set(index, value if quantization is None else quantize(value, *quantization))
         self._invoke()
         return _real(self._get(self._output)[0], self._scale)
 
@@ -110,7 +117,7 @@ def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
     return np.float32(scale), zero_point, np.dtype(details["dtype"])
 
 
-def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
+def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
     """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
     limits = np.iinfo(kind)
     steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
