@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_experts.errors import EdgeExpertsError
+from edge_experts.runtime.interpreter import CHOICE
 
 
 def run_module(
@@ -17,13 +19,17 @@ def run_module(
     folder: Path,
     on_line: Callable[[str], None],
     failure: Callable[[str, str], EdgeExpertsError],
+    *,
+    interpreter: str | None = None,
 ) -> None:
     """Run `python -m module folder`, handing on each line that it prints as it comes.
 
     Args:
         failure: makes the error from the last line that came and the reason of the end.
+        interpreter: the package that it is to use; None: what it finds.
     """
     last = "start"
+    environment = os.environ if interpreter is None else {**os.environ, CHOICE: interpreter}
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
@@ -31,6 +37,7 @@ def run_module(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=environment,
         )
         try:
             assert process.stdout is not None

@@ -3,6 +3,7 @@
 `python -m edge_experts.converters.proof JOB` opens JOB/bundle with the device runtime and nothing
 else: TensorFlow in the same process could lend the interpreter its own kernels. It leaves
 
+    verified.json    on what: interpreter, its version, python, machine
     costs.json       what each model takes in memory, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, and
                      how many were asked
@@ -11,6 +12,7 @@ else: TensorFlow in the same process could lend the interpreter its own kernels.
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -19,13 +21,15 @@ import numpy as np
 from edge_experts import features
 from edge_experts.benchmarking.memory import resident_bytes
 from edge_experts.bundle import TRUNK, FileEntry, Manifest
-from edge_experts.runtime import ExpertRuntime, allocator
+from edge_experts.runtime import ExpertRuntime, allocator, interpreter
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.storage import read_checked
 
 
 def main(job: Path) -> None:
     folder = job / "bundle"
+    on = {"python": platform.python_version(), "machine": platform.machine()}
+    (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
     with ExpertRuntime(folder) as runtime:
         examples = runtime.features.unpack(np.load(job / "inputs.npz")["inputs"])
         print("memory", flush=True)

@@ -16,6 +16,7 @@ from . import (
     doctor,
     evaluate,
     extend,
+    inspect,
     quickstart,
     run,
     train,
@@ -39,7 +40,7 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
 app.command()(benchmark.benchmark)
-app.command()(bundle.inspect)
+app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
+from ..inspection import arenas, operators
 from .bundle import in_words
 from .options import Force, Json, Layout, Quantization, print_json, require_training, size
 
 if TYPE_CHECKING:
+    from ..bundle import Manifest
     from ..converters.choosing import Search
 
 
@@ -83,6 +85,14 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    target: Annotated[
+        Literal["pi-bookworm", "pi-trixie", "litert", "microcontroller"] | None,  # their TARGETS
+        typer.Option(
+            help="Where it is to run: files with operators that are not there are refused, and "
+            "files are run on its interpreter where that is installed here.",
+            show_default=False,
+        ),
+    ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -145,6 +155,7 @@ def convert(
         second_share=second_share,
         abstain_below=abstain_below,
         max_accuracy_drop=max_accuracy_drop,
+        target=target,
         base=base,
         bundle_version=bundle_version,
         force=force,
@@ -168,6 +179,9 @@ def convert(
                 "validation": made.unsure.to_json(),
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
+                "target": target,
+                "operators": operators(made.manifest),
+                "arenas": arenas(made.manifest),
                 "changes": made.manifest.provenance.get("changes"),
                 "search": None if made.search is None else made.search.to_json(),
             }
@@ -185,6 +199,8 @@ def convert(
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
         f"{on['interpreter']} {on['version']}"
     )
+    if target is not None:
+        print(_on_target(made.manifest))
     unsure = made.unsure
     if unsure.asked_second is not None:
         print(f"a second expert asked for {unsure.asked_second:.1%} of the validation examples")
@@ -197,6 +213,23 @@ def convert(
     if base is not None:
         print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
+
+
+def _on_target(manifest: Manifest) -> str:
+    """What is known of the target: run there, or its operators only."""
+    on, sizes = manifest.verified_on, arenas(manifest)
+    if sizes:
+        return (
+            f"{on['target']}: every file ran in TensorFlow Lite Micro {on['tflite_micro']} as "
+            f"well, in arenas of up to {max(sizes.values()):,} bytes; "
+            f"{on['equal_labels_there']:.0%} equal labels"
+        )
+    if on["run_on_target"]:
+        return f"{on['target']}: it has all operators, and this was its interpreter"
+    return (
+        f"{on['target']}: it has all operators; its interpreter is not installed here, so this was "
+        "proven on another: run `edge-experts verify` there"
+    )
 
 
 def _print_search(search: Search) -> None:
