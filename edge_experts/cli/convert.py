@@ -201,7 +201,7 @@ def convert(
                 "arenas": arenas(made.manifest),
                 "changes": made.manifest.provenance.get("changes"),
                 "search": None if made.search is None else made.search.to_json(),
-                **({} if written is None else as_json(written)),
+                "c_source": None if written is None else as_json(written),
             }
         )
         return

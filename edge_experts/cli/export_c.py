@@ -38,7 +38,7 @@ def export_c(
 def as_json(made: CSource) -> dict[str, object]:
     """What was written, for a report."""
     return {
-        "c_source": str(made.folder),
+        "folder": str(made.folder),
         "flash_bytes": sum(made.flash.values()),
         "arena_bytes": made.arena_bytes,
         "files": {
