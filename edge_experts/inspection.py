@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .bundle import FileEntry, Manifest
@@ -110,23 +110,30 @@ def _totals(
 def _makes_sense(one: Any) -> bool:
     return (
         isinstance(one, dict)
-        and isinstance(one.get("files"), list)
-        and all(isinstance(path, str) for path in one["files"])
+        and _is_list(one.get("files"), lambda path: isinstance(path, str))
+        and bool(one["files"])
         and all(type(one.get(key)) is int for key in _COUNTS)
         and all(_is_table(one.get(key)) for key in _TABLES)
-        and isinstance(one.get("weights", []), list)
-        and all(map(_is_weight, one.get("weights", [])))
+        and all(_is_list(one.get(key), _is_port) for key in ("inputs", "outputs"))
+        and _is_list(one.get("weights", []), _is_weight)
     )
+
+
+def _is_list(value: Any, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(of, value))
 
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict) and all(type(number) is int for number in value.values())
 
 
+def _is_port(value: Any) -> bool:
+    return _has_texts(value, "name", "type") and isinstance(value.get("shape"), list)
+
+
 def _is_weight(value: Any) -> bool:
-    names = ("layer", "operator", "type")
-    return (
-        isinstance(value, dict)
-        and all(isinstance(value.get(name), str) for name in names)
-        and type(value.get("bytes")) is int
-    )
+    return _has_texts(value, "layer", "operator", "type") and type(value.get("bytes")) is int
+
+
+def _has_texts(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys)

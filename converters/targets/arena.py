@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ import numpy as np
 from edge_experts.runtime.interpreter import interpreter_class
 
 _LARGE = 2**24  # bytes; a file that needs more is not for a microcontroller
+_PATIENCE = 120  # seconds for one attempt; then it counts as dead
 _STEP = 16  # what TensorFlow Lite Micro aligns buffers to
 
 
@@ -83,6 +85,7 @@ def _here(content: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
             interpreter.set_tensor(place, array[row : row + 1])
         interpreter.invoke()
         answers.append(interpreter.get_tensor(output)[0])
+        interpreter.reset_all_variables()
     return np.array(answers)
 
 
@@ -111,6 +114,7 @@ def _answer_and_exit(
     """In the fork: never returns."""
     from tflite_micro import runtime
 
+    signal.alarm(_PATIENCE)
     os.dup2(log.fileno(), 2)
     try:
         interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
@@ -120,6 +124,7 @@ def _answer_and_exit(
                 interpreter.set_input(array[row : row + 1], place)
             interpreter.invoke()
             answers.append(interpreter.get_output(0)[0])
+            interpreter.reset()  # a recurrent network must not remember the input before
         np.save(out, np.array(answers))
         out.flush()
         code = 0

@@ -20,6 +20,7 @@ from . import (
     inspect,
     quickstart,
     run,
+    serve,
     train,
 )
 
@@ -40,6 +41,7 @@ app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command()(benchmark.benchmark)
 app.command()(inspect.inspect)
 app.command()(bundle.verify)

@@ -94,23 +94,36 @@ def _cell(value: int | None) -> str:
 
 
 def _structures(found: Mapping[str, Any]) -> Iterator[str]:
-    """What the files consist of, those of one structure together."""
-    sizes = {row["path"]: row["bytes"] for row in found["files"]}
+    """What the files consist of, those of one structure together, and where the bytes are of the
+    first."""
+    files = {row["path"]: row for row in found["files"]}
     for one in found["structures"]:
         first, more = one["files"][0], len(one["files"]) - 1
-        size = sizes.get(first, 0)
-        used = (
-            f"{name} v{version}"
-            + (f" x{one['uses'][name]}" if one["uses"].get(name, 1) > 1 else "")
-            for name, version in sorted(one["operators"].items())
-        )
         yield ""
         yield f"  {first}" + (f" and {more} like it" if more else "")
-        yield f"    operators  {', '.join(used)}"
-        yield f"    tensors    {one['tensors']}"
+        yield f"    operators  {', '.join(_uses(one))}"
+        ends = f"{_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
+        yield f"    tensors    {one['tensors']}; {ends}"
         kinds = (f"{kind} {count:,}" for kind, count in one["weights_bytes"].items())
-        yield f"    weights    {', '.join(kinds)} bytes" + (":" if one.get("weights") else "")
-        for weight in one.get("weights", []):
-            share = f"{weight['bytes'] / size:>7.1%}" if size else ""
-            what = f"{weight['layer']:<24}{weight['operator']:<20}{weight['type']:<8}"
-            yield f"      {what}{weight['bytes']:>10,}{share}"
+        yield f"    weights    {', '.join(kinds) or 'none'} bytes"
+        row = files.get(first)
+        if row is None:
+            continue
+        rows = [
+            (f"{w['layer']:<24}{w['operator']:<30}{w['type']:<8}", w["bytes"])
+            for w in one.get("weights", [])
+        ]
+        rows += [("operators, tensors and their scales", row["graph_bytes"])]
+        rows += [("metadata", row["metadata_bytes"])]
+        for what, size in rows:
+            yield f"      {what:<62}{size:>10,}{size / max(1, row['bytes']):>8.1%}"
+
+
+def _uses(one: Mapping[str, Any]) -> Iterator[str]:
+    for name, version in sorted(one["operators"].items()):
+        count = one["uses"].get(name, 1)
+        yield f"{name} v{version}" + (f" x{count}" if count > 1 else "")
+
+
+def _ports(one: Mapping[str, Any], which: str) -> str:
+    return ", ".join(f"{port['name']} {port['type']} {port['shape']}" for port in one[which])
