@@ -37,7 +37,7 @@ def main(data: str, bundle: Path, source: Path) -> None:
             (found[name] == found[f"{kernels} {path}"]).all(axis=1).mean()
             for kernels in ("reference", "lite")
         ]
-        print(f"{path}: equal to reference kernels {equal[0]:.3f}, to the default ones {equal[1]:.3f}")
+        print(f"{path}: equal to reference kernels {equal[0]:.3f}, to default {equal[1]:.3f}")
 
 
 def _same(found: dict[str, np.ndarray], what: str) -> np.ndarray:
