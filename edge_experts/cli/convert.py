@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
-from ..folders import refuse_existing
 from ..inspection import arenas, operators
 from .bundle import in_words
 from .export_c import as_json
@@ -155,6 +154,8 @@ def convert(
             raise UsageError("--frontier shows what --quantization auto chose from")
 
     if c_source is not None:
+        from ..folders import refuse_existing
+
         refuse_existing(c_source, force=force)
         refuse_run(run, top_k=top_k, second_share=second_share)
     made = run_conversion(
