@@ -16,6 +16,7 @@ from . import (
     convert,
     doctor,
     evaluate,
+    export_c,
     extend,
     inspect,
     quickstart,
@@ -48,6 +49,7 @@ app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
+app.command()(export_c.export_c)
 app.command()(doctor.doctor)
 
 

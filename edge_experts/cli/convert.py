@@ -10,6 +10,8 @@ import typer
 from ..errors import UsageError
 from ..inspection import arenas, operators
 from .bundle import in_words
+from .export_c import as_json
+from .export_c import in_words as in_c
 from .options import Force, Json, Layout, Quantization, print_json, require_training, size
 
 if TYPE_CHECKING:
@@ -93,6 +95,14 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    c_source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the bundle as C source for microcontrollers too (export-c).",
+            show_default=False,
+        ),
+    ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -135,12 +145,19 @@ def convert(
     require_training()
     from .. import drawing
     from ..converters import convert as run_conversion
+    from ..converters.c_source import c_source as write_c
+    from ..converters.c_source import refuse_run
 
     if frontier is not None:
         drawing.require(frontier, "--frontier")
         if quantization != "auto":
             raise UsageError("--frontier shows what --quantization auto chose from")
 
+    if c_source is not None:
+        from ..folders import refuse_existing
+
+        refuse_existing(c_source, force=force)
+        refuse_run(run, top_k=top_k, second_share=second_share)
     made = run_conversion(
         run,
         out,
@@ -160,6 +177,7 @@ def convert(
         bundle_version=bundle_version,
         force=force,
     )
+    written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
         from ..converters.choosing import picture
 
@@ -184,6 +202,7 @@ def convert(
                 "arenas": arenas(made.manifest),
                 "changes": made.manifest.provenance.get("changes"),
                 "search": None if made.search is None else made.search.to_json(),
+                "c_source": None if written is None else as_json(written),
             }
         )
         return
@@ -212,6 +231,8 @@ def convert(
         _print_search(made.search)
     if base is not None:
         print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
+    if written is not None:
+        print(in_c(written))
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
 
 
