@@ -136,6 +136,10 @@ class Making:
                     progress.step(f"{file.network}{found}")
             self._convert(missing, progress)
 
+    def rest(self) -> None:
+        """Give back what waiting processes take, until there is more to make."""
+        self._workers.rest()
+
     def _found(self, file: File) -> str | None:
         """Where it was found, in words; None where it must be made."""
         place, digest = self.place(file), self._networks[file.path]["network"]

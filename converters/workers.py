@@ -27,17 +27,18 @@ class Workers:
     Args:
         job: the folder that worker.py describes.
         most: how many processes at once.
+        module: what they run: `worker.serve` with a task of its own.
     """
 
-    def __init__(self, job: Path, most: int):
-        self._job, self._most = job, most
+    def __init__(self, job: Path, most: int, module: str = "edge_experts.converters.worker"):
+        self._job, self._most, self._module = job, most, module
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the last used is the warmest
         self._all: list[_Worker] = []
 
     def start(self, count: int) -> None:
         """Begin to import TensorFlow in so many processes, rather than when they are needed."""
         while len(self._all) < min(count, self._most):
-            worker = _Worker(self._job)
+            worker = _Worker(self._job, self._module)
             self._all.append(worker)
             self._idle.put(worker)
 
@@ -78,6 +79,12 @@ class Workers:
         for worker in self._all:
             worker.end()
 
+    def rest(self) -> None:
+        """End all processes, which wait; new ones start when there is more to do."""
+        self.close()
+        self._all.clear()
+        self._idle = queue.LifoQueue()
+
     def __enter__(self) -> Workers:
         return self
 
@@ -91,15 +98,15 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, job: Path):
-        self._job = job
+    def __init__(self, job: Path, module: str):
+        self._job, self._module = job, module
         self._ended = False
         self._start()
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile("w+", dir=self._job)  # noqa: SIM115  closed with it
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edge_experts.converters.worker", str(self._job)],
+            [sys.executable, "-m", self._module, str(self._job)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from .knapsack import Table, solve
 
 AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
 _POINTS = 24  # sizes that the frontier is asked at
+_WIDE = ("float32", "int16x8")  # recipes for who has room, and need not compress
 _WORTH = 1e-3  # nats for each example that twice the size must save; less is chance
 
 
@@ -55,6 +56,17 @@ class Variant:
     @property
     def name(self) -> str:
         return f"{self.method} {self.file.recipe}".strip()
+
+
+def candidates(method: str, making: Making, recipes: Sequence[str]) -> Iterator[File]:
+    """The files that a source offers to choose from.
+
+    What a compression left is not offered in the recipes that take most, and its router is as it
+    was.
+    """
+    for path in making.paths:
+        if not method or path != ROUTER:
+            yield from (File(path, one) for one in recipes if not method or one not in _WIDE)
 
 
 @dataclass(frozen=True)
@@ -110,30 +122,29 @@ class Choosing:
     ):
         self._compressed, self._allowed = compressed, allowed
         self.refused: dict[str, list[str]] = {}  # reasons, and the networks they hold for
-        plain = sources[""]
-        self._variants = {
-            path: self._of(path, sources if path != ROUTER else {"": plain}, recipes)
-            for path in plain.paths
-        }
+        offered: dict[str, list[tuple[str, File]]] = {path: [] for path in sources[""].paths}
+        for method, making in sources.items():
+            for file in candidates(method, making, recipes):
+                offered[file.path].append((method, file))
+        self._variants = {path: self._of(path, own, sources) for path, own in offered.items()}
 
     def _of(
-        self, path: str, sources: Mapping[str, Making], recipes: Sequence[str]
+        self, path: str, offered: Sequence[tuple[str, File]], sources: Mapping[str, Making]
     ) -> list[Variant]:
         variants, reasons = [], []
-        for method, making in sources.items():
-            for recipe in recipes:
-                file = File(path, recipe)
-                if file in making.failed:
-                    reasons.append(f"{method} {recipe}".strip() + f": {making.failed[file]}")
-                    continue
-                content = making.place(file).read_bytes()
-                try:
-                    self._allowed(content, file.network)
-                except EdgeExpertsError as error:
-                    reasons.append(str(error))
-                    continue
-                size = packed_bytes(path, content) if self._compressed else len(content)
-                variants.append(Variant(method, file, making.place(file), size))
+        for method, file in offered:
+            making = sources[method]
+            if file in making.failed:
+                reasons.append(f"{method} {file.recipe}".strip() + f": {making.failed[file]}")
+                continue
+            content = making.place(file).read_bytes()
+            try:
+                self._allowed(content, file.network)
+            except EdgeExpertsError as error:
+                reasons.append(str(error))
+                continue
+            size = packed_bytes(path, content) if self._compressed else len(content)
+            variants.append(Variant(method, file, making.place(file), size))
         for reason in reasons:
             self.refused.setdefault(reason, []).append(File(path, "").network)
         if not variants:

@@ -21,8 +21,9 @@ SETTINGS = {"word_bits": 6, "char_bits": 6}
 @pytest.fixture
 def trained(keras: Any) -> Any:
     """A dense network for a kind of data, what it was trained on, and a fine-tuning."""
-    from edge_experts.training import networks
     from edge_experts.training.compression import Tuning
+
+    from edge_experts.training import networks
 
     def make(kind: str, epochs: int = 2) -> Any:
         keras.utils.set_random_seed(3)
@@ -64,10 +65,10 @@ def test_what_quantization_awareness_learned_survives_saving_and_conversion(
     trained: Any, kind: str, tmp_path: Any, keras: Any
 ) -> None:
     from edge_experts.converters.quantization import to_tflite
+    from edge_experts.training.compression import quantization_aware
 
     from edge_experts.runtime.interpreter import Model
     from edge_experts.training import SparseExperts
-    from edge_experts.training.compression import quantization_aware
 
     network, tuning = trained(kind)
     aware = quantization_aware(network, tuning)
