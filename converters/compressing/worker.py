@@ -65,17 +65,15 @@ class Job:
         model = SparseExperts(self._model.router, made, **options)
         model.save(self._folder / out)
         metrics: dict[str, Any] = {
-            f"{split}_accuracy": round(
-                float(
-                    np.mean(predict(model, self._inputs(split)).argmax(1) == self._labels(split))
-                ),
-                5,
-            )
-            for split in ("validation", "test")
+            f"{split}_accuracy": self._accuracy(model, split) for split in ("validation", "test")
         }
         weights = [array for expert in made for array in expert.get_weights()]
         metrics["nonzero"] = sum(int(np.count_nonzero(array)) for array in weights)
         (self._folder / "metrics.json").write_text(json.dumps(metrics))
+
+    def _accuracy(self, model: SparseExperts, split: str) -> float:
+        right = predict(model, self._inputs(split)).argmax(axis=1) == self._labels(split)
+        return round(float(right.mean()), 5)
 
     @cached_property
     def _model(self) -> SparseExperts:

@@ -21,9 +21,8 @@ SETTINGS = {"word_bits": 6, "char_bits": 6}
 @pytest.fixture
 def trained(keras: Any) -> Any:
     """A dense network for a kind of data, what it was trained on, and a fine-tuning."""
-    from edge_experts.training.compression import Tuning
-
     from edge_experts.training import networks
+    from edge_experts.training.compressing import Tuning
 
     def make(kind: str, epochs: int = 2) -> Any:
         keras.utils.set_random_seed(3)
@@ -47,12 +46,12 @@ def trained(keras: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["text", "image"])
 def test_pruning_leaves_as_many_weights_as_asked(trained: Any, kind: str) -> None:
-    from edge_experts.training.compression import prune
+    from edge_experts.training.compressing import prune, sparsity_for
 
     network, tuning = trained(kind)
     before = network.get_weights()
     nonzero = network.count_params() // 3
-    pruned = prune(network, tuning, nonzero=nonzero)
+    pruned = prune(network, tuning, sparsity=sparsity_for(network, nonzero))
     left = sum(int(np.count_nonzero(weight)) for weight in pruned.get_weights())
     assert left == pytest.approx(nonzero, rel=0.05)
     assert pruned.count_params() == network.count_params()
@@ -65,10 +64,10 @@ def test_what_quantization_awareness_learned_survives_saving_and_conversion(
     trained: Any, kind: str, tmp_path: Any, keras: Any
 ) -> None:
     from edge_experts.converters.quantization import to_tflite
-    from edge_experts.training.compression import quantization_aware
 
     from edge_experts.runtime.interpreter import Model
     from edge_experts.training import SparseExperts
+    from edge_experts.training.compressing import quantization_aware
 
     network, tuning = trained(kind)
     aware = quantization_aware(network, tuning)
@@ -92,7 +91,7 @@ def test_what_quantization_awareness_learned_survives_saving_and_conversion(
 
 
 def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, keras: Any) -> None:
-    from edge_experts.training.compression import prune, quantization_aware
+    from edge_experts.training.compressing import prune, quantization_aware
 
     _, tuning = trained("table")
     inputs = {"x": keras.Input((12,), name="x")}
@@ -100,4 +99,4 @@ def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, ke
     with pytest.raises(UnsuitableError, match="none of its layers can be trained for int8"):
         quantization_aware(network, tuning)
     with pytest.raises(UnsuitableError, match="none of its layers can be pruned"):
-        prune(network, tuning, nonzero=10)
+        prune(network, tuning, sparsity=0.5)
