@@ -133,24 +133,21 @@ def convert(
     validation = encode_all(features, examples["validation"].inputs)
     order = {"layout": layout, "top_k": description.top_k, "second": second_share is not None}
     kept = Cache.of_user() if cache else Cache(None)
-
-    def making(folder: Path, source: Path) -> Making:
-        return Making(
-            folder,
-            source,
+    search = None
+    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
+        job = Path(temporary)
+        sources = Sources(
+            job,
+            run,
             order,
             calibration,
             validation,
             networks=description.experts + 1,
+            base={} if update is None else update.files(),
+            data=data,
             processes=processes,
             kept=kept,
-            base={} if update is None else update.files(),
         )
-
-    search = None
-    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
-        job = Path(temporary)
-        sources = Sources(job, run, making, data=data, processes=processes, kept=kept)
         with sources:
             bundling = Bundling(
                 description,

@@ -59,6 +59,7 @@ RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
     "int16x8": int16x8,
 }
 assert tuple(RECIPES) == RECIPE_NAMES
+_FEW, _MANY = 256, 1024  # values, and weights, of a layer that was clustered
 _INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # what a file of integers computes in
 
 
@@ -88,10 +89,20 @@ def to_tflite(
 
     function = answer.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+    if _clustered(network):
+        # A scale for each channel would make other integers of the same value in each, so that
+        # what clustering made equal were equal no more.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     RECIPES[quantization](converter, {name: samples[name] for name in signature})
     if io == "integer":
         converter.inference_input_type = converter.inference_output_type = _INTEGER[quantization]
     return converter.convert()
+
+
+def _clustered(network: tf_keras.Model) -> bool:
+    """Whether a large layer's weights are of so few values that clustering has made them."""
+    kernels = [kernel for kernel in network.get_weights() if kernel.size > _MANY]
+    return any(len(np.unique(kernel)) <= _FEW for kernel in kernels)
 
 
 def _one_by_one(samples: Samples) -> Iterator[dict[str, np.ndarray]]:

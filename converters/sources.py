@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
@@ -23,21 +26,33 @@ class Sources:
 
     Args:
         job: each source gets a folder of its own in it.
-        making: a Making of a run folder, in a folder.
+        order, calibration, validation, networks, base: see Making.
+        data: what is fine-tuned with; None: the run folder's examples.
     """
 
     def __init__(
         self,
         job: Path,
         run: Path,
-        making: Callable[[Path, Path], Making],
+        order: Mapping[str, Any],
+        calibration: Mapping[str, np.ndarray],
+        validation: Mapping[str, np.ndarray],
         *,
-        data: Dataset | None,
-        processes: int | None,
+        networks: int,
+        base: Mapping[tuple[str, str], bytes] | None = None,
+        data: Dataset | None = None,
+        processes: int | None = None,
         kept: Cache,
     ):
-        self._job, self._run, self._making = job, run, making
-        self._data, self._processes, self._kept = data, processes, kept
+        self._job, self._run, self._data = job, run, data
+        self._options: dict[str, Any] = {
+            "order": order,
+            "calibration": calibration,
+            "validation": validation,
+            "networks": networks,
+            "base": base,
+        }
+        self._shared: dict[str, Any] = {"processes": processes, "kept": kept}
         self._open = ExitStack()
         self.all: dict[str, Making] = {}
         self.plain = self._add(AS_TRAINED, run)
@@ -55,8 +70,7 @@ class Sources:
             place,
             compression,
             data=self._data,
-            processes=self._processes,
-            kept=self._kept,
+            **self._shared,
         )
         making = self._add(compression.name, place)
         making.prepare()
@@ -79,7 +93,8 @@ class Sources:
     def _add(self, name: str, run: Path) -> Making:
         folder = self._job / f"source-{len(self.all)}"
         folder.mkdir()
-        self.all[name] = self._open.enter_context(self._making(folder, run))
+        making = Making(folder, run, **self._options, **self._shared)
+        self.all[name] = self._open.enter_context(making)
         return self.all[name]
 
     def __enter__(self) -> Sources:

@@ -163,22 +163,53 @@ class Choosing:
         """Ask every variant on the interpreter; see sensitivity.py."""
         self._routers = self._variants.get(ROUTER, [])
         self._experts = [own for path, own in self._variants.items() if path != ROUTER]
+        found = self._ask(job, validation, targets, temperature)
+        self._losses, self._wrong = found["losses"], found["wrong"]
+        self._count = len(targets)
+        self._tables = [self._table(router) for router in range(max(1, len(self._routers)))]
+
+    def right(
+        self,
+        points: Sequence[Point],
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+    ) -> np.ndarray:
+        """Whether each choice answers each of other examples right, (points, examples)."""
+        found = self._ask(job, inputs, targets, 1.0)
+        rows = np.arange(len(targets))
+
+        def of(point: Point) -> np.ndarray:
+            chosen = list(point.variants)
+            router = self._routers.index(chosen.pop(0)) if self._routers else 0
+            picks = [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
+            made: np.ndarray = found["right"][
+                router, np.array(picks)[found["owners"][router]], rows
+            ]
+            return made
+
+        return np.stack([of(point) for point in points])
+
+    def _ask(
+        self,
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+        temperature: float,
+    ) -> Mapping[str, np.ndarray]:
         order = {
             "router": [str(variant.place) for variant in self._routers],
             "experts": [[str(variant.place) for variant in own] for own in self._experts],
             "temperature": temperature,
         }
         (job / "sensitivity.json").write_text(json.dumps(order))
-        (job / "validation.npz").write_bytes(npz(**validation))
+        (job / "validation.npz").write_bytes(npz(**inputs))
         np.save(job / "targets.npy", targets)
         rounds = max(1, len(self._routers))
         steps = rounds * len(self._experts) + len(self._routers)
         with Progress("Measuring every variant", steps) as progress:
             run_module("edge_experts.converters.choosing.sensitivity", job, progress.step, _failure)
-        found = np.load(job / "sensitivity.npz")
-        self._losses, self._wrong = found["losses"], found["wrong"]
-        self._count = len(targets)
-        self._tables = [self._table(router) for router in range(rounds)]
+        return dict(np.load(job / "sensitivity.npz"))
 
     def _table(self, router: int) -> Table:
         sizes = [[variant.size for variant in own] for own in self._experts]

@@ -197,7 +197,13 @@ def convert(
     if frontier is not None and made.search is not None:
         from ..converters.choosing import picture
 
-        picture.draw(made.search, frontier, compressed=size_budget_compressed is not None)
+        picture.draw(
+            frontier,
+            frontier=made.search.frontier,
+            uniform=made.search.uniform,
+            chosen=[made.search.chosen],
+            compressed=size_budget_compressed is not None,
+        )
     if json:
         print_json(
             {

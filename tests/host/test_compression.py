@@ -1,4 +1,4 @@
-"""Pruning and quantization-aware training, from a trained network to the interpreter."""
+"""Compression of networks, from a trained one to the interpreter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.errors import UnsuitableError
+from edge_experts.compression import METHODS, Compression
+from edge_experts.errors import UnsuitableError, UsageError
 
 KINDS: dict[str, dict[str, tuple[tuple[int, ...], str]]] = {
     "text": {"ids": ((16,), "int32"), "weights": ((16,), "float32")},
@@ -100,3 +101,85 @@ def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, ke
         quantization_aware(network, tuning)
     with pytest.raises(UnsuitableError, match="none of its layers can be pruned"):
         prune(network, tuning, sparsity=0.5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_step_keeps_what_those_before_it_made(trained: Any, method: str) -> None:
+    from edge_experts.training.compressing import apply
+
+    network, tuning = trained("table")
+    before = network.get_weights()
+    made = apply(network, tuning, Compression(method, sparsity=0.5, clusters=4))
+    kernels = [_largest(layer) for layer in made.layers if layer.weights]
+    assert kernels
+    for kernel in kernels:
+        if "pruning" in method:
+            assert np.mean(kernel == 0) == pytest.approx(0.5, abs=0.05)
+        if "clustering" in method:
+            assert len(np.unique(kernel)) <= 4
+    aware = [layer for layer in made.layers if layer.name.startswith("quant_")]
+    assert bool(aware) == ("quantization-aware" in method)
+    answers = made.predict(tuning.inputs, verbose=0)
+    assert np.mean(answers.argmax(axis=1) == tuning.targets) > 0.6
+    for old, now in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, now, "the network itself is left alone")
+
+
+@pytest.mark.parametrize("method", ["clustering", "pruning+clustering"])
+def test_a_table_of_embeddings_is_clustered(trained: Any, method: str) -> None:
+    from edge_experts.training.compressing import apply
+
+    network, tuning = trained("text")
+    made = apply(network, tuning, Compression(method, clusters=8))
+    assert len(np.unique(_largest(made.layers[2]))) <= 8
+
+
+@pytest.mark.parametrize("kind", ["table", "image"])
+def test_two_of_four_weights_that_meet_are_zero(trained: Any, kind: str) -> None:
+    from edge_experts.training.compressing import prune
+
+    network, tuning = trained(kind)
+    made = prune(network, tuning, sparsity="2:4")
+    fours = [
+        np.moveaxis(kernel, -2, -1).reshape(-1, 4)
+        for kernel in (_largest(layer) for layer in made.layers if layer.weights)
+        if kernel.shape[-2] % 4 == 0
+    ]
+    assert fours
+    for four in fours:
+        assert ((four == 0).sum(axis=1) >= 2).all()
+
+
+def test_what_does_not_hold_for_token_ids_is_refused(trained: Any, keras: Any) -> None:
+    from edge_experts.training import networks
+    from edge_experts.training.compressing import apply
+
+    _, tuning = trained("text")
+    expert = networks.BY_KIND["text"].expert(networks.Shapes("text", KINDS["text"], 2, SETTINGS))
+    for method, sparsity, message in (
+        ("quantization-aware", 0.5, "none of its layers can be trained for int8"),
+        ("pruning", "2:4", "none of its layers is Dense or Conv2D"),
+    ):
+        with pytest.raises(UnsuitableError, match=message):
+            apply(expert, tuning, Compression(method, sparsity=sparsity))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "zip"}, "compress must be one of"),
+        ({"method": "clustering+pruning"}, "compress must be one of"),
+        ({"method": "pruning", "sparsity": 1.0}, "sparsity must be a share"),
+        ({"method": "pruning", "sparsity": "1:4"}, "sparsity must be a share"),
+        ({"method": "clustering", "clusters": 2}, "clusters must be from 3 to 256"),
+        ({"method": "clustering", "epochs": 0}, "epochs must be at least 1"),
+    ],
+)
+def test_a_compression_that_is_none_is_refused(options: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Compression(**options)
+
+
+def _largest(layer: Any) -> np.ndarray:
+    kernel: np.ndarray = max(layer.get_weights(), key=np.size)
+    return kernel
