@@ -22,7 +22,7 @@ from .bundling import Bundling
 from .cache import Cache
 from .choosing import Budget, Search, automatic
 from .making import File, Making
-from .recipes import IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
+from .recipes import INTEGER, IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
 from .sources import Sources
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
@@ -111,7 +111,7 @@ def convert(
     """
     run, out = Path(run), Path(out)
     _check_names(quantization=(quantization, QUANTIZATIONS), layout=(layout, LAYOUTS), io=(io, IO))
-    if io == "integer" and quantization not in ("int8", "int16x8"):
+    if io == "integer" and quantization not in INTEGER:
         raise UsageError(f"io 'integer' holds for int8 and int16x8, not for {quantization}")
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
@@ -257,10 +257,30 @@ def _refuse_failed(making: Making, files: Sequence[File]) -> None:
             for file, reason in making.failed.items()
         ]
         made = len(files) - len(making.failed)
-        lines.append("Try another --quantization, or another network.")
+        lines += dict.fromkeys(
+            _instead(file.recipe, reason) for file, reason in making.failed.items()
+        )
         if made:
             lines.append(f"The other {made} were converted, and are kept for the next time.")
         raise ConversionError("\n".join(lines))
+
+
+def _instead(recipe: str, reason: str) -> str:
+    """What to do where a recipe does not hold, as far as the converter's words tell."""
+    if "Select TF" in reason or "flex" in reason.lower() or "custom" in reason:
+        return (
+            "It needs TensorFlow's own operators, which no board has: build the network from "
+            "other layers; recurrent ones need batch 1 or unroll=True."
+        )
+    if "died of" in reason and recipe in INTEGER:
+        return (
+            "Try --quantization dynamic, whose weights are as small; recurrent layers convert to "
+            f"{recipe} with unroll=True."
+        )
+    others = {"int16x8": "int8", "int8": "dynamic", "dynamic": "float16", "float16": "float32"}
+    if recipe in others:
+        return f"Try --quantization {others[recipe]}, or another network."
+    return "No recipe is nearer to the network as trained: try another network."
 
 
 def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:

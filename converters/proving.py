@@ -80,4 +80,8 @@ def prove(
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")
+    return ModelError(
+        f"the converted files do not run on the interpreter (at {last}): {reason}. Nothing was "
+        "written; another --quantization has other operators (int8 in place of int16x8, float32 "
+        "in place of all), and auto leaves out those that the interpreter lacks"
+    )

@@ -16,7 +16,8 @@ from ..bundling import Bundling
 from ..making import Making
 from ..parity import fit_temperature
 from ..proving import Proof
-from .choice import Budget, Choosing, Point, candidates, choose
+from .choice import Choosing, choose
+from .variants import Budget, Point, candidates
 
 _TRIES = 4
 

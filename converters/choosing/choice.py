@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,86 +18,17 @@ from edge_experts.progress import Progress
 from ..isolation import run_module
 from ..making import File, Making
 from .knapsack import Table, solve
+from .variants import Budget, Point, Variant, candidates
 
 AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
 _POINTS = 24  # sizes that the frontier is asked at
-_WIDE = ("float32", "int16x8")  # recipes for who has room, and need not compress
+_SMALLER = {
+    # A byte for each weight is the least that a recipe takes, whatever the weights are.
+    False: "count the archive (--size-budget-compressed), where alone pruned and clustered experts "
+    "are smaller, ",
+    True: "compress more (--compress pruning --sparsity 0.9), ",
+}
 _WORTH = 1e-3  # nats for each example that twice the size must save; less is chance
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a bundle may take, and what that may cost; None: no limit.
-
-    Attributes:
-        size: bytes on disk, or of the archive where `compressed`.
-        max_drop: points of validation accuracy under Keras's.
-    """
-
-    size: int | None = None
-    compressed: bool = False
-    max_drop: float | None = None
-
-    @property
-    def what(self) -> str:
-        return "of its archive" if self.compressed else "on disk"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A network made in one way: by a recipe, of what a compression left of it."""
-
-    method: str  # "" for none
-    file: File
-    place: Path
-    size: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.file.recipe}".strip()
-
-
-def candidates(method: str, making: Making, recipes: Sequence[str]) -> Iterator[File]:
-    """The files that a source offers to choose from.
-
-    What a compression left is not offered in the recipes that take most, and its router is as it
-    was.
-    """
-    for path in making.paths:
-        if not method or path != ROUTER:
-            yield from (File(path, one) for one in recipes if not method or one not in _WIDE)
-
-
-@dataclass(frozen=True)
-class Point:
-    """One choice for all networks.
-
-    Attributes:
-        size: of the bundle or its archive, bytes, nearly: what is beside the models is estimated.
-        loss: mean negative log-likelihood of the right labels, nats.
-        accuracy: both on the validation examples, by the router's first choice.
-        uniform: the one way that all networks are made in, where it is one.
-    """
-
-    size: int
-    loss: float
-    accuracy: float
-    variants: tuple[Variant, ...]
-    uniform: str | None = None
-
-    def counts(self) -> dict[str, int]:
-        """How many networks are made in each way."""
-        names = [variant.name for variant in self.variants]
-        return {name: names.count(name) for name in sorted(set(names))}
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "bytes": self.size,
-            "loss": round(self.loss, 6),
-            "accuracy": round(self.accuracy, 6),
-            "networks": self.counts(),
-            **({} if self.uniform is None else {"uniform": self.uniform}),
-        }
 
 
 class Choosing:
@@ -145,6 +75,10 @@ class Choosing:
                 continue
             size = packed_bytes(path, content) if self._compressed else len(content)
             variants.append(Variant(method, file, making.place(file), size))
+        return self._some(path, variants, reasons)
+
+    def _some(self, path: str, variants: list[Variant], reasons: Sequence[str]) -> list[Variant]:
+        """The variants of a network, and a note of why there are not more."""
         for reason in reasons:
             self.refused.setdefault(reason, []).append(File(path, "").network)
         if not variants:
@@ -160,9 +94,7 @@ class Choosing:
         targets: np.ndarray,
         temperature: float,
     ) -> None:
-        """Ask every variant on the interpreter; see sensitivity.py."""
-        self._routers = self._variants.get(ROUTER, [])
-        self._experts = [own for path, own in self._variants.items() if path != ROUTER]
+        """Ask every variant on the interpreter, and drop what it refuses; see sensitivity.py."""
         found = self._ask(job, validation, targets, temperature)
         self._losses, self._wrong = found["losses"], found["wrong"]
         self._count = len(targets)
@@ -197,6 +129,8 @@ class Choosing:
         targets: np.ndarray,
         temperature: float,
     ) -> Mapping[str, np.ndarray]:
+        self._routers = self._variants.get(ROUTER, [])
+        self._experts = [own for path, own in self._variants.items() if path != ROUTER]
         order = {
             "router": [str(variant.place) for variant in self._routers],
             "experts": [[str(variant.place) for variant in own] for own in self._experts],
@@ -209,7 +143,20 @@ class Choosing:
         steps = rounds * len(self._experts) + len(self._routers)
         with Progress("Measuring every variant", steps) as progress:
             run_module("edge_experts.converters.choosing.sensitivity", job, progress.step, _failure)
+        refused = json.loads((job / "refused.json").read_text())
+        if refused:
+            self._drop(refused)
+            return self._ask(job, inputs, targets, temperature)
         return dict(np.load(job / "sensitivity.npz"))
+
+    def _drop(self, refused: Mapping[str, str]) -> None:
+        """Leave out variants that the interpreter refuses, with its reasons, by their places."""
+        for path, own in self._variants.items():
+            reasons = [
+                f"{one.name}: {refused[str(one.place)]}" for one in own if str(one.place) in refused
+            ]
+            kept = [one for one in own if str(one.place) not in refused]
+            self._variants[path] = self._some(path, kept, reasons)
 
     def _table(self, router: int) -> Table:
         sizes = [[variant.size for variant in own] for own in self._experts]
@@ -316,8 +263,10 @@ def choose(choosing: Choosing, budget: Budget, fixed: int, keras_accuracy: float
         if point is None:
             raise ThresholdError(
                 f"the smallest bundle has about {choosing.least(fixed):,} bytes {budget.what}, "
-                f"{fixed:,} of them beside the models; --size-budget allows {budget.size:,}. "
-                "Nothing was written; allow more, train smaller experts (--width), or fewer"
+                f"{fixed:,} of them beside the models; --size-budget"
+                f"{'-compressed' if budget.compressed else ''} allows {budget.size:,}. Nothing was "
+                f"written; allow more, {_SMALLER[budget.compressed]}train smaller experts "
+                "(--width), or fewer"
             )
         return point
     allowed = AUTO_DROP if budget.max_drop is None else budget.max_drop

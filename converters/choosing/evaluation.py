@@ -28,7 +28,8 @@ from ..parity import fit_temperature
 from ..recipes import RECIPE_NAMES
 from ..sources import Sources
 from . import picture
-from .choice import Choosing, Point, candidates
+from .choice import Choosing
+from .variants import Point, candidates
 
 BUDGETS = 5
 _CALIBRATION = 2000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .choice import Point
+from .variants import Point
 
 
 def draw(

@@ -13,6 +13,8 @@ The folder JOB holds
 
 and gets
 
+    refused.json       files that the interpreter refuses, and why; where there are any, that
+                       is all
     sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the summed
                        negative log-likelihood of the right labels, how many were wrong, of how
                        many;
@@ -31,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.bundle import TRUNK
+from edge_experts.errors import ModelError
 from edge_experts.runtime.interpreter import Model
 
 
@@ -38,6 +41,10 @@ def main(job: Path) -> None:
     order = json.loads((job / "sensitivity.json").read_text())
     arrays, targets = dict(np.load(job / "validation.npz")), np.load(job / "targets.npy")
     routers, experts = order["router"], order["experts"]
+    refused = _refused([*routers, *(file for own in experts for file in own)])
+    (job / "refused.json").write_text(json.dumps(refused))
+    if refused:
+        return
     shape = (max(1, len(routers)), len(experts), max(map(len, experts)))
     measured = {name: np.zeros(shape) for name in ("losses", "wrong", "counts")}
     measured["right"] = np.zeros((shape[0], shape[2], len(targets)), bool)
@@ -62,6 +69,16 @@ def main(job: Path) -> None:
             for variant, file in enumerate(variants):
                 keep((at, index, variant), _answers(file, seen, own), own)
     np.savez(job / "sensitivity.npz", **measured)
+
+
+def _refused(files: Sequence[str]) -> dict[str, str]:
+    refused = {}
+    for file in files:
+        try:
+            Model(Path(file).read_bytes(), Path(file).name)
+        except ModelError as error:
+            refused[file] = str(error)
+    return refused
 
 
 def _without_router(

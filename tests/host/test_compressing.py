@@ -124,17 +124,15 @@ def test_a_death_names_its_expert_and_the_others_are_kept(
     from edge_experts.converters.cache import Cache
     from edge_experts.converters.workers import Workers
 
-    class Deadly(Workers):
-        """Ends the process that expert 1 is given to."""
+    ask = Workers._ask
 
-        def _ask(self, task: Any) -> str | None:
-            if task.get("index") == 1:
-                for worker in self._all:
-                    worker._process.kill()
-            reason: str | None = super()._ask(task)
-            return reason
+    def deadly(workers: Any, task: Any) -> Any:
+        if task.get("index") == 1:
+            for worker in workers._all:
+                worker._process.kill()
+        return ask(workers, task)
 
-    monkeypatch.setattr("edge_experts.converters.compressing.stage.Workers", Deadly)
+    monkeypatch.setattr(Workers, "_ask", deadly)
     kept = Cache(tmp_path / "kept")
     with pytest.raises(ConversionError, match=r"expert 1: .*the process died of SIGKILL"):
         compress(trunk_run, tmp_path / "c.run", SHORT, kept=kept, processes=1)
