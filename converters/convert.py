@@ -12,7 +12,7 @@ from edge_experts import run_folder
 from edge_experts.bundle import Manifest
 from edge_experts.compression import FOR_ARCHIVES, Compression, unique
 from edge_experts.datasets import Dataset
-from edge_experts.errors import ConversionError, UsageError
+from edge_experts.errors import UsageError
 from edge_experts.features import encode_all
 from edge_experts.folders import staged
 
@@ -21,8 +21,9 @@ from . import confidence, parity
 from .bundling import Bundling
 from .cache import Cache
 from .choosing import Budget, Search, automatic
-from .making import File, Making
+from .making import File
 from .recipes import INTEGER, IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
+from .refusals import refuse_failed
 from .sources import Sources
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
@@ -175,7 +176,7 @@ def convert(
                 made = sources.compressed(*compressions) if compressions else sources.plain
                 files = [File(path, quantization, io) for path in made.paths]
                 made.make(files)
-                _refuse_failed(made, files)
+                refuse_failed(made, files)
                 for file in files:
                     bundling.add(folder, file.path, made.place(file))
                 how: dict[str, Any] = {"networks": made.digests}
@@ -247,40 +248,6 @@ def _budget(
     if size is not None and compressed is not None:
         raise UsageError("state size_budget or size_budget_compressed, not both")
     return Budget(size if compressed is None else compressed, compressed is not None, max_drop)
-
-
-def _refuse_failed(making: Making, files: Sequence[File]) -> None:
-    """Raises ConversionError where a file could not be made."""
-    if making.failed:
-        lines = [
-            f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}"
-            for file, reason in making.failed.items()
-        ]
-        made = len(files) - len(making.failed)
-        lines += dict.fromkeys(
-            _instead(file.recipe, reason) for file, reason in making.failed.items()
-        )
-        if made:
-            lines.append(f"The other {made} were converted, and are kept for the next time.")
-        raise ConversionError("\n".join(lines))
-
-
-def _instead(recipe: str, reason: str) -> str:
-    """What to do where a recipe does not hold, as far as the converter's words tell."""
-    if "Select TF" in reason or "flex" in reason.lower() or "custom" in reason:
-        return (
-            "It needs TensorFlow's own operators, which no board has: build the network from "
-            "other layers; recurrent ones need batch 1 or unroll=True."
-        )
-    if "died of" in reason and recipe in INTEGER:
-        return (
-            "Try --quantization dynamic, whose weights are as small; recurrent layers convert to "
-            f"{recipe} with unroll=True."
-        )
-    others = {"int16x8": "int8", "int8": "dynamic", "dynamic": "float16", "float16": "float32"}
-    if recipe in others:
-        return f"Try --quantization {others[recipe]}, or another network."
-    return "No recipe is nearer to the network as trained: try another network."
 
 
 def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:

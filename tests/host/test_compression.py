@@ -103,7 +103,7 @@ def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, ke
         prune(network, tuning, sparsity=0.5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[4:])  # each step is in one of them
 def test_every_step_keeps_what_those_before_it_made(trained: Any, method: str) -> None:
     from edge_experts.training.compressing import apply
 
@@ -125,7 +125,7 @@ def test_every_step_keeps_what_those_before_it_made(trained: Any, method: str) -
         np.testing.assert_array_equal(old, now, "the network itself is left alone")
 
 
-@pytest.mark.parametrize("method", ["clustering", "pruning+clustering"])
+@pytest.mark.parametrize("method", ["pruning+clustering"])
 def test_a_table_of_embeddings_is_clustered(trained: Any, method: str) -> None:
     from edge_experts.training.compressing import apply
 
