@@ -155,3 +155,16 @@ def test_what_cannot_be_compressed_says_why(make_run: Any, make_model: Any, tmp_
     with pytest.raises(UsageError, match="not for layout 'gated'"):
         convert(run, tmp_path / "b", compress="pruning", layout="gated")
     assert not (tmp_path / "b").exists()
+
+
+def test_a_dense_network_is_pruned_to_a_number_of_weights(
+    make_run: Any, make_model: Any, tmp_path: Path
+) -> None:
+    """As `compare` asks for its dense rivals, after a teacher's answers."""
+    from edge_experts.converters import compress
+
+    run = make_run(make_model(experts=1))
+    asked = Compression("pruning", nonzero=100, epochs=1)
+    made = compress(run, tmp_path / "c.run", asked, teacher=run)
+    assert made.metrics["nonzero"] == pytest.approx(100, rel=0.05)
+    assert 0 <= made.metrics["test_accuracy"] <= 1

@@ -150,6 +150,26 @@ def test_two_of_four_weights_that_meet_are_zero(trained: Any, kind: str) -> None
         assert ((four == 0).sum(axis=1) >= 2).all()
 
 
+def test_clusters_survive_int8(keras: Any) -> None:
+    """Where each channel had a scale of its own, a value would be as many integers as channels."""
+    from edge_experts.converters.quantization import to_tflite
+
+    from edge_experts.runtime import interpreter
+
+    inputs = {"x": keras.Input((64,), name="x")}
+    network = keras.Model(inputs, keras.layers.Dense(32)(inputs["x"]))
+    random = np.random.default_rng(0)
+    values = random.normal(size=16)
+    kernel = values[random.integers(0, 16, (64, 32))]
+    kernel[:, ::2] = values[:2].min()  # so that channels reach differently far
+    network.set_weights([kernel, np.zeros(32)])
+    content = to_tflite(network, "int8", {"x": random.normal(size=(50, 64)).astype(np.float32)})
+    model = interpreter.interpreter_class()(model_content=content)
+    model.allocate_tensors()
+    largest = max(model.get_tensor_details(), key=lambda one: np.prod(one["shape"]))
+    assert len(np.unique(model.get_tensor(largest["index"]))) <= 16
+
+
 def test_what_does_not_hold_for_token_ids_is_refused(trained: Any, keras: Any) -> None:
     from edge_experts.training import networks
     from edge_experts.training.compressing import apply
