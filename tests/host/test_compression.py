@@ -159,9 +159,9 @@ def test_clusters_survive_int8(keras: Any) -> None:
     inputs = {"x": keras.Input((64,), name="x")}
     network = keras.Model(inputs, keras.layers.Dense(32)(inputs["x"]))
     random = np.random.default_rng(0)
-    values = random.normal(size=16)
-    kernel = values[random.integers(0, 16, (64, 32))]
-    kernel[:, ::2] = values[:2].min()  # so that channels reach differently far
+    values = np.linspace(0.1, 1, 16)
+    reach = 2 + np.arange(32) // 2  # channels reach differently far
+    kernel = values[(random.random((64, 32)) * np.minimum(reach, 16)).astype(int)]
     network.set_weights([kernel, np.zeros(32)])
     content = to_tflite(network, "int8", {"x": random.normal(size=(50, 64)).astype(np.float32)})
     model = interpreter.interpreter_class()(model_content=content)
