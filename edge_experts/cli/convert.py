@@ -132,7 +132,7 @@ def convert(
         typer.Option(
             metavar="SOURCE",
             help="What the run was trained on, to fine-tune with.  [default: the run folder's own "
-            "examples, up to 2,000; more are better]",
+            "examples, up to 2,000, which are few]",
             show_default=False,
         ),
     ] = None,
