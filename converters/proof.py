@@ -1,8 +1,10 @@
 """The child process that proves a bundle on the interpreter which it will meet.
 
 `python -m edge_experts.converters.proof JOB` opens JOB/bundle with the device runtime and nothing
-else: TensorFlow in the same process could lend the interpreter its own kernels. It leaves
+else: TensorFlow in the same process could lend the interpreter its own kernels. It says on stdout
+which file it opens, or at which answer it is, and leaves
 
+    verified.json    on what: interpreter, its version, python, machine
     costs.json       what each model takes in memory, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, and
                      how many were asked
@@ -11,24 +13,32 @@ else: TensorFlow in the same process could lend the interpreter its own kernels.
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from edge_experts import features
-from edge_experts.runtime import ExpertRuntime, costs
+from edge_experts.bundle import read_manifest
+from edge_experts.runtime import ExpertRuntime, allocator, costs, interpreter
+from edge_experts.runtime.storage import read_features
 
 
 def main(job: Path) -> None:
+    allocator.map_large_blocks()  # as the runtime does
     folder = job / "bundle"
+    manifest = read_manifest(folder)
+    made = read_features(folder, manifest.features)
+    examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
+    arrays = features.encode_all(made, examples[:1])
+    # Whoever reads the paths knows which file ended the process.
+    found = costs.measure(folder, manifest, arrays, tell=lambda path: print(path, flush=True))
+    (job / "costs.json").write_text(json.dumps(found))
+    on = {"python": platform.python_version(), "machine": platform.machine()}
+    (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
+    answers = []
     with ExpertRuntime(folder, strict=True) as runtime:
-        examples = runtime.features.unpack(np.load(job / "inputs.npz")["inputs"])
-        print("memory", flush=True)
-        arrays = features.encode_all(runtime.features, examples[:1])
-        found = costs.measure(folder, runtime.manifest, arrays)
-        (job / "costs.json").write_text(json.dumps(found))
-        answers = []
         for number, answer in enumerate(runtime.predict_many(examples)):
             if number % 200 == 0:
                 print(f"answer {number}", flush=True)

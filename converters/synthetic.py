@@ -121,7 +121,7 @@ def _finish(made: Synthetic, folder: Path) -> None:
         np.array([answer.scores for answer in answers]),
         np.array([answer.expert for answer in answers]),
     )
-    export.write_manifest(folder, replace(export.with_costs(manifest, found), golden=golden))
+    export.write_manifest(folder, replace(export.with_costs(manifest, found, {}), golden=golden))
 
 
 def _draft(made: Synthetic, folder: Path, features: ArrayFeatures) -> Manifest:

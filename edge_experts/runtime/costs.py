@@ -6,6 +6,7 @@ and XNNPACK one of float weights.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,13 @@ from .interpreter import Model
 from .storage import read_checked
 
 
-def measure(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
+def measure(
+    folder: Path,
+    manifest: Manifest,
+    arrays: dict[str, np.ndarray],
+    *,
+    tell: Callable[[str], object] = lambda path: None,
+) -> dict[str, int]:
     """Bytes that each model takes, by its path; at least its file twice.
 
     To be called in a process that does nothing else: what others allocate and free meanwhile would
@@ -25,15 +32,21 @@ def measure(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> 
 
     Args:
         arrays: the features of one example.
+        tell: called with a model's path before it is opened, which may end the process.
     """
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    tell(entries[0].path)
     if manifest.router is not None:
         router = Model(read_checked(folder, manifest.router), "router")
         router(arrays)
         if router.has_trunk:
             arrays = {**arrays, TRUNK: router.trunk()}
     _cost(folder, entries[0], arrays)  # the interpreter's own start is no model's cost
-    return {entry.path: _cost(folder, entry, arrays) for entry in entries}
+    found = {}
+    for entry in entries:
+        tell(entry.path)
+        found[entry.path] = _cost(folder, entry, arrays)
+    return found
 
 
 def _cost(folder: Path, entry: FileEntry, arrays: dict[str, np.ndarray]) -> int:
