@@ -130,6 +130,7 @@ def test_a_missing_or_broken_interpreter_is_named(monkeypatch: pytest.MonkeyPatc
             raise ModuleNotFoundError(name)
         return real(name)
 
+    monkeypatch.delenv(interpreter.CHOICE, raising=False)
     monkeypatch.setattr(importlib, "import_module", without)
     with pytest.raises(MissingExtraError, match="built for another C library"):
         interpreter.interpreter_class()
