@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import FeatureSpec, FileEntry, crc32, sha256
+from ..bundle import LIMITS, SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
 
@@ -38,6 +38,15 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
         raise DigestError(f"{path}: missing; {_AGAIN}") from None
     check(content, entry, str(path), thorough=thorough)
     return content
+
+
+def read_signature(folder: Path) -> bytes | None:
+    """What stands beside the manifest as its signature, unchecked; None where there is nothing."""
+    try:
+        with (folder / SIGNATURE).open("rb") as file:
+            return file.read(LIMITS.signature_bytes + 1)
+    except FileNotFoundError:
+        return None
 
 
 def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:
