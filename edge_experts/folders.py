@@ -101,11 +101,12 @@ def _beside(path: Path) -> Path:
 def _replace(folder: Path, target: Path) -> None:
     if target.exists():
         old = folder.with_suffix(".old")
-        disk.rename(target, old)
         try:
+            disk.rename(target, old)
             disk.rename(folder, target)
         except OSError:
-            disk.rename(old, target)
+            if old.exists() and not target.exists():
+                disk.rename(old, target)
             raise
         disk.fsync(target.parent)  # before the old one goes: a disk may keep one without the other
         remove(old)

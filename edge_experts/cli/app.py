@@ -19,6 +19,7 @@ from . import (
     quickstart,
     run,
     train,
+    update,
 )
 
 app = typer.Typer(
@@ -43,6 +44,10 @@ app.command()(bundle.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
+app.command()(update.install)
+app.command()(update.rollback)
+app.command()(update.keygen)
+app.command()(update.sign)
 app.command()(doctor.doctor)
 
 

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads
+from .options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
 def run(
-    bundle: Bundle,
+    bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
         typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
@@ -26,7 +26,8 @@ def run(
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word.
+    label that it would have given stands behind the word. Where bundles are installed, a running
+    command moves over to a newly installed one between two inputs.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -37,9 +38,12 @@ def run(
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
     from ..runtime import Answer, ExpertRuntime
+    from ..runtime.installed import InstalledRuntime
+    from ..updates.pointer import is_root
     from .examples import given
 
-    with ExpertRuntime(bundle, memory_budget=memory_budget, threads=threads) as runtime:
+    opener = InstalledRuntime if is_root(bundle) else ExpertRuntime
+    with opener(bundle, memory_budget=memory_budget, threads=threads) as runtime:
 
         def show(name: str, answer: Answer) -> None:
             if json:

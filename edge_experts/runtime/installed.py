@@ -32,9 +32,9 @@ class _Opened:
 class InstalledRuntime:
     """Like `ExpertRuntime`, for bundles that `edge-experts install` put into a root.
 
-    Every `check_every` seconds a request looks where `current` leads. When that has changed, the new
-    version is opened beside the old one, takes all requests from then on, and the old one is closed
-    after its last answer. A version that does not open changes nothing: the old one goes on
+    Every `check_every` seconds a request looks where `current` leads. When that has changed, the
+    new version is opened beside the old one, takes all requests from then on, and the old one is
+    closed after its last answer. A version that does not open changes nothing: the old one goes on
     answering, `problem` and a RuntimeWarning say why, and it is tried again after a while.
 
     Args:

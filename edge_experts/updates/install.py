@@ -215,8 +215,9 @@ def _reuse(
         return False
     try:
         disk.link(folder / known.path, target)
-    except OSError:  # a file system without second names: if it was another failure, it will tell
-        disk.write(target, content)
+    except OSError:  # a file system without second names; another failure will show again
+        if not target.exists():
+            disk.write(target, content)
     return True
 
 

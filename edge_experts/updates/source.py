@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..archive import Archive
-from ..bundle import LIMITS, MANIFEST, FileEntry
+from ..bundle import LIMITS, MANIFEST, FileEntry, parse_manifest
 from ..errors import ManifestError
 from ..runtime.storage import read_checked, read_signature
 from .pointer import resolve
@@ -69,3 +69,17 @@ def opened(path: Path) -> Iterator[Source]:
     else:
         with Archive.opened(path) as archive:
             yield archive
+
+
+def digests(base: Path) -> frozenset[str]:
+    """SHA-256 of all files of a bundle, of which its manifest.json is enough.
+
+    Raises:
+        BundleError: the manifest is damaged.
+    """
+    if base.suffix == ".json" and base.is_file():
+        manifest = parse_manifest(base.read_bytes(), str(base))
+    else:
+        with opened(base) as source:
+            manifest = parse_manifest(source.manifest(), source.where)
+    return frozenset(entry.sha256 for entry in manifest.files)
