@@ -76,7 +76,7 @@ def unpack(archive: Path, out: Path, *, force: bool = False) -> None:
     Raises:
         BundleError: it is no archive of a bundle, or damaged.
     """
-    with Archive.opened(archive) as source, staged(out, force=force) as folder:
+    with staged(out, force=force) as folder, Archive.opened(archive) as source:
         raw = source.manifest()
         manifest = parse_manifest(raw, source.where)
         disk.write(folder / MANIFEST, raw)

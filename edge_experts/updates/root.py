@@ -24,7 +24,7 @@ from .pointer import CURRENT, is_root
 
 HISTORY = "history.json"
 _LOCK = "lock"
-_OURS = {CURRENT, "versions", "trusted", HISTORY, _LOCK}
+_OURS = {CURRENT, "versions", "trusted", HISTORY, _LOCK, "lost+found"}
 _NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts import ExpertRuntime
+from edge_experts import ExpertRuntime, InstalledRuntime
 from edge_experts.bundle import MANIFEST
 from edge_experts.errors import UsageError
 from edge_experts.runtime import installed
-from edge_experts.runtime.installed import InstalledRuntime
 from edge_experts.updates.install import install, rollback
 from edge_experts.updates.pointer import resolve
 from tests.tiny import INPUTS, tiny_bundle
