@@ -127,7 +127,9 @@ def signer(
 
 
 def _fingerprint(key: ed25519.Ed25519PublicKey) -> str:
-    return "ed25519:" + sha256(key.public_bytes_raw())[:32]
+    _, serialization = _cryptography()
+    raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    return "ed25519:" + sha256(raw)[:32]
 
 
 def _pem(key: ed25519.Ed25519PublicKey) -> bytes:
