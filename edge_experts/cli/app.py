@@ -18,6 +18,7 @@ from . import (
     extend,
     quickstart,
     run,
+    serve,
     train,
     update,
 )
@@ -39,6 +40,7 @@ app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command()(benchmark.benchmark)
 app.command()(bundle.inspect)
 app.command()(bundle.verify)
