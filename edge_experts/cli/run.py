@@ -37,13 +37,11 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime import Answer, ExpertRuntime
-    from ..runtime.installed import InstalledRuntime
-    from ..updates.pointer import is_root
+    from ..runtime import Answer
+    from ..runtime.installed import open_runtime
     from .examples import given
 
-    opener = InstalledRuntime if is_root(bundle) else ExpertRuntime
-    with opener(bundle, memory_budget=memory_budget, threads=threads) as runtime:
+    with open_runtime(bundle, memory_budget=memory_budget, threads=threads) as runtime:
 
         def show(name: str, answer: Answer) -> None:
             if json:

@@ -20,6 +20,13 @@ from .engine import ExpertRuntime
 _RETRY = 10.0  # seconds until a version that did not open is tried again
 
 
+def open_runtime(place: str | Path, **options: Any) -> ExpertRuntime | InstalledRuntime:
+    """A runtime for a bundle, or one that follows `place` if bundles are installed there."""
+    if is_root(Path(place)):
+        return InstalledRuntime(place, **options)
+    return ExpertRuntime(place, **options)
+
+
 class _Opened:
     """A version, and how many requests are being answered by it."""
 

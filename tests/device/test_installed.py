@@ -13,6 +13,7 @@ from edge_experts import ExpertRuntime, InstalledRuntime
 from edge_experts.bundle import MANIFEST
 from edge_experts.errors import UsageError
 from edge_experts.runtime import installed
+from edge_experts.runtime.installed import open_runtime
 from edge_experts.updates.install import install, rollback
 from edge_experts.updates.pointer import resolve
 from tests.tiny import INPUTS, tiny_bundle
@@ -145,6 +146,13 @@ def test_threads_answer_through_many_switches(root: Path, runtime: InstalledRunt
     assert wrong == []
     assert found <= expected
     assert len(found) > 1
+
+
+def test_a_folder_is_opened_as_what_it_is(root: Path) -> None:
+    with open_runtime(root) as runtime:
+        assert isinstance(runtime, InstalledRuntime)
+    with open_runtime(root / "current", memory_budget=2000) as runtime:
+        assert isinstance(runtime, ExpertRuntime)
 
 
 def test_a_closed_one_says_so(root: Path) -> None:
