@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import thread_time_ns
+from typing import Any
 
 import pytest
 
@@ -59,6 +61,19 @@ def test_it_does_not_look_before_every_request(root: Path) -> None:
         update(root, 2)
         runtime.predict(INPUTS[0])
         assert runtime.manifest.bundle_version == 1
+
+
+def test_following_costs_two_microseconds_at_most(root: Path) -> None:
+    def microseconds(predict: Callable[[Any], object]) -> float:
+        begin = thread_time_ns()
+        for _ in range(1000):
+            predict(INPUTS[0])
+        return (thread_time_ns() - begin) / 1e6
+
+    with InstalledRuntime(root) as following, ExpertRuntime(root / "current") as plain:
+        turns = [(microseconds(following.predict), microseconds(plain.predict)) for _ in range(30)]
+    # The least of each: whatever else the machine does only adds to them.
+    assert min(first for first, _ in turns) - min(second for _, second in turns) < 2
 
 
 def test_a_version_that_does_not_open_changes_nothing(
