@@ -170,6 +170,12 @@ def test_a_folder_is_opened_as_what_it_is(root: Path) -> None:
         assert isinstance(runtime, ExpertRuntime)
 
 
+def test_an_expert_runtime_stays_with_what_was_current(root: Path) -> None:
+    with ExpertRuntime(root) as runtime:
+        update(root, 2)
+        assert runtime.predict(INPUTS[2]).score == score(root.parent / "1") != score(root)
+
+
 def test_a_closed_one_says_so(root: Path) -> None:
     runtime = InstalledRuntime(root, check_every=0)
     with runtime.held() as held:
