@@ -100,8 +100,7 @@ def install(
             place.pin(signed_by)
         history = _next(history, done.name, before)
         place.record(history)
-        if done.changed:
-            place.switch(done.name)
+        place.switch(done.name)
         return replace(done, left=_prune(place, history.order[:keep]))
 
 

@@ -76,7 +76,7 @@ class Root:
         for folder in (root.path, root.versions):
             if not folder.is_dir():
                 disk.mkdir(folder)
-                disk.fsync(folder.parent)
+            disk.fsync(folder.parent)  # an earlier install may have made it, and failed here
         lock = os.open(root.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             try:
@@ -126,11 +126,12 @@ class Root:
         write_whole(self.path / HISTORY, json.dumps(content, indent=2) + "\n")
 
     def switch(self, name: str) -> None:
-        """Let `current` lead to another version, in one step."""
-        new = self.path / f".{CURRENT}{PARTIAL}"
-        disk.symlink(f"versions/{name}", new)
-        disk.rename(new, self.path / CURRENT)
-        disk.fsync(self.path)
+        """Let `current` lead to another version, in one step; on the disk when it returns."""
+        if self.current != name:
+            new = self.path / f".{CURRENT}{PARTIAL}"
+            disk.symlink(f"versions/{name}", new)
+            disk.rename(new, self.path / CURRENT)
+        disk.fsync(self.path)  # also where an earlier switch failed here
 
     def free_name(self, manifest: Manifest) -> str:
         """A name for its folder that no other has: where one is damaged, it is written anew."""

@@ -4,6 +4,9 @@ installed as if nothing had happened.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
 import random
 import shutil
 from collections.abc import Callable
@@ -18,13 +21,14 @@ from edge_experts.updates.install import install, rollback
 from edge_experts.updates.root import Root, version_of
 from tests.faults.conftest import Bundles, leftovers, whole
 from tests.faults.crashes import Disk, Operation, Tree, rebuilt, recorded
+from tests.faults.test_failing import Failing
 
 pytestmark = pytest.mark.usefixtures("quick")
 Roots = Callable[..., Path]
 
 
 def states(
-    operations: list[Operation], base: Path, seed: int = 0
+    operations: list[Operation], base: Path, *, at_the_end: bool = False, seed: int = 0
 ) -> dict[tuple[object, ...], tuple[bool, Tree]]:
     """What may be found, each once, and whether the run had ended by then."""
     replayed, chance = Disk(base), random.Random(seed)
@@ -33,6 +37,8 @@ def states(
         if count:
             replayed.apply(operations[count - 1])
         ended = count == len(operations)
+        if at_the_end and not ended:
+            continue
         for tree in replayed.crashes(chance):
             found[(ended, *tree.items())] = ended, tree
     return found
@@ -43,16 +49,19 @@ def replayed(
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
     needed: Callable[[Operation], bool] = lambda operation: True,
+    *,
+    at_the_end: bool = False,
 ) -> list[tuple[bool, Tree]]:
     """Run it, and what may be found after lost power at any time from its begin to its end."""
     before = root.parent.with_name("before")
+    shutil.rmtree(before, ignore_errors=True)
     shutil.copytree(root.parent, before, symlinks=True)
     operations = recorded(lambda: run(root), monkeypatch)
     moved = [
         (name, tuple(_in(before, root.parent, arg) for arg in args))
         for name, args in filter(needed, operations)
     ]
-    return list(states(moved, before).values())
+    return list(states(moved, before, at_the_end=at_the_end).values())
 
 
 def _in(base: Path, other: Path, argument: object) -> object:
@@ -148,6 +157,32 @@ def test_a_key_is_pinned_before_its_bundle_is_current(
         seen.add((version, pinned))
         shutil.rmtree(base)
     assert seen == {(1, 0), (1, 1), (2, 1)}
+
+
+@pytest.mark.parametrize("installed", [(), (1,)], ids=["first", "update"])
+def test_an_install_after_a_failed_one_is_on_the_disk(
+    installed: tuple[int, ...],
+    bundles: Bundles,
+    root_with: Roots,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice(number: int, root: Path) -> None:
+        with monkeypatch.context() as patch, contextlib.suppress(OSError):
+            failing.append(Failing(patch, number, errno.EIO, done=False))
+            install(bundles[2], root)
+        install(bundles[2], root)
+
+    failing: list[Failing] = []
+    for number in range(1000):
+        run = functools.partial(twice, number)
+        for _, tree in replayed(run, root_with(*installed), monkeypatch, at_the_end=True):
+            rebuilt(tree, tmp_path / "state")
+            assert whole(tmp_path / "state" / "root") == 2, failing[-1].failed
+            shutil.rmtree(tmp_path / "state")
+        if failing[-1].failed is None:
+            break
+    assert number > 20
 
 
 def test_a_file_that_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
