@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -58,12 +60,12 @@ class InstalledRuntime:
     def __init__(self, root: str | Path, *, check_every: float = 0.1, **options: Any):
         self._root, self._check_every, self._options = Path(root), check_every, options
         self.problem: str | None = None
-        self._lock = threading.Lock()  # held for a few instructions
-        self._moving = threading.Lock()  # held by the one request that opens another version
+        self._new_locks()
         if not is_root(self._root):
             raise UsageError(f"{root}: nothing is installed there; `edge-experts install` does")
         self._now: _Opened | None = self._open(self._pointer())
         self._next_look = monotonic() + check_every
+        _following.add(self)
 
     def predict(self, example: Any) -> Answer:
         """Answer one example with the version that is current."""
@@ -109,6 +111,16 @@ class InstalledRuntime:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def after_fork(self) -> None:
+        """In a child: forget the threads that are not there."""
+        self._new_locks()
+        if self._now is not None:
+            self._now.requests = 0
+
+    def _new_locks(self) -> None:
+        self._lock = threading.Lock()  # held for a few instructions
+        self._moving = threading.Lock()  # held by the one request that opens another version
 
     @property
     def _runtime(self) -> ExpertRuntime:
@@ -169,3 +181,14 @@ class InstalledRuntime:
 
     def _open(self, target: Path) -> _Opened:
         return _Opened(target, ExpertRuntime(self._root / target, **self._options))
+
+
+_following: weakref.WeakSet[InstalledRuntime] = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    for runtime in list(_following):
+        runtime.after_fork()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -174,6 +175,24 @@ def test_an_expert_runtime_stays_with_what_was_current(root: Path) -> None:
     with ExpertRuntime(root) as runtime:
         update(root, 2)
         assert runtime.predict(INPUTS[2]).score == score(root.parent / "1") != score(root)
+
+
+def test_a_child_does_not_wait_for_its_parents_threads(
+    root: Path, runtime: InstalledRuntime
+) -> None:
+    with runtime.held(), runtime._lock, runtime._moving:
+        runtime.after_fork()
+        update(root, 2)
+        runtime.predict(INPUTS[0])
+    assert runtime.manifest.bundle_version == 2
+    closed = InstalledRuntime(root)
+    closed.close()
+    closed._lock.acquire()
+    child = os.fork()
+    if child == 0:
+        free = closed._lock.acquire(blocking=False) and runtime._lock.acquire(blocking=False)
+        os._exit(0 if free else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_closed_one_says_so(root: Path) -> None:
