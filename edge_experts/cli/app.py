@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import (
+    adopt,
     advise,
     benchmark,
     bundle,
@@ -15,7 +16,9 @@ from . import (
     convert,
     doctor,
     evaluate,
+    export_c,
     extend,
+    inspect,
     quickstart,
     run,
     serve,
@@ -35,6 +38,7 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(advise.advise)
 app.command()(train.train)
+app.command()(adopt.adopt)
 app.command()(convert.convert)
 app.command()(extend.extend)
 app.command()(evaluate.evaluate)
@@ -42,7 +46,7 @@ app.command()(compare.compare)
 app.command()(run.run)
 app.command()(serve.serve)
 app.command()(benchmark.benchmark)
-app.command()(bundle.inspect)
+app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
@@ -50,6 +54,7 @@ app.command()(update.install)
 app.command()(update.rollback)
 app.command()(update.keygen)
 app.command()(update.sign)
+app.command()(export_c.export_c)
 app.command()(doctor.doctor)
 
 
