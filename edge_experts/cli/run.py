@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads
+from .options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
 def run(
-    bundle: Bundle,
+    bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
         typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
@@ -40,10 +40,11 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime import Answer, ExpertRuntime
+    from ..runtime import Answer
+    from ..runtime.installed import open_runtime
     from .examples import given
 
-    with ExpertRuntime(
+    with open_runtime(
         bundle, memory_budget=memory_budget, threads=threads, strict=strict
     ) as runtime:
         told: set[int] = set()

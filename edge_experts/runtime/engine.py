@@ -12,6 +12,7 @@ import numpy as np
 
 from ..bundle import FileEntry, Manifest, read_manifest
 from ..errors import BundleError, MachineError, UsageError
+from ..updates.pointer import resolve
 from . import allocator, forking
 from .answer import Answer, Predictions, first_probability, softmax
 from .asking import Question, ask
@@ -34,7 +35,8 @@ class ExpertRuntime:
     the router's next choice answers: `answer.degraded` and `answer.reason` say so.
 
     Args:
-        bundle: the bundle's folder.
+        bundle: the bundle's folder, or what bundles are installed in; it stays with the one that
+            is current now, while `InstalledRuntime` follows.
         memory_budget: bytes that the router and the experts in memory may take together, by
             `costs`; None keeps every expert that was needed. The least recently used expert leaves
             first.
@@ -78,7 +80,7 @@ class ExpertRuntime:
             raise UsageError(f"max_experts must be at least 1, got {max_experts}")
         if tune_allocator:
             allocator.map_large_blocks()
-        self.folder = Path(bundle)
+        self.folder = resolve(Path(bundle))
         self.manifest: Manifest = read_manifest(self.folder)
         self._threads, self._delegate, self._strict = threads, delegate, strict
         self.features = read_features(self.folder, self.manifest.features)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import FeatureSpec, FileEntry, crc32, sha256
+from ..bundle import LIMITS, SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
 
@@ -56,6 +56,15 @@ def _has_link(path: str, inside: int) -> bool:
 
 def _is_inside(path: str, folder: Path) -> bool:
     return Path(path).resolve().is_relative_to(folder.resolve())
+
+
+def read_signature(folder: Path) -> bytes | None:
+    """What stands beside the manifest as its signature, unchecked; None where there is nothing."""
+    try:
+        with (folder / SIGNATURE).open("rb") as file:
+            return file.read(LIMITS.signature_bytes + 1)
+    except FileNotFoundError:
+        return None
 
 
 def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:
