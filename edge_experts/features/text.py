@@ -30,7 +30,6 @@ _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _FINE = np.uint64(24)  # where the bits of a hash begin that make an id finer than its bucket
 _ID_BITS = 31  # ids are int32
-_FINE_BITS = 14  # of new features
 _SMOOTHING = 6.0  # added to every count before the label ratio is taken
 _LABEL_FREE = 0.3  # what a bucket weighs besides its label ratio
 
@@ -122,7 +121,7 @@ class TextFeatures:
         Args:
             targets: the index of each text's label, (texts,) integers.
         """
-        settings = settings or TextSettings(fine_bits=_FINE_BITS)
+        settings = settings or TextSettings()
         features = cls(settings, np.zeros(settings.buckets))
         counts = np.zeros((int(targets.max()) + 1, settings.buckets))
         for text, target in zip(texts, targets, strict=True):

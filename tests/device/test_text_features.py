@@ -115,8 +115,8 @@ def test_fine_ids_are_the_same_buckets_told_apart(text: str) -> None:
         assert names.setdefault(number, gram) == gram
 
 
-def test_new_features_have_fine_ids_and_older_ones_stay_as_they_were() -> None:
-    new = TextFeatures.fit(TEXTS, np.array([1, 0, 1, 0]))
+def test_features_of_before_there_were_fine_ids_stay_as_they_were() -> None:
+    new = TextFeatures.fit(TEXTS, np.array([1, 0, 1, 0]), TextSettings(fine_bits=14))
     assert new.encode(TEXTS[0])["ids"].max() >= 2**16
     settings = {name: value for name, value in new.settings.items() if name != "fine_bits"}
     old = restore("text", settings, new.arrays)
