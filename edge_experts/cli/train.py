@@ -22,7 +22,7 @@ def train(
         typer.Option(
             help="How inputs are told apart: which expert is best, what lies together, labels that "
             "a teacher confuses; or, to measure that against, by hashing and at random.  "
-            "[default: learned]"
+            "[default: learned; of texts kmeans]"
         ),
     ] = None,
     trunk: Annotated[

@@ -34,6 +34,7 @@ def test_each_expert_answers_its_own_inputs_as_the_fine_network_did(expert: Any)
 
     experts = [expert(), expert()]
     fine = finer(experts[0], TIMES)
+    assert fine is not None
     assert fine.layers[2].table.shape == (TIMES * SMALL, 5)
     whole = fine(ARRAYS).numpy()
     fold(fine, experts, ARRAYS, OWNERS)
@@ -49,6 +50,7 @@ def test_rows_that_no_input_uses_are_nothing_and_shared_ones_are_means(expert: A
 
     network = expert()
     fine = finer(network, TIMES)
+    assert fine is not None
     fold(fine, [network], ARRAYS, np.zeros(4, int))
     wide, table = fine.layers[2].table.numpy(), network.layers[2].table.numpy()
     assert table[1] == pytest.approx((wide[1] + wide[9]) / 2)
