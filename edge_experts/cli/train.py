@@ -65,7 +65,7 @@ def train(
         Literal["active", "all", "buckets", "one"] | None,
         typer.Option(
             help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together (buckets: of texts, with more buckets rather than "
+            "input, or as all its experts together (buckets: of texts, with more buckets instead of "
             "wider), or one expert with the router's trunk."
         ),
     ] = None,
