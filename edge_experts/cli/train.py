@@ -22,7 +22,7 @@ def train(
         typer.Option(
             help="How inputs are told apart: which expert is best, what lies together, labels that "
             "a teacher confuses; or, to measure that against, by hashing and at random.  "
-            "[default: learned; of texts kmeans]"
+            "[default: learned]"
         ),
     ] = None,
     trunk: Annotated[
@@ -65,8 +65,8 @@ def train(
         Literal["active", "all", "buckets", "one"] | None,
         typer.Option(
             help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together (buckets: of texts, with more buckets instead of "
-            "wider), or one expert with the router's trunk."
+            "input, or as all its experts together (buckets: of texts, by more buckets instead of "
+            "wider ones), or one expert with the router's trunk."
         ),
     ] = None,
     epochs: Annotated[

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +47,6 @@ class Checkpoints:
         weights = {str(place): array for place, array in enumerate(model.get_weights())}
         self._begin()
         write_whole(self._weights(stage), npz(**weights))
-
-    def keep(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """What a later stage needs besides the model's weights."""
-        self._begin()
-        write_whole(self.folder / f"{name}.kept.npz", npz(**arrays))
-
-    def kept(self, name: str) -> dict[str, np.ndarray]:
-        """What was kept; empty if nothing was."""
-        path = self.folder / f"{name}.kept.npz"
-        if not path.exists():
-            return {}
-        with np.load(path) as arrays:
-            return dict(arrays)
 
     def epochs_of(self, stage: str) -> Path:
         """Where Keras keeps the state after each epoch of a stage."""

@@ -14,12 +14,10 @@ from .inference import predict
 KINDS = ("kmeans", "clusters")  # of routers that are taught these, and nothing else
 Arrays = Mapping[str, np.ndarray]
 
-_BUCKETS = 2**14
+_BUCKETS = 4096
 _TEMPER = 0.3  # n-grams overlap, so each is less evidence than an independent draw would be
 _PRIOR = 0.1
 _STEPS = 20
-_LAST_STEPS = 3  # over all texts
-_TRIES, _TEXTS = 4, 4000  # mixtures from different beginnings, on a sample; the likeliest is taken
 _SAMPLE = 20_000  # points that means are found with
 
 
@@ -66,61 +64,27 @@ def text_kinds(ids: np.ndarray, weights: np.ndarray, kinds: int, seed: int) -> n
     """The kind of each text, (texts,), by a mixture of multinomials over its n-grams.
 
     Expectation-maximization as in Nigam et al., 2000 (Text classification from labeled and
-    unlabeled documents using EM), with tempered likelihoods; it ends in a local optimum, so it is
-    tried from several beginnings.
+    unlabeled documents using EM), with tempered likelihoods.
 
     Args:
         ids, weights: the text features, (texts, length); n-grams of weight 0 are padding.
     """
     random = np.random.default_rng(seed)
-    sample = random.permutation(len(ids))[:_TEXTS]
-    tries = [
-        _expectation_maximization(
-            ids[sample],
-            weights[sample],
-            random.dirichlet(np.full(kinds, 0.5), len(sample)),
-            _STEPS,
-        )
-        for _ in range(_TRIES)
-    ]
-    rates, prior, _ = max(tries, key=lambda found: found[2])
-    share, _ = _shares(*_columns(ids, weights), len(ids), rates, prior)
-    *found, _ = _expectation_maximization(ids, weights, share, _LAST_STEPS)
-    share, _ = _shares(*_columns(ids, weights), len(ids), *found)
-    kind: np.ndarray = share.argmax(axis=1)
-    return kind
-
-
-def _columns(ids: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The text and the bucket of every n-gram."""
     texts, places = np.nonzero(weights)
-    return texts, ids[texts, places] % _BUCKETS
-
-
-def _expectation_maximization(
-    ids: np.ndarray, weights: np.ndarray, share: np.ndarray, steps: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Log-rates of n-grams (kinds, buckets), of kinds (kinds,), and the mean log-likelihood."""
-    texts, columns = _columns(ids, weights)
-    for _ in range(steps):
-        counts = np.stack(
-            [np.bincount(columns, share[texts, k], _BUCKETS) for k in range(share.shape[1])]
-        )
+    columns = ids[texts, places] % _BUCKETS
+    share = random.dirichlet(np.full(kinds, 0.5), len(ids))
+    for _ in range(_STEPS):
+        counts = np.stack([np.bincount(columns, share[texts, k], _BUCKETS) for k in range(kinds)])
         rates = counts + _PRIOR
         evidence = np.log(rates / rates.sum(axis=1, keepdims=True))
-        prior = np.log(share.mean(axis=0) + 1e-9)
-        share, likelihood = _shares(texts, columns, len(ids), evidence, prior)
-    return evidence, prior, likelihood
-
-
-def _shares(
-    texts: np.ndarray, columns: np.ndarray, count: int, evidence: np.ndarray, prior: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """How probable each kind is, (count, kinds), and the mean log-likelihood."""
-    scores = np.stack([np.bincount(texts, of[columns], count) for of in evidence], axis=1)
-    scores = _TEMPER * scores + prior
-    total = np.logaddexp.reduce(scores, axis=1, keepdims=True)
-    return np.exp(scores - total), float(total.mean())
+        scores = np.stack(
+            [np.bincount(texts, evidence[k, columns], len(ids)) for k in range(kinds)], axis=1
+        )
+        scores = _TEMPER * scores + np.log(share.mean(axis=0) + 1e-9)
+        share = np.exp(scores - scores.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+    kind: np.ndarray = share.argmax(axis=1)
+    return kind
 
 
 def nearest_means(points: np.ndarray, kinds: int, seed: int, more: np.ndarray) -> list[np.ndarray]:

@@ -24,14 +24,8 @@ _FROM_SCRATCH: dict[str, Any] = {
     "patience": 0,
 }
 
-_TEXT: dict[str, Any] = {
-    # Experts differ in the n-grams that they meet, so the router learns what lies together, such as
-    # languages, rather than which expert happens to answer best.
-    "router": "kmeans",
-}
-
 RECIPES: dict[str, dict[str, Any]] = {
-    "text": _TEXT,
+    "text": {},
     "table": _FROM_SCRATCH,
     # Our own networks for images are convolutions: an epoch of all experts takes long, so that they
     # get fewer, and some on their own inputs.
@@ -58,10 +52,7 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
     recipe = (
         RECIPES[kind] if settings.get("model") is None else _OF_A_MODEL.get(kind, RECIPES[kind])
     )
-    made = {**recipe, **settings}
-    if settings.get("select", "none") != "none" and "router" not in settings:
-        made.pop("router", None)  # selection is a part of learning router and experts together
-    return TrainConfig(**made)
+    return TrainConfig(**{**recipe, **settings})
 
 
 def article(config: TrainConfig) -> TrainConfig:

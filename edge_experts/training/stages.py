@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from . import batches, cost, folding, hashing, partition
+from . import batches, cost, hashing, partition
 from .bank import ExpertBank
 from .checkpoints import Checkpoints
 from .config import TrainConfig
@@ -28,8 +28,7 @@ from .selection import ExpertSelection, copy_parameters
 Arrays = Mapping[str, np.ndarray]
 _WIDE = ("all", "teacher")  # dense networks that learn at a rate of their own
 _ROUTER_EPOCHS = 10  # where a router is taught, and the configuration does not say how long
-_TUNING = 1 / 3  # of the learning rate, for experts that have learned before
-_FINE = "fine"  # what the network with more buckets answers, which the experts started from
+_TUNING = 1 / 3  # of the learning rate, for experts that have learned together before
 
 
 class Stages:
@@ -108,27 +107,16 @@ class Stages:
         self._fit("Summed experts", config.all_epochs, rate, callbacks=self._selection())
 
     def _one_expert(self) -> None:
-        """One expert alone, whose parameters all start from.
-
-        Of bags of n-grams one with more buckets, whose table is folded into those of the experts.
-        """
+        """One expert alone, whose parameters all start from."""
         config, experts = self.config, self.model.experts
-        fine = folding.finer(experts[0], len(experts))
-        one = SparseExperts(None, experts[:1] if fine is None else [fine])
-        data = {name: self.model.expert_inputs(arrays) for name, arrays in self.data.items()}
         self._fit(
             "One expert",
             config.warm_epochs,
             config.learning_rate,
-            model=one,
-            data=data,
+            model=SparseExperts(None, experts[:1]),
+            data={name: self.model.expert_inputs(arrays) for name, arrays in self.data.items()},
             objective={"decay": config.decay},
         )
-        if fine is not None:
-            folding.fold(fine, experts, data["train"], self.model.route(self.data["train"]))
-            answers = {split: predict(one, data[split]) for split in ("train", "validation")}
-            self.checkpoints.keep(_FINE, answers)
-            return
         random = np.random.default_rng(config.seed)
         copy_parameters(experts[0], experts[1:], config.perturb, random)
 
@@ -179,24 +167,21 @@ class Stages:
         """
         config, model = self.config, self.model
         owners = {split: model.route(self.data[split]) for split in ("train", "validation")}
-        targets = self._targets(
-            self.teacher
-            or self.checkpoints.kept(_FINE)
-            or (self._mixed() if config.learned else {})
-        )
+        targets = self._targets(self.teacher or (self._mixed() if config.learned else {}))
         trunk = config.router in hashing.KINDS
-        warm = config.learned or bool(config.warm_epochs)
         before = self._own_losses(targets["validation"], owners["validation"])
         kept = [expert.get_weights() for expert in model.experts]
         self._fit(
             "Experts on their own inputs",
             config.own_epochs,
-            config.learning_rate * (_TUNING if warm else 1),
+            config.learning_rate * (_TUNING if config.learned else 1),
             targets=targets,
             objective={"kind": "own"},
             owners=owners["train"],
             # From scratch it takes as many steps as a dense network's training.
-            batch_size=None if warm else batches.shared_out(self.batch_size, len(model.experts)),
+            batch_size=None
+            if config.learned
+            else batches.shared_out(self.batch_size, len(model.experts)),
             trains_router=trunk,
         )
         after = self._own_losses(targets["validation"], owners["validation"])
