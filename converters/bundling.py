@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,14 +17,18 @@ from edge_experts.bundle import MANIFEST, MODEL_CARD, FileEntry, Manifest, exper
 from edge_experts.datasets import Split
 from edge_experts.features import Features
 from edge_experts.run_folder import Run
-from edge_experts.runtime import interpreter
 
 from . import confidence, export
 from .base import Base
+from .making import File
 from .parity import Reference
 from .proving import Proof, prove
+from .structures import summarize
+from .targets import Target
+from .targets.microcontroller import MICROCONTROLLER, measure
 
 _MANIFEST = 4000  # bytes of a manifest and a model card, before they are known
+_MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Bundling:
         reference: what Keras answers to the validation examples.
         made: what the manifest says of how its models were made.
         update: the bundle that this one is an update of.
+        target: where it is to run; None: wherever its operators are.
     """
 
     run: Run
@@ -48,11 +52,20 @@ class Bundling:
     abstain_below: float | None
     made: Mapping[str, Any]
     update: Base | None = None
+    target: Target | None = None
 
     @property
     def experts(self) -> frozenset[str]:
         """The paths of the experts' files."""
         return frozenset(expert_path(index) for index in range(self.run.experts))
+
+    @property
+    def interpreter(self) -> str | None:
+        """The package that models are run on here: the target's where it is one for Python
+        runtimes and installed; None: the one that a user here would meet."""
+        target = self.target
+        usable = target is not None and target is not MICROCONTROLLER and target.installed
+        return target.package if target is not None and usable else None
 
     def add(self, folder: Path, path: str, model: Path) -> None:
         """Put a model in its place."""
@@ -103,23 +116,41 @@ class Bundling:
             abstain_below=self.abstain_below,
         )
         export.write_manifest(folder, manifest)
-        proof = prove(job, self.features, self.examples, self.reference, manifest)
+        proof = prove(job, self.features, self.examples, self.reference, manifest, self.interpreter)
         proof.parity.refuse_beyond(max_accuracy_drop)
+        arenas, on_target = self._on_target(folder, job, manifest)
         manifest = replace(
-            export.with_costs(manifest, proof.costs),
+            export.with_costs(manifest, proof.costs, arenas),
             temperature=proof.temperature,
-            verified_on={
-                **interpreter.description(),
-                "python": platform.python_version(),
-                "machine": platform.machine(),
-            },
+            verified_on={**proof.verified_on, **on_target},
             golden=self._golden(folder, manifest, proof),
         )
-        manifest = replace(manifest, provenance=self._provenance(manifest, proof, made or {}))
+        made = {**(made or {}), **_models(folder, manifest)}
+        manifest = replace(manifest, provenance=self._provenance(folder, manifest, proof, made))
         card = export.model_card(manifest, self.run, proof.parity, proof.unsure).encode()
         manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
         export.write_manifest(folder, manifest)
         return manifest, proof
+
+    def _on_target(
+        self, folder: Path, job: Path, manifest: Manifest
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """The arenas that files need, by path, and what the manifest says of the target."""
+        target = self.target
+        if target is None:
+            return {}, {}
+        if target is not MICROCONTROLLER:
+            return {}, {"target": target.name, "run_on_target": target.installed}
+        paths = {path: File(path, "").network for path in models(manifest)}
+        with np.load(job / "seen.npz") as seen:
+            examples = {name: seen[name][:_MICRO_EXAMPLES] for name in seen}
+        found = measure(folder, paths, examples, job)
+        return {path: one.arena_bytes for path, one in found.files.items()}, {
+            "target": target.name,
+            "run_on_target": True,
+            target.package: found.version,
+            "equal_labels_there": min(one.equal_labels for one in found.files.values()),
+        }
 
     def _golden(self, folder: Path, manifest: Manifest, proof: Proof) -> Any:
         distance = self.reference.distance(manifest.second_below)
@@ -133,7 +164,7 @@ class Bundling:
         )
 
     def _provenance(
-        self, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
+        self, folder: Path, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
     ) -> dict[str, Any]:
         return {
             "edge_experts": __version__,
@@ -141,6 +172,9 @@ class Bundling:
             **self.made,
             **made,
             **({} if self.update is None else {"changes": self.update.changes(manifest)}),
+            "structures": summarize(
+                {path: (folder / path).read_bytes() for path in models(manifest)}
+            ),
             "seed": self.run.config.get("seed"),
             "versions": dict(self.run.versions),
             "parity": export.parity_record(proof.parity),
@@ -153,7 +187,22 @@ class Bundling:
         }
 
 
+def models(manifest: Manifest) -> list[str]:
+    """The paths of the router and the experts."""
+    entries = (manifest.router, *manifest.experts)
+    return [entry.path for entry in entries if entry is not None]
+
+
 def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
     return (
         packed_bytes(entry.path, (folder / entry.path).read_bytes()) if compressed else entry.bytes
     )
+
+
+def _models(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Bytes of all models, on disk and in an archive, where zeros and repeated values pay."""
+    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    return {
+        "models_bytes": sum(entry.bytes for entry in entries),
+        "models_packed_bytes": sum(_bytes(folder, entry, compressed=True) for entry in entries),
+    }

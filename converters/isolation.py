@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from edge_experts.errors import EdgeExpertsError
+from edge_experts.runtime.interpreter import CHOICE
 
 
 def run_module(
@@ -17,13 +20,19 @@ def run_module(
     folder: Path,
     on_line: Callable[[str], None],
     failure: Callable[[str, str], EdgeExpertsError],
+    *,
+    patience: float = 600,
+    interpreter: str | None = None,
 ) -> None:
     """Run `python -m module folder`, handing on each line that it prints as it comes.
 
     Args:
         failure: makes the error from the last line that came and the reason of the end.
+        patience: seconds without a line after which the process is ended.
+        interpreter: the package that it is to use; None: what it finds.
     """
-    last = "start"
+    last, watch = "start", threading.Timer(patience, lambda: None)
+    environment = os.environ if interpreter is None else {**os.environ, CHOICE: interpreter}
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
@@ -31,19 +40,37 @@ def run_module(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=environment,
         )
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        def wait_again() -> threading.Timer:
+            watch.cancel()
+            again = threading.Timer(patience, give_up)
+            again.daemon = True
+            again.start()
+            return again
+
         try:
             assert process.stdout is not None
+            watch = wait_again()
             for line in process.stdout:
+                watch = wait_again()
                 last = line.rstrip("\n")
                 on_line(last)
             code = process.wait()
         finally:
+            watch.cancel()
             process.kill()
             process.wait()
         if code:
             log.seek(0)
-            raise failure(last, reason_of_end(code, log.read()))
+            reason = f"it was silent for {patience:,.0f} seconds, and was ended"
+            raise failure(last, reason if late.is_set() else reason_of_end(code, log.read()))
 
 
 def reason_of_end(code: int, log: str) -> str:

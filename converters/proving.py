@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge_experts.progress import Progress
 
 from . import confidence, parity
 from .isolation import run_module
+from .making import name_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Proof:
     test_examples: int
     calibration_error: float  # on the test examples
     costs: dict[str, int]  # bytes in memory, by path
+    verified_on: dict[str, str]  # interpreter, version, python, machine
 
 
 def prove(
@@ -42,8 +45,12 @@ def prove(
     examples: Mapping[str, Split],
     reference: parity.Reference,
     manifest: Manifest,
+    interpreter: str | None = None,
 ) -> Proof:
     """Answer the validation and test examples with the device runtime, and compare with Keras.
+
+    Args:
+        interpreter: the package to run them on; None: the one that a user here would meet.
 
     Raises:
         ModelError: the interpreter refuses a file, or dies of it.
@@ -51,8 +58,11 @@ def prove(
     validation, test = examples["validation"], examples["test"]
     inputs = [*validation.inputs, *test.inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
-        run_module("edge_experts.converters.proof", job, progress.step, _failure)
+    files = 2 + len(manifest.experts) + (manifest.router is not None)  # the first is opened thrice
+    with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
+        run_module(
+            "edge_experts.converters.proof", job, progress.step, _failure, interpreter=interpreter
+        )
     deployed = np.load(job / "deployed.npz")
     count = len(validation.targets)
     scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
@@ -76,8 +86,13 @@ def prove(
         test_examples=len(test.targets),
         calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
         costs=json.loads((job / "costs.json").read_text()),
+        verified_on=json.loads((job / "verified.json").read_text()),
     )
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")
+    """The error, from the last line that the process wrote and the reason of its end."""
+    what = name_of(last) if last.endswith(".tflite") else f"the bundle, at {last}"
+    # What an error of ours says begins with its class and a file of the temporary folder.
+    said = re.sub(r"^edge_experts\.errors\.\w+: (\S+\.tflite: )?", "", reason)
+    return ModelError(f"{what} does not run on the interpreter: {said}")

@@ -7,7 +7,7 @@ runs here. Tasks come as JSON lines on stdin, and each is answered by a JSON lin
     {"do": "prepare"}
     {"do": "convert", "path": a file of the bundle, "recipe": name, "io": name, "out": file name}
 
-The folder JOB holds
+A task with a "job" is one of that folder instead of JOB. The folder holds
 
     job.json         {"model": path of model.keras, "layout": name, "top_k": number,
                       "second": whether a second expert may be asked}
@@ -32,6 +32,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
 from .layouts import IN_ONE_FILE  # isort: skip
+from .refusals import reason_of  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
 ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
@@ -55,8 +57,11 @@ class Job:
     """The model of a job, and what is asked of it."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
-        self._order = json.loads((folder / "job.json").read_text())
+        self.folder = folder
+
+    @cached_property
+    def _order(self) -> dict[str, Any]:
+        return json.loads((self.folder / "job.json").read_text())
 
     @cached_property
     def _model(self) -> SparseExperts:
@@ -73,45 +78,53 @@ class Job:
 
     @cached_property
     def _calibration(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self._folder / "calibration.npz"))
+        return dict(np.load(self.folder / "calibration.npz"))
 
     @cached_property
     def _seen(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self._folder / "seen.npz"))
+        return dict(np.load(self.folder / "seen.npz"))
 
     @cached_property
     def _owners(self) -> np.ndarray:
-        return np.load(self._folder / "owners.npy")
+        return np.load(self.folder / "owners.npy")
+
+    def do(self, task: dict[str, Any]) -> None:
+        """A task, as the module's docstring lists them."""
+        if task["do"] == "prepare":
+            self.prepare()
+        else:
+            self.convert(task["path"], task["recipe"], task["io"], task["out"])
 
     def convert(self, path: str, recipe: str, io: str, out: str) -> None:
         """Make one file of the bundle."""
         content = to_tflite(self._networks[path], recipe, self._samples(path), io)
-        (self._folder / out).write_bytes(content)
+        (self.folder / out).write_bytes(content)
 
     def prepare(self) -> None:
         """What all conversions need, and what they are compared with."""
         model, in_one_file = self._model, self._order["layout"] in IN_ONE_FILE
         routed = model.router is not None and not in_one_file
         owners = model.route(self._calibration) if routed else np.full(self._count(), -1)
-        np.save(self._folder / "owners.npy", owners)
+        np.save(self.folder / "owners.npy", owners)
         seen = model.expert_inputs(self._calibration) if routed else self._calibration
-        np.savez(self._folder / "seen.npz", **seen)
+        np.savez(self.folder / "seen.npz", **seen)
         networks = {
             path: {
                 # A network in one file holds functions, which its configuration does not tell.
                 "network": "" if in_one_file else network_digest(network),
                 "calibration": _digest(self._samples(path)),
+                "layers": sorted(kinds_of(network)),
             }
             for path, network in self._networks.items()
         }
-        (self._folder / "networks.json").write_text(json.dumps(networks))
-        np.savez(self._folder / "reference.npz", **self._reference(routed))
+        (self.folder / "networks.json").write_text(json.dumps(networks))
+        np.savez(self.folder / "reference.npz", **self._reference(routed))
 
     def _count(self) -> int:
         return len(next(iter(self._calibration.values())))
 
     def _reference(self, routed: bool) -> dict[str, np.ndarray]:
-        model, validation = self._model, dict(np.load(self._folder / "validation.npz"))
+        model, validation = self._model, dict(np.load(self.folder / "validation.npz"))
         model.top_k = self._order["top_k"]
         reference = {"log_probabilities": _predict(model, validation)}
         count = len(reference["log_probabilities"])
@@ -147,6 +160,16 @@ def network_digest(network: tf_keras.Model) -> str:
     return digest.hexdigest()
 
 
+def kinds_of(network: tf_keras.Model) -> set[str]:
+    """The kinds of layers in a network; recurrent ones that are not unrolled end in " loop"."""
+    kinds = set()
+    for layer in network.submodules:
+        if isinstance(layer, tf_keras.layers.Layer):
+            loop = isinstance(layer, tf_keras.layers.RNN) and not layer.unroll
+            kinds.add(type(layer).__name__ + " loop" * loop)
+    return kinds
+
+
 def _digest(samples: Samples) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(samples.items()):
@@ -166,28 +189,43 @@ def _rows(samples: Samples, rows: np.ndarray) -> Samples:
     return {name: array[rows[:_MOST]] for name, array in samples.items()}
 
 
-def _failure(job: Job, task: dict[str, Any]) -> str | None:
+def _failure(do: Callable[[dict[str, Any]], None], task: dict[str, Any]) -> str | None:
     """Do a task; the reason where it failed."""
     try:
-        if task.pop("do") == "prepare":
-            job.prepare()
-        else:
-            job.convert(task["path"], task["recipe"], task["io"], task["out"])
+        do(task)
     except Exception as error:  # the converter's are of every kind, and the process is still good
         traceback.print_exc()
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+        return reason_of(error)
     return None
 
 
-def main(folder: Path) -> None:
+def serve(do: Callable[[dict[str, Any]], None]) -> None:
+    """Do the tasks that come on stdin, one after the other, and answer each."""
     # TensorFlow may print: what it prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    job = Job(folder)
     for line in sys.stdin:
-        print(json.dumps({"failed": _failure(job, json.loads(line))}), file=answers, flush=True)
+        print(json.dumps({"failed": _failure(do, json.loads(line))}), file=answers, flush=True)
+
+
+class Jobs:
+    """The tasks of one job folder after the other; the last one's model is kept.
+
+    Args:
+        folder: of tasks that name no "job" of their own.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._job: Job | None = None
+
+    def do(self, task: dict[str, Any]) -> None:
+        wanted = Path(task.get("job", self._folder))
+        if self._job is None or wanted != self._job.folder:
+            tf_keras.backend.clear_session()  # the last job's graphs would stay
+            self._job = Job(wanted)
+        self._job.do(task)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve(Jobs(Path(sys.argv[1])).do)

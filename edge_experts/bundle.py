@@ -23,7 +23,8 @@ ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-FORMAT_VERSION = "1.1"  # 1.1: second_below and abstain_below, both optional
+# All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures
+FORMAT_VERSION = "1.2"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -49,13 +50,19 @@ Buffer = bytes  # FileEntry has a field of that name, as the format does
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle, pinned; `resident_bytes` is what loading it costs in memory."""
+    """A file of the bundle, pinned.
+
+    Attributes:
+        resident_bytes: what loading it costs in memory.
+        arena_bytes: what it needs in TensorFlow Lite Micro, where it was made for that.
+    """
 
     path: str
     bytes: int
     sha256: str
     crc32: str
     resident_bytes: int = 0
+    arena_bytes: int | None = None
 
     @classmethod
     def of(cls, path: str, content: Buffer, resident_bytes: int = 0) -> FileEntry:
@@ -125,9 +132,13 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
-        content = asdict(self)
+        content = asdict(self, dict_factory=_without_arenas_not_measured)
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_arenas_not_measured(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in pairs if key != "arena_bytes" or value is not None}
 
 
 def sha256(content: Buffer) -> str:
@@ -305,7 +316,8 @@ class _Reader:
         if len(digest) != 64 or len(crc) != 8:
             raise self.error("sha256", "or crc32 has the wrong length")
         size = self.whole("bytes", 0, LIMITS.file_bytes)
-        return FileEntry(path, size, digest, crc, self.whole("resident_bytes"))
+        arena = None if self.content.get("arena_bytes") is None else self.whole("arena_bytes", 1)
+        return FileEntry(path, size, digest, crc, self.whole("resident_bytes"), arena)
 
     def optional_file(self, key: str) -> FileEntry | None:
         return None if self.content.get(key) is None else self.object(key).file()

@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import (
+    adopt,
     advise,
     benchmark,
     bundle,
@@ -15,9 +16,12 @@ from . import (
     convert,
     doctor,
     evaluate,
+    export_c,
     extend,
+    inspect,
     quickstart,
     run,
+    serve,
     train,
 )
 
@@ -33,16 +37,19 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(advise.advise)
 app.command()(train.train)
+app.command()(adopt.adopt)
 app.command()(convert.convert)
 app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command()(benchmark.benchmark)
-app.command()(bundle.inspect)
+app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
+app.command()(export_c.export_c)
 app.command()(doctor.doctor)
 
 

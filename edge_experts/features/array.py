@@ -35,6 +35,11 @@ class ArrayFeatures:
         np.broadcast_shapes(self._shape, self._mean.shape, self._deviation.shape)
 
     @classmethod
+    def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
+        """Numbers as they are: for networks that were trained so."""
+        return cls(shape, np.zeros(()), np.ones(()))
+
+    @classmethod
     def fit(cls, examples: np.ndarray, *, channels: bool) -> ArrayFeatures:
         """Learn mean and deviation from training examples, (examples, *shape)."""
         axes = tuple(range(examples.ndim - channels))

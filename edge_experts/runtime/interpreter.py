@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import InterpreterError, MissingExtraError, ModelError
+from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 
+CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
 _PACKAGES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -21,7 +23,12 @@ _PACKAGES = {
 def _found() -> tuple[str, Any]:
     """The name of the installed interpreter package and its module."""
     broken = ""
+    asked = os.environ.get(CHOICE)
+    if asked and asked not in _PACKAGES:
+        raise UsageError(f"{CHOICE} must be one of {tuple(_PACKAGES)}, got {asked!r}")
     for name, (module, _) in _PACKAGES.items():
+        if asked and name != asked:
+            continue
         try:
             return name, importlib.import_module(module)
         except ModuleNotFoundError:
@@ -65,7 +72,7 @@ class Model:
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{name}: {package} refuses it: {_last_line(error)}") from None
+            raise ModelError(f"{name}: {package} refuses it: {_reason(error)}") from None
         except SystemError:
             # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
             raise InterpreterError(
@@ -77,21 +84,30 @@ class Model:
         self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
+        self._second_scale = _quantization(outputs[-1])
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
+        self._forget = None
+        if remembers(self._interpreter):
+            self._forget = self._interpreter.reset_all_variables
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The model's output for one input: (outputs,) float32."""
+        """The model's output for one input: (outputs,) float32.
+
+        Raises:
+            ModelError: an operator cannot compute, which some find out only now.
+        """
+        if self._forget is not None:
+            self._forget()
         for index, name, quantization in self._inputs:
             value = arrays[name]
-            self._set(index, value if quantization is None else _quantize(value, *quantization))
-        self._invoke()
-        output: np.ndarray = self._get(self._output)[0]
-        if self._scale is None:
-            return output
-        scale, zero_point, _ = self._scale
-        real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
-        return real
+            self._set(index, value if quantization is None else quantize(value, *quantization))
+        try:
+            self._invoke()
+        except RuntimeError as error:
+            reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
+            raise ModelError(f"{self.name}: {reason}") from None
+        return _real(self._get(self._output)[0], self._scale)
 
     @property
     def has_trunk(self) -> bool:
@@ -100,8 +116,22 @@ class Model:
 
     def trunk(self) -> np.ndarray:
         """Those features of the last input: (1, units) float32."""
-        features: np.ndarray = self._get(self._second)
-        return features
+        return _real(self._get(self._second), self._second_scale)
+
+
+_STATEFUL = {
+    *("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "SVDF"),
+    *("UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "VAR_HANDLE"),
+}
+
+
+def remembers(interpreter: Any) -> bool:
+    """Whether a model keeps a state from one inference to the next.
+
+    A fused recurrent operator goes on where the last input has left it (its state is a variable
+    tensor), and would answer every input but the first wrongly: `reset_all_variables` before each.
+    """
+    return any(one["op_name"] in _STATEFUL for one in interpreter._get_ops_details())
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]
@@ -115,11 +145,20 @@ def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
     return np.float32(scale), zero_point, np.dtype(details["dtype"])
 
 
-def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
+def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
     """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
     limits = np.iinfo(kind)
     steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
     return steps.astype(kind)
+
+
+def _real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
+    """r = S (q - Z); what is no integer that stands for a real number is left as it is."""
+    if quantization is None:
+        return value
+    scale, zero_point, _ = quantization
+    real: np.ndarray = (value.astype(np.float32) - zero_point) * scale
+    return real
 
 
 def _plain(tensor_name: str) -> str:
@@ -127,6 +166,7 @@ def _plain(tensor_name: str) -> str:
     return tensor_name.removeprefix("serving_default_").split(":")[0]
 
 
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """What TFLite says, on one line and without what it says of every failure."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and line != "Registration failed.") or "unknown"
