@@ -52,10 +52,17 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
-    """Write a file that appears whole or not at all; an earlier one is replaced."""
+    """Write a file that appears whole or not at all; an earlier one is replaced.
+
+    What is no file, such as /dev/null or a pipe, is written to, and never replaced.
+    """
+    raw = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(raw)
+        return
     beside = _beside(path)
     try:
-        disk.write(beside, content.encode() if isinstance(content, str) else content, mode=mode)
+        disk.write(beside, raw, mode=mode)
         disk.fsync(beside)
         disk.rename(beside, path)
     except BaseException:

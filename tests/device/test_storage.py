@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -107,6 +108,15 @@ def test_files_appear_whole(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
         write_whole(tmp_path / "b", "x")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+
+
+def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(tmp_path / "pipe", "a word")
+    assert os.read(reader, 100) == b"a word"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode), "and not replaced"
 
 
 def test_links_are_not_followed_when_a_folder_is_removed(tmp_path: Path) -> None:
