@@ -7,27 +7,17 @@ Archives of the same bundle are the same, byte for byte.
 from __future__ import annotations
 
 import io
-import struct
 import zipfile
-import zlib
 from pathlib import Path
 
-from .bundle import LIMITS, MANIFEST, FileEntry, parse_manifest, read_manifest
+from .bundle import MANIFEST, FileEntry, parse_manifest, read_manifest
 from .errors import BundleError, DigestError, UsageError
 from .folders import staged, write_whole
+from .limits import LIMITS
 from .runtime.storage import check, read_checked
+from .zips import DAMAGED, open_zip, read_member
 
 _LEVEL = 9
-# What zipfile raises on bytes that anyone may have made; NotImplementedError for other methods.
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 
 
@@ -66,35 +56,41 @@ def unpack(archive: Path, out: Path, *, force: bool = False) -> None:
         BundleError: it is no archive of a bundle, or damaged.
     """
     try:
-        with staged(out, force=force) as folder, zipfile.ZipFile(archive) as opened:
-            raw = _read(opened, MANIFEST, LIMITS.manifest_bytes)
+        with (
+            staged(out, force=force) as folder,
+            archive.open("rb") as file,
+            open_zip(file, LIMITS.archive_entries) as opened,
+        ):
+            raw = _read(opened, MANIFEST, LIMITS.manifest_bytes, archive)
             manifest = parse_manifest(raw, f"{archive}: {MANIFEST}")
             (folder / MANIFEST).write_bytes(raw)
             for entry in manifest.files:
-                _write(opened, entry, folder)
+                _write(opened, entry, folder, archive)
     except FileNotFoundError:
         raise UsageError(f"{archive}: no such archive") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise BundleError(
             f"{archive}: not a bundle's archive, or damaged ({error}); copy it again"
         ) from None
 
 
-def _write(archive: zipfile.ZipFile, entry: FileEntry, folder: Path) -> None:
-    content = _read(archive, entry.path, entry.bytes)
+def _write(opened: zipfile.ZipFile, entry: FileEntry, folder: Path, archive: Path) -> None:
+    content = _read(opened, entry.path, entry.bytes, archive)
     place = folder / entry.path
-    check(content, entry, f"{archive.filename}: {entry.path}", thorough=True)
+    check(content, entry, f"{archive}: {entry.path}", thorough=True)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content)
 
 
-def _read(archive: zipfile.ZipFile, path: str, most: int) -> bytes:
-    """A file's content; never more than `most` bytes and one, however much it would unpack to."""
+def _read(opened: zipfile.ZipFile, path: str, most: int, archive: Path) -> bytes:
+    """A file's content, however much it would unpack to."""
     try:
-        with archive.open(path) as file:
-            return file.read(most + 1)
+        member = opened.getinfo(path)
     except KeyError:
-        raise DigestError(f"{archive.filename}: has no {path}; copy it again") from None
+        raise DigestError(f"{archive}: has no {path}; copy it again") from None
+    if member.file_size > most:
+        raise DigestError(f"{archive}: {path}: is longer than {most} bytes; copy it again")
+    return read_member(opened, member, most)
 
 
 def _add(archive: zipfile.ZipFile, path: str, content: bytes) -> None:

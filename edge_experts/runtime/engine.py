@@ -14,6 +14,7 @@ from ..bundle import TRUNK, FileEntry, Manifest, read_manifest
 from ..errors import UsageError
 from . import allocator
 from .answer import Answer, first_probability, softmax
+from .fit import Shapes, must_fit, trunk_shape
 from .interpreter import Model
 from .residency import Residency
 from .storage import read_checked, read_features
@@ -60,6 +61,10 @@ class ExpertRuntime:
         self.features = read_features(self.folder, self.manifest.features)
         router = self.manifest.router
         self._router = None if router is None else self._open_model(router, thorough=True)
+        self._arrays: Shapes = self.features.shapes  # what a model may ask for
+        if self._router is not None:
+            must_fit(self._router, self._arrays, len(self.manifest.experts), "experts")
+            self._arrays = {**self._arrays, **trunk_shape(self._router)}
         budget = memory_budget
         if budget is not None and router is not None:
             budget -= router.resident_bytes
@@ -159,7 +164,9 @@ class ExpertRuntime:
         return [outputs[pick] for pick in picks], load
 
     def _open_expert(self, index: int) -> Model:
-        return self._open_model(self.manifest.experts[index], thorough=False)
+        expert = self._open_model(self.manifest.experts[index], thorough=False)
+        must_fit(expert, self._arrays, len(self.manifest.labels), "labels")
+        return expert
 
     def _open_model(self, entry: FileEntry, *, thorough: bool) -> Model:
         content = read_checked(self.folder, entry, thorough=thorough)

@@ -47,6 +47,11 @@ def interpreter_class() -> Any:
 class Model:
     """A model with fixed shapes: named arrays in, one float32 array out; a router's, maybe two.
 
+    Attributes:
+        inputs: name, shape, type, and whether integers stand for real numbers, of each.
+        output: the same of the first output, without a name.
+        second_output: shape and type, where there is one.
+
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
         name: what errors call it.
@@ -76,6 +81,9 @@ class Model:
         # Details are asked for once: a call for them costs more than an inference.
         self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
+        self.inputs = [(_plain(d["name"]), *_form(d)) for d in inputs]
+        self.output = _form(outputs[0])
+        self.second_output = _form(outputs[1])[:2] if len(outputs) > 1 else None
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
@@ -102,6 +110,12 @@ class Model:
         """Those features of the last input: (1, units) float32."""
         features: np.ndarray = self._get(self._second)
         return features
+
+
+def _form(details: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """Shape and type of a tensor, and whether its integers stand for real numbers."""
+    shape, kind = tuple(map(int, details["shape"])), np.dtype(details["dtype"])
+    return shape, kind, details["quantization"][0] != 0
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]

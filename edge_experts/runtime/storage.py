@@ -7,7 +7,6 @@ manifest, and those very bytes are what the interpreter gets.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,10 @@ import numpy as np
 from ..bundle import FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
+from ..files import read_at_most
+from ..limits import LIMITS
+from ..parsing import AGAIN
+from .arrays import plain_arrays
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
@@ -29,13 +32,11 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
     """
     path = folder / entry.path
     # A link could lead out of the bundle although its name does not.
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not _really(path).is_relative_to(_really(folder)):
         raise DigestError(f"{path}: leads out of the bundle")
-    try:
-        with path.open("rb") as file:
-            content = file.read(entry.bytes + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise DigestError(f"{path}: missing; {_AGAIN}") from None
+    content = read_at_most(path, entry.bytes)
+    if content is None:
+        raise DigestError(f"{path}: missing; {AGAIN}")
     check(content, entry, str(path), thorough=thorough)
     return content
 
@@ -44,13 +45,17 @@ def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True
     """Raises DigestError, naming `where` it came from, unless it is what the manifest pins."""
     if len(content) != entry.bytes:
         found = "longer" if len(content) > entry.bytes else f"{len(content)} bytes long"
-        raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {_AGAIN}")
+        raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {AGAIN}")
     same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
     if not same:
-        raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {_AGAIN}")
+        raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {AGAIN}")
 
 
-_AGAIN = "copy the bundle again, or convert again"
+def _really(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # which of them depends on Python's version
+        raise DigestError(f"{path}: a link that leads to itself") from None
 
 
 def read_features(folder: Path, spec: FeatureSpec) -> Features:
@@ -60,10 +65,16 @@ def read_features(folder: Path, spec: FeatureSpec) -> Features:
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file of the bundle; pickled objects are refused."""
-    content = read_checked(folder, entry)
+    """The arrays of an .npz file of the bundle; pickled objects are refused.
+
+    Raises:
+        DigestError: it differs from what the manifest pins.
+        BundleError: it holds something else than arrays of numbers, or too many of them.
+    """
+    path = folder / entry.path
+    if entry.bytes > LIMITS.array_file_bytes:
+        raise BundleError(f"{path}: larger than {LIMITS.array_file_bytes:,} bytes")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        raise BundleError(f"{folder / entry.path}: not an .npz of plain arrays: {error}") from None
+        return plain_arrays(read_checked(folder, entry))
+    except ValueError as error:
+        raise BundleError(f"{path}: not an .npz of plain arrays: {error}") from None
