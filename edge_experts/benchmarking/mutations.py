@@ -19,7 +19,7 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ from .table import aligned
 
 _MODULE = "edge_experts.benchmarking.mutations"
 SECTOR = 512  # bytes that storage loses or mixes up at once
-_PATIENCE = 60  # seconds for one mutation, which takes a hundredth of one
 GOOD = ("refused", "right", "degraded")
 BAD = ("wrong", "foreign", "crash", "hang")
 
@@ -114,8 +113,19 @@ MUTATIONS: tuple[Mutation, ...] = (
 )
 
 
-def run(bundle: Path, count: int, *, seed: int = 0) -> tuple[Counter[str], list[str]]:
+def run(
+    bundle: Path,
+    count: int,
+    *,
+    seed: int = 0,
+    program: Sequence[str] = ("-m", _MODULE),
+    patience: float = 60,
+) -> tuple[Counter[str], list[str]]:
     """Outcomes of so many mutations, as (kind, outcome) joined by a space, and what was bad.
+
+    Args:
+        program: what the child runs.
+        patience: seconds for one mutation, which takes a hundredth of one.
 
     Raises:
         MachineError: the child does not even get to its first mutation.
@@ -126,7 +136,7 @@ def run(bundle: Path, count: int, *, seed: int = 0) -> tuple[Counter[str], list[
     with Progress(f"{count:,} mutations", 100) as progress:
         while number < count:
             begun = number
-            for line in _child(bundle, seed, number, count):
+            for line in _child([*program, str(bundle)], seed, number, count, patience):
                 kind, outcome, detail = line
                 outcomes[f"{kind} {outcome}"] += 1
                 if outcome in BAD:
@@ -139,16 +149,18 @@ def run(bundle: Path, count: int, *, seed: int = 0) -> tuple[Counter[str], list[
     return outcomes, bad
 
 
-def _child(bundle: Path, seed: int, start: int, stop: int) -> Iterator[tuple[str, str, str]]:
+def _child(
+    program: Sequence[str], seed: int, start: int, stop: int, patience: float
+) -> Iterator[tuple[str, str, str]]:
     """The outcomes from `start` on, up to `stop` or the first that ends the process."""
-    command = [sys.executable, "-m", _MODULE, str(bundle), "--child", str(start)]
+    command = [sys.executable, *program, "--child", str(start)]
     command += ["--count", str(stop), "--seed", str(seed)]
     with tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert child.stdout is not None, "it is a pipe"
         begun: str | None = None
         while True:
-            watch = threading.Timer(_PATIENCE, child.kill)
+            watch = threading.Timer(patience, child.kill)
             watch.start()
             line = child.stdout.readline()
             hung = not watch.is_alive()
