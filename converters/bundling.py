@@ -22,6 +22,7 @@ from edge_experts.runtime import interpreter
 
 from . import confidence, export
 from .base import Base
+from .deployed import describe
 from .parity import Reference
 from .proving import Proof, prove
 
@@ -114,6 +115,12 @@ class Bundling:
                 "machine": platform.machine(),
             },
             golden=self._golden(folder, manifest, proof),
+            reference=describe(
+                proof.scores,
+                len(manifest.experts),
+                proof.experts if manifest.router is not None else None,
+                proof.router,
+            ),
         )
         manifest = replace(manifest, provenance=self._provenance(manifest, proof, made or {}))
         card = export.model_card(manifest, self.run, proof.parity, proof.unsure).encode()

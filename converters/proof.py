@@ -4,8 +4,8 @@
 else: TensorFlow in the same process could lend the interpreter its own kernels. It leaves
 
     costs.json       what each model takes in memory, bytes, by path
-    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, and
-                     how many were asked
+    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
+                     many were asked, and the router's probability and entropy
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from edge_experts.benchmarking.memory import resident_bytes
 from edge_experts.bundle import TRUNK, FileEntry, Manifest
 from edge_experts.runtime import ExpertRuntime, allocator
 from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.monitor import entropies, first_probabilities
 from edge_experts.runtime.storage import read_checked
 
 
@@ -33,6 +34,8 @@ def main(job: Path) -> None:
         costs = _costs(folder, runtime.manifest, arrays)
         (job / "costs.json").write_text(json.dumps(costs))
         answers = []
+        router: list[tuple[float, float]] = []
+        runtime.observer = lambda gate, _: router.append(_sureness(gate))
         for number, answer in enumerate(runtime.predict_many(examples)):
             if number % 200 == 0:
                 print(f"answer {number}", flush=True)
@@ -42,7 +45,15 @@ def main(job: Path) -> None:
         scores=np.array([answer.scores for answer in answers]),
         experts=np.array([answer.expert for answer in answers]),
         asked=np.array([len(answer.experts) for answer in answers]),
+        router=np.array(router),
     )
+
+
+def _sureness(gate: np.ndarray | None) -> tuple[float, float]:
+    """The router's probability of its first choice, and its entropy; 1 and 0 without a router."""
+    if gate is None:
+        return 1.0, 0.0
+    return float(first_probabilities(gate[None])[0]), float(entropies(gate[None])[0])
 
 
 def _costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:

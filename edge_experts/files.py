@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import MachineError
 
 
-def read_at_most(path: Path, most: int) -> bytes | None:
+def read_at_most(path: str | Path, most: int) -> bytes | None:
     """The content of a file; `most` bytes and one where it is longer; None where there is no file.
 
     Raises:

@@ -16,6 +16,7 @@ from . import (
     doctor,
     evaluate,
     extend,
+    monitor,
     quickstart,
     run,
     train,
@@ -38,6 +39,7 @@ app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
+app.command()(monitor.monitor)
 app.command()(benchmark.benchmark)
 app.command()(bundle.inspect)
 app.command()(bundle.verify)

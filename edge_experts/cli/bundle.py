@@ -29,13 +29,13 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     print(f"  experts      {len(manifest.experts)}, {manifest.asking}")
     if manifest.abstain_below is not None:
         print(f"  abstains     where the score is under {manifest.abstain_below:g}")
-    print(f"  quantization {provenance.get('quantization')}")
+    print(f"  quantization {_printable(provenance.get('quantization'))}")
     print(
         f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
         f"{provenance.get('test_examples')} test examples"
     )
     print(f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}")
-    print(f"  data         {provenance.get('data')}")
+    print(f"  data         {_printable(provenance.get('data'))}")
     changes = provenance.get("changes")
     if isinstance(changes, dict):
         print(f"  changes      since version {changes.get('base_version')}: {in_words(changes)}")
@@ -43,6 +43,11 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     for entry in manifest.files:
         cost = f"{entry.resident_bytes:>11,}" if entry.resident_bytes else ""
         print(f"    {entry.path:<16}{entry.bytes:>9,}{cost}".rstrip())
+
+
+def _printable(value: object) -> str:
+    """As text that moves no terminal's cursor: anyone may have written it."""
+    return "".join(one if one.isprintable() else "?" for one in str(value))
 
 
 def in_words(changes: Mapping[str, Any]) -> str:

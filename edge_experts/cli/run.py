@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import Bundle, Json, MemoryBudget, Threads
+
+if TYPE_CHECKING:
+    from ..runtime import ExpertRuntime
+
+_EVERY = 16  # answers between two looks at whether inputs changed
 
 
 def run(
@@ -26,7 +32,8 @@ def run(
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word.
+    label that it would have given stands behind the word. Where inputs turn out to differ from
+    those that the bundle was made from, a warning on stderr says so, and "drift" is true.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -39,7 +46,10 @@ def run(
     from ..runtime import Answer, ExpertRuntime
     from .examples import given
 
-    with ExpertRuntime(bundle, memory_budget=memory_budget, threads=threads) as runtime:
+    with ExpertRuntime(
+        bundle, memory_budget=memory_budget, threads=threads, monitor=True
+    ) as runtime:
+        watch = _Watch(runtime)
 
         def show(name: str, answer: Answer) -> None:
             if json:
@@ -52,6 +62,7 @@ def run(
                     "expert": answer.expert,
                     "experts": answer.experts,
                     "abstained": answer.abstained,
+                    **({} if watch.drift is None else {"drift": watch.drift}),
                     "timings": {
                         name: round(value, 1) for name, value in answer.timings._asdict().items()
                     },
@@ -65,4 +76,25 @@ def run(
                 print(f"{label}\t{answer.score:.3f}\t{asked} {numbers}\t{name}", flush=True)
 
         for name, example in given(text, input, runtime.features):
-            show(name, runtime.predict(example))
+            answer = runtime.predict(example)
+            watch.look()
+            show(name, answer)
+        watch.look(now=True)
+
+
+class _Watch:
+    """Says once, on stderr, that inputs changed."""
+
+    def __init__(self, runtime: ExpertRuntime):
+        self._runtime, self._answers = runtime, 0
+        self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
+
+    def look(self, *, now: bool = False) -> None:
+        self._answers += 1
+        if self.drift or not (now or self._answers % _EVERY == 0):
+            return
+        found = self._runtime.drift
+        if found is not None:
+            self.drift = found.drifted
+            if found.drifted:
+                print(f"edge-experts: warning: {found.warning}", file=sys.stderr)

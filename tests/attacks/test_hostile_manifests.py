@@ -173,7 +173,7 @@ def test_links_stay_inside_and_end(tiny: Path, tmp_path: Path) -> None:
     use(tiny)
     router.unlink()
     router.symlink_to("router.tflite")
-    with pytest.raises(DigestError, match=r"leads to itself|missing"):
+    with pytest.raises(DigestError, match="leads out"):
         use(tiny)
     router.unlink()
     router.symlink_to("/dev/zero")
