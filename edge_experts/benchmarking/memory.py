@@ -1,4 +1,4 @@
-"""This process's memory, from /proc (Linux): all, and what of it is anonymous or file pages."""
+"""A process's memory, from /proc (Linux): all, and what of it is anonymous or file pages."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class Memory(NamedTuple):
     file: int
 
 
-def read() -> Memory:
-    """Raises OSError where there is no /proc (not Linux)."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+def read(process: int | str = "self") -> Memory:
+    """Of this process, or the one of a number. Raises OSError where there is no /proc."""
+    status = Path(f"/proc/{process}/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines())
 
     def size(name: str) -> int:
         return int(fields[name].split()[0]) * 1024
@@ -26,8 +27,8 @@ def read() -> Memory:
     return Memory(size("VmRSS"), size("VmHWM"), size("RssAnon"), size("RssFile"))
 
 
-def resident_bytes() -> int:
-    return read().resident
+def resident_bytes(process: int | str = "self") -> int:
+    return read(process).resident
 
 
 def reset_peak() -> None:

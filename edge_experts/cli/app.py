@@ -19,6 +19,7 @@ from . import (
     monitor,
     quickstart,
     run,
+    serve,
     train,
 )
 
@@ -39,6 +40,7 @@ app.command()(extend.extend)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
+app.command()(serve.serve)
 app.command()(monitor.monitor)
 app.command()(benchmark.benchmark)
 app.command()(bundle.inspect)

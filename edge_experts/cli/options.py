@@ -96,5 +96,11 @@ def require_training() -> None:
         raise MissingExtraError("TensorFlow", "train")
 
 
+def require_serving() -> None:
+    """Say that the server's libraries are missing before a bundle is opened."""
+    if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
+        raise MissingExtraError("The server", "serve")
+
+
 def print_json(content: dict[str, Any]) -> None:
     print(json.dumps(content, ensure_ascii=False, indent=2))

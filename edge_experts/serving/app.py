@@ -1,0 +1,189 @@
+"""The HTTP routes of the Open Inference Protocol, version 2, and /metrics.
+
+https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
+Errors are {"error": text}: 400 what the request got wrong, 404 another model, 408 a body that does
+not come, 413 one that is too large, 503 with Retry-After where too many requests wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .. import __version__
+from ..errors import EdgeExpertsError, UsageError
+from .metrics import Metrics
+from .service import OverloadedError, Service
+from .tensors import examples_of, inputs_of, outputs_from, outputs_of
+
+_PATIENCE = 30.0  # seconds that a body may take to come
+_RETRY = {"Retry-After": "1"}
+
+
+class Routes:
+    """The endpoints of one model.
+
+    Args:
+        most_bytes: of a request's body.
+        most_examples: of a request.
+    """
+
+    def __init__(self, service: Service, metrics: Metrics, most_bytes: int, most_examples: int):
+        self._service, self._metrics = service, metrics
+        self._most_bytes, self._most_examples = most_bytes, most_examples
+
+    @property
+    def _name(self) -> str:
+        return self._service.runtime.manifest.name
+
+    @property
+    def _version(self) -> str:
+        return str(self._service.runtime.manifest.bundle_version)
+
+    async def live(self, request: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(self, request: Request) -> Response:
+        return JSONResponse({"ready": True})
+
+    async def server(self, request: Request) -> Response:
+        return JSONResponse({"name": "edge-experts", "version": __version__, "extensions": []})
+
+    async def model(self, request: Request) -> Response:
+        self._require_model(request)
+        runtime = self._service.runtime
+        return JSONResponse(
+            {
+                "name": self._name,
+                "versions": [self._version],
+                "platform": "edge-experts_tflite",
+                "inputs": inputs_of(runtime.features),
+                "outputs": outputs_of(len(runtime.manifest.labels)),
+            }
+        )
+
+    async def model_ready(self, request: Request) -> Response:
+        self._require_model(request)
+        return JSONResponse({"name": self._name, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        self._require_model(request)
+        if "inference-header-content-length" in request.headers:
+            raise HTTPException(400, "binary data is not offered; send the data as JSON")
+        asked = await self._body(request)
+        runtime = self._service.runtime
+        examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
+        labels = len(runtime.manifest.labels)
+        outputs_from([], labels, asked.get("outputs"))  # refused before the work
+        answers = await self._service.answer(examples)
+        content = {
+            "model_name": self._name,
+            "model_version": self._version,
+            **({"id": asked["id"]} if isinstance(asked.get("id"), str) else {}),
+            "outputs": outputs_from(answers, labels, asked.get("outputs")),
+        }
+        return JSONResponse(content)
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+    def _require_model(self, request: Request) -> None:
+        name, version = request.path_params["name"], request.path_params.get("version")
+        if name != self._name:
+            raise HTTPException(404, f"no model {name!r:.80}; this server has {self._name!r}")
+        if version is not None and version != self._version:
+            raise HTTPException(404, f"no version {version!r:.20}, it is {self._version}")
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        """The request's JSON object, never more than so many bytes of it in memory."""
+        too_large = HTTPException(413, f"a body may have at most {self._most_bytes:,} bytes")
+        stated = request.headers.get("content-length", "")
+        if stated.isdigit() and int(stated[:20]) > self._most_bytes:
+            raise too_large
+        raw = bytearray()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for part in request.stream():
+                    raw += part
+                    if len(raw) > self._most_bytes:
+                        raise too_large
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come in {_PATIENCE:.0f} s") from None
+        try:
+            content = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"not JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise UsageError("the body must be a JSON object")
+        return content
+
+
+def make_app(
+    service: Service, metrics: Metrics, *, most_bytes: int, most_examples: int
+) -> Starlette:
+    """The ASGI application; its end closes the service."""
+    routes = Routes(service, metrics, most_bytes, most_examples)
+    model = "/v2/models/{name}"
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    def counted(
+        endpoint: Callable[[Request], Awaitable[Response]],
+    ) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            response = await _or_error(endpoint, request)
+            metrics.requests.labels(response.status_code).inc()
+            return response
+
+        return answer
+
+    def both(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Any:
+        places = (f"{model}{path}", f"{model}/versions/{{version}}{path}")
+        return [Route(place, counted(endpoint), methods=[method]) for place in places]
+
+    return Starlette(
+        routes=[
+            Route("/v2", counted(routes.server)),
+            Route("/v2/health/live", counted(routes.live)),
+            Route("/v2/health/ready", counted(routes.ready)),
+            *both("", routes.model, "GET"),
+            *both("/ready", routes.model_ready, "GET"),
+            *both("/infer", routes.infer, "POST"),
+            Route("/metrics", routes.metrics),
+        ],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+
+
+async def _or_error(
+    endpoint: Callable[[Request], Awaitable[Response]], request: Request
+) -> Response:
+    """The endpoint's response, or the one that an error becomes."""
+    try:
+        return await endpoint(request)
+    except HTTPException as error:
+        return await _http_error(request, error)
+    except OverloadedError as error:
+        return JSONResponse({"error": str(error)}, 503, _RETRY)
+    except UsageError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except EdgeExpertsError as error:  # the bundle, not the client
+        return JSONResponse({"error": str(error)}, 500)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)

@@ -1,0 +1,63 @@
+"""Answers for many clients at once: a bounded queue before one runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+from typing import Any
+
+from ..runtime import Answer, ExpertRuntime
+from .metrics import Metrics
+
+
+class OverloadedError(Exception):
+    """As many requests wait as may wait: the client should try again later."""
+
+
+class Service:
+    """A runtime that answers requests one after the other, and lets only so many wait.
+
+    Without a bound a server that is asked for more than it can do answers everyone ever later and
+    fills the memory; with it most are answered in time, and the others know at once.
+
+    Args:
+        runtime: closed by `close`.
+        queue: how many requests may wait or be answered at a time.
+    """
+
+    def __init__(self, runtime: ExpertRuntime, *, queue: int, metrics: Metrics):
+        self.runtime = runtime
+        self._queue, self._waiting, self._metrics = queue, 0, metrics
+        # The event loop must not wait for the interpreter.
+        self._thread = ThreadPoolExecutor(1, "answers")
+
+    async def answer(self, examples: Sequence[Any]) -> list[Answer]:
+        """The answers, in the examples' order.
+
+        Raises:
+            OverloadedError: too many requests wait.
+            EdgeExpertsError: what `predict` raises.
+        """
+        if self._waiting >= self._queue:
+            raise OverloadedError(f"{self._queue} requests wait already; try again later")
+        self._waiting += 1
+        self._metrics.waiting.set(self._waiting)
+        begin = perf_counter()
+        try:
+            loop = asyncio.get_running_loop()
+            answers = await loop.run_in_executor(self._thread, self._ask, examples)
+        finally:
+            self._waiting -= 1
+            self._metrics.waiting.set(self._waiting)
+        self._metrics.answered(answers, perf_counter() - begin)
+        return answers
+
+    def _ask(self, examples: Sequence[Any]) -> list[Answer]:
+        return list(self.runtime.predict_many(examples))
+
+    def close(self) -> None:
+        """Answer what waits, then free the runtime."""
+        self._thread.shutdown()
+        self.runtime.close()

@@ -1,0 +1,150 @@
+"""A request's tensors to examples, and answers to tensors.
+
+The Open Inference Protocol, version 2, has named tensors whose first axis is the batch
+(https://github.com/kserve/open-inference-protocol). A text is one tensor `text`, an array one
+tensor `x`, and a row of a table one tensor for each column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..features import Features
+from ..runtime import Answer
+
+_NUMBERS = {
+    **{
+        f"{kind}{bits}": f"{name}{bits}"
+        for kind, name in (("INT", "int"), ("UINT", "uint"))
+        for bits in (8, 16, 32, 64)
+    },
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BOOL": "bool",
+}
+Tensor = Mapping[str, Any]  # "name", "datatype", "shape" and "data", as in JSON
+
+
+def inputs_of(features: Features) -> list[dict[str, Any]]:
+    """What a model with these features takes: name, datatype and shape, -1 for the batch."""
+    if features.kind == "text":
+        return [_described("text", "BYTES", ())]
+    if features.kind == "array":
+        return [_described("x", "FP32", features.settings["shape"])]
+    columns = features.settings["columns"]
+    return [_described(one["name"], "BYTES" if "values" in one else "FP64", ()) for one in columns]
+
+
+def outputs_of(labels: int) -> list[dict[str, Any]]:
+    """What every model gives."""
+    return [
+        _described("label", "BYTES", ()),
+        _described("scores", "FP32", (labels,)),
+        _described("expert", "INT32", ()),
+        _described("abstained", "BOOL", ()),
+    ]
+
+
+def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
+    """The examples of a request.
+
+    Args:
+        inputs: its "inputs", as JSON gave them.
+        most: how many examples a request may hold.
+
+    Raises:
+        UsageError: a tensor is missing, unknown, or not what the model takes.
+    """
+    wanted = {one["name"]: one for one in inputs_of(features)}
+    given = {tensor.get("name"): tensor for tensor in _objects(inputs, "inputs")}
+    missing, unknown = sorted(set(wanted) - set(given)), sorted(map(str, set(given) - set(wanted)))
+    if missing or unknown:
+        raise UsageError(
+            f"inputs must be {', '.join(wanted)}"
+            + (f"; missing: {', '.join(missing)}" if missing else "")
+            + (f"; unknown: {', '.join(unknown)}" if unknown else "")
+        )
+    columns = {name: _read(given[name], one) for name, one in wanted.items()}
+    counts = {len(column) for column in columns.values()}
+    if len(counts) != 1:
+        raise UsageError(f"all inputs must have the same first axis, got {sorted(counts)}")
+    if counts.pop() > most:
+        raise UsageError(f"a request may hold at most {most} examples; send several requests")
+    if features.kind == "table":
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return list(*columns.values())
+
+
+def outputs_from(answers: Sequence[Answer], labels: int, asked: Any) -> list[dict[str, Any]]:
+    """The tensors that a request asks for, of all answers; all where it names none.
+
+    Raises:
+        UsageError: it asks for one that there is not.
+    """
+    described = {one["name"]: one for one in outputs_of(labels)}
+    wanted = [str(one.get("name")) for one in _objects(asked or [], "outputs")]
+    names = wanted or list(described)
+    for name in names:
+        if name not in described:
+            raise UsageError(f"outputs: must be of {', '.join(described)}, got {name!r:.40}")
+    return [
+        {
+            **described[name],
+            "shape": [len(answers), *described[name]["shape"][1:]],
+            "data": _values(name, answers),
+        }
+        for name in names
+    ]
+
+
+def _values(name: str, answers: Iterable[Answer]) -> list[Any]:
+    if name == "scores":
+        return [round(float(score), 6) for answer in answers for score in answer.scores]
+    return [getattr(answer, name) for answer in answers]
+
+
+def _described(name: str, datatype: str, shape: Sequence[int]) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [-1, *shape]}
+
+
+def _objects(content: Any, what: str) -> list[dict[str, Any]]:
+    if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+        raise UsageError(f"{what} must be a list of objects")
+    return content
+
+
+def _read(tensor: Tensor, wanted: Tensor) -> Any:
+    """A tensor's data, an entry for each example."""
+    name, datatype, shape = wanted["name"], tensor.get("datatype"), tensor.get("shape")
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise UsageError(f"input {name}: shape must be a list of whole numbers, got {shape!r:.60}")
+    expected = wanted["shape"][1:]
+    # Many clients send a column as (batch, 1).
+    if shape[1:] not in (expected, [*expected, 1]):
+        raise UsageError(f"input {name}: shape must be {wanted['shape']}, got {shape}")
+    data = tensor.get("data")
+    if not isinstance(data, list):
+        raise UsageError(f"input {name}: data must be a list; binary data is not offered")
+    if wanted["datatype"] == "BYTES" and datatype == "BYTES":
+        values = _flat(data)
+        if len(values) != shape[0] or not all(isinstance(value, str) for value in values):
+            raise UsageError(f"input {name}: data must be {shape[0]} texts")
+        return values
+    if datatype not in _NUMBERS or wanted["datatype"] == "BYTES":
+        allowed = "BYTES" if wanted["datatype"] == "BYTES" else ", ".join(_NUMBERS)
+        raise UsageError(f"input {name}: datatype must be {allowed}, got {datatype!r:.40}")
+    try:
+        # None, a gap, becomes NaN; the numbers themselves decide, not the type that was named.
+        return np.array(data, np.float64).reshape(shape[0], *expected)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"input {name}: data must be numbers that fill {shape}") from None
+
+
+def _flat(data: list[Any]) -> list[Any]:
+    """Texts of shape (batch, 1), as (batch,)."""
+    return [one[0] if isinstance(one, list) and len(one) == 1 else one for one in data]
