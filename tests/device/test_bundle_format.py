@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_experts.bundle import (
-    LIMITS,
     MANIFEST,
     FeatureSpec,
     FileEntry,
@@ -24,6 +23,7 @@ from edge_experts.bundle import (
     read_manifest,
 )
 from edge_experts.errors import BundleError, FormatVersionError, ManifestError
+from edge_experts.limits import LIMITS
 
 
 def _manifest() -> Manifest:
