@@ -6,8 +6,8 @@ probability, the entropy of its choice, and the answer's score. Here the same is
 answering, in blocks, and compared.
 
 The comparison is a test martingale for counts (Lindon & Malek, 2022, Anytime-valid inference for
-multinomial count data, NeurIPS): how much better a histogram that is learned as answers come
-predicts them than the reference does. The reference is itself a sample, so that it predicts by its
+multinomial count data, NeurIPS): how much better histograms that are learned as answers come
+predict them than the reference does. The reference is itself a sample, so that it predicts by its
 posterior (Dirichlet, with Jeffreys's 1/2 for each bin) rather than as if it were exact. If nothing
 changed, the ratio E of the two is a martingale that starts at 1: the probability that it ever
 reaches 1/a, whenever one looks, is at most a (Ville, 1939). Means of such ratios are such ratios,
@@ -35,6 +35,7 @@ _BLOCKS = (256, 4096, 65536)  # answers
 _ROWS = 256  # answers that wait to be counted together
 _NUMBERS = 2**16  # and numbers, which is less for many labels or experts
 _JEFFREYS = 0.5
+_STRENGTHS = (0.5, 5.0, 50.0)  # of what is learned from: so many answers in each bin
 
 
 @dataclass(frozen=True)
@@ -191,19 +192,21 @@ class Monitor:
 
 
 class _Expected:
-    """What the reference predicts of one signal's counts."""
+    """What the reference predicts of one signal's counts, and what may be learned instead."""
 
     def __init__(self, counts: np.ndarray):
         self.shares = counts / max(1, counts.sum())
         self.weights = counts + _JEFFREYS
+        mean = self.weights / self.weights.sum()
+        # From anything at all to something near the reference: the nearer, the fewer answers it
+        # takes to learn it, so that faint changes show too.
+        self.learned = [strength * len(counts) * mean for strength in _STRENGTHS]
 
     def evidence(self, counts: np.ndarray) -> float:
-        """log E of counts: how much better one that learns them predicts them."""
+        """log E of counts: how much better those that learn predict them, on the mean."""
         seen = np.flatnonzero(counts)
-        learned = np.full(len(counts), _JEFFREYS)
-        return _log_probability(learned, counts, seen) - _log_probability(
-            self.weights, counts, seen
-        )
+        known = _log_probability(self.weights, counts, seen)
+        return _log_mean([_log_probability(one, counts, seen) - known for one in self.learned])
 
 
 class _Block:
@@ -238,9 +241,7 @@ class _Block:
         """Whether the signals' mean evidence reaches what this block may spend, and matters."""
         allowed = false_alarms / (self.number * (self.number + 1))
         logs = [self._expected[name].evidence(one) for name, one in self.counts.items()]
-        most = max(logs)
-        mean = most + math.log(sum(math.exp(one - most) for one in logs) / len(logs))
-        return mean >= -math.log(allowed) and self._matters()
+        return _log_mean(logs) >= -math.log(allowed) and self._matters()
 
     def _matters(self) -> bool:
         return any(one.distance >= LEAST_DISTANCE for one in self.compared().values())
@@ -274,6 +275,11 @@ def entropies(logits: np.ndarray) -> np.ndarray:
 def _shifted_powers(logits: np.ndarray) -> np.ndarray:
     powers: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers
+
+
+def _log_mean(logs: list[float]) -> float:
+    most = max(logs)
+    return most + math.log(sum(math.exp(one - most) for one in logs) / len(logs))
 
 
 def _log_probability(weights: np.ndarray, counts: np.ndarray, seen: np.ndarray) -> float:
