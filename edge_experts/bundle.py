@@ -196,7 +196,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
     if router is None and combine == "top" and len(experts) > 1:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")
     if router is not None and combine == "sum":
-        raise reader.error("router", "must be null where all experts are summed")
+        raise reader.error("router", "must be null where combine is sum")
     second_below = reader.optional_share("second_below")
     if second_below is not None and (router is None or len(experts) < 2 or top_k != 1):
         raise reader.error("second_below", "needs a router, two experts or more, and top_k 1")

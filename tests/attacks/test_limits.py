@@ -207,6 +207,9 @@ def test_what_a_member_takes_when_packed() -> None:
     member.file_size = 4999  # a lie
     with contextlib.suppress(zipfile.BadZipFile):  # its checksum
         assert len(zips.read_member(archive, member, 4999)) <= 4999
+    member.file_size = 6000  # another
+    with pytest.raises(ValueError, match="another size than it claims"):
+        zips.read_member(archive, member, 6000)
     member.file_size, member.compress_size = 10, 2**31
     with pytest.raises(ValueError, match="larger than"):
         zips.read_member(archive, member, 5000)
@@ -218,6 +221,11 @@ def test_files_of_other_lengths_are_refused_at_one_byte(tiny: Any) -> None:
         router.write_bytes(content)
         with pytest.raises(DigestError, match=f"must have {len(TINY)} bytes"):
             use(tiny)
+    for path in ("router.tflite", "experts/000.tflite"):
+        (tiny / path).write_bytes(TINY[:-1] + b"\xff")
+        with pytest.raises(DigestError, match="its checksum differs"):
+            use(tiny)
+        (tiny / path).write_bytes(TINY)
     replaced(tiny, router=TINY)
     use(tiny)
 
