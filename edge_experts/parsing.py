@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +49,19 @@ def strict_json(raw: bytes) -> Any:
 def deceives(text: str) -> bool:
     """Whether a text has characters that change how what stands around it is shown."""
     return _DECEIVING.search(text) is not None
+
+
+def odd_label(labels: Sequence[str]) -> str | None:
+    """What is wrong with the first label that a bundle could not have; None where all are fine."""
+    seen = set()
+    for label in labels:
+        if not 0 < len(label) <= LIMITS.label_characters:
+            return f"must be texts of 1 to {LIMITS.label_characters} characters"
+        if deceives(label):
+            return f"must have no characters of control, got {label!r:.40}"
+        # An e with its accent in one character or in two looks the same.
+        seen.add(unicodedata.normalize("NFC", label))
+    return None if len(seen) == len(labels) else "must be different texts"
 
 
 @dataclass(frozen=True)

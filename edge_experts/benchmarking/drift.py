@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,22 @@ def measure(
             found.append(Found(shift, len(answers), streams, len(noticed), after))
             progress.step(shift)
     return found
+
+
+def overhead(bundle: Path, examples: Sequence[Any], rounds: int = 20) -> float:
+    """Microseconds of processor time that watching takes for each answer, the median of rounds."""
+    answers: list[tuple[np.ndarray | None, np.ndarray]] = []
+    with ExpertRuntime(bundle, monitor=True) as runtime:
+        watch, runtime.observer = runtime.observer, lambda *answer: answers.append(answer)
+        for example in examples:
+            runtime.predict(example)
+        times = []
+        for _ in range(rounds if watch is not None else 0):
+            begin = process_time()
+            for answer in answers:
+                watch(*answer)  # type: ignore[misc]
+            times.append(1e6 * (process_time() - begin) / len(answers))
+    return float(np.median(times))
 
 
 def _order(dice: np.random.Generator, count: int, length: int) -> np.ndarray:
@@ -130,14 +147,17 @@ def main() -> None:
     given = parser.parse_args()
     shifts = sentences() if given.data == "sentiment" else images(given.data)
     found = measure(given.bundle, shifts, streams=given.streams, length=given.length)
+    microseconds = overhead(given.bundle, shifts["none"])
     if given.json:
-        print(json.dumps({"schema_version": "1.0", "shifts": [asdict(one) for one in found]}))
+        content = {"shifts": [asdict(one) for one in found], "overhead_us": round(microseconds, 2)}
+        print(json.dumps({"schema_version": "1.0", **content}))
         return
     rows = [
         [one.shift, str(one.examples), f"{one.noticed} of {one.streams}", str(one.after or "")]
         for one in found
     ]
     print("\n".join(aligned([["inputs", "examples", "noticed", "after answers"], *rows])))
+    print(f"watching takes {microseconds:.1f} µs of processor time an answer")
 
 
 if __name__ == "__main__":

@@ -243,5 +243,5 @@ def test_a_second_expert_needs_a_router_that_picks_one(others: dict[str, Any]) -
 
 
 def test_summed_experts_have_no_router() -> None:
-    with pytest.raises(ManifestError, match="router must be null where all experts are summed"):
+    with pytest.raises(ManifestError, match="router must be null where combine is sum"):
         parse_manifest(changed(lambda content: content.update(combine="sum")))
