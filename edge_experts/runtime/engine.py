@@ -40,7 +40,7 @@ class ExpertRuntime:
             experts that left goes back to the system; pass False where the embedding program
             tunes malloc itself.
         monitor: compare what the router and the answers do with the bundle's reference, for
-            `drift`; it costs two or three microseconds an answer.
+            `drift`; it costs about two microseconds an answer.
 
     Attributes:
         observer: called with the router's logits (None without a router) and the answer's, after
