@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_experts import run_folder
 from edge_experts.bundle import Manifest
-from edge_experts.errors import ConversionError, UsageError
+from edge_experts.errors import ConversionError, ModelError, UsageError
 from edge_experts.features import encode_all
 from edge_experts.folders import staged
 
@@ -20,6 +20,7 @@ from .cache import Cache
 from .choosing import Budget, Search, automatic
 from .making import File, Making
 from .recipes import IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
+from .refusals import alternative
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -161,7 +162,12 @@ def convert(
                 _refuse_failed(making, files)
                 for file in files:
                     bundling.add(folder, file.path, making.place(file))
-                manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
+                try:
+                    manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
+                except ModelError as error:
+                    layers = frozenset[str]().union(*map(making.layers, making.paths))
+                    other = alternative(quantization, str(error), layers)
+                    raise ModelError(f"as {quantization}, {error}; {other}") from None
     return Conversion(
         out,
         manifest,
@@ -205,11 +211,11 @@ def _refuse_failed(making: Making, files: Sequence[File]) -> None:
     """Raises ConversionError where a file could not be made."""
     if making.failed:
         lines = [
-            f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}"
+            f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}; "
+            f"{alternative(file.recipe, reason, making.layers(file.path))}"
             for file, reason in making.failed.items()
         ]
         made = len(files) - len(making.failed)
-        lines.append("Try another --quantization, or another network.")
         if made:
             lines.append(f"The other {made} were converted, and are kept for the next time.")
         raise ConversionError("\n".join(lines))

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +18,15 @@ def run_module(
     folder: Path,
     on_line: Callable[[str], None],
     failure: Callable[[str, str], EdgeExpertsError],
+    patience: float = 600,
 ) -> None:
     """Run `python -m module folder`, handing on each line that it prints as it comes.
 
     Args:
         failure: makes the error from the last line that came and the reason of the end.
+        patience: seconds without a line after which the process is ended.
     """
-    last = "start"
+    last, watch = "start", threading.Timer(patience, lambda: None)
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
@@ -32,18 +35,35 @@ def run_module(
             stderr=log,
             text=True,
         )
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        def wait_again() -> threading.Timer:
+            watch.cancel()
+            again = threading.Timer(patience, give_up)
+            again.daemon = True
+            again.start()
+            return again
+
         try:
             assert process.stdout is not None
+            watch = wait_again()
             for line in process.stdout:
+                watch = wait_again()
                 last = line.rstrip("\n")
                 on_line(last)
             code = process.wait()
         finally:
+            watch.cancel()
             process.kill()
             process.wait()
         if code:
             log.seek(0)
-            raise failure(last, reason_of_end(code, log.read()))
+            reason = f"it was silent for {patience:,.0f} seconds, and was ended"
+            raise failure(last, reason if late.is_set() else reason_of_end(code, log.read()))
 
 
 def reason_of_end(code: int, log: str) -> str:

@@ -39,7 +39,12 @@ class File:
     @property
     def network(self) -> str:
         """What people call its network."""
-        return "router" if self.path == ROUTER else f"expert {int(Path(self.path).stem)}"
+        return name_of(self.path)
+
+
+def name_of(path: str) -> str:
+    """What people call the network of a file of the bundle."""
+    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
 
 
 class Making:
@@ -55,6 +60,7 @@ class Making:
         kept: what was converted before.
         base: files of the bundle that is extended, by (digest of the network, recipe).
         processes: at most so many at once; as many as there are cores by default.
+        workers: processes that were started before, and are not ended here.
     """
 
     def __init__(
@@ -69,9 +75,11 @@ class Making:
         kept: cache.Cache,
         base: Mapping[tuple[str, str], bytes] | None = None,
         processes: int | None = None,
+        workers: Workers | None = None,
     ):
         self._job, self._kept, self._base = job, kept, base or {}
-        self._workers = Workers(job, processes or os.cpu_count() or 1)
+        self._workers = workers or Workers(job, processes or os.cpu_count() or 1)
+        self._own_workers = workers is None
         model = (run / run_folder.MODEL).resolve()
         (job / "job.json").write_text(json.dumps({"model": str(model), **order}))
         (job / "made").mkdir()
@@ -82,7 +90,7 @@ class Making:
         self._key = cache.key("prepared", dict(order), digests)
         self.failed: dict[File, str] = {}  # what could not be made, and why
         self._expected = networks
-        self._networks: dict[str, dict[str, str]] = {}
+        self._networks: dict[str, dict[str, Any]] = {}
 
     def prepare(self) -> parity.Reference:
         """What Keras answers to the validation inputs.
@@ -93,7 +101,7 @@ class Making:
         kept = self._kept.get(self._key)
         if kept is None:
             self._workers.start(1 + self._expected // _WORTH)
-            failed = self._workers.run([{"do": "prepare"}])
+            failed = self._workers.run([{"do": "prepare", "job": str(self._job)}])
             if failed:
                 raise ConversionError(f"the Keras model cannot be run: {failed[0]}; train again")
             self._kept.put(self._key, _packed(self._job))
@@ -118,6 +126,10 @@ class Making:
         """The digest of the Keras network of each of them, where it has one."""
         networks = {path: one["network"] for path, one in self._networks.items()}
         return {path: digest for path, digest in networks.items() if digest}
+
+    def layers(self, path: str) -> frozenset[str]:
+        """The kinds of layers in the Keras network of a file; see `worker.kinds_of`."""
+        return frozenset(self._networks[path]["layers"])
 
     def place(self, file: File) -> Path:
         """Where a file is, once it is made."""
@@ -155,6 +167,7 @@ class Making:
         tasks = [
             {
                 "do": "convert",
+                "job": str(self._job),
                 "path": file.path,
                 "recipe": file.recipe,
                 "io": file.io,
@@ -186,7 +199,8 @@ class Making:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._workers.close()
+        if self._own_workers:
+            self._workers.close()
         self._kept.trim()
 
 

@@ -1,7 +1,8 @@
 """The child process that proves a bundle on the interpreter which it will meet.
 
 `python -m edge_experts.converters.proof JOB` opens JOB/bundle with the device runtime and nothing
-else: TensorFlow in the same process could lend the interpreter its own kernels. It leaves
+else: TensorFlow in the same process could lend the interpreter its own kernels. It says on stdout
+which file it opens, or at which answer it is, and leaves
 
     costs.json       what each model takes in memory, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
@@ -18,22 +19,23 @@ import numpy as np
 
 from edge_experts import features
 from edge_experts.benchmarking.memory import resident_bytes
-from edge_experts.bundle import TRUNK, FileEntry, Manifest
+from edge_experts.bundle import TRUNK, FileEntry, Manifest, read_manifest
 from edge_experts.runtime import ExpertRuntime, allocator
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.monitor import entropies, first_probabilities
-from edge_experts.runtime.storage import read_checked
+from edge_experts.runtime.storage import read_checked, read_features
 
 
 def main(job: Path) -> None:
+    allocator.map_large_blocks()  # as the runtime does
     folder = job / "bundle"
+    manifest = read_manifest(folder)
+    made = read_features(folder, manifest.features)
+    examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
+    costs = _costs(folder, manifest, features.encode_all(made, examples[:1]))
+    (job / "costs.json").write_text(json.dumps(costs))
+    answers = []
     with ExpertRuntime(folder) as runtime:
-        examples = runtime.features.unpack(np.load(job / "inputs.npz")["inputs"])
-        print("memory", flush=True)
-        arrays = features.encode_all(runtime.features, examples[:1])
-        costs = _costs(folder, runtime.manifest, arrays)
-        (job / "costs.json").write_text(json.dumps(costs))
-        answers = []
         router: list[tuple[float, float]] = []
         runtime.observer = lambda gate, _: router.append(_sureness(gate))
         for number, answer in enumerate(runtime.predict_many(examples)):
@@ -58,6 +60,7 @@ def _sureness(gate: np.ndarray | None) -> tuple[float, float]:
 
 def _costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    print(entries[0].path, flush=True)  # whoever reads this knows which file ended the process
     if manifest.router is not None:
         router = Model(read_checked(folder, manifest.router), "router")
         router(arrays)
@@ -73,6 +76,7 @@ def _cost(folder: Path, entry: FileEntry, arrays: dict[str, np.ndarray]) -> int:
     tflite-runtime 2.14 adds a copy of int8 weights at the second inference, and XNNPACK one of
     float weights, so a small file's cost hidden in memory that is free already would be too low.
     """
+    print(entry.path, flush=True)
     allocator.return_freed_memory()
     before = resident_bytes()
     model = Model(read_checked(folder, entry), str(folder / entry.path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from edge_experts.progress import Progress
 
 from . import confidence, parity
 from .isolation import run_module
+from .making import name_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ def prove(
     validation, test = examples["validation"], examples["test"]
     inputs = [*validation.inputs, *test.inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    with Progress("Proving on the interpreter", 1 + -(-len(inputs) // 200)) as progress:
+    files = 2 + len(manifest.experts) + (manifest.router is not None)  # the first is opened thrice
+    with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
         run_module("edge_experts.converters.proof", job, progress.step, _failure)
     deployed = np.load(job / "deployed.npz")
     count = len(validation.targets)
@@ -82,4 +85,8 @@ def prove(
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"the converted files do not run on the interpreter (at {last}): {reason}")
+    """The error, from the last line that the process wrote and the reason of its end."""
+    what = name_of(last) if last.endswith(".tflite") else f"the bundle, at {last}"
+    # What an error of ours says begins with its class and a file of the temporary folder.
+    said = re.sub(r"^edge_experts\.errors\.\w+: (\S+\.tflite: )?", "", reason)
+    return ModelError(f"{what} does not run on the interpreter: {said}")

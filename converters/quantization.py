@@ -6,6 +6,7 @@ Imported in the worker process only: it needs TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -86,12 +87,23 @@ def to_tflite(
     def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         return network(inputs, training=False)
 
-    function = answer.get_concrete_function()
+    with mock.patch.object(tf.compat.v2.nn, "selu", _selu):  # where tf_keras takes it from
+        function = answer.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
     RECIPES[quantization](converter, {name: samples[name] for name in signature})
     if io == "integer":
         converter.inference_input_type = converter.inference_output_type = _INTEGER[quantization]
     return converter.convert()
+
+
+def _selu(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
+    """SELU (Klambauer et al., 2017, Self-normalizing neural networks) by TFLite's ELU.
+
+    It has no operator of its own there, and what the converter makes of it takes the exponential
+    of positive numbers too: in int8 their range leaves nothing of the negative ones.
+    """
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+    return scale * tf.nn.relu(x) + scale * alpha * tf.nn.elu(tf.minimum(x, 0.0))
 
 
 def _one_by_one(samples: Samples) -> Iterator[dict[str, np.ndarray]]:

@@ -7,7 +7,7 @@ runs here. Tasks come as JSON lines on stdin, and each is answered by a JSON lin
     {"do": "prepare"}
     {"do": "convert", "path": a file of the bundle, "recipe": name, "io": name, "out": file name}
 
-The folder JOB holds
+A task with a "job" is one of that folder instead of JOB. The folder holds
 
     job.json         {"model": path of model.keras, "layout": name, "top_k": number,
                       "second": whether a second expert may be asked}
@@ -45,6 +45,7 @@ import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
 from .layouts import IN_ONE_FILE  # isort: skip
+from .refusals import reason_of  # isort: skip
 from .quantization import Samples, to_tflite  # isort: skip
 
 ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
@@ -55,8 +56,11 @@ class Job:
     """The model of a job, and what is asked of it."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
-        self._order = json.loads((folder / "job.json").read_text())
+        self.folder = folder
+
+    @cached_property
+    def _order(self) -> dict[str, Any]:
+        return json.loads((self.folder / "job.json").read_text())
 
     @cached_property
     def _model(self) -> SparseExperts:
@@ -73,45 +77,46 @@ class Job:
 
     @cached_property
     def _calibration(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self._folder / "calibration.npz"))
+        return dict(np.load(self.folder / "calibration.npz"))
 
     @cached_property
     def _seen(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self._folder / "seen.npz"))
+        return dict(np.load(self.folder / "seen.npz"))
 
     @cached_property
     def _owners(self) -> np.ndarray:
-        return np.load(self._folder / "owners.npy")
+        return np.load(self.folder / "owners.npy")
 
     def convert(self, path: str, recipe: str, io: str, out: str) -> None:
         """Make one file of the bundle."""
         content = to_tflite(self._networks[path], recipe, self._samples(path), io)
-        (self._folder / out).write_bytes(content)
+        (self.folder / out).write_bytes(content)
 
     def prepare(self) -> None:
         """What all conversions need, and what they are compared with."""
         model, in_one_file = self._model, self._order["layout"] in IN_ONE_FILE
         routed = model.router is not None and not in_one_file
         owners = model.route(self._calibration) if routed else np.full(self._count(), -1)
-        np.save(self._folder / "owners.npy", owners)
+        np.save(self.folder / "owners.npy", owners)
         seen = model.expert_inputs(self._calibration) if routed else self._calibration
-        np.savez(self._folder / "seen.npz", **seen)
+        np.savez(self.folder / "seen.npz", **seen)
         networks = {
             path: {
                 # A network in one file holds functions, which its configuration does not tell.
                 "network": "" if in_one_file else network_digest(network),
                 "calibration": _digest(self._samples(path)),
+                "layers": sorted(kinds_of(network)),
             }
             for path, network in self._networks.items()
         }
-        (self._folder / "networks.json").write_text(json.dumps(networks))
-        np.savez(self._folder / "reference.npz", **self._reference(routed))
+        (self.folder / "networks.json").write_text(json.dumps(networks))
+        np.savez(self.folder / "reference.npz", **self._reference(routed))
 
     def _count(self) -> int:
         return len(next(iter(self._calibration.values())))
 
     def _reference(self, routed: bool) -> dict[str, np.ndarray]:
-        model, validation = self._model, dict(np.load(self._folder / "validation.npz"))
+        model, validation = self._model, dict(np.load(self.folder / "validation.npz"))
         model.top_k = self._order["top_k"]
         reference = {"log_probabilities": _predict(model, validation)}
         count = len(reference["log_probabilities"])
@@ -147,6 +152,16 @@ def network_digest(network: tf_keras.Model) -> str:
     return digest.hexdigest()
 
 
+def kinds_of(network: tf_keras.Model) -> set[str]:
+    """The kinds of layers in a network; recurrent ones that are not unrolled end in " loop"."""
+    kinds = set()
+    for layer in network.submodules:
+        if isinstance(layer, tf_keras.layers.Layer):
+            loop = isinstance(layer, tf_keras.layers.RNN) and not layer.unroll
+            kinds.add(type(layer).__name__ + " loop" * loop)
+    return kinds
+
+
 def _digest(samples: Samples) -> str:
     digest = hashlib.sha256()
     for name, array in sorted(samples.items()):
@@ -175,8 +190,7 @@ def _failure(job: Job, task: dict[str, Any]) -> str | None:
             job.convert(task["path"], task["recipe"], task["io"], task["out"])
     except Exception as error:  # the converter's are of every kind, and the process is still good
         traceback.print_exc()
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+        return reason_of(error)
     return None
 
 
@@ -184,9 +198,14 @@ def main(folder: Path) -> None:
     # TensorFlow may print: what it prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    job = Job(folder)
+    job = None
     for line in sys.stdin:
-        print(json.dumps({"failed": _failure(job, json.loads(line))}), file=answers, flush=True)
+        task = json.loads(line)
+        wanted = Path(task.get("job", folder))
+        if job is None or wanted != job.folder:
+            tf_keras.backend.clear_session()  # the last job's graphs would stay
+            job = Job(wanted)
+        print(json.dumps({"failed": _failure(job, task)}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -17,27 +18,30 @@ from typing import Any
 from .isolation import reason_of_end
 
 Task = Mapping[str, Any]  # see worker.py
+PATIENCE = 600.0  # seconds for one file: a converter that takes longer will hardly end
 
 
 class Workers:
     """Processes of worker.py, which share one job folder and work through tasks side by side.
 
-    A task that ends its process fails alone: the others go on, in a new process where need be.
+    A task that ends its process, or never ends, fails alone: the others go on, in a new process
+    where need be.
 
     Args:
-        job: the folder that worker.py describes.
+        job: the folder that worker.py describes; a task may name another one as its "job".
         most: how many processes at once.
+        patience: seconds that one conversion may take.
     """
 
-    def __init__(self, job: Path, most: int):
-        self._job, self._most = job, most
+    def __init__(self, job: Path, most: int, patience: float = PATIENCE):
+        self._job, self._most, self._patience = job, most, patience
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the last used is the warmest
         self._all: list[_Worker] = []
 
     def start(self, count: int) -> None:
         """Begin to import TensorFlow in so many processes, rather than when they are needed."""
         while len(self._all) < min(count, self._most):
-            worker = _Worker(self._job)
+            worker = _Worker(self._job, self._patience)
             self._all.append(worker)
             self._idle.put(worker)
 
@@ -91,8 +95,8 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, job: Path):
-        self._job = job
+    def __init__(self, job: Path, patience: float):
+        self._job, self._patience = job, patience
         self._ended = False
         self._start()
 
@@ -110,23 +114,43 @@ class _Worker:
         """Do a task; the reason where it failed."""
         if self._ended:
             return "it was interrupted"
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            print(json.dumps(task), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
+        # Preparing answers all examples with Keras, which takes as long as it takes, and ends.
+        patience = self._patience if task["do"] == "convert" else None
+        line, late = self._answer(task, patience)
         if line:
             failed: str | None = json.loads(line)["failed"]
             return failed
         code = self._process.wait()
         self._log.seek(0)
         reason = reason_of_end(code, self._log.read())
+        if late:
+            reason = f"it took longer than {self._patience:,g} seconds, and was ended"
         self._close()
         if not self._ended:
             self._start()
         return reason
+
+    def _answer(self, task: Task, patience: float | None) -> tuple[str, bool]:
+        """The line that answers a task, empty where the process ended; and whether it was late."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        late, process = threading.Event(), self._process
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        watch = threading.Timer(patience or 0, give_up)
+        watch.daemon = True
+        if patience is not None:
+            watch.start()
+        try:
+            print(json.dumps(task), file=process.stdin, flush=True)
+            return self._process.stdout.readline(), late.is_set()
+        except BrokenPipeError:
+            return "", late.is_set()
+        finally:
+            watch.cancel()
 
     def end(self) -> None:
         self._ended = True

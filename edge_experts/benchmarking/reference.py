@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import features
 from ..bundle import TRUNK
-from ..runtime.interpreter import interpreter_class
+from ..runtime.interpreter import interpreter_class, remembers
 
 
 def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], str]:
@@ -53,10 +53,13 @@ def _ask(path: Path, threads: int) -> Callable[[dict[str, np.ndarray]], list[np.
         for details in interpreter.get_input_details()
     ]
     outputs = [details["index"] for details in interpreter.get_output_details()]
+    recurrent = remembers(interpreter)
 
     def ask(arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
         for index, name in inputs:
             interpreter.set_tensor(index, arrays[name])
+        if recurrent:
+            interpreter.reset_all_variables()
         interpreter.invoke()
         return [interpreter.get_tensor(output) for output in outputs]
 

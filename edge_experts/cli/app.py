@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from . import (
+    adopt,
     advise,
     benchmark,
     bundle,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command()(quickstart.quickstart)
 app.command()(advise.advise)
 app.command()(train.train)
+app.command()(adopt.adopt)
 app.command()(convert.convert)
 app.command()(extend.extend)
 app.command()(evaluate.evaluate)

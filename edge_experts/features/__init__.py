@@ -11,6 +11,7 @@ from ..errors import ManifestError
 from .array import ArrayFeatures
 from .table import TableFeatures
 from .text import TextFeatures
+from .tokens import TokenFeatures
 
 __all__ = [
     "KINDS",
@@ -18,6 +19,7 @@ __all__ = [
     "Features",
     "TableFeatures",
     "TextFeatures",
+    "TokenFeatures",
     "encode_all",
     "restore",
 ]
@@ -54,7 +56,7 @@ class Features(Protocol):
 
 
 KINDS: dict[str, type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures]] = {
-    kind.kind: kind for kind in (TextFeatures, ArrayFeatures, TableFeatures)
+    kind.kind: kind for kind in (TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures)
 }
 
 

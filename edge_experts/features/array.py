@@ -51,6 +51,11 @@ class ArrayFeatures:
             raise ValueError("deviation must be above 0")
 
     @classmethod
+    def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
+        """Numbers as they are: for networks that were trained so."""
+        return cls(shape, np.zeros(()), np.ones(()))
+
+    @classmethod
     def fit(cls, examples: np.ndarray, *, channels: bool) -> ArrayFeatures:
         """Learn mean and deviation from training examples, (examples, *shape)."""
         axes = tuple(range(examples.ndim - channels))

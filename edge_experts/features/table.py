@@ -81,6 +81,16 @@ class TableFeatures:
         return cls(columns, scale[:, 0], scale[:, 1])
 
     @classmethod
+    def unscaled(cls, rows: Sequence[Mapping[str, str]]) -> TableFeatures:
+        """Numbers as they are, for networks that were trained so; a gap is then 0.
+
+        Raises:
+            DataError: as `fit`.
+        """
+        fitted = cls.fit(rows)
+        return cls(fitted._columns, np.zeros(len(fitted._mean)), np.ones(len(fitted._mean)))
+
+    @classmethod
     def restore(
         cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> TableFeatures:

@@ -70,7 +70,7 @@ class Model:
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{name}: {package} refuses it: {_last_line(error)}") from None
+            raise ModelError(f"{name}: {package} refuses it: {_reason(error)}") from None
         except SystemError:
             # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
             raise InterpreterError(
@@ -87,13 +87,26 @@ class Model:
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
+        self._forget = None
+        if remembers(self._interpreter):
+            self._forget = self._interpreter.reset_all_variables
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The model's output for one input: (outputs,) float32."""
+        """The model's output for one input: (outputs,) float32.
+
+        Raises:
+            ModelError: an operator cannot compute, which some find out only now.
+        """
+        if self._forget is not None:
+            self._forget()
         for index, name, quantization in self._inputs:
             value = arrays[name]
             self._set(index, value if quantization is None else _quantize(value, *quantization))
-        self._invoke()
+        try:
+            self._invoke()
+        except RuntimeError as error:
+            reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
+            raise ModelError(f"{self.name}: {reason}") from None
         output: np.ndarray = self._get(self._output)[0]
         if self._scale is None:
             return output
@@ -116,6 +129,21 @@ def _form(details: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any], b
     """Shape and type of a tensor, and whether its integers stand for real numbers."""
     shape, kind = tuple(map(int, details["shape"])), np.dtype(details["dtype"])
     return shape, kind, details["quantization"][0] != 0
+
+
+_STATEFUL = {
+    *("UNIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_LSTM", "LSTM", "SVDF"),
+    *("UNIDIRECTIONAL_SEQUENCE_RNN", "BIDIRECTIONAL_SEQUENCE_RNN", "RNN", "VAR_HANDLE"),
+}
+
+
+def remembers(interpreter: Any) -> bool:
+    """Whether a model keeps a state from one inference to the next.
+
+    A fused recurrent operator goes on where the last input has left it (its state is a variable
+    tensor), and would answer every input but the first wrongly: `reset_all_variables` before each.
+    """
+    return any(one["op_name"] in _STATEFUL for one in interpreter._get_ops_details())
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]
@@ -141,6 +169,7 @@ def _plain(tensor_name: str) -> str:
     return tensor_name.removeprefix("serving_default_").split(":")[0]
 
 
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[-1] if lines else type(error).__name__
+def _reason(error: Exception) -> str:
+    """What TFLite says, on one line and without what it says of every failure."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return " ".join(line for line in lines if line and line != "Registration failed.") or "unknown"

@@ -6,10 +6,11 @@ from ._keras import import_keras
 
 import_keras()
 
+from .adopting import adopt  # noqa: E402
 from .config import TrainConfig  # noqa: E402
 from .extension import extend  # noqa: E402
 from .model import SparseExperts  # noqa: E402
 from .recipes import config_for  # noqa: E402
 from .trainer import train  # noqa: E402
 
-__all__ = ["SparseExperts", "TrainConfig", "config_for", "extend", "train"]
+__all__ = ["SparseExperts", "TrainConfig", "adopt", "config_for", "extend", "train"]

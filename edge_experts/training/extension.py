@@ -154,7 +154,8 @@ def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, 
     """
     kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
     kind = "text" if dataset.kind == "text" else kind
-    if kind != earlier.feature_kind:
+    fitting = {kind, "tokens"} if kind == "array" else {kind}
+    if earlier.feature_kind not in fitting:
         raise DataError(
             f"{dataset.name}: its examples are of kind {dataset.kind!r}, read as {kind!r}, and "
             f"those of {run} as {earlier.feature_kind!r}; extend it with data of the same kind"

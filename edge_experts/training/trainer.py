@@ -93,7 +93,7 @@ def train(
             )
             model.save(folder / run_folder.MODEL)
             run_folder.write_features(folder, features)
-            run_folder.write_examples(folder, features, _kept(dataset, config.seed))
+            run_folder.write_examples(folder, features, kept(dataset, config.seed))
             run = run_folder.Run(
                 name=name or dataset.name,
                 task=dataset.task,
@@ -197,7 +197,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
+def kept(dataset: Dataset, seed: int) -> dict[str, Split]:
     """A sample of every split, so that conversion needs the run folder only."""
     random = np.random.default_rng(seed)
     kept = {}

@@ -167,6 +167,7 @@ def _arrays(kind: str) -> Iterator[dict[str, np.ndarray]]:
         "text": {"bucket_weights": np.ones(2**3 + 2**3)},
         "array": {"mean": np.array(0.0), "deviation": np.array(1.0)},
         "table": {"mean": np.zeros(1), "deviation": np.ones(1)},
+        "tokens": {},
     }[kind]
     yield names
     yield {}
@@ -190,11 +191,13 @@ _SETTINGS: dict[str, dict[str, Any]] = {
         "max_characters": 64,
     },
     "array": {"shape": [2]},
+    "tokens": {"shape": [2], "below": 7},
     "table": {"columns": [{"name": "a"}, {"name": "b", "values": ["x", "y"]}]},
 }
 _EXAMPLES: dict[str, list[Any]] = {
     "text": ["", "a film to remember", "\ud800", 5, None],
     "array": [[1, 2], [[1]], "x", None, [np.nan, 1e38]],
+    "tokens": [[1, 6], [7, 0], [-1, 0], [1.5, 0], ["a", "b"], None, [2**70, 0], [[1], [1, 2]]],
     "table": [{"a": 1, "b": "x"}, {"a": "?", "b": 2}, {}, 5, [1]],
 }
 

@@ -39,14 +39,14 @@ def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_k
     if options:
         _refuse_without_width(option, build, f"--width {width}")
     with _without_keras_3(option):
-        return [_checked(build(shapes, **options), option, shapes) for _ in range(count)]
+        return [checked(build(shapes, **options), option, shapes) for _ in range(count)]
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
     """A router for so many experts. Raises UsageError, likewise."""
     option, build = _function("--router-model", given)
     with _without_keras_3(option):
-        return _checked(build(shapes, count), option, shapes, (count, "expert"))
+        return checked(build(shapes, count), option, shapes, (count, "expert"))
 
 
 def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_keras.Model:
@@ -59,7 +59,7 @@ def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_ke
         return experts(given, shapes, 1, width)[0]
     with _without_keras_3(option):
         made = widened(_at_width(build), shapes, width, cost.macs, macs)
-        return _checked(made, option, shapes)
+        return checked(made, option, shapes)
 
 
 def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_keras.Model:
@@ -73,7 +73,7 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     with _without_keras_3(option):
         together = count * parameters(build(shapes, width=width))
         made = widened(_at_width(build), shapes, width, parameters, together)
-        return _checked(made, option, shapes)
+        return checked(made, option, shapes)
 
 
 def _at_width(build: Callable[..., Any]) -> Callable[[Shapes, float], Any]:
@@ -104,9 +104,14 @@ def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
     return f"{option} {given}", function
 
 
-def _checked(
+def checked(
     network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
 ) -> tf_keras.Model:
+    """The network, if it fits: the named inputs to one logit for each label, or for `outputs`.
+
+    Raises:
+        UsageError: it does not; the message begins with `option`.
+    """
     kind = type(network)
     if not isinstance(network, tf_keras.Model):
         # Layers of Keras 3 in a tf_keras model would have no trainable weights, and no error.

@@ -1,0 +1,49 @@
+"""Why a network could not be made or run, and what else to try, in words for its owner."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+
+_MOST = 300  # characters of a reason
+
+# What the converter says of operators that only TensorFlow has.
+_FOREIGN = re.compile(r"^\s*(?:TF Select|Flex|Custom) ops:\s*(.+)$", re.MULTILINE)
+_ILLEGAL = re.compile(r"error: ('tf\.\w+' op[^\n]*|failed[^\n]*|[^\n]*)")
+
+_ALTERNATIVES = {
+    "float32": "another network",
+    "float16": "--quantization float32",
+    "dynamic": "--quantization float16 or float32",
+    "int8": "--quantization dynamic, float16 or float32",
+    "int16x8": "--quantization int8, dynamic or float32",
+}
+
+
+def reason_of(error: Exception) -> str:
+    """The line of a converter's error that says what was wrong, among its hundreds."""
+    text = str(error)
+    foreign = _FOREIGN.search(text)
+    if foreign:
+        return (
+            f"it needs TensorFlow's own operators ({foreign[1].strip()}), which a TFLite "
+            "interpreter does not have; use another layer or activation in their place"
+        )
+    illegal = _ILLEGAL.search(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    line = illegal[1] if illegal else lines[-1] if lines else ""
+    kind = type(error).__name__
+    return f"{kind}: {line}"[:_MOST] if line else kind
+
+
+def alternative(recipe: str, reason: str, layers: Set[str]) -> str:
+    """What to try where a recipe failed for a network with these kinds of layers."""
+    other = f"try {_ALTERNATIVES[recipe]}"
+    if "TensorFlow's own operators" in reason:
+        return "no --quantization helps here"
+    loops = sorted(kind.removesuffix(" loop") for kind in layers if kind.endswith(" loop"))
+    if loops and recipe in ("int8", "int16x8"):
+        return f"{' and '.join(loops)} converts in integers with unroll=True; or {other}"
+    if recipe == "int16x8" and layers & {"MultiHeadAttention", "LayerNormalization"}:
+        return f"attention and layer normalization have no 16-bit operators there; {other}"
+    return other

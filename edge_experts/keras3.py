@@ -1,0 +1,97 @@
+"""The child process that opens a file of Keras 3: `python -m edge_experts.keras3 FILE OUT`.
+
+Keras 3 and tf_keras in one process make models without weights, and no error. So Keras 3 has a
+process of its own, where tf_keras is never imported, and leaves what another one can rebuild the
+network from:
+
+    OUT/network.json   its configuration, and the path of every layer that has weights
+    OUT/weights.npz    "PLACE.NUMBER": the weights of the layer at that place, in their order
+    OUT/asked.npz      random inputs by their position ("0", "1" ...)
+    OUT/answers.npz    what the network answers to them, by position
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_EXAMPLES = 16
+
+
+def main(file: Path, out: Path) -> None:
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import keras
+
+    model = keras.models.load_model(file, compile=False)
+    if not isinstance(model, (keras.Sequential, keras.Model)) or not _has_graph(model):
+        raise SystemExit(
+            f"{type(model).__name__} is a subclassed model, whose layers have no graph"
+        )
+    if isinstance(model, keras.Sequential):
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
+    asked = _inputs(model)
+    answers = model(asked if len(asked) > 1 else asked[0], training=False)
+    weights: dict[str, np.ndarray] = {}
+    paths: list[list[str]] = []
+    for path, layer in _layers(model):
+        for number, weight in enumerate(layer.get_weights()):
+            weights[f"{len(paths)}.{number}"] = weight
+        paths.append(path)
+    content = {"keras": keras.__version__, "config": model.get_config(), "paths": paths}
+    (out / "network.json").write_text(json.dumps(content, default=str))
+    np.savez(out / "weights.npz", **weights)
+    np.savez(out / "asked.npz", **{str(place): array for place, array in enumerate(asked)})
+    flat = answers if isinstance(answers, list | tuple) else [answers]
+    np.savez(out / "answers.npz", **{str(n): np.asarray(one) for n, one in enumerate(flat)})
+
+
+def _has_graph(model: Any) -> bool:
+    # A model of a class of its own may have a graph, and call it in its own way.
+    import keras
+
+    return type(model) is keras.Sequential or type(model).__module__.startswith("keras.src.models")
+
+
+def _layers(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], Any]]:
+    """Every layer but nested models, whose layers come instead; with the names that lead there."""
+    import keras
+
+    for layer in model.layers:
+        own = (*path, layer.name)
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer, own)
+        elif layer.weights:
+            yield list(own), layer
+
+
+def _inputs(model: Any) -> list[np.ndarray]:
+    """Random inputs: small whole numbers for what is looked up in a table, else normal ones."""
+    import keras
+
+    random = np.random.default_rng(0)
+    rows = [
+        layer.input_dim for _, layer in _layers(model) if isinstance(layer, keras.layers.Embedding)
+    ]
+    made = []
+    for tensor in model.inputs:
+        if any(size is None for size in tensor.shape[1:]):
+            raise SystemExit(
+                f"its input {tensor.name!r} has the shape {tensor.shape}; all sizes but the first "
+                "must be stated"
+            )
+        shape = (_EXAMPLES, *tensor.shape[1:])
+        if rows or "int" in tensor.dtype:
+            made.append(random.integers(min(rows, default=2), size=shape).astype(tensor.dtype))
+        else:
+            made.append(random.normal(size=shape).astype(tensor.dtype))
+    return made
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,193 @@
+"""Trained networks and data to a run folder, without a training."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import run_folder
+from ...datasets import Dataset, Split
+from ...errors import DataError, UsageError
+from ...features import ArrayFeatures, Features, TableFeatures, TokenFeatures, encode_all
+from ...folders import refuse_existing, staged
+from .. import cost
+from ..model import SparseExperts
+from ..networks import Shapes, users
+from ..reporting import expert_usage
+from ..trainer import fit_features, kept, versions
+from . import files
+from .fitted import fitted, refuse_changed, table_rows
+
+_COMPARED = 64  # examples that a network must answer as before
+
+
+def adopt(
+    networks: str | Path,
+    dataset: Dataset,
+    out: str | Path,
+    *,
+    standardize: bool = False,
+    combine: str = "top",
+    labels: Sequence[str] | None = None,
+    seed: int = 0,
+    name: str | None = None,
+    force: bool = False,
+) -> run_folder.Run:
+    """Write the run folder `out` around networks that are trained already.
+
+    `convert`, `evaluate` and the others take it like any other. The networks keep their weights;
+    each gets one input called `x`, and a softmax at its end is left out, because the runtime
+    computes it. That it answers as before is checked on examples.
+
+    Args:
+        networks: a folder with `experts/*.keras` or `expert_*.keras`, in the order of their names
+            and numbers, and `router.keras`, whose outputs are in that order; or the file of one
+            network. Files of Keras 3 are rebuilt in tf_keras.
+        dataset: its training examples calibrate a conversion, its validation examples compare it
+            with Keras, its test examples tell the accuracy.
+        standardize: give the networks what `train` would give them: numbers standardized by the
+            training examples. Otherwise numbers stay as they are.
+        combine: "top", or "sum" for experts whose outputs are added, without a router.
+        labels: the data's labels in the order of the networks' outputs; sorted by default.
+        seed: for the samples of the data that the run folder keeps.
+        name: what the bundle will be called; that of the folder or file by default.
+
+    Raises:
+        UsageError: a file cannot be taken, or does not fit the others or the data.
+        DataError: the data is of texts, or the labels are others.
+    """
+    networks, out = Path(networks), Path(out)
+    refuse_existing(out, force=force)
+    found = files.find(networks)
+    _refuse_without_router(networks, found, combine)
+    dataset = dataset if labels is None else _in_order(dataset, labels)
+    read = {path: files.read(path) for path in (found.router, *found.experts) if path is not None}
+    features = _features(dataset, read, standardize)
+    data = {
+        split: encode_all(features, getattr(dataset, split).inputs)
+        for split in ("validation", "test")
+    }
+    x = data["validation"]["x"]
+    shapes = Shapes(
+        dataset.kind,
+        {"x": (x.shape[1:], str(x.dtype))},
+        len(dataset.labels),
+        features.settings,
+    )
+    ours = {}
+    for path, network in read.items():
+        made = fitted(network, path, x.shape[1:], str(x.dtype))
+        outputs = (len(found.experts), "expert") if path == found.router else None
+        users.checked(made, str(path), shapes, outputs)
+        refuse_changed(network, made, x[:_COMPARED], path)
+        ours[path] = made
+    router = None if found.router is None else ours[found.router]
+    model = SparseExperts(router, [ours[path] for path in found.experts], combine=combine)
+    metrics = _metrics(model, dataset, data)
+    _warn(dataset, metrics["test_accuracy"])
+    with staged(out, force=force) as folder:
+        model.save(folder / run_folder.MODEL)
+        run_folder.write_features(folder, features)
+        run_folder.write_examples(folder, features, kept(dataset, seed))
+        run = run_folder.Run(
+            name=name or (networks.stem if networks.is_file() else networks.resolve().name),
+            task=dataset.task,
+            labels=dataset.labels,
+            combine=model.combine,
+            top_k=model.top_k,
+            experts=len(model.experts),
+            origin=f"{dataset.origin}; networks trained elsewhere, {networks.name}",
+            feature_kind=features.kind,
+            feature_settings=features.settings,
+            config={"seed": seed, "experts": len(model.experts), "adopted": networks.name},
+            metrics=metrics,
+            versions=versions(),
+        )
+        run.write(folder)
+    return run
+
+
+def _refuse_without_router(folder: Path, found: files.Found, combine: str) -> None:
+    if combine == "sum" and found.router is not None:
+        raise UsageError(f"{found.router}: experts that are summed have no router; take it away")
+    if combine == "top" and len(found.experts) > 1 and found.router is None:
+        raise UsageError(
+            f"{folder}: {len(found.experts)} experts and no router.keras to choose between them; "
+            "add one with an output for each expert, or --combine sum if their outputs are added"
+        )
+    if found.router is not None and len(found.experts) == 1:
+        raise UsageError(f"{found.router}: there is one expert only, and nothing to choose")
+
+
+def _in_order(dataset: Dataset, labels: Sequence[str]) -> Dataset:
+    """The data with its labels in the order of the networks' outputs."""
+    if sorted(labels) != sorted(dataset.labels):
+        raise DataError(
+            f"{dataset.name}: --labels must be {', '.join(dataset.labels)} in the order of the "
+            f"networks' outputs, got {', '.join(labels)}"
+        )
+    place = np.array([list(labels).index(label) for label in dataset.labels])
+
+    def renumbered(split: Split) -> Split:
+        return Split(split.inputs, place[split.targets])
+
+    return replace(
+        dataset,
+        labels=tuple(labels),
+        train=renumbered(dataset.train),
+        validation=renumbered(dataset.validation),
+        test=renumbered(dataset.test),
+    )
+
+
+def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) -> Features:
+    """Ids as they are; other numbers too, or standardized."""
+    if dataset.kind == "text":
+        raise DataError(
+            f"{dataset.name}: holds texts, and a network that is adopted has its own way to make "
+            "numbers of them; give an .npz of token ids, x_train of whole numbers (examples, "
+            "length), or train with --model"
+        )
+    train = dataset.train.inputs
+    tables = [rows for network in networks.values() if (rows := table_rows(network)) is not None]
+    if tables and isinstance(train, np.ndarray):
+        return TokenFeatures(train.shape[1:], min(tables))
+    if standardize:
+        return fit_features(dataset)
+    if isinstance(train, np.ndarray):
+        return ArrayFeatures.unscaled(train.shape[1:])
+    return TableFeatures.unscaled(train)
+
+
+def _metrics(model: SparseExperts, dataset: Dataset, data: dict[str, Any]) -> dict[str, Any]:
+    def accuracy(split: str) -> float:
+        answers = model.predict(data[split], batch_size=1024, verbose=0)
+        targets = getattr(dataset, split).targets
+        return round(float(np.mean(answers.argmax(axis=1) == targets)), 5)
+
+    return {
+        "validation_accuracy": accuracy("validation"),
+        "test_accuracy": accuracy("test"),
+        "expert_usage": expert_usage(model, data["validation"]),
+        "macs": cost.active(model),
+        "parameters": int(model.count_params()),
+    }
+
+
+def _warn(dataset: Dataset, accuracy: float) -> None:
+    """Networks that know less than nothing were trained on other inputs, or in another order."""
+    counts = np.bincount(dataset.test.targets, minlength=len(dataset.labels))
+    most = float(counts.max() / counts.sum())
+    if accuracy <= most:
+        print(
+            f"Warning: {accuracy:.4f} of the test examples are answered right, {most:.4f} have the "
+            f"most frequent label. Are the labels ({', '.join(dataset.labels[:10])}) in the order "
+            "of the networks' outputs (--labels), and were the networks trained on standardized "
+            "inputs (--standardize)?",
+            file=sys.stderr,
+        )

@@ -1,0 +1,110 @@
+"""The user's files of trained networks: which there are, and what is in each."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import tf_keras
+
+from ...errors import UsageError
+from . import keras3
+
+_ENDINGS = (".keras", ".h5")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a folder: a router, where there is one, and the experts in their order."""
+
+    router: Path | None
+    experts: tuple[Path, ...]
+
+
+def find(folder: Path) -> Found:
+    """`router.keras`, and `experts/*.keras` or `expert_*.keras`; or a single network's file.
+
+    Numbers in names count as numbers: expert_2 comes before expert_10.
+
+    Raises:
+        UsageError: there is nothing of that kind.
+    """
+    if folder.is_file():
+        return Found(None, (folder,))
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder or file")
+    if (folder / "saved_model.pb").exists():
+        raise UsageError(
+            f"{folder}: a SavedModel, which keeps a computation and not its layers; save the "
+            "model again with model.save('expert_0.keras')"
+        )
+    below = _models(folder / "experts") if (folder / "experts").is_dir() else []
+    beside = [path for path in _models(folder) if path.stem.startswith("expert")]
+    if bool(below) == bool(beside):
+        what = "experts both in experts/ and beside it" if below else "no experts"
+        raise UsageError(
+            f"{folder}: {what}; it must hold experts/*.keras or expert_*.keras (or .h5), and a "
+            "router.keras where there is more than one"
+        )
+    routers = [path for path in _models(folder) if path.stem == "router"]
+    return Found(routers[0] if routers else None, tuple(below or beside))
+
+
+def read(path: Path) -> tf_keras.Model:
+    """The network in a file; one of Keras 3 is rebuilt with the layers of tf_keras.
+
+    Raises:
+        UsageError: it cannot be read, or rebuilt; the message says why and what to do.
+    """
+    if path.suffix not in _ENDINGS:
+        raise UsageError(f"{path}: must be a .keras or .h5 file of Keras")
+    if not path.is_file():
+        raise UsageError(f"{path}: not a file; a SavedModel folder must be saved as .keras")
+    version = _keras_version(path)
+    if version.startswith("3"):
+        return keras3.rebuilt(path)
+    try:
+        return tf_keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras has every kind of them
+        raise UsageError(
+            f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
+            f"{version}): {_first_line(error)}; layers must be Keras's own, without Lambda"
+        ) from None
+
+
+def _models(folder: Path) -> list[Path]:
+    found = [path for path in folder.iterdir() if path.suffix in _ENDINGS]
+    return sorted(found, key=lambda path: _natural(path.name))
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+
+
+def _keras_version(path: Path) -> str:
+    """What the file says.
+
+    Raises:
+        UsageError: it says nothing, so that it is no file of Keras.
+    """
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+        with h5py.File(path) as file:
+            return str(file.attrs["keras_version"])
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(
+            f"{path}: not a model saved by Keras ({_first_line(error)}); weights alone do not "
+            "tell the network: save it with model.save"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,196 @@
+"""A trained network as a bundle needs it: one input `x`, logits out, and the same answers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from ...errors import UsageError
+
+INPUT = "x"
+_CHANNEL = "with_one_channel"
+_LOGITS = ("linear", "log_softmax", None)  # a softmax of both is the same
+_CONFIG = "config"
+
+
+def table_rows(network: tf_keras.Model) -> int | None:
+    """The rows of the smallest table that the input is looked up in; None without one.
+
+    Other tables, such as that of positions, are looked up by what is computed inside.
+    """
+    tables = [part for part in network.submodules if isinstance(part, tf_keras.layers.Embedding)]
+    rows = [table.input_dim for table in tables if _reads_input(table)]
+    return min(rows, default=None)
+
+
+def _reads_input(layer: tf_keras.layers.Layer) -> bool:
+    return any(
+        isinstance(before, tf_keras.layers.InputLayer)
+        for node in layer.inbound_nodes
+        for before in tf.nest.flatten(node.inbound_layers)
+    )
+
+
+def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) -> tf_keras.Model:
+    """The network with one input called `x`, of this shape and type, and logits as its output.
+
+    A softmax at the end is left out: the runtime computes it. Images of one channel may come
+    without the axis for it.
+
+    Args:
+        path: what errors call it.
+        shape: of one example.
+        kind: "float32", or "int32" for ids.
+
+    Raises:
+        UsageError: its input does not fit the data, or its outputs are no logits.
+    """
+    _refuse_odd(network, path)
+    plain = tf_keras.Model(network.inputs, network.outputs)  # of a Sequential, its graph
+    config = copy.deepcopy(plain.get_config())
+    _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
+    _leave_softmax_out(config, path)
+    made = tf_keras.Model.from_config(config)
+    for layer in plain.layers:
+        if layer.weights:
+            made.get_layer(layer.name).set_weights(layer.get_weights())
+    made._name = network.name
+    return made
+
+
+def refuse_changed(
+    before: tf_keras.Model, after: tf_keras.Model, examples: np.ndarray, path: Any
+) -> None:
+    """Compare the answers of both on examples, (examples, ...).
+
+    Raises:
+        UsageError: the network gives other answers now, or probabilities still.
+    """
+    first = before.inputs[0]
+    asked = tf.cast(tf.reshape(examples, (-1, *first.shape[1:])), first.dtype)
+    if first.shape[0] is None:
+        wanted = before(asked, training=False).numpy()
+    else:
+        wanted = np.concatenate([before(row[None], training=False).numpy() for row in asked])
+    logits = after(tf.constant(examples), training=False).numpy()
+    ours = tf.nn.softmax(logits).numpy() if _is_distribution(wanted) else logits
+    if _is_distribution(logits):
+        raise UsageError(
+            f"{path}: its outputs are probabilities, made in a way that cannot be taken apart; end "
+            "it with Dense(..., 'softmax'), or better a Dense layer of plain logits"
+        )
+    difference = float(np.max(np.abs(ours - wanted)))
+    if not difference <= 1e-5 * max(1.0, float(np.max(np.abs(wanted)))):
+        raise UsageError(
+            f"{path}: with an input named {INPUT!r} and without its softmax it answers otherwise, "
+            f"by {difference:.2g}; end it with a Dense layer of plain logits"
+        )
+
+
+def _refuse_odd(network: tf_keras.Model, path: Any) -> None:
+    if not isinstance(network, tf_keras.Model) or network.inputs is None:
+        raise UsageError(
+            f"{path}: a subclassed model, whose layers have no graph; save a Sequential or "
+            "tf_keras.Model(inputs, outputs)"
+        )
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise UsageError(
+            f"{path}: has {len(network.inputs)} inputs and {len(network.outputs)} outputs; a "
+            "network that is adopted has one of each"
+        )
+    for layer in network.layers:
+        if getattr(layer, "stateful", False) and isinstance(layer, tf_keras.layers.RNN):
+            raise UsageError(
+                f"{path}: its layer {layer.name!r} is stateful, and every example is answered by "
+                "itself; save it with stateful=False"
+            )
+
+
+def _set_input(
+    config: dict[str, Any], path: Any, has: tuple[Any, ...], shape: tuple[int, ...], kind: str
+) -> None:
+    """Rename the input, and put an axis of one channel behind it where the data has none."""
+    ((old, _, _),) = config["input_layers"]
+    layers = config["layers"]
+    if old != INPUT and any(layer["name"] == INPUT for layer in layers):
+        raise UsageError(f"{path}: a layer inside is named {INPUT!r}; name it otherwise")
+    (entry,) = [layer for layer in layers if layer["name"] == old]
+    fits = len(has) == len(shape) and all(a in (None, b) for a, b in zip(has, shape, strict=True))
+    widened = has == (*shape, 1)
+    if not fits and not widened:
+        raise UsageError(
+            f"{path}: takes examples of the shape {has}, and the data has {shape}; give it the "
+            "data that it was trained on"
+        )
+    entry["name"] = entry[_CONFIG]["name"] = INPUT
+    entry[_CONFIG] |= {"batch_input_shape": (None, *shape), "dtype": kind}
+    reader = INPUT
+    if widened:
+        reader = _CHANNEL
+        layers.append(
+            {
+                "class_name": "Reshape",
+                "config": {"name": reader, "target_shape": has},
+                "name": reader,
+                "inbound_nodes": [],
+            }
+        )
+    for layer in layers:
+        layer["inbound_nodes"] = _redirected(layer["inbound_nodes"], old, reader)
+    if widened:
+        layers[-1]["inbound_nodes"] = [[[INPUT, 0, 0, {}]]]
+    config["input_layers"] = [[INPUT, 0, 0]]
+
+
+def _redirected(node: Any, old: str, new: str) -> Any:
+    """The calls, with one layer in the place of another: [name, node, tensor, ...] is a tensor."""
+    if isinstance(node, dict):
+        return {key: _redirected(value, old, new) for key, value in node.items()}
+    if not isinstance(node, list | tuple):
+        return node
+    made = [_redirected(one, old, new) for one in node]
+    is_tensor = len(made) >= 3 and made[0] == old and all(type(at) is int for at in made[1:3])
+    return [new, *made[1:]] if is_tensor else made
+
+
+def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
+    """The last layer without a softmax.
+
+    Raises:
+        UsageError: its outputs are neither logits nor their softmax.
+    """
+    last = _last(config)
+    options, kind = last[_CONFIG], last["class_name"]
+    activation = options.get("activation")
+    if kind == "Softmax" or (kind == "TFOpLambda" and options["function"] == "nn.softmax"):
+        last |= {"module": "keras.layers", "class_name": "Activation", "registered_name": None}
+        last[_CONFIG] = {"name": options["name"], "activation": "linear"}
+        if kind == "TFOpLambda":  # it is called with an axis
+            last["inbound_nodes"] = [[[*last["inbound_nodes"][0][:3], {}]]]
+    elif activation == "softmax":
+        options["activation"] = "linear"
+    elif activation not in _LOGITS:
+        one = " (one output for two labels: make it Dense(2, 'softmax'))"
+        raise UsageError(
+            f"{path}: its last layer {options['name']!r} ends in {activation}; the outputs must be "
+            f"one logit for each label, or their softmax{one if activation == 'sigmoid' else ''}"
+        )
+
+
+def _last(config: dict[str, Any]) -> dict[str, Any]:
+    """The layer whose output is the network's; of a model as the last layer, its last one."""
+    entry = config["layers"][-1]
+    if "output_layers" in config:
+        ((name, _, _),) = config["output_layers"]
+        (entry,) = [layer for layer in config["layers"] if layer["name"] == name]
+    inner: dict[str, Any] = entry
+    return _last(inner[_CONFIG]) if "layers" in inner[_CONFIG] else inner
+
+
+def _is_distribution(outputs: np.ndarray) -> bool:
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))

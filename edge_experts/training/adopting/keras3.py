@@ -1,0 +1,244 @@
+"""A network of Keras 3 as the same network of tf_keras, checked by its answers.
+
+What is read in a process of its own (`edge_experts/keras3.py`) is called here, layer by layer, as
+it was called there. A layer, an option or an activation that tf_keras does not have is refused by
+its name: a network that is only nearly the same would be wrong without a word.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from ...errors import UsageError
+
+TOLERANCE = 1e-5  # of the largest answer, or of 1
+
+_REMEDY = "build and train this network with tf_keras instead (import tf_keras, not keras)"
+_LEARNED_BY = ("_initializer", "_regularizer", "_constraint")  # of no use once weights are there
+_OFF = {"renorm_momentum": 0.99}  # what says nothing where its option is off
+_MODELS = ("Functional", "Sequential", "Model")
+
+
+class _Refused(Exception):  # noqa: N818  a message on its way to the file's name
+    pass
+
+
+def rebuilt(path: Path) -> tf_keras.Model:
+    """The network of a Keras 3 file, with its weights, in tf_keras.
+
+    Raises:
+        UsageError: Keras 3 cannot load it, tf_keras has no such layer, or its answers to random
+            inputs differ by more than `TOLERANCE`.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        out = Path(temporary)
+        _read(path, out)
+        content = json.loads((out / "network.json").read_text())
+        weights, asked, answers = (
+            dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
+        )
+    try:
+        network = _network(content["config"])
+        _set_weights(network, content["paths"], weights)
+        _refuse_other_answers(network, asked, answers)
+    except _Refused as refused:
+        raise UsageError(f"{path}: of Keras {content['keras']}: {refused}; {_REMEDY}") from None
+    return network
+
+
+def _read(path: Path, out: Path) -> None:
+    command = [sys.executable, "-m", "edge_experts.keras3", str(path), str(out)]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it died"]
+        raise UsageError(f"{path}: Keras 3 cannot give it away: {lines[-1]}; {_REMEDY}")
+
+
+def _network(config: Mapping[str, Any]) -> tf_keras.Model:
+    """The network of a configuration, untrained."""
+    if not any("inbound_nodes" in layer for layer in config["layers"]):
+        return _sequence(config)
+    made: dict[str, Any] = {}
+    tensors: dict[tuple[Any, ...], Any] = {}
+    waiting = []
+    for layer in config["layers"]:
+        name = layer["config"]["name"]
+        made[name] = _layer(layer)
+        if layer["class_name"] == "InputLayer":
+            tensors[name, 0, 0] = made[name]
+        waiting += [(name, index, node) for index, node in enumerate(layer["inbound_nodes"])]
+    while waiting:
+        later = [call for call in waiting if not _call(call, made, tensors)]
+        if len(later) == len(waiting):
+            raise _Refused(f"its layer {waiting[0][0]!r} is called in a way that cannot be read")
+        waiting = later
+    inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
+    return tf_keras.Model(inputs, outputs, name=config["name"])
+
+
+def _sequence(config: Mapping[str, Any]) -> tf_keras.Model:
+    first, *others = [_layer(layer) for layer in config["layers"]]
+    if not tf_keras.backend.is_keras_tensor(first):
+        raise _Refused(f"its part {config['name']!r} has no input of a stated shape")
+    output = first
+    for layer in others:
+        output = layer(output)
+    return tf_keras.Model(first, output, name=config["name"])
+
+
+def _call(call: tuple[str, int, Any], made: Mapping[str, Any], tensors: dict[Any, Any]) -> bool:
+    """Call a layer as the node says; whether its inputs were there."""
+    name, index, node = call
+    try:
+        arguments = _resolved(node["args"], tensors)
+        options = {
+            key: _resolved(value, tensors)
+            for key, value in node["kwargs"].items()
+            if value is not None and key != "training"
+        }
+    except KeyError:
+        return False
+    try:
+        outputs = made[name](*arguments, **options)
+    except (TypeError, ValueError) as error:
+        raise _Refused(f"its layer {name!r} cannot be called in tf_keras: {_line(error)}") from None
+    for place, output in enumerate(tf.nest.flatten(outputs)):
+        tensors[name, index, place] = output
+    return True
+
+
+def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
+    if isinstance(value, dict):
+        if value.get("class_name") != "__keras_tensor__":
+            raise _Refused(f"a call takes {value.get('class_name')!r}, which is no tensor")
+        return tensors[tuple(value["config"]["keras_history"])]
+    if isinstance(value, list):
+        return [_resolved(one, tensors) for one in value]
+    return value
+
+
+def _ends(value: Any, tensors: Mapping[Any, Any]) -> Any:
+    """The tensors of "input_layers" or "output_layers": one place, or a list of them."""
+    if isinstance(value, dict):
+        return {name: _ends(one, tensors) for name, one in value.items()}
+    if len(value) == 3 and isinstance(value[0], str):
+        return tensors[tuple(value)]
+    return [_ends(one, tensors) for one in value]
+
+
+def _layer(described: Mapping[str, Any]) -> Any:
+    """The layer of tf_keras; of an InputLayer its tensor."""
+    kind, config = described["class_name"], described["config"]
+    if kind == "InputLayer":
+        shape = config["batch_shape"]
+        return tf_keras.Input(shape[1:], dtype=config["dtype"], name=config["name"])
+    if kind in _MODELS:
+        return _network(config)
+    found = _class_of(described)
+    try:
+        options = _options(found, config)
+        # Some layers restore shapes from their configuration too, which Keras 3 does not keep.
+        return found.from_config(options) if "layer" in options else found(**options)
+    except (TypeError, ValueError) as error:
+        name = config["name"]
+        raise _Refused(f"its layer {name!r} ({kind}) is none of tf_keras: {_line(error)}") from None
+
+
+def _class_of(described: Mapping[str, Any]) -> Any:
+    kind, name = described["class_name"], described["config"].get("name")
+    found = getattr(tf_keras.layers, kind, None)
+    if described.get("registered_name") or described.get("module") != "keras.layers":
+        raise _Refused(f"its layer {name!r} is {described.get('module')}.{kind}, no layer of Keras")
+    if found is None:
+        raise _Refused(f"its layer {name!r} is keras.layers.{kind}, which tf_keras does not have")
+    return found
+
+
+def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's options as tf_keras spells them."""
+    known = {
+        name for base in found.__mro__ for name in inspect.signature(base.__init__).parameters
+    } | {"name", "trainable", "dtype"}
+    if issubclass(found, tf_keras.layers.RNN):
+        known |= {"zero_output_for_mask"}  # taken among others, without a name
+    options = {}
+    for name, value in config.items():
+        if name.endswith(_LEARNED_BY):
+            continue
+        if name == "dtype":
+            value = _type_of(value, config["name"])
+        elif isinstance(value, dict):
+            value = _inner(name, value, config["name"])
+        if name in known:
+            options[name] = value
+        elif value not in (None, False) and _OFF.get(name) != value:
+            raise _Refused(
+                f"its layer {config['name']!r} has {name}={value!r}, which tf_keras's "
+                f"{found.__name__} does not have"
+            )
+    return options
+
+
+def _type_of(value: Any, layer: str) -> str:
+    kind = value["config"]["name"] if isinstance(value, dict) else value
+    if kind not in ("float32", None):
+        raise _Refused(f"its layer {layer!r} computes in {kind}, not in float32")
+    return "float32"
+
+
+def _inner(name: str, value: Mapping[str, Any], layer: str) -> dict[str, Any]:
+    """The layer in a wrapper, such as Bidirectional."""
+    if name not in ("layer", "backward_layer"):
+        raise _Refused(f"its layer {layer!r} has a {name} of its own: {value.get('class_name')}")
+    found = _class_of(value)
+    return {"class_name": value["class_name"], "config": _options(found, value["config"])}
+
+
+def _set_weights(
+    network: tf_keras.Model, paths: Sequence[Sequence[str]], weights: Mapping[str, np.ndarray]
+) -> None:
+    given = 0
+    for place, path in enumerate(paths):
+        layer = network
+        for name in path:
+            layer = layer.get_layer(name)
+        own = [weights[f"{place}.{number}"] for number in range(len(layer.weights))]
+        try:
+            layer.set_weights(own)
+        except ValueError as error:
+            raise _Refused(f"the weights of its layer {path[-1]!r} do not fit: {error}") from None
+        given += len(own)
+    if not given == len(weights) == len(network.weights):
+        raise _Refused(f"it has {len(weights)} weights, and in tf_keras {len(network.weights)}")
+
+
+def _refuse_other_answers(
+    network: tf_keras.Model, asked: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+) -> None:
+    inputs = [tf.constant(asked[str(place)]) for place in range(len(asked))]
+    outputs = tf.nest.flatten(network(inputs if len(inputs) > 1 else inputs[0], training=False))
+    for place, output in enumerate(outputs):
+        wanted = answers[str(place)]
+        difference = float(np.max(np.abs(output.numpy() - wanted)))
+        if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
+            raise _Refused(
+                f"rebuilt in tf_keras it answers differently, by {difference:.2g} for random "
+                "inputs; a layer or an activation (such as hard_sigmoid) means something else there"
+            )
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

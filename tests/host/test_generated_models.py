@@ -1,0 +1,71 @@
+"""Twenty networks drawn at random: each agrees with Keras once converted, or is refused in words.
+
+`python -m edge_experts.converters.generated` does the same with two hundred.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from typing import Any
+
+import pytest
+
+# What TFLite cannot do, by recipe and by a kind of layer in the network; anything else that is
+# refused is a fault of ours.
+REFUSED = (
+    (".*", "softsign", "TensorFlow's own operators"),
+    ("int8|int16x8", "GRU batch 1", "."),
+    ("int16x8", "LSTM batch 1", "."),
+    ("int16x8", "MultiHeadAttention|layernorm", "RSQRT|SIGABRT|SIG"),
+    ("int16x8", "gelu", "GELU"),
+    ("int8|int16x8", "softplus", "LOG|EXP"),
+    ("int8", ".", "loses .* points of accuracy"),
+)
+
+
+def _all_or_two(seed: int) -> tuple[str, ...]:
+    """Every tenth in all recipes, the others in the two that are farthest apart."""
+    if seed % 10 == 0:
+        return ("float32", "float16", "dynamic", "int8", "int16x8")
+    return ("float32", "int8")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    from edge_experts.converters.generated.checking import check
+    from edge_experts.converters.workers import Workers
+
+    folder = tmp_path_factory.mktemp("generated")
+    with Workers(folder, 1) as workers:
+        return list(check(range(20), folder, workers, _all_or_two))
+
+
+def test_they_agree_with_keras(results: list[Any]) -> None:
+    wrong = [result.to_json() for result in results if result.outcome == "differs"]
+    assert not wrong
+    agreed = Counter(r.recipe for r in results if r.outcome == "agrees")
+    assert agreed["float32"] >= 20
+    assert agreed["int8"] >= 15
+    assert all(r.confident >= 40 for r in results if r.outcome == "agrees"), "of 200 inputs"
+
+
+def test_what_is_refused_is_what_tflite_cannot_do(results: list[Any]) -> None:
+    for result in results:
+        if result.outcome == "refused":
+            said = [result.recipe, " ".join(result.layers), result.reason]
+            known = [
+                all(re.search(part, text) for part, text in zip(one, said, strict=True))
+                for one in REFUSED
+            ]
+            assert any(known), result.to_json()
+
+
+def test_both_interpreters_were_asked(results: list[Any]) -> None:
+    from edge_experts.converters.generated.answers import INTERPRETERS
+
+    missing = set(INTERPRETERS) - {result.interpreter for result in results}
+    assert "tflite-runtime" not in missing
+    if missing:
+        warnings.warn(f"NOT CHECKED, because it is not installed: {missing}", stacklevel=1)
