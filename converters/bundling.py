@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -18,15 +17,19 @@ from edge_experts.bundle import MANIFEST, MODEL_CARD, FileEntry, Manifest, exper
 from edge_experts.datasets import Split
 from edge_experts.features import Features
 from edge_experts.run_folder import Run
-from edge_experts.runtime import interpreter
 
 from . import confidence, export
 from .base import Base
 from .deployed import describe
+from .making import File
 from .parity import Reference
 from .proving import Proof, prove
+from .structures import summarize
+from .targets import Target
+from .targets.microcontroller import MICROCONTROLLER, measure
 
 _MANIFEST = 4000  # bytes of a manifest and a model card, before they are known
+_MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Bundling:
         reference: what Keras answers to the validation examples.
         made: what the manifest says of how its models were made.
         update: the bundle that this one is an update of.
+        target: where it is to run; None: wherever its operators are.
     """
 
     run: Run
@@ -49,11 +53,20 @@ class Bundling:
     abstain_below: float | None
     made: Mapping[str, Any]
     update: Base | None = None
+    target: Target | None = None
 
     @property
     def experts(self) -> frozenset[str]:
         """The paths of the experts' files."""
         return frozenset(expert_path(index) for index in range(self.run.experts))
+
+    @property
+    def interpreter(self) -> str | None:
+        """The package that models are run on here: the target's where it is one for Python
+        runtimes and installed; None: the one that a user here would meet."""
+        target = self.target
+        usable = target is not None and target is not MICROCONTROLLER and target.installed
+        return target.package if target is not None and usable else None
 
     def add(self, folder: Path, path: str, model: Path) -> None:
         """Put a model in its place."""
@@ -104,16 +117,13 @@ class Bundling:
             abstain_below=self.abstain_below,
         )
         export.write_manifest(folder, manifest)
-        proof = prove(job, self.features, self.examples, self.reference, manifest)
+        proof = prove(job, self.features, self.examples, self.reference, manifest, self.interpreter)
         proof.parity.refuse_beyond(max_accuracy_drop)
+        arenas, on_target = self._on_target(folder, job, manifest)
         manifest = replace(
-            export.with_costs(manifest, proof.costs),
+            export.with_costs(manifest, proof.costs, arenas),
             temperature=proof.temperature,
-            verified_on={
-                **interpreter.description(),
-                "python": platform.python_version(),
-                "machine": platform.machine(),
-            },
+            verified_on={**proof.verified_on, **on_target},
             golden=self._golden(folder, manifest, proof),
             reference=describe(
                 proof.scores,
@@ -122,11 +132,33 @@ class Bundling:
                 proof.router,
             ),
         )
-        manifest = replace(manifest, provenance=self._provenance(manifest, proof, made or {}))
+        manifest = replace(
+            manifest, provenance=self._provenance(folder, manifest, proof, made or {})
+        )
         card = export.model_card(manifest, self.run, proof.parity, proof.unsure).encode()
         manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
         export.write_manifest(folder, manifest)
         return manifest, proof
+
+    def _on_target(
+        self, folder: Path, job: Path, manifest: Manifest
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """The arenas that files need, by path, and what the manifest says of the target."""
+        target = self.target
+        if target is None:
+            return {}, {}
+        if target is not MICROCONTROLLER:
+            return {}, {"target": target.name, "run_on_target": target.installed}
+        paths = {path: File(path, "").network for path in models(manifest)}
+        with np.load(job / "seen.npz") as seen:
+            examples = {name: seen[name][:_MICRO_EXAMPLES] for name in seen}
+        found = measure(folder, paths, examples, job)
+        return {path: one.arena_bytes for path, one in found.files.items()}, {
+            "target": target.name,
+            "run_on_target": True,
+            target.package: found.version,
+            "equal_labels_there": min(one.equal_labels for one in found.files.values()),
+        }
 
     def _golden(self, folder: Path, manifest: Manifest, proof: Proof) -> Any:
         distance = self.reference.distance(manifest.second_below)
@@ -140,7 +172,7 @@ class Bundling:
         )
 
     def _provenance(
-        self, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
+        self, folder: Path, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
     ) -> dict[str, Any]:
         return {
             "edge_experts": __version__,
@@ -148,6 +180,9 @@ class Bundling:
             **self.made,
             **made,
             **({} if self.update is None else {"changes": self.update.changes(manifest)}),
+            "structures": summarize(
+                {path: (folder / path).read_bytes() for path in models(manifest)}
+            ),
             "seed": self.run.config.get("seed"),
             "versions": dict(self.run.versions),
             "parity": export.parity_record(proof.parity),
@@ -158,6 +193,12 @@ class Bundling:
             "macs": confidence.macs(self.run, proof.unsure.asked_second),
             "validation": proof.unsure.to_json(),
         }
+
+
+def models(manifest: Manifest) -> list[str]:
+    """The paths of the router and the experts."""
+    entries = (manifest.router, *manifest.experts)
+    return [entry.path for entry in entries if entry is not None]
 
 
 def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:

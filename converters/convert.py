@@ -14,13 +14,14 @@ from edge_experts.features import encode_all
 from edge_experts.folders import staged
 
 from . import base as bases
-from . import confidence, parity
+from . import confidence, parity, targets
 from .bundling import Bundling
 from .cache import Cache
 from .choosing import Budget, Search, automatic
 from .making import File, Making
 from .recipes import IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
 from .refusals import alternative
+from .targets.microcontroller import MICROCONTROLLER, require
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -52,6 +53,7 @@ def convert(
     max_accuracy_drop: float | None = None,
     size_budget: int | None = None,
     size_budget_compressed: int | None = None,
+    target: str | None = None,
     base: str | Path | None = None,
     bundle_version: int | None = None,
     processes: int | None = None,
@@ -84,6 +86,8 @@ def convert(
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
             default.
         size_budget_compressed: likewise, bytes of its archive.
+        target: the name of one of `TARGETS`, where the bundle is to run: every file's operators are
+            compared with those it has, and files run on its interpreter where that is installed.
         base: the bundle of the run that this one extends: files of networks that are still the
             same are copied from it, and the manifest says what changed.
         bundle_version: of what you publish; one above the base's by default, or 1.
@@ -92,6 +96,8 @@ def convert(
 
     Raises:
         UsageError: an option or a path cannot be used.
+        UnsuitableError: the target lacks an operator of a converted file.
+        MissingExtraError: what the target needs for measuring is not installed.
         ConversionError: the converter refused a network or died of it.
         ModelError: the interpreter refused a converted file.
         ThresholdError: the accuracy dropped too far; nothing was written.
@@ -103,6 +109,7 @@ def convert(
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
             raise UsageError(f"{name} must be from 0 to 1, got {value}")
+    place = None if target is None else _target(target, quantization)
     budget = _budget(quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop)
     description = run_folder.read_run(run)
     if top_k is not None:
@@ -144,23 +151,26 @@ def convert(
                 made={"quantization": quantization, "io": io, "layout": layout}
                 | {"networks": making.digests},
                 update=update,
+                target=place,
             )
             if quantization == "auto":
                 manifest, proof, search = automatic(
                     {"": making},
-                    RECIPE_NAMES,
+                    RECIPE_NAMES if place is None else place.recipes,
                     budget,
                     bundling,
                     folder,
                     job,
                     validation,
-                    lambda content, name: None,
+                    _takes_all if place is None else place.check,
                 )
             else:
                 files = [File(path, quantization, io) for path in making.paths]
                 making.make(files)
                 _refuse_failed(making, files)
                 for file in files:
+                    if place is not None:
+                        place.check(making.place(file).read_bytes(), file.network)
                     bundling.add(folder, file.path, making.place(file))
                 try:
                     manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
@@ -178,6 +188,25 @@ def convert(
         proof.unsure,
         search,
     )
+
+
+def _target(name: str, quantization: str) -> targets.Target:
+    """The target of that name.
+
+    Raises:
+        UsageError: there is none.
+        UnsuitableError: it takes no files made so.
+        MissingExtraError: what it needs for measuring is not installed.
+    """
+    target = targets.named(name)
+    target.refuse_recipe(quantization)
+    if target is MICROCONTROLLER:
+        require()
+    return target
+
+
+def _takes_all(content: bytes, name: str) -> None:
+    """Where no target is stated."""
 
 
 def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:

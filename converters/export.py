@@ -68,9 +68,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
 
 
-def with_costs(manifest: Manifest, costs: Mapping[str, int]) -> Manifest:
+def with_costs(manifest: Manifest, costs: Mapping[str, int], arenas: Mapping[str, int]) -> Manifest:
+    """The manifest with what its models cost in memory, and on microcontrollers; by path."""
+
     def priced(entry: FileEntry) -> FileEntry:
-        return replace(entry, resident_bytes=costs[entry.path])
+        arena = arenas.get(entry.path)
+        return replace(entry, resident_bytes=costs[entry.path], arena_bytes=arena)
 
     return replace(
         manifest,
@@ -167,6 +170,7 @@ def model_card(manifest: Manifest, run: Run, parity: Parity, unsure: Unsure) -> 
 | layout | {found["layout"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
 | verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
+{_target(manifest)}\
 
 ## Limits
 - It was trained on the data above and knows nothing else: on other kinds of input its accuracy is
@@ -203,6 +207,17 @@ def _recipes(found: Mapping[str, Any]) -> str:
         return str(found["quantization"])
     names = sorted(set(recipes.values()))
     return ", ".join(f"{list(recipes.values()).count(name)} x {name}" for name in names)
+
+
+def _target(manifest: Manifest) -> str:
+    """The rows of what it was made for."""
+    target = manifest.verified_on.get("target")
+    if target is None:
+        return ""
+    arenas = [entry.arena_bytes for entry in manifest.files if entry.arena_bytes is not None]
+    arena = f"| arena | up to {max(arenas):,} bytes |\n" if arenas else ""
+    how = "run on its interpreter" if manifest.verified_on["run_on_target"] else "operators only"
+    return f"| made for | {target} ({how}) |\n{arena}"
 
 
 def _some(labels: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_experts.errors import EdgeExpertsError
+from edge_experts.runtime.interpreter import CHOICE
 
 
 def run_module(
@@ -18,15 +20,19 @@ def run_module(
     folder: Path,
     on_line: Callable[[str], None],
     failure: Callable[[str, str], EdgeExpertsError],
+    *,
     patience: float = 600,
+    interpreter: str | None = None,
 ) -> None:
     """Run `python -m module folder`, handing on each line that it prints as it comes.
 
     Args:
         failure: makes the error from the last line that came and the reason of the end.
         patience: seconds without a line after which the process is ended.
+        interpreter: the package that it is to use; None: what it finds.
     """
     last, watch = "start", threading.Timer(patience, lambda: None)
+    environment = os.environ if interpreter is None else {**os.environ, CHOICE: interpreter}
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
@@ -34,6 +40,7 @@ def run_module(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            env=environment,
         )
         late = threading.Event()
 

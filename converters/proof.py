@@ -4,6 +4,7 @@
 else: TensorFlow in the same process could lend the interpreter its own kernels. It says on stdout
 which file it opens, or at which answer it is, and leaves
 
+    verified.json    on what: interpreter, its version, python, machine
     costs.json       what each model takes in memory, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
                      many were asked, and the router's probability and entropy
@@ -12,6 +13,7 @@ which file it opens, or at which answer it is, and leaves
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import numpy as np
 from edge_experts import features
 from edge_experts.benchmarking.memory import resident_bytes
 from edge_experts.bundle import TRUNK, FileEntry, Manifest, read_manifest
-from edge_experts.runtime import ExpertRuntime, allocator
+from edge_experts.runtime import ExpertRuntime, allocator, interpreter
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.monitor import entropies, first_probabilities
 from edge_experts.runtime.storage import read_checked, read_features
@@ -34,6 +36,8 @@ def main(job: Path) -> None:
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
     costs = _costs(folder, manifest, features.encode_all(made, examples[:1]))
     (job / "costs.json").write_text(json.dumps(costs))
+    on = {"python": platform.python_version(), "machine": platform.machine()}
+    (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
     answers = []
     with ExpertRuntime(folder) as runtime:
         router: list[tuple[float, float]] = []

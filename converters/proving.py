@@ -37,6 +37,7 @@ class Proof:
     test_examples: int
     calibration_error: float  # on the test examples
     costs: dict[str, int]  # bytes in memory, by path
+    verified_on: dict[str, str]  # interpreter, version, python, machine
 
 
 def prove(
@@ -45,8 +46,12 @@ def prove(
     examples: Mapping[str, Split],
     reference: parity.Reference,
     manifest: Manifest,
+    interpreter: str | None = None,
 ) -> Proof:
     """Answer the validation and test examples with the device runtime, and compare with Keras.
+
+    Args:
+        interpreter: the package to run them on; None: the one that a user here would meet.
 
     Raises:
         ModelError: the interpreter refuses a file, or dies of it.
@@ -56,7 +61,9 @@ def prove(
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
     files = 2 + len(manifest.experts) + (manifest.router is not None)  # the first is opened thrice
     with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
-        run_module("edge_experts.converters.proof", job, progress.step, _failure)
+        run_module(
+            "edge_experts.converters.proof", job, progress.step, _failure, interpreter=interpreter
+        )
     deployed = np.load(job / "deployed.npz")
     count = len(validation.targets)
     scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
@@ -81,6 +88,7 @@ def prove(
         test_examples=len(test.targets),
         calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
         costs=json.loads((job / "costs.json").read_text()),
+        verified_on=json.loads((job / "verified.json").read_text()),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from .errors import FormatVersionError, ManifestError
 from .files import read_at_most
-from .limits import LIMITS
+from .limits import LIMITS as LIMITS
 from .parsing import AGAIN, Reader, odd_label, strict_json
 from .reference import Reference, read_reference
 
@@ -27,7 +27,9 @@ ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-FORMAT_VERSION = "1.2"  # 1.1: second_below and abstain_below; 1.2: reference; all optional
+# All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures;
+# 1.3: reference
+FORMAT_VERSION = "1.3"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -41,13 +43,19 @@ Buffer = bytes  # FileEntry has a field of that name, as the format does
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle, pinned; `resident_bytes` is what loading it costs in memory."""
+    """A file of the bundle, pinned.
+
+    Attributes:
+        resident_bytes: what loading it costs in memory.
+        arena_bytes: what it needs in TensorFlow Lite Micro, where it was made for that.
+    """
 
     path: str
     bytes: int
     sha256: str
     crc32: str
     resident_bytes: int = 0
+    arena_bytes: int | None = None
 
     @classmethod
     def of(cls, path: str, content: Buffer, resident_bytes: int = 0) -> FileEntry:
@@ -119,9 +127,13 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
-        content = asdict(self)
+        content = asdict(self, dict_factory=_without_arenas_not_measured)
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_arenas_not_measured(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in pairs if key != "arena_bytes" or value is not None}
 
 
 def sha256(content: Buffer) -> str:
@@ -253,7 +265,8 @@ def _file(reader: Reader) -> FileEntry:
     if not re.fullmatch("[0-9a-f]{64}", digest) or not re.fullmatch("[0-9a-f]{8}", crc):
         raise reader.error("sha256", "or crc32 has the wrong length, or other characters")
     size = reader.whole("bytes", 0, LIMITS.file_bytes)
-    return FileEntry(path, size, digest, crc, reader.whole("resident_bytes"))
+    arena = None if reader.content.get("arena_bytes") is None else reader.whole("arena_bytes", 1)
+    return FileEntry(path, size, digest, crc, reader.whole("resident_bytes"), arena)
 
 
 def _optional_file(reader: Reader, key: str) -> FileEntry | None:

@@ -51,6 +51,11 @@ def deceives(text: str) -> bool:
     return _DECEIVING.search(text) is not None
 
 
+def harmless(text: str) -> str:
+    """The text with `?` for such characters, to be shown."""
+    return _DECEIVING.sub("?", text)
+
+
 def odd_label(labels: Sequence[str]) -> str | None:
     """What is wrong with the first label that a bundle could not have; None where all are fine."""
     seen = set()

@@ -73,7 +73,8 @@ def automatic(
         making.make([File(path, recipe) for path in paths for recipe in recipes], what)
     choosing = Choosing(sources, recipes, compressed=budget.compressed, allowed=allowed)
     reference, targets = bundling.reference, bundling.examples["validation"].targets
-    choosing.measure(job, validation, targets, fit_temperature(reference.scores, targets))
+    temperature = fit_temperature(reference.scores, targets)
+    choosing.measure(job, validation, targets, temperature, bundling.interpreter)
     accuracy = float(np.mean(reference.scores.argmax(axis=1) == targets))
     beside = bundling.beside_models(job, compressed=budget.compressed)
     for _ in range(_TRIES):

@@ -130,7 +130,8 @@ class Choosing:
                 try:
                     self._allowed(content, file.network)
                 except EdgeExpertsError as error:
-                    reasons.append(str(error))
+                    said = str(error).removeprefix(f"{file.network}: ")
+                    reasons.append(f"{method} {recipe}".strip() + f": {said}")
                     continue
                 size = packed_bytes(path, content) if self._compressed else len(content)
                 variants.append(Variant(method, file, making.place(file), size))
@@ -148,8 +149,9 @@ class Choosing:
         validation: Mapping[str, np.ndarray],
         targets: np.ndarray,
         temperature: float,
+        interpreter: str | None = None,
     ) -> None:
-        """Ask every variant on the interpreter; see sensitivity.py."""
+        """Ask every variant on the interpreter, of this package; see sensitivity.py."""
         self._routers = self._variants.get(ROUTER, [])
         self._experts = [own for path, own in self._variants.items() if path != ROUTER]
         order = {
@@ -163,7 +165,8 @@ class Choosing:
         rounds = max(1, len(self._routers))
         steps = rounds * len(self._experts) + len(self._routers)
         with Progress("Measuring every variant", steps) as progress:
-            run_module("edge_experts.converters.choosing.sensitivity", job, progress.step, _failure)
+            module = "edge_experts.converters.choosing.sensitivity"
+            run_module(module, job, progress.step, _failure, interpreter=interpreter)
         found = np.load(job / "sensitivity.npz")
         self._losses, self._wrong = found["losses"], found["wrong"]
         self._count = len(targets)

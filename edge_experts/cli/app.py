@@ -16,7 +16,9 @@ from . import (
     convert,
     doctor,
     evaluate,
+    export_c,
     extend,
+    inspect,
     monitor,
     quickstart,
     run,
@@ -45,10 +47,11 @@ app.command()(run.run)
 app.command()(serve.serve)
 app.command()(monitor.monitor)
 app.command()(benchmark.benchmark)
-app.command()(bundle.inspect)
+app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
+app.command()(export_c.export_c)
 app.command()(doctor.doctor)
 
 

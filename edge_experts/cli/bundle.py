@@ -6,55 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Bundle, Force, Json, print_json
-
-
-def inspect(bundle: Bundle, json: Json = False) -> None:
-    """Show what a bundle says of itself: labels, sizes, accuracy, where it was verified.
-
-    Example: edge-experts inspect sentiment.bundle
-    """
-    from dataclasses import asdict
-
-    from ..bundle import read_manifest
-
-    manifest = read_manifest(bundle)
-    if json:
-        print_json({"schema_version": "1.0", **asdict(manifest)})
-        return
-    provenance, on = manifest.provenance, manifest.verified_on
-    print(f"{manifest.name} (bundle version {manifest.bundle_version})")
-    print(f"  task         {manifest.task}")
-    print(f"  labels       {', '.join(manifest.labels)}")
-    print(f"  experts      {len(manifest.experts)}, {manifest.asking}")
-    if manifest.abstain_below is not None:
-        print(f"  abstains     where the score is under {manifest.abstain_below:g}")
-    print(f"  quantization {_printable(provenance.get('quantization'))}")
-    print(
-        f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
-        f"{provenance.get('test_examples')} test examples"
-    )
-    print(f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}")
-    print(f"  data         {_printable(provenance.get('data'))}")
-    changes = provenance.get("changes")
-    if isinstance(changes, dict):
-        print(f"  changes      since version {changes.get('base_version')}: {in_words(changes)}")
-    print("  files              bytes   in memory")
-    for entry in manifest.files:
-        cost = f"{entry.resident_bytes:>11,}" if entry.resident_bytes else ""
-        print(f"    {entry.path:<16}{entry.bytes:>9,}{cost}".rstrip())
-
-
-def _printable(value: object) -> str:
-    """As text that moves no terminal's cursor: anyone may have written it."""
-    return "".join(one if one.isprintable() else "?" for one in str(value))
+from .options import Bundle, Force
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
     """What a bundle says that changed since its base."""
 
     def experts(kind: str, what: str) -> str:
-        found = list(map(str, changes.get(kind) or []))
+        told = changes.get(kind)
+        found = list(map(str, told)) if isinstance(told, list) else []
         return f"expert{'s' * (len(found) > 1)} {', '.join(found)} {what}" if found else ""
 
     parts = [

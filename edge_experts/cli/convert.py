@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import UsageError
+from ..inspection import arenas, operators
 from .bundle import in_words
+from .export_c import as_json
+from .export_c import in_words as in_c
 from .options import Force, Json, Layout, Quantization, print_json, require_training, size
 
 if TYPE_CHECKING:
+    from ..bundle import Manifest
     from ..converters.choosing import Search
 
 
@@ -83,6 +87,22 @@ def convert(
             show_default=False,
         ),
     ] = None,
+    target: Annotated[
+        Literal["pi-bookworm", "pi-trixie", "litert", "microcontroller"] | None,  # their TARGETS
+        typer.Option(
+            help="Where it is to run: files with operators that are not there are refused, and "
+            "files are run on its interpreter where that is installed here.",
+            show_default=False,
+        ),
+    ] = None,
+    c_source: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write the bundle as C source for microcontrollers too (export-c).",
+            show_default=False,
+        ),
+    ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -125,12 +145,19 @@ def convert(
     require_training()
     from .. import drawing
     from ..converters import convert as run_conversion
+    from ..converters.c_source import c_source as write_c
+    from ..converters.c_source import refuse_run
 
     if frontier is not None:
         drawing.require(frontier, "--frontier")
         if quantization != "auto":
             raise UsageError("--frontier shows what --quantization auto chose from")
 
+    if c_source is not None:
+        from ..folders import refuse_existing
+
+        refuse_existing(c_source, force=force)
+        refuse_run(run, top_k=top_k, second_share=second_share)
     made = run_conversion(
         run,
         out,
@@ -145,10 +172,12 @@ def convert(
         second_share=second_share,
         abstain_below=abstain_below,
         max_accuracy_drop=max_accuracy_drop,
+        target=target,
         base=base,
         bundle_version=bundle_version,
         force=force,
     )
+    written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
         from ..converters.choosing import picture
 
@@ -168,8 +197,12 @@ def convert(
                 "validation": made.unsure.to_json(),
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
+                "target": target,
+                "operators": operators(made.manifest),
+                "arenas": arenas(made.manifest),
                 "changes": made.manifest.provenance.get("changes"),
                 "search": None if made.search is None else made.search.to_json(),
+                "c_source": None if written is None else as_json(written),
             }
         )
         return
@@ -185,6 +218,8 @@ def convert(
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
         f"{on['interpreter']} {on['version']}"
     )
+    if target is not None:
+        print(_on_target(made.manifest))
     unsure = made.unsure
     if unsure.asked_second is not None:
         print(f"a second expert asked for {unsure.asked_second:.1%} of the validation examples")
@@ -196,7 +231,26 @@ def convert(
         _print_search(made.search)
     if base is not None:
         print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
+    if written is not None:
+        print(in_c(written))
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
+
+
+def _on_target(manifest: Manifest) -> str:
+    """What is known of the target: run there, or its operators only."""
+    on, sizes = manifest.verified_on, arenas(manifest)
+    if sizes:
+        return (
+            f"{on['target']}: every file ran in TensorFlow Lite Micro {on['tflite_micro']} as "
+            f"well, in arenas of up to {max(sizes.values()):,} bytes; "
+            f"{on['equal_labels_there']:.0%} equal labels"
+        )
+    if on["run_on_target"]:
+        return f"{on['target']}: it has all operators, and this was its interpreter"
+    return (
+        f"{on['target']}: it has all operators; its interpreter is not installed here, so this was "
+        "proven on another: run `edge-experts verify` there"
+    )
 
 
 def _print_search(search: Search) -> None:

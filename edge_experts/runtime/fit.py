@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def must_fit(model: Model, arrays: Shapes, outputs: int, what: str) -> None:
             f"{model.name}: must answer with {(1, outputs)} numbers, one for each of the {what}; "
             f"its output has the shape {shape!s:.80}"
         )
-    if not (kind.kind in "iu" if is_quantized else kind == np.float32):
+    if not _is_real(kind, is_quantized):
         raise ModelError(f"{model.name}: must answer with real numbers, answers with {kind}")
 
 
@@ -59,9 +60,15 @@ def trunk_shape(router: Model) -> Shapes:
     """
     if router.second_output is None:
         return {}
-    shape, kind = router.second_output
-    if len(shape) != 2 or shape[0] != 1 or kind != np.float32:
+    shape, kind, is_quantized = router.second_output
+    if len(shape) != 2 or shape[0] != 1 or not _is_real(kind, is_quantized):
         raise ModelError(
-            f"{router.name}: its second output must be (1, units) float32, is {shape!s:.80} {kind}"
+            f"{router.name}: its second output must be (1, units) real numbers, is {shape!s:.80} "
+            f"{kind}"
         )
     return {TRUNK: (shape, np.float32)}
+
+
+def _is_real(kind: np.dtype[Any], is_quantized: bool) -> bool:
+    """Whether a tensor holds real numbers, as they are or as integers that stand for them."""
+    return kind.kind in "iu" if is_quantized else kind == np.float32

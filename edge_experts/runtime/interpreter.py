@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ..errors import InterpreterError, MissingExtraError, ModelError
+from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 
+CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
 _PACKAGES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -21,7 +23,12 @@ _PACKAGES = {
 def _found() -> tuple[str, Any]:
     """The name of the installed interpreter package and its module."""
     broken = ""
+    asked = os.environ.get(CHOICE)
+    if asked and asked not in _PACKAGES:
+        raise UsageError(f"{CHOICE} must be one of {tuple(_PACKAGES)}, got {asked!r}")
     for name, (module, _) in _PACKAGES.items():
+        if asked and name != asked:
+            continue
         try:
             return name, importlib.import_module(module)
         except ModuleNotFoundError:
@@ -50,7 +57,7 @@ class Model:
     Attributes:
         inputs: name, shape, type, and whether integers stand for real numbers, of each.
         output: the same of the first output, without a name.
-        second_output: shape and type, where there is one.
+        second_output: likewise, where there is one.
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
@@ -83,8 +90,9 @@ class Model:
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
         self.inputs = [(_plain(d["name"]), *_form(d)) for d in inputs]
         self.output = _form(outputs[0])
-        self.second_output = _form(outputs[1])[:2] if len(outputs) > 1 else None
+        self.second_output = _form(outputs[1]) if len(outputs) > 1 else None
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
+        self._second_scale = _quantization(outputs[-1])
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
         self._forget = None
@@ -101,18 +109,13 @@ class Model:
             self._forget()
         for index, name, quantization in self._inputs:
             value = arrays[name]
-            self._set(index, value if quantization is None else _quantize(value, *quantization))
+            self._set(index, value if quantization is None else quantize(value, *quantization))
         try:
             self._invoke()
         except RuntimeError as error:
             reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
             raise ModelError(f"{self.name}: {reason}") from None
-        output: np.ndarray = self._get(self._output)[0]
-        if self._scale is None:
-            return output
-        scale, zero_point, _ = self._scale
-        real: np.ndarray = (output.astype(np.float32) - zero_point) * scale
-        return real
+        return _real(self._get(self._output)[0], self._scale)
 
     @property
     def has_trunk(self) -> bool:
@@ -121,8 +124,7 @@ class Model:
 
     def trunk(self) -> np.ndarray:
         """Those features of the last input: (1, units) float32."""
-        features: np.ndarray = self._get(self._second)
-        return features
+        return _real(self._get(self._second), self._second_scale)
 
 
 def _form(details: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
@@ -157,11 +159,20 @@ def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
     return np.float32(scale), zero_point, np.dtype(details["dtype"])
 
 
-def _quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
+def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
     """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
     limits = np.iinfo(kind)
     steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
     return steps.astype(kind)
+
+
+def _real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
+    """r = S (q - Z); what is no integer that stands for a real number is left as it is."""
+    if quantization is None:
+        return value
+    scale, zero_point, _ = quantization
+    real: np.ndarray = (value.astype(np.float32) - zero_point) * scale
+    return real
 
 
 def _plain(tensor_name: str) -> str:

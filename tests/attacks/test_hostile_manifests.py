@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_experts.bundle import MANIFEST, parse_manifest, read_manifest
+from edge_experts.cli.inspect import inspect
 from edge_experts.errors import BundleError, DigestError, ManifestError, MemoryBudgetError
 from edge_experts.limits import LIMITS
 
@@ -64,6 +65,45 @@ def test_every_field_with_every_odd_value_is_used_or_refused(tiny: Path) -> None
         with contextlib.suppress(BundleError):
             used += use(tiny) > 0
     assert used > 100
+
+
+@pytest.mark.parametrize("name", ["parity", "changes", "structures", "data", "test_accuracy"])
+def test_whatever_a_manifest_tells_is_shown_or_refused(
+    tiny: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: dict[str, Any] = {
+        "parity": {"examples": 3, "equal_labels": 1.0, "experts": [{"expert": 0}]},
+        "changes": {"base_version": 1, "added": [1], "kept": [0], "router": "new"},
+        "structures": [
+            {
+                "files": ["router.tflite"],
+                "operators": {"ADD": 1},
+                "uses": {"ADD": 2},
+                "weights_bytes": {"int8": 5},
+                "tensors": 3,
+                "metadata_bytes": 7,
+                "inputs": [{"name": "x", "type": "int8", "shape": [1]}],
+                "outputs": [],
+                "weights": [{"layer": "a", "operator": "ADD", "type": "int8", "bytes": 5}],
+            }
+        ],
+    }
+    start = json.loads((tiny / MANIFEST).read_text())
+    start["provenance"][name] = told.get(name, 1)
+    shown = 0
+    for at in places(start):
+        if at[:2] != ("provenance", name):
+            continue
+        for value in ODD:
+            content = changed(start, at, value)
+            content.pop("digest")
+            (tiny / MANIFEST).write_bytes(signed(content))
+            with contextlib.suppress(BundleError):
+                inspect(tiny)
+                inspect(tiny, json=True)
+                shown += 1
+            assert "\x1b" not in capsys.readouterr().out
+    assert shown > 5
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(

@@ -83,7 +83,8 @@ def test_types_of_outputs_must_fit(form: tuple[Any, bool]) -> None:
 
 def test_a_routers_second_output_is_one_row_of_real_numbers() -> None:
     assert trunk_shape(Odd()) == {}
-    assert trunk_shape(Odd(second_output=((1, 7), FLOAT))) == {"trunk": ((1, 7), np.float32)}
-    for form in (((7,), FLOAT), ((2, 7), FLOAT), ((1, 7), INT8)):
+    for form in (((1, 7), FLOAT, False), ((1, 7), INT8, True)):
+        assert trunk_shape(Odd(second_output=form)) == {"trunk": ((1, 7), np.float32)}
+    for odd in (((7,), FLOAT, False), ((2, 7), FLOAT, False), ((1, 7), INT8, False)):
         with pytest.raises(ModelError, match="second output"):
-            trunk_shape(Odd(second_output=form))
+            trunk_shape(Odd(second_output=odd))

@@ -35,7 +35,13 @@ def test_the_wheel_holds_every_module_of_the_tree_and_no_other(wheel: Path) -> N
         shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
     tree = {str(path.relative_to(ROOT)) for path in ROOT.glob("edge_experts/**/*.py")}
     tree |= {f"edge_experts/{path.relative_to(ROOT)}" for path in ROOT.glob("converters/**/*.py")}
+    tree |= {f"edge_experts/{path}" for path in _c_files()}
     assert shipped == tree | {"edge_experts/py.typed", "edge_experts/runtime/tiny.tflite"}
+
+
+def _c_files() -> list[Path]:
+    """What is copied into C source, relative to the tree."""
+    return [path.relative_to(ROOT) for path in ROOT.glob("converters/c_source/edge_experts*")]
 
 
 def test_the_device_part_alone_runs_a_bundle(

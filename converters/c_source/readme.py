@@ -1,0 +1,59 @@
+"""README.md of the folder: which files there are, what they take, and how to use them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_experts.bundle import Manifest
+
+if TYPE_CHECKING:
+    from .export import CSource
+
+_ARRAY = """\
+    static float x[EDGE_EXPERTS_INPUTS];  // fill it with the example, its last axis fastest
+    edge_experts_encode(x, x);
+"""
+_TABLE = """\
+    static float x[EDGE_EXPERTS_INPUTS];
+    const double numbers[] = {...};  // as edge_experts_number_names are; NaN: not known
+    const int categories[] = {edge_experts_find(0, "..."), ...};  // as edge_experts_categories are
+    edge_experts_encode(numbers, categories, x);
+"""
+
+
+def text(manifest: Manifest, made: CSource) -> str:
+    """README.md, in Markdown."""
+    encode = _ARRAY if manifest.features.kind == "array" else _TABLE
+    rows = "\n".join(
+        f"| {path} | {made.flash[path]:,} | {made.arenas[path]:,} |" for path in made.flash
+    )
+    return f"""\
+# {manifest.name}, version {manifest.bundle_version}, for microcontrollers
+
+A router picks the one of {len(manifest.experts)} experts that answers an input. Add all `.c` files
+here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-math`):
+
+    #include "edge_experts_tflm.hpp"
+
+    alignas(16) static uint8_t arena[EDGE_EXPERTS_ARENA_BYTES];
+    static edge_experts::Runner runner(arena, sizeof arena);
+
+{encode}\
+    edge_experts_answer answer;
+    if (runner.ask(x, &answer) == 0)
+        printf("%s, %d %%\\n", edge_experts_labels[answer.label], (int)(100 * answer.score));
+
+Router and experts run one after the other in the same arena; each is set up anew for each answer.
+Where the router's memory can be spared, give it an arena and an interpreter of its own.
+`edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is
+plain C, and takes the function that runs a file.
+
+| file | flash, bytes | arena, bytes |
+|---|---|---|
+{rows}
+| all | {sum(made.flash.values()):,} | {made.arena_bytes:,} |
+
+Arenas are the least in which TensorFlow Lite Micro's reference kernels answer on a 64-bit machine.
+With 32-bit pointers they need less; CMSIS-NN's convolutions need scratch memory on top. Operators
+that must be in the firmware: {", ".join(name.removeprefix("Add") for name in made.operators)}.
+"""

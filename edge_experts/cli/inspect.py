@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .bundle import in_words
+from .options import Bundle, Json, print_json
+
+if TYPE_CHECKING:
+    from ..bundle import Manifest
+
+
+def inspect(bundle: Bundle, json: Json = False) -> None:
+    """Show what a bundle says of itself: labels, accuracy, operators, and where its bytes went.
+
+    Example: edge-experts inspect sentiment.bundle
+    """
+    from dataclasses import asdict
+
+    from ..bundle import read_manifest
+    from ..inspection import anatomy
+    from ..parsing import harmless
+
+    manifest = read_manifest(bundle)
+    found = anatomy(manifest)
+    if json:
+        print_json({"schema_version": "1.1", **asdict(manifest), "anatomy": found})
+        return
+    for part in (_head(manifest), _parity(manifest), _files(found), _structures(found)):
+        for line in part:
+            print(harmless(line).rstrip())  # anyone may have written it
+
+
+def _head(manifest: Manifest) -> Iterator[str]:
+    provenance, on = manifest.provenance, manifest.verified_on
+    yield f"{manifest.name} (bundle version {manifest.bundle_version})"
+    yield f"  task         {manifest.task}"
+    yield f"  labels       {', '.join(manifest.labels)}"
+    yield f"  experts      {len(manifest.experts)}, {manifest.asking}"
+    if manifest.abstain_below is not None:
+        yield f"  abstains     where the score is under {manifest.abstain_below:g}"
+    yield f"  quantization {provenance.get('quantization')}"
+    yield (
+        f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
+        f"{provenance.get('test_examples')} test examples"
+    )
+    yield f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}"
+    if "target" in on:
+        how = "its interpreter ran it" if on.get("run_on_target") else "by its table of operators"
+        yield f"  made for     {on['target']}, {how}"
+    yield f"  data         {provenance.get('data')}"
+    changes = provenance.get("changes")
+    if isinstance(changes, dict):
+        yield f"  changes      since version {changes.get('base_version')}: {in_words(changes)}"
+
+
+def _parity(manifest: Manifest) -> Iterator[str]:
+    """Beside Keras, end to end and expert by expert."""
+    found = manifest.provenance.get("parity")
+    if not isinstance(found, dict):
+        return
+    yield "  beside Keras   examples   equal labels   accuracy: Keras's, deployed"
+    experts = found.get("experts")
+    told = [one for one in experts if isinstance(one, dict)] if isinstance(experts, list) else []
+    for one in (found, *told):
+        who = f"expert {one['expert']}" if "expert" in one else "end to end"
+        yield (
+            f"    {who:<12}{_number(one, 'examples', ',.0f'):>9}"
+            f"{_number(one, 'equal_labels', '.2%'):>15}"
+            f"{_number(one, 'keras_accuracy', '.4f'):>12}"
+            f"{_number(one, 'deployed_accuracy', '.4f'):>9}"
+        )
+
+
+def _number(one: Mapping[str, Any], key: str, form: str) -> str:
+    value = one.get(key)
+    return format(value, form) if isinstance(value, int | float) else "?"
+
+
+def _files(found: Mapping[str, Any]) -> Iterator[str]:
+    columns = {"bytes": "bytes", "resident_bytes": "in memory"}
+    if found["structures"]:
+        columns |= {"weights_bytes": "weights", "graph_bytes": "graph", "metadata_bytes": "meta"}
+    if found["totals"]["arena_bytes"] is not None:
+        columns["arena_bytes"] = "arena"
+    yield "  files               " + "".join(f"{name:>12}" for name in columns.values())
+    totals = found["totals"]
+    for row in (*found["files"], {"path": "all", **totals}):
+        yield f"    {row['path']:<18}" + "".join(_cell(row.get(key)) for key in columns)
+    needed = totals["resident_bytes_of_one_answer"]
+    yield f"  in memory for one answer: {needed:,} bytes, the router and the largest asked"
+
+
+def _cell(value: int | None) -> str:
+    return f"{value:>12,}" if value else f"{'':>12}"
+
+
+def _structures(found: Mapping[str, Any]) -> Iterator[str]:
+    """What the files consist of, those of one structure together, and where the bytes are of the
+    first."""
+    files = {row["path"]: row for row in found["files"]}
+    for one in found["structures"]:
+        first, more = one["files"][0], len(one["files"]) - 1
+        yield ""
+        yield f"  {first}" + (f" and {more} like it" if more else "")
+        yield f"    operators  {', '.join(_uses(one))}"
+        ends = f"{_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
+        yield f"    tensors    {one['tensors']}; {ends}"
+        kinds = (f"{kind} {count:,}" for kind, count in one["weights_bytes"].items())
+        yield f"    weights    {', '.join(kinds) or 'none'} bytes"
+        row = files.get(first)
+        if row is None:
+            continue
+        rows = [
+            (f"{w['layer']:<24}{w['operator']:<30}{w['type']:<8}", w["bytes"])
+            for w in one.get("weights", [])
+        ]
+        rows += [("operators, tensors and their scales", row["graph_bytes"])]
+        rows += [("metadata", row["metadata_bytes"])]
+        for what, size in rows:
+            yield f"      {what:<62}{size:>10,}{size / max(1, row['bytes']):>8.1%}"
+
+
+def _uses(one: Mapping[str, Any]) -> Iterator[str]:
+    for name, version in sorted(one["operators"].items()):
+        count = one["uses"].get(name, 1)
+        yield f"{name} v{version}" + (f" x{count}" if count > 1 else "")
+
+
+def _ports(one: Mapping[str, Any], which: str) -> str:
+    return ", ".join(f"{port['name']} {port['type']} {port['shape']}" for port in one[which])

@@ -1,0 +1,139 @@
+"""Where a bundle's bytes went, from its manifest alone: a board needs no reader of model files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .bundle import FileEntry, Manifest
+from .errors import ManifestError
+
+_COUNTS = ("tensors", "metadata_bytes")
+_TABLES = ("operators", "uses", "weights_bytes")
+
+
+def anatomy(manifest: Manifest) -> dict[str, Any]:
+    """What each file and the whole bundle consist of, in plain values.
+
+    "files": for each, path, bytes, resident_bytes, arena_bytes (null: not made for
+    microcontrollers) and, where the manifest tells what is in it, weights_bytes, graph_bytes
+    (operators, tensors and their scales), metadata_bytes and structure, an index in "structures",
+    which are those of the manifest. "totals": the bundle's bytes and where they are; what all
+    models take in memory, and what one answer takes at most; and bytes of weights by type and by
+    operator.
+
+    Raises:
+        ManifestError: what the manifest says of structures makes no sense.
+    """
+    found = structures(manifest)
+    place = {path: index for index, one in enumerate(found) for path in one["files"]}
+    files = [_file(entry, place.get(entry.path), found) for entry in manifest.files]
+    return {"files": files, "structures": list(found), "totals": _totals(manifest, files, found)}
+
+
+def structures(manifest: Manifest) -> Sequence[Mapping[str, Any]]:
+    """What its model files consist of; none in a bundle older than format 1.2."""
+    found = manifest.provenance.get("structures", [])
+    if not isinstance(found, list) or not all(map(_makes_sense, found)):
+        raise ManifestError("provenance: structures make no sense; convert again")
+    return found
+
+
+def operators(manifest: Manifest) -> dict[str, int]:
+    """The highest version of each operator that its models use."""
+    highest: dict[str, int] = {}
+    for one in structures(manifest):
+        for name, version in one["operators"].items():
+            highest[name] = max(version, highest.get(name, 0))
+    return dict(sorted(highest.items()))
+
+
+def arenas(manifest: Manifest) -> dict[str, int]:
+    """What its models need in TensorFlow Lite Micro, bytes by path; none where not made for it."""
+    entries = manifest.files
+    return {one.path: one.arena_bytes for one in entries if one.arena_bytes is not None}
+
+
+def _file(
+    entry: FileEntry, index: int | None, found: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "path": entry.path,
+        "bytes": entry.bytes,
+        "resident_bytes": entry.resident_bytes,
+        "arena_bytes": entry.arena_bytes,
+        "structure": index,
+    }
+    if index is not None:
+        weights = sum(found[index]["weights_bytes"].values())
+        metadata = found[index]["metadata_bytes"]
+        row |= {
+            "weights_bytes": weights,
+            "graph_bytes": entry.bytes - weights - metadata,
+            "metadata_bytes": metadata,
+        }
+    return row
+
+
+def _totals(
+    manifest: Manifest, files: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    models = [one for one in (manifest.router, *manifest.experts) if one is not None]
+    costs = [one.resident_bytes for one in manifest.experts]
+    asked = len(costs) if manifest.combine == "sum" else manifest.top_k
+    if manifest.second_below is not None:
+        asked = 2
+    router = 0 if manifest.router is None else manifest.router.resident_bytes
+    by_type: dict[str, int] = {}
+    by_operator: dict[str, int] = {}
+    for one in found:
+        count = len(one["files"])
+        for kind, size in one["weights_bytes"].items():
+            by_type[kind] = by_type.get(kind, 0) + count * size
+        for weight in one.get("weights", []):
+            name = weight["operator"]
+            by_operator[name] = by_operator.get(name, 0) + count * weight["bytes"]
+    parts = ("weights_bytes", "graph_bytes", "metadata_bytes")
+    total = sum(one["bytes"] for one in files)
+    return {
+        "bytes": total,
+        **{part: sum(one.get(part, 0) for one in files) for part in parts},
+        "beside_models_bytes": total - sum(one.bytes for one in models),
+        "resident_bytes": sum(one.resident_bytes for one in models),
+        "resident_bytes_of_one_answer": router + sum(sorted(costs)[-asked:]),
+        "arena_bytes": max(arenas(manifest).values(), default=None),
+        "weights_by_type": by_type,
+        "weights_by_operator": by_operator,
+    }
+
+
+def _makes_sense(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and _is_list(one.get("files"), lambda path: isinstance(path, str))
+        and bool(one["files"])
+        and all(type(one.get(key)) is int for key in _COUNTS)
+        and all(_is_table(one.get(key)) for key in _TABLES)
+        and all(_is_list(one.get(key), _is_port) for key in ("inputs", "outputs"))
+        and _is_list(one.get("weights", []), _is_weight)
+    )
+
+
+def _is_list(value: Any, of: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(of, value))
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(type(number) is int for number in value.values())
+
+
+def _is_port(value: Any) -> bool:
+    return _has_texts(value, "name", "type") and isinstance(value.get("shape"), list)
+
+
+def _is_weight(value: Any) -> bool:
+    return _has_texts(value, "layer", "operator", "type") and type(value.get("bytes")) is int
+
+
+def _has_texts(value: Any, *keys: str) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys)
