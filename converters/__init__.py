@@ -1,6 +1,7 @@
 """Keras networks to TFLite bundles, on the host. Importing it does not import TensorFlow."""
 
+from .compressing import compress
 from .convert import Conversion, convert
 from .recipes import LAYOUTS, QUANTIZATIONS
 
-__all__ = ["LAYOUTS", "QUANTIZATIONS", "Conversion", "convert"]
+__all__ = ["LAYOUTS", "QUANTIZATIONS", "Conversion", "compress", "convert"]

@@ -132,9 +132,8 @@ class Bundling:
                 proof.router,
             ),
         )
-        manifest = replace(
-            manifest, provenance=self._provenance(folder, manifest, proof, made or {})
-        )
+        made = {**(made or {}), **_models(folder, manifest)}
+        manifest = replace(manifest, provenance=self._provenance(folder, manifest, proof, made))
         card = export.model_card(manifest, self.run, proof.parity, proof.unsure).encode()
         manifest = replace(manifest, model_card=export.write(folder, MODEL_CARD, card))
         export.write_manifest(folder, manifest)
@@ -205,3 +204,12 @@ def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
     return (
         packed_bytes(entry.path, (folder / entry.path).read_bytes()) if compressed else entry.bytes
     )
+
+
+def _models(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Bytes of all models, on disk and in an archive, where zeros and repeated values pay."""
+    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    return {
+        "models_bytes": sum(entry.bytes for entry in entries),
+        "models_packed_bytes": sum(_bytes(folder, entry, compressed=True) for entry in entries),
+    }

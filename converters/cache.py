@@ -87,7 +87,8 @@ def _made_with() -> dict[str, str]:
     here = Path(__file__).parent
     # The networks' own layers decide what is converted, as much as the converters do.
     training = Path(edge_experts.__file__).parent / "training"
-    for path in sorted([*here.rglob("*.py"), *training.glob("*.py")]):
+    compressing = training / "compressing"
+    for path in sorted([*here.rglob("*.py"), *training.glob("*.py"), *compressing.glob("*.py")]):
         code.update(path.read_bytes())
     versions = {}
     for name in _PACKAGES:

@@ -6,10 +6,13 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from edge_experts import run_folder
 from edge_experts.bundle import Manifest
-from edge_experts.errors import ConversionError, ModelError, UsageError
+from edge_experts.compression import FOR_ARCHIVES, Compression, unique
+from edge_experts.datasets import Dataset
+from edge_experts.errors import ModelError, UsageError
 from edge_experts.features import encode_all
 from edge_experts.folders import staged
 
@@ -18,9 +21,10 @@ from . import confidence, parity, targets
 from .bundling import Bundling
 from .cache import Cache
 from .choosing import Budget, Search, automatic
-from .making import File, Making
-from .recipes import IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
+from .making import File
+from .recipes import INTEGER, IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
 from .refusals import alternative
+from .sources import Sources
 from .targets.microcontroller import MICROCONTROLLER, require
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
@@ -37,6 +41,8 @@ class Conversion:
     test_examples: int
     calibration_error: float
     unsure: confidence.Unsure
+    bytes: int  # of all files
+    packed_bytes: int  # of the archive that `pack` makes of them
     search: Search | None = None  # where the recipes were chosen
 
 
@@ -56,6 +62,8 @@ def convert(
     target: str | None = None,
     base: str | Path | None = None,
     bundle_version: int | None = None,
+    compress: str | Compression | Sequence[str | Compression] = (),
+    data: Dataset | None = None,
     processes: int | None = None,
     cache: bool = True,
     force: bool = False,
@@ -79,8 +87,9 @@ def convert(
             for about this share of inputs, by the validation examples. A share is what it costs;
             the router's own probability, which the manifest keeps as `second_below`, says little.
         abstain_below: abstain where the score, a calibrated probability, is under this.
-        max_accuracy_drop: points of validation accuracy that conversion may cost; 2 by default,
-            and then only where so few examples could not have lost them by chance.
+        max_accuracy_drop: points of validation accuracy that compression and conversion may cost
+            together; 2 by default, and then only where so few examples could not have lost them
+            by chance.
         size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
             chosen for each network, by measuring each, so that the least is lost within them;
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
@@ -91,6 +100,11 @@ def convert(
         base: the bundle of the run that this one extends: files of networks that are still the
             same are copied from it, and the manifest says what changed.
         bundle_version: of what you publish; one above the base's by default, or 1.
+        compress: makes the experts smaller first, by fine-tuning; with quantization "auto" any
+            number of ways to choose from for each expert. None by default, but with
+            `size_budget_compressed` `FOR_ARCHIVES`: zeros and clusters save bytes there only.
+        data: what the run was trained on, for that fine-tuning; by default the training examples
+            that the run folder keeps, up to 2,000.
         processes: convert in at most so many; as many as there are cores by default.
         cache: take what was converted before from the user's cache, and keep it there.
 
@@ -104,12 +118,13 @@ def convert(
     """
     run, out = Path(run), Path(out)
     _check_names(quantization=(quantization, QUANTIZATIONS), layout=(layout, LAYOUTS), io=(io, IO))
-    if io == "integer" and quantization not in ("int8", "int16x8"):
+    if io == "integer" and quantization not in INTEGER:
         raise UsageError(f"io 'integer' holds for int8 and int16x8, not for {quantization}")
     for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
         if value is not None and not 0 <= value <= 1:
             raise UsageError(f"{name} must be from 0 to 1, got {value}")
     place = None if target is None else _target(target, quantization)
+    compressions = _compressions(compress, quantization, layout, size_budget_compressed)
     budget = _budget(quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop)
     description = run_folder.read_run(run)
     if top_k is not None:
@@ -122,40 +137,41 @@ def convert(
     version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
     examples = run_folder.read_examples(run, features)
+    calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
     validation = encode_all(features, examples["validation"].inputs)
     order = {"layout": layout, "top_k": description.top_k, "second": second_share is not None}
+    kept = Cache.of_user() if cache else Cache(None)
+    search = None
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
-        making = Making(
+        sources = Sources(
             job,
             run,
             order,
-            encode_all(features, examples["train"].inputs[:_CALIBRATION]),
+            calibration,
             validation,
             networks=description.experts + 1,
-            processes=processes,
-            kept=Cache.of_user() if cache else Cache(None),
             base={} if update is None else update.files(),
+            data=data,
+            processes=processes,
+            kept=kept,
         )
-        search = None
-        with making:
-            reference = making.prepare()
+        with sources:
             bundling = Bundling(
                 description,
                 features,
                 examples,
-                reference,
+                sources.plain.prepare(),
                 version=version,
                 second_share=second_share,
                 abstain_below=abstain_below,
-                made={"quantization": quantization, "io": io, "layout": layout}
-                | {"networks": making.digests},
+                made={"quantization": quantization, "io": io, "layout": layout},
                 update=update,
                 target=place,
             )
             if quantization == "auto":
                 manifest, proof, search = automatic(
-                    {"": making},
+                    sources.try_compressed(compressions),
                     RECIPE_NAMES if place is None else place.recipes,
                     budget,
                     bundling,
@@ -165,19 +181,24 @@ def convert(
                     _takes_all if place is None else place.check,
                 )
             else:
-                files = [File(path, quantization, io) for path in making.paths]
-                making.make(files)
-                _refuse_failed(making, files)
+                made = sources.compressed(*compressions) if compressions else sources.plain
+                files = [File(path, quantization, io) for path in made.paths]
+                made.make(files)
+                made.refuse_failed(files)
                 for file in files:
                     if place is not None:
-                        place.check(making.place(file).read_bytes(), file.network)
-                    bundling.add(folder, file.path, making.place(file))
+                        place.check(made.place(file).read_bytes(), file.network)
+                    bundling.add(folder, file.path, made.place(file))
+                how: dict[str, Any] = {"networks": made.digests}
+                if compressions:
+                    how["compression"] = compressions[0].to_json()
                 try:
-                    manifest, proof = bundling.finish(folder, job, max_accuracy_drop)
+                    manifest, proof = bundling.finish(folder, job, max_accuracy_drop, how)
                 except ModelError as error:
-                    layers = frozenset[str]().union(*map(making.layers, making.paths))
+                    layers = frozenset[str]().union(*map(made.layers, made.paths))
                     other = alternative(quantization, str(error), layers)
                     raise ModelError(f"as {quantization}, {error}; {other}") from None
+            taken = [bundling.size(folder, manifest, compressed=one) for one in (False, True)]
     return Conversion(
         out,
         manifest,
@@ -186,7 +207,9 @@ def convert(
         proof.test_examples,
         proof.calibration_error,
         proof.unsure,
-        search,
+        bytes=taken[0],
+        packed_bytes=taken[1],
+        search=search,
     )
 
 
@@ -215,6 +238,31 @@ def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:
             raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
 
 
+def _compressions(
+    asked: str | Compression | Sequence[str | Compression],
+    quantization: str,
+    layout: str,
+    archive: int | None,
+) -> tuple[Compression, ...]:
+    """The ways to make experts smaller, or to choose from.
+
+    Raises:
+        UsageError: more than one and nothing that chooses, or none of a network of its own.
+    """
+    several = [asked] if isinstance(asked, str | Compression) else list(asked)
+    chosen = [Compression(one) if isinstance(one, str) else one for one in several]
+    if len(chosen) > 1 and quantization != "auto":
+        raise UsageError(
+            "compress takes one way, whose steps are joined by +; quantization 'auto' chooses "
+            "between several"
+        )
+    if chosen and layout != "split":
+        raise UsageError(f"compress holds for files of their own, not for layout {layout!r}")
+    if not chosen and quantization == "auto" and archive is not None:
+        return FOR_ARCHIVES
+    return unique(chosen)
+
+
 def _budget(
     quantization: str,
     layout: str,
@@ -234,20 +282,6 @@ def _budget(
     if size is not None and compressed is not None:
         raise UsageError("state size_budget or size_budget_compressed, not both")
     return Budget(size if compressed is None else compressed, compressed is not None, max_drop)
-
-
-def _refuse_failed(making: Making, files: Sequence[File]) -> None:
-    """Raises ConversionError where a file could not be made."""
-    if making.failed:
-        lines = [
-            f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}; "
-            f"{alternative(file.recipe, reason, making.layers(file.path))}"
-            for file, reason in making.failed.items()
-        ]
-        made = len(files) - len(making.failed)
-        if made:
-            lines.append(f"The other {made} were converted, and are kept for the next time.")
-        raise ConversionError("\n".join(lines))
 
 
 def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:

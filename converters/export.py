@@ -21,6 +21,7 @@ from edge_experts.bundle import (
     Manifest,
     expert_path,
 )
+from edge_experts.compression import Compression
 from edge_experts.features import Features
 from edge_experts.folders import npz
 from edge_experts.run_folder import Run
@@ -166,9 +167,10 @@ def model_card(manifest: Manifest, run: Run, parity: Parity, unsure: Unsure) -> 
 | expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |
 {_unsure(manifest, unsure)}\
-| quantization | {_recipes(found)} |
+{_compression(found)}| quantization | {_recipes(found)} |
 | layout | {found["layout"]} |
 | files | {total:,} bytes, router {router:,}, largest expert {largest:,} |
+| models | {found["models_bytes"]:,} bytes, {found["models_packed_bytes"]:,} in an archive |
 | verified on | {on.get("interpreter")} {on.get("version")}, {on.get("machine")} |
 {_target(manifest)}\
 
@@ -218,6 +220,12 @@ def _target(manifest: Manifest) -> str:
     arena = f"| arena | up to {max(arenas):,} bytes |\n" if arenas else ""
     how = "run on its interpreter" if manifest.verified_on["run_on_target"] else "operators only"
     return f"| made for | {target} ({how}) |\n{arena}"
+
+
+def _compression(found: Mapping[str, Any]) -> str:
+    """A row for what made the experts smaller, where something did."""
+    made = found.get("compression")
+    return f"| experts made smaller | {Compression(**made).name} |\n" if made else ""
 
 
 def _some(labels: tuple[str, ...]) -> str:

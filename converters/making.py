@@ -22,6 +22,7 @@ from edge_experts.folders import npz
 from edge_experts.progress import Progress
 
 from . import cache, parity
+from .refusals import alternative
 from .workers import Workers
 
 _WORTH = 24  # conversions that a second process must have to do, or its start takes longer
@@ -147,6 +148,23 @@ class Making:
                 else:
                     progress.step(f"{file.network}{found}")
             self._convert(missing, progress)
+
+    def rest(self) -> None:
+        """Give back what waiting processes take, until there is more to make."""
+        self._workers.rest()
+
+    def refuse_failed(self, files: Sequence[File]) -> None:
+        """Raises ConversionError where one of these could not be made."""
+        if self.failed:
+            lines = [
+                f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}; "
+                f"{alternative(file.recipe, reason, self.layers(file.path))}"
+                for file, reason in self.failed.items()
+            ]
+            made = len(files) - len(self.failed)
+            if made:
+                lines.append(f"The other {made} were converted, and are kept for the next time.")
+            raise ConversionError("\n".join(lines))
 
     def _found(self, file: File) -> str | None:
         """Where it was found, in words; None where it must be made."""

@@ -60,6 +60,7 @@ RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
     "int16x8": int16x8,
 }
 assert tuple(RECIPES) == RECIPE_NAMES
+_FEW, _MANY = 256, 1024  # values, and weights, of a layer that was clustered
 _INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # what a file of integers computes in
 
 
@@ -90,6 +91,10 @@ def to_tflite(
     with mock.patch.object(tf.compat.v2.nn, "selu", _selu):  # where tf_keras takes it from
         function = answer.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+    if _clustered(network):
+        # A scale for each channel would make other integers of the same value in each, so that
+        # what clustering made equal were equal no more.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     RECIPES[quantization](converter, {name: samples[name] for name in signature})
     if io == "integer":
         converter.inference_input_type = converter.inference_output_type = _INTEGER[quantization]
@@ -104,6 +109,12 @@ def _selu(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
     """
     scale, alpha = 1.0507009873554805, 1.6732632423543772
     return scale * tf.nn.relu(x) + scale * alpha * tf.nn.elu(tf.minimum(x, 0.0))
+
+
+def _clustered(network: tf_keras.Model) -> bool:
+    """Whether a large layer's weights are of so few values that clustering has made them."""
+    kernels = [kernel for kernel in network.get_weights() if kernel.size > _MANY]
+    return any(len(np.unique(kernel)) <= _FEW for kernel in kernels)
 
 
 def _one_by_one(samples: Samples) -> Iterator[dict[str, np.ndarray]]:

@@ -32,6 +32,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,13 @@ class Job:
     @cached_property
     def _owners(self) -> np.ndarray:
         return np.load(self.folder / "owners.npy")
+
+    def do(self, task: dict[str, Any]) -> None:
+        """A task, as the module's docstring lists them."""
+        if task["do"] == "prepare":
+            self.prepare()
+        else:
+            self.convert(task["path"], task["recipe"], task["io"], task["out"])
 
     def convert(self, path: str, recipe: str, io: str, out: str) -> None:
         """Make one file of the bundle."""
@@ -181,32 +189,43 @@ def _rows(samples: Samples, rows: np.ndarray) -> Samples:
     return {name: array[rows[:_MOST]] for name, array in samples.items()}
 
 
-def _failure(job: Job, task: dict[str, Any]) -> str | None:
+def _failure(do: Callable[[dict[str, Any]], None], task: dict[str, Any]) -> str | None:
     """Do a task; the reason where it failed."""
     try:
-        if task.pop("do") == "prepare":
-            job.prepare()
-        else:
-            job.convert(task["path"], task["recipe"], task["io"], task["out"])
+        do(task)
     except Exception as error:  # the converter's are of every kind, and the process is still good
         traceback.print_exc()
         return reason_of(error)
     return None
 
 
-def main(folder: Path) -> None:
+def serve(do: Callable[[dict[str, Any]], None]) -> None:
+    """Do the tasks that come on stdin, one after the other, and answer each."""
     # TensorFlow may print: what it prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    job = None
     for line in sys.stdin:
-        task = json.loads(line)
-        wanted = Path(task.get("job", folder))
-        if job is None or wanted != job.folder:
+        print(json.dumps({"failed": _failure(do, json.loads(line))}), file=answers, flush=True)
+
+
+class Jobs:
+    """The tasks of one job folder after the other; the last one's model is kept.
+
+    Args:
+        folder: of tasks that name no "job" of their own.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._job: Job | None = None
+
+    def do(self, task: dict[str, Any]) -> None:
+        wanted = Path(task.get("job", self._folder))
+        if self._job is None or wanted != self._job.folder:
             tf_keras.backend.clear_session()  # the last job's graphs would stay
-            job = Job(wanted)
-        print(json.dumps({"failed": _failure(job, task)}), file=answers, flush=True)
+            self._job = Job(wanted)
+        self._job.do(task)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    serve(Jobs(Path(sys.argv[1])).do)

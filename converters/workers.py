@@ -30,18 +30,25 @@ class Workers:
     Args:
         job: the folder that worker.py describes; a task may name another one as its "job".
         most: how many processes at once.
-        patience: seconds that one conversion may take.
+        module: what they run: `worker.serve` with a task of its own.
+        patience: seconds that one task may take.
     """
 
-    def __init__(self, job: Path, most: int, patience: float = PATIENCE):
-        self._job, self._most, self._patience = job, most, patience
+    def __init__(
+        self,
+        job: Path,
+        most: int,
+        module: str = "edge_experts.converters.worker",
+        patience: float = PATIENCE,
+    ):
+        self._job, self._most, self._module, self._patience = job, most, module, patience
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the last used is the warmest
         self._all: list[_Worker] = []
 
     def start(self, count: int) -> None:
         """Begin to import TensorFlow in so many processes, rather than when they are needed."""
         while len(self._all) < min(count, self._most):
-            worker = _Worker(self._job, self._patience)
+            worker = _Worker(self._job, self._module, self._patience)
             self._all.append(worker)
             self._idle.put(worker)
 
@@ -82,6 +89,12 @@ class Workers:
         for worker in self._all:
             worker.end()
 
+    def rest(self) -> None:
+        """End all processes, which wait; new ones start when there is more to do."""
+        self.close()
+        self._all.clear()
+        self._idle = queue.LifoQueue()
+
     def __enter__(self) -> Workers:
         return self
 
@@ -95,15 +108,15 @@ class Workers:
 
 
 class _Worker:
-    def __init__(self, job: Path, patience: float):
-        self._job, self._patience = job, patience
+    def __init__(self, job: Path, module: str, patience: float):
+        self._job, self._module, self._patience = job, module, patience
         self._ended = False
         self._start()
 
     def _start(self) -> None:
         self._log = tempfile.TemporaryFile("w+", dir=self._job)  # noqa: SIM115  closed with it
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "edge_experts.converters.worker", str(self._job)],
+            [sys.executable, "-m", self._module, str(self._job)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

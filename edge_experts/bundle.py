@@ -23,6 +23,7 @@ from .parsing import AGAIN, Reader, odd_label, strict_json
 from .reference import Reference, read_reference
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
 ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
@@ -284,5 +285,5 @@ def _stays_inside(path: str) -> bool:
         and str(pure) == path
         and ".." not in pure.parts
         and not any(character in path for character in "\\:")
-        and path.lower() not in (".", MANIFEST)
+        and path.lower() not in (".", MANIFEST, SIGNATURE)
     )

@@ -13,6 +13,7 @@ class Limits:
     """Counts and bytes are the most that is accepted."""
 
     manifest_bytes: int = 4_000_000
+    signature_bytes: int = 64  # Ed25519 has one length
     values: int = 400_000  # in a manifest; small values take 20 times their text in memory
     nesting: int = 32
     digits: int = 20  # of a whole number: beyond 64 bits

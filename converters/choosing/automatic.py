@@ -13,10 +13,11 @@ from edge_experts.bundle import Manifest
 from edge_experts.errors import ThresholdError
 
 from ..bundling import Bundling
-from ..making import File, Making
+from ..making import Making
 from ..parity import fit_temperature
 from ..proving import Proof
-from .choice import Budget, Choosing, Point, choose
+from .choice import Choosing, choose
+from .variants import Budget, Point, candidates
 
 _TRIES = 4
 
@@ -68,9 +69,9 @@ def automatic(
         ThresholdError: no choice meets the budget.
     """
     for method, making in sources.items():
-        paths = [path for path in making.paths if not method or path in bundling.experts]
         what = f"Converting ({method or 'as trained'})"
-        making.make([File(path, recipe) for path in paths for recipe in recipes], what)
+        making.make(list(candidates(method, making, recipes)), what)
+        making.rest()
     choosing = Choosing(sources, recipes, compressed=budget.compressed, allowed=allowed)
     reference, targets = bundling.reference, bundling.examples["validation"].targets
     temperature = fit_temperature(reference.scores, targets)
@@ -81,8 +82,7 @@ def automatic(
         point = choose(choosing, budget, beside, accuracy)
         for variant in point.variants:
             bundling.add(folder, variant.file.path, variant.place)
-        made = {variant.file.path: variant.name for variant in point.variants}
-        manifest, proof = bundling.finish(folder, job, budget.max_drop, {"recipes": made})
+        manifest, proof = bundling.finish(folder, job, budget.max_drop, _made(point, sources))
         beside += bundling.size(folder, manifest, compressed=budget.compressed) - point.size
         if budget.size is None or choosing.size_of(point) + beside <= budget.size:
             break
@@ -100,3 +100,15 @@ def automatic(
             choosing.refused,
         ),
     )
+
+
+def _made(point: Point, sources: Mapping[str, Making]) -> dict[str, Any]:
+    """What the manifest says of how the models of a choice were made."""
+    digests = {
+        variant.file.path: sources[variant.method].digests.get(variant.file.path)
+        for variant in point.variants
+    }
+    return {
+        "recipes": {variant.file.path: variant.name for variant in point.variants},
+        "networks": {path: digest for path, digest in digests.items() if digest},
+    }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,74 +18,17 @@ from edge_experts.progress import Progress
 from ..isolation import run_module
 from ..making import File, Making
 from .knapsack import Table, solve
+from .variants import Budget, Point, Variant, candidates
 
 AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
 _POINTS = 24  # sizes that the frontier is asked at
+_SMALLER = {
+    # A byte for each weight is the least that a recipe takes, whatever the weights are.
+    False: "count the archive (--size-budget-compressed), where alone pruned and clustered experts "
+    "are smaller, ",
+    True: "compress more (--compress pruning --sparsity 0.9), ",
+}
 _WORTH = 1e-3  # nats for each example that twice the size must save; less is chance
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a bundle may take, and what that may cost; None: no limit.
-
-    Attributes:
-        size: bytes on disk, or of the archive where `compressed`.
-        max_drop: points of validation accuracy under Keras's.
-    """
-
-    size: int | None = None
-    compressed: bool = False
-    max_drop: float | None = None
-
-    @property
-    def what(self) -> str:
-        return "of its archive" if self.compressed else "on disk"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A network made in one way: by a recipe, of what a compression left of it."""
-
-    method: str  # "" for none
-    file: File
-    place: Path
-    size: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.file.recipe}".strip()
-
-
-@dataclass(frozen=True)
-class Point:
-    """One choice for all networks.
-
-    Attributes:
-        size: of the bundle or its archive, bytes, nearly: what is beside the models is estimated.
-        loss: mean negative log-likelihood of the right labels, nats.
-        accuracy: both on the validation examples, by the router's first choice.
-        uniform: the one way that all networks are made in, where it is one.
-    """
-
-    size: int
-    loss: float
-    accuracy: float
-    variants: tuple[Variant, ...]
-    uniform: str | None = None
-
-    def counts(self) -> dict[str, int]:
-        """How many networks are made in each way."""
-        names = [variant.name for variant in self.variants]
-        return {name: names.count(name) for name in sorted(set(names))}
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "bytes": self.size,
-            "loss": round(self.loss, 6),
-            "accuracy": round(self.accuracy, 6),
-            "networks": self.counts(),
-            **({} if self.uniform is None else {"uniform": self.uniform}),
-        }
 
 
 class Choosing:
@@ -110,31 +52,34 @@ class Choosing:
     ):
         self._compressed, self._allowed = compressed, allowed
         self.refused: dict[str, list[str]] = {}  # reasons, and the networks they hold for
-        plain = sources[""]
-        self._variants = {
-            path: self._of(path, sources if path != ROUTER else {"": plain}, recipes)
-            for path in plain.paths
-        }
+        offered: dict[str, list[tuple[str, File]]] = {path: [] for path in sources[""].paths}
+        for method, making in sources.items():
+            for file in candidates(method, making, recipes):
+                offered[file.path].append((method, file))
+        self._variants = {path: self._of(path, own, sources) for path, own in offered.items()}
 
     def _of(
-        self, path: str, sources: Mapping[str, Making], recipes: Sequence[str]
+        self, path: str, offered: Sequence[tuple[str, File]], sources: Mapping[str, Making]
     ) -> list[Variant]:
         variants, reasons = [], []
-        for method, making in sources.items():
-            for recipe in recipes:
-                file = File(path, recipe)
-                if file in making.failed:
-                    reasons.append(f"{method} {recipe}".strip() + f": {making.failed[file]}")
-                    continue
-                content = making.place(file).read_bytes()
-                try:
-                    self._allowed(content, file.network)
-                except EdgeExpertsError as error:
-                    said = str(error).removeprefix(f"{file.network}: ")
-                    reasons.append(f"{method} {recipe}".strip() + f": {said}")
-                    continue
-                size = packed_bytes(path, content) if self._compressed else len(content)
-                variants.append(Variant(method, file, making.place(file), size))
+        for method, file in offered:
+            making = sources[method]
+            if file in making.failed:
+                reasons.append(f"{method} {file.recipe}".strip() + f": {making.failed[file]}")
+                continue
+            content = making.place(file).read_bytes()
+            try:
+                self._allowed(content, file.network)
+            except EdgeExpertsError as error:
+                said = str(error).removeprefix(f"{file.network}: ")
+                reasons.append(f"{method} {file.recipe}".strip() + f": {said}")
+                continue
+            size = packed_bytes(path, content) if self._compressed else len(content)
+            variants.append(Variant(method, file, making.place(file), size))
+        return self._some(path, variants, reasons)
+
+    def _some(self, path: str, variants: list[Variant], reasons: Sequence[str]) -> list[Variant]:
+        """The variants of a network, and a note of why there are not more."""
         for reason in reasons:
             self.refused.setdefault(reason, []).append(File(path, "").network)
         if not variants:
@@ -151,7 +96,45 @@ class Choosing:
         temperature: float,
         interpreter: str | None = None,
     ) -> None:
-        """Ask every variant on the interpreter, of this package; see sensitivity.py."""
+        """Ask every variant on the interpreter, of this package, and drop what it refuses.
+
+        See sensitivity.py.
+        """
+        self._interpreter = interpreter
+        found = self._ask(job, validation, targets, temperature)
+        self._losses, self._wrong = found["losses"], found["wrong"]
+        self._count = len(targets)
+        self._tables = [self._table(router) for router in range(max(1, len(self._routers)))]
+
+    def right(
+        self,
+        points: Sequence[Point],
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+    ) -> np.ndarray:
+        """Whether each choice answers each of other examples right, (points, examples)."""
+        found = self._ask(job, inputs, targets, 1.0)
+        rows = np.arange(len(targets))
+
+        def of(point: Point) -> np.ndarray:
+            chosen = list(point.variants)
+            router = self._routers.index(chosen.pop(0)) if self._routers else 0
+            picks = [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
+            made: np.ndarray = found["right"][
+                router, np.array(picks)[found["owners"][router]], rows
+            ]
+            return made
+
+        return np.stack([of(point) for point in points])
+
+    def _ask(
+        self,
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+        temperature: float,
+    ) -> Mapping[str, np.ndarray]:
         self._routers = self._variants.get(ROUTER, [])
         self._experts = [own for path, own in self._variants.items() if path != ROUTER]
         order = {
@@ -160,17 +143,27 @@ class Choosing:
             "temperature": temperature,
         }
         (job / "sensitivity.json").write_text(json.dumps(order))
-        (job / "validation.npz").write_bytes(npz(**validation))
+        (job / "validation.npz").write_bytes(npz(**inputs))
         np.save(job / "targets.npy", targets)
         rounds = max(1, len(self._routers))
         steps = rounds * len(self._experts) + len(self._routers)
         with Progress("Measuring every variant", steps) as progress:
             module = "edge_experts.converters.choosing.sensitivity"
-            run_module(module, job, progress.step, _failure, interpreter=interpreter)
-        found = np.load(job / "sensitivity.npz")
-        self._losses, self._wrong = found["losses"], found["wrong"]
-        self._count = len(targets)
-        self._tables = [self._table(router) for router in range(rounds)]
+            run_module(module, job, progress.step, _failure, interpreter=self._interpreter)
+        refused = json.loads((job / "refused.json").read_text())
+        if refused:
+            self._drop(refused)
+            return self._ask(job, inputs, targets, temperature)
+        return dict(np.load(job / "sensitivity.npz"))
+
+    def _drop(self, refused: Mapping[str, str]) -> None:
+        """Leave out variants that the interpreter refuses, with its reasons, by their places."""
+        for path, own in self._variants.items():
+            reasons = [
+                f"{one.name}: {refused[str(one.place)]}" for one in own if str(one.place) in refused
+            ]
+            kept = [one for one in own if str(one.place) not in refused]
+            self._variants[path] = self._some(path, kept, reasons)
 
     def _table(self, router: int) -> Table:
         sizes = [[variant.size for variant in own] for own in self._experts]
@@ -277,8 +270,10 @@ def choose(choosing: Choosing, budget: Budget, fixed: int, keras_accuracy: float
         if point is None:
             raise ThresholdError(
                 f"the smallest bundle has about {choosing.least(fixed):,} bytes {budget.what}, "
-                f"{fixed:,} of them beside the models; --size-budget allows {budget.size:,}. "
-                "Nothing was written; allow more, train smaller experts (--width), or fewer"
+                f"{fixed:,} of them beside the models; --size-budget"
+                f"{'-compressed' if budget.compressed else ''} allows {budget.size:,}. Nothing was "
+                f"written; allow more, {_SMALLER[budget.compressed]}train smaller experts "
+                "(--width), or fewer"
             )
         return point
     allowed = AUTO_DROP if budget.max_drop is None else budget.max_drop

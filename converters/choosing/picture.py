@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .automatic import Search
-from .choice import Point
+from .variants import Point
 
 
-def draw(search: Search, path: Path, *, compressed: bool) -> None:
+def draw(
+    path: Path,
+    *,
+    frontier: Sequence[Point],
+    uniform: Sequence[Point],
+    chosen: Sequence[Point],
+    compressed: bool,
+) -> None:
     """Two panels, the loss that is minimized and the accuracy that comes of it, against size."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
@@ -24,21 +30,27 @@ def draw(search: Search, path: Path, *, compressed: bool) -> None:
         ("negative log-likelihood, nats", "accuracy, validation examples"),
         strict=True,
     ):
-        _panel(axes, search, key)
+        _panel(axes, frontier, uniform, chosen, key)
         axes.set_ylabel(title)
         axes.set_xlabel("kB of the archive" if compressed else "kB on disk")
     panels[0].legend(frameon=False, fontsize=8)
     figure.savefig(path, dpi=120)
 
 
-def _panel(axes: Any, search: Search, key: str) -> None:
+def _panel(
+    axes: Any,
+    frontier: Sequence[Point],
+    uniform: Sequence[Point],
+    chosen: Sequence[Point],
+    key: str,
+) -> None:
     def spread(points: Sequence[Point]) -> tuple[list[float], list[float]]:
         return [point.size / 1000 for point in points], [getattr(point, key) for point in points]
 
-    axes.plot(*spread(search.frontier), "o-", color="tab:blue", label="a recipe for each network")
-    axes.plot(*spread(search.uniform), "s", color="tab:gray", label="one recipe for all")
-    axes.plot(*spread([search.chosen]), "*", color="tab:red", markersize=14, label="chosen")
-    for point in search.uniform:
+    axes.plot(*spread(frontier), "o-", color="tab:blue", label="a recipe for each network")
+    axes.plot(*spread(uniform), "s", color="tab:gray", label="one recipe for all")
+    axes.plot(*spread(chosen), "*", color="tab:red", markersize=14, label="chosen")
+    for point in uniform:
         place = (point.size / 1000, getattr(point, key))
         axes.annotate(
             point.uniform, place, xytext=(4, 4), textcoords="offset points", fontsize=7, color="0.4"

@@ -13,8 +13,13 @@ The folder JOB holds
 
 and gets
 
+    refused.json       files that the interpreter refuses, and why; where there are any, that
+                       is all
     sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the summed
-                       negative log-likelihood of the right labels, how many were wrong, of how many
+                       negative log-likelihood of the right labels, how many were wrong, of how
+                       many;
+                       right, (router variants, variants, examples): whether an example's own expert
+                       answers it right in this variant; owners, (router variants, examples)
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.bundle import TRUNK
+from edge_experts.errors import ModelError
 from edge_experts.runtime.interpreter import Model
 
 
@@ -35,16 +41,25 @@ def main(job: Path) -> None:
     order = json.loads((job / "sensitivity.json").read_text())
     arrays, targets = dict(np.load(job / "validation.npz")), np.load(job / "targets.npy")
     routers, experts = order["router"], order["experts"]
+    refused = _refused([*routers, *(file for own in experts for file in own)])
+    (job / "refused.json").write_text(json.dumps(refused))
+    if refused:
+        return
     shape = (max(1, len(routers)), len(experts), max(map(len, experts)))
     measured = {name: np.zeros(shape) for name in ("losses", "wrong", "counts")}
+    measured["right"] = np.zeros((shape[0], shape[2], len(targets)), bool)
+    measured["owners"] = np.zeros((shape[0], len(targets)), int)
 
-    def keep(place: tuple[int, int, int], logits: np.ndarray, right: np.ndarray) -> None:
-        measured["losses"][place] = _loss(logits / order["temperature"], right)
-        measured["wrong"][place] = np.sum(logits.argmax(axis=1) != right)
-        measured["counts"][place] = len(right)
+    def keep(place: tuple[int, int, int], logits: np.ndarray, own: np.ndarray) -> None:
+        right = logits.argmax(axis=1) == targets[own]
+        measured["losses"][place] = _loss(logits / order["temperature"], targets[own])
+        measured["wrong"][place] = np.sum(~right)
+        measured["counts"][place] = len(own)
+        measured["right"][place[0], place[2], own] = right
+        measured["owners"][place[0], own] = place[1]
 
     if not routers:
-        _without_router(experts, arrays, targets, keep)
+        _without_router(experts, arrays, len(targets), keep)
     for at, path in enumerate(routers):
         print(f"router, variant {at + 1} of {len(routers)}", flush=True)
         gate, seen = _routed(Model(Path(path).read_bytes(), path), arrays, len(targets))
@@ -52,18 +67,28 @@ def main(job: Path) -> None:
             own = np.flatnonzero(gate == index)
             print(f"expert {index}", flush=True)
             for variant, file in enumerate(variants):
-                keep((at, index, variant), _answers(file, seen, own), targets[own])
+                keep((at, index, variant), _answers(file, seen, own), own)
     np.savez(job / "sensitivity.npz", **measured)
+
+
+def _refused(files: Sequence[str]) -> dict[str, str]:
+    refused = {}
+    for file in files:
+        try:
+            Model(Path(file).read_bytes(), Path(file).name)
+        except ModelError as error:
+            refused[file] = str(error)
+    return refused
 
 
 def _without_router(
     experts: Sequence[Sequence[str]],
     arrays: Mapping[str, np.ndarray],
-    targets: np.ndarray,
+    count: int,
     keep: Any,
 ) -> None:
     """All experts are summed: each variant beside the others' first ones."""
-    rows = np.arange(len(targets))
+    rows = np.arange(count)
     logits = []
     for index, variants in enumerate(experts):
         print(f"expert {index}", flush=True)
@@ -71,7 +96,7 @@ def _without_router(
     total = np.sum([own[0] for own in logits], axis=0)
     for index, own in enumerate(logits):
         for variant, mine in enumerate(own):
-            keep((0, index, variant), total - own[0] + mine, targets)
+            keep((0, index, variant), total - own[0] + mine, rows)
 
 
 def _routed(

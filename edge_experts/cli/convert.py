@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from .. import compression
+from ..compression import Compression
 from ..errors import UsageError
 from ..inspection import arenas, operators
 from .bundle import in_words
@@ -118,6 +120,42 @@ def convert(
             help="Raise it with every bundle you publish.  [default: 1, or the base's + 1]", min=1
         ),
     ] = None,
+    compress: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Make the experts smaller first, each fine-tuned on its own inputs: pruning, "
+            "clustering, quantization-aware, or steps joined by +. With --quantization auto "
+            "several, or all, to choose from.  [default: none; of a compressed budget what pays]",
+            show_default=False,
+        ),
+    ] = None,
+    sparsity: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARE", help="Of weights that pruning sets to zero; or 2:4, two of every four."
+        ),
+    ] = "0.5",
+    clusters: Annotated[
+        int, typer.Option(help="How many values clustering leaves to a layer's weights.")
+    ] = 16,
+    compress_epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Of fine-tuning, for each step.  [default: about 1,000 batches]",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="What the run was trained on, to fine-tune with.  [default: the run folder's own "
+            "examples, up to 2,000, which are few]",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int | None,
         typer.Option(
@@ -143,7 +181,7 @@ def convert(
     Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
     """
     require_training()
-    from .. import drawing
+    from .. import datasets, drawing, run_folder
     from ..converters import convert as run_conversion
     from ..converters.c_source import c_source as write_c
     from ..converters.c_source import refuse_run
@@ -158,6 +196,11 @@ def convert(
 
         refuse_existing(c_source, force=force)
         refuse_run(run, top_k=top_k, second_share=second_share)
+    compressions = _compressions(compress or [], sparsity, clusters, compress_epochs)
+    if data is not None and not compressions and size_budget_compressed is None:
+        raise UsageError("--data is what --compress fine-tunes with; there is none")
+    # Other splits than the training's would teach what the test asks.
+    seed = 0 if data is None else run_folder.read_run(run).config.get("seed") or 0
     made = run_conversion(
         run,
         out,
@@ -165,6 +208,8 @@ def convert(
         io=io,
         size_budget=size_budget,
         size_budget_compressed=size_budget_compressed,
+        compress=compressions,
+        data=None if data is None else datasets.load(data, seed),
         processes=processes,
         cache=cache,
         layout=layout,
@@ -181,7 +226,13 @@ def convert(
     if frontier is not None and made.search is not None:
         from ..converters.choosing import picture
 
-        picture.draw(made.search, frontier, compressed=size_budget_compressed is not None)
+        picture.draw(
+            frontier,
+            frontier=made.search.frontier,
+            uniform=made.search.uniform,
+            chosen=[made.search.chosen],
+            compressed=size_budget_compressed is not None,
+        )
     if json:
         print_json(
             {
@@ -195,6 +246,9 @@ def convert(
                 "second_below": made.manifest.second_below,
                 "abstain_below": made.manifest.abstain_below,
                 "validation": made.unsure.to_json(),
+                "bytes": made.bytes,
+                "compressed_bytes": made.packed_bytes,
+                "compression": made.manifest.provenance.get("compression"),
                 "files": {entry.path: entry.bytes for entry in made.manifest.files},
                 "verified_on": dict(made.manifest.verified_on),
                 "target": target,
@@ -216,7 +270,8 @@ def convert(
         f"{parity.largest_score_difference:.3f}\n"
         f"{len(made.manifest.experts)} expert(s) of up to "
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
-        f"{on['interpreter']} {on['version']}"
+        f"{on['interpreter']} {on['version']}\n"
+        f"{made.bytes:,} bytes on disk, {made.packed_bytes:,} as an archive (edge-experts pack)"
     )
     if target is not None:
         print(_on_target(made.manifest))
@@ -251,6 +306,15 @@ def _on_target(manifest: Manifest) -> str:
         f"{on['target']}: it has all operators; its interpreter is not installed here, so this was "
         "proven on another: run `edge-experts verify` there"
     )
+
+
+def _compressions(
+    names: list[str], sparsity: str, clusters: int, epochs: int | None
+) -> list[Compression]:
+    if names == ["all"]:
+        return [replace(one, epochs=epochs) for one in compression.ALL]
+    share = compression.read_sparsity(sparsity)
+    return [Compression(name, share, clusters, epochs) for name in names]
 
 
 def _print_search(search: Search) -> None:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads
+from .options import BundleOrRoot, Json, MemoryBudget, Threads
 
 if TYPE_CHECKING:
     from ..runtime import ExpertRuntime
+    from ..runtime.installed import InstalledRuntime
 
 _EVERY = 16  # answers between two looks at whether inputs changed
 
 
 def run(
-    bundle: Bundle,
+    bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
         typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
@@ -32,8 +33,9 @@ def run(
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word. Where inputs turn out to differ from
-    those that the bundle was made from, a warning on stderr says so, and "drift" is true.
+    label that it would have given stands behind the word. Where bundles are installed, a running
+    command moves over to a newly installed one between two inputs. Where inputs turn out to differ
+    from those that the bundle was made from, a warning on stderr says so, and "drift" is true.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -43,10 +45,11 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime import Answer, ExpertRuntime
+    from ..runtime import Answer
+    from ..runtime.installed import open_runtime
     from .examples import given
 
-    with ExpertRuntime(
+    with open_runtime(
         bundle, memory_budget=memory_budget, threads=threads, monitor=True
     ) as runtime:
         watch = _Watch(runtime)
@@ -85,7 +88,7 @@ def run(
 class _Watch:
     """Says once, on stderr, that inputs changed."""
 
-    def __init__(self, runtime: ExpertRuntime):
+    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
         self._runtime, self._answers = runtime, 0
         self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..bundle import TRUNK, FileEntry, Manifest, read_manifest
 from ..errors import UsageError
+from ..updates.pointer import resolve
 from . import allocator
 from .answer import Answer, first_probability, softmax
 from .fit import Shapes, must_fit, trunk_shape
@@ -31,7 +32,8 @@ class ExpertRuntime:
     Threads may share a runtime; it answers them one at a time.
 
     Args:
-        bundle: the bundle's folder.
+        bundle: the bundle's folder, or what bundles are installed in; it stays with the one that
+            is current now, while `InstalledRuntime` follows.
         memory_budget: bytes that the router and the experts in memory may take together, by the
             costs in the manifest; None keeps every expert that was needed. The least recently
             used expert leaves first.
@@ -63,7 +65,7 @@ class ExpertRuntime:
     ):
         if tune_allocator:
             allocator.map_large_blocks()
-        self.folder = Path(bundle)
+        self.folder = resolve(Path(bundle))
         self.manifest: Manifest = read_manifest(self.folder)
         self._threads = threads
         self._lock = threading.Lock()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .engine import ExpertRuntime
+    from .installed import InstalledRuntime
 
 
 class RuntimeCollector:
@@ -25,7 +26,7 @@ class RuntimeCollector:
         MissingExtraError: prometheus-client is not installed.
     """
 
-    def __init__(self, runtime: ExpertRuntime):
+    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
         try:
             from prometheus_client import core
         except ModuleNotFoundError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import FeatureSpec, FileEntry, crc32, sha256
+from ..bundle import SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
 from ..files import read_at_most
@@ -60,6 +60,11 @@ def _is_inside(path: str, folder: Path) -> bool:
         return Path(path).resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # links in a circle; which of them, depends on the version
         return False
+
+
+def read_signature(folder: Path) -> bytes | None:
+    """What stands beside the manifest as its signature, unchecked; None where there is nothing."""
+    return read_at_most(folder / SIGNATURE, LIMITS.signature_bytes)
 
 
 def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:

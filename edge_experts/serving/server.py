@@ -9,6 +9,7 @@ import uvicorn
 
 from ..errors import MachineError
 from ..runtime import ExpertRuntime
+from ..runtime.installed import InstalledRuntime
 from ..runtime.metrics import RuntimeCollector
 from .app import make_app
 from .metrics import Metrics
@@ -16,7 +17,7 @@ from .service import Service
 
 
 def serve(
-    runtime: ExpertRuntime,
+    runtime: ExpertRuntime | InstalledRuntime,
     *,
     host: str,
     port: int,

@@ -47,6 +47,13 @@ class WeightedBag(tf_keras.layers.Layer):
         """What tensorflow-model-optimization may prune (its protocol PrunableLayer)."""
         return [self.table]
 
+    def get_clusterable_weights(self) -> list[tuple[str, tf.Variable]]:
+        """What it may cluster (its ClusterableLayer)."""
+        return [("table", self.table)]
+
+    def get_clusterable_algorithm(self, weight_name: str) -> None:
+        """As it clusters any other weight."""
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),

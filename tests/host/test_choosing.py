@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from edge_experts.archive import pack
 from edge_experts.bundle import MANIFEST, read_manifest
+from edge_experts.compression import Compression
 from edge_experts.errors import ThresholdError, UsageError
 from tests.conftest import Cli
+from tests.host.conftest import TARGETS
 
 Options = list[list[tuple[int, float]]]  # (size, loss) of each network's variants
 
@@ -114,7 +116,13 @@ def test_a_budget_is_kept_and_used(
     uniform = {point["uniform"]: point for point in searched[1]["search"]["uniform"]}
     between = (uniform["int8"]["bytes"] + uniform["float16"]["bytes"]) // 2
     option = "size_budget_compressed" if compressed else "size_budget"
-    made = convert(sentiment_run, tmp_path / "b", quantization="auto", **{option: between})
+    made = convert(
+        sentiment_run,
+        tmp_path / "b",
+        quantization="auto",
+        compress=[Compression("pruning", epochs=1)] if compressed else (),
+        **{option: between},
+    )
     taken = pack(tmp_path / "b", tmp_path / "b.zip") if compressed else _bytes(tmp_path / "b")
     assert made.search is not None
     assert taken == made.search.chosen.size <= between
@@ -171,3 +179,73 @@ def test_losses_of_variants_add_up() -> None:
     parts = _loss(logits[:1], targets[:1]) + _loss(logits[1:], targets[1:])
     assert _loss(logits, targets) == pytest.approx(parts)
     assert _loss(logits[:0], targets[:0]) == 0.0
+
+
+def test_a_budget_below_all_in_int8_takes_what_was_pruned(
+    make_run: Any, make_model: Any, tmp_path: Path
+) -> None:
+    from edge_experts.converters import convert
+
+    run = make_run(make_model())
+    options: Any = {
+        "quantization": "auto",
+        "compress": [Compression("pruning", sparsity=0.9, epochs=1)],
+        "max_accuracy_drop": 100,
+    }
+    free = convert(run, tmp_path / "free", size_budget_compressed=1_000_000, **options)
+    assert free.search is not None
+    sizes = {point.uniform: point.size for point in free.search.uniform}
+    assert sizes["pruned 90% int8"] < sizes["int8"]
+    between = (sizes["pruned 90% int8"] + sizes["int8"]) // 2
+    made = convert(run, tmp_path / "b", size_budget_compressed=between, **options)
+    assert made.search is not None
+    assert made.packed_bytes == made.search.chosen.size <= between
+    manifest = read_manifest(tmp_path / "b")
+    recipes, networks = (manifest.provenance[name] for name in ("recipes", "networks"))
+    pruned = {path for path, name in recipes.items() if name.startswith("pruned 90% ")}
+    assert pruned
+    assert "router.tflite" not in pruned
+    plain = read_manifest(tmp_path / "free").provenance
+    for path in networks:  # a file is known by the very network that it was made from
+        same = recipes[path].startswith("pruned") == plain["recipes"][path].startswith("pruned")
+        assert (networks[path] == plain["networks"][path]) == same
+
+
+def test_what_the_interpreter_refuses_is_left_out(
+    make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
+) -> None:
+    """As it refuses int16 operators that the converter makes."""
+    from edge_experts.converters.cache import Cache
+    from edge_experts.converters.choosing.choice import Choosing
+    from edge_experts.converters.making import File
+    from edge_experts.converters.sources import Sources
+
+    order = {"layout": "split", "top_k": 1, "second": False}
+    run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
+    job.mkdir()
+    with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
+        sources.plain.prepare()
+        sources.plain.make([File(path, one) for path in sources.plain.paths for one in recipes])
+        sources.plain.place(File("experts/001.tflite", "int8")).write_bytes(b"nothing like it" * 9)
+        choosing = Choosing(sources.all, recipes, compressed=False)
+        choosing.measure(job, arrays, TARGETS, 1.0)
+    assert [point.uniform for point in choosing.uniform(0)] == ["float32"]
+    assert list(choosing.refused.values()) == [["expert 1"]]
+    assert all(reason.startswith("int8: ") for reason in choosing.refused)
+    smallest = choosing.best(choosing.least(0), 0)
+    assert smallest is not None
+    assert smallest.counts() == {"float32": 1, "int8": 3}
+
+
+def test_a_paired_difference_counts_what_only_one_gets_right() -> None:
+    from edge_experts.converters.choosing.evaluation import paired
+
+    ours = np.array([1, 1, 1, 0, 0] * 200, bool)
+    theirs = np.array([1, 1, 0, 1, 0] * 200, bool)
+    difference, spread = paired(ours, theirs)
+    assert difference == 0.0
+    assert spread == pytest.approx(100 * 1.96 * np.sqrt(400) / 1000)
+    assert paired(ours, ours) == (0.0, 0.0)
+    difference, spread = paired(ours | theirs, theirs)
+    assert difference == pytest.approx(20.0)
+    assert 0 < spread < difference

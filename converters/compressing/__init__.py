@@ -1,0 +1,5 @@
+"""A run folder to another, its experts made smaller; see edge_experts/training/compressing."""
+
+from .stage import compress
+
+__all__ = ["compress"]

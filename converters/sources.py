@@ -1,0 +1,104 @@
+"""Where converted files come from: a run's networks as trained, and as compressions left them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.compression import Compression
+from edge_experts.datasets import Dataset
+from edge_experts.errors import UnsuitableError
+
+from .cache import Cache
+from .compressing import compress
+from .making import Making
+
+AS_TRAINED = ""  # the name of the source that no compression made
+
+
+class Sources:
+    """Makings by what compressed their networks.
+
+    Args:
+        job: each source gets a folder of its own in it.
+        order, calibration, validation, networks, base: see Making.
+        data: what is fine-tuned with; None: the run folder's examples.
+    """
+
+    def __init__(
+        self,
+        job: Path,
+        run: Path,
+        order: Mapping[str, Any],
+        calibration: Mapping[str, np.ndarray],
+        validation: Mapping[str, np.ndarray],
+        *,
+        networks: int,
+        base: Mapping[tuple[str, str], bytes] | None = None,
+        data: Dataset | None = None,
+        processes: int | None = None,
+        kept: Cache,
+    ):
+        self._job, self._run, self._data = job, run, data
+        self._options: dict[str, Any] = {
+            "order": order,
+            "calibration": calibration,
+            "validation": validation,
+            "networks": networks,
+            "base": base,
+        }
+        self._shared: dict[str, Any] = {"processes": processes, "kept": kept}
+        self._open = ExitStack()
+        self.all: dict[str, Making] = {}
+        self.plain = self._add(AS_TRAINED, run)
+
+    def compressed(self, compression: Compression) -> Making:
+        """The run's networks, its experts made smaller; prepared.
+
+        Raises:
+            UnsuitableError: the method does not hold for an expert.
+        """
+        self.rest()
+        place = self._job / f"compressed-{len(self.all)}.run"
+        compress(
+            self._run,
+            place,
+            compression,
+            data=self._data,
+            **self._shared,
+        )
+        making = self._add(compression.name, place)
+        making.prepare()
+        return making
+
+    def try_compressed(self, compressions: Iterable[Compression]) -> Mapping[str, Making]:
+        """All sources, but those that do not hold for these networks, which a warning names."""
+        for compression in compressions:
+            try:
+                self.compressed(compression)
+            except UnsuitableError as error:
+                print(f"not {compression.name}: {str(error).splitlines()[0]}", file=sys.stderr)
+        return self.all
+
+    def rest(self) -> None:
+        """Give back what waiting processes take."""
+        for making in self.all.values():
+            making.rest()
+
+    def _add(self, name: str, run: Path) -> Making:
+        folder = self._job / f"source-{len(self.all)}"
+        folder.mkdir()
+        making = Making(folder, run, **self._options, **self._shared)
+        self.all[name] = self._open.enter_context(making)
+        return self.all[name]
+
+    def __enter__(self) -> Sources:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._open.close()

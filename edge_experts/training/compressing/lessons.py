@@ -1,0 +1,104 @@
+"""What an expert is fine-tuned on while it is made smaller: the inputs that are routed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..batches import batch_size
+from ..config import TrainConfig
+from ..inference import predict
+from ..losses import Answers
+from ..model import SparseExperts
+from .tuning import Arrays, Tuning
+
+_ENOUGH = 1000  # examples, below which an expert's own are filled up with others
+_STEPS = 1000  # of a fine-tuning, where no epochs are stated
+_TUNING = 1 / 3  # of the learning rate, as for experts that have learned before
+_LEARNING_RATE = 2e-3  # of runs that do not say theirs, because they were not trained here
+
+
+class Lessons:
+    """The fine-tuning of each expert of a model.
+
+    An expert learns the labels and a teacher's answers. Without a teacher its own former answers
+    are in their place: they keep it what it was, also on inputs that are not its own.
+
+    Args:
+        data: encoded inputs by split, "train" and "validation".
+        labels: the right labels' indices, likewise.
+        config: of the training that made the model.
+        teacher: a dense network.
+        epochs: as many as about a thousand steps take by default.
+    """
+
+    def __init__(
+        self,
+        model: SparseExperts,
+        data: Mapping[str, Arrays],
+        labels: Mapping[str, np.ndarray],
+        config: Mapping[str, Any],
+        *,
+        teacher: SparseExperts | None = None,
+        epochs: int | None = None,
+    ):
+        self._model, self._data, self._labels = model, data, labels
+        self._config, self._teacher, self._epochs = config, teacher, epochs
+
+    def of(self, expert: int) -> Tuning:
+        """The fine-tuning of one expert."""
+        rows = {split: self._rows(split, expert) for split in self._data}
+        inputs = {
+            split: {name: array[rows[split]] for name, array in self._seen[split].items()}
+            for split in rows
+        }
+        targets = {
+            split: self._targets(split, expert, inputs[split], rows[split]) for split in rows
+        }
+        size = batch_size(len(targets["train"]), self._setting("batch_size"))
+        steps = -(-len(targets["train"]) // size)
+        answers = Answers(self._setting("distillation"), self._setting("distillation_temperature"))
+        return Tuning(
+            inputs["train"],
+            targets["train"],
+            (inputs["validation"], targets["validation"]),
+            epochs=self._epochs or max(2, round(_STEPS / steps)),
+            learning_rate=self._rate * _TUNING,
+            batch_size=size,
+            loss=lambda truth, logits: answers.of(logits, truth),
+        )
+
+    @cached_property
+    def _owners(self) -> dict[str, np.ndarray]:
+        if self._model.router is None:
+            return {split: np.zeros(len(rows), int) for split, rows in self._labels.items()}
+        return {split: self._model.route(inputs) for split, inputs in self._data.items()}
+
+    @cached_property
+    def _seen(self) -> dict[str, dict[str, np.ndarray]]:
+        return {split: self._model.expert_inputs(inputs) for split, inputs in self._data.items()}
+
+    def _rows(self, split: str, expert: int) -> np.ndarray:
+        owners = self._owners[split]
+        own, others = np.flatnonzero(owners == expert), np.flatnonzero(owners != expert)
+        return np.concatenate([own, others[: max(0, _ENOUGH - len(own))]])
+
+    def _targets(self, split: str, expert: int, inputs: Arrays, rows: np.ndarray) -> np.ndarray:
+        """(examples, 1 + labels): the label's index, and the teacher's logits."""
+        if self._teacher is None:
+            taught = predict(self._model.experts[expert], inputs)
+        else:
+            own = {name: array[rows] for name, array in self._data[split].items()}
+            taught = predict(self._teacher, own)
+        return np.concatenate([self._labels[split][rows, None], taught], axis=1).astype(np.float32)
+
+    @property
+    def _rate(self) -> float:
+        name = "wide_learning_rate" if self._config.get("dense") == "all" else "learning_rate"
+        return float(self._config.get(name, _LEARNING_RATE))
+
+    def _setting(self, name: str) -> Any:
+        return self._config.get(name, getattr(TrainConfig(), name))
