@@ -33,8 +33,8 @@ def main(job: Path) -> None:
     manifest = read_manifest(folder)
     made = read_features(folder, manifest.features)
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
-    costs = _costs(folder, manifest, features.encode_all(made, examples[:1]))
-    (job / "costs.json").write_text(json.dumps(costs))
+    found = costs(folder, manifest, features.encode_all(made, examples[:1]))
+    (job / "costs.json").write_text(json.dumps(found))
     on = {"python": platform.python_version(), "machine": platform.machine()}
     (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
     answers = []
@@ -51,7 +51,8 @@ def main(job: Path) -> None:
     )
 
 
-def _costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
+def costs(folder: Path, manifest: Manifest, arrays: dict[str, np.ndarray]) -> dict[str, int]:
+    """What each model of a bundle takes in memory, bytes, by path; `arrays` are of one input."""
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
     print(entries[0].path, flush=True)  # whoever reads this knows which file ended the process
     if manifest.router is not None:
