@@ -15,7 +15,9 @@ from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.bundle import read_manifest
 from edge_experts.errors import DigestError
 from edge_experts.runtime import golden, interpreter, selfcheck
+from edge_experts.runtime.installed import InstalledRuntime
 from edge_experts.runtime.storage import read_checked
+from edge_experts.updates.install import install
 
 
 def test_the_interpreter_computes() -> None:
@@ -69,8 +71,16 @@ def test_damaged_experts_are_refused(bundle: Path) -> None:
         content = bytearray((bundle / entry.path).read_bytes())
         content[len(content) // 2] ^= 1
         (bundle / entry.path).write_bytes(content)
-    with ExpertRuntime(bundle) as runtime, pytest.raises(DigestError, match="damaged"):
+    with ExpertRuntime(bundle, strict=True) as runtime, pytest.raises(DigestError, match="damaged"):
         runtime.predict(golden.read(bundle).inputs[0])
+
+
+def test_it_is_installed_and_installed_again(published: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    assert install(published, root).golden_examples > 0
+    with InstalledRuntime(root) as runtime:
+        assert runtime.predict(golden.read(published).inputs[0]).label in runtime.manifest.labels
+    assert not install(published, root).changed
 
 
 def test_threads_share_a_runtime(published: Path) -> None:

@@ -13,8 +13,9 @@ from .errors import EdgeExpertsError
 
 if TYPE_CHECKING:
     from .runtime import Answer, ExpertRuntime
+    from .runtime.installed import InstalledRuntime
 
-__all__ = ["Answer", "EdgeExpertsError", "ExpertRuntime", "__version__"]
+__all__ = ["Answer", "EdgeExpertsError", "ExpertRuntime", "InstalledRuntime", "__version__"]
 __version__ = "0.1.0"
 
 
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from . import runtime
 
         return getattr(runtime, name)
+    if name == "InstalledRuntime":
+        from .runtime.installed import InstalledRuntime
+
+        return InstalledRuntime
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,21 +1,25 @@
 """A bundle as one file to carry: a zip archive that unpacks to the verified folder.
 
 Zeros and repeated values, which pruning and clustering leave in a model, save bytes here only.
-Archives of the same bundle are the same, byte for byte.
+Archives of the same bundle are the same, byte for byte. An archive may be an update, which leaves
+out files that another bundle has; only `edge-experts install` can use such a one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Set
 from pathlib import Path
 
-from .bundle import LIMITS, MANIFEST, FileEntry, parse_manifest, read_manifest
+from . import disk
+from .bundle import LIMITS, MANIFEST, SIGNATURE, FileEntry, parse_manifest, read_manifest
 from .errors import BundleError, DigestError, UsageError
 from .folders import staged, write_whole
-from .runtime.storage import check, read_checked
+from .runtime.storage import check, read_checked, read_signature
 
 _LEVEL = 9
 # What zipfile raises on bytes that anyone may have made; NotImplementedError for other methods.
@@ -31,18 +35,25 @@ _DAMAGED = (
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 
 
-def pack(bundle: Path, out: Path) -> int:
+def pack(bundle: Path, out: Path, *, without: Set[str] = frozenset()) -> int:
     """Write the archive of a bundle, every file checked; returns its bytes.
+
+    Args:
+        without: SHA-256 of files to leave out, since those who get the archive have them.
 
     Raises:
         BundleError: the bundle is damaged.
     """
     manifest = read_manifest(bundle)
+    signature = read_signature(bundle)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         _add(archive, MANIFEST, (bundle / MANIFEST).read_bytes())
+        if signature is not None:
+            _add(archive, SIGNATURE, signature)
         for entry in manifest.files:
-            _add(archive, entry.path, read_checked(bundle, entry))
+            if entry.sha256 not in without:
+                _add(archive, entry.path, read_checked(bundle, entry))
     write_whole(out, content.getvalue())
     return len(content.getvalue())
 
@@ -65,36 +76,94 @@ def unpack(archive: Path, out: Path, *, force: bool = False) -> None:
     Raises:
         BundleError: it is no archive of a bundle, or damaged.
     """
+    with staged(out, force=force) as folder, Archive.opened(archive) as source:
+        raw = source.manifest()
+        manifest = parse_manifest(raw, source.where)
+        disk.write(folder / MANIFEST, raw)
+        signature = source.signature()
+        if signature is not None:
+            disk.write(folder / SIGNATURE, signature)
+        for entry in manifest.files:
+            if not source.has(entry):
+                raise DigestError(
+                    f"{archive}: has no {entry.path}; copy it again, or, if it is an update that "
+                    "leaves files out, `edge-experts install` it where the rest is installed"
+                )
+            place = folder / entry.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            disk.write(place, source.read(entry))
+
+
+class Archive:
+    """The bundle that an archive holds, file by file."""
+
+    def __init__(self, path: Path, content: zipfile.ZipFile):
+        self._path, self._content = path, content
+        self._names = frozenset(content.namelist())
+
+    @classmethod
+    @contextlib.contextmanager
+    def opened(cls, path: Path) -> Iterator[Archive]:
+        """The archive, for as long as the block lasts.
+
+        Raises:
+            BundleError: it is no archive, or damaged, as all other methods do.
+        """
+        with _told(path):
+            content = zipfile.ZipFile(path)
+        with content:
+            yield cls(path, content)
+
+    @property
+    def where(self) -> str:
+        """What errors call the manifest."""
+        return f"{self._path}: {MANIFEST}"
+
+    def manifest(self) -> bytes:
+        """The manifest's bytes, unchecked; one more than its limit where it is longer.
+
+        Raises:
+            DigestError: there is none.
+        """
+        if MANIFEST not in self._names:
+            raise DigestError(f"{self._path}: has no {MANIFEST}; copy it again")
+        return self._read(MANIFEST, LIMITS.manifest_bytes)
+
+    def signature(self) -> bytes | None:
+        """What is said to be the manifest's signature, if there is one."""
+        return self._read(SIGNATURE, LIMITS.signature_bytes) if SIGNATURE in self._names else None
+
+    def has(self, entry: FileEntry) -> bool:
+        """Whether the file is in the archive, rather than left out."""
+        return entry.path in self._names
+
+    def read(self, entry: FileEntry) -> bytes:
+        """The bytes of a file, checked.
+
+        Raises:
+            DigestError: it differs from what the manifest pins.
+        """
+        content = self._read(entry.path, entry.bytes)
+        check(content, entry, f"{self._path}: {entry.path}")
+        return content
+
+    def _read(self, path: str, most: int) -> bytes:
+        """Never more than `most` bytes and one, however much it would unpack to."""
+        with _told(self._path), self._content.open(path) as file:
+            return file.read(most + 1)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turns what zipfile raises into what the user can act on."""
     try:
-        with staged(out, force=force) as folder, zipfile.ZipFile(archive) as opened:
-            raw = _read(opened, MANIFEST, LIMITS.manifest_bytes)
-            manifest = parse_manifest(raw, f"{archive}: {MANIFEST}")
-            (folder / MANIFEST).write_bytes(raw)
-            for entry in manifest.files:
-                _write(opened, entry, folder)
-    except FileNotFoundError:
-        raise UsageError(f"{archive}: no such archive") from None
+        yield
+    except (FileNotFoundError, IsADirectoryError):
+        raise UsageError(f"{path}: no such archive") from None
     except _DAMAGED as error:
         raise BundleError(
-            f"{archive}: not a bundle's archive, or damaged ({error}); copy it again"
+            f"{path}: not a bundle's archive, or damaged ({error}); copy it again"
         ) from None
-
-
-def _write(archive: zipfile.ZipFile, entry: FileEntry, folder: Path) -> None:
-    content = _read(archive, entry.path, entry.bytes)
-    place = folder / entry.path
-    check(content, entry, f"{archive.filename}: {entry.path}", thorough=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(content)
-
-
-def _read(archive: zipfile.ZipFile, path: str, most: int) -> bytes:
-    """A file's content; never more than `most` bytes and one, however much it would unpack to."""
-    try:
-        with archive.open(path) as file:
-            return file.read(most + 1)
-    except KeyError:
-        raise DigestError(f"{archive.filename}: has no {path}; copy it again") from None
 
 
 def _add(archive: zipfile.ZipFile, path: str, content: bytes) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from .errors import FormatVersionError, ManifestError
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
 ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
@@ -38,6 +39,7 @@ class Limits:
     """What a manifest may ask of a device, whoever wrote it."""
 
     manifest_bytes: int = 4_000_000
+    signature_bytes: int = 64  # Ed25519 has one length
     file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
     experts: int = 4096
     labels: int = 100_000
@@ -331,7 +333,7 @@ def _stays_inside(path: str) -> bool:
         and str(pure) == path
         and ".." not in pure.parts
         and not any(character in path for character in "\\:\0\n")
-        and path not in (".", MANIFEST)
+        and path not in (".", MANIFEST, SIGNATURE)
     )
 
 

@@ -49,6 +49,14 @@ class ModelError(BundleError):
     """The interpreter refuses a model, or a model does not fit its manifest."""
 
 
+class SignatureError(BundleError):
+    """Nobody whose key is trusted signed the bundle, or it was changed since."""
+
+
+class OldVersionError(BundleError):
+    """The bundle's version is not above the newest that was ever installed there."""
+
+
 class GoldenError(BundleError):
     """On this machine the bundle does not give the answers that it was published with."""
 

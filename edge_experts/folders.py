@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from . import disk
 from .errors import UsageError
+
+PARTIAL = ".partial"  # what the name of everything unfinished ends in; it begins with a dot
 
 
 def refuse_existing(target: Path, *, force: bool) -> None:
@@ -37,26 +39,47 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
     """
     refuse_existing(target, force=force)
     target = target.absolute()
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    folder = _beside(target)
+    disk.mkdir(folder)
     try:
         yield folder
-        folder.chmod(0o755)  # mkdtemp's is 0o700
         _flush(folder)
         _replace(folder, target)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(folder)
         raise
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file that appears whole or not at all; an earlier one is replaced."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+    """Write a file that appears whole or not at all; an earlier one is replaced.
+
+    What is no file, such as /dev/null or a pipe, is written to, and never replaced.
+    """
+    raw = content.encode() if isinstance(content, str) else content
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_bytes(raw)
+        return
+    beside = _beside(path)
     try:
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        _fsync(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        disk.write(beside, raw, mode=mode)
+        disk.fsync(beside)
+        disk.rename(beside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            disk.unlink(beside)
+        raise
+    disk.fsync(path.absolute().parent)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder and all that is in it, or a file; links are not followed."""
+    if folder.is_dir() and not folder.is_symlink():
+        for inside in sorted(folder.iterdir()):
+            remove(inside)
+        disk.rmdir(folder)
+    else:
+        disk.unlink(folder)
 
 
 def cache_folder() -> Path:
@@ -77,31 +100,31 @@ def npz(**arrays: Any) -> bytes:
     return content.getvalue()
 
 
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nobody uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+
+
 def _replace(folder: Path, target: Path) -> None:
     if target.exists():
         old = folder.with_suffix(".old")
-        target.rename(old)
         try:
-            folder.rename(target)
+            disk.rename(target, old)
+            disk.rename(folder, target)
         except OSError:
-            old.rename(target)
+            if old.exists() and not target.exists():
+                disk.rename(old, target)
             raise
-        shutil.rmtree(old)
+        disk.fsync(target.parent)  # before the old one goes: a disk may keep one without the other
+        remove(old)
     else:
-        folder.rename(target)
-    _fsync(target.parent)
+        disk.rename(folder, target)
+        disk.fsync(target.parent)
 
 
 def _flush(folder: Path) -> None:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            _fsync(Path(parent, name))
-        _fsync(Path(parent))
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            disk.fsync(Path(parent, name))
+        disk.fsync(Path(parent))

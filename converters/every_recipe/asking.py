@@ -22,10 +22,8 @@ import numpy as np
 from edge_experts import features
 from edge_experts.bundle import read_manifest
 from edge_experts.errors import ModelError
-from edge_experts.runtime import ExpertRuntime, allocator
+from edge_experts.runtime import ExpertRuntime, allocator, costs
 from edge_experts.runtime.storage import read_features
-
-from ..proof import costs
 
 _TIMED, _ROUNDS = 32, 40  # inputs, and how often each bundle answers them
 _BESIDE = "int8"  # whose time the others' are ratios to
@@ -43,7 +41,7 @@ def main(job: Path) -> None:
         try:
             print(f"{name}, its memory", flush=True)
             manifest = read_manifest(folder)
-            taken = costs(folder, manifest, features.encode_all(made, examples[:1]))
+            taken = costs.measure(folder, manifest, features.encode_all(made, examples[:1]))
             experts = [taken[entry.path] for entry in manifest.experts]
             router = 0 if manifest.router is None else taken[manifest.router.path]
             print(f"{name}, {len(examples):,} answers", flush=True)

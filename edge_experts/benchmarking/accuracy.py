@@ -11,5 +11,5 @@ from ..runtime import ExpertRuntime
 
 def labels(bundle: Path, inputs: Sequence[Any]) -> list[str]:
     """The bundle's label for each input, in their order."""
-    with ExpertRuntime(bundle) as runtime:
+    with ExpertRuntime(bundle, strict=True) as runtime:
         return [answer.label for answer in runtime.predict_many(inputs)]

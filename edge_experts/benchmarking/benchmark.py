@@ -94,7 +94,7 @@ def benchmark(
         asked = ordered if inputs is None else inputs
         if not asked:
             raise UsageError("benchmark: there is no input to ask")
-        with ExpertRuntime(bundle, threads=threads) as runtime:
+        with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             checked = golden.check(runtime)
             digest = hashlib.sha256(runtime.features.pack(asked).tobytes()).hexdigest()
         progress.step("golden examples")

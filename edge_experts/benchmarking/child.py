@@ -6,6 +6,7 @@ import the caller's main module again, and with it run a script that guards noth
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import subprocess
@@ -27,7 +28,7 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
     """
     done = subprocess.run(
         [sys.executable, "-m", __name__],
-        input=pickle.dumps((function, arguments, options)),
+        input=pickle.dumps((_module(function), function.__name__, arguments, options)),
         capture_output=True,
         check=False,
     )
@@ -39,10 +40,17 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
     return result
 
 
+def _module(function: Callable[..., object]) -> str:
+    """Where to import it from, also in a benchmark that is run by `python -m`."""
+    spec = sys.modules["__main__"].__spec__
+    return spec.name if function.__module__ == "__main__" and spec else function.__module__
+
+
 def _main() -> None:
     results = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints goes to stderr
-    function, arguments, options = pickle.load(sys.stdin.buffer)
+    module, name, arguments, options = pickle.load(sys.stdin.buffer)
+    function = getattr(importlib.import_module(module), name)
     with results:
         pickle.dump(function(*arguments, **options), results)
 

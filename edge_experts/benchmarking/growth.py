@@ -48,7 +48,7 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     interpreter.description()  # imports the interpreter, which belongs to the base
     memory.reset_peak()
     base = memory.read()
-    with ExpertRuntime(bundle, memory_budget=budget) as runtime:
+    with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
         anonymous, file, answers = 0, 0, 0
         visited: set[int] = set()
         for _ in range(_ROUNDS):

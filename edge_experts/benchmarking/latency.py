@@ -55,7 +55,7 @@ def first_answer(
         for path in evicted:
             page_cache.evict(path)
         start = perf_counter_ns()
-        with ExpertRuntime(bundle, threads=threads) as runtime:
+        with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             answer = runtime.predict(inputs[turn % len(inputs)])
             totals.append((perf_counter_ns() - start) / 1000)
         timings.append(answer.timings)
@@ -81,7 +81,7 @@ def switch(
     if evicted and not page_cache.can_evict(evicted[-1]):
         return None
     totals, timings = [], []
-    with ExpertRuntime(bundle, memory_budget=budget, threads=threads) as runtime:
+    with ExpertRuntime(bundle, memory_budget=budget, threads=threads, strict=True) as runtime:
         for turn in range(repeats):
             for path in evicted:
                 page_cache.evict(path)

@@ -39,7 +39,9 @@ def run(
         contenders: bundles by what the table calls them.
         bare: bundles whose reference loop takes part, likewise.
     """
-    runtimes = {name: ExpertRuntime(path, threads=threads) for name, path in contenders.items()}
+    runtimes = {
+        name: ExpertRuntime(path, threads=threads, strict=True) for name, path in contenders.items()
+    }
     asked: dict[str, Callable[[Any], Any]] = {
         **{name: runtime.predict for name, runtime in runtimes.items()},
         **{name: reference_loop(path, threads) for name, path in bare.items()},

@@ -23,6 +23,7 @@ from . import (
     run,
     serve,
     train,
+    update,
 )
 
 app = typer.Typer(
@@ -49,6 +50,10 @@ app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
+app.command()(update.install)
+app.command()(update.rollback)
+app.command()(update.keygen)
+app.command()(update.sign)
 app.command()(export_c.export_c)
 app.command()(doctor.doctor)
 

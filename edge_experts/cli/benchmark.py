@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .options import Json, MemoryBudget, Threads, print_json, size
+from .options import BUNDLE_HELP, Json, MemoryBudget, Threads, folder, print_json, size
 
 
 def benchmark(
     bundle: Annotated[
-        Path | None, typer.Argument(help="The bundle's folder.", show_default=False)
+        Path | None,
+        typer.Argument(help=BUNDLE_HELP, parser=folder, show_default=False),
     ] = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(
             help="Another bundle to measure in the same run, such as a dense rival; repeatable.",
+            parser=folder,
+            metavar="BUNDLE",
             show_default=False,
         ),
     ] = None,

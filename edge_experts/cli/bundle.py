@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Bundle, Force
+from .options import Bundle, BundleOrRoot, Force, Trust
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
@@ -28,17 +28,34 @@ def in_words(changes: Mapping[str, Any]) -> str:
 def pack(
     bundle: Bundle,
     out: Annotated[Path, typer.Option(help="The archive to write.", show_default=False)],
+    since: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="Leave out files that this bundle (folder, archive or manifest.json) has, for "
+            "boards on which it is installed.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Put a bundle into one file to carry, a zip archive; what pruning saves, it saves here.
 
     Example: edge-experts pack sentiment.bundle --out sentiment.zip
+
+    Example: edge-experts pack new.bundle --since old.bundle --out update.zip
     """
     from ..archive import pack as write_archive
     from ..bundle import read_manifest
+    from ..updates.source import digests
 
-    size = write_archive(bundle, out)
-    files = sum(entry.bytes for entry in read_manifest(bundle).files)
+    known = frozenset() if since is None else digests(since)
+    size = write_archive(bundle, out, without=known)
+    entries = read_manifest(bundle).files
+    files = sum(entry.bytes for entry in entries)
     print(f"{out}: {size:,} bytes, {size / files:.0%} of the {files:,} in its files")
+    if since is not None:
+        kept = [entry for entry in entries if entry.sha256 not in known]
+        print(f"  has {len(kept)} of {len(entries)} files; the others are those of {since}")
 
 
 def unpack(
@@ -56,20 +73,34 @@ def unpack(
     print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
 
 
-def verify(bundle: Bundle) -> None:
-    """Check every byte of a bundle, and its golden answers on this machine.
+def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
+    """Check every byte of a bundle, its golden answers on this machine, and who signed it.
 
-    Example: edge-experts verify sentiment.bundle
+    With --trust, or where a key was named when it was installed, a bundle that is not signed by one
+    of these keys ends with exit code 3, before anything else in it is read.
+
+    Example: edge-experts verify sentiment.bundle --trust my.key.pub
     """
     from ..progress import Progress
     from ..runtime import ExpertRuntime, golden
     from ..runtime.storage import read_checked
+    from ..updates import signing
+    from ..updates.pointer import is_root, resolve
+    from ..updates.root import Root
+    from ..updates.source import Folder
 
-    with ExpertRuntime(bundle) as runtime:
+    folder = resolve(bundle)
+    pinned = Root(bundle).keys() if is_root(bundle) else ()
+    keys = (*pinned, *map(signing.read_public, trust or ()))
+    source = Folder(folder)
+    signed_by = None
+    if keys:
+        signed_by = signing.signer(source.manifest(), source.signature(), keys, source.where)
+    with ExpertRuntime(folder, strict=True) as runtime:
         files = runtime.manifest.files
         with Progress("Verifying", len(files) + 1) as progress:
             for entry in files:
-                read_checked(bundle, entry)
+                read_checked(folder, entry)
                 progress.step(entry.path)
             count = golden.check(runtime)
             progress.step("golden examples")
@@ -77,3 +108,8 @@ def verify(bundle: Bundle) -> None:
         f"{bundle}: all {len(files)} files are intact, "
         f"{count} golden examples answered as published"
     )
+    if signed_by is not None:
+        print(f"signed by {signed_by}, which you trust")
+    else:
+        unchecked = " (it has a signature; --trust names a key to check it by)"
+        print(f"signed by nobody you named{unchecked if source.signature() else ''}")

@@ -8,6 +8,7 @@ from .options import Json, print_json
 _PACKAGES = {
     "device": ("tflite-runtime", "ai-edge-litert"),
     "cli": ("typer",),
+    "sign": ("cryptography",),
     "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),
 }
 

@@ -39,7 +39,7 @@ def evaluate(
     from ..progress import Progress
     from ..runtime import ExpertRuntime
 
-    with ExpertRuntime(bundle, memory_budget=memory_budget) as runtime:
+    with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         dataset = datasets.load(data, trained_with if seed is None else seed)

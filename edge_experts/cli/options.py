@@ -12,7 +12,30 @@ import typer
 
 from ..errors import MissingExtraError
 
-Bundle = Annotated[Path, typer.Argument(help="The bundle's folder.", show_default=False)]
+
+def folder(text: str) -> Path:
+    """The bundle's folder: where `text` is what bundles are installed in, the current one's."""
+    from ..updates.pointer import resolve
+
+    return resolve(Path(text))
+
+
+BUNDLE_HELP = "The bundle's folder, or what bundles are installed in."
+Bundle = Annotated[
+    Path,
+    typer.Argument(help=BUNDLE_HELP, parser=folder, show_default=False),
+]
+# For commands that treat an installed bundle differently.
+BundleOrRoot = Annotated[Path, typer.Argument(help=BUNDLE_HELP, show_default=False)]
+Root = Annotated[Path, typer.Argument(help="What bundles are installed in.", show_default=False)]
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="KEY.pub",
+        help="A public key that may have signed the bundle; repeatable.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Threads
+from .options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
 def run(
-    bundle: Bundle,
+    bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
         typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
@@ -20,13 +20,17 @@ def run(
     ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where an expert cannot be used.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word.
+    label that it would have given stands behind the word. Where an expert is damaged or missing,
+    the router's next choice answers, and stderr says so once for each expert.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -36,10 +40,20 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime import Answer, ExpertRuntime
+    from ..runtime import Answer
+    from ..runtime.installed import open_runtime
     from .examples import given
 
-    with ExpertRuntime(bundle, memory_budget=memory_budget, threads=threads) as runtime:
+    with open_runtime(
+        bundle, memory_budget=memory_budget, threads=threads, strict=strict
+    ) as runtime:
+        told: set[int] = set()
+
+        def warn() -> None:
+            for expert, reason in runtime.quarantined.items():
+                if expert not in told:
+                    told.add(expert)
+                    typer.echo(f"warning: expert {expert} is left out: {reason}", err=True)
 
         def show(name: str, answer: Answer) -> None:
             if json:
@@ -52,6 +66,8 @@ def run(
                     "expert": answer.expert,
                     "experts": answer.experts,
                     "abstained": answer.abstained,
+                    "degraded": answer.degraded,
+                    "reason": answer.reason,
                     "timings": {
                         name: round(value, 1) for name, value in answer.timings._asdict().items()
                     },
@@ -65,4 +81,7 @@ def run(
                 print(f"{label}\t{answer.score:.3f}\t{asked} {numbers}\t{name}", flush=True)
 
         for name, example in given(text, input, runtime.features):
-            show(name, runtime.predict(example))
+            answer = runtime.predict(example)
+            if answer.degraded:
+                warn()
+            show(name, answer)

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from .options import Bundle, MemoryBudget, Threads, require_serving, size
+from .options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
 
 _BODY = 8_000_000  # bytes
 
 
 def serve(
-    bundle: Bundle,
+    bundle: BundleOrRoot,
     host: Annotated[
         str, typer.Option(help="Where to listen; 0.0.0.0 is every network of this machine.")
     ] = "127.0.0.1",
@@ -33,15 +33,16 @@ def serve(
 ) -> None:
     """Answer over HTTP, by the Open Inference Protocol (version 2), with metrics for Prometheus.
 
-    It has no passwords and no encryption: beyond this machine, put it behind a proxy that has.
+    Where bundles are installed, it moves over to a newly installed one between two answers. It has
+    no passwords and no encryption: beyond this machine, put it behind a proxy that has.
 
     Example: edge-experts serve sentiment.bundle --port 8080
     """
     require_serving()
-    from ..runtime import ExpertRuntime
+    from ..runtime.installed import open_runtime
     from ..serving.server import serve as run_server
 
-    runtime = ExpertRuntime(bundle, memory_budget=memory_budget, threads=threads)
+    runtime = open_runtime(bundle, memory_budget=memory_budget, threads=threads)
     run_server(
         runtime,
         host=host,

@@ -62,10 +62,11 @@ def train(
         int | None, typer.Option(help="How many experts answer an input.  [default: 1]", min=1)
     ] = None,
     dense: Annotated[
-        Literal["active", "all", "one"] | None,
+        Literal["active", "all", "buckets", "one"] | None,
         typer.Option(
             help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together, or one expert with the router's trunk."
+            "input, or as all its experts together (buckets: of texts, by more buckets instead of "
+            "wider ones), or one expert with the router's trunk."
         ),
     ] = None,
     epochs: Annotated[

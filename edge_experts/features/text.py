@@ -28,6 +28,8 @@ _SPACE = 32
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
+_FINE = np.uint64(24)  # where the bits of a hash begin that make an id finer than its bucket
+_ID_BITS = 31  # ids are int32
 _SMOOTHING = 6.0  # added to every count before the label ratio is taken
 _LABEL_FREE = 0.3  # what a bucket weighs besides its label ratio
 
@@ -53,6 +55,8 @@ class TextSettings:
     word_bits: int = 15  # 2**15 buckets for word n-grams
     char_bits: int = 15  # and as many for character n-grams
     max_characters: int = 4096  # what is read of a text; the rest is not looked at
+    # Bits of an id beyond its bucket, by which larger tables tell n-grams of one bucket apart.
+    fine_bits: int = 0
 
     def __post_init__(self) -> None:
         limits = {
@@ -61,6 +65,7 @@ class TextSettings:
             "word_bits": (1, 22),
             "char_bits": (1, 22),
             "max_characters": (1, 2**20),
+            "fine_bits": (0, _ID_BITS),
         }
         for name, (least, most) in limits.items():
             value = getattr(self, name)
@@ -69,6 +74,11 @@ class TextSettings:
         shortest, longest = self.char_ngrams
         if not 2 <= shortest <= longest <= 16:
             raise ValueError(f"char_ngrams must be within 2 and 16, got {self.char_ngrams!r}")
+
+        if self.buckets << self.fine_bits > 2**_ID_BITS:
+            raise ValueError(
+                f"fine_bits must be so few that ids stay below 2**{_ID_BITS}, got {self.fine_bits}"
+            )
 
     @property
     def buckets(self) -> int:
@@ -115,7 +125,7 @@ class TextFeatures:
         features = cls(settings, np.zeros(settings.buckets))
         counts = np.zeros((int(targets.max()) + 1, settings.buckets))
         for text, target in zip(texts, targets, strict=True):
-            counts[target, np.unique(features.ngrams(text))] += 1
+            counts[target, np.unique(features.ngrams(text) % settings.buckets)] += 1
         frequency = counts.sum(axis=0)
         idf = np.log((1 + len(texts)) / (1 + frequency))
         smoothed = counts[np.unique(targets)] + _SMOOTHING
@@ -157,7 +167,7 @@ class TextFeatures:
         ids = np.zeros((1, length), np.int32)
         weights = np.zeros((1, length), np.float32)
         found = np.unique(self.ngrams(example))
-        weight = self._weights[found].astype(np.float32)
+        weight = self._weights[found % self._settings.buckets].astype(np.float32)
         if len(found) > length:
             # A stable sort: among equals, every processor must keep the same ones.
             kept = np.argsort(-weight, kind="stable")[:length]
@@ -201,4 +211,7 @@ class TextFeatures:
         ids[words:] = (hashes[words:] >> np.uint64(64 - c.char_bits)).astype(
             np.int64
         ) + 2**c.word_bits
+        if c.fine_bits:
+            lower = (hashes >> _FINE) & np.uint64(2**c.fine_bits - 1)
+            ids += lower.astype(np.int64) * c.buckets
         return ids

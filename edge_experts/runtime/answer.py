@@ -22,8 +22,9 @@ class Answer:
 
     Attributes:
         label: the most probable of the bundle's labels, also where the model abstains.
-        expert: the router's first choice; -1 where all experts are summed.
+        expert: the router's first choice of those that can answer; -1 where all are summed.
         experts: all experts that answered, the router's first choice first.
+        reason: why it was not the router's own choice that answered; None where it was.
     """
 
     __slots__ = (
@@ -34,6 +35,7 @@ class Answer:
         "expert",
         "experts",
         "label",
+        "reason",
     )
 
     def __init__(
@@ -45,8 +47,9 @@ class Answer:
         clock: tuple[int, int, int, int, int],
         experts: tuple[int, ...],
         abstain_below: float | None = None,
+        reason: str | None = None,
     ):
-        self.label, self.expert, self.experts = label, expert, experts
+        self.label, self.expert, self.experts, self.reason = label, expert, experts, reason
         # The rest is worked out when someone asks: code that an answer does not run does not
         # push the next answer's out of a small processor's cache.
         self._logits, self._temperature, self._clock = logits, temperature, clock
@@ -68,18 +71,40 @@ class Answer:
         return self._abstain_below is not None and self.score < self._abstain_below
 
     @property
+    def degraded(self) -> bool:
+        """Whether an expert that the router chose could not be used; `reason` tells why."""
+        return self.reason is not None
+
+    @property
     def timings(self) -> Timings:
         return Timings(*((end - start) / 1000 for start, end in itertools.pairwise(self._clock)))
 
     def __repr__(self) -> str:
         told = f"label={self.label!r}, score={self.score:.4f}, expert={self.expert}"
-        return f"Answer({told}{', abstained' if self.abstained else ''})"
+        marks = ", abstained" * self.abstained + ", degraded" * self.degraded
+        return f"Answer({told}{marks})"
+
+
+class Predictions(NamedTuple):
+    """The answers to many inputs, a row each, in their order.
+
+    Attributes:
+        labels: indices of the most probable labels, (examples,) integers.
+        scores: probabilities of all labels, (examples, labels) float32.
+        experts: the first that answered, (examples,) integers; -1 where all are summed.
+        degraded: whether an expert that the router chose could not be used, (examples,) bool.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    experts: np.ndarray
+    degraded: np.ndarray
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """exp(x / T) / sum(exp(x / T)) of (labels,) logits, float32."""
-    powers = np.exp((logits - logits.max()) / temperature)
-    probabilities: np.ndarray = (powers / powers.sum()).astype(np.float32)
+    """exp(x / T) / sum(exp(x / T)) over the last axis, float32."""
+    powers = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
+    probabilities: np.ndarray = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return probabilities
 
 

@@ -61,6 +61,8 @@ def check(runtime: ExpertRuntime) -> int:
                     "of the machine that made the bundle; use the same edge-experts version there"
                 )
         answer = runtime.predict(example)
+        if answer.reason is not None:
+            raise GoldenError(f"{runtime.folder}: golden example {row}: {answer.reason}")
         expected = labels[int(golden.scores[row].argmax())]
         difference = float(np.abs(answer.scores - golden.scores[row]).max())
         same = answer.expert == golden.experts[row] and answer.label == expected

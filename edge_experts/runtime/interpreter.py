@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ..bundle import TRUNK
 from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 
 CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
@@ -51,23 +53,51 @@ def interpreter_class() -> Any:
     return _found()[1].Interpreter
 
 
+@functools.cache
+def _lean_class() -> Any:
+    """The interpreter without its list of signatures.
+
+    tflite-runtime 2.14 makes one for every interpreter and never frees it: 0.7 KB each time that an
+    expert is loaded, 60 MB a day at one a second.
+    """
+
+    class Lean(interpreter_class()):  # type: ignore[misc]
+        def get_signature_list(self) -> dict[str, Any]:
+            return {}
+
+    return Lean
+
+
+Delegate = Literal["xnnpack", "none"]
+
+
 class Model:
     """A model with fixed shapes: named arrays in, one float32 array out; a router's, maybe two.
+
+    Threads may share it; it answers them one at a time.
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
         name: what errors call it.
         threads: for the interpreter's kernels.
+        delegate: "xnnpack" where the interpreter comes with it and it fits the model; "none" for
+            TFLite's own kernels.
 
     Raises:
         ModelError: the interpreter refuses it (an operator it lacks, for instance).
     """
 
-    def __init__(self, content: bytes, name: str, threads: int = 1):
+    def __init__(self, content: bytes, name: str, threads: int = 1, delegate: Delegate = "xnnpack"):
         package, module = _found()
-        self.name = name
+        self.name, self.content = name, content
+        resolver = module.OpResolverType
+        kind = (
+            resolver.AUTO if delegate == "xnnpack" else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        )
         try:
-            self._interpreter = module.Interpreter(model_content=content, num_threads=threads)
+            self._interpreter = _lean_class()(
+                model_content=content, num_threads=threads, experimental_op_resolver_type=kind
+            )
             self._interpreter.allocate_tensors()
             inputs = self._interpreter.get_input_details()
             outputs = self._interpreter.get_output_details()
@@ -87,6 +117,7 @@ class Model:
         self._second_scale = _quantization(outputs[-1])
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
+        self._lock, self._trunk_lock = threading.Lock(), threading.Lock()
         self._forget = None
         if remembers(self._interpreter):
             self._forget = self._interpreter.reset_all_variables
@@ -97,17 +128,26 @@ class Model:
         Raises:
             ModelError: an operator cannot compute, which some find out only now.
         """
-        if self._forget is not None:
-            self._forget()
-        for index, name, quantization in self._inputs:
-            value = arrays[name]
-            self._set(index, value if quantization is None else quantize(value, *quantization))
-        try:
-            self._invoke()
-        except RuntimeError as error:
-            reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
-            raise ModelError(f"{self.name}: {reason}") from None
-        return _real(self._get(self._output)[0], self._scale)
+        with self._lock:
+            if self._forget is not None:
+                self._forget()
+            for index, name, quantization in self._inputs:
+                value = arrays[name]
+                self._set(index, value if quantization is None else quantize(value, *quantization))
+            try:
+                self._invoke()
+            except RuntimeError as error:
+                reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
+                raise ModelError(f"{self.name}: {reason}") from None
+            output: np.ndarray = self._get(self._output)[0]
+        return _real(output, self._scale)
+
+    def with_trunk(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        """The same; what experts build on is added to the arrays as TRUNK, (1, units) float32."""
+        with self._trunk_lock:
+            output = self(arrays)
+            arrays[TRUNK] = self.trunk()
+        return output
 
     @property
     def has_trunk(self) -> bool:
@@ -117,6 +157,16 @@ class Model:
     def trunk(self) -> np.ndarray:
         """Those features of the last input: (1, units) float32."""
         return _real(self._get(self._second), self._second_scale)
+
+    def warm_up(self) -> None:
+        """Run twice on made-up inputs: what an interpreter puts off, it does in its first two runs.
+
+        Not on zeros, for which some kernels skip their work.
+        """
+        details = self._interpreter.get_input_details()
+        made_up = {_plain(d["name"]): _ones(d["shape"], d["dtype"]) for d in details}
+        for _ in range(2):
+            self(made_up)
 
 
 _STATEFUL = {
@@ -131,7 +181,14 @@ def remembers(interpreter: Any) -> bool:
     A fused recurrent operator goes on where the last input has left it (its state is a variable
     tensor), and would answer every input but the first wrongly: `reset_all_variables` before each.
     """
-    return any(one["op_name"] in _STATEFUL for one in interpreter._get_ops_details())
+    # Not `_get_ops_details`, which takes a quarter of the time in which a small expert is loaded.
+    wrapped = interpreter._interpreter
+    return any(wrapped.NodeName(node) in _STATEFUL for node in range(wrapped.NumNodes()))
+
+
+def _ones(shape: np.ndarray, kind: Any) -> np.ndarray:
+    """Ones where numbers are real; zeros where they are ids, which may have to be small."""
+    return np.ones(shape, kind) if np.issubdtype(kind, np.floating) else np.zeros(shape, kind)
 
 
 _Quantization = tuple[np.float32, int, np.dtype[Any]]

@@ -1,13 +1,40 @@
-"""Which experts are in memory: what the budget allows, the least recently used leave first."""
+"""Which experts are in memory: what the budget allows, the least recently used leave first.
+
+Threads may ask at once. An expert that someone uses stays; who needs room waits until others are
+done, first come first served, and the budget is never exceeded. Nobody waits for ever: a thread
+holds one expert at most, and while someone waits for room nobody overtakes.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
-from ..errors import MemoryBudgetError
+import numpy as np
+
+from ..errors import MemoryBudgetError, UsageError
 from . import allocator
 from .interpreter import Model
+from .quarantine import UNAVAILABLE, Quarantine
+
+_WORTH_TRIMMING = 1_000_000  # bytes; giving memory back takes a third of a small expert's loading
+
+
+class Slot:
+    """An expert's place in memory. Whoever holds it may call it until it is given back."""
+
+    __slots__ = ("failed", "index", "model", "users")
+
+    def __init__(self, index: int):
+        self.index, self.users = index, 1
+        self.model: Model | None = None  # while it is loaded, and once it left
+        self.failed = False
+
+    def __call__(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+        assert self.model is not None, "an expert was asked by someone who does not hold it"
+        return self.model(arrays)
 
 
 class Residency:
@@ -17,46 +44,266 @@ class Residency:
         load: makes the model of an expert, checked, from its index.
         costs: what each expert takes in memory, bytes.
         budget: what all resident experts together may take, bytes; None is no limit.
+        most: how many experts may be resident; None is no limit.
+        quarantine: keeps those that failed, and refuses them for a while.
+        all_must_fit: otherwise those too large for the budget are refused when they are needed.
+        pinned: never leave once they are loaded.
 
     Raises:
-        MemoryBudgetError: the largest expert alone does not fit.
+        MemoryBudgetError: not even the smallest expert fits; with `all_must_fit`, one does not.
     """
 
-    def __init__(self, load: Callable[[int], Model], costs: Sequence[int], budget: int | None):
-        if budget is not None and max(costs) > budget:
-            raise MemoryBudgetError(
-                f"memory budget: an expert needs {max(costs):,} bytes and {max(0, budget):,} are "
-                "left for experts; allow more, or convert to a smaller quantization"
-            )
-        self._load, self._costs, self._budget = load, costs, budget
-        self._models: OrderedDict[int, Model] = OrderedDict()
+    def __init__(
+        self,
+        load: Callable[[int], Model],
+        costs: Sequence[int],
+        budget: int | None = None,
+        *,
+        most: int | None = None,
+        quarantine: Quarantine | None = None,
+        all_must_fit: bool = False,
+        pinned: Iterable[int] = (),
+    ):
+        self._load, self._costs, self._budget, self._most = load, costs, budget, most
+        self._quarantine = quarantine or Quarantine(0)
+        self._pinned = set(pinned)
+        self._slots: OrderedDict[int, Slot] = OrderedDict()
+        self._used, self._closed = 0, False
+        self._freed = 0  # bytes, since free memory was last given back
+        self._changed = threading.Condition(threading.Lock())
+        # The lock itself: Condition's `with` is Python code, which every answer would run.
+        self._lock: threading.Lock = self._changed._lock  # type: ignore[attr-defined]
+        self._queue: deque[object] = deque()  # who waits for room, in this order
+        too_large = [index for index in range(len(costs)) if not self._fits_alone(index)]
+        if too_large and (all_must_fit or len(too_large) == len(costs)):
+            raise self._too_large((max if all_must_fit else min)(too_large, key=costs.__getitem__))
+        for index in too_large:
+            self._quarantine.add(index, self._too_large(index), forever=True)
 
     @property
     def resident(self) -> tuple[int, ...]:
         """Indices of the experts in memory, the least recently used first."""
-        return tuple(self._models)
+        with self._lock:
+            return tuple(self._slots)
 
-    def get(self, index: int) -> Model:
-        """The expert, loaded if it is not in memory; others may have to leave for it."""
-        model = self._models.get(index)
-        if model is not None:
-            self._models.move_to_end(index)
-            return model
-        if self._budget is not None:
-            self._make_room(self._budget - self._costs[index])
-        model = self._models[index] = self._load(index)
-        return model
+    @property
+    def pinned(self) -> frozenset[int]:
+        """Those that never leave."""
+        return frozenset(self._pinned)
 
-    def clear(self) -> None:
-        """Let every expert leave."""
-        self._make_room(-1)
+    @property
+    def used(self) -> int:
+        """Bytes that the experts in memory take, those included that are being loaded."""
+        with self._lock:
+            return self._used
 
-    def _make_room(self, allowed: int) -> None:
-        used = sum(self._costs[index] for index in self._models)
-        before = used
-        while self._models and used > allowed:
-            index = next(iter(self._models))
-            used -= self._costs[index]
-            del self._models[index]  # no name may hold it: its memory must be free by now
-        if used < before:
+    def has(self, index: int) -> bool:
+        """Whether the expert is in memory, or about to be."""
+        return index in self._slots
+
+    def hold(self, index: int) -> Slot:
+        """The expert, loaded if it is not in memory; others may have to leave for it.
+
+        It stays until `free` is called with what this returns.
+
+        Raises:
+            one of UNAVAILABLE: it cannot be used.
+            UsageError: closed.
+        """
+        with self._lock:
+            slot = self._slots.get(index)
+            if slot is not None and slot.model is not None and not self._queue:  # nearly always
+                slot.users += 1
+                self._slots.move_to_end(index)
+                return slot
+        while True:
+            slot, mine = self._enter(index)
+            if mine:
+                return self._fill(slot)
+            if self._is_loaded(slot):
+                return slot
+            # Whoever was loading it failed; the quarantine knows why by now.
+
+    def free(self, slot: Slot) -> None:
+        """Give back what `hold` returned."""
+        with self._lock:
+            slot.users -= 1
+            if self._queue:
+                self._changed.notify_all()
+
+    def pin(self, index: int) -> None:
+        """Load an expert and never let it leave.
+
+        Raises:
+            MemoryBudgetError: some expert would not fit beside it any more.
+        """
+        with self._lock:
+            self._refuse_to_pin(index)
+            self._pinned.add(index)
+        try:
+            self.free(self.hold(index))
+        except BaseException:
+            self.unpin(index)
+            raise
+
+    def unpin(self, index: int) -> None:
+        """The expert may leave again."""
+        with self._lock:
+            self._pinned.discard(index)
+            self._changed.notify_all()
+
+    def prefetch(self, index: int, *, replace: bool) -> bool:
+        """Load an expert that nobody has asked for yet; whether it was loaded.
+
+        It never waits, nor takes the place of an expert that is in use or pinned.
+
+        Args:
+            replace: the least recently used may leave for it; otherwise only free room is taken.
+        """
+        with self._lock:
+            if self._closed or self._queue or index in self._slots:
+                return False
+            try:
+                self._quarantine.refuse(index)
+            except UNAVAILABLE:
+                return False
+            if not (self._make_room(index) if replace else self._has_room(index)):
+                return False
+            slot = self._reserve(index)
+        try:
+            self._fill(slot, warm=True)
+        except UNAVAILABLE:
+            return False
+        self.free(slot)
+        return True
+
+    def clear(self, *, close: bool = False) -> None:
+        """Let every expert leave, once it is not in use; with `close`, none is loaded any more."""
+        with self._turn():
+            self._closed = self._closed or close
+            while any(slot.users for slot in self._slots.values()):
+                self._changed.wait()
+            for slot in list(self._slots.values()):
+                self._drop(slot)
+        self._return_memory(0)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Holds the lock, when everyone who came before is served."""
+        with self._changed:
+            ticket = object()
+            self._queue.append(ticket)
+            try:
+                while self._queue[0] is not ticket:
+                    self._changed.wait()
+                yield
+            finally:
+                self._queue.remove(ticket)
+                self._changed.notify_all()
+
+    def _enter(self, index: int) -> tuple[Slot, bool]:
+        """A place for the expert, in use; and whether it is the caller who must fill it."""
+        with self._turn():
+            while True:
+                if self._closed:
+                    raise UsageError("the runtime is closed")
+                slot = self._slots.get(index)
+                if slot is not None:
+                    slot.users += 1
+                    self._slots.move_to_end(index)
+                    return slot, False
+                self._quarantine.refuse(index)
+                if self._make_room(index):
+                    return self._reserve(index), True
+                self._changed.wait()
+
+    def _reserve(self, index: int) -> Slot:
+        slot = self._slots[index] = Slot(index)
+        self._used += self._costs[index]
+        return slot
+
+    def _fill(self, slot: Slot, *, warm: bool = False) -> Slot:
+        """Load a reserved expert. Others go on meanwhile."""
+        try:
+            self._return_memory()
+            model = self._load(slot.index)
+            if warm:
+                model.warm_up()
+        except BaseException as error:
+            with self._changed:
+                self._drop(slot)
+                slot.failed = True
+                if isinstance(error, UNAVAILABLE):
+                    self._quarantine.add(slot.index, error)
+                self._changed.notify_all()
+            raise
+        self._quarantine.remove(slot.index)
+        with self._changed:
+            slot.model = model
+            self._changed.notify_all()
+        return slot
+
+    def _is_loaded(self, slot: Slot) -> bool:
+        """Wait for whoever loads it; False where that failed."""
+        with self._changed:
+            try:
+                while slot.model is None and not slot.failed:
+                    self._changed.wait()
+            except BaseException:  # interrupted
+                slot.users -= 1
+                self._changed.notify_all()
+                raise
+        return not slot.failed
+
+    def _make_room(self, index: int) -> bool:
+        """Let others leave until the expert fits; False where those in the way are in use."""
+        while not self._has_room(index):
+            idle = (slot for slot in self._slots.values() if not slot.users)
+            first = next((slot for slot in idle if slot.index not in self._pinned), None)
+            if first is None:
+                return False
+            self._drop(first)
+        return True
+
+    def _has_room(self, index: int) -> bool:
+        few = self._most is None or len(self._slots) < self._most
+        return few and (self._budget is None or self._used + self._costs[index] <= self._budget)
+
+    def _drop(self, slot: Slot) -> None:
+        del self._slots[slot.index]
+        slot.model = None  # no other name may hold it: its memory must be free by now
+        self._used -= self._costs[slot.index]
+        self._freed += self._costs[slot.index]
+
+    def _return_memory(self, least: int = _WORTH_TRIMMING) -> None:
+        if self._freed >= least:
+            self._freed = 0
             allocator.return_freed_memory()
+
+    def _fits_alone(self, index: int) -> bool:
+        return self._budget is None or self._costs[index] <= self._budget
+
+    def _too_large(self, index: int) -> MemoryBudgetError:
+        return MemoryBudgetError(
+            f"memory budget: an expert needs {self._costs[index]:,} bytes and "
+            f"{max(0, self._budget or 0):,} are left for experts; allow more, or convert to a "
+            "smaller quantization"
+        )
+
+    def _refuse_to_pin(self, index: int) -> None:
+        pinned = self._pinned | {index}
+        if self._most is not None and len(pinned) >= self._most < len(self._costs):
+            raise MemoryBudgetError(
+                f"cannot pin expert {index}: at most {self._most} experts are in memory, and room "
+                "for one that is not pinned must be left"
+            )
+        if self._budget is None:
+            return
+        room = self._budget - sum(self._costs[one] for one in pinned)
+        others = (one for one in range(len(self._costs)) if one not in pinned)
+        largest = max((self._costs[one] for one in others if self._fits_alone(one)), default=0)
+        if largest > room:
+            raise MemoryBudgetError(
+                f"cannot pin expert {index}: {max(0, room):,} bytes would be left for others, of "
+                f"which one needs {largest:,}; allow more memory, or pin fewer"
+            )

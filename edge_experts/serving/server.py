@@ -9,13 +9,14 @@ import uvicorn
 
 from ..errors import MachineError
 from ..runtime import ExpertRuntime
+from ..runtime.installed import InstalledRuntime
 from .app import make_app
 from .metrics import Metrics
 from .service import Service
 
 
 def serve(
-    runtime: ExpertRuntime,
+    runtime: ExpertRuntime | InstalledRuntime,
     *,
     host: str,
     port: int,

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 from ..runtime import Answer, ExpertRuntime
+from ..runtime.installed import InstalledRuntime
 from .metrics import Metrics
 
 
@@ -27,7 +28,7 @@ class Service:
         queue: how many requests may wait or be answered at a time.
     """
 
-    def __init__(self, runtime: ExpertRuntime, *, queue: int, metrics: Metrics):
+    def __init__(self, runtime: ExpertRuntime | InstalledRuntime, *, queue: int, metrics: Metrics):
         self.runtime = runtime
         self._queue, self._waiting, self._metrics = queue, 0, metrics
         # The event loop must not wait for the interpreter.

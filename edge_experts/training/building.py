@@ -58,6 +58,11 @@ def _rival(
         if not config.trunk or one is None:
             raise UnsuitableError("experts do not build on what the router has computed here")
         return one
+    if config.dense == "buckets":
+        if shapes.kind != "text" or config.model is not None:
+            raise UnsuitableError("only our bags of n-grams have buckets to be given more of")
+        bag: tf_keras.Model = networks.text.dense_buckets(shapes, count, width)
+        return bag
     if config.dense == "all":
         if config.model is None:
             return ours.dense_all(shapes, count, width)

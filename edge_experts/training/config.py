@@ -14,7 +14,7 @@ ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
 SELECT_INTO = ("all", "weakest", "unused")
-DENSE = ("active", "all", "one", "teacher")
+DENSE = ("active", "all", "buckets", "one", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
 
 Builder = Callable[..., Any]
@@ -38,7 +38,8 @@ class TrainConfig:
     select_into: str = "all"  # where the selected expert's parameters go
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
     # Instead of experts a dense rival: as large as what an input asks for ("active"), as all
-    # experts ("all"), or one expert with the router's trunk ("one"); or a "teacher".
+    # experts ("all", or for texts "buckets"), or one expert with the router's trunk ("one"); or a
+    # "teacher".
     dense: str | None = None
     combine: str = "top"
     top_k: int = 1

@@ -16,6 +16,7 @@ from .. import run_folder
 from ..datasets import Dataset, Split
 from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
+from ..features.text import TextSettings
 from ..folders import refuse_existing, staged
 from . import activations, checks, distribution, networks
 from .building import build
@@ -28,6 +29,7 @@ from .stages import Stages
 
 KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
+_FINE_BITS = 14
 _TAUGHT = ("train", "validation")  # the splits that a teacher answers
 
 
@@ -60,7 +62,7 @@ def train(
     refuse_existing(out, force=force)
     with distribution.scope(config.distribute) as chief:
         tf_keras.utils.set_random_seed(config.seed)
-        features = fit_features(dataset)
+        features = fit_features(dataset, fine=config.model is None)
         data = {
             name: encode_all(features, getattr(dataset, name).inputs)
             for name in ("train", "validation", "test")
@@ -113,11 +115,17 @@ def train(
     return run
 
 
-def fit_features(dataset: Dataset) -> Features:
-    """The features for a kind of data, with what they learn from the training split."""
+def fit_features(dataset: Dataset, *, fine: bool = False) -> Features:
+    """The features for a kind of data, with what they learn from the training split.
+
+    Args:
+        fine: whether ids of n-grams may lie beyond their buckets, as our own networks take them; a
+            user's may look them up in a table of just so many rows.
+    """
     train = dataset.train
     if dataset.kind == "text":
-        return TextFeatures.fit(list(train.inputs), train.targets)
+        settings = TextSettings(fine_bits=_FINE_BITS if fine else 0)
+        return TextFeatures.fit(list(train.inputs), train.targets, settings)
     if not isinstance(train.inputs, np.ndarray):
         return TableFeatures.fit(train.inputs)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)

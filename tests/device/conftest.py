@@ -1,8 +1,30 @@
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
+from edge_experts.converters.synthetic import Synthetic
+
+
+@pytest.fixture(scope="session")
+def many_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of 64 small experts with random weights; not to be changed.
+
+    The models were made by `python -m edge_experts.converters.synthetic --experts 64 --inputs 16
+    --hidden 16 --labels 4`: without TensorFlow it is there in a second.
+    """
+    bundle = tmp_path_factory.mktemp("many") / "many.bundle"
+    made = Synthetic(experts=64, inputs=16, hidden=(16,), labels=4)
+    made.build(bundle, Path(__file__).with_name("models"))
+    return bundle
+
+
+@pytest.fixture
+def many(tmp_path: Path, many_experts: Path) -> Path:
+    """A copy, to damage."""
+    return Path(shutil.copytree(many_experts, tmp_path / "many.bundle"))
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,12 @@ from edge_experts.archive import pack, packed_bytes, unpack
 from edge_experts.bundle import MANIFEST, canonical_digest, read_manifest
 from edge_experts.errors import BundleError, DigestError, UsageError
 from tests.conftest import Cli
+from tests.tiny import tiny_bundle
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return tiny_bundle(tmp_path / "b.bundle")
 
 
 @pytest.fixture
@@ -125,3 +131,13 @@ def test_no_archive_is_named(tmp_path: Path, bundle: Path) -> None:
         unpack(tmp_path / "b.zip", bundle)
     with pytest.raises(UsageError, match="no such archive"):
         unpack(tmp_path / "none.zip", tmp_path / "out")
+    with pytest.raises(UsageError, match="no such archive"):
+        unpack(bundle, tmp_path / "out")
+
+
+def test_an_update_is_not_taken_for_a_bundle(bundle: Path, tmp_path: Path) -> None:
+    known = frozenset([read_manifest(bundle).experts[1].sha256])
+    pack(bundle, tmp_path / "update.zip", without=known)
+    with pytest.raises(DigestError, match=r"has no experts/001\.tflite; .* `edge-experts install`"):
+        unpack(tmp_path / "update.zip", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

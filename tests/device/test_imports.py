@@ -14,6 +14,7 @@ HEAVY = (
     "typer",
     "rich",
     "tqdm",
+    "cryptography",
     "edge_experts.training",
     "edge_experts.converters",
     "edge_experts.datasets",
@@ -30,7 +31,9 @@ def _loaded(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["bundle", "features", "runtime", "benchmarking.benchmark"])
+@pytest.mark.parametrize(
+    "module", ["bundle", "features", "runtime", "benchmarking.benchmark", "updates.install"]
+)
 def test_device_modules_import_nothing_of_the_host(module: str) -> None:
     assert not _loaded(f"import edge_experts.{module}").intersection(HEAVY)
 
@@ -43,6 +46,7 @@ def test_the_package_itself_imports_not_even_numpy() -> None:
 
 def test_a_runtime_is_exported_lazily() -> None:
     assert "edge_experts.runtime.engine" in _loaded("from edge_experts import ExpertRuntime")
+    assert "edge_experts.runtime.installed" in _loaded("from edge_experts import InstalledRuntime")
 
 
 def test_converting_does_not_import_tensorflow_into_the_callers_process() -> None:

@@ -27,7 +27,6 @@ from edge_experts.errors import (
 from edge_experts.runtime import golden, interpreter, selfcheck
 from edge_experts.runtime.answer import Answer, softmax
 from edge_experts.runtime.interpreter import Model
-from edge_experts.runtime.residency import Residency
 
 ODD = ["", "😀", "a" * 1_000_000, "\ud800", "\n", "日本語" * 1000]
 
@@ -91,29 +90,9 @@ def test_with_room_for_one_the_answers_stay_the_same(sentiment_bundle: Path) -> 
 
 def test_a_budget_without_room_for_an_expert_is_refused(sentiment_bundle: Path) -> None:
     with pytest.raises(MemoryBudgetError, match="an expert needs"):
-        ExpertRuntime(sentiment_bundle, memory_budget=room_for_one(sentiment_bundle) - 1)
-
-
-def test_the_least_recently_used_expert_leaves_first() -> None:
-    loaded: list[int] = []
-
-    def load(index: int) -> Model:
-        loaded.append(index)
-        return _tiny()
-
-    experts = Residency(load, costs=[10, 10, 10, 25], budget=30)
-    for index in (0, 1, 2, 0):
-        experts.get(index)
-    assert list(experts.resident) == [1, 2, 0]
-    experts.get(3)
-    assert list(experts.resident) == [3]
-    experts.get(0)
-    assert list(experts.resident) == [0]
-    assert loaded == [0, 1, 2, 3, 0]
-
-
-def _tiny() -> Model:
-    return Model(Path(selfcheck.__file__).with_name("tiny.tflite").read_bytes(), "tiny")
+        ExpertRuntime(
+            sentiment_bundle, memory_budget=room_for_one(sentiment_bundle) - 1, strict=True
+        )
 
 
 def test_memory_stays_within_the_promised_bound(sentiment_bundle: Path) -> None:

@@ -99,8 +99,30 @@ def test_a_telling_word_weighs_more_than_one_that_both_labels_use() -> None:
     texts = ["good film"] * 20 + ["bad film"] * 20
     features = TextFeatures.fit(texts, np.array([1] * 20 + [0] * 20))
     weights = features.arrays["bucket_weights"]
-    good, film = features.ngrams("good")[0], features.ngrams("film")[0]
+    good, film = (features.ngrams(word)[0] % len(weights) for word in ("good", "film"))
     assert weights[good] > weights[film]
+
+
+@given(st.text(max_size=200))
+def test_fine_ids_are_the_same_buckets_told_apart(text: str) -> None:
+    """So that a small table answers as ever, and a larger one can do better."""
+    settings = TextSettings(length=64, fine_bits=14)
+    fine = TextFeatures(settings, np.ones(settings.buckets)).ngrams(text)
+    assert np.array_equal(fine % settings.buckets, FEATURES.ngrams(text))
+    assert fine.max(initial=0) < 2**30
+    names: dict[int, tuple[str, str]] = {}
+    for gram, number in zip(_slow_ngrams(text), fine.tolist(), strict=True):
+        assert names.setdefault(number, gram) == gram
+
+
+def test_features_of_before_there_were_fine_ids_stay_as_they_were() -> None:
+    new = TextFeatures.fit(TEXTS, np.array([1, 0, 1, 0]), TextSettings(fine_bits=14))
+    assert new.encode(TEXTS[0])["ids"].max() >= 2**16
+    settings = {name: value for name, value in new.settings.items() if name != "fine_bits"}
+    old = restore("text", settings, new.arrays)
+    ids = old.encode(TEXTS[0])["ids"]
+    assert ids.max() < 2**16
+    assert set(ids[0]) == set(new.encode(TEXTS[0])["ids"][0] % 2**16)
 
 
 def test_restored_features_are_the_same() -> None:
@@ -126,6 +148,8 @@ def test_encode_all_stacks() -> None:
         {"length": 0},
         {"length": 10**9},
         {"word_bits": 40},
+        {"fine_bits": 16},
+        {"fine_bits": -1},
         {"char_ngrams": (1, 3)},
         {"char_ngrams": (5, 3)},
         {"max_characters": "many"},
@@ -139,3 +163,6 @@ def test_settings_that_no_device_should_be_asked_for_are_refused(settings: dict[
 def test_features_are_the_same_on_every_machine() -> None:
     """Pinned values: a change here makes every published bundle wrong."""
     assert FEATURES.ngrams("A film :)").tolist()[:6] == [22113, 18405, 22861, 18397, 12551, 54224]
+    settings = TextSettings(fine_bits=14)
+    fine = TextFeatures(settings, np.ones(settings.buckets)).ngrams("A film :)")
+    assert fine.tolist()[:3] == [493377121, 77678565, 452745549]

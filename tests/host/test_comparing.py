@@ -52,6 +52,21 @@ def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks(compared: An
     assert any("no gap" in sentence for sentence in none.to_json()["verdict"]["sentences"])
 
 
+def test_the_gap_goes_to_the_better_of_the_dense_networks_with_all_parameters(
+    compared: Any,
+) -> None:
+    dense = {"dense_active": (0.85, 0.85), "dense_all": (0.87, 0.90)}
+    wide = compared(sparse=(0.87, 0.87), **dense, dense_buckets=(0.89, 0.87))
+    assert wide.everything.name == "dense-all"
+    fine = compared(sparse=(0.87, 0.87), **dense, dense_buckets=(0.89, 0.89))
+    assert fine.gap == pytest.approx(0.04)
+    assert fine.gap_closed(fine.row("sparse")) == pytest.approx(0.5)
+    worse = compared(sparse=(0.84, 0.84), **dense, dense_buckets=(0.89, 0.89))
+    assert any(
+        "`--dense buckets`" in sentence for sentence in worse.to_json()["verdict"]["sentences"]
+    )
+
+
 @given(values=st.lists(st.floats(0, 1), min_size=2, max_size=10), shift=st.floats(-1, 1))
 def test_an_interval_lies_around_the_mean_and_moves_with_it(
     values: list[float], shift: float
@@ -143,7 +158,10 @@ def test_the_two_dense_networks_and_what_rows_are_made_of_come_along(keras: Any)
 
     names = [contender.name for contender in chosen(["sparse-top-2"])]
     assert names == ["sparse", "sparse-top-2", "dense-active", "dense-all"]
-    assert tuple(contender.name for contender in chosen(None)) == NAMES
+    of_texts = [contender.name for contender in chosen(["sparse"], buckets=True)]
+    assert of_texts == ["sparse", "dense-active", "dense-all", "dense-buckets"]
+    assert tuple(contender.name for contender in chosen(None, buckets=True)) == NAMES
+    assert "dense-buckets" not in [contender.name for contender in chosen(None)]
     with pytest.raises(UsageError, match="got dense-tiny"):
         chosen(["sparse", "dense-tiny"])
 

@@ -203,3 +203,29 @@ def test_dense_rivals_are_as_large_as_they_are_said_to_be(kind: str, shape: Any)
     assert asked <= macs(ours.dense_active(shapes, asked)) < 1.1 * asked
     together = 8 * expert.count_params()
     assert ours.dense_all(shapes, 8).count_params() == pytest.approx(together, rel=0.1)
+
+
+def test_a_text_rival_has_more_buckets_and_nothing_else_more(keras: Any) -> None:
+    from edge_experts.errors import UnsuitableError
+    from edge_experts.training import TrainConfig, networks
+    from edge_experts.training.building import build
+
+    inputs = {"ids": ((16,), "int32"), "weights": ((16,), "float32")}
+    shapes = networks.Shapes("text", inputs, 12, {"word_bits": 6, "char_bits": 6})
+    expert = networks.text.expert(shapes)
+    rival = build(shapes, TrainConfig(experts=3, dense="buckets"), {}).experts[0]
+    shared = [weight.shape for weight in expert.weights[1:]]
+    assert [weight.shape for weight in rival.weights[1:]] == shared
+    assert rival.weights[0].shape == (3 * 128, expert.weights[0].shape[1])
+    # An id beyond its bucket is a row of its own there, and the same row in an expert.
+    ids = np.array([[5] + [0] * 15, [5 + 128] + [0] * 15], np.int32)
+    arrays = {"ids": ids, "weights": np.eye(1, 16, dtype=np.float32).repeat(2, axis=0)}
+    of_rival, of_expert = rival(arrays).numpy(), expert(arrays).numpy()
+    assert of_expert[0] == pytest.approx(of_expert[1])
+    assert np.abs(of_rival[0] - of_rival[1]).max() > 1e-4
+    with pytest.raises(UnsuitableError, match="buckets"):
+        build(
+            networks.Shapes("table", {"x": ((4,), "float32")}, 2, {}),
+            TrainConfig(dense="buckets"),
+            {},
+        )

@@ -40,7 +40,7 @@ def compare(
 
     Args:
         config: of the sparse experts; what the others are told follows from it.
-        rows: names of contenders, all by default; the two dense networks always are among them.
+        rows: names of contenders, all by default; the dense networks always are among them.
         quick: train on a part of the data and judge by validation examples, as advice does.
         force: make all rows anew.
         seed_folders: False: the only seed's files lie in `folder` itself.
@@ -53,7 +53,7 @@ def compare(
         raise UsageError("compare makes the dense rows itself; leave `dense` out")
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
         raise UsageError(f"seeds must be from 1 to {MAX_SEEDS}, got {len(seeds)}")
-    contenders = chosen(rows)
+    contenders = chosen(rows, buckets=dataset.kind == "text" and config.model is None)
     if quick:
         dataset = quick_look(dataset, seed=0)
     data = {"name": dataset.name, "sha256": dataset.fingerprint()}

@@ -11,7 +11,7 @@ from ..config import TrainConfig
 
 SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-routed"
 ARTICLE, ONE = "article", "one-expert"
-DENSE_ACTIVE, DENSE_ALL = "dense-active", "dense-all"
+DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS = "dense-active", "dense-all", "dense-buckets"
 PRUNED, QAT, FLOAT = "dense-pruned", "dense-qat", "dense-float"
 
 
@@ -61,6 +61,7 @@ CONTENDERS = {
         Contender(ONE, _dense("one")),
         Contender(DENSE_ACTIVE, _dense("active")),
         Contender(DENSE_ALL, _dense("all")),
+        Contender(DENSE_BUCKETS, _dense("buckets")),
         Contender(PRUNED, of=DENSE_ALL, compress="pruning"),
         Contender(QAT, of=DENSE_ALL, compress="quantization-aware", quantization="int8"),
         Contender(FLOAT, of=DENSE_ALL, quantization="float32"),
@@ -70,11 +71,15 @@ NAMES = tuple(CONTENDERS)
 MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # without them there is nothing to compare
 
 
-def chosen(rows: Sequence[str] | None) -> tuple[Contender, ...]:
+def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[Contender, ...]:
     """The contenders of these names, in order; all by default.
 
-    The two dense networks always belong to them, for the gap between them, and so does what
-    another one is made of.
+    The dense networks always belong to them, for the gap between them, and so does what another
+    one is made of.
+
+    Args:
+        buckets: whether the networks are bags of n-grams: then one with more buckets is a dense
+            network too.
 
     Raises:
         UsageError: a name that there is not.
@@ -83,5 +88,9 @@ def chosen(rows: Sequence[str] | None) -> tuple[Contender, ...]:
     if unknown:
         raise UsageError(f"rows must be of {', '.join(NAMES)}; got {', '.join(unknown)}")
     wanted = set(NAMES if rows is None else rows) | {DENSE_ACTIVE, DENSE_ALL}
+    if buckets:
+        wanted.add(DENSE_BUCKETS)
+    elif rows is None:
+        wanted.discard(DENSE_BUCKETS)
     wanted |= {base for name in wanted if (base := CONTENDERS[name].of)}
     return tuple(contender for contender in CONTENDERS.values() if contender.name in wanted)

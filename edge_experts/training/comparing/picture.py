@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import drawing
-from .contenders import DENSE_ACTIVE, DENSE_ALL
+from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS
 from .results import Comparison, Row
 
 _PANELS = (("resident_bytes", "bytes in memory for an answer"), ("macs", "multiply-adds an answer"))
@@ -66,7 +66,7 @@ def _marker(row: Row) -> str:
 
 
 def _colour(row: Row) -> str:
-    if row.name in (DENSE_ACTIVE, DENSE_ALL):
+    if row.name in (DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS):
         return "black"
     if row.name.startswith("dense"):
         return "gray"

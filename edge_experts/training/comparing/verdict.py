@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..verdict import WORTH
-from .contenders import DENSE_ACTIVE, DENSE_ALL, HASH, RANDOM, SPARSE
+from .contenders import DENSE_ACTIVE, DENSE_BUCKETS, HASH, RANDOM, SPARSE
 from .results import Comparison, Interval, Row, of_mean
 
 _NORMAL_95 = 1.96
@@ -68,7 +68,7 @@ def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interva
 
 
 def _gap(result: Comparison) -> tuple[str, ...]:
-    active, everything = result.row(DENSE_ACTIVE), result.row(DENSE_ALL)
+    active, everything = result.row(DENSE_ACTIVE), result.everything
     if active is None or everything is None:
         return ()
     if result.gap is None:
@@ -89,14 +89,16 @@ def _gap(result: Comparison) -> tuple[str, ...]:
 
 def _instead(result: Comparison) -> str:
     """What to use where experts do not pay."""
-    everything = result.row(DENSE_ALL)
+    everything = result.everything
     small = "`edge-experts train --dense active`"
     if result.gap is None or everything is None:
         return f"Use a dense network: {small}."
     costs = everything.costs
+    large = "buckets" if everything.name == DENSE_BUCKETS else "all"
     return (
-        f"Use a dense network: {small}, or `--dense all` where {costs.resident_bytes / 1000:,.0f} "
-        f"kB in memory and {costs.macs:,} multiply-adds an answer are not too much."
+        f"Use a dense network: {small}, or `--dense {large}` where "
+        f"{costs.resident_bytes / 1000:,.0f} kB in memory and {costs.macs:,} multiply-adds an "
+        "answer are not too much."
     )
 
 

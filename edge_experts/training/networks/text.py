@@ -17,9 +17,17 @@ _FEW_LABELS = 8
 
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
     """A bag of n-grams to one logit for each label."""
+    return dense_buckets(shapes, 1, width)
+
+
+def dense_buckets(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
+    """An expert's network with as many buckets as all experts together: the finer rival.
+
+    Each row of an expert's table stands for the n-grams of `experts` rows here.
+    """
     inputs = shapes.keras_inputs()
     units = scaled(_columns(shapes), width)
-    output = _bag(inputs, _buckets(shapes), units)
+    output = _bag(inputs, experts * _buckets(shapes), units)
     if units != shapes.labels:
         output = _head(output, shapes)
     return tf_keras.Model(inputs, output)

@@ -1,0 +1,193 @@
+"""Bundles of random networks, for measuring what does not depend on what a network has learned.
+
+`python -m edge_experts.converters.synthetic OUT --experts 64 --hidden 32 --quantization int8`
+
+The files are real ones: the converter makes the router and one expert, and the other experts are
+that one with its weights shuffled. The labels mean nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts.benchmarking import child
+from edge_experts.bundle import (
+    FEATURES,
+    GOLDEN,
+    MODEL_CARD,
+    ROUTER,
+    FeatureSpec,
+    Manifest,
+    expert_path,
+)
+from edge_experts.features import ArrayFeatures
+from edge_experts.folders import npz, staged
+from edge_experts.runtime import ExpertRuntime, costs
+from edge_experts.runtime.interpreter import interpreter_class
+
+from . import export
+
+_EXAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """What to make.
+
+    Attributes:
+        inputs: numbers in one example, which are expected to be about standard normal.
+        hidden: units of each expert's hidden layers.
+        quantization: of all files, as for `convert`.
+    """
+
+    experts: int
+    inputs: int = 64
+    hidden: Sequence[int] = (64,)
+    labels: int = 10
+    quantization: str = "int8"
+    seed: int = 0
+
+    def build(self, out: Path, models: Path | None = None) -> None:
+        """Write the bundle; TensorFlow is imported in a child process only.
+
+        Args:
+            models: a folder with router.tflite and expert.tflite, made before; converted anew if
+                not given.
+        """
+        with staged(out) as folder:
+            (folder / "experts").mkdir()
+            if models is None:
+                child.call(_convert, self, folder)
+            else:
+                shutil.copyfile(models / ROUTER, folder / ROUTER)
+                shutil.copyfile(models / "expert.tflite", folder / expert_path(0))
+            child.call(_finish, self, folder)
+
+    def examples(self, seed: int) -> np.ndarray:
+        """Inputs as they are expected, (examples, inputs) float32."""
+        chance = np.random.default_rng(seed)
+        return chance.normal(size=(_EXAMPLES, self.inputs)).astype(np.float32)
+
+
+def _convert(made: Synthetic, folder: Path) -> None:
+    """The router and the first expert; in a process with TensorFlow."""
+    import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
+    import tf_keras  # isort: skip
+
+    from .quantization import to_tflite
+
+    tf_keras.utils.set_random_seed(made.seed)
+
+    def write(path: str, hidden: Sequence[int], outputs: int) -> None:
+        inputs = last = tf_keras.Input((made.inputs,), name="x")
+        for units in hidden:
+            last = tf_keras.layers.Dense(units, "relu")(last)
+        network = tf_keras.Model({"x": inputs}, tf_keras.layers.Dense(outputs)(last))
+        content = to_tflite(network, made.quantization, {"x": made.examples(made.seed)})
+        (folder / path).write_bytes(content)
+
+    if made.experts > 1:
+        write(ROUTER, (), made.experts)
+    write(expert_path(0), made.hidden, made.labels)
+
+
+def _finish(made: Synthetic, folder: Path) -> None:
+    """The other experts, and everything beside them; in a process without TensorFlow."""
+    first = (folder / expert_path(0)).read_bytes()
+    weights = _weights(first)
+    for index in range(1, made.experts):
+        content = _shuffled(first, weights, made.seed + index)
+        (folder / expert_path(index)).write_bytes(content)
+    features = ArrayFeatures((made.inputs,), np.zeros(()), np.ones(()))
+    manifest = _draft(made, folder, features)
+    export.write_manifest(folder, manifest)
+    examples = list(made.examples(made.seed + 1)[: export.GOLDEN_EXAMPLES])
+    # Alike in all but the values of their weights, they cost the same.
+    alone = replace(manifest, experts=manifest.experts[:1])
+    found = costs.measure(folder, alone, features.encode(examples[0]))
+    found |= {entry.path: found[expert_path(0)] for entry in manifest.experts}
+    with ExpertRuntime(folder, strict=True) as runtime:
+        answers = [runtime.predict(example) for example in examples]
+    golden = export.write_golden(
+        folder,
+        features,
+        examples,
+        np.array([answer.scores for answer in answers]),
+        np.array([answer.expert for answer in answers]),
+    )
+    export.write_manifest(folder, replace(export.with_costs(manifest, found, {}), golden=golden))
+
+
+def _draft(made: Synthetic, folder: Path, features: ArrayFeatures) -> Manifest:
+    arrays = export.write(folder, FEATURES, npz(**features.arrays))
+    return Manifest(
+        name=f"synthetic-{made.experts}",
+        bundle_version=1,
+        task="none: the weights are random",
+        features=FeatureSpec(features.kind, features.settings, arrays),
+        labels=tuple(f"label {label}" for label in range(made.labels)),
+        combine="top",
+        top_k=1,
+        temperature=1.0,
+        router=export.pin(folder, ROUTER) if made.experts > 1 else None,
+        experts=tuple(export.pin(folder, expert_path(index)) for index in range(made.experts)),
+        golden=export.write(folder, GOLDEN, b""),
+        model_card=export.write(folder, MODEL_CARD, b"Random weights, for measurements.\n"),
+        verified_on={},
+        provenance={"quantization": made.quantization, "seed": made.seed},
+    )
+
+
+def _weights(content: bytes) -> list[np.ndarray]:
+    """The weights in a file: its constant tensors of two axes."""
+    interpreter = interpreter_class()(model_content=content)
+    interpreter.allocate_tensors()
+    found = []
+    for details in interpreter.get_tensor_details():
+        if len(details["shape"]) == 2 and min(details["shape"]) > 1:
+            weights = interpreter.get_tensor(details["index"]).copy()
+            if content.count(weights.tobytes()) == 1:
+                found.append(weights)
+    return found
+
+
+def _shuffled(content: bytes, weights: Sequence[np.ndarray], seed: int) -> bytes:
+    """The file with the values of each of its weights in another order."""
+    chance = np.random.default_rng(seed)
+    for values in weights:
+        other = chance.permutation(values.ravel())
+        content = content.replace(values.tobytes(), other.tobytes())
+    return content
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--experts", type=int, required=True)
+    parser.add_argument("--inputs", type=int, default=64)
+    parser.add_argument("--hidden", default="64", help="units of each hidden layer: 512,512")
+    parser.add_argument("--labels", type=int, default=10)
+    parser.add_argument("--quantization", default="int8")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    # Child processes cannot import what belongs to `__main__`.
+    from .synthetic import Synthetic as Importable
+
+    Importable(
+        experts=asked.experts,
+        inputs=asked.inputs,
+        hidden=[int(units) for units in asked.hidden.split(",")],
+        labels=asked.labels,
+        quantization=asked.quantization,
+        seed=asked.seed,
+    ).build(asked.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Threads and delegates: `python -m edge_experts.benchmarking.kernels BUNDLE`.
+
+How long a warm answer takes and what memory grows by, for every setting of `ExpertRuntime`; each in
+processes of its own, all experts of the golden inputs in memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter, perf_counter_ns
+
+from ..runtime import ExpertRuntime, golden, interpreter
+from ..runtime.interpreter import Delegate
+from . import child, memory
+
+_PROCESSES = 3
+_ROUNDS = 40
+_SETTINGS = ((1, 1), (2, 1), (4, 1), (1, 2), (1, 4))  # threads and callers
+_DELEGATES: tuple[Delegate, ...] = ("xnnpack", "none")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Medians over processes; `growth_bytes` is anonymous memory."""
+
+    delegate: str
+    threads: int
+    callers: int  # threads of the program that share the runtime
+    answer_us: float  # of one caller; where there are more: the time divided by all answers
+    growth_bytes: float
+
+
+def measure(bundle: Path) -> list[Setting]:
+    """Every setting."""
+    found = []
+    for delegate in _DELEGATES:
+        for threads, callers in _SETTINGS:
+            runs = [
+                child.call(_once, bundle, delegate, threads, callers) for _ in range(_PROCESSES)
+            ]
+            medians = (statistics.median(run[key] for run in runs) for key in range(2))
+            found.append(Setting(delegate, threads, callers, *medians))
+    return found
+
+
+def _once(bundle: Path, delegate: Delegate, threads: int, callers: int) -> tuple[float, float]:
+    inputs = golden.read(bundle).inputs
+    interpreter.description()
+    before = memory.read().anonymous
+    with ExpertRuntime(bundle, delegate=delegate, threads=threads, strict=True) as runtime:
+        for example in [*inputs, *inputs]:
+            runtime.predict(example)
+        grown = memory.read().anonymous - before
+        if callers == 1:
+            times = []
+            for _ in range(_ROUNDS):
+                for example in inputs:
+                    start = perf_counter_ns()
+                    runtime.predict(example)
+                    times.append((perf_counter_ns() - start) / 1000)
+            return statistics.median(times), grown
+
+        def ask(_: int) -> None:
+            for _ in range(_ROUNDS):
+                for example in inputs:
+                    runtime.predict(example)
+
+        with ThreadPoolExecutor(callers) as pool:
+            begin = perf_counter()
+            list(pool.map(ask, range(callers)))
+            took = perf_counter() - begin
+        return took * 1e6 / (callers * _ROUNDS * len(inputs)), grown
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    settings = measure(asked.bundle)
+    if asked.json:
+        content = [asdict(setting) for setting in settings]
+        print(json.dumps({"schema_version": "1.0", "settings": content}))
+        return
+    print("delegate  threads  callers  answer µs  growth kB")
+    for setting in settings:
+        print(
+            f"{setting.delegate:<9} {setting.threads:7} {setting.callers:8} "
+            f"{setting.answer_us:10.1f} {setting.growth_bytes / 1000:10,.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What the runtime costs over the bare interpreter: `python -m edge_experts.benchmarking.overhead`.
+
+In one process, each contender in turn, medians:
+
+- warm: `predict` and the reference loop, on the bundle's golden inputs;
+- switch: dropping an expert, loading another and its first run, with room for one; and what a
+  script must do at least: construct, allocate, invoke, from the path, and beside it one read and
+  one check of the file. In the processor's time: files are in the page cache, and other processes
+  would interrupt what takes longer more often;
+- prefetched: an answer of an expert that the prefetching thread has loaded in a pause, and a warm
+  answer after the same pause.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import perf_counter_ns, thread_time_ns
+from typing import Any
+
+from ..bundle import read_manifest
+from ..runtime import ExpertRuntime, golden
+from ..runtime.interpreter import interpreter_class
+from .growth import room_for_one
+from .loading import seen_by_experts
+from .reference import reference_loop
+
+_PAUSE = 0.02  # seconds, in which an expert is prefetched
+
+
+def warm(bundle: Path, answers: int) -> dict[str, float]:
+    """Median microseconds of an answer, and of the differences pair by pair."""
+    inputs = golden.read(bundle).inputs
+    with ExpertRuntime(bundle, strict=True) as runtime:
+        bare = reference_loop(bundle)
+        for example in [*inputs, *inputs]:
+            runtime.predict(example)
+            bare(example)
+        contenders: tuple[Callable[[Any], Any], ...] = (runtime.predict, bare)
+        times: tuple[list[float], list[float]] = ([], [])
+        for turn in range(answers):
+            example = inputs[turn % len(inputs)]
+            for which in (0, 1) if turn // len(inputs) % 2 else (1, 0):
+                start = perf_counter_ns()
+                contenders[which](example)
+                times[which].append((perf_counter_ns() - start) / 1000)
+    ours, theirs = map(statistics.median, times)
+    return {
+        "predict_us": ours,
+        "reference_us": theirs,
+        "overhead_us": statistics.median(a - b for a, b in zip(*times, strict=True)),
+        "ratio": ours / theirs,
+    }
+
+
+def switch(bundle: Path, switches: int) -> dict[str, float]:
+    """Median microseconds of a switch of experts, bare and ours, and of reading and checking."""
+    arrays = seen_by_experts(bundle)
+    entries = read_manifest(bundle).experts
+    ours, bare, dropped, checked = [], [], [], []
+    with ExpertRuntime(bundle, memory_budget=room_for_one(bundle), strict=True) as runtime:
+        experts, interpreter = runtime._experts, None
+        for turn in range(switches):
+            index = turn % len(entries)
+            path = bundle / entries[index].path
+            start = thread_time_ns()
+            slot = experts.hold(index)
+            slot(arrays)
+            experts.free(slot)
+            ours.append(thread_time_ns() - start)
+            start = thread_time_ns()
+            content = path.read_bytes()
+            zlib.crc32(content)
+            checked.append(thread_time_ns() - start)
+            del content
+            start = thread_time_ns()
+            interpreter = None
+            begin = thread_time_ns()
+            interpreter = interpreter_class()(model_path=str(path), num_threads=1)
+            interpreter.allocate_tensors()
+            interpreter.invoke()
+            bare.append(thread_time_ns() - begin)
+            dropped.append(begin - start)
+        del interpreter
+    found = {
+        "switch_us": statistics.median(ours) / 1000,
+        "bare_us": statistics.median(bare) / 1000,
+        "drop_us": statistics.median(dropped) / 1000,
+        "read_and_check_us": statistics.median(checked) / 1000,
+    }
+    allowed = found["bare_us"] + 1.2 * found["read_and_check_us"]
+    return {
+        **found,
+        "ratio": found["switch_us"] / allowed,
+        # A script with room for one drops an expert too.
+        "ratio_dropping": found["switch_us"] / (allowed + found["drop_us"]),
+    }
+
+
+def prefetched(bundle: Path, answers: int) -> dict[str, float]:
+    """Median microseconds of an answer by a prefetched expert and by a warm one.
+
+    Three experts take turns, with room for two.
+    """
+    examples = golden.read(bundle)
+    by_expert = {int(expert): row for row, expert in enumerate(examples.experts)}
+    cycle = [examples.inputs[row] for row in list(by_expert.values())[:3]]
+    loaded, warm_ones, missed = [], [], 0
+    with (
+        ExpertRuntime(bundle, max_experts=2, prefetch=True, strict=True) as runtime,
+        ExpertRuntime(bundle, strict=True) as roomy,
+    ):
+        for turn in range(answers + 24):
+            example = cycle[turn % len(cycle)]
+            for which in (runtime, roomy) if turn % 2 else (roomy, runtime):
+                time.sleep(_PAUSE)
+                start = perf_counter_ns()
+                answer = which.predict(example)
+                took = (perf_counter_ns() - start) / 1000
+                if turn < 24:  # until it knows the order
+                    continue
+                if which is roomy:
+                    warm_ones.append(took)
+                elif answer.timings.load_us < 100:
+                    loaded.append(took)
+                else:
+                    missed += 1
+    ours, theirs = statistics.median(loaded), statistics.median(warm_ones)
+    hits = len(loaded) / (len(loaded) + missed)
+    return {"prefetched_us": ours, "warm_us": theirs, "ratio": ours / theirs, "hits": hits}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--answers", type=int, default=20_000)
+    parser.add_argument("--switches", type=int, default=400)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    found = {"warm": warm(asked.bundle, asked.answers)}
+    if len(read_manifest(asked.bundle).experts) > 1:
+        found["switch"] = switch(asked.bundle, asked.switches)
+        found["prefetched"] = prefetched(asked.bundle, asked.switches // 4)
+    if asked.json:
+        print(json.dumps({"schema_version": "1.0", **found}, indent=2))
+        return
+    for part, figures in found.items():
+        shown = ", ".join(f"{name} {value:,.2f}" for name, value in figures.items())
+        print(f"{part:<12}{shown}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Many requests in many threads: `python -m edge_experts.benchmarking.soak BUNDLE`.
+
+Threads share a runtime with room for a few experts. Half of the requests ask for experts at random,
+half for a few of them most of the time (Zipf's law). Every answer must equal the one that a single
+thread got with all experts in memory, the budget must hold, and memory must not grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ..bundle import read_manifest
+from ..errors import ThresholdError
+from ..runtime import ExpertRuntime, golden
+from . import memory
+
+_INPUTS = 4096
+_LEVEL = 1_000_000  # bytes by which the last quarter may lie above the second
+_SAMPLES = 400
+_ZIPF = 1.2  # the exponent: the first expert is asked for a third of the time, of 64
+
+
+@dataclass(frozen=True)
+class Soak:
+    """Memory is anonymous, in bytes, the median of a quarter of the time."""
+
+    requests: int
+    threads: int
+    experts: int
+    budget_bytes: int
+    seconds: float
+    wrong: int
+    over_budget: int
+    most_bytes: int
+    quarters: tuple[int, ...]
+
+    def refuse(self) -> None:
+        """Raises ThresholdError unless it went as it must."""
+        grown = self.quarters[3] - self.quarters[1]
+        if self.wrong or self.over_budget or grown > _LEVEL:
+            raise ThresholdError(
+                f"{self.wrong} wrong answers, budget exceeded {self.over_budget} times, memory "
+                f"grew by {grown:,} bytes (at most {_LEVEL:,})"
+            )
+
+
+class _Work:
+    """What threads ask, in an order of its own for each, and what must come of it."""
+
+    def __init__(self, bundle: Path, runtime: ExpertRuntime, budget: int):
+        self.runtime, self.budget = runtime, budget
+        with ExpertRuntime(bundle, strict=True) as alone:
+            self.inputs = _inputs(bundle, alone)
+            answers = [alone.predict(example) for example in self.inputs]
+        self.expected = [(answer.label, answer.scores) for answer in answers]
+        experts = np.array([answer.expert for answer in answers])
+        self.rows = [np.flatnonzero(experts == expert) for expert in np.unique(experts)]
+        self.done = self.wrong = self.over = self.most = 0
+        self._lock = threading.Lock()
+
+    def go(self, requests: int, seed: int) -> None:
+        chance = np.random.default_rng(seed)
+        count = len(self.rows)
+        shares = 1 / np.arange(1, count + 1) ** _ZIPF
+        half = requests // 2
+        asked = np.concatenate(
+            [
+                chance.integers(count, size=requests - half),
+                chance.choice(count, size=half, p=shares / shares.sum()),
+            ]
+        )
+        for expert in chance.permutation(asked):
+            row = int(chance.choice(self.rows[expert]))
+            answer = self.runtime.predict(self.inputs[row])
+            label, scores = self.expected[row]
+            used = self.runtime.resident_bytes
+            with self._lock:
+                self.done += 1
+                self.wrong += answer.label != label or not np.array_equal(answer.scores, scores)
+                self.over += used > self.budget
+                self.most = max(self.most, used)
+
+
+def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
+    """Ask so many requests in so many threads, with room for so many experts."""
+    largest = max(entry.resident_bytes for entry in read_manifest(bundle).experts)
+    router = read_manifest(bundle).router
+    budget = experts * largest
+    total = budget + (0 if router is None else router.resident_bytes)
+    with ExpertRuntime(bundle, memory_budget=total, strict=True) as runtime:
+        work = _Work(bundle, runtime, budget)
+        workers = [
+            threading.Thread(target=work.go, args=(requests // threads, seed))
+            for seed in range(threads)
+        ]
+        start = perf_counter()
+        for worker in workers:
+            worker.start()
+        levels: list[tuple[int, int]] = []
+        while alive := [worker for worker in workers if worker.is_alive()]:
+            if work.done >= len(levels) * requests / _SAMPLES:
+                levels.append((work.done, memory.read().anonymous))
+            alive[0].join(0.01)
+        seconds = perf_counter() - start
+    return Soak(
+        requests=work.done,
+        threads=threads,
+        experts=len(work.rows),
+        budget_bytes=budget,
+        seconds=round(seconds, 1),
+        wrong=int(work.wrong),
+        over_budget=int(work.over),
+        most_bytes=work.most,
+        quarters=_quarters(levels, work.done),
+    )
+
+
+def _inputs(bundle: Path, runtime: ExpertRuntime) -> Sequence[Any]:
+    """Examples that need as many experts as possible: drawn, where features are plain arrays."""
+    if runtime.features.kind != "array":
+        return golden.read(bundle).inputs
+    shape = runtime.features.settings["shape"]
+    return list(np.random.default_rng(0).normal(size=(_INPUTS, *shape)).astype(np.float32))
+
+
+def _quarters(levels: Sequence[tuple[int, int]], requests: int) -> tuple[int, ...]:
+    """The median level of each quarter of the requests."""
+    found: list[list[int]] = [[], [], [], []]
+    for done, level in levels:
+        found[min(3, 4 * done // max(1, requests))].append(level)
+    return tuple(int(np.median(quarter)) if quarter else 0 for quarter in found)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--requests", type=int, default=1_000_000)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--experts", type=int, default=4, help="how many there is room for")
+    asked = parser.parse_args(arguments)
+    found = soak(
+        asked.bundle, requests=asked.requests, threads=asked.threads, experts=asked.experts
+    )
+    print(json.dumps({"schema_version": "1.0", **asdict(found)}, indent=2))
+    found.refuse()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import Bundle, Json, Root, Trust, print_json
+
+if TYPE_CHECKING:
+    from ..updates.install import Installed
+
+
+def install(
+    bundle: Annotated[
+        Path,
+        typer.Argument(
+            help="A bundle's folder, or an archive that `pack` wrote.",
+            show_default=False,
+        ),
+    ],
+    root: Root,
+    trust: Trust = None,
+    allow_older: Annotated[
+        bool,
+        typer.Option(
+            "--allow-older", help="Also a version not above the newest that was ever installed."
+        ),
+    ] = False,
+    keep: Annotated[
+        int, typer.Option(help="How many versions stay, the current one included.", min=1)
+    ] = 2,
+    json: Json = False,
+) -> None:
+    """Install a bundle on a board, so that lost power leaves the old or the new one whole.
+
+    Files are checked by SHA-256; those that are installed already need not be in the archive. The
+    golden examples are answered here before the switch. Once a key was named by --trust and its
+    bundle installed, only bundles signed by it, or by another named key, are.
+
+    Example: edge-experts install sentiment.bundle /srv/sentiment
+
+    Example: edge-experts install update.zip /srv/sentiment --trust my.key.pub
+    """
+    from ..updates.install import install as make_current
+
+    done = make_current(bundle, root, trust=trust or (), allow_older=allow_older, keep=keep)
+    _tell(root, done, json=json)
+
+
+def rollback(root: Root, json: Json = False) -> None:
+    """Go back to the bundle that the current one replaced; it is checked and asked first.
+
+    Example: edge-experts rollback /srv/sentiment
+    """
+    from ..updates.install import rollback as go_back
+
+    _tell(root, go_back(root), json=json)
+
+
+def keygen(
+    key: Annotated[
+        Path, typer.Argument(help="The secret key to write; KEY.pub goes to the boards.")
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Replace keys that exist.")] = False,
+) -> None:
+    """Make a key to sign bundles with (Ed25519).
+
+    Example: edge-experts keygen my.key
+    """
+    from ..updates import signing
+
+    made = signing.keygen(key, force=force)
+    print(f"{key}: keep it secret; {made.path}: for the boards; fingerprint {made.fingerprint}")
+
+
+def sign(
+    bundle: Bundle,
+    key: Annotated[Path, typer.Option(help="What `keygen` wrote.", show_default=False)],
+) -> None:
+    """Sign a bundle: manifest.sig beside the manifest, which pins all other files.
+
+    Example: edge-experts sign sentiment.bundle --key my.key
+    """
+    from ..updates import signing
+
+    fingerprint = signing.sign(bundle, key)
+    print(f"{bundle}: signed by {fingerprint}")
+
+
+def _tell(root: Path, done: Installed, *, json: bool) -> None:
+    import sys
+
+    key = None if done.signed_by is None else done.signed_by.fingerprint
+    if done.left is not None:
+        print(f"An older version could not be removed: {done.left}", file=sys.stderr)
+    if json:
+        print_json(
+            {
+                "schema_version": "1.0",
+                "current": done.name,
+                "previous": done.previous,
+                "changed": done.changed,
+                "written_bytes": done.written_bytes,
+                "reused_bytes": done.reused_bytes,
+                "golden_examples": done.golden_examples,
+                "signed_by": key,
+            }
+        )
+        return
+    if not done.changed:
+        print(f"{root}: {done.name} is installed and intact; nothing to do")
+    else:
+        before = "" if done.previous is None else f", {done.previous} before"
+        print(
+            f"{root}: {done.name} is current{before}; "
+            f"{done.golden_examples} golden examples answered as published"
+        )
+        if done.written_bytes:
+            print(f"  {done.written_bytes:,} bytes written, {done.reused_bytes:,} were there")
+    if key is not None:
+        print(f"  signed by {key}, which you trust")

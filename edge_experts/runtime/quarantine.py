@@ -1,0 +1,68 @@
+"""Experts that cannot be used for now, and why.
+
+A read error of an SD card may pass, and a file may be put right while the process runs. So an
+expert is tried again after a while, rather than never or, at the price of a read, each time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from time import monotonic
+
+from ..errors import BundleError, MachineError, MemoryBudgetError
+
+# What makes one expert unusable and says nothing of the others.
+UNAVAILABLE = (BundleError, MachineError, MemoryBudgetError, MemoryError, OSError)
+
+
+class Quarantine:
+    """Which experts are not to be tried now.
+
+    Args:
+        retry_after: seconds until an expert is tried again; 0 tries it each time.
+    """
+
+    def __init__(self, retry_after: float):
+        self._retry_after = retry_after
+        self._kept: dict[int, tuple[Exception, float]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def reasons(self) -> dict[int, str]:
+        """Why each expert that failed was not usable when it was last tried."""
+        with self._lock:
+            return {index: describe(error) for index, (error, _) in sorted(self._kept.items())}
+
+    def add(self, index: int, error: Exception, *, forever: bool = False) -> None:
+        with self._lock:
+            until = math.inf if forever else monotonic() + self._retry_after
+            # A copy: the error's traceback would keep alive what loading had in its hands.
+            self._kept[index] = (_copy(error), until)
+
+    def refuse(self, index: int) -> None:
+        """Raises what was wrong with the expert, until it is time to try again."""
+        with self._lock:
+            error, until = self._kept.get(index, (None, 0.0))
+        if error is not None and monotonic() < until:
+            raise _copy(error)
+
+    def remove(self, index: int) -> None:
+        """The expert works."""
+        with self._lock:
+            self._kept.pop(index, None)
+
+    def clear(self) -> None:
+        """Try all again, but for those that cannot fit."""
+        with self._lock:
+            kept = self._kept.items()
+            self._kept = {index: one for index, one in kept if one[1] == math.inf}
+
+
+def describe(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _copy(error: Exception) -> Exception:
+    copied: Exception = type(error)(*error.args)
+    return copied

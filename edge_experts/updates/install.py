@@ -1,0 +1,255 @@
+"""Install a bundle, or go back to the one before: whole, proven, and then switched in one step."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import disk
+from ..bundle import MANIFEST, SIGNATURE, FileEntry, Manifest, parse_manifest, read_manifest
+from ..errors import BundleError, DigestError, MachineError, OldVersionError, UsageError
+from ..folders import staged
+from ..progress import Progress
+from ..runtime import ExpertRuntime, golden
+from ..runtime.storage import read_checked, read_signature
+from . import signing
+from .root import History, Root, identity, version_of
+from .source import Source, opened
+
+_BLOCK = 4096  # what a file may take beyond its bytes
+_SPARE = 1_000_000  # for names, the history, and whoever else writes meanwhile
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an install or a rollback did.
+
+    Attributes:
+        name: of the folder in `versions` that is current now.
+        previous: of the one that was current before; None where there was none.
+        written_bytes, reused_bytes: of files from the source, and of installed ones that stayed.
+        golden_examples: how many were answered as published.
+        signed_by: the key that was trusted; None where none was asked for.
+        changed: False where the very bundle was current already.
+        left: why older versions could not be removed; the next install tries again.
+    """
+
+    name: str
+    previous: str | None
+    written_bytes: int = 0
+    reused_bytes: int = 0
+    golden_examples: int = 0
+    signed_by: signing.TrustedKey | None = None
+    changed: bool = True
+    left: str | None = None
+
+
+def install(
+    bundle: str | Path,
+    root: str | Path,
+    *,
+    trust: Iterable[str | Path] = (),
+    allow_older: bool = False,
+    keep: int = 2,
+) -> Installed:
+    """Make a bundle current in an install root, which is made where there is none.
+
+    Power that is lost at any instant, and any operation that fails, leaves the old or the new
+    bundle current and whole; the same call then does the rest.
+
+    Args:
+        bundle: a folder, an archive, or an update that leaves out files which are installed.
+        trust: public keys; one of them, or of those that were named here before, must have signed
+            the bundle. The one that did is trusted from then on.
+        allow_older: also a version not above the newest that was ever installed here.
+        keep: how many versions stay, the current one included.
+
+    Raises:
+        SignatureError: nobody signed it whose key is trusted.
+        OldVersionError: the version is not above.
+        BundleError: it is damaged, lacks files, or answers otherwise than it should here.
+        MachineError: there is no space, or somebody else is installing; OSError: the storage fails.
+    """
+    if keep < 1:
+        raise UsageError(f"keep must be at least 1, got {keep}")
+    named = [signing.read_public(Path(path)) for path in trust]
+    with Root.locked(Path(root), create=True) as place, opened(Path(bundle)) as source:
+        raw, signature = source.manifest(), source.signature()
+        keys = (*place.keys(), *named)
+        # Before anything else looks at a byte of it.
+        signed_by = signing.signer(raw, signature, keys, source.where) if keys else None
+        manifest = parse_manifest(raw, source.where)
+        before, history = place.current, place.history()
+        same = before if before is not None and _is(before, manifest) else None
+        if same is None and not allow_older:
+            _refuse_older(manifest, history, place)
+        if same is not None and _is_whole(place.folder(same), manifest, signature):
+            done = Installed(same, before, signed_by=signed_by, changed=False)
+        else:
+            name = place.free_name(manifest)
+            with staged(place.folder(name)) as folder:
+                disk.write(folder / MANIFEST, raw)
+                if signature is not None:
+                    disk.write(folder / SIGNATURE, signature)
+                written, reused = _fill(folder, manifest, source, place)
+                count = _prove(folder, manifest)
+            done = Installed(name, before, written, reused, count, signed_by)
+        if signed_by is not None:
+            place.pin(signed_by)
+        history = _next(history, done.name, before)
+        place.record(history)
+        place.switch(done.name)
+        return replace(done, left=_prune(place, history.order[:keep]))
+
+
+def rollback(root: str | Path) -> Installed:
+    """Make the version current again that the current one replaced; it is proven first.
+
+    Raises:
+        UsageError: there is none.
+        BundleError: it is damaged, or answers otherwise than it should; the current one stays.
+    """
+    with Root.locked(Path(root)) as place:
+        before, history = place.current, place.history()
+        order = history.order
+        older = order[order.index(before) + 1 :] if before in order else order
+        if not older:
+            raise UsageError(f"{root}: there is no earlier version to go back to")
+        folder = place.folder(older[0])
+        manifest = read_manifest(folder)
+        for entry in manifest.files:
+            read_checked(folder, entry)
+        count = _prove(folder, manifest)
+        place.record(history)
+        place.switch(older[0])
+        return Installed(older[0], before, golden_examples=count)
+
+
+def _is(name: str, manifest: Manifest) -> bool:
+    return name.split(".")[0] == identity(manifest)
+
+
+def _refuse_older(manifest: Manifest, history: History, place: Root) -> None:
+    newest = history.newest
+    if newest is None or manifest.bundle_version > version_of(newest) or _is(newest, manifest):
+        return
+    raise OldVersionError(
+        f"{place.path}: version {version_of(newest)} was installed there, so that version "
+        f"{manifest.bundle_version} of {manifest.name} may be an old one that somebody kept; "
+        "`edge-experts convert --base` raises the version, and --allow-older installs it anyway"
+    )
+
+
+def _is_whole(folder: Path, manifest: Manifest, signature: bytes | None) -> bool:
+    """Whether an installed bundle is what the source's manifest says."""
+    try:
+        for entry in manifest.files:
+            read_checked(folder, entry)
+        return read_manifest(folder) == manifest and read_signature(folder) == signature
+    except (BundleError, OSError):
+        return False
+
+
+def _fill(folder: Path, manifest: Manifest, source: Source, place: Root) -> tuple[int, int]:
+    """Every file of the bundle into `folder`: bytes that were written, and that were there."""
+    installed = _installed(place)
+    missing = [
+        entry.path
+        for entry in manifest.files
+        if entry.sha256 not in installed and not source.has(entry)
+    ]
+    if missing:
+        raise DigestError(
+            f"{source.where}: {missing[0]} ({len(missing)} of {len(manifest.files)} files) is left "
+            f"out, and nothing that is installed in {place.path} has it; install the whole bundle"
+        )
+    new = [entry for entry in manifest.files if entry.sha256 not in installed]
+    _refuse_full(place, sum(entry.bytes + _BLOCK for entry in new))
+    written = reused = 0
+    with Progress("Installing", len(manifest.files)) as progress:
+        for entry in manifest.files:
+            target = folder / entry.path
+            for parent in reversed(Path(entry.path).parents[:-1]):
+                if not (folder / parent).is_dir():
+                    disk.mkdir(folder / parent)
+            if _reuse(target, entry, installed, must=not source.has(entry)):
+                reused += entry.bytes
+            else:
+                disk.write(target, source.read(entry))
+                written += entry.bytes
+            progress.step(entry.path)
+    return written, reused
+
+
+def _installed(place: Root) -> dict[str, tuple[Path, FileEntry]]:
+    """By SHA-256, the files of all versions that are there."""
+    found: dict[str, tuple[Path, FileEntry]] = {}
+    for name in reversed(place.history().order):
+        try:
+            manifest = read_manifest(place.folder(name))
+        except BundleError:
+            continue
+        found.update({entry.sha256: (place.folder(name), entry) for entry in manifest.files})
+    return found
+
+
+def _reuse(
+    target: Path, entry: FileEntry, installed: dict[str, tuple[Path, FileEntry]], *, must: bool
+) -> bool:
+    """Take a file that is installed already, if it is and is still what it was.
+
+    Raises:
+        DigestError: it is not, and `must` be.
+    """
+    if entry.sha256 not in installed:
+        return False
+    folder, known = installed[entry.sha256]
+    try:
+        content = read_checked(folder, replace(entry, path=known.path))
+    except (DigestError, OSError) as error:
+        if must:
+            raise DigestError(f"{error}; the update leaves it out: install the whole one") from None
+        return False
+    try:
+        disk.link(folder / known.path, target)
+    except OSError:  # a file system without second names; another failure will show again
+        if not target.exists():
+            disk.write(target, content)
+    return True
+
+
+def _refuse_full(place: Root, needed: int) -> None:
+    free = shutil.disk_usage(place.path).free
+    if free < needed + _SPARE:
+        raise MachineError(
+            f"{place.path}: {needed + _SPARE:,} bytes are needed and {free:,} are free; make room"
+        )
+
+
+def _prove(folder: Path, manifest: Manifest) -> int:
+    """Answer the golden examples with as little memory as it takes; their number."""
+    router = 0 if manifest.router is None else manifest.router.resident_bytes
+    budget = router + max(entry.resident_bytes for entry in manifest.experts)
+    with ExpertRuntime(folder, memory_budget=budget) as runtime:
+        return golden.check(runtime)
+
+
+def _next(history: History, name: str, before: str | None) -> History:
+    """The history after `name` takes the place of `before`: what was undone is forgotten."""
+    order = history.order
+    older = order[order.index(before) :] if before in order else order
+    newest = max(history.newest or name, name, key=version_of)
+    # An earlier folder of the same bundle was a damaged one, or not the signed one.
+    other = (old for old in older if old.split(".")[0] != name.split(".")[0])
+    return History(newest, (name, *other))
+
+
+def _prune(place: Root, kept: Iterable[str]) -> str | None:
+    """Remove other versions; says what failed, which changes nothing for the new one."""
+    try:
+        place.discard(sorted(place.names() - set(kept)))
+    except OSError as error:
+        return str(error)
+    return None

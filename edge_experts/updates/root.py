@@ -1,0 +1,192 @@
+"""An install root: which versions are there, which is current, and what came before it.
+
+`edge_experts/updates/__init__.py` shows the folder. Whatever is done here leaves `current` at a
+whole bundle at every instant; one who changes something holds the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import disk
+from ..bundle import Manifest
+from ..errors import MachineError, UsageError
+from ..folders import PARTIAL, remove, write_whole
+from . import signing
+from .pointer import CURRENT, is_root
+
+HISTORY = "history.json"
+_LOCK = "lock"
+_OURS = {CURRENT, "versions", "trusted", HISTORY, _LOCK, "lost+found"}
+_NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class History:
+    """What was installed.
+
+    Attributes:
+        newest: the highest version that was ever current, and the start of its digest; no bundle
+            of a lower version, or another one of the same, may follow: somebody could have kept it.
+        order: names of the folders in `versions`, the last installed first.
+    """
+
+    newest: str | None
+    order: tuple[str, ...]
+
+
+def identity(manifest: Manifest) -> str:
+    """The version of a bundle and the start of its digest: '4-1f0c9d2ab77e'."""
+    return f"{manifest.bundle_version}-{manifest.digest.removeprefix('sha256:')[:12]}"
+
+
+def version_of(name: str) -> int:
+    """4, of '4-1f0c9d2ab77e'."""
+    return int(name.split("-")[0])
+
+
+class Root:
+    """The folder at `path`, locked for as long as the block of `locked` lasts."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.versions = path / "versions"
+        self.trusted = path / "trusted"
+
+    @classmethod
+    @contextlib.contextmanager
+    def locked(cls, path: Path, *, create: bool = False) -> Iterator[Root]:
+        """The install root, which nobody else changes meanwhile; leftovers are removed.
+
+        Raises:
+            UsageError: it is something else, or nothing and not `create`.
+            MachineError: another command is changing it.
+        """
+        root = cls(path.absolute())
+        if not create and not is_root(path):
+            raise UsageError(f"{path}: nothing is installed there; `edge-experts install` does")
+        root._refuse_other_folders()
+        for folder in (root.path, root.versions):
+            if not folder.is_dir():
+                disk.mkdir(folder)
+            disk.fsync(folder.parent)  # an earlier install may have made it, and failed here
+        lock = os.open(root.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise MachineError(
+                    f"{path}: another install or rollback is at work there; wait for it to end"
+                ) from None
+            root._clean()
+            yield root
+        finally:
+            os.close(lock)
+
+    @property
+    def current(self) -> str | None:
+        """The name of the version that `current` leads to."""
+        name = (self.path / CURRENT).readlink().name if is_root(self.path) else ""
+        return name if _NAME.fullmatch(name) else None
+
+    def folder(self, name: str) -> Path:
+        return self.versions / name
+
+    def names(self) -> set[str]:
+        """Of all versions that are there."""
+        return {path.name for path in self.versions.iterdir() if _NAME.fullmatch(path.name)}
+
+    def history(self) -> History:
+        """What history.json says of the versions that are there; where it is lost, their names."""
+        there = self.names()
+        known = self._recorded() or History(
+            max(there, key=version_of, default=None),
+            tuple(sorted(there, key=version_of, reverse=True)),
+        )
+        order = [name for name in known.order if name in there]
+        newest, current = known.newest, self.current
+        if current is not None:  # the pointer is the better witness
+            newest = max(newest or current, current, key=version_of)
+            if current not in order:
+                order.insert(0, current)
+        return History(newest, tuple(order))
+
+    def record(self, history: History) -> None:
+        """Keep it, whole and on the disk, before the pointer moves."""
+        if self._recorded() == history:
+            return
+        content = {"schema_version": "1.0", "newest": history.newest, "order": history.order}
+        write_whole(self.path / HISTORY, json.dumps(content, indent=2) + "\n")
+
+    def switch(self, name: str) -> None:
+        """Let `current` lead to another version, in one step; on the disk when it returns."""
+        if self.current != name:
+            new = self.path / f".{CURRENT}{PARTIAL}"
+            disk.symlink(f"versions/{name}", new)
+            disk.rename(new, self.path / CURRENT)
+        disk.fsync(self.path)  # also where an earlier switch failed here
+
+    def free_name(self, manifest: Manifest) -> str:
+        """A name for its folder that no other has: where one is damaged, it is written anew."""
+        wanted, there = identity(manifest), self.names()
+        again = (f"{wanted}.{count}" for count in range(1, len(there) + 1))
+        return next(name for name in (wanted, *again) if name not in there)
+
+    def discard(self, names: Iterable[str]) -> None:
+        """Remove versions. Each disappears whole: its name goes first."""
+        for name in names:
+            going = self.versions / f".{name}{PARTIAL}"
+            disk.rename(self.versions / name, going)
+            disk.fsync(self.versions)
+            remove(going)
+
+    def keys(self) -> tuple[signing.TrustedKey, ...]:
+        """The keys that were pinned here; where there is one, a signature is required."""
+        return tuple(signing.read_public(path) for path in sorted(self.trusted.glob("*.pub")))
+
+    def pin(self, key: signing.TrustedKey) -> None:
+        """Trust a key from now on."""
+        place = self.trusted / f"{key.fingerprint.removeprefix('ed25519:')}.pub"
+        if place.exists():
+            return
+        if not self.trusted.is_dir():
+            disk.mkdir(self.trusted)
+            disk.fsync(self.path)
+        write_whole(place, key.pem)
+
+    def _recorded(self) -> History | None:
+        try:
+            content = json.loads((self.path / HISTORY).read_bytes())
+            newest, order = content["newest"], tuple(content["order"])
+            known = all(_NAME.fullmatch(name) for name in (newest, *order))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+        return History(newest, order) if known else None
+
+    def _refuse_other_folders(self) -> None:
+        if not self.path.parent.is_dir():
+            raise UsageError(f"{self.path}: the folder {self.path.parent} does not exist")
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: must be a folder, and is a file")
+        if not self.path.exists():
+            return
+        foreign = {path.name for path in self.path.iterdir() if not path.name.startswith(".")}
+        if foreign - _OURS:
+            raise UsageError(
+                f"{self.path}: holds {min(foreign - _OURS)}, so it is no folder that bundles are "
+                "installed in; name a new one"
+            )
+
+    def _clean(self) -> None:
+        """Remove what an interrupted command left: unfinished things, and versions never listed."""
+        for folder in (self.path, self.versions, self.trusted):
+            for path in sorted(folder.glob(f".*{PARTIAL}")):
+                remove(path)
+        self.discard(sorted(self.names() - set(self.history().order)))

@@ -1,0 +1,85 @@
+"""What an install reads from: a bundle's folder, an archive of one, or an update to one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..archive import Archive
+from ..bundle import LIMITS, MANIFEST, FileEntry, parse_manifest
+from ..errors import ManifestError
+from ..runtime.storage import read_checked, read_signature
+from .pointer import resolve
+
+
+class Folder:
+    """A bundle's folder, or one that lacks files which another bundle has."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    @property
+    def where(self) -> str:
+        """What errors call the manifest."""
+        return str(self._folder / MANIFEST)
+
+    def manifest(self) -> bytes:
+        """The manifest's bytes, unchecked; one more than its limit where it is longer.
+
+        Raises:
+            ManifestError: there is none.
+        """
+        try:
+            with (self._folder / MANIFEST).open("rb") as file:
+                return file.read(LIMITS.manifest_bytes + 1)
+        except (FileNotFoundError, IsADirectoryError):
+            raise ManifestError(f"{self._folder}: not a bundle, it has no {MANIFEST}") from None
+
+    def signature(self) -> bytes | None:
+        """What is said to be the manifest's signature, if there is one."""
+        return read_signature(self._folder)
+
+    def has(self, entry: FileEntry) -> bool:
+        """Whether the folder has a file of that name."""
+        return (self._folder / entry.path).exists()
+
+    def read(self, entry: FileEntry) -> bytes:
+        """The bytes of a file, checked.
+
+        Raises:
+            DigestError: it differs from what the manifest pins.
+        """
+        return read_checked(self._folder, entry)
+
+
+Source = Folder | Archive
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The bundle at `path`, which may be a folder, an install root or an archive.
+
+    Raises:
+        UsageError: there is nothing.
+        BundleError: an archive is damaged; also out of the block.
+    """
+    if path.is_dir():
+        yield Folder(resolve(path))
+    else:
+        with Archive.opened(path) as archive:
+            yield archive
+
+
+def digests(base: Path) -> frozenset[str]:
+    """SHA-256 of all files of a bundle, of which its manifest.json is enough.
+
+    Raises:
+        BundleError: the manifest is damaged.
+    """
+    if base.suffix == ".json" and base.is_file():
+        manifest = parse_manifest(base.read_bytes(), str(base))
+    else:
+        with opened(base) as source:
+            manifest = parse_manifest(source.manifest(), source.where)
+    return frozenset(entry.sha256 for entry in manifest.files)
