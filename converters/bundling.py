@@ -20,6 +20,7 @@ from edge_experts.run_folder import Run
 
 from . import confidence, export
 from .base import Base
+from .deployed import describe
 from .making import File
 from .parity import Reference
 from .proving import Proof, prove
@@ -126,6 +127,12 @@ class Bundling:
             temperature=proof.temperature,
             verified_on={**proof.verified_on, **on_target},
             golden=self._golden(folder, manifest, proof),
+            reference=describe(
+                proof.scores,
+                len(manifest.experts),
+                proof.experts if manifest.router is not None else None,
+                proof.router,
+            ),
         )
         made = {**(made or {}), **_models(folder, manifest)}
         manifest = replace(manifest, provenance=self._provenance(folder, manifest, proof, made))

@@ -6,8 +6,8 @@ which file it opens, or at which answer it is, and leaves
 
     verified.json    on what: interpreter, its version, python, machine
     costs.json       what each model takes in memory, bytes, by path
-    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, and
-                     how many were asked
+    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
+                     many were asked, and the router's probability and entropy
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from edge_experts import features
 from edge_experts.bundle import read_manifest
 from edge_experts.runtime import ExpertRuntime, allocator, costs, interpreter
+from edge_experts.runtime.monitor import entropies, first_probabilities
 from edge_experts.runtime.storage import read_features
 
 
@@ -39,6 +40,8 @@ def main(job: Path) -> None:
     (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
     answers = []
     with ExpertRuntime(folder, strict=True) as runtime:
+        router: list[tuple[float, float]] = []
+        runtime.observer = lambda gate, _: router.append(_sureness(gate))
         for number, answer in enumerate(runtime.predict_many(examples)):
             if number % 200 == 0:
                 print(f"answer {number}", flush=True)
@@ -48,7 +51,15 @@ def main(job: Path) -> None:
         scores=np.array([answer.scores for answer in answers]),
         experts=np.array([answer.expert for answer in answers]),
         asked=np.array([len(answer.experts) for answer in answers]),
+        router=np.array(router),
     )
+
+
+def _sureness(gate: np.ndarray | None) -> tuple[float, float]:
+    """The router's probability of its first choice, and its entropy; 1 and 0 without a router."""
+    if gate is None:
+        return 1.0, 0.0
+    return float(first_probabilities(gate[None])[0]), float(entropies(gate[None])[0])
 
 
 if __name__ == "__main__":

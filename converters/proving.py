@@ -32,6 +32,7 @@ class Proof:
     scores: np.ndarray  # calibrated, (examples, labels)
     experts: np.ndarray  # the first asked, (examples,)
     asked: np.ndarray  # how many, (examples,)
+    router: np.ndarray  # its probability of its first choice, and its entropy, (examples, 2)
     test_accuracy: float
     test_examples: int
     calibration_error: float  # on the test examples
@@ -82,6 +83,7 @@ def prove(
         scores=scores[:count],
         experts=experts[:count],
         asked=asked[:count],
+        router=deployed["router"][:count],
         test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
         test_examples=len(test.targets),
         calibration_error=parity.expected_calibration_error(scores[count:], test.targets),

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Set
 from pathlib import Path
 
@@ -20,18 +18,9 @@ from .bundle import LIMITS, MANIFEST, SIGNATURE, FileEntry, parse_manifest, read
 from .errors import BundleError, DigestError, UsageError
 from .folders import staged, write_whole
 from .runtime.storage import check, read_checked, read_signature
+from .zips import DAMAGED, open_zip, read_member
 
 _LEVEL = 9
-# What zipfile raises on bytes that anyone may have made; NotImplementedError for other methods.
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
 
 
@@ -109,9 +98,10 @@ class Archive:
         Raises:
             BundleError: it is no archive, or damaged, as all other methods do.
         """
-        with _told(path):
-            content = zipfile.ZipFile(path)
-        with content:
+        with contextlib.ExitStack() as stack:
+            with _told(path):
+                file = stack.enter_context(path.open("rb"))
+                content = stack.enter_context(open_zip(file, LIMITS.archive_entries))
             yield cls(path, content)
 
     @property
@@ -120,10 +110,10 @@ class Archive:
         return f"{self._path}: {MANIFEST}"
 
     def manifest(self) -> bytes:
-        """The manifest's bytes, unchecked; one more than its limit where it is longer.
+        """The manifest's bytes, unchecked.
 
         Raises:
-            DigestError: there is none.
+            DigestError: there is none, or it is too long.
         """
         if MANIFEST not in self._names:
             raise DigestError(f"{self._path}: has no {MANIFEST}; copy it again")
@@ -148,9 +138,12 @@ class Archive:
         return content
 
     def _read(self, path: str, most: int) -> bytes:
-        """Never more than `most` bytes and one, however much it would unpack to."""
-        with _told(self._path), self._content.open(path) as file:
-            return file.read(most + 1)
+        """Never more than `most` bytes, however much it would unpack to."""
+        member = self._content.getinfo(path)
+        if member.file_size > most:
+            raise DigestError(f"{self._path}: {path}: is longer than {most} bytes; copy it again")
+        with _told(self._path):
+            return read_member(self._content, member, most)
 
 
 @contextlib.contextmanager
@@ -160,7 +153,7 @@ def _told(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, IsADirectoryError):
         raise UsageError(f"{path}: no such archive") from None
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise BundleError(
             f"{path}: not a bundle's archive, or damaged ({error}); copy it again"
         ) from None

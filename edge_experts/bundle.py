@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import FormatVersionError, ManifestError
+from .files import read_at_most
+from .limits import LIMITS as LIMITS
+from .parsing import AGAIN, Reader, odd_label, strict_json
+from .reference import Reference, read_reference
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
@@ -24,8 +28,9 @@ ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-# All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures
-FORMAT_VERSION = "1.2"
+# All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures;
+# 1.3: reference
+FORMAT_VERSION = "1.3"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -34,19 +39,6 @@ def expert_path(index: int) -> str:
     return f"experts/{index:03d}.tflite"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a manifest may ask of a device, whoever wrote it."""
-
-    manifest_bytes: int = 4_000_000
-    signature_bytes: int = 64  # Ed25519 has one length
-    file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
-    experts: int = 4096
-    labels: int = 100_000
-    path_characters: int = 200
-
-
-LIMITS = Limits()
 Buffer = bytes  # FileEntry has a field of that name, as the format does
 
 
@@ -88,6 +80,7 @@ class Manifest:
         second_below: with `top_k` 1: where the router's probability of its first choice is under
             this, the second one is asked too, and the two are combined as with `top_k` 2.
         abstain_below: where an answer's calibrated score is under this, the model abstains.
+        reference: what answers looked like on validation data.
     """
 
     name: str
@@ -106,6 +99,7 @@ class Manifest:
     provenance: Mapping[str, Any]
     second_below: float | None = None
     abstain_below: float | None = None
+    reference: Reference | None = None
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
@@ -166,17 +160,16 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         ManifestError: there is none, it is damaged, or it breaks a rule.
         FormatVersionError: it was written in a newer format.
+        MachineError: the machine does not let us read it.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
         raise ManifestError(f"{folder}: no such bundle folder")
-    try:
-        with path.open("rb") as file:
-            raw = file.read(LIMITS.manifest_bytes + 1)
-    except FileNotFoundError:
+    raw = read_at_most(path, LIMITS.manifest_bytes)
+    if raw is None:
         raise ManifestError(
             f"{folder}: not a bundle, it has no {MANIFEST}; `edge-experts convert` makes bundles"
-        ) from None
+        )
     return parse_manifest(raw, str(path))
 
 
@@ -185,12 +178,10 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
     if len(raw) > LIMITS.manifest_bytes:
         raise ManifestError(f"{where}: larger than {LIMITS.manifest_bytes} bytes")
     try:
-        content = json.loads(
-            raw, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
-        )
+        content = strict_json(raw)
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{where}: not a manifest: {error}; {_AGAIN}") from None
-    reader = _Reader(content, where)
+        raise ManifestError(f"{where}: not a manifest: {error}; {AGAIN}") from None
+    reader = Reader(content, where)
     # The version comes first: a newer format may compute even its digest in another way.
     version = reader.text("format_version")
     if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
@@ -200,156 +191,99 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
         )
     if reader.text("digest") != canonical_digest(content):
         raise ManifestError(
-            f"{where}: changed since it was published (its digest differs); {_AGAIN}"
+            f"{where}: changed since it was published (its digest differs); {AGAIN}"
         )
     return _manifest(reader, version)
 
 
-_AGAIN = "copy the bundle again, or convert again"
-
-
-def _manifest(reader: _Reader, version: str) -> Manifest:
+def _manifest(reader: Reader, version: str) -> Manifest:
     features = reader.object("features")
-    labels = reader.items("labels", LIMITS.labels)
-    if not all(isinstance(label, str) for label in labels) or len(set(labels)) != len(labels):
-        raise reader.error("labels", "must be different texts")
-    experts = tuple(entry.file() for entry in reader.objects("experts", LIMITS.experts))
+    experts = tuple(map(_file, reader.objects("experts", 1, LIMITS.experts)))
     combine, top_k = reader.text("combine"), reader.whole("top_k", 1)
     if combine not in COMBINE:
-        raise reader.error("combine", f"must be one of {COMBINE}, got {combine!r}")
-    if top_k > max(1, len(experts)):
+        raise reader.error("combine", f"must be one of {COMBINE}, got {combine!r:.40}")
+    if top_k > len(experts):
         raise reader.error("top_k", f"must be at most {len(experts)} (the experts), got {top_k}")
-    router = reader.optional_file("router")
-    if not experts:
-        raise reader.error("experts", "must list at least one")
+    router = _optional_file(reader, "router")
     if router is None and combine == "top" and len(experts) > 1:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")
     if router is not None and combine == "sum":
-        raise reader.error("router", "must be null where all experts are summed")
+        raise reader.error("router", "must be null where combine is sum")
     second_below = reader.optional_share("second_below")
     if second_below is not None and (router is None or len(experts) < 2 or top_k != 1):
         raise reader.error("second_below", "needs a router, two experts or more, and top_k 1")
-    temperature = reader.content.get("temperature")
-    if type(temperature) not in (int, float) or not 0 < temperature < 1e6:
-        raise reader.error("temperature", f"must be a number above 0, got {temperature!r}")
+    told = reader.content.get("reference") is not None
     manifest = Manifest(
         name=reader.text("name"),
         bundle_version=reader.whole("bundle_version", 1),
         task=reader.text("task"),
         features=FeatureSpec(
-            features.text("kind"), features.object("config").content, features.optional_file("file")
+            features.text("kind"),
+            features.object("config").content,
+            _optional_file(features, "file"),
         ),
-        labels=tuple(labels),
+        labels=_labels(reader),
         combine=combine,
         top_k=top_k,
-        temperature=float(temperature),
+        temperature=reader.number(
+            "temperature", LIMITS.least_temperature, LIMITS.largest_temperature
+        ),
         router=router,
         experts=experts,
-        golden=reader.object("golden").file(),
-        model_card=reader.object("model_card").file(),
+        golden=_file(reader.object("golden")),
+        model_card=_file(reader.object("model_card")),
         verified_on=reader.object("verified_on").content,
         provenance=reader.object("provenance").content,
         second_below=second_below,
         abstain_below=reader.optional_share("abstain_below"),
+        reference=read_reference(reader.object("reference"), len(experts)) if told else None,
         format_version=version,
         digest=reader.text("digest"),
     )
-    paths = [entry.path for entry in manifest.files]
-    if len(set(paths)) != len(paths):
-        raise ManifestError(f"{reader.where}: lists a file twice")
+    # In small letters: storage cards are often formatted so that A and a are one name.
+    paths = [entry.path.lower() for entry in manifest.files]
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    if len(set(paths)) != len(paths) or not folders.isdisjoint(paths):
+        raise ManifestError(f"{reader.where}: lists a file twice, or as a folder too")
     return manifest
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Typed access to one object of the manifest, with errors that name the field."""
+def _labels(reader: Reader) -> tuple[str, ...]:
+    labels = reader.items("labels", 1, LIMITS.labels)
+    if not all(isinstance(label, str) for label in labels):
+        raise reader.error("labels", "must be texts")
+    problem = odd_label(labels)
+    if problem is not None:
+        raise reader.error("labels", problem)
+    return tuple(labels)
 
-    content: Any
-    where: str
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.content, dict):
-            raise ManifestError(f"{self.where}: must be an object, got {self.content!r:.40}")
+def _file(reader: Reader) -> FileEntry:
+    path = reader.content.get("path")
+    if not isinstance(path, str) or not _stays_inside(path):
+        raise reader.error("path", f"must stay inside the bundle, got {path!r:.80}")
+    digest, crc = reader.text("sha256"), reader.text("crc32")
+    if not re.fullmatch("[0-9a-f]{64}", digest) or not re.fullmatch("[0-9a-f]{8}", crc):
+        raise reader.error("sha256", "or crc32 has the wrong length, or other characters")
+    size = reader.whole("bytes", 0, LIMITS.file_bytes)
+    arena = None if reader.content.get("arena_bytes") is None else reader.whole("arena_bytes", 1)
+    return FileEntry(path, size, digest, crc, reader.whole("resident_bytes"), arena)
 
-    def error(self, key: str, problem: str) -> ManifestError:
-        return ManifestError(f"{self.where}: {key} {problem}")
 
-    def text(self, key: str) -> str:
-        value = self.content.get(key)
-        if not isinstance(value, str):
-            raise self.error(key, f"must be a text, got {value!r:.40}")
-        return value
-
-    def whole(self, key: str, least: int = 0, most: int = 2**53) -> int:
-        value = self.content.get(key)
-        if type(value) is not int or not least <= value <= most:
-            raise self.error(
-                key, f"must be a whole number from {least} to {most}, got {value!r:.40}"
-            )
-        return value
-
-    def optional_share(self, key: str) -> float | None:
-        value = self.content.get(key)
-        if value is None:
-            return None
-        if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise self.error(key, f"must be a number from 0 to 1, got {value!r:.40}")
-        return float(value)
-
-    def items(self, key: str, most: int) -> list[Any]:
-        value = self.content.get(key)
-        if not isinstance(value, list) or len(value) > most:
-            raise self.error(key, f"must be a list of at most {most}, got {value!r:.40}")
-        return value
-
-    def object(self, key: str) -> _Reader:
-        return _Reader(self.content.get(key), f"{self.where}: {key}")
-
-    def objects(self, key: str, most: int) -> list[_Reader]:
-        return [
-            _Reader(item, f"{self.where}: {key}[{index}]")
-            for index, item in enumerate(self.items(key, most))
-        ]
-
-    def file(self) -> FileEntry:
-        path, digest, crc = self.text("path"), self.text("sha256"), self.text("crc32")
-        if not _stays_inside(path):
-            raise self.error("path", f"must stay inside the bundle, got {path!r:.80}")
-        if len(digest) != 64 or len(crc) != 8:
-            raise self.error("sha256", "or crc32 has the wrong length")
-        size = self.whole("bytes", 0, LIMITS.file_bytes)
-        arena = None if self.content.get("arena_bytes") is None else self.whole("arena_bytes", 1)
-        return FileEntry(path, size, digest, crc, self.whole("resident_bytes"), arena)
-
-    def optional_file(self, key: str) -> FileEntry | None:
-        return None if self.content.get(key) is None else self.object(key).file()
+def _optional_file(reader: Reader, key: str) -> FileEntry | None:
+    return None if reader.content.get(key) is None else _file(reader.object(key))
 
 
 def _stays_inside(path: str) -> bool:
     pure = PurePosixPath(path)
     return (
         0 < len(path) <= LIMITS.path_characters
+        # Of other characters file systems may make each what they like.
+        and path.isascii()
+        and path.isprintable()
         and not pure.is_absolute()
         and str(pure) == path
         and ".." not in pure.parts
-        and not any(character in path for character in "\\:\0\n")
-        and path not in (".", MANIFEST, SIGNATURE)
+        and not any(character in path for character in "\\:")
+        and path.lower() not in (".", MANIFEST, SIGNATURE)
     )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return content
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is too large a number")
-    return number
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")

@@ -19,6 +19,7 @@ from . import (
     export_c,
     extend,
     inspect,
+    monitor,
     quickstart,
     run,
     serve,
@@ -45,6 +46,7 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(run.run)
 app.command()(serve.serve)
+app.command()(monitor.monitor)
 app.command()(benchmark.benchmark)
 app.command()(inspect.inspect)
 app.command()(bundle.verify)

@@ -13,7 +13,8 @@ def in_words(changes: Mapping[str, Any]) -> str:
     """What a bundle says that changed since its base."""
 
     def experts(kind: str, what: str) -> str:
-        found = list(map(str, changes.get(kind) or []))
+        told = changes.get(kind)
+        found = list(map(str, told)) if isinstance(told, list) else []
         return f"expert{'s' * (len(found) > 1)} {', '.join(found)} {what}" if found else ""
 
     parts = [

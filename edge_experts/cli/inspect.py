@@ -19,6 +19,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
 
     from ..bundle import read_manifest
     from ..inspection import anatomy
+    from ..parsing import harmless
 
     manifest = read_manifest(bundle)
     found = anatomy(manifest)
@@ -27,7 +28,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
         return
     for part in (_head(manifest), _parity(manifest), _files(found), _structures(found)):
         for line in part:
-            print(line.rstrip())
+            print(harmless(line).rstrip())  # anyone may have written it
 
 
 def _head(manifest: Manifest) -> Iterator[str]:
@@ -60,7 +61,8 @@ def _parity(manifest: Manifest) -> Iterator[str]:
         return
     yield "  beside Keras   examples   equal labels   accuracy: Keras's, deployed"
     experts = found.get("experts")
-    for one in (found, *(experts if isinstance(experts, list) else [])):
+    told = [one for one in experts if isinstance(one, dict)] if isinstance(experts, list) else []
+    for one in (found, *told):
         who = f"expert {one['expert']}" if "expert" in one else "end to end"
         yield (
             f"    {who:<12}{_number(one, 'examples', ',.0f'):>9}"

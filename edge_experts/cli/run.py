@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import BundleOrRoot, Json, MemoryBudget, Threads
+
+if TYPE_CHECKING:
+    from ..runtime import Answer, ExpertRuntime
+    from ..runtime.installed import InstalledRuntime
+
+_EVERY = 16  # answers between two looks at whether inputs changed
 
 
 def run(
@@ -30,7 +37,10 @@ def run(
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
     label that it would have given stands behind the word. Where an expert is damaged or missing,
-    the router's next choice answers, and stderr says so once for each expert.
+    the router's next choice answers, and stderr says so once for each expert. Where bundles are
+    installed, a running command moves over to a newly installed one between two inputs. Where
+    inputs turn out to differ from those that the bundle was made from, a warning on stderr says so,
+    and "drift" is true.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 
@@ -40,20 +50,13 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime import Answer
     from ..runtime.installed import open_runtime
     from .examples import given
 
     with open_runtime(
-        bundle, memory_budget=memory_budget, threads=threads, strict=strict
+        bundle, memory_budget=memory_budget, threads=threads, strict=strict, monitor=True
     ) as runtime:
-        told: set[int] = set()
-
-        def warn() -> None:
-            for expert, reason in runtime.quarantined.items():
-                if expert not in told:
-                    told.add(expert)
-                    typer.echo(f"warning: expert {expert} is left out: {reason}", err=True)
+        watch = _Watch(runtime)
 
         def show(name: str, answer: Answer) -> None:
             if json:
@@ -68,6 +71,7 @@ def run(
                     "abstained": answer.abstained,
                     "degraded": answer.degraded,
                     "reason": answer.reason,
+                    **({} if watch.drift is None else {"drift": watch.drift}),
                     "timings": {
                         name: round(value, 1) for name, value in answer.timings._asdict().items()
                     },
@@ -82,6 +86,39 @@ def run(
 
         for name, example in given(text, input, runtime.features):
             answer = runtime.predict(example)
-            if answer.degraded:
-                warn()
+            watch.look(answer)
             show(name, answer)
+        watch.check_drift()
+
+
+class _Watch:
+    """Says on stderr, once each, which experts are left out, and that inputs changed."""
+
+    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
+        self._runtime, self._answers = runtime, 0
+        self._told: set[int] = set()
+        self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
+
+    def look(self, answer: Answer) -> None:
+        """After each answer."""
+        self._answers += 1
+        if answer.degraded:
+            for expert, reason in self._runtime.quarantined.items():
+                if expert not in self._told:
+                    self._told.add(expert)
+                    _warn(f"expert {expert} is left out: {reason}")
+        if self._answers % _EVERY == 0:
+            self.check_drift()
+
+    def check_drift(self) -> None:
+        if self.drift:
+            return
+        found = self._runtime.drift
+        if found is not None:
+            self.drift = found.drifted
+            if found.drifted:
+                _warn(found.warning)
+
+
+def _warn(what: str) -> None:
+    print(f"edge-experts: warning: {what}", file=sys.stderr)

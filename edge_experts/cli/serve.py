@@ -42,7 +42,7 @@ def serve(
     from ..runtime.installed import open_runtime
     from ..serving.server import serve as run_server
 
-    runtime = open_runtime(bundle, memory_budget=memory_budget, threads=threads)
+    runtime = open_runtime(bundle, memory_budget=memory_budget, threads=threads, monitor=True)
     run_server(
         runtime,
         host=host,

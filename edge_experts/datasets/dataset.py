@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..parsing import odd_label
 
 KINDS = ("text", "table", "image", "window")
 _LEAST_ROWS = 10  # for each label, on the average
@@ -46,6 +47,9 @@ class Dataset:
                 f"{self.name}: has one class only ({', '.join(self.labels)}); "
                 "a classifier needs at least two"
             )
+        problem = odd_label(self.labels)
+        if problem is not None:
+            raise DataError(f"{self.name}: labels {problem}; rename them")
         for name in ("train", "validation", "test"):
             if not len(getattr(self, name)):
                 raise DataError(f"{self.name}: no examples for {name}; give it more rows")

@@ -39,6 +39,12 @@ def load() -> Dataset:
     )
 
 
+def domains() -> dict[str, str]:
+    """The domain of every text: tweets, film reviews, product reviews, editorials."""
+    names = {domain: domain.removesuffix("Snippets") for domain in _DOMAINS}
+    return {text: names[domain] for domain, _, _, text in _sentences()}
+
+
 def _sentences() -> Iterator[tuple[str, str, float, str]]:
     """Domain, id, mean rating and text of every sentence."""
     path = fetch.source_package(_REQUIREMENT, _FILE, _SHA256)

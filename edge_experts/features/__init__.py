@@ -38,6 +38,10 @@ class Features(Protocol):
     def arrays(self) -> dict[str, np.ndarray]:
         """What travels in features.npz; may be empty."""
 
+    @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        """Shape and type of each array that `encode` makes."""
+
     def pack(self, examples: Sequence[Any]) -> np.ndarray:
         """Examples as one array, to be kept in an .npz file."""
 

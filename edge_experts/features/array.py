@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import UsageError
+from ..limits import LIMITS
 
-_LARGEST = 2**24  # numbers in one example
+
+def single(numbers: np.ndarray) -> np.ndarray:
+    """As float32; raises ValueError where one is not finite in it."""
+    with np.errstate(over="ignore"):
+        found: np.ndarray = numbers.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ValueError("mean and deviation must be finite")
+    return found
 
 
 class ArrayFeatures:
@@ -28,11 +37,18 @@ class ArrayFeatures:
 
     def __init__(self, shape: Sequence[int], mean: np.ndarray, deviation: np.ndarray):
         self._shape = tuple(shape)
-        if not self._shape or not 0 < int(np.prod(self._shape)) <= _LARGEST:
-            raise ValueError(f"shape must be of 1 to {_LARGEST} numbers, got {self._shape}")
-        self._mean = mean.astype(np.float32)
-        self._deviation = deviation.astype(np.float32)
-        np.broadcast_shapes(self._shape, self._mean.shape, self._deviation.shape)
+        if not 0 < len(self._shape) < LIMITS.tensor_rank:
+            raise ValueError(f"shape must have 1 to {LIMITS.tensor_rank - 1} axes")
+        if not all(type(axis) is int and axis > 0 for axis in self._shape) or (
+            math.prod(self._shape) > LIMITS.example_numbers
+        ):
+            raise ValueError(f"shape must be of 1 to {LIMITS.example_numbers} numbers")
+        self._mean = single(mean)
+        self._deviation = single(deviation)
+        if np.broadcast_shapes(self._shape, mean.shape, deviation.shape) != self._shape:
+            raise ValueError(f"mean and deviation must fit the shape {self._shape}")
+        if not (self._deviation > 0).all():
+            raise ValueError("deviation must be above 0")
 
     @classmethod
     def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
@@ -56,6 +72,10 @@ class ArrayFeatures:
         cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> ArrayFeatures:
         return cls(settings["shape"], arrays["mean"], arrays["deviation"])
+
+    @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        return {"x": ((1, *self._shape), np.float32)}
 
     @property
     def settings(self) -> dict[str, Any]:

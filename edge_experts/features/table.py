@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UsageError
+from ..limits import LIMITS
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
 _LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
@@ -40,8 +41,10 @@ class TableFeatures:
             for column in columns
             if "values" in column
         }
-        if not len(self._numbers) == len(mean) == len(deviation):
+        if not (len(self._numbers),) == mean.shape == deviation.shape:
             raise ValueError("mean and deviation must have one number for each column of numbers")
+        if not np.isfinite(mean).all() or not (deviation > 0).all():
+            raise ValueError("mean must be finite, and deviation above 0")
         # In float32 the seconds since 1970 have steps of two minutes.
         self._mean, self._deviation = mean.astype(np.float64), deviation.astype(np.float64)
         self._width = len(mean) + sum(map(len, self._categories.values()))
@@ -91,7 +94,18 @@ class TableFeatures:
     def restore(
         cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> TableFeatures:
-        return cls(settings["columns"], arrays["mean"], arrays["deviation"])
+        columns = settings["columns"]
+        if not isinstance(columns, list) or not 0 < len(columns) <= LIMITS.columns:
+            raise ValueError(f"columns must be a list of 1 to {LIMITS.columns}")
+        for column in columns:
+            _refuse_odd(column)
+        if len({column["name"] for column in columns}) != len(columns):
+            raise ValueError("columns must have different names")
+        return cls(columns, arrays["mean"], arrays["deviation"])
+
+    @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        return {"x": ((1, self._width), np.float32)}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -142,6 +156,21 @@ class TableFeatures:
                 x[0, start + place] = 1
             start += len(places)
         return {"x": x}
+
+
+def _refuse_odd(column: Any) -> None:
+    """Raises ValueError unless it is a column as `fit` makes them."""
+    if not isinstance(column, dict) or not _is_name(column.get("name")):
+        raise ValueError("a column must be an object with a name")
+    values = column.get("values", [])
+    if not isinstance(values, list) or len(values) > LIMITS.column_values:
+        raise ValueError(f"values must be a list of at most {LIMITS.column_values}")
+    if not all(map(_is_name, values)) or len(set(values)) != len(values):
+        raise ValueError("values must be different texts")
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= LIMITS.value_characters
 
 
 def _number(cell: Any) -> float | None:

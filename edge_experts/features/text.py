@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UsageError
+
 # A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
 # is a word of its own, because it often carries the feeling of the sentence.
 _TOKENS = re.compile(r"\w+|[^\w\s]+")
@@ -31,6 +33,7 @@ _MIX = np.uint64(0xD6E8FEB86659FD93)
 _FINE = np.uint64(24)  # where the bits of a hash begin that make an id finer than its bucket
 _ID_BITS = 31  # ids are int32
 _SMOOTHING = 6.0  # added to every count before the label ratio is taken
+_HEAVIEST = 65504  # float16 holds no larger number
 _LABEL_FREE = 0.3  # what a bucket weighs besides its label ratio
 
 
@@ -72,7 +75,8 @@ class TextSettings:
             if type(value) is not int or not least <= value <= most:
                 raise ValueError(f"{name} must be from {least} to {most}, got {value!r}")
         shortest, longest = self.char_ngrams
-        if not 2 <= shortest <= longest <= 16:
+        whole = type(shortest) is type(longest) is int
+        if not whole or not 2 <= shortest <= longest <= 16:
             raise ValueError(f"char_ngrams must be within 2 and 16, got {self.char_ngrams!r}")
 
         if self.buckets << self.fine_bits > 2**_ID_BITS:
@@ -102,6 +106,8 @@ class TextFeatures:
                 f"bucket_weights must have shape ({settings.buckets},), got {bucket_weights.shape}"
             )
         self._settings = settings
+        if not ((bucket_weights >= 0) & (bucket_weights <= _HEAVIEST)).all():  # NaN is neither
+            raise ValueError(f"bucket_weights must be from 0 to {_HEAVIEST}")
         # float16 is what features.npz keeps; a smaller table also stays in the processor's cache.
         self._weights = bucket_weights.astype(np.float16)
         size = settings.max_characters + 2
@@ -138,6 +144,11 @@ class TextFeatures:
         return cls(TextSettings(**settings), arrays["bucket_weights"])
 
     @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        shape = (1, self._settings.length)
+        return {"ids": (shape, np.int32), "weights": (shape, np.float32)}
+
+    @property
     def settings(self) -> dict[str, Any]:
         return asdict(self._settings)
 
@@ -162,7 +173,12 @@ class TextFeatures:
         """The text's weightiest n-grams, each once, with their weights scaled to unit norm.
 
         A text without any known n-gram gives weights of 0, and so does the unused rest.
+
+        Raises:
+            UsageError: it is no text.
         """
+        if not isinstance(example, str):
+            raise UsageError(f"an example must be a text, got {type(example).__name__}")
         length = self._settings.length
         ids = np.zeros((1, length), np.int32)
         weights = np.zeros((1, length), np.float32)

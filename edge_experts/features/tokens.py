@@ -35,6 +35,10 @@ class TokenFeatures(ArrayFeatures):
         return cls(tuple(settings["shape"]), settings["below"])
 
     @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        return {"x": ((1, *self._shape), np.int32)}
+
+    @property
     def settings(self) -> dict[str, Any]:
         return {**super().settings, "below": self._below}
 

@@ -27,12 +27,12 @@ class Question:
         picks: the experts to ask, the router's first choice first.
     """
 
-    __slots__ = ("_error", "_gate", "_outputs", "_tried", "arrays", "invoke_ns", "load_ns", "picks")
+    __slots__ = ("_error", "_outputs", "_tried", "arrays", "gate", "invoke_ns", "load_ns", "picks")
 
     def __init__(
         self, arrays: dict[str, np.ndarray], gate: np.ndarray | None, picks: tuple[int, ...]
     ):
-        self.arrays, self.picks, self._gate = arrays, picks, gate
+        self.arrays, self.picks, self.gate = arrays, picks, gate
         self._outputs: dict[int, np.ndarray] = {}
         self._tried, self._error = set(picks), ""
         self.load_ns = self.invoke_ns = 0
@@ -45,7 +45,7 @@ class Question:
     @property
     def first(self) -> int:
         """The best of the experts that answered; -1 where all are summed."""
-        return -1 if self._gate is None and len(self.picks) > 1 else self.picks[0]
+        return -1 if self.gate is None and len(self.picks) > 1 else self.picks[0]
 
     @property
     def logits(self) -> np.ndarray:
@@ -53,10 +53,10 @@ class Question:
         outputs = [self._outputs[pick] for pick in self.picks]
         if len(outputs) == 1:
             return outputs[0]
-        if self._gate is None:
+        if self.gate is None:
             total: np.ndarray = np.sum(outputs, axis=0)
             return total
-        return _mixed(self._gate[list(self.picks)], outputs)
+        return _mixed(self.gate[list(self.picks)], outputs)
 
     def answered(self, expert: int, output: np.ndarray) -> None:
         self._outputs[expert] = output
@@ -70,12 +70,12 @@ class Question:
             the error: nobody can answer, or all experts would have to.
         """
         self._error = self._error or f"expert {expert}: {describe(error)}"
-        ranked = [] if self._gate is None else np.argsort(-self._gate, kind="stable").tolist()
+        ranked = [] if self.gate is None else np.argsort(-self.gate, kind="stable").tolist()
         other: int | None = next((index for index in ranked if index not in self._tried), None)
         if other is not None:
             self._tried.add(other)
         asked = {*self.picks, other} - {expert, None}
-        if self._gate is None or not asked:
+        if self.gate is None or not asked:
             raise error
         self.picks = tuple(index for index in ranked if index in asked)
         return other

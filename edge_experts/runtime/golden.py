@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..bundle import Manifest, read_manifest
-from ..errors import GoldenError
+from ..errors import BundleError, GoldenError, UsageError
 from ..features import Features
+from ..limits import LIMITS
 from .engine import ExpertRuntime
 from .storage import read_arrays, read_features
 
@@ -39,10 +40,26 @@ def read(folder: Path) -> Golden:
 
 
 def _read(folder: Path, manifest: Manifest, made: Features) -> Golden:
+    """Raises BundleError where the arrays are not those of golden examples of this bundle."""
     stored = read_arrays(folder, manifest.golden)
-    prefix = "features_"
+    prefix, path = "features_", folder / manifest.golden.path
     arrays = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
-    return Golden(made.unpack(stored["inputs"]), stored["scores"], stored["experts"], arrays)
+    try:
+        golden = Golden(made.unpack(stored["inputs"]), stored["scores"], stored["experts"], arrays)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: not golden examples of {made.kind!r}: {error!s:.80}") from None
+    count = len(golden.inputs) if isinstance(golden.inputs, list) else 0
+    shapes = {name: (count, *shape[1:]) for name, (shape, _) in made.shapes.items()}
+    if not 0 < count <= LIMITS.golden_examples or {
+        "scores": golden.scores.shape,
+        "experts": golden.experts.shape,
+        **{name: array.shape for name, array in arrays.items()},
+    } != {"scores": (count, len(manifest.labels)), "experts": (count,), **shapes}:
+        raise BundleError(
+            f"{path}: must hold 1 to {LIMITS.golden_examples} examples, and as many scores, "
+            "experts and arrays of features"
+        )
+    return golden
 
 
 def check(runtime: ExpertRuntime) -> int:
@@ -54,7 +71,7 @@ def check(runtime: ExpertRuntime) -> int:
     golden = _read(runtime.folder, runtime.manifest, runtime.features)
     labels = runtime.manifest.labels
     for row, example in enumerate(golden.inputs):
-        for name, array in runtime.features.encode(example).items():
+        for name, array in _encoded(runtime, row, example).items():
             if not np.allclose(array[0], golden.arrays[name][row], atol=_FEATURE_TOLERANCE):
                 raise GoldenError(
                     f"{runtime.folder}: golden example {row}: its features ({name}) are not those "
@@ -66,13 +83,20 @@ def check(runtime: ExpertRuntime) -> int:
         expected = labels[int(golden.scores[row].argmax())]
         difference = float(np.abs(answer.scores - golden.scores[row]).max())
         same = answer.expert == golden.experts[row] and answer.label == expected
-        if not same or difference > SCORE_TOLERANCE:
+        if not same or not difference <= SCORE_TOLERANCE:  # nor NaN
             raise GoldenError(
                 f"{runtime.folder}: golden example {row}: {answer.label!r} from expert "
                 f"{answer.expert}, {expected!r} from expert {golden.experts[row]} was expected "
                 f"(scores differ by up to {difference:.3f}); do not use this bundle here"
             )
     return len(golden.inputs)
+
+
+def _encoded(runtime: ExpertRuntime, row: int, example: Any) -> dict[str, np.ndarray]:
+    try:
+        return runtime.features.encode(example)
+    except (UsageError, RecursionError) as error:
+        raise GoldenError(f"{runtime.folder}: golden example {row}: {error}") from None
 
 
 def by_turns(experts: np.ndarray) -> list[int]:

@@ -18,6 +18,7 @@ from ..features import Features
 from ..updates.pointer import CURRENT, is_root
 from .answer import Answer
 from .engine import ExpertRuntime
+from .monitor import Drift
 
 _RETRY = 10.0  # seconds until a version that did not open is tried again
 
@@ -105,6 +106,16 @@ class InstalledRuntime:
     def folder(self) -> Path:
         """Of the version that answers."""
         return self._runtime.folder
+
+    @property
+    def resident(self) -> tuple[int, ...]:
+        """The experts in memory of the version that answers."""
+        return self._runtime.resident
+
+    @property
+    def drift(self) -> Drift | None:
+        """What inputs did since the version that answers took over, as for `ExpertRuntime`."""
+        return self._runtime.drift
 
     def close(self) -> None:
         """Free everything; requests that are being answered still are."""

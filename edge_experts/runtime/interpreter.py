@@ -76,6 +76,11 @@ class Model:
 
     Threads may share it; it answers them one at a time.
 
+    Attributes:
+        inputs: name, shape, type, and whether integers stand for real numbers, of each.
+        output: the same of the first output, without a name.
+        second_output: likewise, where there is one.
+
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
         name: what errors call it.
@@ -113,6 +118,9 @@ class Model:
         # Details are asked for once: a call for them costs more than an inference.
         self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
         self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
+        self.inputs = [(_plain(d["name"]), *_form(d)) for d in inputs]
+        self.output = _form(outputs[0])
+        self.second_output = _form(outputs[1]) if len(outputs) > 1 else None
         self._second = outputs[1]["index"] if len(outputs) > 1 else None
         self._second_scale = _quantization(outputs[-1])
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
@@ -167,6 +175,12 @@ class Model:
         made_up = {_plain(d["name"]): _ones(d["shape"], d["dtype"]) for d in details}
         for _ in range(2):
             self(made_up)
+
+
+def _form(details: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """Shape and type of a tensor, and whether its integers stand for real numbers."""
+    shape, kind = tuple(map(int, details["shape"])), np.dtype(details["dtype"])
+    return shape, kind, details["quantization"][0] != 0
 
 
 _STATEFUL = {

@@ -7,15 +7,18 @@ manifest, and those very bytes are what the interpreter gets.
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
 import numpy as np
 
-from ..bundle import LIMITS, SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
+from ..bundle import SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
+from ..files import read_at_most
+from ..limits import LIMITS
+from ..parsing import AGAIN
+from .arrays import plain_arrays
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
@@ -32,11 +35,9 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
     path = f"{folder}/{entry.path}"
     if _has_link(path, len(entry.path)) and not _is_inside(path, folder):
         raise DigestError(f"{path}: leads out of the bundle")
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-            content = file.read(entry.bytes + 1)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        raise DigestError(f"{path}: missing; {_AGAIN}") from None
+    content = read_at_most(path, entry.bytes)
+    if content is None:
+        raise DigestError(f"{path}: missing; {AGAIN}")
     check(content, entry, path, thorough=thorough)
     return content
 
@@ -55,29 +56,25 @@ def _has_link(path: str, inside: int) -> bool:
 
 
 def _is_inside(path: str, folder: Path) -> bool:
-    return Path(path).resolve().is_relative_to(folder.resolve())
+    try:
+        return Path(path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle; which of them, depends on the version
+        return False
 
 
 def read_signature(folder: Path) -> bytes | None:
     """What stands beside the manifest as its signature, unchecked; None where there is nothing."""
-    try:
-        with (folder / SIGNATURE).open("rb") as file:
-            return file.read(LIMITS.signature_bytes + 1)
-    except FileNotFoundError:
-        return None
+    return read_at_most(folder / SIGNATURE, LIMITS.signature_bytes)
 
 
 def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:
     """Raises DigestError, naming `where` it came from, unless it is what the manifest pins."""
     if len(content) != entry.bytes:
         found = "longer" if len(content) > entry.bytes else f"{len(content)} bytes long"
-        raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {_AGAIN}")
+        raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {AGAIN}")
     same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
     if not same:
-        raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {_AGAIN}")
-
-
-_AGAIN = "copy the bundle again, or convert again"
+        raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {AGAIN}")
 
 
 def read_features(folder: Path, spec: FeatureSpec) -> Features:
@@ -87,10 +84,16 @@ def read_features(folder: Path, spec: FeatureSpec) -> Features:
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file of the bundle; pickled objects are refused."""
-    content = read_checked(folder, entry)
+    """The arrays of an .npz file of the bundle; pickled objects are refused.
+
+    Raises:
+        DigestError: it differs from what the manifest pins.
+        BundleError: it holds something else than arrays of numbers, or too many of them.
+    """
+    path = folder / entry.path
+    if entry.bytes > LIMITS.array_file_bytes:
+        raise BundleError(f"{path}: larger than {LIMITS.array_file_bytes:,} bytes")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        raise BundleError(f"{folder / entry.path}: not an .npz of plain arrays: {error}") from None
+        return plain_arrays(read_checked(folder, entry))
+    except ValueError as error:
+        raise BundleError(f"{path}: not an .npz of plain arrays: {error}") from None

@@ -10,6 +10,7 @@ import uvicorn
 from ..errors import MachineError
 from ..runtime import ExpertRuntime
 from ..runtime.installed import InstalledRuntime
+from ..runtime.metrics import RuntimeCollector
 from .app import make_app
 from .metrics import Metrics
 from .service import Service
@@ -37,6 +38,7 @@ def serve(
         MachineError: the address cannot be used.
     """
     metrics = Metrics()
+    metrics.registry.register(RuntimeCollector(runtime))
     service = Service(runtime, queue=queue, metrics=metrics)
     app = make_app(service, metrics, most_bytes=most_bytes, most_examples=most_examples)
     listening = _listen(host, port)

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_experts.bundle import (
-    LIMITS,
     MANIFEST,
     FeatureSpec,
     FileEntry,
@@ -24,6 +23,7 @@ from edge_experts.bundle import (
     read_manifest,
 )
 from edge_experts.errors import BundleError, FormatVersionError, ManifestError
+from edge_experts.limits import LIMITS
 
 
 def _manifest() -> Manifest:
@@ -112,16 +112,18 @@ def test_a_path_must_stay_inside_the_bundle(path: str) -> None:
     [
         ("labels", ["same", "same"], "different"),
         ("labels", "bad", "must be a list"),
-        ("labels", [1, 2], "must be different texts"),
+        ("labels", [1, 2], "must be texts"),
         ("combine", "vote", "must be one of"),
         ("top_k", 4, "at most 3"),
         ("top_k", True, "whole number"),
         ("bundle_version", 0, "whole number from 1"),
         ("bundle_version", 1.0, "whole number"),
-        ("temperature", 0, "above 0"),
+        ("temperature", 0, "must be a number from"),
         ("temperature", "warm", "must be a number"),
         ("router", None, "more than one expert"),
-        ("experts", [], "at least one"),
+        ("experts", [], "a list of 1 to"),
+        ("combine", "sum", "must be null where combine is sum"),
+        ("second_below", 1.5, "a number from 0 to 1"),
         ("golden", None, "must be an object"),
         ("features", 3, "must be an object"),
         ("name", None, "must be a text"),
@@ -131,6 +133,25 @@ def test_a_field_that_breaks_a_rule_is_named(field: str, value: object, message:
     with pytest.raises(ManifestError, match=message) as caught:
         parse_manifest(changed(lambda content: content.update({field: value})))
     assert field in str(caught.value)
+
+
+def test_a_second_expert_by_confidence_needs_one_to_be_the_rule() -> None:
+    with pytest.raises(ManifestError, match="second_below needs a router"):
+        parse_manifest(changed(lambda content: content.update(second_below=0.5, top_k=2)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"combine": "sum", "router": None}, "all of them asked and summed"),
+        ({"top_k": 2}, "the best 2 of them"),
+        ({"second_below": 0.5}, "under 50.0% sure"),
+    ],
+)
+def test_which_experts_answer_is_told_in_words(changes: dict[str, Any], words: str) -> None:
+    found = parse_manifest(changed(lambda content: content.update(changes)))
+    assert words in found.asking
+    assert not found.asks_one
 
 
 def test_a_file_may_not_be_listed_twice() -> None:

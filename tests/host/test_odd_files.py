@@ -152,6 +152,8 @@ LATIN = "\n".join(["text,label", "schön,a"])
         (_table("x,label", "{n},{n}.5"), r"60 rows for 60 labels.*\(regression\)"),
         (_table("label", "{c}"), "has labels only"),
         ("text,label\n" + "hi,a\n" * 60, "one class only"),
+        ("text,label\n" + "hi,a\nho,\u202eb\n" * 60, "no characters of control"),
+        ("text,label\n" + "hi,caf\u00e9\nho,cafe\u0301\n" * 60, "must be different texts"),
         (_table("text,label,split", "{n},{c},dev"), "split must be one of"),
     ],
 )

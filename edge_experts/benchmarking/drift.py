@@ -1,0 +1,168 @@
+"""How soon a runtime notices that its inputs changed, and whether it is quiet where they did not.
+
+`python -m edge_experts.benchmarking.drift BUNDLE --data sentiment` (or fashion-mnist, mnist) asks a
+bundle that was trained on that data streams of test examples, each in a random order: as they are,
+and changed. For texts: one domain only, another language; for images: inverted, moved, noisy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+
+from ..errors import EdgeExpertsError, UsageError
+from ..progress import Progress
+from ..runtime import ExpertRuntime
+from ..runtime.monitor import Monitor
+from .table import aligned
+
+_LOOK = 16  # answers between two looks
+
+
+@dataclass(frozen=True)
+class Found:
+    """Of streams of one kind: how many were noticed, and after how many answers (the median)."""
+
+    shift: str
+    examples: int
+    streams: int
+    noticed: int
+    after: int | None
+
+
+def measure(
+    bundle: Path, shifts: dict[str, Sequence[Any]], *, streams: int, length: int, seed: int = 0
+) -> list[Found]:
+    """Ask every example once, then watch streams of so many of the answers, drawn at random.
+
+    Args:
+        length: answers in a stream; examples come again only where there are fewer.
+
+    Raises:
+        UsageError: the bundle has no reference.
+    """
+    dice, found = np.random.default_rng(seed), []
+    with ExpertRuntime(bundle) as runtime, Progress("Asking", len(shifts)) as progress:
+        reference, temperature = runtime.manifest.reference, runtime.manifest.temperature
+        if reference is None:
+            raise UsageError(f"{bundle}: has no reference; convert it again")
+        for shift, examples in shifts.items():
+            answers: list[tuple[np.ndarray | None, np.ndarray]] = []
+            runtime.observer = lambda *answer, answers=answers: answers.append(answer)
+            for example in examples:
+                runtime.predict(example)
+            since = []
+            for _ in range(streams):
+                monitor = Monitor(reference, temperature)
+                since.append(_since(monitor, answers, _order(dice, len(answers), length)))
+            noticed = [one for one in since if one is not None]
+            after = int(np.median(noticed)) if noticed else None
+            found.append(Found(shift, len(answers), streams, len(noticed), after))
+            progress.step(shift)
+    return found
+
+
+def overhead(bundle: Path, examples: Sequence[Any], rounds: int = 20) -> float:
+    """Microseconds of processor time that watching takes for each answer, the median of rounds."""
+    answers: list[tuple[np.ndarray | None, np.ndarray]] = []
+    with ExpertRuntime(bundle, monitor=True) as runtime:
+        watch, runtime.observer = runtime.observer, lambda *answer: answers.append(answer)
+        for example in examples:
+            runtime.predict(example)
+        times = []
+        for _ in range(rounds if watch is not None else 0):
+            begin = process_time()
+            for answer in answers:
+                watch(*answer)  # type: ignore[misc]
+            times.append(1e6 * (process_time() - begin) / len(answers))
+    return float(np.median(times))
+
+
+def _order(dice: np.random.Generator, count: int, length: int) -> np.ndarray:
+    rounds = [dice.permutation(count) for _ in range(-(-length // count))]
+    order: np.ndarray = np.concatenate(rounds)[:length]
+    return order
+
+
+def _since(monitor: Monitor, answers: Sequence[Any], order: np.ndarray) -> int | None:
+    for number, row in enumerate(order, 1):
+        monitor.observe(*answers[row])
+        if number % _LOOK == 0 or number == len(order):
+            found = monitor.drift
+            if found.drifted:
+                return found.since
+    return None
+
+
+def sentences() -> dict[str, Sequence[Any]]:
+    """The test sentences of the set `sentiment`: all, of each domain, and German ones instead."""
+    from .. import datasets
+    from ..datasets import apt, sections, sentiment
+
+    test = list(datasets.load("sentiment", 0).test.inputs)
+    domain = sentiment.domains()
+    shifts: dict[str, Sequence[Any]] = {"none": test}
+    for name in sorted(set(domain.values())):
+        shifts[f"{name} only"] = [text for text in test if domain[text] == name]
+    folder, _ = apt.lists(sections.LANGUAGES)
+    field = "Description-de"
+    german = apt.stanzas(folder / "Translation-de.gz", "Description-md5", field)
+    texts = [stanza[field].strip().splitlines()[0] for stanza in german if stanza.get(field)]
+    shifts["German (short descriptions of programs)"] = texts[: len(test)]
+    return shifts
+
+
+def images(name: str) -> dict[str, Sequence[Any]]:
+    """The test images of a named set: as they are, inverted, moved by three pixels, noisy."""
+    from .. import datasets
+
+    test = np.asarray(datasets.load(name, 0).test.inputs)[:5000]
+    dice, top = np.random.default_rng(0), test.max()
+    noise = dice.normal(0, 0.2 * top, test.shape)
+    return {
+        "none": test,
+        "inverted": top - test,
+        "moved by 3 pixels": np.roll(test, 3, axis=1),
+        "noise of a fifth": (test + noise).clip(0, top).astype(test.dtype),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m edge_experts.benchmarking.drift", description=__doc__
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", required=True, help="sentiment, or a named set of images")
+    parser.add_argument("--streams", type=int, default=100)
+    parser.add_argument("--length", type=int, default=2000)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    shifts = sentences() if given.data == "sentiment" else images(given.data)
+    found = measure(given.bundle, shifts, streams=given.streams, length=given.length)
+    microseconds = overhead(given.bundle, shifts["none"])
+    if given.json:
+        content = {"shifts": [asdict(one) for one in found], "overhead_us": round(microseconds, 2)}
+        print(json.dumps({"schema_version": "1.0", **content}))
+        return
+    rows = [
+        [one.shift, str(one.examples), f"{one.noticed} of {one.streams}", str(one.after or "")]
+        for one in found
+    ]
+    print("\n".join(aligned([["inputs", "examples", "noticed", "after answers"], *rows])))
+    print(f"watching takes {microseconds:.1f} µs of processor time an answer")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EdgeExpertsError as error:
+        print(f"drift: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

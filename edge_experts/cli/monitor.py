@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import Bundle, Json, MemoryBudget, print_json
+
+if TYPE_CHECKING:
+    from ..runtime.monitor import Drift
+
+
+def monitor(
+    bundle: Bundle,
+    input: Annotated[  # noqa: A002  as of run
+        Path | None,
+        typer.Option(
+            help="A file: one input on each line, .npy or .csv; without it, lines from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    fail_on_drift: Annotated[
+        bool, typer.Option("--fail-on-drift", help="End with exit code 5 where inputs changed.")
+    ] = False,
+    memory_budget: MemoryBudget = None,
+    json: Json = False,
+) -> None:
+    """Say whether inputs still look like those that the bundle was made from.
+
+    It compares which expert the router picks, how sure it is, and how sure the answers are with
+    the same on the validation examples. If inputs did not change and do not depend on each other,
+    it says that they did once in a thousand devices, however long each answers.
+
+    Example: edge-experts monitor sentiment.bundle --input yesterday.txt
+    """
+    from ..errors import ThresholdError, UsageError
+    from ..runtime import ExpertRuntime
+    from .examples import given
+
+    with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
+        if runtime.drift is None:
+            raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
+        for _, example in given(None, input, runtime.features):
+            runtime.predict(example)
+        found: Drift = runtime.drift
+    if not found.answers:
+        raise UsageError("there was nothing to answer; give inputs on stdin, or --input FILE")
+    if json:
+        print_json({"schema_version": "1.0", **in_json(found)})
+    else:
+        print("\n".join(_lines(found)))
+    if found.drifted and fail_on_drift:
+        raise ThresholdError(found.warning)
+
+
+def in_json(found: Drift) -> dict[str, Any]:
+    """What `--json` says of it."""
+    from dataclasses import asdict
+
+    def rounded(signal: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "distance": round(signal["distance"], 4),
+            "reference": [round(share, 4) for share in signal["reference"]],
+            "seen": [round(share, 4) for share in signal["seen"]],
+        }
+
+    return {
+        "drift": found.drifted,
+        "answers": found.answers,
+        "since": found.since,
+        "signals": {name: rounded(asdict(one)) for name, one in found.signals.items()},
+    }
+
+
+def _lines(found: Drift) -> list[str]:
+    from ..benchmarking.table import aligned
+
+    rows = [["signal", "lies elsewhere", "validation", "now"]]
+    for name, one in sorted(found.signals.items()):
+        rows.append([name, f"{one.distance:.1%}", _shares(one.reference), _shares(one.seen)])
+    return [
+        f"{found.answers:,} answers",
+        *aligned(rows),
+        f"drift, after {found.since:,} answers: {found.warning}"
+        if found.since is not None
+        else "no drift was found",
+    ]
+
+
+def _shares(shares: tuple[float, ...]) -> str:
+    """Of each bin in percent; of many only the first."""
+    shown = " ".join(f"{100 * share:.0f}" for share in shares[:10])
+    return f"{shown} ..." if len(shares) > 10 else shown

@@ -1,0 +1,42 @@
+"""What files may ask of a device, whoever wrote them: every limit in one place.
+
+Each is far above what this toolkit writes and far below what would hurt a small board.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Counts and bytes are the most that is accepted."""
+
+    manifest_bytes: int = 4_000_000
+    signature_bytes: int = 64  # Ed25519 has one length
+    values: int = 400_000  # in a manifest; small values take 20 times their text in memory
+    nesting: int = 32
+    digits: int = 20  # of a whole number: beyond 64 bits
+    file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
+    experts: int = 4096
+    labels: int = 100_000
+    label_characters: int = 1000
+    name_characters: int = 255  # of name, task, kind
+    path_characters: int = 200
+    tensor_rank: int = 8  # with the leading 1
+    example_numbers: int = 2**24  # in one example
+    columns: int = 10_000  # of a table
+    column_values: int = 1000  # of a category
+    value_characters: int = 10_000  # of a column's name, or of a category's value
+    arrays: int = 64  # in an .npz
+    array_file_bytes: int = 2**26  # of features.npz and golden.npz, packed
+    array_bytes: int = 2**28  # and of their arrays, unpacked
+    golden_examples: int = 4096
+    bins: int = 64  # of a histogram in the reference
+    zip_directory_bytes: int = 4_000_000  # of a bundle's archive
+    archive_entries: int = 10_000
+    least_temperature: float = 1e-3
+    largest_temperature: float = 1e6
+
+
+LIMITS = Limits()

@@ -1,0 +1,164 @@
+"""Strict JSON, and typed access to it: nothing but a ManifestError comes of any bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ManifestError
+from .limits import LIMITS
+
+AGAIN = "copy the bundle again, or convert again"
+# What moves a terminal's cursor, ends a line, or turns text around so that it reads as another
+# (Boucher & Anderson, 2021, https://arxiv.org/abs/2111.00169); and halves of surrogate pairs,
+# which cannot be printed.
+_DECEIVING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def strict_json(raw: bytes) -> Any:
+    """The JSON value in UTF-8 bytes, within the limits on its size.
+
+    Raises:
+        ValueError: it is none, a key stands twice in one object, or a limit is passed.
+        RecursionError: it is nested deeper than Python reads.
+    """
+    text = raw.decode("utf-8")
+    # Counted before anything is built: values are separated by commas or open with a bracket.
+    if sum(map(text.count, ",[{")) > LIMITS.values:
+        raise ValueError(f"more than {LIMITS.values} values")
+    content = json.loads(
+        text,
+        object_pairs_hook=_unique,
+        parse_constant=_no_constant,
+        parse_float=_finite,
+        parse_int=_short,
+    )
+    if _depth(content) > LIMITS.nesting:
+        raise ValueError(f"nested more than {LIMITS.nesting} deep")
+    if _ESCAPED_SURROGATE.search(text):  # rare: we write UTF-8
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
+    return content
+
+
+def deceives(text: str) -> bool:
+    """Whether a text has characters that change how what stands around it is shown."""
+    return _DECEIVING.search(text) is not None
+
+
+def harmless(text: str) -> str:
+    """The text with `?` for such characters, to be shown."""
+    return _DECEIVING.sub("?", text)
+
+
+def odd_label(labels: Sequence[str]) -> str | None:
+    """What is wrong with the first label that a bundle could not have; None where all are fine."""
+    seen = set()
+    for label in labels:
+        if not 0 < len(label) <= LIMITS.label_characters:
+            return f"must be texts of 1 to {LIMITS.label_characters} characters"
+        if deceives(label):
+            return f"must have no characters of control, got {label!r:.40}"
+        # An e with its accent in one character or in two looks the same.
+        seen.add(unicodedata.normalize("NFC", label))
+    return None if len(seen) == len(labels) else "must be different texts"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Typed access to one object of the manifest, with errors that name the field."""
+
+    content: Any
+    where: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.content, dict):
+            raise ManifestError(f"{self.where}: must be an object, got {self.content!r:.40}")
+
+    def error(self, key: str, problem: str) -> ManifestError:
+        return ManifestError(f"{self.where}: {key} {problem}")
+
+    def text(self, key: str, most: int = LIMITS.name_characters) -> str:
+        value = self.content.get(key)
+        if not isinstance(value, str):
+            raise self.error(key, f"must be a text, got {value!r:.40}")
+        if len(value) > most or deceives(value):
+            raise self.error(
+                key, f"must be at most {most} characters, none of control, got {value!r:.40}"
+            )
+        return value
+
+    def whole(self, key: str, least: int = 0, most: int = 2**53) -> int:
+        value = self.content.get(key)
+        if type(value) is not int or not least <= value <= most:
+            raise self.error(
+                key, f"must be a whole number from {least} to {most}, got {value!r:.40}"
+            )
+        return value
+
+    def number(self, key: str, least: float, most: float) -> float:
+        value = self.content.get(key)
+        if type(value) not in (int, float) or not least <= value <= most:
+            raise self.error(key, f"must be a number from {least} to {most}, got {value!r:.40}")
+        return float(value)
+
+    def optional_share(self, key: str) -> float | None:
+        return None if self.content.get(key) is None else self.number(key, 0, 1)
+
+    def items(self, key: str, least: int, most: int) -> list[Any]:
+        value = self.content.get(key)
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise self.error(key, f"must be a list of {least} to {most}, got {value!r:.40}")
+        return value
+
+    def object(self, key: str) -> Reader:
+        return Reader(self.content.get(key), f"{self.where}: {key}")
+
+    def objects(self, key: str, least: int, most: int) -> list[Reader]:
+        return [
+            Reader(item, f"{self.where}: {key}[{index}]")
+            for index, item in enumerate(self.items(key, least, most))
+        ]
+
+
+def _depth(content: Any) -> int:
+    """How deep lists and objects are nested; 0 is a plain value."""
+    depth, level = 0, [content]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [
+            item
+            for one in level
+            for item in (one.values() if isinstance(one, dict) else one)
+            if isinstance(item, dict | list)
+        ]
+    return depth
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return content
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text:.40} is too large a number")
+    return number
+
+
+def _short(text: str) -> int:
+    if len(text.lstrip("-")) > LIMITS.digits:
+        raise ValueError(f"{text:.40}... is too large a number")
+    return int(text)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")

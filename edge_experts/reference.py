@@ -1,0 +1,65 @@
+"""What a bundle's answers looked like on validation data: counts, for a device to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from .limits import LIMITS
+from .parsing import Reader
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many numbers lay in each bin; `edges` are what divides the bins, ascending."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]  # one more than edges
+
+
+@dataclass(frozen=True)
+class Reference:
+    """As deployed, on the validation examples; None where a bundle has no such signal.
+
+    Attributes:
+        experts: how often each was the router's first choice.
+        confidence: the router's probability of its first choice.
+        entropy: of the router's probabilities, in nats.
+        score: the answer's, calibrated.
+    """
+
+    score: Histogram
+    experts: tuple[int, ...] | None = None
+    confidence: Histogram | None = None
+    entropy: Histogram | None = None
+
+
+def read_reference(reader: Reader, experts: int) -> Reference:
+    """What the manifest says; `experts` is how many it lists.
+
+    Raises:
+        ManifestError: these are no counts, or not of these experts.
+    """
+    has_router = reader.content.get("experts") is not None
+    return Reference(
+        score=_histogram(reader.object("score")),
+        experts=_counts(reader, "experts", experts) if has_router else None,
+        confidence=_histogram(reader.object("confidence")) if has_router else None,
+        entropy=_histogram(reader.object("entropy")) if has_router else None,
+    )
+
+
+def _histogram(reader: Reader) -> Histogram:
+    edges = reader.items("edges", 0, LIMITS.bins - 1)
+    if not all(type(edge) in (int, float) and abs(edge) < 1e9 for edge in edges):
+        raise reader.error("edges", "must be numbers")
+    if not all(left < right for left, right in pairwise(edges)):
+        raise reader.error("edges", "must ascend")
+    return Histogram(tuple(map(float, edges)), _counts(reader, "counts", len(edges) + 1))
+
+
+def _counts(reader: Reader, key: str, count: int) -> tuple[int, ...]:
+    counts = reader.items(key, count, count)
+    if not all(type(one) is int and 0 <= one < 2**53 for one in counts):
+        raise reader.error(key, "must be counts")
+    return tuple(counts)

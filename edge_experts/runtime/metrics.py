@@ -1,0 +1,72 @@
+"""What a runtime knows of itself, for a Prometheus registry of the `prometheus-client` package.
+
+    registry.register(RuntimeCollector(runtime))
+    prometheus_client.generate_latest(registry)
+
+Answers are counted by whoever asks for them, as `edge_experts.serving` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .engine import ExpertRuntime
+    from .installed import InstalledRuntime
+
+
+class RuntimeCollector:
+    """The bundle, what is in memory, and whether inputs changed, read when someone asks.
+
+    Raises:
+        MissingExtraError: prometheus-client is not installed.
+    """
+
+    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
+        try:
+            from prometheus_client import core
+        except ModuleNotFoundError:
+            raise MissingExtraError("prometheus-client", "metrics") from None
+        self._runtime, self._core = runtime, core
+
+    def collect(self) -> Iterator[Any]:
+        """Metric families, as a registry wants them."""
+        gauge, manifest = self._core.GaugeMetricFamily, self._runtime.manifest
+        resident = self._runtime.resident
+        costs = sum(manifest.experts[index].resident_bytes for index in resident)
+        router = 0 if manifest.router is None else manifest.router.resident_bytes
+        yield self._core.InfoMetricFamily(
+            "edge_experts_bundle",
+            "The bundle that answers.",
+            {"name": manifest.name, "version": str(manifest.bundle_version)},
+        )
+        yield gauge("edge_experts_resident", "Experts in memory.", value=len(resident))
+        yield gauge(
+            "edge_experts_resident_bytes",
+            "What the router and the experts in memory take, by the manifest.",
+            value=router + costs,
+        )
+        yield from self._drift()
+
+    def _drift(self) -> Iterator[Any]:
+        drift = self._runtime.drift
+        if drift is None:  # it is not looked for
+            return
+        gauge = self._core.GaugeMetricFamily
+        yield gauge(
+            "edge_experts_drift",
+            "1 where inputs differ from those that the bundle was made from.",
+            value=int(drift.drifted),
+        )
+        distance = gauge(
+            "edge_experts_drift_distance",
+            "The share of answers that lie elsewhere than on validation data.",
+            labels=["signal"],
+        )
+        for name, one in drift.signals.items():
+            distance.add_metric([name], one.distance)
+        yield distance

@@ -1,0 +1,69 @@
+"""The short form of `python -m edge_experts.benchmarking.mutations`, and that it can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_experts.benchmarking import mutations
+from edge_experts.errors import MachineError
+
+
+def test_no_accident_makes_a_wrong_answer(tiny: Path) -> None:
+    outcomes, bad = mutations.run(tiny, 1500)
+    assert bad == []
+    assert outcomes.total() == 1500
+    assert {key.split()[0] for key in outcomes} == {one.__name__ for one in mutations.MUTATIONS}
+    assert all(outcomes[f"{one.__name__} refused"] > 10 for one in mutations.MUTATIONS)
+
+
+def test_no_accident_makes_a_wrong_answer_of_a_trained_bundle(sentiment_bundle: Path) -> None:
+    outcomes, bad = mutations.run(sentiment_bundle, 500, seed=7)
+    assert bad == []
+    assert outcomes.total() == 500
+
+
+RUNNER = """
+import os, time
+from edge_experts.benchmarking import mutations
+from edge_experts.runtime import storage
+
+first = mutations._answers
+
+def answers(folder, inputs):
+    found = first(folder, inputs)
+    storage.check = lambda *_, **__: {spoilt}
+    return found
+
+mutations._answers = answers
+mutations.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "spoilt"),
+    [
+        # Without a check damaged files reach the interpreter.
+        (("crash", "wrong", "hang", "foreign"), "None"),
+        (("crash",), "os.abort()"),
+        (("foreign",), "1 / 0"),
+        (("hang",), "time.sleep(99)"),
+    ],
+)
+def test_what_is_bad_is_counted(
+    tiny: Path, tmp_path: Path, outcomes: tuple[str, ...], spoilt: str
+) -> None:
+    runner = tmp_path / "runner.py"
+    runner.write_text(RUNNER.format(spoilt=spoilt))
+    count = {"hang": 3, "crash": 6}.get(outcomes[0], 30) if len(outcomes) == 1 else 30
+    found, bad = mutations.run(tiny, count, program=[str(runner)], patience=3)
+    assert found.total() == count
+    assert sum(found[key] for key in found if key.split()[1] in outcomes) == len(bad) > 0
+    assert bad[0].startswith("--seed 0 --only ")
+
+
+def test_a_bundle_that_does_not_work_to_begin_with_is_said(tiny: Path) -> None:
+    (tiny / "router.tflite").write_bytes(b"")
+    with pytest.raises(MachineError, match="does not start"):
+        mutations.run(tiny, 3)
