@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -16,13 +17,17 @@ from edge_experts.errors import UnsuitableError
 
 from .cache import Cache
 from .compressing import compress
+from .compressing.stage import WORKER
 from .making import Making
+from .workers import Workers
 
 AS_TRAINED = ""  # the name of the source that no compression made
 
 
 class Sources:
     """Makings by what compressed their networks.
+
+    All share their child processes: TensorFlow's start takes longer than many a conversion.
 
     Args:
         job: each source gets a folder of its own in it.
@@ -52,8 +57,10 @@ class Sources:
             "networks": networks,
             "base": base,
         }
-        self._shared: dict[str, Any] = {"processes": processes, "kept": kept}
-        self._open = ExitStack()
+        self._kept, self._open = kept, ExitStack()
+        most = processes or os.cpu_count() or 1
+        self._converters = self._open.enter_context(Workers(job, most))
+        self._tuners = self._open.enter_context(Workers(job, most, WORKER))
         self.all: dict[str, Making] = {}
         self.plain = self._add(AS_TRAINED, run)
 
@@ -63,37 +70,44 @@ class Sources:
         Raises:
             UnsuitableError: the method does not hold for an expert.
         """
-        self.rest()
+        making = self._compressed(compression)
+        self._tuners.rest()
+        making.prepare()
+        return making
+
+    def _compressed(self, compression: Compression) -> Making:
+        self._converters.rest()
         place = self._job / f"compressed-{len(self.all)}.run"
         compress(
             self._run,
             place,
             compression,
             data=self._data,
-            **self._shared,
+            kept=self._kept,
+            workers=self._tuners,
         )
-        making = self._add(compression.name, place)
-        making.prepare()
-        return making
+        return self._add(compression.name, place)
 
     def try_compressed(self, compressions: Iterable[Compression]) -> Mapping[str, Making]:
         """All sources, but those that do not hold for these networks, which a warning names."""
         for compression in compressions:
             try:
-                self.compressed(compression)
+                self._compressed(compression)
             except UnsuitableError as error:
                 print(f"not {compression.name}: {str(error).splitlines()[0]}", file=sys.stderr)
+        self._tuners.rest()
+        for making in self.all.values():
+            making.prepare()
         return self.all
 
     def rest(self) -> None:
         """Give back what waiting processes take."""
-        for making in self.all.values():
-            making.rest()
+        self._converters.rest()
 
     def _add(self, name: str, run: Path) -> Making:
         folder = self._job / f"source-{len(self.all)}"
         folder.mkdir()
-        making = Making(folder, run, **self._options, **self._shared)
+        making = Making(folder, run, **self._options, kept=self._kept, workers=self._converters)
         self.all[name] = self._open.enter_context(making)
         return self.all[name]
 

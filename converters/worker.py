@@ -213,17 +213,18 @@ class Jobs:
 
     Args:
         folder: of tasks that name no "job" of their own.
+        kind: what does the tasks of a folder, which it is made of and keeps as its `folder`.
     """
 
-    def __init__(self, folder: Path):
-        self._folder = folder
-        self._job: Job | None = None
+    def __init__(self, folder: Path, kind: Callable[[Path], Any] = Job):
+        self._folder, self._kind = folder, kind
+        self._job: Any = None
 
     def do(self, task: dict[str, Any]) -> None:
         wanted = Path(task.get("job", self._folder))
         if self._job is None or wanted != self._job.folder:
             tf_keras.backend.clear_session()  # the last job's graphs would stay
-            self._job = Job(wanted)
+            self._job = self._kind(wanted)
         self._job.do(task)
 
 

@@ -71,6 +71,7 @@ def automatic(
     for method, making in sources.items():
         what = f"Converting ({method or 'as trained'})"
         making.make(list(candidates(method, making, recipes)), what)
+    for making in sources.values():
         making.rest()
     choosing = Choosing(sources, recipes, compressed=budget.compressed, allowed=allowed)
     reference, targets = bundling.reference, bundling.examples["validation"].targets

@@ -114,19 +114,24 @@ class Choosing:
         targets: np.ndarray,
     ) -> np.ndarray:
         """Whether each choice answers each of other examples right, (points, examples)."""
-        found = self._ask(job, inputs, targets, 1.0)
+        chosen = [self._places(point) for point in points]
+        only = {
+            (router, expert, pick) for router, picks in chosen for expert, pick in enumerate(picks)
+        }
+        found = self._ask(job, inputs, targets, 1.0, sorted(only))
         rows = np.arange(len(targets))
-
-        def of(point: Point) -> np.ndarray:
-            chosen = list(point.variants)
-            router = self._routers.index(chosen.pop(0)) if self._routers else 0
-            picks = [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
-            made: np.ndarray = found["right"][
-                router, np.array(picks)[found["owners"][router]], rows
+        return np.stack(
+            [
+                found["right"][router, np.array(picks)[found["owners"][router]], rows]
+                for router, picks in chosen
             ]
-            return made
+        )
 
-        return np.stack([of(point) for point in points])
+    def _places(self, point: Point) -> tuple[int, list[int]]:
+        """Of a choice's router and experts, which of their variants they are."""
+        chosen = list(point.variants)
+        router = self._routers.index(chosen.pop(0)) if self._routers else 0
+        return router, [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
 
     def _ask(
         self,
@@ -134,6 +139,7 @@ class Choosing:
         inputs: Mapping[str, np.ndarray],
         targets: np.ndarray,
         temperature: float,
+        only: Sequence[tuple[int, int, int]] | None = None,
     ) -> Mapping[str, np.ndarray]:
         self._routers = self._variants.get(ROUTER, [])
         self._experts = [own for path, own in self._variants.items() if path != ROUTER]
@@ -141,6 +147,7 @@ class Choosing:
             "router": [str(variant.place) for variant in self._routers],
             "experts": [[str(variant.place) for variant in own] for own in self._experts],
             "temperature": temperature,
+            "only": only,
         }
         (job / "sensitivity.json").write_text(json.dumps(order))
         (job / "validation.npz").write_bytes(npz(**inputs))
@@ -153,7 +160,7 @@ class Choosing:
         refused = json.loads((job / "refused.json").read_text())
         if refused:
             self._drop(refused)
-            return self._ask(job, inputs, targets, temperature)
+            return self._ask(job, inputs, targets, temperature, only)
         return dict(np.load(job / "sensitivity.npz"))
 
     def _drop(self, refused: Mapping[str, str]) -> None:

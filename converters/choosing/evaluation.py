@@ -83,6 +83,7 @@ def evaluate(run: Path, *, data: Dataset | None = None, frontier: Path | None = 
             scores = sources.plain.prepare().scores
             for method, making in sources.try_compressed(FOR_ARCHIVES).items():
                 making.make(list(candidates(method, making, RECIPE_NAMES)), method or "as trained")
+            sources.rest()
             choosing = Choosing(sources.all, RECIPE_NAMES, compressed=True)
             right = examples["validation"].targets
             choosing.measure(job, arrays["validation"], right, fit_temperature(scores, right))

@@ -6,7 +6,8 @@ sends to it. So any choice of variants has the loss that was measured, not a gue
 
 The folder JOB holds
 
-    sensitivity.json   {"router": [file, ...], "experts": [[file, ...], ...], "temperature": T};
+    sensitivity.json   {"router": [file, ...], "experts": [[file, ...], ...], "temperature": T,
+                       "only": [[router variant, expert, variant], ...], null for all};
                        no router: []
     validation.npz     arrays of the inputs, by the features' names
     targets.npy        the right labels
@@ -60,15 +61,36 @@ def main(job: Path) -> None:
 
     if not routers:
         _without_router(experts, arrays, len(targets), keep)
+    only = None if order["only"] is None else {tuple(place) for place in order["only"]}
+    asked = _Asked()
     for at, path in enumerate(routers):
         print(f"router, variant {at + 1} of {len(routers)}", flush=True)
+        if only is not None and all(place[0] != at for place in only):
+            continue
         gate, seen = _routed(Model(Path(path).read_bytes(), path), arrays, len(targets))
         for index, variants in enumerate(experts):
             own = np.flatnonzero(gate == index)
             print(f"expert {index}", flush=True)
             for variant, file in enumerate(variants):
-                keep((at, index, variant), _answers(file, seen, own), own)
+                if only is None or (at, index, variant) in only:
+                    keep((at, index, variant), asked.answers(file, seen, own), own)
     np.savez(job / "sensitivity.npz", **measured)
+
+
+class _Asked:
+    """Answers by file and input: without a trunk they are the same whatever the router is."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[int, np.ndarray]] = {}
+
+    def answers(self, file: str, seen: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """A file's logits (rows, labels)."""
+        if TRUNK in seen:
+            return _answers(file, seen, rows)
+        known = self._known.setdefault(file, {})
+        new = [row for row in rows if row not in known]
+        known |= dict(zip(new, _answers(file, seen, np.array(new, int)), strict=True))
+        return np.array([known[row] for row in rows]) if len(rows) else np.zeros((0, 1))
 
 
 def _refused(files: Sequence[str]) -> dict[str, str]:

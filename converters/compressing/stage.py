@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from .. import cache
 from ..workers import Workers
 
 _SPLITS = ("train", "validation", "test")
-_WORKER = "edge_experts.converters.compressing.worker"
+WORKER = "edge_experts.converters.compressing.worker"
 _UNSUITABLE = f"{UnsuitableError.__name__}: "  # what a worker says where a method does not hold
 
 
@@ -41,6 +42,7 @@ def compress(
     teacher: str | Path | None = None,
     processes: int | None = None,
     kept: cache.Cache | None = None,
+    workers: Workers | None = None,
     force: bool = False,
 ) -> run_folder.Run:
     """Fine-tune the experts of a finished training while they are made smaller.
@@ -57,6 +59,7 @@ def compress(
             own former answers by default.
         processes: experts at once; as many as there are cores by default.
         kept: what was made before; nothing by default.
+        workers: processes of `WORKER` that were started before, and are not ended here.
         force: replace `out` if it exists.
 
     Raises:
@@ -89,7 +92,7 @@ def compress(
         models = [path and _digest(path) for path in (model, taught)]
         key = ["compressed", models, digests, order["config"], order["compression"]]
         stage = _Stage(job, described.experts, key, kept or cache.Cache(None), compression)
-        metrics = stage.run(processes or os.cpu_count() or 1)
+        metrics = stage.run(processes or os.cpu_count() or 1, workers)
         with staged(out, force=force) as folder:
             shutil.copyfile(job / run_folder.MODEL, folder / run_folder.MODEL)
             for name in (run_folder.FEATURES, run_folder.EXAMPLES):
@@ -112,16 +115,17 @@ class _Stage:
         self._job, self._key, self._kept, self._compression = job, key, kept, compression
         self._experts = experts
 
-    def run(self, processes: int) -> Mapping[str, Any]:
+    def run(self, processes: int, workers: Workers | None) -> Mapping[str, Any]:
         """Leaves the model in the job's folder; returns its metrics."""
         whole = cache.key(*self._key)
         found = self._kept.get(whole)
         if found is None:
-            with Workers(self._job, processes, module=_WORKER) as workers:
-                self._make(workers)
+            with (
+                nullcontext(workers) if workers else Workers(self._job, processes, WORKER) as ready
+            ):
+                self._make(ready)
                 names = [_file(index) for index in range(self._experts)]
-                task = {"do": "assemble", "experts": names, "out": run_folder.MODEL}
-                failed = workers.run([task])
+                failed = ready.run([self._task("assemble", experts=names, out=run_folder.MODEL)])
             if failed:
                 raise ConversionError(f"the compressed model cannot be put together: {failed[0]}")
             found = _zipped(self._job, (run_folder.MODEL, "metrics.json"))
@@ -132,6 +136,9 @@ class _Stage:
         metrics: dict[str, Any] = json.loads((self._job / "metrics.json").read_text())
         return metrics
 
+    def _task(self, do: str, **what: Any) -> dict[str, Any]:
+        return {"do": do, "job": str(self._job), **what}
+
     def _make(self, workers: Workers) -> None:
         keys = [cache.key(*self._key, index) for index in range(self._experts)]
         tasks: list[dict[str, Any]] = []
@@ -139,7 +146,7 @@ class _Stage:
             for index, key in enumerate(keys):
                 content = self._kept.get(key)
                 if content is None:
-                    tasks.append({"do": "expert", "index": index, "out": _file(index)})
+                    tasks.append(self._task("expert", index=index, out=_file(index)))
                 else:
                     (self._job / _file(index)).write_bytes(content)
                     progress.step(f"expert {index}, as before")

@@ -5,7 +5,7 @@ Tasks come as JSON lines, as for the converters' worker.py:
     {"do": "expert", "index": number, "out": file name}         fine-tune one, to a .keras file
     {"do": "assemble", "experts": [file name, ...], "out": file name}     the whole model again
 
-The folder JOB holds
+A task with a "job" is one of that folder instead of JOB. The folder holds
 
     job.json          {"model": path of model.keras, "teacher": path or null, "config": the
                       training's, "compression": what is asked for}
@@ -34,21 +34,21 @@ import tf_keras  # isort: skip
 
 from edge_experts.training.inference import predict  # isort: skip
 
-from ..worker import serve  # isort: skip
+from ..worker import Jobs, serve  # isort: skip
 
 
 class Job:
     """The model of a job, and its experts one by one."""
 
     def __init__(self, folder: Path):
-        self._folder = folder
+        self.folder = folder
         self._order = json.loads((folder / "job.json").read_text())
 
     def do(self, task: dict[str, Any]) -> None:
         if task["do"] == "expert":
-            self._expert(task["index"]).save(self._folder / task["out"])
+            self._expert(task["index"]).save(self.folder / task["out"])
         else:
-            self._assemble([self._folder / name for name in task["experts"]], task["out"])
+            self._assemble([self.folder / name for name in task["experts"]], task["out"])
 
     def _expert(self, index: int) -> tf_keras.Model:
         # tensorflow-model-optimization takes seconds to import.
@@ -63,13 +63,13 @@ class Job:
         del options["router"], options["experts"]
         made = [tf_keras.models.load_model(path, compile=False) for path in experts]
         model = SparseExperts(self._model.router, made, **options)
-        model.save(self._folder / out)
+        model.save(self.folder / out)
         metrics: dict[str, Any] = {
             f"{split}_accuracy": self._accuracy(model, split) for split in ("validation", "test")
         }
         weights = [array for expert in made for array in expert.get_weights()]
         metrics["nonzero"] = sum(int(np.count_nonzero(array)) for array in weights)
-        (self._folder / "metrics.json").write_text(json.dumps(metrics))
+        (self.folder / "metrics.json").write_text(json.dumps(metrics))
 
     def _accuracy(self, model: SparseExperts, split: str) -> float:
         right = predict(model, self._inputs(split)).argmax(axis=1) == self._labels(split)
@@ -94,11 +94,11 @@ class Job:
         )
 
     def _inputs(self, split: str) -> dict[str, np.ndarray]:
-        return dict(np.load(self._folder / f"{split}.npz"))
+        return dict(np.load(self.folder / f"{split}.npz"))
 
     def _labels(self, split: str) -> np.ndarray:
-        return np.load(self._folder / f"{split}.npy")
+        return np.load(self.folder / f"{split}.npy")
 
 
 if __name__ == "__main__":
-    serve(Job(Path(sys.argv[1])).do)
+    serve(Jobs(Path(sys.argv[1]), Job).do)

@@ -1,11 +1,12 @@
 """`python -m edge_experts.converters.generated [--count 200] [--first 0] [--results FILE]`.
 
-Random networks (see `networks.py`) are converted in every recipe by the worker processes of
-`convert`, and each file is asked for 200 inputs in a process without TensorFlow, on each
-interpreter that is installed. In float32 no score may be farther from Keras's than 1e-4; in other
-recipes 97 % of the labels must be equal, of inputs whose two best scores in Keras are 0.2 or more
-apart. What the converter or the interpreter refuses, and what loses so much accuracy that `convert`
-refuses it, is listed by its reason.
+Random networks (see `networks.py`) are converted in every recipe (with `--all-recipes-each 10`
+every tenth of them, the others in float32 and int8) by the worker processes of `convert`, and each
+file is asked for 200 inputs in a process without TensorFlow, on each interpreter that is installed.
+In float32 no score may be farther from Keras's than 1e-4; in other recipes 97 % of the labels must
+be equal, of inputs whose two best scores in Keras are 0.2 or more apart. What the converter or the
+interpreter refuses, and what loses so much accuracy that `convert` refuses it, is listed by its
+reason.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .checking import Result, check, interpreters
 _BATCH = 10
 
 
-def main(first: int, count: int, results: Path | None) -> None:
+def main(first: int, count: int, results: Path | None, each: int) -> None:
     for missing in set(INTERPRETERS) - set(interpreters()):
         print(f"Warning: {missing} is not installed, and NOT CHECKED", file=sys.stderr)
     found: list[Result] = []
@@ -35,12 +36,17 @@ def main(first: int, count: int, results: Path | None) -> None:
         for start in range(first, first + count, _BATCH):
             with tempfile.TemporaryDirectory(dir=temporary) as folder:
                 seeds = range(start, min(start + _BATCH, first + count))
-                batch = list(check(seeds, Path(folder), workers))
+                batch = list(check(seeds, Path(folder), workers, lambda seed: recipes(seed, each)))
             found += batch
             if results is not None:
                 with results.open("a") as file:
                     file.writelines(result.to_json() + "\n" for result in batch)
     _tell(found, count)
+
+
+def recipes(seed: int, each: int) -> tuple[str, ...]:
+    """All for every so many networks, the two that are farthest apart for the others."""
+    return RECIPE_NAMES if seed % each == 0 else ("float32", "int8")
 
 
 def _tell(found: list[Result], count: int) -> None:
@@ -74,9 +80,10 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="seed to start at")
     parser.add_argument("--results", type=Path, help="a file that gets a JSON line a result")
+    parser.add_argument("--all-recipes-each", type=int, default=1, help="networks; 1: all of them")
     given = parser.parse_args()
     try:
-        main(given.first, given.count, given.results)
+        main(given.first, given.count, given.results, given.all_recipes_each)
     except ThresholdError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

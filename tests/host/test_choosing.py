@@ -237,6 +237,29 @@ def test_what_the_interpreter_refuses_is_left_out(
     assert smallest.counts() == {"float32": 1, "int8": 3}
 
 
+def test_choices_asked_alone_answer_as_they_did_among_all(
+    make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
+) -> None:
+    from edge_experts.converters.cache import Cache
+    from edge_experts.converters.choosing.choice import Choosing
+    from edge_experts.converters.making import File
+    from edge_experts.converters.sources import Sources
+
+    order = {"layout": "split", "top_k": 1, "second": False}
+    run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
+    job.mkdir()
+    with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
+        sources.plain.prepare()
+        sources.plain.make([File(path, one) for path in sources.plain.paths for one in recipes])
+        choosing = Choosing(sources.all, recipes, compressed=False)
+        choosing.measure(job, arrays, TARGETS, 1.0)
+        points = [choosing.best(choosing.least(0), 0), *choosing.uniform(0)]
+        chosen = [point for point in points if point is not None]
+        right = choosing.right(chosen, job, arrays, TARGETS)
+    assert right.shape == (3, len(TARGETS))
+    assert right.mean(axis=1).tolist() == pytest.approx([point.accuracy for point in chosen])
+
+
 def test_a_paired_difference_counts_what_only_one_gets_right() -> None:
     from edge_experts.converters.choosing.evaluation import paired
 
