@@ -45,7 +45,7 @@ def main(job: Path) -> None:
             experts = [taken[entry.path] for entry in manifest.experts]
             router = 0 if manifest.router is None else taken[manifest.router.path]
             print(f"{name}, {len(examples):,} answers", flush=True)
-            asked[name] = ExpertRuntime(folder).predict
+            asked[name] = ExpertRuntime(folder, strict=True).predict
             labels = [manifest.labels.index(asked[name](one).label) for one in examples]
         except ModelError as error:
             found[name] = {"refused": str(error)}

@@ -30,7 +30,7 @@ from .networks import Case, generate
 FLOAT_DIFFERENCE = 1e-4  # of scores, in float32
 CONFIDENT = 0.2  # Keras's margin between its two best scores
 EQUAL = 0.97  # of the labels of confident inputs, in all other recipes
-_CALIBRATION = 100  # inputs
+_CALIBRATION = 300  # inputs, as many as convert takes of what an expert owns
 _SECONDS = 600  # for the answers of a batch
 
 

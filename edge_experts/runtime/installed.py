@@ -7,16 +7,18 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
+
+import numpy as np
 
 from ..bundle import Manifest
 from ..errors import EdgeExpertsError, UsageError
 from ..features import Features
 from ..updates.pointer import CURRENT, is_root
-from .answer import Answer
+from .answer import Answer, Predictions
 from .engine import ExpertRuntime
 from .monitor import Drift
 
@@ -79,6 +81,16 @@ class InstalledRuntime:
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, each with the version that is current then."""
         return map(self.predict, examples)
+
+    def predict_batch(self, examples: Iterable[Any]) -> list[Answer]:
+        """As `ExpertRuntime.predict_batch`, all with the version that is current now."""
+        with self.held() as runtime:
+            return runtime.predict_batch(examples)
+
+    def predict_arrays(self, arrays: Mapping[str, np.ndarray]) -> Predictions:
+        """As `ExpertRuntime.predict_arrays`, all with the version that is current now."""
+        with self.held() as runtime:
+            return runtime.predict_arrays(arrays)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[ExpertRuntime]:

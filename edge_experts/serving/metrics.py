@@ -31,6 +31,11 @@ class Metrics:
         self._abstained = Counter(
             "edge_experts_abstained", "Answers that were withheld.", registry=self.registry
         )
+        self._degraded = Counter(
+            "edge_experts_degraded",
+            "Answers by another expert than the router's choice, which could not be used.",
+            registry=self.registry,
+        )
         self._seconds = Histogram(
             "edge_experts_request_seconds",
             "From arrival to answers, waiting included.",
@@ -45,6 +50,8 @@ class Metrics:
             self._answers.labels(answer.expert).inc()
             if answer.abstained:
                 self._abstained.inc()
+            if answer.degraded:
+                self._degraded.inc()
 
     def text(self) -> bytes:
         """The exposition that Prometheus reads."""

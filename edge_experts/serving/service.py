@@ -56,7 +56,7 @@ class Service:
         return answers
 
     def _ask(self, examples: Sequence[Any]) -> list[Answer]:
-        return list(self.runtime.predict_many(examples))
+        return self.runtime.predict_batch(examples)
 
     def close(self) -> None:
         """Answer what waits, then free the runtime."""

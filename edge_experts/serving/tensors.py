@@ -47,6 +47,7 @@ def outputs_of(labels: int) -> list[dict[str, Any]]:
         _described("scores", "FP32", (labels,)),
         _described("expert", "INT32", ()),
         _described("abstained", "BOOL", ()),
+        _described("degraded", "BOOL", ()),
     ]
 
 

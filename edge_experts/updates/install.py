@@ -232,7 +232,7 @@ def _prove(folder: Path, manifest: Manifest) -> int:
     """Answer the golden examples with as little memory as it takes; their number."""
     router = 0 if manifest.router is None else manifest.router.resident_bytes
     budget = router + max(entry.resident_bytes for entry in manifest.experts)
-    with ExpertRuntime(folder, memory_budget=budget) as runtime:
+    with ExpertRuntime(folder, memory_budget=budget, strict=True) as runtime:
         return golden.check(runtime)
 
 

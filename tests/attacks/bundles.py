@@ -95,5 +95,5 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 def use(folder: Path) -> int:
     """All that a device does with a bundle; the number of its golden examples."""
-    with ExpertRuntime(folder) as runtime:
+    with ExpertRuntime(folder, strict=True) as runtime:
         return golden.check(runtime)

@@ -255,7 +255,7 @@ def test_a_budget_is_refused_where_costs_are_absurd(tiny: Path) -> None:
 
     rewritten(tiny, lambda content: content["experts"][0].update(resident_bytes=2**53))
     with pytest.raises(MemoryBudgetError):
-        ExpertRuntime(tiny, memory_budget=10**9)
+        ExpertRuntime(tiny, memory_budget=10**9, strict=True)
 
 
 def test_a_manifest_that_may_not_be_read_is_the_machines_fault(

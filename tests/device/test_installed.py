@@ -15,6 +15,7 @@ import pytest
 from edge_experts import ExpertRuntime, InstalledRuntime
 from edge_experts.bundle import MANIFEST
 from edge_experts.errors import UsageError
+from edge_experts.features import encode_all
 from edge_experts.runtime import installed
 from edge_experts.runtime.installed import open_runtime
 from edge_experts.updates.install import install, rollback
@@ -55,6 +56,14 @@ def test_it_moves_over_between_two_requests(root: Path, runtime: InstalledRuntim
     answers = list(runtime.predict_many(INPUTS))
     assert answers[2].score == score(root.parent / "1")
     assert runtime.features.encode(INPUTS[0])["x"].shape == (1, 2)
+
+
+def test_batches_are_of_one_version(root: Path, runtime: InstalledRuntime) -> None:
+    bundle = update(root, 2)
+    batch = runtime.predict_batch(INPUTS)
+    assert batch[2].score == score(bundle)
+    found = runtime.predict_arrays(encode_all(runtime.features, INPUTS))
+    assert found.scores[2].max() == pytest.approx(score(bundle))
 
 
 def test_it_does_not_look_before_every_request(root: Path) -> None:

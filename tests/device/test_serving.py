@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import signal
 import socket
 import threading
@@ -187,15 +186,24 @@ def test_an_address_that_is_taken(port: int, sentiment_bundle: Path, cli: Cli) -
 
 
 def test_a_damaged_expert_is_the_servers_fault(bundle: Path) -> None:
-    for entry in read_manifest(bundle).experts:
+    first, *others = read_manifest(bundle).experts
+    for entry in others:
         (bundle / entry.path).write_bytes(b"no expert")
+    texts = list(golden.read(bundle).inputs)
+    body = {"inputs": [{**TEXT, "shape": [len(texts)], "data": texts}]}
+    with running(bundle) as (process, port):
+        status, content = ask(port, "POST", f"{model_path(bundle)}/infer", body)
+        outputs = {one["name"]: one["data"] for one in content["outputs"]}
+        assert status == 200
+        assert set(outputs["expert"]) == {0}
+        assert any(outputs["degraded"]), "the golden examples are of all experts"
+    (bundle / first.path).write_bytes(b"no expert")
     with running(bundle) as (process, port):
         status, content = ask(port, "POST", f"{model_path(bundle)}/infer", {"inputs": [TEXT]})
         assert status == 500
         assert "experts/" in content["error"]
         assert ask(port, "GET", "/v2/health/live")[0] == 200
         assert resident_bytes(process.pid) > 0
-    shutil.rmtree(bundle)
 
 
 def test_tensors_of_other_kinds() -> None:
