@@ -41,6 +41,7 @@ class Bundling:
     Attributes:
         examples: the "validation" and "test" examples that it must answer.
         reference: what Keras answers to the validation examples.
+        seen: an .npz file of what the experts see of the calibration inputs.
         made: what the manifest says of how its models were made.
         update: the bundle that this one is an update of.
         target: where it is to run; None: wherever its operators are.
@@ -50,6 +51,7 @@ class Bundling:
     features: Features
     examples: Mapping[str, Split]
     reference: Reference
+    seen: Path
     version: int
     second_share: float | None
     abstain_below: float | None
@@ -151,7 +153,7 @@ class Bundling:
         if target is not MICROCONTROLLER:
             return {}, {"target": target.name, "run_on_target": target.installed}
         paths = {path: File(path, "").network for path in models(manifest)}
-        with np.load(job / "seen.npz") as seen:
+        with np.load(self.seen) as seen:
             examples = {name: seen[name][:_MICRO_EXAMPLES] for name in seen}
         found = measure(folder, paths, examples, job)
         return {path: one.arena_bytes for path, one in found.files.items()}, {

@@ -162,6 +162,7 @@ def convert(
                 features,
                 examples,
                 sources.plain.prepare(),
+                sources.plain.seen,
                 version=version,
                 second_share=second_share,
                 abstain_below=abstain_below,

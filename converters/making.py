@@ -118,6 +118,11 @@ class Making:
         )
 
     @property
+    def seen(self) -> Path:
+        """What the experts see of the calibration inputs, with the router's trunk: an .npz file."""
+        return self._job / "seen.npz"
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The files of the bundle that are made here."""
         return tuple(self._networks)

@@ -56,7 +56,7 @@ def test_what_is_bad_is_counted(
 ) -> None:
     runner = tmp_path / "runner.py"
     runner.write_text(RUNNER.format(spoilt=spoilt))
-    count = {"hang": 3, "crash": 6}.get(outcomes[0], 30) if len(outcomes) == 1 else 30
+    count = {"hang": 3, "crash": 6}.get(outcomes[0], 30) if len(outcomes) == 1 else 200
     found, bad = mutations.run(tiny, count, program=[str(runner)], patience=3)
     assert found.total() == count
     assert sum(found[key] for key in found if key.split()[1] in outcomes) == len(bad) > 0

@@ -16,7 +16,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import child, kernels, loading, overhead, scale, soak, tight
 from edge_experts.bundle import expert_path, read_manifest
 from edge_experts.errors import BundleError, MachineError, ThresholdError
-from edge_experts.runtime import costs, forking
+from edge_experts.runtime import costs, forking, golden
 from edge_experts.runtime.interpreter import Model
 
 from .many import INPUTS
@@ -168,7 +168,8 @@ def test_delegates_agree(many_experts: Path, delegate: Any) -> None:
         for example in INPUTS[:50]:
             one, other = expected.predict(example), runtime.predict(example)
             assert one.label == other.label
-            assert one.scores == pytest.approx(other.scores, abs=1e-3)
+            # Integer kernels may differ in the last bit, as those of different boards do.
+            assert one.scores == pytest.approx(other.scores, abs=golden.SCORE_TOLERANCE)
 
 
 def test_what_happens_in_a_child_happens_here_too(many_experts: Path) -> None:
