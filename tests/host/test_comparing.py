@@ -242,7 +242,8 @@ def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) ->
     settings = {"epochs": 1, "choice_epochs": 1, "dense_epochs": 2, "teacher_epochs": 1}
     config = config_for("table", experts=3, **settings)
     found = comparing.compare(_dataset(), tmp_path, config=config)
-    assert [row.name for row in found.rows] == list(comparing.NAMES)
+    of_tables = [name for name in comparing.NAMES if name != "dense-buckets"]
+    assert [row.name for row in found.rows] == of_tables
     assert not found.unavailable
     costs = {row.name: row.costs for row in found.rows}
     assert costs["sparse-top-2"].resident_bytes > costs["sparse"].resident_bytes
@@ -290,7 +291,7 @@ def test_a_quick_look_leaves_the_test_split_alone(
     monkeypatch.setattr(making.Maker, "make", make)
     config = config_for("table", teacher_epochs=0)
     found = comparing.compare(_dataset(), tmp_path, config=config, quick=True, seeds=(0, 1))
-    assert len(seen) == 2 * len(comparing.NAMES)
+    assert len(seen) == 2 * (len(comparing.NAMES) - 1), "more buckets are for texts"
     np.testing.assert_array_equal(
         np.sort(seen[0].test.inputs, axis=0), np.sort(_dataset().validation.inputs, axis=0)
     )
