@@ -80,8 +80,8 @@ def test_the_interpreters_refusal_names_network_recipe_and_alternative(
     norm = (keras.layers.Flatten(), keras.layers.LayerNormalization())
     with pytest.raises(
         ModelError,
-        match=r"^as int16x8, expert 0 does not run on the interpreter: .*(RSQRT|SIGABRT).*; attention and "
-        r"layer normalization have no 16-bit .*try --quantization int8",
+        match=r"^as int16x8, expert 0 does not run on the interpreter: .*(RSQRT|SIGABRT).*; "
+        r"attention and layer normalization have no 16-bit .*try --quantization int8",
     ):
         convert(_run(tmp_path, _network(keras, *norm)), tmp_path / "b", quantization="int16x8")
     assert not (tmp_path / "b").exists()
