@@ -8,6 +8,7 @@ import pytest
 
 from edge_experts.benchmarking import mutations
 from edge_experts.errors import MachineError
+from edge_experts.runtime.interpreter import description
 
 
 def test_no_accident_makes_a_wrong_answer(tiny: Path) -> None:
@@ -54,6 +55,8 @@ mutations.main()
 def test_what_is_bad_is_counted(
     tiny: Path, tmp_path: Path, outcomes: tuple[str, ...], spoilt: str
 ) -> None:
+    if spoilt == "None" and description()["interpreter"] != "tflite_runtime":
+        pytest.skip("LiteRT refuses or survives what damage does to a model as small as this one")
     runner = tmp_path / "runner.py"
     runner.write_text(RUNNER.format(spoilt=spoilt))
     count = {"hang": 3, "crash": 6}.get(outcomes[0], 30) if len(outcomes) == 1 else 200

@@ -66,6 +66,20 @@ def test_batches_are_of_one_version(root: Path, runtime: InstalledRuntime) -> No
     assert found.scores[2].max() == pytest.approx(score(bundle))
 
 
+def test_it_tells_of_the_version_that_answers(root: Path, runtime: InstalledRuntime) -> None:
+    runtime.predict(INPUTS[2])
+    assert len(runtime.resident) == 1
+    assert runtime.quarantined == {}
+    assert runtime.drift is None, "nobody watches"
+    with runtime.held() as held:
+        installed._in_child()  # as in a fork: the request that another thread holds is forgotten
+        assert runtime.predict(INPUTS[2]).score == held.predict(INPUTS[2]).score
+    runtime.close()
+    installed._in_child()
+    with pytest.raises(UsageError, match="closed"):
+        runtime.predict(INPUTS[2])
+
+
 def test_it_does_not_look_before_every_request(root: Path) -> None:
     with InstalledRuntime(root, check_every=1000) as runtime:
         update(root, 2)
