@@ -70,9 +70,9 @@ class Residency:
         self._slots: OrderedDict[int, Slot] = OrderedDict()
         self._used, self._closed = 0, False
         self._freed = 0  # bytes, since free memory was last given back
-        self._changed = threading.Condition(threading.Lock())
         # The lock itself: Condition's `with` is Python code, which every answer would run.
-        self._lock: threading.Lock = self._changed._lock  # type: ignore[attr-defined]
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._queue: deque[object] = deque()  # who waits for room, in this order
         too_large = [index for index in range(len(costs)) if not self._fits_alone(index)]
         if too_large and (all_must_fit or len(too_large) == len(costs)):
