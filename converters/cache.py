@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import json
+import zipfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -75,6 +78,21 @@ class Cache:
             taken -= size
 
 
+def packed(folder: Path, names: Iterable[str]) -> bytes:
+    """Files of a folder as one content to keep."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.write(folder / name, name)
+    return content.getvalue()
+
+
+def unpack(content: bytes, folder: Path) -> None:
+    """Write them to where they were."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        archive.extractall(folder)
+
+
 def key(*parts: Any) -> str:
     """A name for what is made from these parts, by this code, with these versions."""
     text = json.dumps([_made_with(), *parts], sort_keys=True)
@@ -87,8 +105,8 @@ def _made_with() -> dict[str, str]:
     here = Path(__file__).parent
     # The networks' own layers decide what is converted, as much as the converters do.
     training = Path(edge_experts.__file__).parent / "training"
-    compressing = training / "compressing"
-    for path in sorted([*here.rglob("*.py"), *training.glob("*.py"), *compressing.glob("*.py")]):
+    code_of = (training, training / "compressing", training / "translating")
+    for path in sorted([*here.rglob("*.py"), *(one for of in code_of for one in of.glob("*.py"))]):
         code.update(path.read_bytes())
     versions = {}
     for name in _PACKAGES:

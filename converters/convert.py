@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_experts import run_folder
 from edge_experts.bundle import Manifest
-from edge_experts.compression import FOR_ARCHIVES, Compression, unique
+from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
-from edge_experts.errors import ModelError, UsageError
+from edge_experts.errors import ModelError
 from edge_experts.features import encode_all
 from edge_experts.folders import staged
 
 from . import base as bases
-from . import confidence, parity, targets
+from . import confidence, parity
+from .asked import budget_asked, check, compressions_asked, run_asked, target_asked
 from .bundling import Bundling
 from .cache import Cache
-from .choosing import Budget, Search, automatic
+from .choosing import Search, automatic
 from .making import File
-from .recipes import INTEGER, IO, LAYOUTS, QUANTIZATIONS, RECIPE_NAMES
+from .recipes import RECIPE_NAMES
 from .refusals import alternative
 from .sources import Sources
-from .targets.microcontroller import MICROCONTROLLER, require
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 
@@ -89,7 +89,8 @@ def convert(
         abstain_below: abstain where the score, a calibrated probability, is under this.
         max_accuracy_drop: points of validation accuracy that compression and conversion may cost
             together; 2 by default, and then only where so few examples could not have lost them
-            by chance.
+            by chance. By default 3 % of the labels that Keras is sure of may differ too, where
+            nothing was compressed or chosen.
         size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
             chosen for each network, by measuring each, so that the least is lost within them;
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
@@ -117,22 +118,13 @@ def convert(
         ThresholdError: the accuracy dropped too far; nothing was written.
     """
     run, out = Path(run), Path(out)
-    _check_names(quantization=(quantization, QUANTIZATIONS), layout=(layout, LAYOUTS), io=(io, IO))
-    if io == "integer" and quantization not in INTEGER:
-        raise UsageError(f"io 'integer' holds for int8 and int16x8, not for {quantization}")
-    for name, value in (("second_share", second_share), ("abstain_below", abstain_below)):
-        if value is not None and not 0 <= value <= 1:
-            raise UsageError(f"{name} must be from 0 to 1, got {value}")
-    place = None if target is None else _target(target, quantization)
-    compressions = _compressions(compress, quantization, layout, size_budget_compressed)
-    budget = _budget(quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop)
-    description = run_folder.read_run(run)
-    if top_k is not None:
-        description = _asking(description, top_k)
-    if layout != "split":
-        description = _in_one_file(description, layout)
-    if second_share is not None:
-        _refuse_second(description)
+    check(quantization, layout, io, second_share, abstain_below)
+    place = None if target is None else target_asked(target, quantization)
+    compressions = compressions_asked(compress, quantization, layout, size_budget_compressed)
+    budget = budget_asked(
+        quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop
+    )
+    description = run_asked(run_folder.read_run(run), layout, top_k, second_share)
     update = None if base is None else bases.read(base, description.experts, quantization, layout)
     version = bundle_version or 1 if update is None else update.next_version(bundle_version)
     features = run_folder.read_features(run, description)
@@ -199,6 +191,8 @@ def convert(
                     layers = frozenset[str]().union(*map(made.layers, made.paths))
                     other = alternative(quantization, str(error), layers)
                     raise ModelError(f"as {quantization}, {error}; {other}") from None
+                if not compressions and max_accuracy_drop is None:
+                    proof.parity.refuse_disagreement()
             taken = [bundling.size(folder, manifest, compressed=one) for one in (False, True)]
     return Conversion(
         out,
@@ -214,107 +208,5 @@ def convert(
     )
 
 
-def _target(name: str, quantization: str) -> targets.Target:
-    """The target of that name.
-
-    Raises:
-        UsageError: there is none.
-        UnsuitableError: it takes no files made so.
-        MissingExtraError: what it needs for measuring is not installed.
-    """
-    target = targets.named(name)
-    target.refuse_recipe(quantization)
-    if target is MICROCONTROLLER:
-        require()
-    return target
-
-
 def _takes_all(content: bytes, name: str) -> None:
     """Where no target is stated."""
-
-
-def _check_names(**chosen: tuple[str, tuple[str, ...]]) -> None:
-    for option, (value, allowed) in chosen.items():
-        if value not in allowed:
-            raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
-
-
-def _compressions(
-    asked: str | Compression | Sequence[str | Compression],
-    quantization: str,
-    layout: str,
-    archive: int | None,
-) -> tuple[Compression, ...]:
-    """The ways to make experts smaller, or to choose from.
-
-    Raises:
-        UsageError: more than one and nothing that chooses, or none of a network of its own.
-    """
-    several = [asked] if isinstance(asked, str | Compression) else list(asked)
-    chosen = [Compression(one) if isinstance(one, str) else one for one in several]
-    if len(chosen) > 1 and quantization != "auto":
-        raise UsageError(
-            "compress takes one way, whose steps are joined by +; quantization 'auto' chooses "
-            "between several"
-        )
-    if chosen and layout != "split":
-        raise UsageError(f"compress holds for files of their own, not for layout {layout!r}")
-    if not chosen and quantization == "auto" and archive is not None:
-        return FOR_ARCHIVES
-    return unique(chosen)
-
-
-def _budget(
-    quantization: str,
-    layout: str,
-    size: int | None,
-    compressed: int | None,
-    max_drop: float | None,
-) -> Budget:
-    """What may be chosen from.
-
-    Raises:
-        UsageError: there is nothing to choose, or two sizes.
-    """
-    if (size is not None or compressed is not None) and quantization != "auto":
-        raise UsageError(f"a size budget needs quantization 'auto', got {quantization!r}")
-    if quantization == "auto" and layout != "split":
-        raise UsageError(f"quantization 'auto' chooses for each file; layout {layout!r} has one")
-    if size is not None and compressed is not None:
-        raise UsageError("state size_budget or size_budget_compressed, not both")
-    return Budget(size if compressed is None else compressed, compressed is not None, max_drop)
-
-
-def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:
-    """The run with so many experts asked."""
-    if description.combine != "top":
-        raise UsageError("top_k holds for models with a router, this one sums all its experts")
-    if not 1 <= top_k <= description.experts:
-        raise UsageError(f"top_k must be from 1 to {description.experts} (experts), got {top_k}")
-    return replace(description, top_k=top_k)
-
-
-def _refuse_second(description: run_folder.Run) -> None:
-    """Raises UsageError where no second expert can be asked."""
-    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
-        raise UsageError(
-            "second_share holds for models whose router picks one expert of several, each in a "
-            "file of its own; where more are always asked, pass top_k 1 with it"
-        )
-
-
-def _in_one_file(description: run_folder.Run, layout: str) -> run_folder.Run:
-    """The run as one of a network without a router."""
-    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
-        raise UsageError(
-            f"layout {layout!r} holds for models whose router picks one expert of several"
-        )
-    macs = dict(description.metrics.get("macs", {}))
-    if macs and layout == "gated":
-        macs["active"] = macs["router"] + description.experts * macs["expert"]
-    return replace(
-        description,
-        name=f"{description.name}-{layout}",
-        experts=1,
-        metrics={**description.metrics, "macs": macs, "expert_usage": []},
-    )

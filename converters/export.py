@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from edge_experts.bundle import (
 from edge_experts.compression import Compression
 from edge_experts.features import Features
 from edge_experts.folders import npz
+from edge_experts.generation import Generation
 from edge_experts.run_folder import Run
+from edge_experts.runtime import Answer
+from edge_experts.runtime.generation import Written
 
 from .confidence import Unsure
 from .parity import Parity
@@ -32,7 +35,13 @@ from .parity import Parity
 GOLDEN_EXAMPLES = 32
 
 
-def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Manifest:
+def draft(
+    folder: Path,
+    run: Run,
+    features: Features,
+    bundle_version: int,
+    generation: Generation | None = None,
+) -> Manifest:
     """A manifest of the models in `folder`, complete enough for the runtime to open it.
 
     What is known only once it runs (costs, temperature, golden answers) is filled in later.
@@ -51,6 +60,7 @@ def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Ma
         experts=tuple(pin(folder, expert_path(index)) for index in range(run.experts)),
         golden=write(folder, GOLDEN, b""),
         model_card=write(folder, MODEL_CARD, b""),
+        generation=generation,
         verified_on={},
         provenance={},
     )
@@ -84,9 +94,19 @@ def with_costs(manifest: Manifest, costs: Mapping[str, int], arenas: Mapping[str
 
 
 def write_golden(
-    folder: Path, features: Features, inputs: Any, scores: np.ndarray, experts: np.ndarray
+    folder: Path,
+    features: Features,
+    inputs: Any,
+    scores: np.ndarray,
+    experts: np.ndarray,
+    pieces: np.ndarray | None = None,
 ) -> FileEntry:
-    """Examples with the answers that a device must give to them, and the arrays in between."""
+    """Examples with the answers that a device must give to them, and the arrays in between.
+
+    Args:
+        pieces: that experts wrote, where they write: (examples, most), padded with -1.
+    """
+    written = {} if pieces is None else {"pieces": pieces}
     arrays: dict[str, list[np.ndarray]] = {
         f"features_{name}": [] for name in features.encode(inputs[0])
     }
@@ -96,8 +116,19 @@ def write_golden(
     return write(
         folder,
         GOLDEN,
-        npz(inputs=features.pack(inputs), scores=scores, experts=experts, **arrays),
+        npz(inputs=features.pack(inputs), scores=scores, experts=experts, **written, **arrays),
     )
+
+
+def pieces_of(answers: Sequence[Answer]) -> np.ndarray | None:
+    """What experts wrote, (examples, most) with -1 behind it; None where they choose."""
+    written = [answer.pieces for answer in answers if isinstance(answer, Written)]
+    if not written:
+        return None
+    pieces = np.full((len(written), max(map(len, written))), -1, np.int32)
+    for row, one in enumerate(written):
+        pieces[row, : len(one)] = one
+    return pieces
 
 
 def choose_golden(
@@ -162,7 +193,8 @@ def model_card(manifest: Manifest, run: Run, parity: Parity, unsure: Unsure) -> 
 | data | {run.origin} |
 | accuracy as deployed | {found["test_accuracy"]:.4f} on {found["test_examples"]:,} test examples |
 | accuracy of the Keras model | {run.metrics["test_accuracy"]:.4f} on the test split, as trained |
-| labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples |
+| labels equal to Keras's | {parity.equal_labels:.4f} of {parity.examples:,} validation examples; \
+{parity.equal_confident:.4f} of the {parity.confident:,} that Keras is sure of |
 | largest score difference | {parity.largest_score_difference:.4f} |
 | expected calibration error | {found["calibration_error"]:.4f} on the test examples |
 | use of the experts | {usage or "one expert"} |

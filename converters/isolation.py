@@ -32,7 +32,9 @@ def run_module(
         interpreter: the package that it is to use; None: what it finds.
     """
     last, watch = "start", threading.Timer(patience, lambda: None)
-    environment = os.environ if interpreter is None else {**os.environ, CHOICE: interpreter}
+    environment = environment_of_child(folder)
+    if interpreter is not None:
+        environment[CHOICE] = interpreter
     with tempfile.TemporaryFile("w+", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
@@ -71,6 +73,14 @@ def run_module(
             log.seek(0)
             reason = f"it was silent for {patience:,.0f} seconds, and was ended"
             raise failure(last, reason if late.is_set() else reason_of_end(code, log.read()))
+
+
+def environment_of_child(folder: Path) -> dict[str, str]:
+    """This process's environment, with temporary files in a folder that will be removed.
+
+    TensorFlow writes a file for each traced function and leaves it where its process is killed.
+    """
+    return {**os.environ, "TMPDIR": str(folder)}
 
 
 def reason_of_end(code: int, log: str) -> str:

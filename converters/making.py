@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,9 +103,9 @@ class Making:
             failed = self._workers.run([{"do": "prepare", "job": str(self._job)}])
             if failed:
                 raise ConversionError(f"the Keras model cannot be run: {failed[0]}; train again")
-            self._kept.put(self._key, _packed(self._job))
+            self._kept.put(self._key, cache.packed(self._job, _PREPARED))
         else:
-            _unpack(kept, self._job)
+            cache.unpack(kept, self._job)
         self._networks = json.loads((self._job / "networks.json").read_text())
         made = np.load(self._job / "reference.npz")
         return parity.Reference(
@@ -225,20 +223,6 @@ class Making:
         if self._own_workers:
             self._workers.close()
         self._kept.trim()
-
-
-def _packed(job: Path) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in _PREPARED:
-            archive.write(job / name, name)
-    return content.getvalue()
-
-
-def _unpack(content: bytes, job: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in _PREPARED:
-            (job / name).write_bytes(archive.read(name))
 
 
 def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:

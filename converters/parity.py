@@ -11,6 +11,9 @@ import numpy as np
 from edge_experts.errors import ThresholdError
 
 MAX_ACCURACY_DROP = 2.0  # points, where the user states nothing
+SURE = 0.2  # the margin between Keras's two best scores from which an input counts as confident
+EQUAL = 0.97  # of the labels of confident inputs
+ENOUGH = 100  # confident inputs, below which 3 % of them are too few to judge by
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class ExpertParity:
     largest_score_difference: float
     keras_accuracy: float
     deployed_accuracy: float
+    confident: int  # of these, the examples that Keras is sure of
+    equal_confident: float  # share of the confident that both give the same label
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Parity:
     deployed_accuracy: float
     lost: int  # examples that Keras gets right and the converted files wrong
     gained: int  # and the other way round
+    confident: int  # examples that Keras is sure of
+    equal_confident: float  # share of these that both give the same label
     experts: tuple[ExpertParity, ...] = ()  # those that were asked, where it is one for an example
 
     @property
@@ -90,6 +97,23 @@ class Parity:
                 "Nothing was written; try another --quantization"
             )
 
+    def refuse_disagreement(self) -> None:
+        """Raises ThresholdError where too many labels that Keras is sure of are others now.
+
+        Accuracy does not show it where as many turn right as turn wrong, and files so far from the
+        network that was trained will not keep what was measured on it.
+        """
+        judged = [("the converted model", self.confident, self.equal_confident)]
+        judged += [(f"expert {e.expert}", e.confident, e.equal_confident) for e in self.experts]
+        for name, confident, equal in judged:
+            if confident >= ENOUGH and equal < EQUAL:
+                raise ThresholdError(
+                    f"{name} gives {1 - equal:.1%} of the {confident} validation examples that "
+                    f"Keras is sure of another label; {1 - EQUAL:.0%} may differ. Nothing was "
+                    "written; try --quantization dynamic, float16 or float32, or judge by accuracy "
+                    "alone with --max-accuracy-drop"
+                )
+
 
 def compare(
     keras_scores: np.ndarray,
@@ -101,6 +125,7 @@ def compare(
     """Compare probabilities (examples, labels) and routes (examples,), Keras's and deployed."""
     keras_labels, labels = keras_scores.argmax(axis=1), scores.argmax(axis=1)
     differences = np.abs(keras_scores - scores).max(axis=1)
+    confident, equal = sure(keras_scores), keras_labels == labels
 
     def of(expert: int) -> ExpertParity:
         own = (keras_experts == expert) & (experts == expert)
@@ -111,6 +136,8 @@ def compare(
             largest_score_difference=float(differences[own].max()),
             keras_accuracy=float(np.mean(keras_labels[own] == targets[own])),
             deployed_accuracy=float(np.mean(labels[own] == targets[own])),
+            confident=int(np.sum(own & confident)),
+            equal_confident=_share(equal[own & confident]),
         )
 
     return Parity(
@@ -122,8 +149,22 @@ def compare(
         deployed_accuracy=float(np.mean(labels == targets)),
         lost=int(np.sum((keras_labels == targets) & (labels != targets))),
         gained=int(np.sum((keras_labels != targets) & (labels == targets))),
+        confident=int(confident.sum()),
+        equal_confident=_share(equal[confident]),
         experts=tuple(of(int(one)) for one in np.unique(keras_experts[keras_experts == experts])),
     )
+
+
+def sure(scores: np.ndarray) -> np.ndarray:
+    """Of which examples these probabilities (examples, labels) are sure: (examples,)."""
+    best = np.sort(scores, axis=1)
+    confident: np.ndarray = best[:, -1] - best[:, -2] >= SURE
+    return confident
+
+
+def _share(which: np.ndarray) -> float:
+    """Of examples, those that are; all, where there are no examples."""
+    return float(which.mean()) if len(which) else 1.0
 
 
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:

@@ -7,7 +7,9 @@ which file it opens, or at which answer it is, and leaves
     verified.json    on what: interpreter, its version, python, machine
     costs.json       what each model takes in memory, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
-                     many were asked, and the router's probability and entropy
+                     many were asked, and the router's probability and entropy; where experts
+                     write, also their pieces, padded with -1; and for the examples of
+                     JOB/routed.npz, where it is there, the router's first choices: routes
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ from edge_experts import features
 from edge_experts.bundle import read_manifest
 from edge_experts.runtime import ExpertRuntime, allocator, costs, interpreter
 from edge_experts.runtime.monitor import entropies, first_probabilities
+from edge_experts.runtime.routing import Routing
 from edge_experts.runtime.storage import read_features
+
+from . import export
 
 
 def main(job: Path) -> None:
@@ -46,13 +51,26 @@ def main(job: Path) -> None:
             if number % 200 == 0:
                 print(f"answer {number}", flush=True)
             answers.append(answer)
+        routes = _routes(runtime, job / "routed.npz")
+    pieces = export.pieces_of(answers)
     np.savez(
         job / "deployed.npz",
         scores=np.array([answer.scores for answer in answers]),
         experts=np.array([answer.expert for answer in answers]),
         asked=np.array([len(answer.experts) for answer in answers]),
         router=np.array(router),
+        **({} if pieces is None else {"pieces": pieces}),
+        **routes,
     )
+
+
+def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
+    """Whom the router picks, (examples,); nothing where nobody asks."""
+    if not asked.exists():
+        return {}
+    examples = runtime.features.unpack(np.load(asked)["inputs"])
+    pick, encode = Routing(runtime.models, runtime.manifest).pick, runtime.features.encode
+    return {"routes": np.array([pick(encode(example))[1][0] for example in examples])}
 
 
 def _sureness(gate: np.ndarray | None) -> tuple[float, float]:

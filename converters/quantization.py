@@ -6,12 +6,16 @@ Imported in the worker process only: it needs TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from tensorflow.lite.python import lite
 
+from . import activations, calibration, dense
+from .one_input import answering, signature
 from .recipes import RECIPE_NAMES
 
 Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
@@ -60,6 +64,7 @@ RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
     "int16x8": int16x8,
 }
 assert tuple(RECIPES) == RECIPE_NAMES
+_IN_FLOAT = ["LOG"]  # in int8 files: tflite-runtime 2.14 and microcontrollers have no other
 _FEW, _MANY = 256, 1024  # values, and weights, of a layer that was clustered
 _INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # what a file of integers computes in
 
@@ -77,38 +82,24 @@ def to_tflite(
         io: "float", or "integer": inputs and outputs as the integers that the file computes in,
             with their scales and zero points beside them; token ids stay as they are.
     """
-    # Small boards answer one input at a time, and with a fixed batch the interpreter plans its
-    # memory once.
-    signature = {
-        tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
-        for tensor in network.inputs
-    }
-
-    @tf.function(input_signature=[signature])
-    def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        return network(inputs, training=False)
-
-    with mock.patch.object(tf.compat.v2.nn, "selu", _selu):  # where tf_keras takes it from
-        function = answer.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], network)
+    with activations.written_for_tflite():
+        function = answering(network).get_concrete_function()
+    # The converter saves what it is given beside the function. Saving a Keras model traces all of
+    # its layers once more, which took three quarters of the time; the variables are all it needs.
+    variables = tf.Module()
+    variables.read = list(function.variables)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], variables)
     if _clustered(network):
         # A scale for each channel would make other integers of the same value in each, so that
         # what clustering made equal were equal no more.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    RECIPES[quantization](converter, {name: samples[name] for name in signature})
+    RECIPES[quantization](converter, {name: samples[name] for name in signature(network)})
     if io == "integer":
         converter.inference_input_type = converter.inference_output_type = _INTEGER[quantization]
-    return converter.convert()
-
-
-def _selu(x: tf.Tensor, name: str | None = None) -> tf.Tensor:
-    """SELU (Klambauer et al., 2017, Self-normalizing neural networks) by TFLite's ELU.
-
-    It has no operator of its own there, and what the converter makes of it takes the exponential
-    of positive numbers too: in int8 their range leaves nothing of the negative ones.
-    """
-    scale, alpha = 1.0507009873554805, 1.6732632423543772
-    return scale * tf.nn.relu(x) + scale * alpha * tf.nn.elu(tf.minimum(x, 0.0))
+    in_float = partial(lite._mlir_quantize, denylisted_ops=_IN_FLOAT)
+    with calibration.exact(), mock.patch.object(lite, "_mlir_quantize", in_float):
+        content = converter.convert()
+    return dense.mended(content) if quantization == "int8" else content
 
 
 def _clustered(network: tf_keras.Model) -> bool:

@@ -20,7 +20,8 @@ def summarize(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """Each structure once, with the paths of the files that have it: {"files": [path, ...],
     "operators": {name: version}, "uses": {name: how often}, "tensors": number, "inputs" and
     "outputs": [{"name", "type", "shape"}], "metadata_bytes": number, "weights_bytes": {type:
-    bytes}, "weights": [{"layer", "operator", "type", "bytes"}, ...]}.
+    bytes}, "weights": [{"layer", "operator", "type", "bytes"}, ...]}; and "functions": [{"name",
+    "inputs", "outputs"}, ...] of files with several.
 
     What a file has beside weights and metadata is its graph; that is not said here, because it
     differs by some bytes among files that are the same otherwise.
@@ -46,6 +47,14 @@ def _summary(structure: Structure) -> dict[str, Any]:
     rows = sorted(by_layer.items(), key=lambda item: (-item[1], item[0]))
     rest = sum(size for _, size in rows[_ROWS:])
     kept = rows[:_ROWS] + ([(("the rest", "", ""), rest)] if rest else [])
+    functions = [
+        {
+            "name": one.name,
+            "inputs": [_port(port) for port in one.inputs],
+            "outputs": [_port(port) for port in one.outputs],
+        }
+        for one in structure.functions
+    ]
     operators: dict[str, int] = {}
     uses: dict[str, int] = {}
     for one in structure.operators:
@@ -57,6 +66,7 @@ def _summary(structure: Structure) -> dict[str, Any]:
         "tensors": structure.tensors,
         "inputs": [_port(port) for port in structure.inputs],
         "outputs": [_port(port) for port in structure.outputs],
+        **({"functions": functions} if functions else {}),
         "metadata_bytes": structure.metadata_bytes,
         "weights_bytes": by_type,
         "weights": [

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -26,8 +27,9 @@ from edge_experts.bundle import (
     Manifest,
     expert_path,
 )
-from edge_experts.features import ArrayFeatures
+from edge_experts.features import ArrayFeatures, Features
 from edge_experts.folders import npz, staged
+from edge_experts.generation import Generation
 from edge_experts.runtime import ExpertRuntime, costs
 from edge_experts.runtime.interpreter import interpreter_class
 
@@ -36,9 +38,37 @@ from . import export
 _EXAMPLES = 64
 
 
+class Made(Protocol):
+    """What a random bundle is to be."""
+
+    @property
+    def experts(self) -> int: ...
+
+    @property
+    def quantization(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def features(self) -> Features: ...
+
+    @property
+    def label_names(self) -> Sequence[str]: ...
+
+    @property
+    def generation(self) -> Generation | None: ...
+
+    def golden(self) -> list[Any]:
+        """The golden examples."""
+
+
 @dataclass(frozen=True)
 class Synthetic:
-    """What to make.
+    """Networks that choose labels.
 
     Attributes:
         inputs: numbers in one example, which are expected to be about standard normal.
@@ -52,27 +82,50 @@ class Synthetic:
     labels: int = 10
     quantization: str = "int8"
     seed: int = 0
+    generation: None = None
+
+    @property
+    def name(self) -> str:
+        return f"synthetic-{self.experts}"
+
+    @property
+    def features(self) -> ArrayFeatures:
+        return ArrayFeatures((self.inputs,), np.zeros(()), np.ones(()))
+
+    @property
+    def label_names(self) -> list[str]:
+        return [f"label {label}" for label in range(self.labels)]
+
+    def golden(self) -> list[np.ndarray]:
+        return list(self.examples(self.seed + 1)[: export.GOLDEN_EXAMPLES])
 
     def build(self, out: Path, models: Path | None = None) -> None:
-        """Write the bundle; TensorFlow is imported in a child process only.
-
-        Args:
-            models: a folder with router.tflite and expert.tflite, made before; converted anew if
-                not given.
-        """
-        with staged(out) as folder:
-            (folder / "experts").mkdir()
-            if models is None:
-                child.call(_convert, self, folder)
-            else:
-                shutil.copyfile(models / ROUTER, folder / ROUTER)
-                shutil.copyfile(models / "expert.tflite", folder / expert_path(0))
-            child.call(_finish, self, folder)
+        """Write the bundle; see `build`."""
+        build(self, _convert, out, models)
 
     def examples(self, seed: int) -> np.ndarray:
         """Inputs as they are expected, (examples, inputs) float32."""
         chance = np.random.default_rng(seed)
         return chance.normal(size=(_EXAMPLES, self.inputs)).astype(np.float32)
+
+
+def build(made: Made, convert: Callable[[Any, Path], None], out: Path, models: Path | None) -> None:
+    """Write a bundle; TensorFlow is imported in a child process only.
+
+    Args:
+        convert: writes the router and the first expert into a folder; a function of a module.
+        models: a folder with router.tflite, if there is to be one, and expert.tflite, made before;
+            converted anew if not given.
+    """
+    with staged(out) as folder:
+        (folder / "experts").mkdir()
+        if models is None:
+            child.call(convert, made, folder)
+        else:
+            shutil.copyfile(models / "expert.tflite", folder / expert_path(0))
+            if (models / ROUTER).exists():
+                shutil.copyfile(models / ROUTER, folder / ROUTER)
+        child.call(_finish, made, folder)
 
 
 def _convert(made: Synthetic, folder: Path) -> None:
@@ -97,17 +150,16 @@ def _convert(made: Synthetic, folder: Path) -> None:
     write(expert_path(0), made.hidden, made.labels)
 
 
-def _finish(made: Synthetic, folder: Path) -> None:
+def _finish(made: Made, folder: Path) -> None:
     """The other experts, and everything beside them; in a process without TensorFlow."""
     first = (folder / expert_path(0)).read_bytes()
-    weights = _weights(first)
+    weights = weights_in(first)
     for index in range(1, made.experts):
-        content = _shuffled(first, weights, made.seed + index)
+        content = shuffled(first, weights, made.seed + index)
         (folder / expert_path(index)).write_bytes(content)
-    features = ArrayFeatures((made.inputs,), np.zeros(()), np.ones(()))
+    features, examples = made.features, made.golden()
     manifest = _draft(made, folder, features)
     export.write_manifest(folder, manifest)
-    examples = list(made.examples(made.seed + 1)[: export.GOLDEN_EXAMPLES])
     # Alike in all but the values of their weights, they cost the same.
     alone = replace(manifest, experts=manifest.experts[:1])
     found = costs.measure(folder, alone, features.encode(examples[0]))
@@ -120,44 +172,49 @@ def _finish(made: Synthetic, folder: Path) -> None:
         examples,
         np.array([answer.scores for answer in answers]),
         np.array([answer.expert for answer in answers]),
+        export.pieces_of(answers),
     )
     export.write_manifest(folder, replace(export.with_costs(manifest, found, {}), golden=golden))
 
 
-def _draft(made: Synthetic, folder: Path, features: ArrayFeatures) -> Manifest:
+def _draft(made: Made, folder: Path, features: Features) -> Manifest:
     arrays = export.write(folder, FEATURES, npz(**features.arrays))
     return Manifest(
-        name=f"synthetic-{made.experts}",
+        name=made.name,
         bundle_version=1,
         task="none: the weights are random",
         features=FeatureSpec(features.kind, features.settings, arrays),
-        labels=tuple(f"label {label}" for label in range(made.labels)),
+        labels=tuple(made.label_names),
         combine="top",
         top_k=1,
         temperature=1.0,
-        router=export.pin(folder, ROUTER) if made.experts > 1 else None,
+        router=export.pin(folder, ROUTER) if (folder / ROUTER).exists() else None,
         experts=tuple(export.pin(folder, expert_path(index)) for index in range(made.experts)),
         golden=export.write(folder, GOLDEN, b""),
         model_card=export.write(folder, MODEL_CARD, b"Random weights, for measurements.\n"),
         verified_on={},
         provenance={"quantization": made.quantization, "seed": made.seed},
+        generation=made.generation,
     )
 
 
-def _weights(content: bytes) -> list[np.ndarray]:
+def weights_in(content: bytes) -> list[np.ndarray]:
     """The weights in a file: its constant tensors of two axes."""
     interpreter = interpreter_class()(model_content=content)
     interpreter.allocate_tensors()
     found = []
     for details in interpreter.get_tensor_details():
         if len(details["shape"]) == 2 and min(details["shape"]) > 1:
-            weights = interpreter.get_tensor(details["index"]).copy()
+            try:
+                weights = interpreter.get_tensor(details["index"]).copy()
+            except ValueError:  # LiteRT: what only another signature fills has no memory yet
+                continue
             if content.count(weights.tobytes()) == 1:
                 found.append(weights)
     return found
 
 
-def _shuffled(content: bytes, weights: Sequence[np.ndarray], seed: int) -> bytes:
+def shuffled(content: bytes, weights: Sequence[np.ndarray], seed: int) -> bytes:
     """The file with the values of each of its weights in another order."""
     chance = np.random.default_rng(seed)
     for values in weights:

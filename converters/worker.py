@@ -41,6 +41,7 @@ import numpy as np
 
 from edge_experts.bundle import ROUTER, expert_path
 from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
+from edge_experts.training.inference import predict
 
 import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
@@ -126,7 +127,7 @@ class Job:
     def _reference(self, routed: bool) -> dict[str, np.ndarray]:
         model, validation = self._model, dict(np.load(self.folder / "validation.npz"))
         model.top_k = self._order["top_k"]
-        reference = {"log_probabilities": _predict(model, validation)}
+        reference = {"log_probabilities": predict(model, validation)}
         count = len(reference["log_probabilities"])
         reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
         if routed:
@@ -134,7 +135,7 @@ class Job:
             reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
         if self._order["second"]:
             pair = SparseExperts(model.router, model.experts, top_k=2)
-            reference["second"] = _predict(pair, validation)
+            reference["second"] = predict(pair, validation)
         return reference
 
     def _samples(self, path: str) -> Samples:
@@ -145,10 +146,6 @@ class Job:
             return _rows(self._seen, np.arange(self._count()))
         expert = list(self._networks).index(path) - (ROUTER in self._networks)
         return _rows(self._seen, representative(self._owners, expert))
-
-
-def _predict(network: tf_keras.Model, inputs: Samples) -> np.ndarray:
-    return network.predict(inputs, batch_size=1024, verbose=0)
 
 
 def network_digest(network: tf_keras.Model) -> str:

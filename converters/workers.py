@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .isolation import reason_of_end
+from .isolation import environment_of_child, reason_of_end
 
 Task = Mapping[str, Any]  # see worker.py
 PATIENCE = 600.0  # seconds for one file: a converter that takes longer will hardly end
@@ -121,6 +121,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            env=environment_of_child(self._job),
         )
 
     def ask(self, task: Task) -> str | None:

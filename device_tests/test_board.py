@@ -12,12 +12,11 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.soak import Soak, soak
 from edge_experts.bundle import read_manifest
 from edge_experts.errors import DigestError
 from edge_experts.runtime import golden, interpreter, selfcheck
-from edge_experts.runtime.installed import InstalledRuntime
 from edge_experts.runtime.storage import read_checked
-from edge_experts.updates.install import install
 
 
 def test_the_interpreter_computes() -> None:
@@ -41,19 +40,31 @@ def test_answers_equal_the_reference_loops(published: Path) -> None:
     ask = reference_loop(published)
     with ExpertRuntime(published) as runtime:
         for example in golden.read(published).inputs:
-            assert runtime.predict(example).label == ask(example)
+            assert runtime.predict(example).text == ask(example)
 
 
 def test_every_expert_loads_and_answers(published: Path) -> None:
-    arrays = golden.read(published).arrays
-    one = {name: array[:1] for name, array in arrays.items()}
     with ExpertRuntime(published) as runtime:
+        if runtime.manifest.generation is not None:
+            _writes(runtime)
+            return
+        one = runtime.features.encode(golden.read(published).inputs[0])
+        runtime._pick(one)  # which may add what experts build on
         for index in range(len(runtime.manifest.experts)):
-            output = runtime._open_expert(index)(one)
+            output = runtime.models.expert(index)(one)
             assert output.shape == (len(runtime.manifest.labels),)
             assert np.isfinite(output).all()
 
 
+def _writes(runtime: ExpertRuntime) -> None:
+    """Every expert writes what it is asked for by its name."""
+    text, _ = golden.read(runtime.folder).inputs[0]
+    answers = [runtime.predict((text, label)) for label in runtime.manifest.labels]
+    assert {answer.expert for answer in answers} == set(range(len(runtime.manifest.experts)))
+    assert all(0 < answer.score <= 1 for answer in answers)
+
+
+@pytest.mark.memory
 def test_memory_stays_within_the_bound(published: Path) -> None:
     manifest = read_manifest(published)
     router = 0 if manifest.router is None else manifest.router.bytes
@@ -75,23 +86,17 @@ def test_damaged_experts_are_refused(bundle: Path) -> None:
         runtime.predict(golden.read(bundle).inputs[0])
 
 
-def test_it_is_installed_and_installed_again(published: Path, tmp_path: Path) -> None:
-    root = tmp_path / "root"
-    assert install(published, root).golden_examples > 0
-    with InstalledRuntime(root) as runtime:
-        assert runtime.predict(golden.read(published).inputs[0]).label in runtime.manifest.labels
-    assert not install(published, root).changed
-
-
 def test_threads_share_a_runtime(published: Path) -> None:
     examples = golden.read(published)
     with ExpertRuntime(published, memory_budget=room_for_one(published)) as runtime:
-        alone = [runtime.predict(example).scores for example in examples.inputs]
+        alone = [runtime.predict(example) for example in examples.inputs]
         wrong: list[int] = []
 
         def work() -> None:
             for row, example in enumerate(examples.inputs):
-                if not np.array_equal(runtime.predict(example).scores, alone[row]):
+                answer, before = runtime.predict(example), alone[row]
+                same = np.array_equal(answer.scores, before.scores)
+                if not same or answer.text != before.text:
                     wrong.append(row)
 
         threads = [threading.Thread(target=work) for _ in range(3)]
@@ -100,3 +105,24 @@ def test_threads_share_a_runtime(published: Path) -> None:
         for thread in threads:
             thread.join()
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def soaked(published: Path) -> Soak:
+    """Some hundred requests by three threads, with room for one expert; fewer for a text each.
+
+    `python -m edge_experts.benchmarking.soak` does the same for a million.
+    """
+    writes = read_manifest(published).generation is not None
+    return soak(published, requests=90 if writes else 900, threads=3, experts=1)
+
+
+def test_no_request_of_many_goes_wrong(soaked: Soak) -> None:
+    assert soaked.requests in (90, 900)
+    assert soaked.wrong == 0
+    assert soaked.over_budget == 0
+
+
+@pytest.mark.memory
+def test_many_requests_leave_memory_as_it_was(soaked: Soak) -> None:
+    soaked.refuse()

@@ -18,6 +18,7 @@ from typing import Any
 
 from .errors import FormatVersionError, ManifestError
 from .files import read_at_most
+from .generation import Generation, check_names, read_generation
 from .limits import LIMITS as LIMITS
 from .parsing import AGAIN, Reader, odd_label, strict_json
 from .reference import Reference, read_reference
@@ -29,8 +30,9 @@ FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
 # All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures;
-# 1.3: reference
-FORMAT_VERSION = "1.3"
+# 1.3: reference; 1.4: generation, and experts without a router that are asked for by name; 1.5:
+# several of these for one language, of which a router picks
+FORMAT_VERSION = "1.5"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -77,6 +79,7 @@ class Manifest:
     """What a bundle is, and how it answers.
 
     Attributes:
+        generation: where experts write a text; otherwise they choose one of the labels.
         second_below: with `top_k` 1: where the router's probability of its first choice is under
             this, the second one is asked too, and the two are combined as with `top_k` 2.
         abstain_below: where an answer's calibrated score is under this, the model abstains.
@@ -100,6 +103,7 @@ class Manifest:
     second_below: float | None = None
     abstain_below: float | None = None
     reference: Reference | None = None
+    generation: Generation | None = None
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
@@ -117,10 +121,18 @@ class Manifest:
         return by_gate or len(self.experts) == 1
 
     @property
+    def by_name(self) -> bool:
+        """Whether an example names who may answer, by the labels at the experts' places."""
+        return self.generation is not None and len(self.experts) > 1
+
+    @property
     def asking(self) -> str:
         """Which experts answer, in words."""
         if self.combine == "sum":
             return "all of them asked and summed"
+        if self.by_name:
+            which = "the one" if self.router is None else "the best of those"
+            return f"{which} asked that an example names"
         if self.second_below is None:
             return f"the best {self.top_k} of them asked"
         sure = f"{self.second_below:.1%}"
@@ -205,13 +217,18 @@ def _manifest(reader: Reader, version: str) -> Manifest:
     if top_k > len(experts):
         raise reader.error("top_k", f"must be at most {len(experts)} (the experts), got {top_k}")
     router = _optional_file(reader, "router")
-    if router is None and combine == "top" and len(experts) > 1:
+    generation, labels = read_generation(reader), _labels(reader)
+    if router is None and combine == "top" and len(experts) > 1 and generation is None:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")
     if router is not None and combine == "sum":
         raise reader.error("router", "must be null where combine is sum")
     second_below = reader.optional_share("second_below")
     if second_below is not None and (router is None or len(experts) < 2 or top_k != 1):
         raise reader.error("second_below", "needs a router, two experts or more, and top_k 1")
+    if generation is not None:
+        if combine != "top" or top_k != 1 or second_below is not None:
+            raise reader.error("generation", "needs combine top, top_k 1, and no second_below")
+        check_names(reader, labels, len(experts), routed=router is not None)
     told = reader.content.get("reference") is not None
     manifest = Manifest(
         name=reader.text("name"),
@@ -222,7 +239,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
             features.object("config").content,
             _optional_file(features, "file"),
         ),
-        labels=_labels(reader),
+        labels=labels,
         combine=combine,
         top_k=top_k,
         temperature=reader.number(
@@ -237,6 +254,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         second_below=second_below,
         abstain_below=reader.optional_share("abstain_below"),
         reference=read_reference(reader.object("reference"), len(experts)) if told else None,
+        generation=generation,
         format_version=version,
         digest=reader.text("digest"),
     )

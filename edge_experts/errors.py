@@ -98,5 +98,21 @@ class NetworkError(MachineError):
     """A download failed."""
 
 
+class UnreachableError(MachineError):
+    """A board cannot be reached over ssh, or the connection to it broke."""
+
+
+class BoardError(MachineError):
+    """A board lacks something that the device part needs; the message names it."""
+
+
+class RemoteError(EdgeExpertsError):
+    """A command failed on a board; it ends as it did there."""
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class MemoryBudgetError(UsageError):
     """The memory budget is too small for what must be in memory at once."""

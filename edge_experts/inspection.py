@@ -114,7 +114,8 @@ def _makes_sense(one: Any) -> bool:
         and bool(one["files"])
         and all(type(one.get(key)) is int for key in _COUNTS)
         and all(_is_table(one.get(key)) for key in _TABLES)
-        and all(_is_list(one.get(key), _is_port) for key in ("inputs", "outputs"))
+        and _has_ports(one)
+        and _is_list(one.get("functions", []), _is_function)
         and _is_list(one.get("weights", []), _is_weight)
     )
 
@@ -125,6 +126,14 @@ def _is_list(value: Any, of: Callable[[Any], bool]) -> bool:
 
 def _is_table(value: Any) -> bool:
     return isinstance(value, dict) and all(type(number) is int for number in value.values())
+
+
+def _has_ports(value: Mapping[str, Any]) -> bool:
+    return all(_is_list(value.get(key), _is_port) for key in ("inputs", "outputs"))
+
+
+def _is_function(value: Any) -> bool:
+    return _has_texts(value, "name") and _has_ports(value)
 
 
 def _is_port(value: Any) -> bool:

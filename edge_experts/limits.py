@@ -31,6 +31,9 @@ class Limits:
     arrays: int = 64  # in an .npz
     array_file_bytes: int = 2**26  # of features.npz and golden.npz, packed
     array_bytes: int = 2**28  # and of their arrays, unpacked
+    line_characters: int = 2**26  # of an example in text or JSON
+    written_pieces: int = 4096  # of one answer
+    beams: int = 64
     golden_examples: int = 4096
     bins: int = 64  # of a histogram in the reference
     zip_directory_bytes: int = 4_000_000  # of a bundle's archive

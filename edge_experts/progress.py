@@ -31,6 +31,13 @@ class Progress:
         elif self._done % max(1, self._total // 10) == 0 or self._done == self._total:
             print(f"{self._what}: {self._done}/{self._total} {note}".rstrip(), file=sys.stderr)
 
+    def note(self, text: str) -> None:
+        """Something happens within a step that takes long."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+        else:
+            print(f"{self._what}: {text}", file=sys.stderr)
+
     def __enter__(self) -> Progress:
         return self
 

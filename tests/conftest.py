@@ -17,6 +17,7 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+ROOT = Path(__file__).parents[1]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 # Small but real: every stage of the training runs, on the real data.
@@ -70,7 +71,40 @@ def sentiment_bundle(tmp_path_factory: pytest.TempPathFactory, sentiment_run: Pa
     return folder
 
 
+@pytest.fixture(scope="session")
+def translator_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny translator's; trained in a process of its own, as the device's tests need it."""
+    folder = tmp_path_factory.mktemp("runs") / "toy.run"
+    command = [sys.executable, "-m", "tests.translators", "train", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def translator_bundle(tmp_path_factory: pytest.TempPathFactory, translator_run: Path) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "toy.bundle"
+    done = run_cli("convert", translator_run, "--out", folder, "--beams", 2)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, sentiment_bundle: Path) -> Path:
     """A copy of the bundle, to damage."""
     return Path(shutil.copytree(sentiment_bundle, tmp_path / "sentiment.bundle"))
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What users install."""
+    folder, source = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("source")
+    # A copy: what an earlier build left in the tree would be shipped again.
+    for name in ("edge_experts", "converters"):
+        shutil.copytree(ROOT / name, source / name)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source / name)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return next(folder.glob("*.whl"))

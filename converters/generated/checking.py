@@ -28,9 +28,7 @@ from .answers import INTERPRETERS
 from .networks import Case, generate
 
 FLOAT_DIFFERENCE = 1e-4  # of scores, in float32
-CONFIDENT = 0.2  # Keras's margin between its two best scores
-EQUAL = 0.97  # of the labels of confident inputs, in all other recipes
-_CALIBRATION = 300  # inputs, as many as convert takes of what an expert owns
+_ASKED = 200  # inputs of each file
 _SECONDS = 600  # for the answers of a batch
 
 
@@ -45,7 +43,7 @@ class Result:
     interpreter: str  # "" where the converter refused
     outcome: str  # "agrees", "differs" or "refused"
     reason: str = ""
-    confident: int = 0  # test inputs of which Keras is sure
+    confident: int = 0  # of the inputs asked, those that Keras is sure of; see parity.py
     equal: float = 1.0  # the share of these with the same label
     difference: float = 0.0  # the largest of the scores
 
@@ -71,24 +69,19 @@ def check(
         workers: processes that convert.
         recipes: for a seed; all of them by default.
     """
-    asked: dict[Path, tuple[Case, File, np.ndarray]] = {}
+    asked: dict[Path, tuple[Case, File, _Questions]] = {}
     for seed in seeds:
         case = generate(seed)
-        networks = {expert_path(i): one for i, one in enumerate(case.model.experts)}
-        if case.model.router is not None:
-            networks[ROUTER] = case.model.router
-        test = {"x": case.data.test}
         made, failed = _converted(case, folder / str(seed), workers, recipes(seed))
-        np.save(folder / f"{seed}.npy", case.data.test)
-        wanted = {path: predict(network, test) for path, network in networks.items()}
         for file, reason in failed.items():
             yield _result(case, file, "", "refused", reason)
-        asked |= {place: (case, file, wanted[file.path]) for file, place in made.items()}
-    order = [[str(place), str(folder / f"{case.seed}.npy")] for place, (case, *_) in asked.items()]
+        questions = _questions(case, folder / str(seed))
+        asked |= {place: (case, file, questions[file.path]) for file, place in made.items()}
+    order = [[str(place), str(questions.inputs)] for place, (*_, questions) in asked.items()]
     (folder / "asked.json").write_text(json.dumps(order))
     for name in interpreters():
         deaths = _ask(folder, name)
-        for place, (case, file, wanted_) in asked.items():
+        for place, (case, file, asked_of) in asked.items():
             refused = Path(f"{place}.{name}.refused")
             if str(place) in deaths:
                 # `convert` proves its files in such a process too, and refuses them then.
@@ -96,7 +89,38 @@ def check(
             elif refused.exists():
                 yield _result(case, file, name, "refused", refused.read_text())
             else:
-                yield _compared(case, file, name, wanted_, np.load(f"{place}.{name}.npy"))
+                yield _compared(case, file, name, asked_of, np.load(f"{place}.{name}.npy"))
+
+
+@dataclass(frozen=True)
+class _Questions:
+    """What the files of one network are asked, and how they should answer."""
+
+    inputs: Path  # an .npy file, (examples, ...)
+    scores: np.ndarray  # Keras's, (examples, outputs)
+    targets: np.ndarray  # (examples,)
+
+
+def _questions(case: Case, folder: Path) -> dict[str, _Questions]:
+    """By the path of the network's files. An expert is asked what the router would ask it."""
+    x, targets = case.data.test, case.data.test_targets
+    experts, router = case.model.experts, case.model.router
+    networks = {expert_path(index): (network, targets) for index, network in enumerate(experts)}
+    rows = {path: np.arange(len(x)) for path in networks}
+    if router is not None:
+        owners = case.model.route({"x": x})
+        rows = {path: np.flatnonzero(owners == index) for index, path in enumerate(networks)}
+        networks[ROUTER], rows[ROUTER] = (router, targets % len(experts)), np.arange(len(x))
+    found = {}
+    for place, (path, (network, wanted)) in enumerate(networks.items()):
+        own, inputs = rows[path][:_ASKED], folder / f"questions-{place}.npy"
+        np.save(inputs, x[own])
+        found[path] = _Questions(inputs, _scores(predict(network, {"x": x[own]})), wanted[own])
+    return found
+
+
+def _scores(logits: np.ndarray) -> np.ndarray:
+    return np.array([softmax(row) for row in logits])
 
 
 def _converted(
@@ -110,7 +134,7 @@ def _converted(
         job,
         run,
         {"layout": "split", "top_k": 1, "second": False},
-        {"x": case.data.known[:_CALIBRATION]},
+        {"x": case.data.known},
         {"x": case.data.test[:16]},
         networks=len(case.layers),
         kept=Cache(None),
@@ -145,29 +169,25 @@ def _ask(folder: Path, name: str) -> dict[str, str]:
         Path(f"{last}.{name}.refused").write_text(deaths[last])  # not to be asked again
 
 
-def _compared(case: Case, file: File, name: str, wanted: np.ndarray, answers: np.ndarray) -> Result:
-    ours, keras = (np.array([softmax(row) for row in rows]) for rows in (answers, wanted))
-    best = np.sort(keras, axis=1)
-    sure = best[:, -1] - best[:, -2] >= CONFIDENT
-    equal = float(np.mean((ours.argmax(1) == keras.argmax(1))[sure])) if sure.any() else 1.0
-    difference = float(np.max(np.abs(ours - keras)))
+def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.ndarray) -> Result:
+    """Judged as `convert` does, and float32 by every score."""
+    nobody = np.zeros(len(answers), int)
+    found = parity.compare(asked.scores, nobody, _scores(answers), nobody, asked.targets)
     outcome, reason = "agrees", ""
     if file.recipe == "float32":
-        outcome = "agrees" if difference <= FLOAT_DIFFERENCE else "differs"
-    elif equal < EQUAL:
-        reason = _refusal(case, file, keras, ours)
+        agrees = found.largest_score_difference <= FLOAT_DIFFERENCE
+        outcome = "agrees" if agrees else "differs"
+    elif found.equal_confident < parity.EQUAL:
+        reason = _refusal(found)
         outcome = "refused" if reason else "differs"
-    return _result(case, file, name, outcome, reason, int(sure.sum()), equal, difference)
+    return _result(case, file, name, outcome, reason, found)
 
 
-def _refusal(case: Case, file: File, keras: np.ndarray, ours: np.ndarray) -> str:
-    """What `convert` would say of so much lost accuracy; nothing where it would let it pass."""
-    targets = case.data.test_targets
-    if file.path == ROUTER:
-        targets = targets % len(case.model.experts)
-    nobody = np.zeros(len(targets), int)
+def _refusal(found: parity.Parity) -> str:
+    """What `convert` says of such a file; nothing where it would let it pass."""
     try:
-        parity.compare(keras, nobody, ours, nobody, targets).refuse_beyond(None)
+        found.refuse_beyond(None)
+        found.refuse_disagreement()
     except ThresholdError as error:
         return str(error)
     return ""
@@ -179,19 +199,10 @@ def _result(
     name: str,
     outcome: str,
     reason: str,
-    confident: int = 0,
-    equal: float = 1.0,
-    difference: float = 0.0,
+    found: parity.Parity | None = None,
 ) -> Result:
-    return Result(
-        case.seed,
-        file.network,
-        (case.data.kind, *case.layers[file.network]),
-        file.recipe,
-        name,
-        outcome,
-        reason,
-        confident,
-        equal,
-        difference,
-    )
+    compared: tuple[int, float, float] = (0, 1.0, 0.0)
+    if found is not None:
+        compared = (found.confident, found.equal_confident, found.largest_score_difference)
+    kinds = (case.data.kind, *case.layers[file.network])
+    return Result(case.seed, file.network, kinds, file.recipe, name, outcome, reason, *compared)

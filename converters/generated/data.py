@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 KINDS = ("table", "image", "window", "tokens")
-_EXAMPLES = 200  # to fit and calibrate with, and as many to test with
+_KNOWN = 600  # examples to fit and calibrate with, and as many to test with
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Data:
 def draw(kind: str, random: np.random.Generator) -> Data:
     """A task of 2 to 5 labels."""
     labels = int(random.integers(2, 6))
-    targets = random.integers(labels, size=2 * _EXAMPLES)
+    targets = random.integers(labels, size=2 * _KNOWN)
     if kind == "tokens":
         return _tokens(labels, targets, random)
     shape: tuple[int, ...] = (int(random.integers(4, 25)),)
@@ -40,7 +40,7 @@ def draw(kind: str, random: np.random.Generator) -> Data:
     elif kind == "window":
         shape = (int(random.integers(8, 17)), int(random.integers(1, 5)))
     patterns = random.normal(size=(labels, *shape))
-    x = patterns[targets] + random.normal(0, 0.7, (2 * _EXAMPLES, *shape))
+    x = patterns[targets] + random.normal(0, 0.7, (2 * _KNOWN, *shape))
     x = x.astype(np.float32)
     return _data(kind, labels, x, targets)
 
@@ -49,12 +49,12 @@ def _tokens(labels: int, targets: np.ndarray, random: np.random.Generator) -> Da
     """Half of an example's tokens are of a few that its label likes."""
     length, ids = int(random.integers(8, 17)), int(random.integers(50, 301))
     liked = random.integers(ids, size=(labels, 6))
-    x = random.integers(ids, size=(2 * _EXAMPLES, length))
+    x = random.integers(ids, size=(2 * _KNOWN, length))
     own = liked[targets[:, None], random.integers(6, size=x.shape)]
     x = np.where(random.random(x.shape) < 0.5, own, x).astype(np.int32)
     return _data("tokens", labels, x, targets, ids)
 
 
 def _data(kind: str, labels: int, x: np.ndarray, targets: np.ndarray, ids: int = 0) -> Data:
-    known, test = slice(None, _EXAMPLES), slice(_EXAMPLES, None)
+    known, test = slice(None, _KNOWN), slice(_KNOWN, None)
     return Data(kind, labels, x[known], targets[known], x[test], targets[test], ids)

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,15 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Function:
+    """One of several that a file has, a signature by its name."""
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
 class Weight:
     """A constant: which operator reads it, in which layer it is, how it is stored, its bytes."""
 
@@ -59,6 +68,8 @@ class Structure:
     """A file taken apart.
 
     Attributes:
+        inputs, outputs: of its main function.
+        functions: all of them, where there are several.
         tensors: how many, in all its subgraphs.
         weights: its constants, the largest first.
         metadata_bytes: of what describes the file.
@@ -68,6 +79,7 @@ class Structure:
     operators: tuple[Operator, ...]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    functions: tuple[Function, ...]
     tensors: int
     weights: tuple[Weight, ...]
     metadata_bytes: int
@@ -91,11 +103,24 @@ def read(content: bytes) -> Structure:
         operators=_operators(model),
         inputs=tuple(_port(main.tensors[index]) for index in main.inputs),
         outputs=tuple(_port(main.tensors[index]) for index in main.outputs),
+        functions=tuple(_functions(model)),
         tensors=sum(len(graph.tensors) for graph in model.subgraphs),
         weights=tuple(weights),
         metadata_bytes=metadata,
         graph_bytes=len(content) - metadata - sum(one.bytes for one in weights),
     )
+
+
+def _functions(model: Any) -> Iterator[Function]:
+    if len(model.signatureDefs or ()) < 2:
+        return
+    for one in model.signatureDefs:
+        tensors = model.subgraphs[one.subgraphIndex].tensors
+        inputs, outputs = (
+            tuple(replace(_port(tensors[it.tensorIndex]), name=it.name.decode()) for it in ports)
+            for ports in (one.inputs, one.outputs)
+        )
+        yield Function(one.signatureKey.decode(), inputs, outputs)
 
 
 def _operators(model: Any) -> tuple[Operator, ...]:

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..bundle import Manifest, read_manifest
+from ..bundle import read_manifest
 from ..errors import ThresholdError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
-from . import child, conditions, environment, growth, latency, session
+from ..runtime.storage import read_features
+from . import child, conditions, contender, energy, environment, growth, latency, onnx, session
 from .cautions import cautions
+from .expert_map import ExpertMap, expert_map
 from .row import REFERENCE, SPARSE, Row, all_times, row
 
-SCHEMA_VERSION = "1.0"
+# 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
+# (see `writing.py`), `bound_bytes` of growth
+SCHEMA_VERSION = "1.2"
 SESSIONS = 8
 _REPEATS = 30
 _LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all
+_PATIENCE = 10.0  # seconds of a session, after which fewer rounds are enough
 
 
 @dataclass(frozen=True)
@@ -36,11 +42,14 @@ class Benchmark:
     switch_cached: latency.Latency | None
     warm: latency.Latency  # with the parts of each answer
     rows: tuple[Row, ...]
+    experts: ExpertMap
     before: conditions.Conditions
     under_load: conditions.Conditions
     cautions: tuple[str, ...]
     environment: dict[str, object]
     threads: int
+    command: str  # that was run; empty where none was
+    energy: energy.Energy | None  # None: the board has no sensor
     sessions: tuple[session.Session, ...] = field(repr=False)
     schema_version: str = SCHEMA_VERSION
 
@@ -50,7 +59,9 @@ class Benchmark:
         for name in ("before", "under_load"):
             told = asdict(everything[name])
             everything[name] = {key: value for key, value in told.items() if value is not None}
+        everything["energy"] = None if self.energy is None else asdict(self.energy)
         everything["rows"] = [asdict(one) for one in self.rows]
+        everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
             if isinstance(value, latency.Latency):
                 everything[name] = asdict(value)
@@ -66,29 +77,34 @@ def benchmark(
     threads: int = 1,
     rounds: int | None = None,
     seconds: float = 0.0,
+    command: str = "",
 ) -> Benchmark:
     """Measure a bundle, and rivals in the same run.
 
     Warm answers are timed in `SESSIONS` processes one after the other.
 
     Args:
-        against: other bundles for the same inputs, such as a dense network (a bundle of one).
+        against: other bundles for the same inputs, such as a dense network (a bundle of one), or
+            what `edge-experts export-onnx` wrote.
         inputs: what to ask; the golden examples by default.
         memory_budget: bytes for the memory measurement; by default there is room for one expert.
         rounds: of each session; in each, every contender answers every input once. By default at
-            least 5, and as many as 1,024 answers take.
+            least 5, and as many as 1,024 answers take; of slow answers as many as 10 seconds take.
         seconds: for how long warm answers are timed, at least.
+        command: what a reader has to run to measure again.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
+        UsageError: there is nothing to ask, or a rival cannot take it.
     """
     bundle = Path(bundle)
     rivals = [Path(rival) for rival in against]
-    manifests = {path: read_manifest(path) for path in (bundle, *rivals)}
-    names = _names(bundle, rivals, manifests)
+    manifest = read_manifest(bundle)
+    contenders = {path: contender.read(path) for path in (bundle, *rivals)}
+    names = _names(bundle, rivals, contenders)
     budget = growth.room_for_one(bundle) if memory_budget is None else memory_budget
     where, before = environment.describe(), conditions.read()
-    with Progress("Benchmark", 5 + len(manifests) + SESSIONS) as progress:
+    with Progress("Benchmark", 5 + len(contenders) + SESSIONS) as progress:
         examples = golden.read(bundle)
         ordered = [examples.inputs[row] for row in golden.by_turns(examples.experts)]
         asked = ordered if inputs is None else inputs
@@ -96,28 +112,35 @@ def benchmark(
             raise UsageError("benchmark: there is no input to ask")
         with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             checked = golden.check(runtime)
+            experts = expert_map(runtime, asked)
             digest = hashlib.sha256(runtime.features.pack(asked).tobytes()).hexdigest()
+        for rival in rivals:
+            _must_take(rival, asked)
         progress.step("golden examples")
         memories = {}
-        for path in manifests:
-            memories[path] = growth.measure_growth(path, budget if path == bundle else None)
+        for path in contenders:
+            memories[path] = growth.measure_growth(
+                path, budget if path == bundle else None, inputs=bundle
+            )
             progress.step(f"memory of {names[path]}")
         phases = _phases(bundle, asked, ordered, threads, budget, progress)
         sessions = _sessions(
             progress,
-            {names[path]: path for path in manifests},
-            {REFERENCE: bundle} if manifests[bundle].asks_one else {},
+            {names[path]: path for path in contenders},
+            {REFERENCE: bundle} if manifest.asks_one else {},
             asked,
             rounds=rounds or max(_LEAST_ROUNDS, -(-_LEAST_ANSWERS // (len(asked) * SESSIONS))),
             seconds=seconds / SESSIONS,
+            patience=math.inf if rounds else _PATIENCE,
             threads=threads,
         )
+        used = energy.measure(bundle, asked, threads)
     rows = tuple(
-        row(name, sessions, manifests[path], None if name == REFERENCE else memories[path])
+        row(name, sessions, contenders[path], None if name == REFERENCE else memories[path])
         for name, path in _places(names, bundle, sessions[0]).items()
     )
     return Benchmark(
-        bundle=manifests[bundle].name,
+        bundle=manifest.name,
         golden_examples=checked,
         inputs=len(asked),
         inputs_sha256=digest,
@@ -129,11 +152,14 @@ def benchmark(
             all_times(sessions, SPARSE), [parts for one in sessions for parts in one.timings]
         ),
         rows=rows,
+        experts=experts,
         before=before,
         under_load=sessions[-1].under_load,
         cautions=tuple(cautions(SPARSE, sessions, rows[0].p50_interval_us, before, where)),
         environment=where,
         threads=threads,
+        command=command,
+        energy=used,
         sessions=tuple(sessions),
     )
 
@@ -192,6 +218,18 @@ def _sessions(
     return found
 
 
+def _must_take(rival: Path, asked: Sequence[Any]) -> None:
+    """Raises UsageError where a bundle cannot take the inputs that another one is asked."""
+    if onnx.is_onnx(rival):
+        return
+    features = read_features(rival, read_manifest(rival).features)
+    try:
+        for example in asked:
+            features.encode(example)
+    except UsageError as error:
+        raise UsageError(f"--against {rival}: cannot be asked the same: {error}") from None
+
+
 def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> dict[str, Path]:
     """Each contender's bundle: the sparse one, its reference loop, then the rivals."""
     ours, *others = names.items()
@@ -200,16 +238,14 @@ def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> di
 
 
 def _names(
-    bundle: Path, rivals: Sequence[Path], manifests: Mapping[Path, Manifest]
+    bundle: Path, rivals: Sequence[Path], contenders: Mapping[Path, contender.Contender]
 ) -> dict[Path, str]:
     """What the table calls each: a rival by its folder's name, which the user chose."""
     names = {bundle: SPARSE}
     for rival in rivals:
-        if manifests[rival].features.kind != manifests[bundle].features.kind:
-            raise UsageError(
-                f"--against {rival}: takes {manifests[rival].features.kind} inputs, "
-                f"{bundle} takes {manifests[bundle].features.kind}"
-            )
+        theirs, ours = (contenders[path].feature_kind for path in (rival, bundle))
+        if theirs != ours:
+            raise UsageError(f"--against {rival}: takes {theirs} inputs, {bundle} takes {ours}")
         names[rival] = rival.resolve().name.removesuffix(".bundle")
     distinct = set(names.values()) - {REFERENCE}
     if len(distinct) < 1 + len(rivals):

@@ -65,4 +65,10 @@ def cautions(
             f"The clock follows the load (governor {governor!r}); for steady figures: "
             "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
         )
+    changed = {moment.governor for moment in after} - {before.governor}
+    if changed:
+        found.append(
+            f"The clock's governor changed from {before.governor} to {changed.pop()} meanwhile: "
+            "see what sets it, and measure again."
+        )
     return found

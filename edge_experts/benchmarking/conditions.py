@@ -26,12 +26,14 @@ class Conditions:
     power_w: float | None = None
     throttle_flags: int | None = None  # of a Raspberry Pi's firmware
     throttle_events: float | None = None  # of an x86 processor
+    governor: str | None = None  # of the first core's clock
 
 
 def read(sys: Path = Path("/sys")) -> Conditions:
     """What the system tells now (sysfs: thermal, cpufreq, hwmon)."""
     cpu = "devices/system/cpu/cpu[0-9]*"
     flags = next(iter(sys.glob("devices/platform/soc*/soc*:firmware/get_throttled")), None)
+    governor = next(iter(sys.glob("devices/system/cpu/cpu0/cpufreq/scaling_governor")), None)
     return Conditions(
         temperature_c=_scaled(max, _numbers(sys, "class/thermal/thermal_zone*/temp"), 1e3),
         frequency_mhz=_scaled(min, _numbers(sys, f"{cpu}/cpufreq/scaling_cur_freq"), 1e3),
@@ -39,6 +41,7 @@ def read(sys: Path = Path("/sys")) -> Conditions:
         power_w=_scaled(sum, _numbers(sys, "class/hwmon/hwmon*/power1_input"), 1e6),
         throttle_flags=None if flags is None else int(flags.read_text().strip(), 16),
         throttle_events=_scaled(sum, _numbers(sys, f"{cpu}/thermal_throttle/core_throttle_count")),
+        governor=None if governor is None else governor.read_text().strip(),
     )
 
 

@@ -77,11 +77,12 @@ def overhead(bundle: Path, examples: Sequence[Any], rounds: int = 20) -> float:
         watch, runtime.observer = runtime.observer, lambda *answer: answers.append(answer)
         for example in examples:
             runtime.predict(example)
+        assert watch is not None, "the bundle has no reference to compare with"
         times = []
-        for _ in range(rounds if watch is not None else 0):
+        for _ in range(rounds):
             begin = process_time()
             for answer in answers:
-                watch(*answer)  # type: ignore[misc]
+                watch(*answer)
             times.append(1e6 * (process_time() - begin) / len(answers))
     return float(np.median(times))
 

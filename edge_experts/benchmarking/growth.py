@@ -7,19 +7,28 @@ bundle is opened; growth is what comes on top at the peak.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..bundle import read_manifest
-from ..runtime import ExpertRuntime, golden, interpreter
-from . import child, memory
+from ..bundle import Manifest, read_manifest
+from ..runtime import golden, interpreter
+from . import child, memory, onnx
+from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5
+_OF_ITS_OWN = 4_000_000  # bytes that a runtime may take beside its models
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Bytes; `anonymous_bytes` and `file_bytes` are the growth of those kinds of pages."""
+    """Bytes; `anonymous_bytes` and `file_bytes` are the growth of those kinds of pages.
+
+    `timeline` has a sample after every second answer. `bound_bytes` is what the runtime may take at
+    most: twice the files of the router and of the experts that were in memory together, and 4 MB
+    (LiteRT touches more of its own code, as pages of its file). None where it is not known.
+    """
 
     base_bytes: int
     growth_bytes: int
@@ -28,10 +37,19 @@ class Growth:
     budget_bytes: int | None
     experts_visited: int
     answers: int
+    timeline: Timeline
+    bound_bytes: int | None = None
 
 
-def measure_growth(bundle: Path, budget: int | None) -> Growth:
-    """Measure in a child process, which answers from every expert in turn."""
+def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None) -> Growth:
+    """Measure in a child process, which answers from every expert in turn.
+
+    Args:
+        bundle: or a network in ONNX Runtime.
+        inputs: the bundle whose golden examples are asked; its own by default.
+    """
+    if onnx.is_onnx(bundle):
+        return child.call(_grow_onnx, bundle, inputs or bundle)
     return child.call(_grow, bundle, budget)
 
 
@@ -48,25 +66,87 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     interpreter.description()  # imports the interpreter, which belongs to the base
     memory.reset_peak()
     base = memory.read()
-    with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
-        anonymous, file, answers = 0, 0, 0
-        visited: set[int] = set()
-        for _ in range(_ROUNDS):
-            for row in turns:
-                # Twice: the second inference is where an int8 expert's memory is complete.
-                runtime.predict(examples.inputs[row])
-                visited.update(runtime.predict(examples.inputs[row]).experts)
-                answers += 2
-                now = memory.read()
-                anonymous = max(anonymous, now.anonymous - base.anonymous)
-                file = max(file, now.file - base.file)
+    recorder = Recorder(base)
+    visited: set[int] = set()
+    largest = 0  # set of experts' files in memory together, bytes
+    with Watched(bundle, memory_budget=budget, strict=True) as runtime:
+
+        def answer(example: Any) -> None:
+            visited.update(runtime.predict(example).experts)
+
+        def sample() -> memory.Memory:
+            nonlocal largest
+            now, resident = memory.read(), runtime.resident
+            recorder.sample(now, runtime.models.loaded, resident)
+            largest = max(largest, sum(runtime.manifest.experts[one].bytes for one in resident))
+            return now
+
+        kinds = _ask(answer, sample, [examples.inputs[row] for row in turns], base)
         peak = memory.read().peak
+    bound = bound_bytes(runtime.manifest, largest)
+    return _grown(base, peak, kinds, budget, len(visited), recorder, bound)
+
+
+def bound_bytes(manifest: Manifest, experts: int) -> int:
+    """What may be taken at most, with files of experts of so many bytes in memory together."""
+    router = 0 if manifest.router is None else manifest.router.bytes
+    return 2 * (router + experts) + _OF_ITS_OWN
+
+
+def _grow_onnx(folder: Path, inputs: Path) -> Growth:
+    """The same for a network in ONNX Runtime, which then is the interpreter of the base."""
+    examples = golden.read(inputs)
+    onnx.runtime()
+    memory.reset_peak()
+    base = memory.read()
+    recorder = Recorder(base)
+    network, loaded = onnx.OnnxNetwork(folder), [0]
+
+    def sample() -> memory.Memory:
+        now = memory.read()
+        recorder.sample(now, loaded, (0,))
+        return now
+
+    kinds = _ask(network.predict, sample, list(examples.inputs), base)
+    return _grown(base, memory.read().peak, kinds, None, 1, recorder)
+
+
+def _ask(
+    answer: Callable[[Any], object],
+    sample: Callable[[], memory.Memory],
+    inputs: Sequence[Any],
+    base: memory.Memory,
+) -> tuple[int, int]:
+    """Ask all inputs again and again; the most of anonymous and of file pages above the base."""
+    anonymous = file = 0
+    for _ in range(_ROUNDS):
+        for example in inputs:
+            # Twice: the second inference is where an int8 expert's memory is complete.
+            answer(example)
+            answer(example)
+            now = sample()
+            anonymous = max(anonymous, now.anonymous - base.anonymous)
+            file = max(file, now.file - base.file)
+    return anonymous, file
+
+
+def _grown(
+    base: memory.Memory,
+    peak: int,
+    kinds: tuple[int, int],
+    budget: int | None,
+    visited: int,
+    recorder: Recorder,
+    bound: int | None = None,
+) -> Growth:
     return Growth(
         base_bytes=base.resident,
         growth_bytes=max(0, peak - base.resident),
-        anonymous_bytes=anonymous,
-        file_bytes=file,
+        anonymous_bytes=kinds[0],
+        file_bytes=kinds[1],
         budget_bytes=budget,
-        experts_visited=len(visited),
-        answers=answers,
+        experts_visited=visited,
+        answers=2 * len(recorder.found.milliseconds),
+        timeline=recorder.found,
+        bound_bytes=bound,
     )

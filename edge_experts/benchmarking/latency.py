@@ -19,11 +19,15 @@ PERCENTILES = (50, 90, 99)
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds: {"p50", "p90", "p99", "max"} of the whole and of each part."""
+    """Microseconds: {"p50", "p90", "p99", "max"} of the whole and of each part.
+
+    `quantiles_us` are the whole's at 0, 1, 2 ... 100 %: what its distribution is drawn from.
+    """
 
     answers: int
     total_us: dict[str, float]
     parts_us: dict[str, dict[str, float]]
+    quantiles_us: tuple[float, ...]
 
 
 def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] = ()) -> Latency:
@@ -35,6 +39,7 @@ def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] =
             name.removesuffix("_us"): _percentiles(parts[:, column])
             for column, name in enumerate(Timings._fields if timings else ())
         },
+        quantiles_us=tuple(round(float(value), 2) for value in np.percentile(totals, range(101))),
     )
 
 

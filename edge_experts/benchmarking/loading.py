@@ -23,6 +23,7 @@ import numpy as np
 
 from ..bundle import read_manifest
 from ..runtime import ExpertRuntime, allocator, golden, interpreter
+from ..runtime.routing import Routing
 from . import child, memory
 
 _PROCESSES = 5
@@ -115,8 +116,7 @@ def seen_by_experts(bundle: Path) -> dict[str, np.ndarray]:
     """The arrays of one input, with what the router adds."""
     with ExpertRuntime(bundle) as runtime:
         arrays = runtime.features.encode(golden.read(bundle).inputs[0])
-        if runtime._route is not None:
-            runtime._route(arrays)
+        Routing(runtime.models, runtime.manifest).pick(arrays)
         return arrays
 
 

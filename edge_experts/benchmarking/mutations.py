@@ -2,9 +2,10 @@
 
 `python -m edge_experts.benchmarking.mutations BUNDLE --count 100000` damages a copy of the bundle
 in one way after the other (bits, sectors, files), opens it each time and asks every golden example.
-Nothing else may happen than an error of this package's own, or the answers of the intact bundle. A
-process of its own does it, so that one that dies is counted, and so is one that hangs; `--only N`
-repeats mutation N of the same `--seed`.
+Nothing else may happen than an error of this package's own, the answers of the intact bundle, or
+where an expert was hit that of another one, degraded and right for that expert. A process of its
+own does it, so that one that dies is counted, and so is one that hangs; `--only N` repeats mutation
+N of the same `--seed`.
 """
 
 from __future__ import annotations
@@ -19,98 +20,25 @@ import tempfile
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..bundle import MANIFEST, read_manifest
 from ..errors import EdgeExpertsError, MachineError, ThresholdError
+from ..features import Features, encode_all
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden, interpreter
+from ..runtime.answer import Predictions
+from .accidents import MUTATIONS, edit_manifest
 from .table import aligned
 
 _MODULE = "edge_experts.benchmarking.mutations"
-SECTOR = 512  # bytes that storage loses or mixes up at once
 GOOD = ("refused", "right", "degraded")
 BAD = ("wrong", "foreign", "crash", "hang")
-
-Mutation = Callable[[random.Random, Path, Path], None]  # dice, a file, another file
-
-
-def flip_bits(dice: random.Random, path: Path, __: Path) -> None:
-    content = bytearray(path.read_bytes())
-    for _ in range(dice.choice((1, 1, 2, 4, 8))):
-        content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
-    path.write_bytes(content)
-
-
-def truncate(dice: random.Random, path: Path, _: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(content[: dice.choice((0, dice.randrange(len(content)), len(content) - 1))])
-
-
-def extend(dice: random.Random, path: Path, _: Path) -> None:
-    more = dice.choice((1, SECTOR, dice.randrange(1, 5000)))
-    path.write_bytes(path.read_bytes() + dice.choice((bytes(more), dice.randbytes(more))))
-
-
-def zero_sector(dice: random.Random, path: Path, _: Path) -> None:
-    content = bytearray(path.read_bytes())
-    start = dice.randrange(0, len(content), SECTOR)
-    content[start : start + SECTOR] = bytes(len(content[start : start + SECTOR]))
-    path.write_bytes(content)
-
-
-def swap_sectors(dice: random.Random, path: Path, _: Path) -> None:
-    content = path.read_bytes()
-    sectors = [content[start : start + SECTOR] for start in range(0, len(content), SECTOR)]
-    first, second = dice.randrange(len(sectors)), dice.randrange(len(sectors))
-    sectors[first], sectors[second] = sectors[second], sectors[first]
-    path.write_bytes(b"".join(sectors))
-
-
-def foreign_sector(dice: random.Random, path: Path, other: Path) -> None:
-    content, strange = bytearray(path.read_bytes()), other.read_bytes()
-    start = dice.randrange(0, len(content), SECTOR)
-    begin = dice.randrange(0, len(strange), SECTOR)
-    length = len(content[start : start + SECTOR])
-    content[start : start + length] = strange[begin : begin + length].ljust(length, b"\0")
-    path.write_bytes(content)
-
-
-def swap_files(_: random.Random, path: Path, other: Path) -> None:
-    first, second = path.read_bytes(), other.read_bytes()
-    path.write_bytes(second)
-    other.write_bytes(first)
-
-
-def remove(_: random.Random, path: Path, __: Path) -> None:
-    path.unlink()
-
-
-def edit_manifest(dice: random.Random, path: Path, __: Path) -> None:
-    """Bytes of the manifest, which `path` is here, replaced, put in or left out."""
-    content = bytearray(path.read_bytes())
-    for _ in range(dice.choice((1, 1, 2, 3))):
-        start, length = dice.randrange(len(content)), dice.choice((0, 1, 1, 3))
-        written = dice.choice(
-            (dice.randbytes(length), b"0", b"1", b"9", b'"', b"-", b" ", b",", b"")
-        )
-        content[start : start + length] = written
-    path.write_bytes(content)
-
-
-MUTATIONS: tuple[Mutation, ...] = (
-    flip_bits,
-    truncate,
-    extend,
-    zero_sector,
-    swap_sectors,
-    foreign_sector,
-    swap_files,
-    remove,
-    edit_manifest,
-)
+_START = 120.0  # seconds until the first mutation: imports, and each expert asked alone
 
 
 def run(
@@ -159,14 +87,16 @@ def _child(
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert child.stdout is not None, "it is a pipe"
         begun: str | None = None
+        allowed = _START
         while True:
-            watch = threading.Timer(patience, child.kill)
+            watch = threading.Timer(allowed, child.kill)
             watch.start()
             line = child.stdout.readline()
             hung = not watch.is_alive()
             watch.cancel()
             if not line:
                 break
+            allowed = patience
             if begun is None:  # it says what it is about to do, then what came of it
                 begun = line.strip()
             else:
@@ -186,8 +116,7 @@ def _main_child(bundle: Path, start: int, stop: int, seed: int) -> None:
         shutil.copytree(bundle, folder)
         paths = [MANIFEST, *(entry.path for entry in read_manifest(folder).files)]
         intact = {path: (folder / path).read_bytes() for path in paths}
-        inputs = list(golden.read(folder).inputs)
-        expected = _answers(folder, inputs)
+        whole = _Whole(folder)
         for number in range(start, stop):
             dice = random.Random(f"{seed}:{number}")
             mutation = dice.choice(MUTATIONS)
@@ -196,34 +125,96 @@ def _main_child(bundle: Path, start: int, stop: int, seed: int) -> None:
                 path = folder / MANIFEST
             print(mutation.__name__, flush=True)
             mutation(dice, path, other)
-            print(_outcome(folder, inputs, expected), flush=True)
+            print(_outcome(folder, whole, number), flush=True)
             for one in (path, other):
                 one.write_bytes(intact[str(one.relative_to(folder))])
 
 
-def _answers(folder: Path, inputs: list[Any]) -> list[tuple[str, int, bytes]]:
-    with ExpertRuntime(folder) as runtime:
-        golden.check(runtime)
-        answers = [runtime.predict(example) for example in inputs]
-        return [(one.label, one.expert, one.scores.tobytes()) for one in answers]
+class _Whole:
+    """What the intact bundle in `folder` says of its golden examples."""
+
+    def __init__(self, folder: Path):
+        with ExpertRuntime(folder) as runtime:
+            golden.check(runtime)
+            self._features = runtime.features
+            self.inputs = list(golden.read(folder).inputs)
+            self._arrays = encode_all(self._features, self.inputs)
+            self.answers = _asked(runtime, self.inputs, self._arrays)
+        self.alone = _alone(folder, self._arrays)
+
+    def arrays(self, features: Features) -> dict[str, np.ndarray]:
+        """The examples as these features encode them; texts take longer than all the rest."""
+        mine, theirs = self._features, features
+        same = (mine.kind, mine.settings) == (theirs.kind, theirs.settings)
+        if same and mine.arrays.keys() == theirs.arrays.keys():
+            same = all(np.array_equal(mine.arrays[key], theirs.arrays[key]) for key in mine.arrays)
+        return self._arrays if same else encode_all(features, self.inputs)
+
+    def wrong(self, found: Predictions, row: int) -> bool:
+        """Whether an answer is neither that of the intact bundle nor, degraded, another expert's.
+
+        Of several experts together nothing is known here but that it is degraded.
+        """
+        if found.degraded[row]:
+            expected = self.alone.get(int(found.experts[row]))
+            return expected is not None and not np.array_equal(found.scores[row], expected[row])
+        return found.experts[row] != self.answers.experts[row] or not np.array_equal(
+            found.scores[row], self.answers.scores[row]
+        )
 
 
-def _outcome(folder: Path, inputs: list[Any], expected: list[tuple[str, int, bytes]]) -> str:
+def _asked(
+    runtime: ExpertRuntime, inputs: Sequence[Any], arrays: dict[str, np.ndarray]
+) -> Predictions:
+    """The answers to examples, or to their features, where these are enough."""
+    if runtime.manifest.generation is None:
+        return runtime.predict_arrays(arrays)
+    answers = runtime.predict_batch(inputs)
+    return Predictions(
+        labels=np.array([answer.scores.argmax() for answer in answers]),
+        scores=np.array([answer.scores for answer in answers]),
+        experts=np.array([answer.expert for answer in answers]),
+        degraded=np.array([answer.degraded for answer in answers]),
+    )
+
+
+def _alone(folder: Path, arrays: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    """By expert, its scores while the files of all others are away; empty where several answer."""
+    manifest = read_manifest(folder)
+    if manifest.router is None or manifest.by_name or not manifest.asks_one:
+        return {}
+    files = [folder / entry.path for entry in manifest.experts]
+    found = {}
+    for index, kept in enumerate(files):
+        away = [path.rename(path.with_suffix(".away")) for path in files if path != kept]
+        with ExpertRuntime(folder) as runtime:
+            found[index] = runtime.predict_arrays(arrays).scores
+        for path in away:
+            path.rename(path.with_suffix(kept.suffix))
+    return found
+
+
+def _outcome(folder: Path, whole: _Whole, number: int) -> str:
     """What came of it, and in one line why."""
     try:
         with ExpertRuntime(folder) as runtime:
-            outcome = "right"
-            for example, right in zip(inputs, expected, strict=True):
-                answer = runtime.predict(example)
-                if getattr(answer, "degraded", False):  # another expert answered, and says so
-                    outcome = "degraded"
-                elif (answer.label, answer.expert, answer.scores.tobytes()) != right:
-                    return f"wrong {answer} instead of {right[:2]}"
+            found = _asked(runtime, whole.inputs, whole.arrays(runtime.features))
+            for row in range(len(whole.inputs)):
+                if whole.wrong(found, row):
+                    return f"wrong answer to example {row}: {found.scores[row]!r:.80}"
+            row = number % len(whole.inputs)
+            answer = runtime.predict(whole.inputs[row])
+            if answer.expert != found.experts[row] or not np.allclose(
+                answer.scores, found.scores[row]
+            ):
+                return f"wrong {answer}, which is another one than in a batch"
+            if found.degraded.any():  # which a check by golden examples refuses
+                return "degraded"
             golden.check(runtime)
-            return outcome
+            return "right"
     except EdgeExpertsError as error:
         return f"refused {type(error).__name__}"
-    except Exception:
+    except Exception:  # what is no error of ours is what is looked for here
         return "foreign " + " / ".join(traceback.format_exc().splitlines()[-3:])
 
 

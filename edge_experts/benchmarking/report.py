@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from .benchmark import Benchmark
 from .conditions import Conditions
+from .energy import Energy
 from .growth import Growth
 from .latency import Latency
 from .row import REFERENCE, SPARSE
 from .table import aligned, number
 
-NOTES = (
+_NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. growth: "
-    "peak memory above that of Python, numpy and the interpreter, with room for one expert; its "
-    "anonymous and file pages, each at its own peak."
+    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy: "
+    "as deployed, of the test examples, where the files were made. growth: "
+    "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
+    "expert, and what the runtime may take at most: twice the files of what is in memory, and "
+    "4 MB; its anonymous and file pages, each at its own peak."
+)
+_OF_TOKENS = (
+    " tokens: pieces of the vocabulary, with the ends of answers, of one round. tokens/s: of whole "
+    "answers. first token: from the question on. chrF: as deployed, of validation sentences, where "
+    "the files were made."
 )
 
 
 def as_text(result: Benchmark) -> str:
-    """Two tables: where the bundle's time goes, and the contenders side by side."""
+    """Tables: where the bundle's time goes, and the contenders side by side."""
     where = result.environment
     board = where.get("board") or where.get("cpu") or where["machine"]
+    written = writing_table(result)
     lines = [
         f"{result.bundle}: {result.golden_examples} golden examples answered as published, on "
         f"{where['interpreter']} {where['version']}, {board}, {result.threads} thread(s)",
@@ -30,8 +39,12 @@ def as_text(result: Benchmark) -> str:
         "",
         *aligned(contender_table(result)),
         "",
-        NOTES,
+        *([*aligned(written), ""] if written else []),
+        notes(result),
+        *memory_told(result),
     ]
+    if result.energy is not None:
+        lines.append(energy_told(result.energy))
     reference = next((row for row in result.rows if row.name == REFERENCE), None)
     if reference is not None:
         lines.append(
@@ -52,6 +65,23 @@ def as_text(result: Benchmark) -> str:
             "The file system keeps the bundle in memory: no answer from storage was timed."
         )
     return "\n".join([*lines, *(f"Caution: {caution}" for caution in result.cautions)])
+
+
+def notes(result: Benchmark) -> str:
+    """How the tables are to be read."""
+    return _NOTES + (_OF_TOKENS if writing_table(result) else "")
+
+
+def memory_told(result: Benchmark) -> list[str]:
+    """How often experts came and went while memory was measured; nothing of one expert."""
+    growth = result.rows[0].growth
+    if growth is None or result.experts.experts < 2:
+        return []
+    loads, evictions = len(growth.timeline.loads), len(growth.timeline.evictions)
+    return [
+        f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
+        f"times and left {evictions:,} times."
+    ]
 
 
 def conditions_told(result: Benchmark) -> list[str]:
@@ -75,16 +105,43 @@ def phase_table(result: Benchmark) -> list[list[str]]:
 
 def contender_table(result: Benchmark) -> list[list[str]]:
     """The sparse bundle and its rivals, all measured in the same run."""
-    header = ["side by side", "p50 µs", "95 %", "p99 µs", "time ratio", "95 %", "files kB"]
-    rows = [[*header, "growth MB", "anonymous", "file"]]
+    head = ["side by side", "p50 µs", "95 %", "p99 µs", "time ratio", "95 %", "files kB"]
+    judged = [
+        name
+        for name, of in (("accuracy", "accuracy"), ("chrF", "chrf"))
+        if any(getattr(row, of) is not None for row in result.rows)
+    ]
+    memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
+    rows = [[*head, *judged, *memory]]
     for row in result.rows:
         low, high = row.p50_interval_us
         times = [number(row.warm.total_us["p50"]), f"{number(low)} to {number(high)}"]
         low, high = row.ratio_interval
         ratio = [f"{row.ratio:.2f}", "" if row.name == SPARSE else f"{low:.2f} to {high:.2f}"]
         p99, files = number(row.warm.total_us["p99"]), f"{row.total_bytes / 1000:.0f}"
-        rows.append([row.name, *times, p99, *ratio, files, *_growth(row.growth)])
+        cells = [row.name, *times, p99, *ratio, files]
+        if "accuracy" in judged:
+            cells.append("" if row.accuracy is None else f"{row.accuracy.accuracy:.4f}")
+        if "chrF" in judged:
+            cells.append("" if row.chrf is None else f"{row.chrf.chrf:.2f}")
+        rows.append([*cells, *_growth(row.growth)])
     return rows
+
+
+def writing_table(result: Benchmark) -> list[list[str]]:
+    """How fast contenders write; empty where they choose labels."""
+    header = ["writing", "tokens/s", "95 %", "tokens", "first token, p50 µs", "p90", "p99", "max"]
+    rows = []
+    for row in result.rows:
+        if row.generation is None:
+            continue
+        found, (low, high) = row.generation, row.generation.tokens_per_second_interval
+        speed = [number(found.tokens_per_second), f"{number(low)} to {number(high)}"]
+        first = ["", "", "", ""]
+        if found.first_token is not None:
+            first = [number(value) for value in found.first_token.total_us.values()]
+        rows.append([row.name, *speed, f"{found.tokens:,}", *first])
+    return [header, *rows] if rows else []
 
 
 def _phase(name: str, latency: Latency | None) -> list[str]:
@@ -96,9 +153,20 @@ def _phase(name: str, latency: Latency | None) -> list[str]:
 
 def _growth(growth: Growth | None) -> list[str]:
     if growth is None:
-        return ["", "", ""]
-    sizes = (growth.growth_bytes, growth.anonymous_bytes, growth.file_bytes)
-    return [f"{size / 1e6:.1f}" for size in sizes]
+        return ["", "", "", "", ""]
+    kinds = (growth.anonymous_bytes, growth.file_bytes, growth.base_bytes)
+    sizes = (growth.growth_bytes, growth.bound_bytes, *kinds)
+    return ["" if size is None else f"{size / 1e6:.1f}" for size in sizes]
+
+
+def energy_told(used: Energy) -> str:
+    """What an answer takes of the board's energy, in a sentence."""
+    added = used.per_answer_uj
+    each = "nothing that it sees" if added is None else f"{number(added)} µJ"
+    return (
+        f"Energy, by {used.sensor}: an answer adds {each} to the idle board's "
+        f"{used.idle_w:.3g} W, and takes {number(used.whole_per_answer_uj)} µJ with it."
+    )
 
 
 def _condition(moment: Conditions) -> str:

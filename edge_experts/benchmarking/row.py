@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bundle import Manifest
 from . import growth, intervals, latency
+from .contender import Accuracy, Chrf, Contender
 from .session import Session
+from .writing import Writing, writing
 
 SPARSE, REFERENCE = "sparse experts", "reference loop"
 
@@ -20,7 +21,9 @@ class Row:
 
     `ratio` is the median over rounds of its median answer's time by the sparse bundle's in the
     same round; the two are only ever compared within a round. Intervals say where the same figure
-    of another run lies, see `intervals.of_another_run`.
+    of another run lies, see `intervals.of_another_run`. `resident_bytes` are the files of what must
+    be in memory for an answer; what memory they take is `growth`. `generation` is how fast it
+    writes; None where it chooses labels. `accuracy` is of what chooses them, `chrf` of what writes.
     """
 
     name: str
@@ -30,14 +33,18 @@ class Row:
     ratio_interval: tuple[float, float]
     difference_us: float
     total_bytes: int
+    resident_bytes: int
+    accuracy: Accuracy | None
     growth: growth.Growth | None  # None: it lives in the sparse bundle's files
     session_p50_us: tuple[float, ...]
     session_ratio: tuple[float, ...]
     input_p50_us: tuple[float, ...]
+    generation: Writing | None = None
+    chrf: Chrf | None = None
 
 
 def row(
-    name: str, sessions: Sequence[Session], manifest: Manifest, grown: growth.Growth | None
+    name: str, sessions: Sequence[Session], contender: Contender, grown: growth.Growth | None
 ) -> Row:
     """What a contender's times in all sessions come to."""
     medians = [np.median(one.times[name], axis=1) for one in sessions]
@@ -58,11 +65,15 @@ def row(
         ratio=round(ratio, 4),
         ratio_interval=_rounded(intervals.of_another_run(ratio, session_ratio), 4),
         difference_us=round(float(np.median(np.concatenate(medians) - np.concatenate(ours))), 2),
-        total_bytes=sum(entry.bytes for entry in manifest.files),
+        total_bytes=contender.total_bytes,
+        resident_bytes=contender.resident_bytes,
+        accuracy=contender.accuracy,
         growth=grown,
         session_p50_us=session_p50,
         session_ratio=session_ratio,
         input_p50_us=tuple(round(float(value), 2) for value in by_input),
+        generation=writing(name, SPARSE if name == REFERENCE else name, sessions),
+        chrf=contender.chrf,
     )
 
 

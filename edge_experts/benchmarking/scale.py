@@ -61,7 +61,7 @@ def _once(bundle: Path) -> tuple[float, float, float, float]:
     opened = (perf_counter_ns() - start) / 1000
     grown = memory.read().anonymous - before
     inputs = _inputs(runtime)
-    router = runtime._router
+    router = runtime.models.router
     assert router is not None
     for example in inputs * 3:
         runtime.predict(example)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 from typing import Any
@@ -12,15 +14,29 @@ from typing import Any
 import numpy as np
 
 from ..runtime import ExpertRuntime, Timings
-from . import conditions
+from ..runtime.generation import Written
+from . import conditions, contender
 from .reference import reference_loop
+
+_LEAST_ROUNDS = 2  # however slow
 
 
 @dataclass(frozen=True)
 class Session:
-    times: Mapping[str, np.ndarray]  # for each contender microseconds, (rounds, inputs)
-    timings: Sequence[Timings]  # of the first contender's answers, one after the other
+    """What was measured of each contender, by its name.
+
+    Attributes:
+        times: microseconds, (rounds, inputs).
+        timings: of the first contender's answers, one after the other.
+        tokens: of those that write: how many pieces each answer has, (inputs,).
+        first_us: of those that write: microseconds to the first piece, (rounds, inputs).
+    """
+
+    times: Mapping[str, np.ndarray]
+    timings: Sequence[Timings]
     under_load: conditions.Conditions
+    tokens: Mapping[str, np.ndarray] = field(default_factory=dict)
+    first_us: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def run(
@@ -30,18 +46,21 @@ def run(
     *,
     rounds: int,
     seconds: float,
+    patience: float = math.inf,
     threads: int,
     seed: int,
 ) -> Session:
     """Every contender answers every input once a round, for so many rounds and so long at least.
 
+    Where answers are slow there are fewer rounds: none is begun after `patience`, in seconds, but
+    for the second one.
+
     Args:
-        contenders: bundles by what the table calls them.
+        contenders: bundles, or networks in ONNX Runtime, by what the table calls them; a bundle
+            first.
         bare: bundles whose reference loop takes part, likewise.
     """
-    runtimes = {
-        name: ExpertRuntime(path, threads=threads, strict=True) for name, path in contenders.items()
-    }
+    runtimes = {name: contender.opened(path, threads=threads) for name, path in contenders.items()}
     asked: dict[str, Callable[[Any], Any]] = {
         **{name: runtime.predict for name, runtime in runtimes.items()},
         **{name: reference_loop(path, threads) for name, path in bare.items()},
@@ -53,22 +72,46 @@ def run(
     # round each has the caches to itself, as it would have on a board.
     order, shuffle = list(asked.items()), random.Random(seed).shuffle
     times: dict[str, list[np.ndarray]] = {name: [] for name in asked}
+    tokens: dict[str, np.ndarray] = {}
+    first: dict[str, list[list[float]]] = defaultdict(list)
     start, turns = perf_counter(), 0
-    while turns < rounds or perf_counter() - start < seconds:
+    while _goes_on(turns, perf_counter() - start, rounds, seconds, patience):
         shuffle(order)
         for name, answer in order:
-            times[name].append(_one_round(answer, inputs))
+            row, written = _one_round(answer, inputs)
+            times[name].append(row)
+            if written:
+                tokens[name] = np.array([count for count, _ in written])
+                first[name].append([first_us for _, first_us in written])
         turns += 1
     under_load = conditions.read()
-    predict = next(iter(runtimes.values())).predict
-    timings = [predict(example).timings for _ in range(rounds) for example in inputs]
-    return Session({name: np.array(rows) for name, rows in times.items()}, timings, under_load)
+    ours = next(iter(runtimes.values()))
+    assert isinstance(ours, ExpertRuntime), "the first contender is a bundle"
+    again = turns if turns >= rounds else _LEAST_ROUNDS
+    timings = [ours.predict(example).timings for _ in range(again) for example in inputs]
+    return Session(_arrays(times), timings, under_load, tokens, _arrays(first))
 
 
-def _one_round(answer: Callable[[Any], Any], inputs: Sequence[Any]) -> np.ndarray:
-    row = np.empty(len(inputs))
+def _goes_on(turns: int, passed: float, rounds: int, seconds: float, patience: float) -> bool:
+    if turns < rounds:
+        return turns < _LEAST_ROUNDS or passed < max(seconds, patience)
+    return passed < seconds
+
+
+def _one_round(
+    answer: Callable[[Any], Any], inputs: Sequence[Any]
+) -> tuple[np.ndarray, list[tuple[int, float]]]:
+    """Microseconds of each input; and of those that write, tokens and microseconds to the first."""
+    row, written = np.empty(len(inputs)), []
     for column, example in enumerate(inputs):
         start = perf_counter_ns()
-        answer(example)
+        answered = answer(example)
         row[column] = perf_counter_ns() - start
-    return row / 1000
+        if isinstance(answered, Written):
+            written.append((len(answered.pieces), answered.first_us))
+        del answered  # the next one takes its place in memory
+    return row / 1000, written
+
+
+def _arrays(rows: Mapping[str, list[Any]]) -> dict[str, np.ndarray]:
+    return {name: np.array(values) for name, values in rows.items()}

@@ -61,7 +61,7 @@ class _Work:
         with ExpertRuntime(bundle, strict=True) as alone:
             self.inputs = _inputs(bundle, alone)
             answers = [alone.predict(example) for example in self.inputs]
-        self.expected = [(answer.label, answer.scores) for answer in answers]
+        self.expected = [(answer.text, answer.scores) for answer in answers]
         experts = np.array([answer.expert for answer in answers])
         self.rows = [np.flatnonzero(experts == expert) for expert in np.unique(experts)]
         self.done = self.wrong = self.over = self.most = 0
@@ -81,11 +81,11 @@ class _Work:
         for expert in chance.permutation(asked):
             row = int(chance.choice(self.rows[expert]))
             answer = self.runtime.predict(self.inputs[row])
-            label, scores = self.expected[row]
+            text, scores = self.expected[row]
             used = self.runtime.resident_bytes
             with self._lock:
                 self.done += 1
-                self.wrong += answer.label != label or not np.array_equal(answer.scores, scores)
+                self.wrong += answer.text != text or not np.array_equal(answer.scores, scores)
                 self.over += used > self.budget
                 self.most = max(self.most, used)
 
@@ -94,9 +94,8 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
     """Ask so many requests in so many threads, with room for so many experts."""
     largest = max(entry.resident_bytes for entry in read_manifest(bundle).experts)
     router = read_manifest(bundle).router
-    budget = experts * largest
-    total = budget + (0 if router is None else router.resident_bytes)
-    with ExpertRuntime(bundle, memory_budget=total, strict=True) as runtime:
+    budget = experts * largest + (0 if router is None else router.resident_bytes)
+    with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
         work = _Work(bundle, runtime, budget)
         workers = [
             threading.Thread(target=work.go, args=(requests // threads, seed))

@@ -2,7 +2,8 @@
 
 A process in a cgroup whose memory is capped answers from every expert, one after the other, each
 read from the storage. Its answers must be those of a process without a cap. Needs the right to make
-cgroups (root, as a rule), version 1 or 2.
+cgroups (root, as a rule), version 1 or 2. `--answer` is that process alone, for a machine with no
+more memory.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 
 from ..bundle import read_manifest
 from ..errors import MachineError, ThresholdError
-from ..runtime import ExpertRuntime
+from ..runtime import ExpertRuntime, interpreter
 from . import memory, page_cache
 
 _INPUTS = 2000
@@ -55,7 +56,7 @@ def tight(bundle: Path, *, cap: int, budget: int) -> Tight:
     expected = json.loads(_python(["--answer", str(bundle), "--budget", "0"]))["labels"]
     with capped(cap) as group:
         enter = f"echo $$ > {group}/cgroup.procs && exec "
-        arguments = ["--answer", str(bundle), "--budget", str(budget // _MB)]
+        arguments = ["--answer", str(bundle), "--budget", str(budget / _MB)]
         found = json.loads(_python(arguments, enter))
     wrong = sum(expected[expert] != label for expert, label in found["labels"].items())
     entries = read_manifest(bundle).experts
@@ -106,6 +107,7 @@ def _python(arguments: Sequence[str], enter: str = "exec ") -> str:
 def _answer(bundle: Path, budget: int | None) -> dict[str, Any]:
     """The label that each expert gives to an input of its own, the storage cold."""
     manifest = read_manifest(bundle)
+    interpreter.description()  # imports the interpreter, which belongs to the base
     before = memory.read().resident
     labels: dict[int, str] = {}
     chance = np.random.default_rng(0)
@@ -123,7 +125,7 @@ def _answer(bundle: Path, budget: int | None) -> dict[str, Any]:
 
 
 def _picked(runtime: ExpertRuntime, example: np.ndarray) -> int:
-    router = runtime._router
+    router = runtime.models.router
     return 0 if router is None else int(router(runtime.features.encode(example)).argmax())
 
 
@@ -131,13 +133,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--cap", type=int, default=96, help="in MB")
-    parser.add_argument("--budget", type=int, default=48, help="in MB")
-    parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--budget", type=float, default=48, help="in MB; 0 is none")
+    parser.add_argument("--answer", action="store_true", help="only answer, without a cap")
     asked = parser.parse_args(arguments)
     if asked.answer:
-        print(json.dumps(_answer(asked.bundle, asked.budget * _MB or None)))
+        print(json.dumps(_answer(asked.bundle, round(asked.budget * _MB) or None)))
         return
-    found = tight(asked.bundle, cap=asked.cap * _MB, budget=asked.budget * _MB)
+    found = tight(asked.bundle, cap=asked.cap * _MB, budget=round(asked.budget * _MB))
     print(json.dumps({"schema_version": "1.0", **asdict(found)}, indent=2))
     found.refuse()
 

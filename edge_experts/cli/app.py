@@ -14,13 +14,16 @@ from . import (
     bundle,
     compare,
     convert,
+    deploy,
     doctor,
     evaluate,
     export_c,
+    export_onnx,
     extend,
     inspect,
     monitor,
     quickstart,
+    report,
     run,
     serve,
     train,
@@ -48,15 +51,18 @@ app.command()(run.run)
 app.command()(serve.serve)
 app.command()(monitor.monitor)
 app.command()(benchmark.benchmark)
+app.command()(report.report)
 app.command()(inspect.inspect)
 app.command()(bundle.verify)
 app.command()(bundle.pack)
 app.command()(bundle.unpack)
 app.command()(update.install)
 app.command()(update.rollback)
+app.command()(deploy.deploy)
 app.command()(update.keygen)
 app.command()(update.sign)
 app.command()(export_c.export_c)
+app.command()(export_onnx.export_onnx)
 app.command()(doctor.doctor)
 
 

@@ -6,7 +6,17 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
-from .options import BUNDLE_HELP, Json, MemoryBudget, Threads, folder, print_json, size
+from .options import (
+    BUNDLE_HELP,
+    Compared,
+    Json,
+    MemoryBudget,
+    Threads,
+    as_typed,
+    folder,
+    print_json,
+    size,
+)
 
 
 def benchmark(
@@ -17,7 +27,8 @@ def benchmark(
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Another bundle to measure in the same run, such as a dense rival; repeatable.",
+            help="Another bundle to measure in the same run, such as a dense rival, or what "
+            "export-onnx wrote; repeatable.",
             parser=folder,
             metavar="BUNDLE",
             show_default=False,
@@ -29,19 +40,30 @@ def benchmark(
             help="Inputs to ask instead of the golden ones, as for `run`.", show_default=False
         ),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LANGUAGE",
+            help="What to translate --input to, where the bundle translates.",
+            show_default=False,
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.html", help="Also write the result as a page.", show_default=False
+            metavar="FILE.html",
+            help="Also write the result as a page; `report` makes it later, elsewhere.",
+            show_default=False,
         ),
     ] = None,
+    comparison: Compared = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     rounds: Annotated[
         int | None,
         typer.Option(
             help="Of each session; in each round every contender answers every input.  [default: "
-            "1,024 answers or more]",
+            "1,024 answers or more, of slow ones 10 s]",
             min=1,
         ),
     ] = None,
@@ -93,17 +115,27 @@ def benchmark(
     from ..benchmarking.report import as_text
     from ..folders import write_whole
     from ..runtime import ExpertRuntime
+    from ..runtime.generation import parts
     from .examples import given
 
     if bundle is None:
         raise UsageError("name the bundle to measure, or --compare two results")
-    for option, path in (("--report", report), ("--raw", raw)):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
+    if raw is not None and not raw.absolute().parent.is_dir():
+        raise UsageError(f"--raw {raw}: the folder {raw.parent} does not exist")
+    if comparison is not None and report is None:
+        raise UsageError("--comparison belongs to a page: name it with --report")
+    if report is not None:
+        from ..html_report import page, reading
+
+        page.require(report)
+        compared = None if comparison is None else reading.read_comparison(comparison)
+    if to is not None and input is None:
+        raise UsageError("--to belongs to inputs: name them with --input")
     asked = None
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
-            asked = [example for _, example in given(None, input, runtime.features)]
+            lines = given(None, input, runtime.features, to)
+            asked = [part for _, line in lines for part in parts(runtime.features, line)]
     result = run_benchmark(
         bundle,
         against=against or (),
@@ -112,11 +144,10 @@ def benchmark(
         threads=threads,
         rounds=rounds,
         seconds=seconds,
+        command=as_typed(),
     )
     if report is not None:
-        from ..benchmarking.html import as_html
-
-        write_whole(report, as_html(result))
+        write_whole(report, page.as_html(result, compared))
     if raw is not None:
         from ..benchmarking.raw import as_csv
 

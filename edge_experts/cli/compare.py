@@ -13,6 +13,7 @@ from .options import (
     RouterModel,
     Source,
     Width,
+    as_typed,
     print_json,
     require_training,
 )
@@ -108,12 +109,12 @@ def compare(
             force=force,
         )
     if out is not None:
-        comparing.write(result, out)
+        comparing.write(result, out, command=as_typed())
     if picture is not None:
         from ..training.comparing.picture import draw
 
         draw(result, picture)
     if json:
-        print_json(result.to_json())
+        print_json({**result.to_json(), "command": as_typed()})
     else:
         print(comparing.as_text(result))

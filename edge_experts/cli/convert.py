@@ -1,24 +1,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from .. import compression
 from ..compression import Compression
 from ..errors import UsageError
-from ..inspection import arenas, operators
-from .bundle import in_words
-from .export_c import as_json
+from .conversion import as_json, in_words
+from .convert_translators import convert_translators
 from .export_c import in_words as in_c
 from .options import Force, Json, Layout, Quantization, print_json, require_training, size
-
-if TYPE_CHECKING:
-    from ..bundle import Manifest
-    from ..converters.choosing import Search
 
 
 def convert(
@@ -85,7 +80,7 @@ def convert(
         typer.Option(
             metavar="POINTS",
             help="Refuse the bundle when conversion costs more accuracy.  [default: 2, beyond "
-            "what chance makes of few examples]",
+            "what chance makes of few examples, and 3% of the labels that Keras is sure of]",
             show_default=False,
         ),
     ] = None,
@@ -170,6 +165,16 @@ def convert(
             "--cache/--no-cache", help="Take networks that were converted before from the cache."
         ),
     ] = True,
+    beams: Annotated[
+        int | None,
+        typer.Option(
+            help="Of a run that translates: how many beginnings of a translation are followed at "
+            "once.  [default: 1, greedy]",
+            min=1,
+            max=64,
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -186,6 +191,43 @@ def convert(
     from ..converters.c_source import c_source as write_c
     from ..converters.c_source import refuse_run
 
+    if run_folder.read_run(run).feature_kind == "pieces":
+        given = {
+            "--top-k": top_k,
+            "--second-share": second_share,
+            "--abstain-below": abstain_below,
+            "--size-budget": size_budget,
+            "--size-budget-compressed": size_budget_compressed,
+            "--frontier": frontier,
+            "--processes": processes,
+            "--c-source": c_source,
+            "--base": base,
+            "--compress": compress,
+            "--data": data,
+        }
+        unfit = [name for name, value in given.items() if value] + ["--layout"] * (
+            layout != "split"
+        )
+        if unfit or quantization in ("auto", "int16x8") or io != "float":
+            raise UsageError(
+                f"{run} translates, for which {', '.join(unfit) or quantization} is not offered; "
+                "--quantization takes float32, float16, dynamic or int8"
+            )
+        convert_translators(
+            run,
+            out,
+            quantization=quantization,
+            beams=beams or 1,
+            max_drop=max_accuracy_drop,
+            target=target,
+            cache=cache,
+            bundle_version=bundle_version or 1,
+            force=force,
+            json=json,
+        )
+        return
+    if beams is not None:
+        raise UsageError(f"--beams is for runs that translate; {run} does not")
     if frontier is not None:
         drawing.require(frontier, "--frontier")
         if quantization != "auto":
@@ -234,78 +276,12 @@ def convert(
             compressed=size_budget_compressed is not None,
         )
     if json:
-        print_json(
-            {
-                "schema_version": "1.0",
-                "bundle": str(out),
-                "accuracy": made.test_accuracy,
-                "examples": made.test_examples,
-                "calibration_error": made.calibration_error,
-                "parity": {**asdict(made.parity), "accuracy_drop": made.parity.accuracy_drop},
-                "top_k": made.manifest.top_k,
-                "second_below": made.manifest.second_below,
-                "abstain_below": made.manifest.abstain_below,
-                "validation": made.unsure.to_json(),
-                "bytes": made.bytes,
-                "compressed_bytes": made.packed_bytes,
-                "compression": made.manifest.provenance.get("compression"),
-                "files": {entry.path: entry.bytes for entry in made.manifest.files},
-                "verified_on": dict(made.manifest.verified_on),
-                "target": target,
-                "operators": operators(made.manifest),
-                "arenas": arenas(made.manifest),
-                "changes": made.manifest.provenance.get("changes"),
-                "search": None if made.search is None else made.search.to_json(),
-                "c_source": None if written is None else as_json(written),
-            }
-        )
+        print_json(as_json(made, target, written))
         return
-    parity, on = made.parity, made.manifest.verified_on
-    print(
-        f"{out}: accuracy as deployed {made.test_accuracy:.4f} on {made.test_examples:,} test "
-        f"examples\n"
-        f"beside Keras on {parity.examples:,} validation examples: accuracy "
-        f"{parity.keras_accuracy:.4f} to {parity.deployed_accuracy:.4f}, "
-        f"{parity.equal_labels:.2%} equal labels, largest score difference "
-        f"{parity.largest_score_difference:.3f}\n"
-        f"{len(made.manifest.experts)} expert(s) of up to "
-        f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
-        f"{on['interpreter']} {on['version']}\n"
-        f"{made.bytes:,} bytes on disk, {made.packed_bytes:,} as an archive (edge-experts pack)"
-    )
-    if target is not None:
-        print(_on_target(made.manifest))
-    unsure = made.unsure
-    if unsure.asked_second is not None:
-        print(f"a second expert asked for {unsure.asked_second:.1%} of the validation examples")
-    if unsure.abstained is not None:
-        on = unsure.accuracy_answered
-        rest = "" if on is None else f", accuracy {on:.4f} on the others"
-        print(f"abstains from {unsure.abstained:.1%} of the validation examples{rest}")
-    if made.search is not None:
-        _print_search(made.search)
-    if base is not None:
-        print(f"since {base}: {in_words(made.manifest.provenance['changes'])}")
+    in_words(made, base)
     if written is not None:
         print(in_c(written))
     print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
-
-
-def _on_target(manifest: Manifest) -> str:
-    """What is known of the target: run there, or its operators only."""
-    on, sizes = manifest.verified_on, arenas(manifest)
-    if sizes:
-        return (
-            f"{on['target']}: every file ran in TensorFlow Lite Micro {on['tflite_micro']} as "
-            f"well, in arenas of up to {max(sizes.values()):,} bytes; "
-            f"{on['equal_labels_there']:.0%} equal labels"
-        )
-    if on["run_on_target"]:
-        return f"{on['target']}: it has all operators, and this was its interpreter"
-    return (
-        f"{on['target']}: it has all operators; its interpreter is not installed here, so this was "
-        "proven on another: run `edge-experts verify` there"
-    )
 
 
 def _compressions(
@@ -315,15 +291,3 @@ def _compressions(
         return [replace(one, epochs=epochs) for one in compression.ALL]
     share = compression.read_sparsity(sparsity)
     return [Compression(name, share, clusters, epochs) for name in names]
-
-
-def _print_search(search: Search) -> None:
-    """The choices for each size, the one that was taken marked."""
-    print("\n     bytes      loss  accuracy   networks (on validation examples)")
-    points = {point.size: point for point in (*search.uniform, *search.frontier, search.chosen)}
-    for size_, point in sorted(points.items()):
-        mark = ">" if size_ == search.chosen.size else " "
-        ways = ", ".join(f"{count} x {name}" for name, count in point.counts().items())
-        print(f"{mark}{size_:>10,} {point.loss:>8.4f} {point.accuracy:>9.4f}   {ways}")
-    for reason, networks in search.refused.items():
-        print(f"not {reason}: {', '.join(networks)}", file=sys.stderr)

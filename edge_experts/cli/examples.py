@@ -4,31 +4,68 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import UsageError
+from ..limits import LIMITS
 
 if TYPE_CHECKING:
     from ..features import Features
 
 
 def given(
-    texts: Sequence[str] | None, path: Path | None, features: Features
+    texts: Sequence[str] | None, path: Path | None, features: Features, to: str | None = None
 ) -> Iterator[tuple[str, Any]]:
     """What to call each example, and the example itself, as they come.
+
+    Args:
+        to: what lines are to be translated to, where that is asked.
 
     Raises:
         UsageError: one of them cannot be read.
     """
+    parse = parser(features, to)
     if path is not None:
-        return _in_file(path, features)
+        return _in_file(path, features, parse)
     lines = texts or _stdin()
-    return ((line, features.parse(line)) for line in lines)
+    return ((line, parse(line)) for line in lines)
 
 
-def _in_file(path: Path, features: Features) -> Iterator[tuple[str, Any]]:
+def parser(features: Features, to: str | None) -> Callable[[str], Any]:
+    """Makes an example of a line.
+
+    Raises:
+        UsageError: what to translate to is named, and nothing is translated.
+    """
+    if to is None:
+        return features.parse
+    from ..features import PieceFeatures
+
+    if not isinstance(features, PieceFeatures):
+        raise UsageError("--to is for bundles that translate; this one does not")
+    return lambda line: features.parse(line, to)
+
+
+def lines(texts: Sequence[str] | None, path: Path | None) -> Iterator[str]:
+    """Lines of text from the command line, a file, or stdin, as they come.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if path is None:
+        yield from texts or _stdin()
+        return
+    if not path.is_file():
+        raise UsageError(f"--input {path}: no such file")
+    with path.open(encoding="utf-8", errors="replace") as file:
+        yield from _read(file)
+
+
+def _in_file(
+    path: Path, features: Features, parse: Callable[[str], Any]
+) -> Iterator[tuple[str, Any]]:
     """Every example of a file: rows of a .csv, arrays of an .npy, or else lines."""
     if not path.is_file():
         raise UsageError(f"--input {path}: no such file")
@@ -44,12 +81,24 @@ def _in_file(path: Path, features: Features) -> Iterator[tuple[str, Any]]:
         for line, row in rows.read(path):
             yield f"{path.name}:{line}", row
     else:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for text in file:
-                yield text.rstrip("\r\n"), features.parse(text.rstrip("\r\n"))
+        for text in lines(None, path):
+            yield text, parse(text)
 
 
 def _stdin() -> Iterator[str]:
     # Bytes that are not UTF-8 become replacement characters: a stream must not stop for one.
-    for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"):
-        yield line.rstrip("\r\n")
+    yield from _read(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"))
+
+
+def _read(stream: TextIO) -> Iterator[str]:
+    """The lines of a stream, each as it comes.
+
+    Raises:
+        UsageError: one does not end in reasonable time and memory.
+    """
+    most = LIMITS.line_characters
+    while line := stream.readline(most + 1):
+        line = line.rstrip("\r\n")
+        if len(line) > most:
+            raise UsageError(f"a line must have at most {most:,} characters; break it")
+        yield line

@@ -40,10 +40,7 @@ def _head(manifest: Manifest) -> Iterator[str]:
     if manifest.abstain_below is not None:
         yield f"  abstains     where the score is under {manifest.abstain_below:g}"
     yield f"  quantization {provenance.get('quantization')}"
-    yield (
-        f"  accuracy     {provenance.get('test_accuracy')} as deployed, on "
-        f"{provenance.get('test_examples')} test examples"
-    )
+    yield f"  {_deployed(manifest)}"
     yield f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}"
     if "target" in on:
         how = "its interpreter ran it" if on.get("run_on_target") else "by its table of operators"
@@ -52,6 +49,24 @@ def _head(manifest: Manifest) -> Iterator[str]:
     changes = provenance.get("changes")
     if isinstance(changes, dict):
         yield f"  changes      since version {changes.get('base_version')}: {in_words(changes)}"
+
+
+def _deployed(manifest: Manifest) -> str:
+    """How well it does as deployed; of what anyone may have written."""
+    found = manifest.provenance
+    if manifest.generation is None:
+        return (
+            f"accuracy     {found.get('test_accuracy')} as deployed, on "
+            f"{found.get('test_examples')} test examples"
+        )
+    proven = found.get("validation")
+    proven = proven if isinstance(proven, dict) else {}
+    scores = proven.get("deployed")
+    scores = scores if isinstance(scores, dict) else {}
+    return (
+        f"chrF, BLEU   {_number(scores, 'chrf', '.2f')}, {_number(scores, 'bleu', '.2f')} as "
+        f"deployed, on {proven.get('examples')} validation sentences"
+    )
 
 
 def _parity(manifest: Manifest) -> Iterator[str]:
@@ -104,8 +119,10 @@ def _structures(found: Mapping[str, Any]) -> Iterator[str]:
         yield ""
         yield f"  {first}" + (f" and {more} like it" if more else "")
         yield f"    operators  {', '.join(_uses(one))}"
-        ends = f"{_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
-        yield f"    tensors    {one['tensors']}; {ends}"
+        functions = one.get("functions", [])
+        yield f"    tensors    {one['tensors']}" + ("" if functions else f"; {_ends(one)}")
+        for function in functions:
+            yield f"    function   {function['name']}: {_ends(function)}"
         kinds = (f"{kind} {count:,}" for kind, count in one["weights_bytes"].items())
         yield f"    weights    {', '.join(kinds) or 'none'} bytes"
         row = files.get(first)
@@ -125,6 +142,10 @@ def _uses(one: Mapping[str, Any]) -> Iterator[str]:
     for name, version in sorted(one["operators"].items()):
         count = one["uses"].get(name, 1)
         yield f"{name} v{version}" + (f" x{count}" if count > 1 else "")
+
+
+def _ends(one: Mapping[str, Any]) -> str:
+    return f"{_ports(one, 'inputs')} to {_ports(one, 'outputs')}"
 
 
 def _ports(one: Mapping[str, Any], which: str) -> str:

@@ -40,6 +40,8 @@ def monitor(
     from .examples import given
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
+        if runtime.manifest.generation is not None:
+            raise UsageError(f"{bundle}: translates; only what chooses labels is watched")
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
         for _, example in given(None, input, runtime.features):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +38,21 @@ Trust = Annotated[
         show_default=False,
     ),
 ]
+AllowOlder = Annotated[
+    bool,
+    typer.Option(
+        "--allow-older", help="Also a version not above the newest that was ever installed."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Compared = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="comparison.json",
+        help="What `compare --out` left: its rows are drawn too.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
 Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
 Recipe = Annotated[
@@ -123,6 +139,11 @@ def require_serving() -> None:
     """Say that the server's libraries are missing before a bundle is opened."""
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
         raise MissingExtraError("The server", "serve")
+
+
+def as_typed() -> str:
+    """The command that runs, for whoever wants to run it again."""
+    return shlex.join(["edge-experts", *sys.argv[1:]])
 
 
 def print_json(content: dict[str, Any]) -> None:

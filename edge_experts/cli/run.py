@@ -25,6 +25,15 @@ def run(
         Path | None,
         typer.Option(help="A file: one input on each line, .npy or .csv.", show_default=False),
     ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LANGUAGE",
+            help="What to translate to, where the bundle translates; LANGUAGE/DOMAIN to choose "
+            "the expert too.",
+            show_default=False,
+        ),
+    ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
@@ -33,6 +42,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
+
+    Where the bundle translates, a line's translation is a line, written sentence by sentence. Where
+    a language has several experts, the router picks one for each sentence.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
     --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
@@ -45,6 +57,8 @@ def run(
     Example: edge-experts run sentiment.bundle "a film to remember"
 
     Example: tail -f messages.txt | edge-experts run sentiment.bundle --json
+
+    Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ..errors import UsageError
 
@@ -57,6 +71,11 @@ def run(
         bundle, memory_budget=memory_budget, threads=threads, strict=strict, monitor=True
     ) as runtime:
         watch = _Watch(runtime)
+        if runtime.manifest.generation is not None:
+            from .translate import translate
+
+            translate(runtime, text, input, to, watch.look, json=json)
+            return
 
         def show(name: str, answer: Answer) -> None:
             if json:
@@ -84,7 +103,7 @@ def run(
                 numbers = ", ".join(map(str, answer.experts))
                 print(f"{label}\t{answer.score:.3f}\t{asked} {numbers}\t{name}", flush=True)
 
-        for name, example in given(text, input, runtime.features):
+        for name, example in given(text, input, runtime.features, to):
             answer = runtime.predict(example)
             watch.look(answer)
             show(name, answer)

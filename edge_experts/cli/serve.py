@@ -24,7 +24,9 @@ def serve(
             parser=size, metavar="SIZE", help="Largest body of a request.  [default: 8MB]"
         ),
     ] = None,
-    max_examples: Annotated[int, typer.Option(help="Most examples of a request.", min=1)] = 1024,
+    max_examples: Annotated[
+        int, typer.Option(help="Most examples of a request; of translators, sentences.", min=1)
+    ] = 1024,
     grace: Annotated[
         int, typer.Option(help="Seconds to finish what is being answered at the end.", min=0)
     ] = 30,

@@ -15,7 +15,10 @@ def train(
     data: Source,
     out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
     experts: Annotated[
-        int | None, typer.Option(help="How many expert networks.  [default: 4]", min=1)
+        int | None,
+        typer.Option(
+            help="How many expert networks.  [default: 4; of translations, one a label]", min=1
+        ),
     ] = None,
     router: Annotated[
         Literal["learned", "kmeans", "clusters", "hash", "random"] | None,
@@ -116,8 +119,9 @@ def train(
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     from .. import datasets
-    from ..training import TrainConfig, config_for
+    from ..training import TrainConfig
     from ..training import train as run_training
+    from ..training.recipes import config_of
 
     try:
         TrainConfig(**settings)  # before anything is fetched
@@ -127,15 +131,16 @@ def train(
     run = run_training(
         dataset,
         out,
-        config_for(dataset.kind, **settings),
+        config_of(dataset, **settings),
         teacher=teacher,
         force=force,
         pictures=pictures,
     )
     metrics = run.metrics
+    how = "float, hard routing" if run.feature_kind != "pieces" else "of next pieces, float"
     print(
         f"{out}: accuracy {metrics['validation_accuracy']:.4f} on validation, "
-        f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
+        f"{metrics['test_accuracy']:.4f} on test examples ({how})"
     )
     if (drawn := out / PICTURES).exists():
         print(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Bundle, Json, Root, Trust, print_json
+from .options import AllowOlder, Bundle, Json, Root, Trust, print_json
 
 if TYPE_CHECKING:
     from ..updates.install import Installed
@@ -21,12 +21,7 @@ def install(
     ],
     root: Root,
     trust: Trust = None,
-    allow_older: Annotated[
-        bool,
-        typer.Option(
-            "--allow-older", help="Also a version not above the newest that was ever installed."
-        ),
-    ] = False,
+    allow_older: AllowOlder = False,
     keep: Annotated[
         int, typer.Option(help="How many versions stay, the current one included.", min=1)
     ] = 2,
@@ -94,6 +89,12 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
     key = None if done.signed_by is None else done.signed_by.fingerprint
     if done.left is not None:
         print(f"An older version could not be removed: {done.left}", file=sys.stderr)
+    if done.unmeasured is not None:
+        print(
+            "What its models take in memory could not be measured here, so that the manifest's "
+            f"figures hold: {done.unmeasured}",
+            file=sys.stderr,
+        )
     if json:
         print_json(
             {
@@ -105,6 +106,7 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
                 "reused_bytes": done.reused_bytes,
                 "golden_examples": done.golden_examples,
                 "signed_by": key,
+                "unmeasured": done.unmeasured,
             }
         )
         return

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
@@ -74,6 +74,11 @@ def stanzas(path: Path, *fields: str) -> Iterator[dict[str, str]]:
                 name = ""
         if stanza:
             yield stanza
+
+
+def source(stanza: Mapping[str, str]) -> str:
+    """The source package of a stanza of Packages, of its fields Package and Source."""
+    return stanza.get("Source", stanza["Package"]).split()[0]  # it may have a version behind
 
 
 def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:

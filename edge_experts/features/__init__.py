@@ -9,6 +9,8 @@ import numpy as np
 
 from ..errors import ManifestError
 from .array import ArrayFeatures
+from .fields import Fields
+from .pieces import PieceFeatures
 from .table import TableFeatures
 from .text import TextFeatures
 from .tokens import TokenFeatures
@@ -17,6 +19,7 @@ __all__ = [
     "KINDS",
     "ArrayFeatures",
     "Features",
+    "PieceFeatures",
     "TableFeatures",
     "TextFeatures",
     "TokenFeatures",
@@ -51,12 +54,24 @@ class Features(Protocol):
     def parse(self, line: str) -> Any:
         """An example from a line of text, as `edge-experts run` reads them."""
 
+    @property
+    def fields(self) -> Fields:
+        """What an example is made of."""
+
+    def put_together(self, parts: Mapping[str, Any]) -> Any:
+        """An example of its fields' values."""
+
+    def take_apart(self, example: Any) -> Mapping[str, Any]:
+        """The values of an example's fields."""
+
     def encode(self, example: Any) -> dict[str, np.ndarray]:
         """One example as named arrays, each with a leading dimension of 1."""
 
 
-KINDS: dict[str, type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures]] = {
-    kind.kind: kind for kind in (TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures)
+_Kind = type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures] | type[PieceFeatures]
+KINDS: dict[str, _Kind] = {
+    kind.kind: kind
+    for kind in (TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures)
 }
 
 

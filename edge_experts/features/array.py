@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..limits import LIMITS
+from .fields import Fields
 
 
 def single(numbers: np.ndarray) -> np.ndarray:
@@ -97,6 +98,16 @@ class ArrayFeatures:
             return json.loads(line)
         except ValueError as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
+
+    @property
+    def fields(self) -> Fields:
+        return {"x": (np.float32, self._shape)}
+
+    def put_together(self, parts: Mapping[str, Any]) -> Any:
+        return parts["x"]
+
+    def take_apart(self, example: Any) -> Mapping[str, Any]:
+        return {"x": example}
 
     def encode(self, example: Any) -> dict[str, np.ndarray]:
         """The example, standardized.

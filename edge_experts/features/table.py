@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..limits import LIMITS
+from .fields import Fields
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
 _LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
@@ -129,6 +130,17 @@ class TableFeatures:
             return json.loads(line)
         except ValueError as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
+
+    @property
+    def fields(self) -> Fields:
+        """A text for each category, a number for each other column."""
+        return {one["name"]: (str if "values" in one else np.float64, ()) for one in self._columns}
+
+    def put_together(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return parts
+
+    def take_apart(self, example: Mapping[str, Any]) -> Mapping[str, Any]:
+        return example
 
     def encode(self, example: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """The row as numbers.

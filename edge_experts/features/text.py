@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from .fields import Fields
 
 # A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
 # is a word of its own, because it often carries the feeling of the sentence.
@@ -165,6 +166,16 @@ class TextFeatures:
         texts: list[str] = json.loads(packed.tobytes())
         return texts
 
+    @property
+    def fields(self) -> Fields:
+        return {"text": (str, ())}
+
+    def put_together(self, parts: Mapping[str, Any]) -> str:
+        return str(parts["text"])
+
+    def take_apart(self, example: str) -> Mapping[str, Any]:
+        return {"text": example}
+
     def parse(self, line: str) -> str:
         """A line is an example."""
         return line
@@ -188,7 +199,10 @@ class TextFeatures:
             # A stable sort: among equals, every processor must keep the same ones.
             kept = np.argsort(-weight, kind="stable")[:length]
             found, weight = found[kept], weight[kept]
-        norm = math.sqrt(weight.dot(weight))
+        # Squares of float16 and their sum need no rounding in double precision: the norm is the
+        # same on every processor, whatever order it sums in.
+        exact = weight.astype(np.float64)
+        norm = math.sqrt(exact.dot(exact))
         if norm > 0:
             ids[0, : len(found)] = found
             weights[0, : len(found)] = weight / norm

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import UsageError
 from .array import ArrayFeatures
+from .fields import Fields
 
 
 class TokenFeatures(ArrayFeatures):
@@ -37,6 +38,10 @@ class TokenFeatures(ArrayFeatures):
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
         return {"x": ((1, *self._shape), np.int32)}
+
+    @property
+    def fields(self) -> Fields:
+        return {"x": (np.int32, self._shape)}
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+from ..bundle import Manifest
+
+Clock = tuple[int, int, int, int, int]  # ns: begun, encoded, routed, loaded, answered
 
 
 class Timings(NamedTuple):
@@ -44,7 +49,7 @@ class Answer:
         expert: int,
         logits: np.ndarray,
         temperature: float,
-        clock: tuple[int, int, int, int, int],
+        clock: Clock,
         experts: tuple[int, ...],
         abstain_below: float | None = None,
         reason: str | None = None,
@@ -54,6 +59,11 @@ class Answer:
         # push the next answer's out of a small processor's cache.
         self._logits, self._temperature, self._clock = logits, temperature, clock
         self._abstain_below = abstain_below
+
+    @property
+    def text(self) -> str:
+        """The answer as a text: the label."""
+        return self.label
 
     @property
     def score(self) -> float:
@@ -83,6 +93,45 @@ class Answer:
         told = f"label={self.label!r}, score={self.score:.4f}, expert={self.expert}"
         marks = ", abstained" * self.abstained + ", degraded" * self.degraded
         return f"Answer({told}{marks})"
+
+
+class Telling(Protocol):
+    """Makes an answer of what experts said."""
+
+    def __call__(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        output: Any,
+        first: int,
+        clock: Clock,
+        experts: tuple[int, ...],
+        reason: str | None = None,
+    ) -> Answer:
+        """Args:
+        arrays: what the experts saw.
+        output: what they said together, of the kind that they give.
+        first, experts, reason: as of `Answer`.
+        """
+
+
+def choosing(manifest: Manifest) -> Telling:
+    """Of experts that choose one of the labels."""
+    # Looked up once: every answer needs them.
+    labels, temperature = manifest.labels, manifest.temperature
+    abstain_below = manifest.abstain_below
+
+    def tell(
+        arrays: Mapping[str, np.ndarray],
+        output: Any,
+        first: int,
+        clock: Clock,
+        experts: tuple[int, ...],
+        reason: str | None = None,
+    ) -> Answer:
+        label = labels[output.argmax()]
+        return Answer(label, first, output, temperature, clock, experts, abstain_below, reason)
+
+    return tell
 
 
 class Predictions(NamedTuple):

@@ -6,15 +6,19 @@ keeps why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter_ns
+from typing import Any
 
 import numpy as np
 
-from .answer import softmax
+from ..errors import ModelError, UsageError
+from .answer import Answer, Clock, Predictions, Telling, softmax
 from .quarantine import UNAVAILABLE, describe
 from .residency import Residency
 
+_NO = -np.inf  # the gate of an expert that cannot answer
 _TINY = 1e-12  # the least probability whose logarithm is taken
 
 
@@ -27,14 +31,18 @@ class Question:
         picks: the experts to ask, the router's first choice first.
     """
 
-    __slots__ = ("_error", "_outputs", "_tried", "arrays", "gate", "invoke_ns", "load_ns", "picks")
+    __slots__ = (
+        *("_error", "_output", "_outputs", "_tried"),
+        *("arrays", "gate", "invoke_ns", "load_ns", "picks"),
+    )
 
     def __init__(
         self, arrays: dict[str, np.ndarray], gate: np.ndarray | None, picks: tuple[int, ...]
     ):
         self.arrays, self.picks, self.gate = arrays, picks, gate
-        self._outputs: dict[int, np.ndarray] = {}
+        self._outputs: dict[int, Any] = {}
         self._tried, self._error = set(picks), ""
+        self._output: Any = None
         self.load_ns = self.invoke_ns = 0
 
     @property
@@ -48,8 +56,23 @@ class Question:
         return -1 if self.gate is None and len(self.picks) > 1 else self.picks[0]
 
     @property
-    def logits(self) -> np.ndarray:
-        """What the experts say together, (labels,) float32."""
+    def output(self) -> Any:
+        """What the experts say together, of the kind that they give; when all have answered."""
+        if self._output is None:
+            self._output = self._together()
+        return self._output
+
+    def answer(self, times: tuple[int, int, int], tell: Telling) -> Answer:
+        """What became of it; it was begun, encoded and routed at these times."""
+        clock = self.clock(times)
+        return tell(self.arrays, self.output, self.first, clock, self.picks, self.reason)
+
+    def clock(self, times: tuple[int, int, int]) -> Clock:
+        """Those times, and when its experts were loaded and had answered."""
+        loaded = times[2] + self.load_ns
+        return (*times, loaded, loaded + self.invoke_ns)
+
+    def _together(self) -> Any:
         outputs = [self._outputs[pick] for pick in self.picks]
         if len(outputs) == 1:
             return outputs[0]
@@ -58,7 +81,7 @@ class Question:
             return total
         return _mixed(self.gate[list(self.picks)], outputs)
 
-    def answered(self, expert: int, output: np.ndarray) -> None:
+    def answered(self, expert: int, output: Any) -> None:
         self._outputs[expert] = output
 
     def instead(self, expert: int, error: Exception) -> int | None:
@@ -70,7 +93,9 @@ class Question:
             the error: nobody can answer, or all experts would have to.
         """
         self._error = self._error or f"expert {expert}: {describe(error)}"
-        ranked = [] if self.gate is None else np.argsort(-self.gate, kind="stable").tolist()
+        gate = np.zeros(0) if self.gate is None else self.gate
+        # An expert that is asked for by name has nobody who could stand in for it.
+        ranked = [index for index in np.argsort(-gate, kind="stable").tolist() if gate[index] > _NO]
         other: int | None = next((index for index in ranked if index not in self._tried), None)
         if other is not None:
             self._tried.add(other)
@@ -100,10 +125,9 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
     while waiting:
         resident = set(experts.resident)
         expert = next((index for index in waiting if index in resident), next(iter(waiting)))
-        asking = waiting.pop(expert)
-        start = perf_counter_ns()
+        asking = deque(waiting.pop(expert))
         try:
-            slot = experts.hold(expert)
+            _ask_one(asking, expert, experts)
         except UNAVAILABLE as error:
             if strict:
                 raise
@@ -111,15 +135,48 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
                 other = question.instead(expert, error)
                 if other is not None:
                     waiting.setdefault(other, []).append(question)
-            continue
-        try:
-            asking[0].load_ns += perf_counter_ns() - start
-            for question in asking:
-                start = perf_counter_ns()
-                question.answered(expert, slot(question.arrays))
-                question.invoke_ns += perf_counter_ns() - start
-        finally:
-            experts.free(slot)
+
+
+def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
+    """Have an expert answer the first, the next, ...; when it raises, it has not those left."""
+    start = perf_counter_ns()
+    slot = experts.hold(expert)
+    try:
+        asking[0].load_ns += perf_counter_ns() - start
+        while asking:
+            start = perf_counter_ns()
+            asking[0].answered(expert, slot(asking[0].arrays))
+            asking.popleft().invoke_ns += perf_counter_ns() - start
+    except ModelError as error:
+        experts.reject(slot, error)
+        raise
+    finally:
+        experts.free(slot)
+
+
+def examples_of(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """One after the other, the arrays of one example each, of arrays of many.
+
+    Raises:
+        UsageError: they differ in length.
+    """
+    lengths = {len(array) for array in arrays.values()}
+    if len(lengths) != 1:
+        raise UsageError(f"arrays must all have as many rows, got {sorted(lengths)}")
+    for row in range(lengths.pop()):
+        yield {name: array[row : row + 1] for name, array in arrays.items()}
+
+
+def predictions(questions: Sequence[Question], labels: int, temperature: float) -> Predictions:
+    """The answers to questions that were asked, in arrays."""
+    logits = np.array([question.output for question in questions], np.float32)
+    logits = logits.reshape(len(questions), labels)
+    return Predictions(
+        labels=logits.argmax(axis=1),
+        scores=softmax(logits, temperature),
+        experts=np.array([question.first for question in questions], int),
+        degraded=np.array([question.reason is not None for question in questions], bool),
+    )
 
 
 def _mixed(gate: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from ..benchmarking.memory import resident_bytes
 from ..bundle import TRUNK, FileEntry, Manifest
 from . import allocator
+from .generation import Writer
 from .interpreter import Model
 from .storage import read_checked
 
@@ -41,19 +42,21 @@ def measure(
         router(arrays)
         if router.has_trunk:
             arrays = {**arrays, TRUNK: router.trunk()}
-    _cost(folder, entries[0], arrays)  # the interpreter's own start is no model's cost
+    _cost(folder, entries[0], manifest, arrays)  # the interpreter's own start is no model's cost
     found = {}
     for entry in entries:
         tell(entry.path)
-        found[entry.path] = _cost(folder, entry, arrays)
+        found[entry.path] = _cost(folder, entry, manifest, arrays)
     return found
 
 
-def _cost(folder: Path, entry: FileEntry, arrays: dict[str, np.ndarray]) -> int:
+def _cost(folder: Path, entry: FileEntry, manifest: Manifest, arrays: dict[str, np.ndarray]) -> int:
     """At least the file twice: a small one's cost may hide in memory that was free already."""
     allocator.return_freed_memory()
     before = resident_bytes()
-    model = Model(read_checked(folder, entry), str(folder / entry.path))
+    content, name = read_checked(folder, entry), str(folder / entry.path)
+    writes = manifest.generation is not None and entry != manifest.router
+    model = Writer(content, name, manifest) if writes else Model(content, name)
     for _ in range(2):
         model(arrays)
     return max(2 * entry.bytes, resident_bytes() - before)

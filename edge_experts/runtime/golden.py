@@ -18,7 +18,9 @@ from ..bundle import Manifest, read_manifest
 from ..errors import BundleError, GoldenError, UsageError
 from ..features import Features
 from ..limits import LIMITS
+from .answer import Answer
 from .engine import ExpertRuntime
+from .generation import Written
 from .storage import read_arrays, read_features
 
 SCORE_TOLERANCE = 0.05
@@ -31,6 +33,7 @@ class Golden:
     scores: np.ndarray  # (examples, labels)
     experts: np.ndarray  # (examples,), -1 where all experts are summed
     arrays: dict[str, np.ndarray]  # the features' arrays, (examples, ...)
+    pieces: np.ndarray | None = None  # that experts wrote, (examples, most), padded with -1
 
 
 def read(folder: Path) -> Golden:
@@ -45,11 +48,15 @@ def _read(folder: Path, manifest: Manifest, made: Features) -> Golden:
     prefix, path = "features_", folder / manifest.golden.path
     arrays = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
     try:
-        golden = Golden(made.unpack(stored["inputs"]), stored["scores"], stored["experts"], arrays)
+        written = stored["pieces"] if manifest.generation is not None else None
+        inputs = made.unpack(stored["inputs"])
+        golden = Golden(inputs, stored["scores"], stored["experts"], arrays, written)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not golden examples of {made.kind!r}: {error!s:.80}") from None
     count = len(golden.inputs) if isinstance(golden.inputs, list) else 0
     shapes = {name: (count, *shape[1:]) for name, (shape, _) in made.shapes.items()}
+    if golden.pieces is not None and (golden.pieces.ndim != 2 or len(golden.pieces) != count):
+        raise BundleError(f"{path}: must hold the pieces of each of its examples")
     if not 0 < count <= LIMITS.golden_examples or {
         "scores": golden.scores.shape,
         "experts": golden.experts.shape,
@@ -83,6 +90,8 @@ def check(runtime: ExpertRuntime) -> int:
         expected = labels[int(golden.scores[row].argmax())]
         difference = float(np.abs(answer.scores - golden.scores[row]).max())
         same = answer.expert == golden.experts[row] and answer.label == expected
+        if golden.pieces is not None:
+            _same_pieces(runtime, row, answer, golden.pieces[row])
         if not same or not difference <= SCORE_TOLERANCE:  # nor NaN
             raise GoldenError(
                 f"{runtime.folder}: golden example {row}: {answer.label!r} from expert "
@@ -90,6 +99,16 @@ def check(runtime: ExpertRuntime) -> int:
                 f"(scores differ by up to {difference:.3f}); do not use this bundle here"
             )
     return len(golden.inputs)
+
+
+def _same_pieces(runtime: ExpertRuntime, row: int, answer: Answer, expected: np.ndarray) -> None:
+    assert isinstance(answer, Written)
+    wanted = expected[expected >= 0]
+    if not np.array_equal(answer.pieces, wanted):
+        raise GoldenError(
+            f"{runtime.folder}: golden example {row}: expert {answer.expert} writes "
+            f"{answer.text!r:.80}, and something else was expected; do not use this bundle here"
+        )
 
 
 def _encoded(runtime: ExpertRuntime, row: int, example: Any) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from ..updates.pointer import CURRENT, is_root
 from .answer import Answer, Predictions
 from .engine import ExpertRuntime
 from .monitor import Drift
+from .residency import Counts
 
 _RETRY = 10.0  # seconds until a version that did not open is tried again
 
@@ -123,6 +124,16 @@ class InstalledRuntime:
     def resident(self) -> tuple[int, ...]:
         """The experts in memory of the version that answers."""
         return self._runtime.resident
+
+    @property
+    def resident_bytes(self) -> int:
+        """What that version's router and experts in memory take."""
+        return self._runtime.resident_bytes
+
+    @property
+    def counts(self) -> Counts:
+        """As of `ExpertRuntime`, since the version that answers took over."""
+        return self._runtime.counts
 
     @property
     def drift(self) -> Drift | None:

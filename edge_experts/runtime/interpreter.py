@@ -7,7 +7,7 @@ import importlib
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,10 +42,13 @@ def _found() -> tuple[str, Any]:
 
 def description() -> dict[str, str]:
     """Which interpreter answers here: {"interpreter": name, "version": version}."""
-    import importlib.metadata  # slow to import, and no answer needs it
-
     name, _ = _found()
-    return {"interpreter": name, "version": importlib.metadata.version(_PACKAGES[name][1])}
+    version = getattr(importlib.import_module(name), "__version__", None)
+    if version is None:  # of packages that others built
+        from importlib import metadata  # slow to import
+
+        version = metadata.version(_PACKAGES[name][1])
+    return {"interpreter": name, "version": version}
 
 
 def interpreter_class() -> Any:
@@ -68,7 +71,52 @@ def _lean_class() -> Any:
     return Lean
 
 
-Delegate = Literal["xnnpack", "none"]
+Delegate = Literal["xnnpack", "none", "reference"]
+_RESOLVERS = {
+    "xnnpack": "AUTO",
+    "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
+    "reference": "BUILTIN_REF",
+}
+
+
+def package() -> str:
+    """The name of the interpreter package that answers here."""
+    return _found()[0]
+
+
+def open_interpreter(content: bytes, name: str, threads: int, delegate: Delegate) -> Any:
+    """An interpreter of a file's bytes, its tensors allocated; `name` is what errors call it.
+
+    Raises:
+        ModelError: the interpreter refuses the file.
+        InterpreterError: it does not work beside this numpy.
+    """
+    called, kind = package(), getattr(_found()[1].OpResolverType, _RESOLVERS[delegate])
+    try:
+        interpreter = _lean_class()(
+            model_content=content, num_threads=threads, experimental_op_resolver_type=kind
+        )
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"{name}: {called} refuses it: {reason(error)}") from None
+    except SystemError:
+        # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
+        raise InterpreterError(
+            f"{called} does not work with numpy {np.__version__}: pip install 'numpy<2'"
+        ) from None
+    return interpreter
+
+
+class Expert(Protocol):
+    """What answers, once it is loaded: a `Model`, or a `Writer`."""
+
+    name: str
+    content: bytes
+
+    def __call__(self, arrays: Mapping[str, np.ndarray]) -> Any:
+        """What it says: logits (labels,) float32, or a `search.Text`."""
+
+    def warm_up(self) -> None: ...
 
 
 class Model:
@@ -86,43 +134,27 @@ class Model:
         name: what errors call it.
         threads: for the interpreter's kernels.
         delegate: "xnnpack" where the interpreter comes with it and it fits the model; "none" for
-            TFLite's own kernels.
+            TFLite's own kernels; "reference" for its plain loops, which say what an operator means
+            (tensorflow/lite/kernels/internal/reference) and take many times as long.
 
     Raises:
         ModelError: the interpreter refuses it (an operator it lacks, for instance).
     """
 
     def __init__(self, content: bytes, name: str, threads: int = 1, delegate: Delegate = "xnnpack"):
-        package, module = _found()
         self.name, self.content = name, content
-        resolver = module.OpResolverType
-        kind = (
-            resolver.AUTO if delegate == "xnnpack" else resolver.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-        )
-        try:
-            self._interpreter = _lean_class()(
-                model_content=content, num_threads=threads, experimental_op_resolver_type=kind
-            )
-            self._interpreter.allocate_tensors()
-            inputs = self._interpreter.get_input_details()
-            outputs = self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{name}: {package} refuses it: {_reason(error)}") from None
-        except SystemError:
-            # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
-            raise InterpreterError(
-                f"{package} does not work with numpy {np.__version__}: pip install 'numpy<2'"
-            ) from None
+        self._interpreter = open_interpreter(content, name, threads, delegate)
+        inputs, outputs = _tensors(self._interpreter)
         if not 1 <= len(outputs) <= 2:
             raise ModelError(f"{name}: must have one output or two, has {len(outputs)}")
         # Details are asked for once: a call for them costs more than an inference.
-        self._inputs = [(d["index"], _plain(d["name"]), _quantization(d)) for d in inputs]
-        self._output, self._scale = outputs[0]["index"], _quantization(outputs[0])
-        self.inputs = [(_plain(d["name"]), *_form(d)) for d in inputs]
-        self.output = _form(outputs[0])
-        self.second_output = _form(outputs[1]) if len(outputs) > 1 else None
-        self._second = outputs[1]["index"] if len(outputs) > 1 else None
-        self._second_scale = _quantization(outputs[-1])
+        self._inputs = [(one.number, one.name, one.quantization) for one in inputs]
+        self._output, self._scale = outputs[0].number, outputs[0].quantization
+        self.inputs = [(one.name, *one.form) for one in inputs]
+        self.output = outputs[0].form
+        self.second_output = outputs[1].form if len(outputs) > 1 else None
+        self._second = outputs[1].number if len(outputs) > 1 else None
+        self._second_scale = outputs[-1].quantization
         self._set, self._get = self._interpreter.set_tensor, self._interpreter.get_tensor
         self._invoke = self._interpreter.invoke
         self._lock, self._trunk_lock = threading.Lock(), threading.Lock()
@@ -145,8 +177,9 @@ class Model:
             try:
                 self._invoke()
             except RuntimeError as error:
-                reason = f"{_found()[0]} cannot compute it: {_reason(error)}"
-                raise ModelError(f"{self.name}: {reason}") from None
+                raise ModelError(
+                    f"{self.name}: {package()} cannot compute it: {reason(error)}"
+                ) from None
             output: np.ndarray = self._get(self._output)[0]
         return _real(output, self._scale)
 
@@ -177,10 +210,39 @@ class Model:
             self(made_up)
 
 
-def _form(details: Mapping[str, Any]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """Shape and type of a tensor, and whether its integers stand for real numbers."""
-    shape, kind = tuple(map(int, details["shape"])), np.dtype(details["dtype"])
-    return shape, kind, details["quantization"][0] != 0
+_Quantization = tuple[np.float32, int, np.dtype[Any]]
+
+
+class _Tensor(NamedTuple):
+    """An input or an output.
+
+    Attributes:
+        form: shape, type, and whether its integers stand for real numbers.
+        quantization: scale, zero point and type of integers that do, else None.
+    """
+
+    number: int
+    name: str
+    form: tuple[tuple[int, ...], np.dtype[Any], bool]
+    quantization: _Quantization | None
+
+
+def _tensors(interpreter: Any) -> tuple[list[_Tensor], list[_Tensor]]:
+    """The inputs, and the outputs."""
+    # Not `get_input_details`: what it tells besides takes a tenth of a small expert's loading.
+    wrapped = interpreter._interpreter
+
+    def tensor(index: int) -> _Tensor:
+        kind = np.dtype(wrapped.TensorType(index, 0))
+        scale, zero_point = wrapped.TensorQuantization(index, 0)
+        shape = tuple(wrapped.TensorSize(index, 0).tolist())
+        quantization = (np.float32(scale), zero_point, kind) if scale != 0 else None
+        return _Tensor(
+            index, _plain(wrapped.TensorName(index, 0)), (shape, kind, scale != 0), quantization
+        )
+
+    inputs, outputs = wrapped.InputIndices().tolist(), wrapped.OutputIndices().tolist()
+    return [tensor(index) for index in inputs], [tensor(index) for index in outputs]
 
 
 _STATEFUL = {
@@ -205,17 +267,6 @@ def _ones(shape: np.ndarray, kind: Any) -> np.ndarray:
     return np.ones(shape, kind) if np.issubdtype(kind, np.floating) else np.zeros(shape, kind)
 
 
-_Quantization = tuple[np.float32, int, np.dtype[Any]]
-
-
-def _quantization(details: Mapping[str, Any]) -> _Quantization | None:
-    """Scale, zero point and type of an integer tensor that stands for real numbers, else None."""
-    scale, zero_point = details["quantization"]
-    if scale == 0:
-        return None
-    return np.float32(scale), zero_point, np.dtype(details["dtype"])
-
-
 def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
     """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
     limits = np.iinfo(kind)
@@ -237,7 +288,7 @@ def _plain(tensor_name: str) -> str:
     return tensor_name.removeprefix("serving_default_").split(":")[0]
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What TFLite says, on one line and without what it says of every failure."""
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and line != "Registration failed.") or "unknown"

@@ -35,20 +35,33 @@ class RuntimeCollector:
 
     def collect(self) -> Iterator[Any]:
         """Metric families, as a registry wants them."""
-        gauge, manifest = self._core.GaugeMetricFamily, self._runtime.manifest
-        resident = self._runtime.resident
-        costs = sum(manifest.experts[index].resident_bytes for index in resident)
-        router = 0 if manifest.router is None else manifest.router.resident_bytes
+        gauge, counter = self._core.GaugeMetricFamily, self._core.CounterMetricFamily
+        runtime, counts = self._runtime, self._runtime.counts
         yield self._core.InfoMetricFamily(
             "edge_experts_bundle",
             "The bundle that answers.",
-            {"name": manifest.name, "version": str(manifest.bundle_version)},
+            {
+                "name": runtime.manifest.name,
+                "version": str(runtime.manifest.bundle_version),
+            },
         )
-        yield gauge("edge_experts_resident", "Experts in memory.", value=len(resident))
+        yield gauge("edge_experts_resident", "Experts in memory.", value=len(runtime.resident))
         yield gauge(
             "edge_experts_resident_bytes",
-            "What the router and the experts in memory take, by the manifest.",
-            value=router + costs,
+            "What the router and the experts in memory take, as they were measured.",
+            value=runtime.resident_bytes,
+        )
+        yield gauge(
+            "edge_experts_quarantined",
+            "Experts that could not be used when they were last tried.",
+            value=len(runtime.quarantined),
+        )
+        # From 0 again when another version takes over, which Prometheus takes for a restart.
+        yield counter("edge_experts_loads", "Experts that were loaded.", value=counts.loads)
+        yield counter(
+            "edge_experts_evictions",
+            "Experts that left memory because another one needed their room.",
+            value=counts.evictions,
         )
         yield from self._drift()
 

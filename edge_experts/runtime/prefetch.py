@@ -55,6 +55,7 @@ class Prefetcher:
         self._experts = experts
         self._wanted: queue.SimpleQueue[tuple[int, bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
         # The thread must not keep a runtime alive that nobody closed.
         weakref.finalize(experts, self._wanted.put, None)
 
@@ -67,14 +68,21 @@ class Prefetcher:
         if probability < _WORTH or self._experts.has(guess):
             return
         if self._thread is None:
-            self._thread = threading.Thread(
+            self._start()
+        self._wanted.put((guess, probability >= _SURE))
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is not None:  # another thread was faster
+                return
+            thread = threading.Thread(
                 target=_work,
                 args=(weakref.ref(self._experts), self._wanted),
                 name="edge-experts-prefetch",
                 daemon=True,
             )
-            self._thread.start()
-        self._wanted.put((guess, probability >= _SURE))
+            thread.start()
+            self._thread = thread  # only now: `stop` may be waiting to join it
 
     def stop(self) -> None:
         """End the thread, once it has loaded what it is at."""

@@ -7,32 +7,41 @@ holds one expert at most, and while someone waits for room nobody overtakes.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import MemoryBudgetError, UsageError
+from ..errors import ModelError, UsageError
 from . import allocator
-from .interpreter import Model
+from .interpreter import Expert
 from .quarantine import UNAVAILABLE, Quarantine
+from .room import Room
 
 _WORTH_TRIMMING = 1_000_000  # bytes; giving memory back takes a third of a small expert's loading
+
+
+class Counts(NamedTuple):
+    """How often experts were loaded, and left because another one needed their room."""
+
+    loads: int
+    evictions: int
 
 
 class Slot:
     """An expert's place in memory. Whoever holds it may call it until it is given back."""
 
-    __slots__ = ("failed", "index", "model", "users")
+    __slots__ = ("failed", "index", "model", "ready", "users")
 
     def __init__(self, index: int):
         self.index, self.users = index, 1
-        self.model: Model | None = None  # while it is loaded, and once it left
-        self.failed = False
+        self.model: Expert | None = None  # while it is loaded, and once it left
+        self.ready = self.failed = False
 
-    def __call__(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    def __call__(self, arrays: dict[str, np.ndarray]) -> Any:
         assert self.model is not None, "an expert was asked by someone who does not hold it"
         return self.model(arrays)
 
@@ -42,9 +51,7 @@ class Residency:
 
     Args:
         load: makes the model of an expert, checked, from its index.
-        costs: what each expert takes in memory, bytes.
-        budget: what all resident experts together may take, bytes; None is no limit.
-        most: how many experts may be resident; None is no limit.
+        room: how much of them fits.
         quarantine: keeps those that failed, and refuses them for a while.
         all_must_fit: otherwise those too large for the budget are refused when they are needed.
         pinned: never leave once they are loaded.
@@ -55,30 +62,26 @@ class Residency:
 
     def __init__(
         self,
-        load: Callable[[int], Model],
-        costs: Sequence[int],
-        budget: int | None = None,
+        load: Callable[[int], Expert],
+        room: Room,
         *,
-        most: int | None = None,
         quarantine: Quarantine | None = None,
         all_must_fit: bool = False,
         pinned: Iterable[int] = (),
     ):
-        self._load, self._costs, self._budget, self._most = load, costs, budget, most
+        self._load, self._room = load, room
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._slots: OrderedDict[int, Slot] = OrderedDict()
         self._used, self._closed = 0, False
+        self._loads = self._evictions = 0
         self._freed = 0  # bytes, since free memory was last given back
         # The lock itself: Condition's `with` is Python code, which every answer would run.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._queue: deque[object] = deque()  # who waits for room, in this order
-        too_large = [index for index in range(len(costs)) if not self._fits_alone(index)]
-        if too_large and (all_must_fit or len(too_large) == len(costs)):
-            raise self._too_large((max if all_must_fit else min)(too_large, key=costs.__getitem__))
-        for index in too_large:
-            self._quarantine.add(index, self._too_large(index), forever=True)
+        for index in room.too_large(all_must_fit=all_must_fit):
+            self._quarantine.add(index, room.refusal(index), forever=True)
 
     @property
     def resident(self) -> tuple[int, ...]:
@@ -97,6 +100,11 @@ class Residency:
         with self._lock:
             return self._used
 
+    @property
+    def counts(self) -> Counts:
+        with self._lock:
+            return Counts(self._loads, self._evictions)
+
     def has(self, index: int) -> bool:
         """Whether the expert is in memory, or about to be."""
         return index in self._slots
@@ -112,7 +120,7 @@ class Residency:
         """
         with self._lock:
             slot = self._slots.get(index)
-            if slot is not None and slot.model is not None and not self._queue:  # nearly always
+            if slot is not None and slot.ready and not self._queue:  # nearly always
                 slot.users += 1
                 self._slots.move_to_end(index)
                 return slot
@@ -128,8 +136,16 @@ class Residency:
         """Give back what `hold` returned."""
         with self._lock:
             slot.users -= 1
+            if slot.failed and not slot.users:
+                self._drop(slot)
             if self._queue:
                 self._changed.notify_all()
+
+    def reject(self, slot: Slot, error: ModelError) -> None:
+        """Refuse an expert that is loaded and could not answer; when nobody holds it, it leaves."""
+        self._quarantine.add(slot.index, error)
+        with self._lock:
+            slot.ready, slot.failed = False, True
 
     def pin(self, index: int) -> None:
         """Load an expert and never let it leave.
@@ -138,7 +154,7 @@ class Residency:
             MemoryBudgetError: some expert would not fit beside it any more.
         """
         with self._lock:
-            self._refuse_to_pin(index)
+            self._room.refuse_to_pin(index, self._pinned)
             self._pinned.add(index)
         try:
             self.free(self.hold(index))
@@ -187,7 +203,7 @@ class Residency:
                 self._drop(slot)
         self._return_memory(0)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         """Holds the lock, when everyone who came before is served."""
         with self._changed:
@@ -208,18 +224,18 @@ class Residency:
                 if self._closed:
                     raise UsageError("the runtime is closed")
                 slot = self._slots.get(index)
-                if slot is not None:
+                if slot is not None and not slot.failed:
                     slot.users += 1
                     self._slots.move_to_end(index)
                     return slot, False
                 self._quarantine.refuse(index)
-                if self._make_room(index):
+                if slot is None and self._make_room(index):
                     return self._reserve(index), True
                 self._changed.wait()
 
     def _reserve(self, index: int) -> Slot:
         slot = self._slots[index] = Slot(index)
-        self._used += self._costs[index]
+        self._used += self._room.costs[index]
         return slot
 
     def _fill(self, slot: Slot, *, warm: bool = False) -> Slot:
@@ -228,7 +244,8 @@ class Residency:
             self._return_memory()
             model = self._load(slot.index)
             if warm:
-                model.warm_up()
+                with contextlib.suppress(ModelError):  # made-up inputs say nothing of others
+                    model.warm_up()
         except BaseException as error:
             with self._changed:
                 self._drop(slot)
@@ -239,7 +256,8 @@ class Residency:
             raise
         self._quarantine.remove(slot.index)
         with self._changed:
-            slot.model = model
+            slot.model, slot.ready = model, True
+            self._loads += 1
             self._changed.notify_all()
         return slot
 
@@ -253,7 +271,7 @@ class Residency:
                 slot.users -= 1
                 self._changed.notify_all()
                 raise
-        return not slot.failed
+        return slot.model is not None  # also where it was rejected since: it may do for others
 
     def _make_room(self, index: int) -> bool:
         """Let others leave until the expert fits; False where those in the way are in use."""
@@ -263,47 +281,19 @@ class Residency:
             if first is None:
                 return False
             self._drop(first)
+            self._evictions += 1
         return True
 
     def _has_room(self, index: int) -> bool:
-        few = self._most is None or len(self._slots) < self._most
-        return few and (self._budget is None or self._used + self._costs[index] <= self._budget)
+        return self._room.has_room(index, used=self._used, count=len(self._slots))
 
     def _drop(self, slot: Slot) -> None:
         del self._slots[slot.index]
         slot.model = None  # no other name may hold it: its memory must be free by now
-        self._used -= self._costs[slot.index]
-        self._freed += self._costs[slot.index]
+        self._used -= self._room.costs[slot.index]
+        self._freed += self._room.costs[slot.index]
 
     def _return_memory(self, least: int = _WORTH_TRIMMING) -> None:
         if self._freed >= least:
             self._freed = 0
             allocator.return_freed_memory()
-
-    def _fits_alone(self, index: int) -> bool:
-        return self._budget is None or self._costs[index] <= self._budget
-
-    def _too_large(self, index: int) -> MemoryBudgetError:
-        return MemoryBudgetError(
-            f"memory budget: an expert needs {self._costs[index]:,} bytes and "
-            f"{max(0, self._budget or 0):,} are left for experts; allow more, or convert to a "
-            "smaller quantization"
-        )
-
-    def _refuse_to_pin(self, index: int) -> None:
-        pinned = self._pinned | {index}
-        if self._most is not None and len(pinned) >= self._most < len(self._costs):
-            raise MemoryBudgetError(
-                f"cannot pin expert {index}: at most {self._most} experts are in memory, and room "
-                "for one that is not pinned must be left"
-            )
-        if self._budget is None:
-            return
-        room = self._budget - sum(self._costs[one] for one in pinned)
-        others = (one for one in range(len(self._costs)) if one not in pinned)
-        largest = max((self._costs[one] for one in others if self._fits_alone(one)), default=0)
-        if largest > room:
-            raise MemoryBudgetError(
-                f"cannot pin expert {index}: {max(0, room):,} bytes would be left for others, of "
-                f"which one needs {largest:,}; allow more memory, or pin fewer"
-            )

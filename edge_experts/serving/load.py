@@ -28,7 +28,7 @@ from ..benchmarking.memory import resident_bytes
 from ..bundle import read_manifest
 from ..errors import MachineError, ThresholdError
 from ..runtime import ExpertRuntime, golden
-from .tensors import inputs_of
+from .tensors import inputs_of, outputs_of
 
 _FLAT = 1_000_000  # bytes that memory may grow by
 _QUEUE = 8
@@ -70,7 +70,7 @@ def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
     def ask(first: int) -> None:
         connection, row = http.client.HTTPConnection("127.0.0.1", port, timeout=30), first
         while monotonic() < end:
-            body, label = requests[row % len(requests)]
+            body, text = requests[row % len(requests)]
             row += 1
             begin = perf_counter()
             try:
@@ -87,7 +87,7 @@ def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
                 load.codes[response.status] += 1
                 if response.status == 200:
                     load.seconds.append(taken)
-                    load.wrong += json.loads(content)["outputs"][0]["data"] != [label]
+                    load.wrong += json.loads(content)["outputs"][0]["data"] != [text]
 
     with running(bundle, "--queue", str(_QUEUE)) as (process, port):
         path = f"/v2/models/{read_manifest(bundle).name}/infer"
@@ -128,18 +128,17 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
 
 
 def _requests(bundle: Path) -> list[tuple[bytes, str]]:
-    """Bodies, of a golden example each, and the labels that they must get."""
+    """Bodies, of a golden example each, and the labels, or texts, that they must get."""
     with ExpertRuntime(bundle) as runtime:
-        described = inputs_of(runtime.features)
+        described, output = inputs_of(runtime.features), outputs_of(runtime.manifest)[0]["name"]
         made = []
         for example in golden.read(bundle).inputs:
-            tensors = []
+            values, tensors = runtime.features.take_apart(example), []
             for one in described:
-                value = example[one["name"]] if runtime.features.kind == "table" else example
-                data = np.asarray(value).ravel().tolist()
+                data = np.asarray(values[one["name"]]).ravel().tolist()
                 tensors.append({**one, "shape": [1, *one["shape"][1:]], "data": data})
-            body = {"inputs": tensors, "outputs": [{"name": "label"}]}
-            made.append((json.dumps(body).encode(), runtime.predict(example).label))
+            body = {"inputs": tensors, "outputs": [{"name": output}]}
+            made.append((json.dumps(body).encode(), runtime.predict(example).text))
         return made
 
 

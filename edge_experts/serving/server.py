@@ -39,7 +39,7 @@ def serve(
     """
     metrics = Metrics()
     metrics.registry.register(RuntimeCollector(runtime))
-    service = Service(runtime, queue=queue, metrics=metrics)
+    service = Service(runtime, queue=queue, most_parts=most_examples, metrics=metrics)
     app = make_app(service, metrics, most_bytes=most_bytes, most_examples=most_examples)
     listening = _listen(host, port)
     config = uvicorn.Config(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
+from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
+from ..runtime.generation import joined, parts
 from ..runtime.installed import InstalledRuntime
 from .metrics import Metrics
 
@@ -26,10 +29,18 @@ class Service:
     Args:
         runtime: closed by `close`.
         queue: how many requests may wait or be answered at a time.
+        most_parts: of a request: sentences, where texts are answered sentence by sentence.
     """
 
-    def __init__(self, runtime: ExpertRuntime | InstalledRuntime, *, queue: int, metrics: Metrics):
-        self.runtime = runtime
+    def __init__(
+        self,
+        runtime: ExpertRuntime | InstalledRuntime,
+        *,
+        queue: int,
+        most_parts: int,
+        metrics: Metrics,
+    ):
+        self.runtime, self._most_parts = runtime, most_parts
         self._queue, self._waiting, self._metrics = queue, 0, metrics
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")
@@ -39,6 +50,7 @@ class Service:
 
         Raises:
             OverloadedError: too many requests wait.
+            UsageError: the examples have too many parts.
             EdgeExpertsError: what `predict` raises.
         """
         if self._waiting >= self._queue:
@@ -56,7 +68,17 @@ class Service:
         return answers
 
     def _ask(self, examples: Sequence[Any]) -> list[Answer]:
-        return self.runtime.predict_batch(examples)
+        asked: list[Any] = []
+        ends = []
+        for example in examples:
+            asked += parts(self.runtime.features, example)
+            ends.append(len(asked))
+            if len(asked) > self._most_parts:
+                raise UsageError(
+                    f"a request may hold at most {self._most_parts} sentences; send several"
+                )
+        answers = self.runtime.predict_batch(asked)
+        return [joined(answers[start:end]) for start, end in pairwise([0, *ends])]
 
     def close(self) -> None:
         """Answer what waits, then free the runtime."""

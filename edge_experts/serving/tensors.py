@@ -1,8 +1,9 @@
 """A request's tensors to examples, and answers to tensors.
 
 The Open Inference Protocol, version 2, has named tensors whose first axis is the batch
-(https://github.com/kserve/open-inference-protocol). A text is one tensor `text`, an array one
-tensor `x`, and a row of a table one tensor for each column.
+(https://github.com/kserve/open-inference-protocol). The tensors of a request are the features'
+fields: a text is one tensor `text`, with `to` beside it where it is translated, an array one tensor
+`x`, and a row of a table one tensor for each column.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bundle import Manifest
 from ..errors import UsageError
 from ..features import Features
 from ..runtime import Answer
@@ -27,24 +29,24 @@ _NUMBERS = {
     "FP64": "float64",
     "BOOL": "bool",
 }
+_DATATYPES = {str: "BYTES", np.int32: "INT32", np.float32: "FP32", np.float64: "FP64"}
 Tensor = Mapping[str, Any]  # "name", "datatype", "shape" and "data", as in JSON
 
 
 def inputs_of(features: Features) -> list[dict[str, Any]]:
     """What a model with these features takes: name, datatype and shape, -1 for the batch."""
-    if features.kind == "text":
-        return [_described("text", "BYTES", ())]
-    if features.kind == "array":
-        return [_described("x", "FP32", features.settings["shape"])]
-    columns = features.settings["columns"]
-    return [_described(one["name"], "BYTES" if "values" in one else "FP64", ()) for one in columns]
-
-
-def outputs_of(labels: int) -> list[dict[str, Any]]:
-    """What every model gives."""
     return [
+        _described(name, _DATATYPES[kind], shape) for name, (kind, shape) in features.fields.items()
+    ]
+
+
+def outputs_of(manifest: Manifest) -> list[dict[str, Any]]:
+    """What a model gives: first what it was asked for, a label or a text."""
+    writes = manifest.generation is not None
+    return [
+        *([_described("text", "BYTES", ())] if writes else []),
         _described("label", "BYTES", ()),
-        _described("scores", "FP32", (labels,)),
+        _described("scores", "FP32", (len(manifest.labels),)),
         _described("expert", "INT32", ()),
         _described("abstained", "BOOL", ()),
         _described("degraded", "BOOL", ()),
@@ -76,18 +78,17 @@ def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
         raise UsageError(f"all inputs must have the same first axis, got {sorted(counts)}")
     if counts.pop() > most:
         raise UsageError(f"a request may hold at most {most} examples; send several requests")
-    if features.kind == "table":
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return list(*columns.values())
+    rows = zip(*columns.values(), strict=True)
+    return [features.put_together(dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def outputs_from(answers: Sequence[Answer], labels: int, asked: Any) -> list[dict[str, Any]]:
+def outputs_from(answers: Sequence[Answer], manifest: Manifest, asked: Any) -> list[dict[str, Any]]:
     """The tensors that a request asks for, of all answers; all where it names none.
 
     Raises:
         UsageError: it asks for one that there is not.
     """
-    described = {one["name"]: one for one in outputs_of(labels)}
+    described = {one["name"]: one for one in outputs_of(manifest)}
     wanted = [str(one.get("name")) for one in _objects(asked or [], "outputs")]
     names = wanted or list(described)
     for name in names:

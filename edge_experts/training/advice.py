@@ -17,6 +17,7 @@ from ..benchmarking.table import aligned, number
 from ..bundle import read_manifest
 from ..converters import convert
 from ..datasets import Dataset, Split
+from ..datasets.dataset import refuse_translation
 from .config import TrainConfig
 from .recipes import config_for
 from .trainer import train
@@ -58,6 +59,7 @@ def advise(
         memory: bytes that the router and the expert in memory may take on the device.
         latency_us: microseconds that an answer may take, on this machine.
     """
+    refuse_translation(dataset, "advise")
     sample = quick_look(dataset, seed)
     counts = (4, 8) if len(dataset.train) >= _FEW else (2, 4)
     plans: dict[str, dict[str, Any]] = {

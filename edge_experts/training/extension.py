@@ -13,15 +13,16 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
+from ..datasets.dataset import refuse_translation
 from ..errors import DataError, RunFolderError, ThresholdError, UsageError
 from ..features import Features, encode_all
 from ..folders import refuse_existing, staged
 from . import cost
 from .config import TrainConfig
+from .leaving import KEPT_EXAMPLES, versions
 from .model import SparseExperts
 from .reporting import expert_usage
 from .teaching import Part, Teaching, accuracy
-from .trainer import KEPT_EXAMPLES, versions
 
 SPLITS = tuple(KEPT_EXAMPLES)
 
@@ -77,6 +78,7 @@ def extend(
     """
     run, out = Path(run), Path(out)
     refuse_existing(out, force=force)
+    refuse_translation(dataset, "extend")
     earlier = run_folder.read_run(run)
     _refuse(run, earlier, retrain)
     features = run_folder.read_features(run, earlier)

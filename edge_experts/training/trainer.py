@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -13,7 +11,7 @@ import numpy as np
 import tf_keras
 
 from .. import run_folder
-from ..datasets import Dataset, Split
+from ..datasets import Dataset
 from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..features.text import TextSettings
@@ -24,10 +22,9 @@ from .checkpoints import Checkpoints
 from .conclusion import conclude
 from .config import TrainConfig
 from .inference import predict
-from .recipes import config_for
+from .leaving import leave
+from .recipes import config_of
 from .stages import Stages
-
-KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
 _FINE_BITS = 14
 _TAUGHT = ("train", "validation")  # the splits that a teacher answers
@@ -45,7 +42,7 @@ def train(
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
-    `stages.py` says what is trained, and in which order; `config_for` knows what suits a kind of
+    `stages.py` says what is trained, and in which order; `config_of` knows what suits a kind of
     data. A training that is killed leaves OUT.checkpoints, and goes on from there when it is
     started again with the same data and settings.
 
@@ -56,7 +53,11 @@ def train(
         force: replace `out` if it exists.
         pictures: draw what came of it, for a person; where many models are trained, too many.
     """
-    config = config or config_for(dataset.kind)
+    config = config or config_of(dataset)
+    if dataset.kind == "translation":
+        from . import translating
+
+        return translating.train(dataset, out, config, name=name, force=force)
     checks.refuse(dataset, config)
     out = Path(out)
     refuse_existing(out, force=force)
@@ -93,24 +94,16 @@ def train(
             metrics = stages.metrics() | conclude(
                 model, dataset, features, data["validation"], config, folder, pictures=pictures
             )
-            model.save(folder / run_folder.MODEL)
-            run_folder.write_features(folder, features)
-            run_folder.write_examples(folder, features, kept(dataset, config.seed))
-            run = run_folder.Run(
+            run = leave(
+                folder,
+                model,
+                features,
+                dataset,
                 name=name or dataset.name,
-                task=dataset.task,
-                labels=dataset.labels,
-                combine=model.combine,
-                top_k=model.top_k,
-                experts=len(model.experts),
-                origin=dataset.origin,
-                feature_kind=features.kind,
-                feature_settings=features.settings,
+                seed=config.seed,
                 config=config.to_json(),
                 metrics=metrics,
-                versions=versions(),
             )
-            run.write(folder)
     checkpoints.remove()
     return run
 
@@ -195,22 +188,3 @@ def teacher_config(config: TrainConfig) -> TrainConfig:
         teacher_epochs=0,
         patience=0,
     )
-
-
-def versions() -> dict[str, str]:
-    packages = ("edge-experts", "tensorflow", "tf-keras", "numpy")
-    return {
-        "python": platform.python_version(),
-        **{package: importlib.metadata.version(package) for package in packages},
-    }
-
-
-def kept(dataset: Dataset, seed: int) -> dict[str, Split]:
-    """A sample of every split, so that conversion needs the run folder only."""
-    random = np.random.default_rng(seed)
-    kept = {}
-    for name, most in KEPT_EXAMPLES.items():
-        split: Split = getattr(dataset, name)
-        rows = np.sort(random.permutation(len(split))[:most])
-        kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])
-    return kept

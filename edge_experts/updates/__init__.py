@@ -6,6 +6,7 @@ An install root is a folder:
     versions/4-1f0c9d2ab77e/             a bundle, <bundle_version>-<start of its digest>
     versions/3-8be21c0d94f5/             the one before, for `rollback`
     history.json                         in which order they came, and the newest ever installed
+    costs.json                           what models take in memory, where it was measured here
     trusted/*.pub                        keys; where there is one, a signature is required
     lock                                 held by the command that changes something
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import disk
+from ..benchmarking import child
 from ..bundle import MANIFEST, SIGNATURE, FileEntry, Manifest, parse_manifest, read_manifest
 from ..errors import BundleError, DigestError, MachineError, OldVersionError, UsageError
 from ..folders import staged
 from ..progress import Progress
-from ..runtime import ExpertRuntime, golden
+from ..runtime import ExpertRuntime, allocator, costs, golden
 from ..runtime.storage import read_checked, read_signature
-from . import signing
+from . import figures, signing
 from .root import History, Root, identity, version_of
 from .source import Source, opened
 
@@ -34,6 +35,7 @@ class Installed:
         signed_by: the key that was trusted; None where none was asked for.
         changed: False where the very bundle was current already.
         left: why older versions could not be removed; the next install tries again.
+        unmeasured: why it is not known what models take in memory here; None where it is.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Installed:
     signed_by: signing.TrustedKey | None = None
     changed: bool = True
     left: str | None = None
+    unmeasured: str | None = None
 
 
 def install(
@@ -96,12 +99,14 @@ def install(
                 written, reused = _fill(folder, manifest, source, place)
                 count = _prove(folder, manifest)
             done = Installed(name, before, written, reused, count, signed_by)
+        unmeasured = _measure(place, place.folder(done.name), manifest)
         if signed_by is not None:
             place.pin(signed_by)
         history = _next(history, done.name, before)
         place.record(history)
         place.switch(done.name)
-        return replace(done, left=_prune(place, history.order[:keep]))
+        left = _prune(place, history.order[:keep])
+        return replace(done, left=left, unmeasured=unmeasured)
 
 
 def rollback(root: str | Path) -> Installed:
@@ -230,10 +235,27 @@ def _refuse_full(place: Root, needed: int) -> None:
 
 def _prove(folder: Path, manifest: Manifest) -> int:
     """Answer the golden examples with as little memory as it takes; their number."""
-    router = 0 if manifest.router is None else manifest.router.resident_bytes
-    budget = router + max(entry.resident_bytes for entry in manifest.experts)
-    with ExpertRuntime(folder, memory_budget=budget, strict=True) as runtime:
+    with ExpertRuntime(folder, max_experts=1, strict=True) as runtime:
         return golden.check(runtime)
+
+
+def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
+    """What its models take in memory here, where that is not known; why it cannot be measured."""
+    if figures.cover(place.path, manifest):
+        return None
+    try:
+        found = child.call(_costs, folder)
+    except (BundleError, OSError) as error:  # no /proc, for instance: the manifest's figures hold
+        return str(error)
+    figures.record(place.path, manifest, found, _installed(place))
+    return None
+
+
+def _costs(folder: Path) -> dict[str, int]:
+    """In a process of its own."""
+    allocator.map_large_blocks()  # as the runtime does
+    arrays = {name: array[:1] for name, array in golden.read(folder).arrays.items()}
+    return costs.measure(folder, read_manifest(folder), arrays)
 
 
 def _next(history: History, name: str, before: str | None) -> History:

@@ -20,11 +20,12 @@ from ..bundle import Manifest
 from ..errors import MachineError, UsageError
 from ..folders import PARTIAL, remove, write_whole
 from . import signing
+from .figures import FILE as COSTS
 from .pointer import CURRENT, is_root
 
 HISTORY = "history.json"
 _LOCK = "lock"
-_OURS = {CURRENT, "versions", "trusted", HISTORY, _LOCK, "lost+found"}
+_OURS = {CURRENT, "versions", "trusted", HISTORY, COSTS, _LOCK, "lost+found"}
 _NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import random
 import sys
@@ -21,12 +22,27 @@ with atheris.instrument_imports(include=["edge_experts"]):
     from edge_experts import bundle, parsing, reference  # noqa: F401
     from edge_experts.errors import BundleError
 
-from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places
+from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places, writing
 
+_STARTS = [json.loads(one.to_json()) for one in (manifest(), writing())]
 _TOKENS = (
-    *json.loads(manifest().to_json()),
+    *_STARTS[0],
     *("path", "bytes", "sha256", "crc32", "resident_bytes", "kind", "config", "file", "edges"),
-    *("counts", "null", "true", "1e308", "-0.0", "NaN", "\\\\ud800", "[[", "{}", "..", "/"),
+    *(
+        "counts",
+        "length",
+        "beams",
+        "null",
+        "true",
+        "1e308",
+        "-0.0",
+        "NaN",
+        "\\\\ud800",
+        "[[",
+        "{}",
+        "..",
+        "/",
+    ),
 )
 
 
@@ -68,7 +84,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         corpus, tokens = Path(folder) / "corpus", Path(folder) / "tokens"
         corpus.mkdir()
-        for number, raw in enumerate(odd_manifests()):
+        for number, raw in enumerate(itertools.chain(*map(odd_manifests, _STARTS))):
             if len(raw) < 4096:
                 (corpus / str(number)).write_bytes(raw)
         tokens.write_text("".join(f'"{token}"\n' for token in _TOKENS))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from edge_experts.bundle import FeatureSpec, FileEntry, Manifest, canonical_digest, expert_path
+from edge_experts.generation import Generation
 from edge_experts.reference import Histogram, Reference
 
 Place = tuple[str | int, ...]
@@ -33,6 +35,18 @@ def manifest() -> Manifest:
         second_below=0.5,
         abstain_below=0.5,
         reference=Reference(histogram, (20, 20, 20), histogram, histogram),
+    )
+
+
+def writing() -> Manifest:
+    """Of experts that write, two of them one language, so that a router picks."""
+    return replace(
+        manifest(),
+        features=FeatureSpec("pieces", {"targets": ["de/a", "fr", "de/b"], "length": 8}),
+        labels=("de/a", "fr", "de/b"),
+        second_below=None,
+        reference=None,
+        generation=Generation(8, 2),
     )
 
 
@@ -83,6 +97,8 @@ def changed(content: dict[str, Any], at: Place, value: Any) -> dict[str, Any]:
     inner = copied
     for step in at[:-1]:
         inner = inner[step]
+    if isinstance(inner, dict) and not isinstance(at[-1], str):
+        raise KeyError(at[-1])  # which would be no JSON; another value has taken the list's place
     inner[at[-1]] = value
     return copied if isinstance(copied, dict) else {}
 

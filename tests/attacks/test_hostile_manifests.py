@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.bundle import MANIFEST, parse_manifest, read_manifest
+from edge_experts.bundle import MANIFEST, FileEntry, expert_path, parse_manifest, read_manifest
 from edge_experts.cli.inspect import inspect
 from edge_experts.errors import BundleError, DigestError, ManifestError, MemoryBudgetError
 from edge_experts.limits import LIMITS
 
 from .bundles import rewritten, use
-from .manifests import ODD, changed, manifest, odd_manifests, places, signed
+from .manifests import ODD, changed, manifest, odd_manifests, places, signed, writing
 
 MOST = 150_000_000  # bytes that a hostile manifest of 4 MB may make Python take, for a moment
 CONTENT: dict[str, Any] = json.loads(manifest().to_json())
-PLACES = [at for at in places(CONTENT) if at and at != ("digest",)]
+WRITING: dict[str, Any] = json.loads(writing().to_json())
+PLACES = [at for at in places({**CONTENT, **WRITING}) if at and at != ("digest",)]
 
 
 @contextlib.contextmanager
@@ -47,9 +49,10 @@ def _refused(raw: bytes) -> str:
     return ""
 
 
-def test_every_field_with_every_odd_value_is_read_or_refused() -> None:
+@pytest.mark.parametrize("start", [CONTENT, WRITING], ids=["choosing", "writing"])
+def test_every_field_with_every_odd_value_is_read_or_refused(start: dict[str, Any]) -> None:
     read = 0
-    for raw in odd_manifests():
+    for raw in odd_manifests(dict(start)):
         refused = _refused(raw)
         assert len(refused) < 1000
         refused.encode()  # it can be printed
@@ -119,9 +122,13 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from(PLACES), _JSON), min_size=1, max_size=3))
-def test_any_values_in_any_places_are_read_or_refused(changes: list[tuple[Any, Any]]) -> None:
-    content = CONTENT
+@given(
+    st.sampled_from([CONTENT, WRITING]),
+    st.lists(st.tuples(st.sampled_from(PLACES), _JSON), min_size=1, max_size=3),
+)
+def test_any_values_in_any_places_are_read_or_refused(
+    content: dict[str, Any], changes: list[tuple[Any, Any]]
+) -> None:
     for at, value in changes:
         with contextlib.suppress(KeyError, IndexError, TypeError):  # a change took its place away
             content = changed(content, at, value)
@@ -129,6 +136,44 @@ def test_any_values_in_any_places_are_read_or_refused(changes: list[tuple[Any, A
     with contextlib.suppress(BundleError):
         found = parse_manifest(signed(content))
         assert parse_manifest(found.to_json().encode()) == found
+
+
+_NAMES = ("de", "de/a", "de/b", "fr", "fr/a", "de/", "/a", "/", "de/a/b")
+
+
+@given(
+    labels=st.lists(st.sampled_from(_NAMES), min_size=1, max_size=4, unique=True),
+    experts=st.integers(1, 4),
+    routed=st.booleans(),
+    odd=st.sampled_from([{}, {}, {}, {"second_below": 0.5}, {"top_k": 2}, {"combine": "sum"}]),
+)
+def test_experts_that_write_are_one_or_have_names_and_a_router_where_it_chooses(
+    labels: list[str], experts: int, routed: bool, odd: dict[str, Any]
+) -> None:
+    files = [FileEntry.of(expert_path(index), b"") for index in range(experts)]
+    router = manifest().router if routed else None
+    wanted = replace(writing(), labels=tuple(labels), experts=tuple(files), router=router, **odd)
+    choice = experts > len({label.split("/")[0] for label in labels})
+    allowed = experts in (1, len(labels)) and routed == choice
+    if allowed and not odd:
+        found = parse_manifest(wanted.to_json().encode())
+        assert found == wanted
+        assert found.by_name == (experts > 1)
+        assert found.asks_one
+    else:
+        with pytest.raises(ManifestError):
+            parse_manifest(wanted.to_json().encode())
+
+
+@pytest.mark.parametrize("experts", [1, 2])
+def test_experts_that_write_need_pieces_for_their_names(tiny: Path, experts: int) -> None:
+    def change(content: dict[str, Any]) -> None:
+        names = {"labels": ["de", "fr"], "router": None, "generation": {"length": 8, "beams": 1}}
+        content |= {**names, "experts": content["experts"][:experts]}
+
+    rewritten(tiny, change)
+    with pytest.raises(BundleError, match="its features are not pieces for its labels"):
+        use(tiny)
 
 
 @given(st.binary())

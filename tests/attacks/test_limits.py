@@ -24,7 +24,7 @@ from edge_experts.runtime import arrays, fit, golden, storage
 from edge_experts.runtime.interpreter import Model
 
 from .bundles import EXAMPLES, TINY, replaced, use
-from .manifests import changed, manifest, nested, signed
+from .manifests import changed, manifest, nested, signed, writing
 
 _CONTENT: dict[str, Any] = json.loads(manifest().to_json())
 
@@ -49,6 +49,12 @@ def _values(count: int) -> None:
     there = sum(map(text.count, ",[{"))
     # The list opens, two of its items stand beside a comma, and it is an item itself.
     _with("provenance", "more", value=[0] * (count - there - 1))
+
+
+def _generation(**changes: int) -> None:
+    content = json.loads(writing().to_json())
+    content["generation"] |= changes
+    parse_manifest(signed(content))
 
 
 def _experts(count: int) -> None:
@@ -95,6 +101,8 @@ MANIFESTS: dict[str, Callable[[int], None]] = {
     ),
     "value_characters": lambda count: _columns([{"name": "a" * count}]),
     "bins": _bins,
+    "written_pieces": lambda count: _generation(length=count),
+    "beams": lambda count: _generation(beams=count),
     "largest_temperature": lambda most: _with("temperature", value=most),
 }
 
@@ -240,5 +248,6 @@ def test_every_limit_has_a_test() -> None:
         "zip_directory_bytes",
         "least_temperature",
         "signature_bytes",  # tests of signing
+        "line_characters",  # tests of translated lines
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere

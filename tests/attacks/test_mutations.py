@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.benchmarking import mutations
+from edge_experts.benchmarking import accidents, mutations
 from edge_experts.errors import MachineError
 from edge_experts.runtime.interpreter import description
 
@@ -15,8 +15,9 @@ def test_no_accident_makes_a_wrong_answer(tiny: Path) -> None:
     outcomes, bad = mutations.run(tiny, 1500)
     assert bad == []
     assert outcomes.total() == 1500
-    assert {key.split()[0] for key in outcomes} == {one.__name__ for one in mutations.MUTATIONS}
-    assert all(outcomes[f"{one.__name__} refused"] > 10 for one in mutations.MUTATIONS)
+    assert {key.split()[0] for key in outcomes} == {one.__name__ for one in accidents.MUTATIONS}
+    assert all(outcomes[f"{one.__name__} refused"] > 10 for one in accidents.MUTATIONS)
+    assert all(outcomes[f"{one.__name__} degraded"] for one in accidents.MUTATIONS[:-1])
 
 
 def test_no_accident_makes_a_wrong_answer_of_a_trained_bundle(sentiment_bundle: Path) -> None:
@@ -30,14 +31,14 @@ import os, time
 from edge_experts.benchmarking import mutations
 from edge_experts.runtime import storage
 
-first = mutations._answers
+last = mutations._alone  # of what asks the bundle before it is damaged
 
-def answers(folder, inputs):
-    found = first(folder, inputs)
+def alone(folder, arrays):
+    found = last(folder, arrays)
     storage.check = lambda *_, **__: {spoilt}
     return found
 
-mutations._answers = answers
+mutations._alone = alone
 mutations.main()
 """
 

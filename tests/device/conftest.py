@@ -27,6 +27,12 @@ def many(tmp_path: Path, many_experts: Path) -> Path:
     return Path(shutil.copytree(many_experts, tmp_path / "many.bundle"))
 
 
+@pytest.fixture
+def toy(tmp_path: Path, translator_bundle: Path) -> Path:
+    """A copy of a bundle whose two experts write, `de` and `fr`, to damage."""
+    return Path(shutil.copytree(translator_bundle, tmp_path / "toy.bundle"))
+
+
 @pytest.fixture(autouse=True)
 def _without_tensorflow() -> None:
     """TensorFlow in the process could lend the interpreter its kernels, and turn red to green."""

@@ -13,7 +13,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.bundle import MANIFEST, read_manifest
 from edge_experts.errors import UsageError
 from edge_experts.features import encode_all
-from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.interpreter import Expert
 
 from .many import INPUTS, of_expert, spoil
 
@@ -36,7 +36,7 @@ def test_a_batch_gives_the_answers_of_single_inputs(many: Path, kind: str) -> No
     with ExpertRuntime(many, max_experts=1) as runtime:
         real = runtime._experts._load
 
-        def load(index: int) -> Model:
+        def load(index: int) -> Expert:
             loads.append(index)
             return real(index)
 

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.benchmarking import child, conditions, intervals, page_cache, paired
+from edge_experts.benchmarking import child, conditions, intervals, memory, page_cache, paired
 from edge_experts.benchmarking.cautions import cautions
 from edge_experts.benchmarking.conditions import Conditions
 from edge_experts.benchmarking.session import Session
+from edge_experts.benchmarking.timeline import Recorder, Watched
 from edge_experts.errors import BundleError, UsageError
+from tests.tiny import INPUTS, tiny_bundle
 
 ENVIRONMENT: dict[str, object] = {"load_average": 0.0}
 
@@ -95,12 +97,13 @@ def test_what_a_raspberry_pi_tells(tmp_path: Path) -> None:
         f"{cpu}0/cpufreq/scaling_cur_freq": 1500000,
         f"{cpu}1/cpufreq/scaling_cur_freq": 600000,
         f"{cpu}0/cpufreq/cpuinfo_max_freq": 1800000,
+        f"{cpu}0/cpufreq/scaling_governor": "ondemand",
         "class/hwmon/hwmon1/power1_input": 3250000,
         "class/hwmon/hwmon2/power1_input": "not now",
         "devices/platform/soc/soc:firmware/get_throttled": "20002",
     }
     found = conditions.read(_sysfs(tmp_path, files))
-    assert found == Conditions(61.234, 600.0, 1800.0, 3.25, 0x20002, None)
+    assert found == Conditions(61.234, 600.0, 1800.0, 3.25, 0x20002, None, "ondemand")
 
 
 def test_a_board_that_tells_nothing(tmp_path: Path) -> None:
@@ -151,9 +154,36 @@ def test_every_caution_says_what_to_do() -> None:
     told = cautions("ours", hot, (99, 101), Conditions(throttle_flags=0), ENVIRONMENT)
     assert "soft temperature limit" in told[0]
     busy = {"load_average": 64.0 * (os.cpu_count() or 1), "governor": "ondemand"}
+    other = _sessions(steady, Conditions(governor="powersave"))
+    told = cautions("ours", other, (99, 101), Conditions(governor="performance"), ENVIRONMENT)
+    assert "from performance to powersave" in told[0]
     told = cautions("ours", _sessions(steady), (99, 101), Conditions(), busy)
     assert "stop them" in told[0]
     assert "scaling_governor" in told[1]
+
+
+def test_every_load_and_every_eviction_is_noted() -> None:
+    """Also of an expert that came and went between two samples."""
+    clock = iter((1.0, 1.5, 2.0, 3.0))
+    recorder = Recorder(memory.Memory(100, 0, 10, 0), lambda: next(clock))
+    for resident, loaded, there in ((150, [0], (0,)), (160, [1, 0], (0,)), (160, [], ())):
+        recorder.sample(memory.Memory(resident, 0, 20, 0), loaded, there)
+        assert loaded == []
+    found = recorder.found
+    assert found.milliseconds == [500, 1000, 2000]
+    assert found.resident_bytes == [50, 60, 60]
+    assert found.anonymous_bytes == [10, 10, 10]
+    assert found.loads == [(0, 0), (1, 1), (1, 0)]
+    assert sorted(found.evictions) == [(1, 0), (1, 1), (2, 0)]
+
+
+def test_an_expert_that_returns_within_one_answer_was_loaded(tmp_path: Path) -> None:
+    both = tiny_bundle(tmp_path / "tiny", second_below=1.0)
+    with Watched(both, max_experts=1) as runtime:
+        for row in INPUTS:
+            assert len(runtime.predict(row).experts) == 2
+            assert len(runtime.models.loaded) == runtime.counts.loads
+        assert runtime.counts.loads >= len(INPUTS)
 
 
 def _result(path: Path, chance: random.Random, factor: float = 1.0, digest: str = "x") -> Path:

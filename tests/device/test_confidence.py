@@ -23,7 +23,7 @@ from edge_experts.errors import ManifestError
 from edge_experts.folders import npz
 from edge_experts.runtime import golden
 from edge_experts.runtime.answer import Answer, first_probability, softmax
-from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.interpreter import Expert
 from tests.conftest import Cli
 from tests.device.test_bundle_format import changed
 
@@ -58,7 +58,7 @@ def _answers(bundle: Path, **changes: Any) -> list[Answer]:
 
 def _confidences(bundle: Path) -> list[float]:
     with ExpertRuntime(bundle) as runtime:
-        router = runtime._router
+        router = runtime.models.router
         assert router is not None
         gates = [router(runtime.features.encode(text)) for text in golden.read(bundle).inputs]
     return [float(softmax(gate).max()) for gate in gates]
@@ -113,12 +113,12 @@ def test_the_first_probability_is_that_of_softmax(values: list[float]) -> None:
 def test_never_more_than_one_expert_where_there_is_room_for_one(bundle: Path, way: str) -> None:
     """Not even while the next is loaded: the one before it must be gone by then."""
     _rewrite(bundle, **SEVERAL[way])
-    alive: weakref.WeakSet[Model] = weakref.WeakSet()
+    alive: weakref.WeakSet[Expert] = weakref.WeakSet()
     loads = 0
     with ExpertRuntime(bundle, memory_budget=room_for_one(bundle)) as runtime:
-        real: Callable[[int], Model] = runtime._experts._load
+        real: Callable[[int], Expert] = runtime._experts._load
 
-        def load(index: int) -> Model:
+        def load(index: int) -> Expert:
             nonlocal loads
             assert not alive
             loads += 1

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import MANIFEST, ROUTER, expert_path, read_manifest
-from edge_experts.errors import DigestError, GoldenError, MemoryBudgetError
+from edge_experts.bundle import MANIFEST, ROUTER, FileEntry, expert_path, read_manifest
+from edge_experts.errors import DigestError, GoldenError, MemoryBudgetError, ModelError
 from edge_experts.runtime import golden, quarantine
 from edge_experts.runtime.answer import softmax
 from edge_experts.runtime.quarantine import Quarantine
 from tests.conftest import Cli
 
-from .many import INPUTS, of_expert, spoil
+from .many import INPUTS, of_expert, spoil, together
 
 
 def _rewrite(bundle: Path, **changes: Any) -> None:
@@ -28,8 +28,8 @@ def _rewrite(bundle: Path, **changes: Any) -> None:
 
 def _ranked(runtime: ExpertRuntime, example: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """The router's logits, and the experts from its first choice to its last."""
-    assert runtime._router is not None
-    gate = runtime._router(runtime.features.encode(example))
+    assert runtime.models.router is not None
+    gate = runtime.models.router(runtime.features.encode(example))
     return gate, np.argsort(-gate, kind="stable").tolist()
 
 
@@ -45,7 +45,7 @@ def test_the_next_choice_answers(many: Path, harm: Callable[[Path], object], tol
     example = INPUTS[0]
     with ExpertRuntime(many) as whole:
         _, (first, second, *_) = _ranked(whole, example)
-        expected = whole._open_expert(second)(whole.features.encode(example))
+        expected = whole.models.expert(second)(whole.features.encode(example))
         assert whole.predict(example).expert == first
     harm(many / expert_path(first))
     with ExpertRuntime(many) as runtime:
@@ -62,6 +62,90 @@ def test_the_next_choice_answers(many: Path, harm: Callable[[Path], object], tol
         other = next(x for x in INPUTS if _ranked(runtime, x)[1][0] not in (first, second))
         fine = runtime.predict(other)
     assert (fine.degraded, fine.reason) == (False, None)
+
+
+Refusing = tuple[Path, int, np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def refusing(many: Path) -> Refusing:
+    """A bundle, an expert, an input that it answers, and one at which its interpreter fails.
+
+    The expert divides whole numbers by 1 where the first input is not positive, and else by 0: made
+    by TensorFlow's converter from `6 // tf.cast(x[:, :1] <= 0, tf.int32)`, added to `x @ weights`.
+    """
+    with ExpertRuntime(many) as runtime:
+        answers = [(runtime.predict(example).expert, example) for example in INPUTS]
+    index = answers[0][0]
+    content = Path(__file__).with_name("models").joinpath("refusing.tflite").read_bytes()
+    (many / expert_path(index)).write_bytes(content)
+    experts = list(read_manifest(many).experts)
+    experts[index] = FileEntry.of(expert_path(index), content, 10_000)
+    _rewrite(many, experts=tuple(experts))
+    own = [example for expert, example in answers if expert == index]
+    fine = next(example for example in own if example[0] <= 0)
+    return many, index, fine, next(example for example in own if example[0] > 0)
+
+
+def test_an_interpreter_that_fails_while_answering_is_a_reason_too(refusing: Refusing) -> None:
+    bundle, index, fine, bad = refusing
+    with ExpertRuntime(bundle) as runtime:
+        assert (runtime.predict(fine).expert, runtime.predict(fine).degraded) == (index, False)
+        second = _ranked(runtime, bad)[1][1]
+        expected = runtime.models.expert(second)(runtime.features.encode(bad))
+        answer = runtime.predict(bad)
+        assert (answer.expert, answer.degraded) == (second, True)
+        assert np.array_equal(answer.scores, softmax(expected, runtime.manifest.temperature))
+        assert f"expert {index}: " in str(answer.reason)
+        assert "cannot compute it: Division by 0" in str(answer.reason)
+        # It left, and is left alone for a while, also by inputs that it would answer.
+        assert runtime.resident == (second,)
+        assert "Division by 0" in runtime.quarantined[index]
+        assert runtime.predict(fine).degraded
+        runtime.reset()
+        assert not runtime.predict(fine).degraded
+        assert runtime.quarantined == {}
+
+
+def test_in_a_batch_those_before_it_keep_their_answers(refusing: Refusing) -> None:
+    bundle, index, fine, bad = refusing
+    with ExpertRuntime(bundle) as runtime:
+        found = runtime.predict_batch([fine, bad, fine])
+        assert [answer.degraded for answer in found] == [False, True, True]
+        assert found[0].expert == index
+        assert index not in [answer.expert for answer in found[1:]]
+        runtime.reset()
+        arrays = {"x": np.array([fine, bad])}
+        assert runtime.predict_arrays(arrays).degraded.tolist() == [False, True]
+
+
+def test_strict_raises_where_the_interpreter_fails(refusing: Refusing) -> None:
+    bundle, index, fine, bad = refusing
+    with ExpertRuntime(bundle, strict=True) as runtime:
+        for ask in (runtime.predict, lambda x: runtime.predict_batch([x])) * 2:
+            with pytest.raises(ModelError, match="Division by 0"):
+                ask(bad)
+        assert runtime.resident == ()
+        assert runtime.predict(fine).expert == index
+    with ExpertRuntime(bundle, pin=[index], max_experts=2) as runtime:
+        assert runtime.predict(bad).degraded
+        assert index not in runtime.resident
+
+
+def test_threads_that_hold_an_expert_that_fails_finish(refusing: Refusing) -> None:
+    bundle, index, fine, bad = refusing
+    with ExpertRuntime(bundle, max_experts=2, retry_after=0) as runtime:
+        scores = runtime.predict(fine).scores
+
+        def ask(examples: list[np.ndarray]) -> None:
+            for example in examples * 100:
+                answer = runtime.predict(example)
+                assert answer.degraded or np.array_equal(answer.scores, scores)
+                assert answer.degraded == (answer.expert != index)
+
+        together([lambda: ask([fine]), lambda: ask([bad, fine]), lambda: ask([fine, bad])])
+        assert runtime._experts.used <= 2 * max(runtime._room.costs)
+        assert len(runtime.resident) <= 2
 
 
 def test_strict_raises_each_time(many: Path) -> None:
@@ -133,7 +217,7 @@ def test_two_of_those_that_are_left_answer(many: Path) -> None:
     with ExpertRuntime(many) as whole:
         gate, (first, second, third, *_) = _ranked(whole, example)
         arrays = whole.features.encode(example)
-        answers = [softmax(whole._open_expert(index)(arrays)) for index in (second, third)]
+        answers = [softmax(whole.models.expert(index)(arrays)) for index in (second, third)]
     weights = softmax(gate[[second, third]])
     spoil(many, first)
     with ExpertRuntime(many) as runtime:
@@ -184,17 +268,18 @@ def test_an_expert_too_large_for_the_budget_is_left_out(many: Path) -> None:
     with ExpertRuntime(many, memory_budget=10**6) as runtime:
         answer = runtime.predict(example)
         assert answer.expert != first
-        assert f"expert {first}: memory budget: an expert needs 1,000,000,000" in str(answer.reason)
+        assert f"memory budget: expert {first} needs 1,000,000,000 bytes" in str(answer.reason)
         runtime.reset()
         assert runtime.predict(example).degraded
     with pytest.raises(MemoryBudgetError):
         ExpertRuntime(many, memory_budget=10**6, strict=True)
     with pytest.raises(MemoryBudgetError):
         ExpertRuntime(many, memory_budget=1000)
-    costs = [10] * 64
+    costs, router = [10] * 64, read_manifest(many).router
+    assert router is not None
     with ExpertRuntime(many, memory_budget=10**6, costs=costs, strict=True) as runtime:
         assert runtime.predict(example).expert == first
-        assert runtime.resident_bytes == 10
+        assert runtime.resident_bytes == 10 + router.resident_bytes
 
 
 def test_a_damaged_router_is_fatal(many: Path) -> None:

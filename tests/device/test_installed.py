@@ -71,6 +71,12 @@ def test_it_tells_of_the_version_that_answers(root: Path, runtime: InstalledRunt
     assert len(runtime.resident) == 1
     assert runtime.quarantined == {}
     assert runtime.drift is None, "nobody watches"
+    assert runtime.resident_bytes == 2000, "a router and an expert of 1 kB each"
+    list(runtime.predict_many(INPUTS))
+    assert runtime.counts == (2, 0)
+    update(root, 2)
+    runtime.predict(INPUTS[2])
+    assert runtime.counts == (1, 0), "of the version that answers"
     with runtime.held() as held:
         installed._in_child()  # as in a fork: the request that another thread holds is forgotten
         assert runtime.predict(INPUTS[2]).score == held.predict(INPUTS[2]).score

@@ -14,7 +14,7 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.bundle import MANIFEST, read_manifest
 from edge_experts.reference import Histogram, Reference
-from edge_experts.runtime import monitor
+from edge_experts.runtime import evidence, monitor
 from edge_experts.runtime.metrics import RuntimeCollector
 from edge_experts.runtime.monitor import Monitor
 from tests.attacks.bundles import EXAMPLES, publish, tiny_bundle
@@ -63,7 +63,7 @@ def test_signals_are_those_of_the_softmax() -> None:
 
 def test_evidence_is_the_product_of_what_each_answer_was_predicted_with() -> None:
     counts, dice = np.array([5, 0, 20, 3]), np.random.default_rng(1)
-    expected = monitor._Expected(counts)
+    expected = evidence.Expected(counts)
     known, seen = counts + 0.5, np.zeros(4, int)
     learned = [one.copy() for one in expected.learned]
     ratios = np.ones(len(learned))
@@ -77,7 +77,7 @@ def test_evidence_is_the_product_of_what_each_answer_was_predicted_with() -> Non
 
 def test_evidence_is_a_martingale_where_nothing_changed() -> None:
     counts = np.array([5, 0, 20, 3])
-    expected = monitor._Expected(counts)
+    expected = evidence.Expected(counts)
     for seen in ([0, 0, 0, 0], [3, 1, 2, 0], [0, 9, 0, 0]):
         posterior = counts + seen + 0.5
         after = [math.exp(expected.evidence(np.array(seen) + one)) for one in np.eye(4, dtype=int)]
@@ -100,11 +100,11 @@ def test_taking_the_reference_for_exact_would_alarm_more_often() -> None:
     dice, alarms = np.random.default_rng(3), 0
     for _ in range(30):
         counts = np.bincount(dice.integers(0, 10, 40), minlength=10)
-        exact = monitor._Expected(counts)
+        exact = evidence.Expected(counts)
         exact.weights = (counts + 0.5) * 1e6
         seen = np.bincount(dice.integers(0, 10, 4000), minlength=10)
         alarms += exact.evidence(seen) > math.log(1000)
-        assert monitor._Expected(counts).evidence(seen) < math.log(1000)
+        assert evidence.Expected(counts).evidence(seen) < math.log(1000)
     assert alarms > 15
 
 
@@ -119,7 +119,7 @@ def test_changes_are_found_the_sooner_the_larger_they_are(scale: float, within: 
     assert drift.drifted
     assert drift.since is not None
     assert 3000 < drift.since <= 3000 + within
-    assert max(one.distance for one in drift.signals.values()) > monitor.LEAST_DISTANCE
+    assert max(one.distance for one in drift.signals.values()) > evidence.LEAST_DISTANCE
     assert "accuracy on them is unknown" in drift.warning
     found.reset()
     assert found.drift == replace(found.drift, answers=0, drifted=False, since=None)
@@ -141,13 +141,13 @@ def test_what_all_blocks_may_spend_adds_up(monkeypatch: pytest.MonkeyPatch) -> N
     gates, logits = drawn(np.random.default_rng(5), 500)
     found = Monitor(reference(gates, logits), 1.0, false_alarms=0.3)
     block, spent = found._blocks[0], 0.0
-    monkeypatch.setattr(monitor._Block, "_matters", lambda _: True)
+    monkeypatch.setattr(evidence.Block, "_matters", lambda _: True)
     for _ in range(2000):
         # As much evidence as is just not enough tells what the block may spend.
         allowed = found._false_alarms / (block.number * (block.number + 1))
         for factor, speaks in ((1.001, True), (0.999, False)):
             log = -math.log(allowed) + math.log(factor)
-            monkeypatch.setattr(monitor._Expected, "evidence", lambda *_, log=log: log)
+            monkeypatch.setattr(evidence.Expected, "evidence", lambda *_, log=log: log)
             assert block.speaks(found._false_alarms) is speaks
         spent += allowed
         block.restart()

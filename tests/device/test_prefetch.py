@@ -14,6 +14,7 @@ from edge_experts.runtime import selfcheck
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.prefetch import Prefetcher, Transitions
 from edge_experts.runtime.residency import Residency
+from edge_experts.runtime.room import Room
 
 from .many import INPUTS, spoil
 
@@ -99,7 +100,7 @@ def _tiny(_: int) -> Model:
 
 
 def test_only_the_newest_guess_is_loaded() -> None:
-    experts = Residency(_tiny, [1] * 9, most=1)
+    experts = Residency(_tiny, Room([1] * 9, most=1))
     ahead = Prefetcher(experts)
     for guess in range(5):
         ahead._wanted.put((guess, True))
@@ -114,7 +115,7 @@ def test_only_the_newest_guess_is_loaded() -> None:
 def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | None]) -> None:
     from edge_experts.runtime import prefetch
 
-    experts = Residency(_tiny, [1] * 3)
+    experts = Residency(_tiny, Room([1] * 3))
     ahead = Prefetcher(experts)
     for guess in guesses:
         ahead._wanted.put(guess)
@@ -125,7 +126,7 @@ def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | Non
 def test_the_thread_ends_with_its_runtime() -> None:
     from edge_experts.runtime import prefetch
 
-    ahead = Prefetcher(Residency(_tiny, [1]))
+    ahead = Prefetcher(Residency(_tiny, Room([1])))
     ahead._wanted.put((0, True))
     prefetch._work(lambda: None, ahead._wanted)  # type: ignore[arg-type]
     ahead.stop()

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_experts.errors import DigestError, MemoryBudgetError, UsageError
+from edge_experts.errors import DigestError, MemoryBudgetError, ModelError, UsageError
 from edge_experts.runtime import selfcheck
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.quarantine import Quarantine
 from edge_experts.runtime.residency import Residency
+from edge_experts.runtime.room import Room
 
 from .many import together
 
@@ -51,7 +52,7 @@ class _Gate:
 
 def test_the_least_recently_used_leaves_first() -> None:
     loads = _Gate()
-    experts = Residency(loads, [10, 10, 10, 25], 30)
+    experts = Residency(loads, Room([10, 10, 10, 25], 30))
     for index in (0, 1, 2, 0):
         _use(experts, index)
     assert list(experts.resident) == [1, 2, 0]
@@ -64,18 +65,18 @@ def test_the_least_recently_used_leaves_first() -> None:
 
 
 def test_a_count_is_a_budget_too() -> None:
-    experts = Residency(_tiny, [10] * 4, most=2)
+    experts = Residency(_tiny, Room([10] * 4, most=2))
     for index in (0, 1, 2):
         _use(experts, index)
     assert experts.resident == (1, 2)
-    both = Residency(_tiny, [10] * 4, 30, most=2)
+    both = Residency(_tiny, Room([10] * 4, 30, most=2))
     for index in (0, 1, 2):
         _use(both, index)
     assert both.resident == (1, 2)
 
 
 def test_a_pinned_expert_stays() -> None:
-    experts = Residency(_tiny, [10, 10, 10], 20)
+    experts = Residency(_tiny, Room([10, 10, 10], 20))
     experts.pin(0)
     for index in (1, 2, 1):
         _use(experts, index)
@@ -86,25 +87,25 @@ def test_a_pinned_expert_stays() -> None:
 
 
 def test_pins_must_leave_room_for_others() -> None:
-    experts = Residency(_tiny, [10, 10, 15, 99], 30)
+    experts = Residency(_tiny, Room([10, 10, 15, 99], 30))
     experts.pin(0)
     with pytest.raises(MemoryBudgetError, match="cannot pin expert 1: 10 bytes would be left"):
         experts.pin(1)
     assert experts.pinned == {0}
-    few = Residency(_tiny, [10, 10, 10], most=2)
+    few = Residency(_tiny, Room([10, 10, 10], most=2))
     few.pin(0)
     with pytest.raises(MemoryBudgetError, match="cannot pin expert 1: at most 2"):
         few.pin(1)
-    all_of_them = Residency(_tiny, [10, 10], 20, most=2)
+    all_of_them = Residency(_tiny, Room([10, 10], 20, most=2))
     all_of_them.pin(0)
     all_of_them.pin(1)
-    free = Residency(_tiny, [10, 10])
+    free = Residency(_tiny, Room([10, 10]))
     free.pin(1)
     assert (all_of_them.resident, free.resident) == ((0, 1), (1,))
 
 
 def test_a_pin_that_cannot_be_loaded_is_none() -> None:
-    experts = Residency(_broken, [10, 10], 20)
+    experts = Residency(_broken, Room([10, 10], 20))
     with pytest.raises(DigestError):
         experts.pin(0)
     assert experts.pinned == frozenset()
@@ -115,7 +116,7 @@ def _broken(index: int) -> Model:
 
 
 def test_who_needs_room_waits_until_others_are_done() -> None:
-    experts = Residency(_tiny, [10, 10], 10)
+    experts = Residency(_tiny, Room([10, 10], 10))
     held = experts.hold(0)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_use, experts, 1)
@@ -128,7 +129,7 @@ def test_who_needs_room_waits_until_others_are_done() -> None:
 
 def test_nobody_overtakes_who_waits_for_room() -> None:
     """Two threads that take turns with a small expert must not keep out a large one for ever."""
-    experts = Residency(_tiny, [10, 20], 20)
+    experts = Residency(_tiny, Room([10, 20], 20))
     stop = threading.Event()
 
     def small() -> None:
@@ -147,7 +148,7 @@ def test_nobody_overtakes_who_waits_for_room() -> None:
 
 def test_others_go_on_while_one_is_loaded() -> None:
     loads = _Gate(1)
-    experts = Residency(loads, [10, 10], 20)
+    experts = Residency(loads, Room([10, 10], 20))
     _use(experts, 0)
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(_use, experts, 1)
@@ -161,7 +162,7 @@ def test_others_go_on_while_one_is_loaded() -> None:
 
 def test_threads_that_want_the_same_expert_load_it_once() -> None:
     loads = _Gate(0)
-    experts = Residency(loads, [10], 10)
+    experts = Residency(loads, Room([10], 10))
     with ThreadPoolExecutor(3) as pool:
         asking = [pool.submit(_use, experts, 0) for _ in range(3)]
         assert loads.started.wait(30)
@@ -179,7 +180,7 @@ def test_all_who_wait_for_a_damaged_expert_are_told() -> None:
         assert go.wait(30)
         return _broken(index)
 
-    experts = Residency(load, [10], 10, quarantine=Quarantine(60))
+    experts = Residency(load, Room([10], 10), quarantine=Quarantine(60))
     with ThreadPoolExecutor(3) as pool:
         asking = [pool.submit(experts.hold, 0) for _ in range(3)]
         assert started.wait(30)
@@ -188,12 +189,77 @@ def test_all_who_wait_for_a_damaged_expert_are_told() -> None:
     assert (experts.used, experts.resident) == (0, ())
 
 
+def test_who_failed_is_refused_at_once_and_leaves_when_nobody_holds_it() -> None:
+    quarantine = Quarantine(60)
+    experts = Residency(_tiny, Room([10, 10], 10), quarantine=quarantine)
+    one, other = experts.hold(0), experts.hold(0)
+    experts.reject(one, ModelError("cannot compute it"))
+    with pytest.raises(ModelError, match="cannot compute it"):
+        experts.hold(0)
+    experts.free(one)
+    assert (experts.used, experts.resident) == (10, (0,))
+    assert not experts.prefetch(1, replace=True)
+    experts.free(other)
+    assert (experts.used, experts.resident, experts.counts) == (0, (), (1, 0))
+    quarantine.clear()
+    assert experts.hold(0) is not one
+    assert (quarantine.reasons, experts.counts) == ({}, (2, 0))
+
+
+def test_who_may_be_tried_again_is_loaded_anew_once_it_left() -> None:
+    experts = Residency(_tiny, Room([10], 10))  # a quarantine of no time
+    failed = experts.hold(0)
+    experts.reject(failed, ModelError("cannot compute it"))
+    with ThreadPoolExecutor(1) as pool:
+        again = pool.submit(experts.hold, 0)
+        with pytest.raises(TimeoutError):
+            again.result(_SOON)
+        experts.free(failed)
+        assert again.result(30) is not failed
+    assert experts.counts.loads == 2
+
+
+def test_who_waited_for_an_expert_that_fails_for_others_may_ask_it() -> None:
+    loads = _Gate(0)
+    experts = Residency(loads, Room([10], 10), quarantine=Quarantine(60))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(experts.hold, 0)
+        assert loads.started.wait(30)
+        real = experts._changed.wait
+
+        def late(timeout: float | None = None) -> bool:
+            """Woken when the other thread has asked already, and failed."""
+            woken = real(timeout)
+            experts._lock.release()
+            experts.reject(first.result(30), ModelError("cannot compute it"))
+            experts._lock.acquire()
+            return woken
+
+        experts._changed.wait = late  # type: ignore[method-assign]
+        second = pool.submit(experts.hold, 0)
+        loads.go.set()
+        assert second.result(30) is first.result(30)
+    for slot in (first.result(), second.result()):
+        assert slot.model is not None
+        experts.free(slot)
+    assert (experts.used, experts.resident) == (0, ())
+
+
+def test_loads_and_evictions_are_counted() -> None:
+    experts = Residency(_tiny, Room([10, 10, 10], 20))
+    for index in (0, 1, 0, 2):
+        _use(experts, index)
+    assert experts.counts == (3, 1)
+    experts.clear()
+    assert experts.counts == (3, 1)
+
+
 def test_a_bug_while_loading_leaves_nothing_behind() -> None:
     def load(index: int) -> Model:
         raise ZeroDivisionError
 
     quarantine = Quarantine(60)
-    experts = Residency(load, [10], 10, quarantine=quarantine)
+    experts = Residency(load, Room([10], 10), quarantine=quarantine)
     with pytest.raises(ZeroDivisionError):
         experts.hold(0)
     assert (experts.used, quarantine.reasons) == (0, {})
@@ -201,7 +267,7 @@ def test_a_bug_while_loading_leaves_nothing_behind() -> None:
 
 def test_who_is_interrupted_while_waiting_holds_nothing() -> None:
     loads = _Gate(0)
-    experts = Residency(loads, [10], 10)
+    experts = Residency(loads, Room([10], 10))
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(experts.hold, 0)
         assert loads.started.wait(30)
@@ -221,22 +287,22 @@ def test_who_is_interrupted_while_waiting_holds_nothing() -> None:
 
 def test_too_large_experts_are_refused_when_they_are_needed() -> None:
     quarantine = Quarantine(60)
-    experts = Residency(_tiny, [10, 50], 20, quarantine=quarantine)
+    experts = Residency(_tiny, Room([10, 50], 20), quarantine=quarantine)
     _use(experts, 0)
-    with pytest.raises(MemoryBudgetError, match="an expert needs 50 bytes and 20 are left"):
+    with pytest.raises(MemoryBudgetError, match="expert 1 needs 50 bytes and 20 are left"):
         experts.hold(1)
     assert experts.resident == (0,)
     quarantine.clear()
     with pytest.raises(MemoryBudgetError):
         experts.hold(1)
     with pytest.raises(MemoryBudgetError, match="needs 50 bytes"):
-        Residency(_tiny, [10, 50], 20, all_must_fit=True)
+        Residency(_tiny, Room([10, 50], 20), all_must_fit=True)
     with pytest.raises(MemoryBudgetError, match="needs 10 bytes and 0 are left"):
-        Residency(_tiny, [10, 50], -5)
+        Residency(_tiny, Room([10, 50], -5))
 
 
 def test_what_is_loaded_ahead_takes_free_room_or_the_oldest_place() -> None:
-    experts = Residency(_tiny, [10] * 5, 20)
+    experts = Residency(_tiny, Room([10] * 5, 20))
     assert experts.prefetch(0, replace=False)
     assert not experts.prefetch(0, replace=True)
     assert experts.prefetch(1, replace=False)
@@ -255,7 +321,7 @@ def test_what_is_loaded_ahead_takes_free_room_or_the_oldest_place() -> None:
 
 
 def test_nothing_is_loaded_ahead_of_those_who_wait() -> None:
-    experts = Residency(_tiny, [10, 20, 10], 20)
+    experts = Residency(_tiny, Room([10, 20, 10], 20))
     held = experts.hold(0)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(_use, experts, 1)
@@ -268,7 +334,7 @@ def test_nothing_is_loaded_ahead_of_those_who_wait() -> None:
 
 def test_a_damaged_expert_that_is_loaded_ahead_is_left_alone() -> None:
     quarantine = Quarantine(60)
-    experts = Residency(_broken, [10], 10, quarantine=quarantine)
+    experts = Residency(_broken, Room([10], 10), quarantine=quarantine)
     assert not experts.prefetch(0, replace=True)
     assert quarantine.reasons == {0: "expert 0 is damaged"}
     assert not experts.prefetch(0, replace=True)
@@ -276,7 +342,7 @@ def test_a_damaged_expert_that_is_loaded_ahead_is_left_alone() -> None:
 
 
 def test_clearing_waits_for_those_in_use_and_closing_ends_it() -> None:
-    experts = Residency(_tiny, [10, 10], 20)
+    experts = Residency(_tiny, Room([10, 10], 20))
     held = experts.hold(0)
     with ThreadPoolExecutor(1) as pool:
         clearing = pool.submit(experts.clear)
@@ -313,7 +379,7 @@ def test_many_threads_never_exceed_the_budget(seed: int) -> None:
                 over.append(used)
         return model
 
-    experts = Residency(load, costs, budget)
+    experts = Residency(load, Room(costs, budget))
 
     def work(own: int) -> Callable[[], None]:
         order = random.Random(own)

@@ -17,13 +17,14 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.memory import resident_bytes
-from edge_experts.bundle import read_manifest
+from edge_experts.bundle import expert_path, read_manifest
 from edge_experts.errors import UsageError
 from edge_experts.features import ArrayFeatures, TableFeatures, TextFeatures
 from edge_experts.runtime import golden
 from edge_experts.serving.load import hold_at_limit, running
 from edge_experts.serving.tensors import examples_of
 from tests.conftest import Cli
+from tests.tiny import INPUTS, tiny_bundle
 
 TEXT = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a film to remember"]}
 
@@ -143,6 +144,29 @@ def test_metrics_are_what_prometheus_reads(port: int, sentiment_bundle: Path) ->
     codes = {one.labels.get("code") for one in families["edge_experts_requests"].samples}
     assert "200" in codes
     assert families["edge_experts_waiting"].samples[0].value == 0
+
+
+def test_metrics_tell_of_what_is_in_memory(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    kept = ("loads_total", "evictions_total", "resident", "resident_bytes", "quarantined")
+
+    def metrics(port: int) -> dict[str, float]:
+        lines = ask(port, "GET", "/metrics")[1].splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(values[f"edge_experts_{name}"]) for name in kept}
+
+    def infer(port: int, numbers: np.ndarray) -> None:
+        tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": numbers.tolist()}
+        assert ask(port, "POST", f"{model_path(bundle)}/infer", {"inputs": [tensor]})[0] == 200
+
+    with running(bundle, "--memory-budget", "2KB") as (_, port):  # each of its models counts 1 kB
+        assert metrics(port) == dict(zip(kept, (0, 0, 0, 1000, 0), strict=True))
+        for row in (0, 0, 1, 0):  # experts 0, 0, 1 and 0
+            infer(port, INPUTS[row])
+        assert metrics(port) == dict(zip(kept, (3, 2, 1, 2000, 0), strict=True))
+        (bundle / expert_path(1)).unlink()
+        infer(port, INPUTS[1])
+        assert metrics(port)["quarantined"] == 1
 
 
 def test_held_at_its_limit(sentiment_bundle: Path) -> None:

@@ -54,6 +54,16 @@ def test_a_file_that_is_not_the_pinned_one(bundle: Path, damage: str, thorough: 
         read_checked(bundle, entry, thorough=thorough)
 
 
+def test_a_file_that_comes_in_parts_is_read_whole(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file system behind a network may give it."""
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, most: real(descriptor, min(most, 100)))
+    entry = read_manifest(bundle).experts[1]
+    assert read_checked(bundle, entry) == (bundle / entry.path).read_bytes()
+
+
 def test_a_link_within_the_bundle_is_followed(bundle: Path) -> None:
     entry = read_manifest(bundle).experts[1]
     (bundle / entry.path).rename(bundle / "x")

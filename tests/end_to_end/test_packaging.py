@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 import venv
 import zipfile
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, source = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("source")
-    # A copy: what an earlier build left in the tree would be shipped again.
-    for name in ("edge_experts", "converters"):
-        shutil.copytree(ROOT / name, source / name)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source / name)
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return next(folder.glob("*.whl"))
 
 
 def test_the_wheel_holds_every_module_of_the_tree_and_no_other(wheel: Path) -> None:
@@ -36,7 +17,17 @@ def test_the_wheel_holds_every_module_of_the_tree_and_no_other(wheel: Path) -> N
     tree = {str(path.relative_to(ROOT)) for path in ROOT.glob("edge_experts/**/*.py")}
     tree |= {f"edge_experts/{path.relative_to(ROOT)}" for path in ROOT.glob("converters/**/*.py")}
     tree |= {f"edge_experts/{path}" for path in _c_files()}
-    assert shipped == tree | {"edge_experts/py.typed", "edge_experts/runtime/tiny.tflite"}
+    data = ("py.typed", "html_report/page.html", "runtime/tiny.tflite")
+    assert shipped == tree | {f"edge_experts/{name}" for name in data}
+
+
+def test_deploy_ships_the_same_files(wheel: Path, tmp_path: Path) -> None:
+    from edge_experts.deploying import own_wheel
+
+    with zipfile.ZipFile(wheel) as built, zipfile.ZipFile(own_wheel.write(tmp_path)) as own:
+        assert {name for name in own.namelist() if ".dist-info/" not in name} == {
+            name for name in built.namelist() if ".dist-info/" not in name
+        }
 
 
 def _c_files() -> list[Path]:
@@ -75,10 +66,14 @@ def test_the_device_part_alone_runs_a_bundle(
     assert "side by side" in run("benchmark", str(sentiment_bundle), "--rounds", "3")
     assert "the device part works" in run("doctor")
 
-    done = subprocess.run(
-        [str(binaries / "edge-experts"), "train", "--data", "sentiment", "--out", "x"],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 4
-    assert "pip install 'edge-experts[train]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    for command, extra in (
+        (["train", "--data", "sentiment", "--out", "x"], "train"),
+        (["deploy", str(sentiment_bundle), "pi"], "deploy"),
+    ):
+        done = subprocess.run(
+            [str(binaries / "edge-experts"), *command],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 4
+        assert f"pip install 'edge-experts[{extra}]'" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 
 from edge_experts import disk
+from edge_experts.benchmarking import child
+from edge_experts.bundle import read_manifest
 from edge_experts.folders import staged, write_whole
-from edge_experts.updates import signing
+from edge_experts.updates import figures, signing
 from edge_experts.updates.install import install, rollback
 from tests.faults.conftest import Bundles, leftovers, whole
 from tests.faults.crashes import OPERATIONS
+from tests.tiny import tiny_bundle
 
 pytestmark = pytest.mark.usefixtures("quick")
 Roots = Callable[..., Path]
@@ -131,6 +134,28 @@ def test_a_key_that_cannot_be_kept_is_not_needed_afterwards(
         assert whole(root) == 1 or (root / "trusted").is_dir()
         assert install(signed, root, trust=[key.path]).signed_by is not None
         assert whole(root) == 2
+        assert leftovers(root) == []
+    assert number > 20
+
+
+def test_figures_that_cannot_be_kept_are_measured_by_the_next_install(
+    root_with: Roots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In this process: so many others would take minutes.
+    monkeypatch.setattr(child, "call", lambda function, *args: function(*args))
+    bundle = tiny_bundle(tmp_path / "bundle", version=2, seeds=(8, 9), here=False)
+    for number in range(1000):
+        root = root_with(1)
+        with monkeypatch.context() as patch:
+            failing = Failing(patch, number, errno.ENOSPC, done=False)
+            with contextlib.suppress(OSError):
+                install(bundle, root)
+        if failing.failed is None:
+            break
+        assert whole(root) in (1, 2)
+        install(bundle, root)
+        assert whole(root) == 2
+        assert figures.cover(root, read_manifest(bundle))
         assert leftovers(root) == []
     assert number > 20
 

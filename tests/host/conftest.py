@@ -102,3 +102,15 @@ def load_written(folder: Path, content: str | bytes, name: str = "d.csv") -> Dat
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return datasets.load(str(path))
+
+
+def deployed(network: Any, recipe: str, x: np.ndarray, *rolls: int) -> list[np.ndarray]:
+    """The converted network's answers to `x`, in one interpreter, and to `x` in other orders."""
+    from edge_experts.converters.quantization import to_tflite
+
+    from edge_experts.runtime.interpreter import Model
+
+    name = network.input_names[0]
+    model = Model(to_tflite(network, recipe, {name: x}), "it")
+    orders = [np.roll(x, roll, axis=0) for roll in (0, *rolls)]
+    return [np.array([model({name: row[None]}).copy() for row in order]) for order in orders]

@@ -27,39 +27,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = 240
 LABELS = ('say "?" twice??/', "gélb */", "back\\slash")  # what breaks careless C
 BOARD = ("-mcpu=cortex-m4", "-mthumb", "-Wall", "-Wextra", "-Werror")
-# The declarations that edge_experts_tflm.hpp uses, as tflite-micro has them.
-TFLM = {
-    "micro_interpreter.h": """
-        #include <cstddef>
-        #include <cstdint>
-        enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 };
-        union TfLitePtrUnion { int32_t *i32; float *f; char *raw; int8_t *int8; void *data; };
-        struct TfLiteTensor { int type; TfLitePtrUnion data; };
-        namespace tflite {
-        struct Model;
-        class MicroOpResolver { public: virtual ~MicroOpResolver() {} };
-        class MicroInterpreter {
-          public:
-            MicroInterpreter(const Model *model, const MicroOpResolver &resolver, uint8_t *arena,
-                             size_t arena_size);
-            TfLiteStatus AllocateTensors();
-            TfLiteStatus Invoke();
-            TfLiteTensor *input(size_t index);
-            TfLiteTensor *output(size_t index);
-        };
-        }""",
-    "micro_mutable_op_resolver.h": """
-        namespace tflite {
-        template <unsigned int count> class MicroMutableOpResolver : public MicroOpResolver {
-          public:
-            TfLiteStatus AddAdd(); TfLiteStatus AddAveragePool2D(); TfLiteStatus AddConv2D();
-            TfLiteStatus AddDepthwiseConv2D(); TfLiteStatus AddDequantize();
-            TfLiteStatus AddFullyConnected(); TfLiteStatus AddMaxPool2D();
-            TfLiteStatus AddQuantize(); TfLiteStatus AddReshape();
-        };
-        }""",
-    "schema_generated.h": "namespace tflite { const Model *GetModel(const void *buffer); }",
-}
+TFLM = Path(__file__).parent / "tflite_micro"  # declarations, as tflite-micro has them
 
 
 def compiler(name: str) -> str:
@@ -232,10 +200,6 @@ def test_it_compiles_without_a_warning_for_a_board_as_c_and_as_cpp(
 
 
 def test_the_glue_fits_the_declarations_of_tflite_micro(source: Path, tmp_path: Path) -> None:
-    for name, text in TFLM.items():
-        place = "schema" if name.startswith("schema") else "micro"
-        (tmp_path / "tensorflow" / "lite" / place).mkdir(parents=True, exist_ok=True)
-        (tmp_path / "tensorflow" / "lite" / place / name).write_text("#pragma once\n" + text)
     (tmp_path / "use.cpp").write_text(
         '#include "edge_experts_tflm.hpp"\n'
         "alignas(16) static uint8_t arena[EDGE_EXPERTS_ARENA_BYTES];\n"
@@ -244,7 +208,7 @@ def test_the_glue_fits_the_declarations_of_tflite_micro(source: Path, tmp_path: 
         "int use(edge_experts_answer *answer) {\n"
         "    edge_experts_encode(x, x);\n    return runner.ask(x, answer);\n}\n"
     )
-    includes = ("-I", source, "-I", tmp_path, "-c", tmp_path / "use.cpp", "-o", tmp_path / "u.o")
+    includes = ("-I", source, "-I", TFLM, "-c", tmp_path / "use.cpp", "-o", tmp_path / "u.o")
     compile_("arm-none-eabi-g++", *BOARD, "-std=c++11", *includes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import statistics
 from dataclasses import replace
@@ -236,7 +237,9 @@ def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
     assert replace(data, test=changed).fingerprint() != data.fingerprint()
 
 
-def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) -> None:
+def test_all_rows_from_a_small_table(
+    keras: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from edge_experts.training import comparing, config_for
 
     settings = {"epochs": 1, "choice_epochs": 1, "dense_epochs": 2, "teacher_epochs": 1}
@@ -261,15 +264,27 @@ def test_all_rows_from_a_small_table(keras: Any, tmp_path: Path, capsys: Any) ->
     (tmp_path / "seed-0/sparse-top-2.json").unlink()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-0/*.json")}
     again = comparing.compare(_dataset(), tmp_path, config=config)
-    assert "10 of 11 rows are finished" in capsys.readouterr().err
+    assert "11 of 12 rows are finished" in capsys.readouterr().err
     assert again.to_json() == found.to_json()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     other = replace(_dataset(), test=_dataset().validation)
     with pytest.raises(UsageError, match=r"sparse\.json: was made with data\.sha256"):
         comparing.compare(other, tmp_path, config=config, rows=["sparse"])
-    comparing.write(found, tmp_path)
-    assert json.loads((tmp_path / "comparison.json").read_text())["rows"][0]["name"] == "sparse"
+    comparing.write(found, tmp_path, command="edge-experts compare ...")
+    written = json.loads((tmp_path / "comparison.json").read_text())
+    assert written["rows"][0]["name"] == "sparse"
+    assert written["command"] == "edge-experts compare ..."
     assert (tmp_path / "comparison.png").stat().st_size > 1000
+
+    # Without ONNX Runtime its row is left out, and the others stay.
+    (tmp_path / "seed-0/dense-onnx.json").unlink()
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else real(name)
+    )
+    found = comparing.compare(_dataset(), tmp_path, config=config)
+    reason = "onnxruntime is not installed: pip install 'edge-experts[onnx]'"
+    assert found.unavailable == {"dense-onnx": reason}
 
 
 def test_a_quick_look_leaves_the_test_split_alone(

@@ -238,6 +238,56 @@ def test_one_example_of_few_is_chance_unless_a_threshold_was_stated(
         found.refuse_beyond(stated)
 
 
+@pytest.mark.parametrize(
+    ("changed", "confident", "refused"), [(3, 100, False), (4, 100, True), (4, 99, False)]
+)
+def test_labels_that_keras_is_sure_of_may_hardly_change(
+    changed: int, confident: int, refused: bool
+) -> None:
+    from edge_experts.converters import parity
+
+    keras = np.where(np.arange(150)[:, None] < confident, [0.7, 0.3], [0.55, 0.45])
+    deployed = keras.copy()
+    deployed[:changed], deployed[confident:] = keras[:changed, ::-1], keras[confident:, ::-1]
+    routes, targets = np.zeros(150, int), np.arange(150) % 2  # as many turn right as turn wrong
+    found = parity.compare(keras, routes, deployed, routes, targets)
+    found.refuse_beyond(None)
+    assert found.confident == confident
+    if refused:
+        with pytest.raises(ThresholdError, match=r"4\.0% of the 100 .* --quantization dynamic"):
+            found.refuse_disagreement()
+    else:
+        found.refuse_disagreement()
+
+
+def test_an_expert_that_disagrees_is_named() -> None:
+    from edge_experts.converters import parity
+
+    keras = np.tile([0.9, 0.1], (400, 1))
+    deployed, routes = keras.copy(), np.arange(400) // 100
+    deployed[200:205] = [0.1, 0.9]  # 1 % of all, 5 % of an expert's
+    found = parity.compare(keras, routes, deployed, routes, np.arange(400) % 2)
+    with pytest.raises(ThresholdError, match=r"^expert 2 gives 5\.0% of the 100 "):
+        found.refuse_disagreement()
+
+
+def test_a_bundle_that_disagrees_is_refused_unless_accuracy_is_to_judge(
+    make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts.converters import convert, parity
+
+    real, run = parity.compare, make_run(make_model())
+    monkeypatch.setattr(
+        parity,
+        "compare",
+        lambda *answers: replace(real(*answers), confident=200, equal_confident=0.9),
+    )
+    with pytest.raises(ThresholdError, match=r"10\.0% of the 200 .*--max-accuracy-drop"):
+        convert(run, tmp_path / "b", quantization="float32")
+    assert not (tmp_path / "b").exists()
+    convert(run, tmp_path / "b", quantization="float32", max_accuracy_drop=2.0)
+
+
 def test_an_unknown_quantization_is_named(tmp_path: Path) -> None:
     from edge_experts.converters import convert
 
@@ -301,6 +351,32 @@ def test_the_runtime_quantizes_for_models_with_integer_inputs(keras: Any, tmp_pa
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
     expected = network.predict({"x": samples}, verbose=0)
     assert np.load(tmp_path / "y.npy") == pytest.approx(expected, abs=0.06)
+
+
+def test_layers_that_never_answer_do_not_end_the_process(keras: Any, tmp_path: Path) -> None:
+    """LiteRT 2.3 died where a result's steps were hundreds of times as small as its products'."""
+    from edge_experts.converters.quantization import to_tflite
+
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6,), name="x")
+    dense, never = keras.layers.Dense, keras.initializers.Constant(-9)
+    dead = dense(64, activation="relu", bias_initializer=never)(keras.activations.tanh(x / 100))
+    network = keras.Model(x, keras.layers.Add()([dense(3)(x), dense(3)(dead)]))
+    samples = np.random.default_rng(0).normal(size=(100, 6)).astype(np.float32)
+    (tmp_path / "m.tflite").write_bytes(to_tflite(network, "int8", {"x": samples}))
+    np.save(tmp_path / "x.npy", samples)
+    code = (
+        "import numpy as np; from pathlib import Path\n"
+        "from edge_experts.runtime.interpreter import Model\n"
+        "x, content = np.load('x.npy'), Path('m.tflite').read_bytes()\n"
+        "for kind in 'xnnpack', 'none', 'reference':\n"
+        "    model = Model(content, 'm', delegate=kind)\n"
+        "    np.save(kind, [model({'x': row[None]}) for row in x])\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    expected = network.predict(samples, verbose=0)
+    for kind in ("xnnpack", "none", "reference"):
+        assert np.load(tmp_path / f"{kind}.npy") == pytest.approx(expected, abs=0.1)
 
 
 def test_the_command_line_offers_what_the_converters_do() -> None:

@@ -65,6 +65,20 @@ def test_a_tsv_is_separated_by_tabs(tmp_path: Path) -> None:
     assert data.train.inputs[0].startswith("a, b")
 
 
+def test_a_csv_of_translations_keeps_a_sentence_in_one_split(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    rows = [f"Page {i},Seite {i},de\nPage {i},Pagina {i},it\n" for i in range(100)]
+    path.write_text("text,translation,label\n" + "".join(rows))
+    dataset = datasets.load(str(path))
+    assert (dataset.kind, dataset.labels) == ("translation", ("de", "it"))
+    splits = [{source for source, _ in one.inputs} for one in (dataset.train, dataset.test)]
+    assert not splits[0] & splits[1]
+    assert len(dataset.train) + len(dataset.validation) + len(dataset.test) == 200
+    path.write_text("text,translation,label\nOne page,,de\n")
+    with pytest.raises(DataError, match="line 2: a text and its translation must not be empty"):
+        datasets.load(str(path))
+
+
 def test_a_csv_without_text_is_a_table(tmp_path: Path) -> None:
     rows = [f"{n},{'ab'[n % 2]},{'xy'[n % 2]}" for n in range(100)]
     data = datasets.load(str(_write(tmp_path / "d.csv", rows, "size,shape,label")))

@@ -12,39 +12,29 @@ from typing import Any
 
 import pytest
 
-# What TFLite cannot do, by recipe and by a kind of layer in the network; anything else that is
-# refused is a fault of ours.
+# What TFLite cannot do, by recipe and by a kind of layer in the network, and what int8 cannot hold;
+# anything else that is refused is a fault of ours.
 REFUSED = (
     (".*", "softsign", "TensorFlow's own operators"),
     ("int8|int16x8", "GRU batch 1", "."),
     ("int16x8", "LSTM batch 1", "."),
     ("int16x8", "MultiHeadAttention|layernorm", "RSQRT|SIGABRT|SIG"),
     ("int16x8", "gelu", "GELU"),
-    ("int8|int16x8", "softplus", "LOG|EXP"),
-    ("int8", ".", "loses .* points of accuracy"),
+    ("int16x8", "softplus", "LOG|EXP"),
+    # What is almost one everywhere, and is told apart by what is left of that.
+    ("int8", "(tanh|sigmoid) .*GlobalMaxPooling", "Keras is sure of another label"),
 )
-
-# What was measured to differ, and is not mended: in int8 LiteRT's own kernels answer one or two
-# more of the confident inputs of these networks otherwise than the 3 % that are allowed.
-# tflite-runtime agrees.
-DIFFERS = {(1, "ai-edge-litert", "int8"), (2, "ai-edge-litert", "int8")}
-
-
-def _all_or_two(seed: int) -> tuple[str, ...]:
-    """Every tenth in all recipes, the others in the two that are farthest apart."""
-    if seed % 10 == 0:
-        return ("float32", "float16", "dynamic", "int8", "int16x8")
-    return ("float32", "int8")
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    from edge_experts.converters.generated.__main__ import recipes
     from edge_experts.converters.generated.checking import check
     from edge_experts.converters.workers import Workers
 
     folder = tmp_path_factory.mktemp("generated")
     with Workers(folder, 1) as workers:
-        return list(check(range(20), folder, workers, _all_or_two))
+        return list(check(range(20), folder, workers, lambda seed: recipes(seed, 10)))
 
 
 def test_they_agree_with_keras(results: list[Any]) -> None:
@@ -52,13 +42,14 @@ def test_they_agree_with_keras(results: list[Any]) -> None:
         (result.seed, result.network, result.interpreter, result.recipe, result.equal)
         for result in results
         if result.outcome == "differs"
-        and (result.seed, result.interpreter, result.recipe) not in DIFFERS
     ]
     assert not wrong
-    agreed = Counter(r.recipe for r in results if r.outcome == "agrees")
-    assert agreed["float32"] >= 20
-    assert agreed["int8"] >= 15
-    assert all(r.confident >= 40 for r in results if r.outcome == "agrees"), "of 200 inputs"
+    agreed = Counter((r.interpreter, r.recipe) for r in results if r.outcome == "agrees")
+    for interpreter in {result.interpreter for result in results} - {""}:
+        assert agreed[interpreter, "float32"] >= 25
+        assert agreed[interpreter, "int8"] >= 25, "as many as convert"
+    sure = [result.confident for result in results if result.outcome == "agrees"]
+    assert min(sure) >= 100, "of 200 inputs"
 
 
 def test_what_is_refused_is_what_tflite_cannot_do(results: list[Any]) -> None:

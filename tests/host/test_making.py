@@ -38,7 +38,12 @@ def test_what_did_not_change_is_not_converted_again(
 
     model = make_model()
     run = make_run(model)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
     convert(run, tmp_path / "first", max_accuracy_drop=100)
+    assert list(temporary.iterdir()) == [], "TensorFlow's files stay where its process is killed"
     with monkeypatch.context() as patched:
         patched.setattr(workers.Workers, "run", None)  # nobody may be asked
         convert(run, tmp_path / "second", max_accuracy_drop=100)

@@ -11,6 +11,7 @@ import pytest
 
 from edge_experts.datasets import Dataset, from_arrays
 from edge_experts.errors import ConversionError, ModelError
+from tests.host.conftest import deployed
 
 RANDOM = np.random.default_rng(0)
 
@@ -38,38 +39,16 @@ def _network(keras: Any, *layers: Any) -> Any:
     return keras.Sequential([keras.Input((6, 2)), *layers, keras.layers.Dense(2)])
 
 
-def _deployed(network: Any, recipe: str, x: np.ndarray, *rolls: int) -> list[np.ndarray]:
-    """The converted network's answers to `x`, in one interpreter, and to `x` in other orders."""
-    from edge_experts.converters.quantization import to_tflite
-
-    from edge_experts.runtime.interpreter import Model
-
-    name = network.input_names[0]
-    model = Model(to_tflite(network, recipe, {name: x}), "it")
-    orders = [np.roll(x, roll, axis=0) for roll in (0, *rolls)]
-    return [np.array([model({name: row[None]}).copy() for row in order]) for order in orders]
-
-
 @pytest.mark.parametrize("recipe", ["float32", "int8"])
 def test_a_recurrent_file_starts_afresh_for_each_input(keras: Any, recipe: str) -> None:
     """A fused LSTM keeps its state in the interpreter, and would go on with the next input."""
     keras.utils.set_random_seed(1)
     network = _network(keras, keras.layers.LSTM(4))
     x = RANDOM.normal(size=(30, 6, 2)).astype(np.float32)
-    answers, rolled = _deployed(network, recipe, x, 5)
+    answers, rolled = deployed(network, recipe, x, 5)
     assert np.array_equal(np.roll(rolled, -5, axis=0), answers), "the order says nothing"
     limit = 1e-5 if recipe == "float32" else 0.1
     assert np.abs(answers - network(x).numpy()).max() < limit
-
-
-def test_selu_holds_in_int8(keras: Any) -> None:
-    keras.utils.set_random_seed(1)
-    selu = keras.layers.Dense(16, "selu", bias_initializer="normal")
-    network = _network(keras, keras.layers.Flatten(), selu)
-    x = RANDOM.normal(0, 3, size=(200, 6, 2)).astype(np.float32)
-    wanted = network(x).numpy()
-    assert np.abs(_deployed(network, "float32", x)[0] - wanted).max() < 1e-5
-    assert np.abs(_deployed(network, "int8", x)[0] - wanted).mean() < 0.02 * wanted.std()
 
 
 def test_the_interpreters_refusal_names_network_recipe_and_alternative(

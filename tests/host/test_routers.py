@@ -95,9 +95,12 @@ def test_every_router_trains_and_converts(
         assert run.metrics["test_accuracy"] > 0.85
     if router == "kmeans":
         assert min(run.metrics["expert_usage"]) > 0.15, "the four groups"
-    made = convert(tmp_path / "run", tmp_path / "bundle", quantization="int8")
+    # At random, quantization moves inputs across one of many planes: other experts answer them,
+    # and convert would refuse so many other labels.
+    drop = 100 if router == "random" else None
+    made = convert(tmp_path / "run", tmp_path / "bundle", max_accuracy_drop=drop)
     assert made.manifest.router is not None
-    if router != "random":  # where quantization moves an input across one of many planes
+    if router != "random":
         assert made.parity.equal_experts > 0.9
         assert made.parity.equal_labels > 0.9
 

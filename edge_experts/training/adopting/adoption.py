@@ -16,10 +16,11 @@ from ...errors import DataError, UsageError
 from ...features import ArrayFeatures, Features, TableFeatures, TokenFeatures, encode_all
 from ...folders import refuse_existing, staged
 from .. import cost
+from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, users
 from ..reporting import expert_usage
-from ..trainer import fit_features, kept, versions
+from ..trainer import fit_features
 from . import files
 from .fitted import fitted, refuse_changed, table_rows
 
@@ -91,25 +92,17 @@ def adopt(
     metrics = _metrics(model, dataset, data)
     _warn(dataset, metrics["test_accuracy"])
     with staged(out, force=force) as folder:
-        model.save(folder / run_folder.MODEL)
-        run_folder.write_features(folder, features)
-        run_folder.write_examples(folder, features, kept(dataset, seed))
-        run = run_folder.Run(
+        return leave(
+            folder,
+            model,
+            features,
+            dataset,
             name=name or (networks.stem if networks.is_file() else networks.resolve().name),
-            task=dataset.task,
-            labels=dataset.labels,
-            combine=model.combine,
-            top_k=model.top_k,
-            experts=len(model.experts),
-            origin=f"{dataset.origin}; networks trained elsewhere, {networks.name}",
-            feature_kind=features.kind,
-            feature_settings=features.settings,
+            seed=seed,
             config={"seed": seed, "experts": len(model.experts), "adopted": networks.name},
             metrics=metrics,
-            versions=versions(),
+            origin=f"{dataset.origin}; networks trained elsewhere, {networks.name}",
         )
-        run.write(folder)
-    return run
 
 
 def _refuse_without_router(folder: Path, found: files.Found, combine: str) -> None:

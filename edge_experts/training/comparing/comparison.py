@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...datasets import Dataset
+from ...datasets.dataset import refuse_translation
 from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
 from ..advice import quick_look
@@ -48,6 +49,7 @@ def compare(
     Raises:
         UsageError: an option that cannot be used, or `folder` holds rows made otherwise.
     """
+    refuse_translation(dataset, "compare")
     config = config or config_for(dataset.kind)
     if config.dense is not None:
         raise UsageError("compare makes the dense rows itself; leave `dense` out")

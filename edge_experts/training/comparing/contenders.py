@@ -13,6 +13,7 @@ SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-r
 ARTICLE, ONE = "article", "one-expert"
 DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS = "dense-active", "dense-all", "dense-buckets"
 PRUNED, QAT, FLOAT = "dense-pruned", "dense-qat", "dense-float"
+ONNX = "dense-onnx"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Contender:
         compress: what becomes of that run before it is converted.
         top_k: how many experts answer, instead of what the training says.
         quantization: instead of the one that was asked for.
+        onnx: whether ONNX Runtime runs it, and its static quantization makes its int8.
         taught: whether it learns from the teacher, where there is one.
     """
 
@@ -34,6 +36,7 @@ class Contender:
     compress: str | None = None
     top_k: int | None = None
     quantization: str | None = None
+    onnx: bool = False
     taught: bool = True
 
 
@@ -65,6 +68,7 @@ CONTENDERS = {
         Contender(PRUNED, of=DENSE_ALL, compress="pruning"),
         Contender(QAT, of=DENSE_ALL, compress="quantization-aware", quantization="int8"),
         Contender(FLOAT, of=DENSE_ALL, quantization="float32"),
+        Contender(ONNX, of=DENSE_ALL, quantization="int8", onnx=True),
     )
 }
 NAMES = tuple(CONTENDERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 import tf_keras
 
 from ... import __version__, run_folder
-from ...bundle import Manifest
+from ...benchmarking import onnx
+from ...benchmarking.contender import resident_bytes
 from ...compression import Compression
 from ...converters import compress, convert
+from ...converters.onnx_export import export_onnx
 from ...datasets import Dataset
-from ...errors import ConversionError, ModelError, UnsuitableError
+from ...errors import ConversionError, MissingExtraError, ModelError, UnsuitableError
 from ...features import encode_all
 from ..config import TrainConfig
 from ..inference import predict
@@ -58,7 +60,7 @@ class Maker:
             UsageError: it was made with other settings, or from other data.
         """
         found = read(self.path(contender.name), self.made_with(contender))
-        left = self._run(contender).is_dir() and self._bundle(contender).is_dir()
+        left = self._run(contender).is_dir() and self._deployed(contender).is_dir()
         return found if found and found.measured and left else None
 
     def made_with(self, contender: Contender) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Maker:
             "top_k": contender.top_k,
             "quantization": self._quantization(contender),
             "taught": self._teacher(contender) is not None,
+            **({"onnx": True} if contender.onnx else {}),
         }
 
     def prepare(self, *, force: bool) -> None:
@@ -84,15 +87,15 @@ class Maker:
             Record(made_with, None).write(path)
 
     def make(self, contender: Contender) -> Measured:
-        """A row, with its run and bundle.
+        """A row, with its run and bundle, or what ONNX Runtime takes.
 
         Raises:
             UnsuitableError: the method does not hold for the network, as the message says.
         """
         try:
             self._make_run(contender)
-            return self._deploy(contender)
-        except (ConversionError, ModelError) as error:
+            return self._export(contender) if contender.onnx else self._deploy(contender)
+        except (ConversionError, MissingExtraError, ModelError) as error:
             if contender.name in MUST_HOLD:
                 raise
             raise UnsuitableError(str(error)) from None
@@ -122,22 +125,34 @@ class Maker:
     def _deploy(self, contender: Contender) -> Measured:
         conversion = convert(
             self._run(contender),
-            self._bundle(contender),
+            self._deployed(contender),
             quantization=self._quantization(contender),
             top_k=contender.top_k,
             max_accuracy_drop=100,  # what it costs is here to be seen
             force=True,
         )
         manifest = conversion.manifest
-        contents = [(conversion.bundle / entry.path).read_bytes() for entry in manifest.files]
+        files = [conversion.bundle / entry.path for entry in manifest.files]
         return Measured(
             accuracy=conversion.test_accuracy,
             float_accuracy=self._float_accuracy(contender),
             examples=conversion.test_examples,
             macs=round(manifest.provenance["macs"]["active"]),
-            total_bytes=sum(map(len, contents)),
-            compressed_bytes=sum(len(zlib.compress(content, 9)) for content in contents),
-            resident_bytes=_resident(manifest),
+            **_sizes(files),
+            resident_bytes=resident_bytes(manifest),
+            quantization=self._quantization(contender),
+        )
+
+    def _export(self, contender: Contender) -> Measured:
+        run = self._run(contender)
+        made = export_onnx(run, self._deployed(contender), force=True)
+        return Measured(
+            accuracy=made.proof.accuracy,
+            float_accuracy=made.proof.float_accuracy,
+            examples=made.proof.examples,
+            macs=round(run_folder.read_run(run).metrics["macs"]["active"]),
+            **_sizes(onnx.files(made.folder)),
+            resident_bytes=(made.folder / onnx.NETWORK).stat().st_size,
             quantization=self._quantization(contender),
         )
 
@@ -190,8 +205,8 @@ class Maker:
         own = contender.settings is not None or contender.compress is not None
         return self.folder / f"{contender.name if own else contender.of}.run"
 
-    def _bundle(self, contender: Contender) -> Path:
-        return self.folder / f"{contender.name}.bundle"
+    def _deployed(self, contender: Contender) -> Path:
+        return self.folder / f"{contender.name}.{'onnx' if contender.onnx else 'bundle'}"
 
     def _quantization(self, contender: Contender) -> str:
         return contender.quantization or self.quantization
@@ -203,9 +218,10 @@ class Maker:
             raise UnsuitableError(f"there are no {top_k} experts to ask")
 
 
-def _resident(manifest: Manifest) -> int:
-    """What must be in memory to answer: the router and the largest experts that are asked."""
-    router = 0 if manifest.router is None else manifest.router.bytes
-    largest = sorted((entry.bytes for entry in manifest.experts), reverse=True)
-    asked = len(largest) if manifest.combine == "sum" else manifest.top_k
-    return router + sum(largest[:asked])
+def _sizes(files: Iterable[Path]) -> dict[str, int]:
+    """Bytes as they are, and of each file deflated."""
+    contents = [path.read_bytes() for path in files]
+    return {
+        "total_bytes": sum(map(len, contents)),
+        "compressed_bytes": sum(len(zlib.compress(content, 9)) for content in contents),
+    }

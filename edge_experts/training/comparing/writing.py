@@ -10,8 +10,12 @@ from . import picture
 from .results import Comparison
 
 
-def write(result: Comparison, folder: Path) -> None:
-    """comparison.json and comparison.png, in `folder`."""
-    content = json.dumps(result.to_json(), ensure_ascii=False, indent=2)
+def write(result: Comparison, folder: Path, *, command: str = "") -> None:
+    """comparison.json and comparison.png, in `folder`.
+
+    Args:
+        command: what was run for it.
+    """
+    content = json.dumps({**result.to_json(), "command": command}, ensure_ascii=False, indent=2)
     write_whole(folder / "comparison.json", content + "\n")
     picture.draw(result, folder / "comparison.png")

@@ -1,0 +1,30 @@
+"""Bundles of random networks to measure with, kept in the cache: their weights change no figure."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from edge_experts.bundle import FORMAT_VERSION
+
+from .building import cached, run
+
+_MAKER = Path(__file__).parents[2] / "converters/synthetic.py"
+
+
+def synthetic(name: str, kinds: Mapping[str, tuple[int, str]]) -> dict[str, Path]:
+    """Bundles by name, made of so many experts with hidden layers of so many units: "512,512"."""
+
+    def make(folder: Path) -> None:
+        for kind, (experts, hidden) in kinds.items():
+            options = ("--experts", str(experts), "--hidden", hidden)
+            out = str(folder / _file(kind))
+            run(sys.executable, "-m", "edge_experts.converters.synthetic", out, *options)
+
+    folder = cached(name, (dict(kinds), FORMAT_VERSION, _MAKER), make)
+    return {kind: folder / _file(kind) for kind in kinds}
+
+
+def _file(kind: str) -> str:
+    return kind.replace(" ", "-").replace(",", "") + ".bundle"

@@ -1,0 +1,102 @@
+"""The program whose instructions are counted, on an emulated board: `counting.py NAME=BUNDLE ...`.
+
+It makes a system call between the parts of its work, at each of which the emulator writes down how
+many instructions were executed, and prints what lay between two of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts import ExpertRuntime
+from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.features import TextFeatures
+from edge_experts.runtime import golden
+
+_EXAMPLES, _ROUNDS = 16, 2
+_WARM = 4  # rounds in which Python 3.11 adapts its byte code to the types that it meets
+_EMPTY = 50
+_SENTENCES = (
+    "a film to remember for its warmth and its quiet humour",
+    "the battery died after two days and nobody answered my letters",
+    "good value",
+    "i have never waited so long for food this bland, and the waiter forgot half of it anyway",
+)
+_names: list[str] = []
+
+
+def mark(name: str) -> None:
+    """What was executed since the last mark belongs to `name`."""
+    os.getppid()
+    _names.append(name)
+
+
+def text_features() -> None:
+    """Sentences to features, with buckets that knew them."""
+    features = TextFeatures.fit(_SENTENCES, np.arange(len(_SENTENCES)) % 2)
+    for sentence in _SENTENCES * _WARM:
+        features.encode(sentence)
+    for _ in range(_ROUNDS):
+        for sentence in _SENTENCES:
+            mark("")
+            features.encode(sentence)
+            mark("text features")
+
+
+def answers(name: str, bundle: Path) -> None:
+    """The parts of an answer, a warm answer as a whole, and one by the reference loop."""
+    examples = golden.read(bundle).inputs[:_EXAMPLES]
+    with ExpertRuntime(bundle, strict=True) as runtime:
+        for example in [*examples] * _WARM:
+            runtime.predict(example)
+        for example in examples:
+            runtime.release()  # so that it has to be loaded
+            mark("")
+            arrays = runtime._encode(example)
+            mark(f"{name}/features")
+            _, (pick,) = runtime._pick(arrays)
+            mark(f"{name}/route" if runtime.manifest.router is not None else "")
+            expert = runtime._experts.hold(pick)
+            mark(f"{name}/load")
+            expert(arrays)
+            mark(f"{name}/first invoke")
+            expert(arrays)
+            mark("")
+            expert(arrays)
+            mark(f"{name}/invoke")
+            runtime._experts.free(expert)
+        for _ in range(_ROUNDS):
+            for example in examples:
+                mark("")
+                runtime.predict(example)
+                mark(f"{name}/answer")
+    ask = reference_loop(bundle)
+    for example in [*examples] * _WARM:
+        ask(example)
+    for _ in range(_ROUNDS):
+        for example in examples:
+            mark("")
+            ask(example)
+            mark(f"{name}/reference loop")
+
+
+def main() -> None:
+    """Count everything; the collector of garbage would come at moments of its own."""
+    gc.disable()
+    for _ in range(_EMPTY):
+        mark("nothing")
+    text_features()
+    for argument in sys.argv[1:]:
+        name, path = argument.split("=", 1)
+        answers(name, Path(path))
+    print(json.dumps(_names))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Run something on an emulated board, with this checkout of the project on it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from .building import built
+from .kinds import Board
+
+_PROJECT = Path(__file__).parents[2]
+_ON_BOARD = "/mnt/project"
+
+
+def entered(
+    board: Board,
+    command: Sequence[str],
+    *,
+    binds: Mapping[str, Path] | None = None,
+    env: Mapping[str, str] | None = None,
+    cpu: str | None = None,
+    capture: bool | Literal["stdout"] = False,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with the board's wheels and the project importable, in the project's folder.
+
+    Args:
+        binds: what to show as /mnt/NAME, by name.
+        capture: keep what it writes, rather than pass it on; "stdout": only that.
+    """
+    seen = {"project": _PROJECT, **(binds or {})}
+    given = {
+        "PYTHONPATH": f"/opt/site:{_ON_BOARD}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **(env or {}),
+    }
+    words = [str(built(board) / "enter")]
+    words += [word for name, path in seen.items() for word in ("--bind", f"{path}:{name}")]
+    words += [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+    words += ["--cpu", cpu] if cpu else []
+    return subprocess.run(
+        [*words, "--", "env", "-C", _ON_BOARD, *command],
+        stdout=subprocess.PIPE if capture else None,
+        stderr=subprocess.PIPE if capture is True else None,
+        text=True,
+        check=False,
+    )
+
+
+def suite(
+    board: Board,
+    bundle: Path,
+    expected: Path | None = None,
+    options: Sequence[str] = (),
+    *,
+    capture: bool = False,
+) -> subprocess.CompletedProcess[str]:
+    """The suite for boards, with a bundle of this machine.
+
+    Args:
+        expected: the file of answers that the bundle must give.
+        options: for pytest.
+
+    Not its tests of memory: an emulator's own memory counts as the program's (machine.py has some
+    that is only the program's). pytest says how many it left out.
+    """
+    command = ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not memory")
+    binds, named = {"bundle": bundle}, ["--bundle", "/mnt/bundle"]
+    if expected is not None:
+        binds["expected.npz"] = expected
+        named += ["--expected", "/mnt/expected.npz"]
+    return entered(
+        board,
+        [*command, "device_tests", *named, *options],
+        binds=binds,
+        capture=capture,
+    )

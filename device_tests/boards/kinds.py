@@ -1,0 +1,116 @@
+"""Which boards there are: what their systems consist of, and the wheels that users get there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_experts.errors import UsageError
+
+# The device part's and the commands' requirements, as pyproject.toml has them (a test installs the
+# project from these alone), and what the suite for boards needs.
+_COMMANDS = ("typer>=0.20,<0.29", "tqdm>=4.66")
+_SUITE = ("pytest>=8.3",)
+
+# What a fresh Raspberry Pi OS has and the project uses. `extract`ed packages run no maintainer
+# scripts, so that no ARM program runs before the board is complete.
+_SYSTEM = (
+    *("bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "procps", "sed", "tar"),
+    *("python3", "python3-venv", "libgomp1", "libstdc++6", "zlib1g"),
+    *("openssh-sftp-server", "rsync"),  # the other end of scp and rsync
+)
+
+
+@dataclass(frozen=True)
+class Processor:
+    """An architecture as Debian, wheels and QEMU call it, and the board that stands for it."""
+
+    debian: str
+    wheels: str
+    emulator: str
+    cpu: str
+
+
+_ARM64 = Processor("arm64", "aarch64", "qemu-aarch64", "cortex-a72")  # of a Raspberry Pi 4
+_ARMHF = Processor("armhf", "armv7l", "qemu-arm", "cortex-a7")  # of a Raspberry Pi 2
+
+
+@dataclass(frozen=True)
+class Board:
+    """An emulated board.
+
+    Attributes:
+        suite: of Debian, which Raspberry Pi OS is built on.
+        python: its version there.
+        glibc: the minor version of its C library, 2.x, which says what wheels fit.
+        packages: of Debian.
+        wheels: requirements that pip resolves for the board; `wheels/` has them, for installs
+            without a network.
+        bare_wheels: what pip must not resolve, since Debian has what they require.
+        libraries: what its alternatives would have linked into the folder above.
+    """
+
+    name: str
+    processor: Processor
+    suite: str
+    python: str
+    glibc: int
+    packages: tuple[str, ...]
+    wheels: tuple[str, ...]
+    bare_wheels: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+    @property
+    def interpreter(self) -> str:
+        """The package that runs models there, as `EDGE_EXPERTS_INTERPRETER` names it."""
+        litert = any("litert" in wheel for wheel in (*self.wheels, *self.bare_wheels))
+        return "ai_edge_litert" if litert else "tflite_runtime"
+
+
+_PLAIN = (*_COMMANDS, *_SUITE)
+_BOARDS = (
+    Board(
+        name="arm64-bookworm",
+        processor=_ARM64,
+        suite="bookworm",
+        python="3.11",
+        glibc=36,
+        packages=_SYSTEM,
+        wheels=("tflite-runtime==2.14.0", "numpy>=1.26,<2", *_PLAIN),
+    ),
+    Board(
+        name="armhf-bookworm",
+        processor=_ARMHF,
+        suite="bookworm",
+        python="3.11",
+        glibc=36,
+        # PyPI has no numpy for 32-bit ARM.
+        packages=(*_SYSTEM, "python3-numpy", "libatomic1"),
+        wheels=_PLAIN,
+        bare_wheels=("tflite-runtime==2.14.0",),
+        libraries=(
+            "usr/lib/arm-linux-gnueabihf/blas/libblas.so.3",
+            "usr/lib/arm-linux-gnueabihf/lapack/liblapack.so.3",
+        ),
+    ),
+    Board(
+        name="arm64-trixie",
+        processor=_ARM64,
+        suite="trixie",
+        python="3.13",
+        glibc=41,
+        packages=_SYSTEM,
+        wheels=("ai-edge-litert>=2.0,<3", "numpy>=1.26", *_PLAIN),
+    ),
+)
+BOARDS = {board.name: board for board in _BOARDS}
+
+
+def board(name: str) -> Board:
+    """The board of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in BOARDS:
+        raise UsageError(f"there is no board {name!r}; there are {', '.join(BOARDS)}")
+    return BOARDS[name]

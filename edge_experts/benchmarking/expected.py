@@ -1,0 +1,271 @@
+"""What a board must answer, to the bit: `python -m edge_experts.benchmarking.expected BUNDLE ...`.
+
+Made on the host with TFLite's reference kernels, plain loops that say what each operator means
+(tensorflow/lite/kernels/internal/reference). The file travels beside the bundle, and device_tests
+holds a board against it: its features, its interpreter's reference kernels, and the kernels that
+it answers with. Those round otherwise here and there, by a step of an integer. What experts write
+is compared piece by piece.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..bundle import Manifest, read_manifest
+from ..errors import BundleError, UsageError
+from ..features import Features, PieceFeatures, encode_all
+from ..folders import npz, write_whole
+from ..progress import Progress
+from ..runtime import ExpertRuntime, interpreter
+from ..runtime.arrays import plain_arrays
+from ..runtime.asking import examples_of
+from ..runtime.functions import Functions
+from ..runtime.interpreter import Delegate
+from ..runtime.search import ENCODE, STEP, no_text, write
+from ..runtime.storage import read_checked, read_features
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset
+
+_FEATURES = "features_"
+_ROUNDING = 1e-5  # of the last float; a step of an int8 answer is some hundred times as much
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How many of the examples differ, from the same features on.
+
+    Attributes:
+        features: examples whose features differ in a bit; `largest_feature`: by how much at most.
+        reference: differ in a bit of what models give by the reference kernels.
+        default: differ in an integer by the kernels that the runtime uses (or in a real number by
+            more than its rounding).
+        other_experts: are answered by another expert, by these.
+        other_labels: are labelled otherwise by them, or written otherwise.
+        largest_output: their largest difference where expert and writing are the same.
+        fingerprint: of all their outputs, for a comparison of two boards.
+    """
+
+    examples: int
+    features: int
+    largest_feature: float
+    reference: int
+    default: int
+    other_experts: int
+    other_labels: int
+    largest_output: float
+    fingerprint: str
+
+
+def expect(bundle: Path, examples: Sequence[Any]) -> dict[str, np.ndarray]:
+    """The features of examples and what the reference kernels make of them, by name.
+
+    Raises:
+        UsageError: several experts answer an example together, for which this has no form.
+        BundleError: the bundle is not usable.
+    """
+    manifest = read_manifest(bundle)
+    if not manifest.asks_one:
+        raise UsageError(f"{bundle}: answers can be expected only where one expert is asked")
+    features = read_features(bundle, manifest.features)
+    arrays = encode_all(features, examples)
+    return {
+        "digest": _text(manifest.digest),
+        "interpreter": _text(_interpreter()),
+        "inputs": features.pack(examples),
+        **{_FEATURES + name: array for name, array in arrays.items()},
+        **_answers(bundle, arrays, "reference"),
+    }
+
+
+def compare(bundle: Path, expected: Path) -> Agreement:
+    """Hold this machine's features and kernels against the file.
+
+    Raises:
+        BundleError: the file was made for another bundle or interpreter, or is none of these.
+    """
+    manifest = read_manifest(bundle)
+    stored = _read(expected, bundle, manifest)
+    arrays = {
+        name.removeprefix(_FEATURES): array
+        for name, array in stored.items()
+        if name.startswith(_FEATURES)
+    }
+    features = read_features(bundle, manifest.features)
+    made = encode_all(features, features.unpack(stored["inputs"]))
+    apart = np.max([_apart(made[name], array) for name, array in arrays.items()], axis=0)
+    plain = _answers(bundle, arrays, "reference")
+    usual = _answers(bundle, arrays, "xnnpack")
+    other_expert = usual["expert"] != stored["expert"]
+    other = _apart(_said(usual), _said(stored)) > 0
+    alike = ~other_expert & ~(other & (manifest.generation is not None))
+    output = "output" if manifest.generation is None else "chances"
+    outputs = _apart(usual[output], stored[output])
+    return Agreement(
+        examples=len(apart),
+        features=int(np.count_nonzero(apart)),
+        largest_feature=float(apart.max()),
+        reference=_differ(plain, stored, 0),
+        default=_differ(usual, stored, _ROUNDING),
+        other_experts=int(np.count_nonzero(other_expert)),
+        other_labels=int(np.count_nonzero(other)),
+        largest_output=float(outputs[alike].max(initial=0)),
+        fingerprint=hashlib.sha256(usual.get("bits", usual[output]).tobytes()).hexdigest()[:16],
+    )
+
+
+def _answers(
+    bundle: Path, arrays: Mapping[str, np.ndarray], delegate: Delegate
+) -> dict[str, np.ndarray]:
+    """By name: the router's output, (examples, experts), the expert, and its output."""
+    with ExpertRuntime(bundle, strict=True, delegate=delegate) as runtime:
+        if runtime.manifest.generation is not None:
+            return _texts(runtime, arrays, delegate)
+        seen: list[tuple[np.ndarray | None, np.ndarray]] = []
+        runtime.observer = lambda gate, logits: seen.append((gate, logits))
+        experts = runtime.predict_arrays(arrays).experts
+    gates = [gate for gate, _ in seen if gate is not None]
+    output = np.array([logits for _, logits in seen])
+    return {"gate": np.array(gates), "expert": experts, "output": output}
+
+
+def _texts(
+    runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
+) -> dict[str, np.ndarray]:
+    """By name: the expert, its `pieces`, (examples, most) with -1 behind them, their `chances`, and
+    as `bits` a digest of all that the router and its functions gave.
+    """
+    folder, manifest, features = runtime.folder, runtime.manifest, runtime.features
+    assert isinstance(features, PieceFeatures)
+    never = no_text(len(features.targets))
+
+    @functools.cache
+    def functions(expert: int) -> Functions:
+        entry = manifest.experts[expert]
+        content = read_checked(folder, entry)
+        return Functions(content, entry.path, (ENCODE, STEP), delegate=delegate)
+
+    rows: dict[str, list[Any]] = {"expert": [], "pieces": [], "chances": [], "bits": []}
+    examples = list(examples_of(arrays))
+    with Progress(f"{delegate} kernels", len(examples)) as progress:
+        for one in examples:
+            gate, (expert, *_) = runtime._pick(one)
+            asked = functions(expert)
+            bits = hashlib.sha256(b"" if gate is None else gate.tobytes())
+            text = write(_noted(asked, bits), one, asked.inputs(STEP)["past_keys"], never)
+            rows["expert"].append(expert)
+            for name, values, rest in (
+                ("pieces", text.pieces, -1),
+                ("chances", np.exp(text.chances), 0),
+            ):
+                room = asked.inputs(STEP)["past_keys"][2] - len(values)
+                rows[name].append(np.pad(values, (0, room), constant_values=rest))
+            rows["bits"].append(np.frombuffer(bits.digest(), np.uint8))
+            progress.step()
+    return {name: np.array(values) for name, values in rows.items()}
+
+
+def _noted(functions: Functions, bits: Any) -> Callable[[str, Mapping[str, np.ndarray]], Any]:
+    """The functions, all of whose results go into a digest."""
+
+    def ask(name: str, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        made = functions(name, given)
+        for key in sorted(made):
+            bits.update(made[key].tobytes())
+        return made
+
+    return ask
+
+
+def _said(answers: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The answers as whole numbers: pieces, or a label's index, (examples, ...)."""
+    return answers["pieces"] if "pieces" in answers else answers["output"].argmax(axis=1)
+
+
+def _read(expected: Path, bundle: Path, manifest: Manifest) -> dict[str, np.ndarray]:
+    """The file's arrays."""
+    try:
+        stored = plain_arrays(expected.read_bytes())
+    except ValueError as error:
+        raise BundleError(f"{expected}: no file of expected answers: {error}") from None
+    if not np.array_equal(stored.get("digest", ()), _text(manifest.digest)):
+        raise BundleError(f"{expected}: was made for another bundle than {bundle}")
+    if not np.array_equal(stored["interpreter"], _text(_interpreter())):
+        raise BundleError(
+            f"{expected}: was made with another interpreter, whose reference kernels round "
+            f"otherwise; make it with {interpreter.CHOICE}={_interpreter()}"
+        )
+    return stored
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The largest difference in each example."""
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    difference = np.subtract(one, other, where=one != other, out=np.zeros(one.shape))  # inf - inf
+    return np.asarray(np.abs(difference).reshape(len(one), -1).max(axis=1, initial=0))
+
+
+def _differ(found: Mapping[str, np.ndarray], stored: Mapping[str, np.ndarray], above: float) -> int:
+    """How many examples differ by more in what the router or the expert gave."""
+    names = [name for name in ("gate", "output", "bits") if len(found.get(name, ()))]
+    pairs = [_apart(found[name], stored[name]) for name in names]
+    return int(np.count_nonzero(np.max(pairs, axis=0) > above))
+
+
+def _text(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("ascii"), np.uint8)
+
+
+def _interpreter() -> str:
+    return interpreter.description()["interpreter"]
+
+
+def _examples(dataset: Dataset, features: Features, every: int, count: int) -> list[Any]:
+    """So many test examples, the first of each `every`; not those that the features refuse."""
+
+    def fits(example: Any) -> bool:
+        try:
+            features.encode(example)
+        except UsageError:  # a sentence that is too long, for instance
+            return False
+        return True
+
+    return list(islice(filter(fits, dataset.asked(dataset.test)[::every]), count))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--data", help="the host's part: whose test examples to answer")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--every", type=int, default=1, help="take one of so many of them")
+    parser.add_argument("--out", type=Path, help="where to, an .npz file")
+    parser.add_argument("--check", type=Path, help="the board's part: the file to compare with")
+    asked = parser.parse_args(arguments)
+    if asked.check is not None:
+        found = compare(asked.bundle, asked.check)
+        print(json.dumps({"schema_version": "1.0", **asdict(found)}, indent=2))
+        return
+    if asked.data is None or asked.out is None:
+        parser.error("give --data and --out to make a file, or --check to compare with one")
+    from ..datasets import load
+
+    features = read_features(asked.bundle, read_manifest(asked.bundle).features)
+    examples = _examples(load(asked.data), features, asked.every, asked.count)
+    write_whole(asked.out, npz(**expect(asked.bundle, examples)))
+    print(f"{asked.out}: {len(examples):,} examples of {asked.data}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Who answers what: how often each expert gave each label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..runtime import ExpertRuntime
+
+
+@dataclass(frozen=True)
+class ExpertMap:
+    """Answers are counted for the router's first choice; where all are summed there is none.
+
+    Attributes:
+        names: of the labels that were answered at all, in the bundle's order.
+        answers: (expert, place in `names`, how often) of the inputs that were asked.
+        published: how often each expert was the first choice for the validation examples that the
+            bundle was made with; None where it does not say.
+    """
+
+    experts: int
+    labels: int
+    names: tuple[str, ...]
+    answers: tuple[tuple[int, int, int], ...]
+    published: tuple[int, ...] | None
+
+
+def expert_map(runtime: ExpertRuntime, inputs: Sequence[Any]) -> ExpertMap:
+    """Ask every input once."""
+    counted: Counter[tuple[int, str]] = Counter()
+    for example in inputs:
+        answer = runtime.predict(example)
+        counted[answer.expert, answer.label] += 1
+    answered = {label for _, label in counted}
+    names = tuple(label for label in runtime.manifest.labels if label in answered)
+    places = {label: place for place, label in enumerate(names)}
+    reference = runtime.manifest.reference
+    return ExpertMap(
+        experts=len(runtime.manifest.experts),
+        labels=len(runtime.manifest.labels),
+        names=names,
+        answers=tuple(
+            (expert, place, count)
+            for (expert, place), count in sorted(
+                ((expert, places[label]), count) for (expert, label), count in counted.items()
+            )
+            if expert >= 0
+        ),
+        published=None if reference is None else reference.experts,
+    )

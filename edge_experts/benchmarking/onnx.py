@@ -1,0 +1,154 @@
+"""A dense network in ONNX Runtime, another choice that its user has, to measure beside a bundle.
+
+`edge-experts export-onnx` writes the folder:
+
+    onnx.json        what `Description` has
+    network.onnx     the network, quantized
+    features.npz     arrays of the features, where they have any
+
+It is a rival to measure, and nothing for a board to rely on: its files have no digests.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import features
+from ..errors import BundleError, MissingExtraError, ModelError
+from ..files import read_at_most
+from ..limits import LIMITS
+from ..parsing import Reader, strict_json
+from ..runtime.arrays import plain_arrays
+
+DESCRIPTION, NETWORK, FEATURES = "onnx.json", "network.onnx", "features.npz"
+FORMAT_VERSION = "1.0"
+
+Ask = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What onnx.json says.
+
+    Attributes:
+        quantization: how numbers are stored and computed, and in which of ONNX's two forms.
+        accuracy: of the test examples, answered by ONNX Runtime where it was exported.
+        examples: how many these were.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    feature_kind: str
+    feature_settings: Mapping[str, Any]
+    quantization: str
+    accuracy: float
+    examples: int
+    versions: Mapping[str, str]
+    format_version: str = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def is_onnx(folder: Path) -> bool:
+    """Whether the folder is one of these, rather than a bundle."""
+    return (folder / DESCRIPTION).is_file()
+
+
+def read(folder: Path) -> Description:
+    """Raises BundleError where the folder is not what `export-onnx` writes."""
+    path = folder / DESCRIPTION
+    try:
+        reader = Reader(strict_json(_read(path, LIMITS.manifest_bytes)), str(path))
+        made = reader.object("feature_settings").content
+        return Description(
+            name=reader.text("name"),
+            labels=tuple(map(str, reader.items("labels", 1, LIMITS.labels))),
+            feature_kind=reader.text("feature_kind"),
+            feature_settings=made,
+            quantization=reader.text("quantization"),
+            accuracy=reader.number("accuracy", 0, 1),
+            examples=reader.whole("examples"),
+            versions=reader.object("versions").content,
+        )
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: not what `edge-experts export-onnx` writes ({error})") from None
+
+
+def files(folder: Path) -> list[Path]:
+    """All that a board would need."""
+    return [path for name in (DESCRIPTION, NETWORK, FEATURES) if (path := folder / name).is_file()]
+
+
+def runtime() -> Any:
+    """ONNX Runtime.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise MissingExtraError("ONNX Runtime", "onnx")
+    import onnxruntime
+
+    return onnxruntime
+
+
+class OnnxNetwork:
+    """A network that answers, as the reference loop does: nothing is looked at twice.
+
+    Raises:
+        BundleError: the folder is not what `export-onnx` writes.
+        ModelError: ONNX Runtime refuses the network.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 1):
+        said, arrays = read(folder), {}
+        if (folder / FEATURES).is_file():
+            try:
+                arrays = plain_arrays(_read(folder / FEATURES, LIMITS.array_file_bytes))
+            except ValueError as error:
+                raise BundleError(f"{folder / FEATURES}: not an .npz of arrays: {error}") from None
+        self._encode = features.restore(said.feature_kind, said.feature_settings, arrays).encode
+        self._labels = said.labels
+        self._run = session(folder / NETWORK, threads)
+
+    def predict(self, example: Any) -> str:
+        """The label."""
+        label: str = self._labels[self._run(self._encode(example)).argmax()]
+        return label
+
+
+def session(path: Path, threads: int = 1) -> Ask:
+    """A function from named arrays, each with a leading 1, to logits, (1, labels).
+
+    Raises:
+        ModelError: ONNX Runtime refuses the network.
+    """
+    onnxruntime = runtime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    try:
+        made = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it raises classes of its own, which have no common base
+        raise ModelError(f"{path}: ONNX Runtime refuses it: {error!s:.200}") from None
+    names = [one.name for one in made.get_inputs()]
+
+    def ask(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        logits: np.ndarray = made.run(None, {name: arrays[name] for name in names})[0]
+        return logits
+
+    return ask
+
+
+def _read(path: Path, most: int) -> bytes:
+    content = read_at_most(path, most)
+    if content is None or len(content) > most:
+        raise BundleError(f"{path}: missing, or larger than {most:,} bytes")
+    return content

@@ -1,0 +1,182 @@
+"""What `run` and `evaluate` do with bundles that translate."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .examples import lines
+
+if TYPE_CHECKING:
+    from ..datasets import Dataset, Split
+    from ..runtime import Answer, ExpertRuntime
+    from ..runtime.generation import Written
+    from ..runtime.installed import InstalledRuntime
+
+
+def translate(
+    runtime: ExpertRuntime | InstalledRuntime,
+    texts: Sequence[str] | None,
+    path: Path | None,
+    to: str | None,
+    look: Callable[[Answer], None],
+    *,
+    json: bool,
+) -> None:
+    """Translate lines, each as it comes; sentences of a line as soon as they are there.
+
+    A line that cannot be translated is a warning and an empty line, so that the next ones are.
+
+    Args:
+        to: a language, or an expert by its name.
+        look: called with each answer.
+
+    Raises:
+        UsageError: the bundle does not translate to that, or it must be said to what.
+    """
+    from ..errors import UsageError
+    from ..features import PieceFeatures
+
+    features = runtime.features
+    assert isinstance(features, PieceFeatures)
+    _, asked = features.parse("", to)
+    for line in lines(texts, path):
+        try:
+            sentences = features.sentences(line)
+            _show(line, asked, _sentences(runtime, sentences, asked, look), json=json)
+        except UsageError as error:
+            print(f"edge-experts: warning: a line is left out: {error}", file=sys.stderr)
+            _show(line, asked, iter(()), json=json)
+
+
+def _sentences(
+    runtime: ExpertRuntime | InstalledRuntime,
+    sentences: Sequence[str],
+    to: str,
+    look: Callable[[Answer], None] = lambda answer: None,
+) -> Iterator[Written]:
+    from ..runtime.generation import Written
+
+    for sentence in sentences:
+        answer = runtime.predict((sentence, to))
+        assert isinstance(answer, Written)
+        look(answer)
+        yield answer
+
+
+def _show(line: str, to: str, answers: Iterator[Written], *, json: bool) -> None:
+    if not json:
+        between = ""
+        for answer in answers:
+            print(between + answer.text, end="", flush=True)
+            between = " "
+        print(flush=True)
+        return
+    from json import dumps
+
+    made = list(answers)
+    told = {"text": line, "to": to, **_told(made), "sentences": len(made)}
+    print(dumps({"schema_version": "1.0", **told}, ensure_ascii=False), flush=True)
+
+
+def _told(answers: Sequence[Written]) -> dict[str, Any]:
+    """What became of a line: of all its sentences together, of which there may be none."""
+    from ..runtime.generation import joined
+
+    whole = joined(answers) if answers else None
+    return {
+        "translation": "" if whole is None else whole.text,
+        "score": 0.0 if whole is None else round(whole.score, 6),
+        "expert": None if whole is None else whole.expert,
+        "labels": [answer.label for answer in answers],
+        "abstained": whole is not None and whole.abstained,
+        "degraded": whole is not None and whole.degraded,
+        "reason": None if whole is None else whole.reason,
+        "pieces": sum(len(answer.pieces) for answer in answers),
+        "seconds": 0.0 if whole is None else round(sum(whole.timings) / 1e6, 6),
+    }
+
+
+def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, Any]:
+    """chrF and BLEU of a split as deployed, for each label and on the average; and the speed.
+
+    A sentence is asked for by its language, as at use; where a router picks, it is told how many
+    it sends to the expert of their label. Familiar sentences, whose template stands among the
+    training's, are also left out of one of the figures.
+    """
+    from ..datasets.translation import known_templates, template
+    from ..generation import language
+    from ..progress import Progress
+
+    known = known_templates(dataset)
+    made: dict[str, list[tuple[str, str, bool]]] = {}
+    pieces, seconds, right = 0, 0.0, 0
+    with Progress(f"Translating {len(split):,} sentences", 10) as progress:
+        for row, (source, wanted) in enumerate(split.inputs):
+            label, text = dataset.labels[split.targets[row]], ""
+            if answer := _whole(runtime, source, language(label)):
+                pieces += len(answer.pieces)
+                seconds += answer.timings.invoke_us / 1e6
+                right += answer.label == label
+                text = answer.text
+            made.setdefault(label, []).append((text, wanted, template(source) in known))
+            if (row + 1) * 10 // len(split) > row * 10 // len(split):
+                progress.step()
+    each = {label: _scored(own) for label, own in made.items()}
+    routed = runtime.manifest.router is not None
+    return {
+        **{name: _mean([one[name] for one in each.values()]) for name in ("chrf", "bleu")},
+        "chrf_unfamiliar": _mean([one["chrf_unfamiliar"] for one in each.values()]),
+        "familiar": _mean([one[2] for own in made.values() for one in own]),
+        "examples": len(split),
+        "labels": each,
+        **({"routed_right": round(right / len(split), 6)} if routed else {}),
+        "pieces_per_second": round(pieces / max(seconds, 1e-9), 1),
+    }
+
+
+def _scored(made: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
+    """Scores of translations, beside what was wanted and whether training knew the template."""
+    from ..translations import scores
+
+    unfamiliar = [one for one in made if not one[2]] or made
+    ours, theirs, _ = zip(*unfamiliar, strict=True)
+    every, wanted, _ = zip(*made, strict=True)
+    return {
+        **scores(list(every), list(wanted)),
+        "chrf_unfamiliar": scores(list(ours), list(theirs))["chrf"],
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 3)
+
+
+def samples(
+    runtime: ExpertRuntime, dataset: Dataset, split: Split, count: int, seed: int
+) -> list[dict[str, str]]:
+    """Some examples, drawn by the seed, each with what is written: none is picked by hand."""
+    import numpy as np
+
+    from ..generation import language
+
+    rows = np.random.default_rng(seed).permutation(len(split))[:count]
+    shown = []
+    for row in rows.tolist():
+        (source, wanted), label = split.inputs[row], dataset.labels[split.targets[row]]
+        answer = _whole(runtime, source, language(label))
+        text = answer.text if answer else ""
+        shown.append({"label": label, "source": source, "wanted": wanted, "written": text})
+    return shown
+
+
+def _whole(runtime: ExpertRuntime, text: str, to: str) -> Written | None:
+    """The answer to a text as one sentence; none where it is too long, which is no translation."""
+    from ..errors import UsageError
+
+    try:
+        return next(_sentences(runtime, [text], to))
+    except UsageError:
+        return None

@@ -1,0 +1,227 @@
+"""One bundle to one board: ask, environment, files, install, benchmark."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+from ..errors import BoardError, EdgeExpertsError, NetworkError
+from ..progress import Progress
+from . import unit as units
+from .outcome import Outcome
+from .ssh import Link
+from .target import Target
+from .wheels import Store, Wheels
+
+_SPARE = 20_000_000  # for what else a board writes
+_COMPILED = 1.5  # installed Python takes its source, and what it is compiled to
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What goes to every board; see `deploy`.
+
+    Attributes:
+        files: the bundle's, by their relative paths, with their bytes.
+        name: of its folder there.
+        port: of the server, where a unit is asked for.
+    """
+
+    bundle: Path
+    files: Mapping[str, int]
+    name: str
+    root: str
+    python: str
+    trust: tuple[Path, ...]
+    allow_older: bool
+    port: int | None
+    benchmark: bool
+    dry_run: bool
+
+    @property
+    def steps(self) -> int:
+        """How often `carry` reports progress where all goes well."""
+        return 3 if self.dry_run else 4 + self.benchmark
+
+
+def carry(link: Link, plan: Plan, store: Store, progress: Progress) -> Outcome:
+    """Take the bundle to the board, as far as it goes; an error is in the outcome."""
+    found: dict[str, Any] = {"host": link.host, "dry_run": plan.dry_run}
+    try:
+        _carry(link, plan, store, progress, found)
+    except EdgeExpertsError as error:
+        progress.note(f"failed: {type(error).__name__}")
+        found["error"] = error
+    return Outcome(**found)
+
+
+def _carry(link: Link, plan: Plan, store: Store, progress: Progress, found: dict[str, Any]) -> None:
+    start = time.monotonic()
+    facts = link.python(plan.python, "ask", plan.root)
+    target = Target.of(facts, link.host)
+    _refuse_unfit(facts, link.host)
+    root = facts["root"]
+    bundle, staging = f"{root}/bundles/{plan.name}", f"{root}/staging/{plan.name}"
+    found |= {"board": str(target), "bundle": bundle}
+    wheels = _wheels(store, target, plan, facts, link.host)
+    progress.step(str(target))
+    _environment(link, plan, wheels, facts, progress, found)
+    progress.step("environment")
+    found["bundle_bytes"] = link.send(
+        plan.bundle,
+        f"{staging}/bundle",
+        files=list(plan.files),
+        same=[f"{bundle}/versions/{version}" for version in facts["versions"].get(plan.name, ())],
+        told=progress.note,
+        dry_run=plan.dry_run,
+    )
+    progress.step("sent")
+    if plan.port is not None:
+        found["unit"] = units.unit(link.host, facts["user"], root, plan.name, plan.port)
+    if not plan.dry_run:
+        done = _install(link, plan, root, staging, _forwarded(progress))
+        told = ("current", "previous", "changed", "golden_examples")
+        found |= {name: done[name] for name in told}
+        if plan.port is not None:
+            _write(link, found["unit"].path, found["unit"].text)
+        progress.step("installed")
+    found["seconds"] = round(time.monotonic() - start, 1)
+    if plan.benchmark and not plan.dry_run:
+        command = f"{_program(root)} benchmark {shlex.quote(bundle)} --json"
+        found["benchmark"] = _json(link.run(command, told=_forwarded(progress)))
+        progress.step("measured")
+
+
+def _environment(
+    link: Link,
+    plan: Plan,
+    wheels: Wheels,
+    facts: dict[str, Any],
+    progress: Progress,
+    found: dict[str, Any],
+) -> None:
+    """Leave the environment alone if it is the right one; otherwise bring what it is built of."""
+    kept = (facts["environment"] or {}).get("digest") == wheels.entry["digest"]
+    _refuse_full(facts, plan, None if kept else wheels, link.host)
+    found |= {"environment": "kept" if kept else "built", "wheels_bytes": 0}
+    if kept:
+        return
+    found["wheels_bytes"] = link.send(
+        wheels.folder, f"{facts['root']}/wheels", told=progress.note, dry_run=plan.dry_run
+    )
+    if not plan.dry_run:
+        progress.note("building the environment")
+        link.python(plan.python, "build", facts["root"], json.dumps(wheels.entry))
+        if units.service_name(plan.name) in facts["units"]:
+            found["restart"] = units.restart(link.host, plan.name)
+
+
+def _write(link: Link, path: str, text: str) -> None:
+    """A file there that appears whole or not at all."""
+    quoted = shlex.quote(path)
+    link.run(f"cat > {quoted}.new && mv {quoted}.new {quoted}", stdin=text.encode())
+
+
+def _install(
+    link: Link, plan: Plan, root: str, staging: str, told: Callable[[str], None]
+) -> dict[str, Any]:
+    """Have the board check, prove and switch to what was sent; its staging folder is gone then."""
+    options = ["--allow-older"] if plan.allow_older else []
+    if plan.trust:
+        with tempfile.TemporaryDirectory() as folder:
+            for number, key in enumerate(plan.trust):
+                copy(key, Path(folder, f"{number}.pub"))
+                options += ["--trust", f"{staging}/trust/{number}.pub"]
+            link.send(Path(folder), f"{staging}/trust")
+    quoted = shlex.join([f"{staging}/bundle", f"{root}/bundles/{plan.name}", *options])
+    return _json(
+        link.run(
+            f"mkdir -p {shlex.quote(root)}/bundles && {_program(root)} install {quoted} --json; "
+            f"code=$?; rm -rf {shlex.quote(staging)}; exit $code",
+            told=told,
+        )
+    )
+
+
+def _wheels(store: Store, target: Target, plan: Plan, facts: dict[str, Any], host: str) -> Wheels:
+    # The index has no numpy for 32-bit ARM, and Debian has.
+    numpy = facts["numpy"] if target.machine == "armv7l" else None
+    try:
+        return store.wheels(target, _extras(plan, facts), facts["executable"], numpy=numpy)
+    except NetworkError as error:
+        lacks = target.machine == "armv7l" and numpy is None
+        first = f"; first of all: ssh -t {host} sudo apt-get install python3-numpy" if lacks else ""
+        raise NetworkError(f"{host}: {error}{first}") from None
+
+
+def _extras(plan: Plan, facts: dict[str, Any]) -> set[str]:
+    """What the environment needs; what an earlier deployment put there stays."""
+    extras = {"device", "cli", *(facts["environment"] or {}).get("extras", ())}
+    if plan.port is not None:
+        extras.add("serve")
+    if plan.trust or plan.name in facts["trusting"]:
+        extras.add("sign")
+    return extras
+
+
+def _refuse_unfit(facts: dict[str, Any], host: str) -> None:
+    """Raises BoardError where something that no wheel brings is not there."""
+    if facts["rsync"] is None:
+        raise BoardError(f"{host}: has no rsync: ssh -t {host} sudo apt-get install rsync")
+    if not facts["venv"]:
+        raise BoardError(
+            f"{host}: its Python has no module venv: "
+            f"ssh -t {host} sudo apt-get install python3-venv"
+        )
+    if facts["foreign"]:
+        raise BoardError(
+            f"{host}: {facts['root']} holds {facts['foreign'][0]}, which edge-experts did not put "
+            "there; name a folder of its own with --root"
+        )
+    if not facts["writable"]:
+        raise BoardError(
+            f"{host}: {facts['user']} cannot write to {facts['nearest']}; give it the right to, or "
+            "name another folder with --root"
+        )
+
+
+def _refuse_full(facts: dict[str, Any], plan: Plan, wheels: Wheels | None, host: str) -> None:
+    """Raises BoardError where the disk is too small, before anything is sent."""
+    needed = _SPARE
+    if wheels is not None:
+        needed += wheels.wheel_bytes + int(_COMPILED * wheels.unpacked_bytes)
+    if not facts["versions"].get(plan.name):
+        needed += 2 * sum(plan.files.values())  # as it came, and as it is installed
+    if facts["free_bytes"] < needed:
+        raise BoardError(
+            f"{host}: {facts['nearest']}: {needed:,} bytes are needed and {facts['free_bytes']:,} "
+            "are free; make room, or name another disk with --root"
+        )
+
+
+def _forwarded(progress: Progress) -> Callable[[str], None]:
+    """Of what a command there says, its progress: the interpreter has its own to say."""
+
+    def tell(line: str) -> None:
+        if re.match(r"\w+: \d+/\d+ ", line):
+            progress.note(line)
+
+    return tell
+
+
+def _program(root: str) -> str:
+    return shlex.quote(f"{root}/environment/bin/edge-experts")
+
+
+def _json(out: str) -> dict[str, Any]:
+    """What a command printed with --json; a login may print lines of its own before."""
+    found: dict[str, Any] = json.loads(out[out.index("{\n") :])
+    return found

@@ -1,0 +1,122 @@
+"""A bundle to any number of boards at once."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..bundle import MANIFEST, SIGNATURE, read_manifest
+from ..errors import UsageError
+from ..progress import Progress
+from ..runtime.storage import read_checked, read_signature
+from ..updates import signing
+from ..updates.pointer import resolve
+from . import resolving
+from .carrying import Plan, carry
+from .outcome import Outcome
+from .ssh import Link
+from .wheels import Store
+
+ROOT = "~/.local/share/edge-experts"
+
+
+def deploy(
+    bundle: str | Path,
+    hosts: Sequence[str],
+    *,
+    root: str = ROOT,
+    name: str | None = None,
+    ssh: str = "ssh",
+    python: str = "python3",
+    wheels: str | Path | None = None,
+    trust: Iterable[str | Path] = (),
+    allow_older: bool = False,
+    unit: int | None = None,
+    benchmark: bool = True,
+    dry_run: bool = False,
+) -> list[Outcome]:
+    """Install a bundle on boards over ssh, with the device part that it takes, and measure it.
+
+    Each board has the old or the new bundle at every instant, whole. A board that fails keeps no
+    other from going on; what it failed for is in its outcome.
+
+    Args:
+        bundle: a folder, or what bundles are installed in.
+        hosts: as ssh takes them.
+        root: the folder on each board that is all edge-experts'; see this package's documentation.
+        name: of the bundle there; its own by default.
+        ssh: the command with its options, as rsync's -e takes it.
+        python: the board's, 3.11 or later.
+        wheels: a folder to take wheels from, where there is no network.
+        trust: public keys, as for `install`.
+        allow_older: also a version not above the newest that was ever installed there.
+        unit: a port; then the server's packages go along, and a unit for systemd is written beside
+            the bundle, which nothing enables.
+        benchmark: also measure it there.
+        dry_run: only ask the boards, and change nothing on them.
+
+    Returns:
+        An outcome for every host, in their order.
+
+    Raises:
+        BundleError: the bundle is damaged here already.
+        UsageError: an argument cannot be used.
+        MissingExtraError: pip or packaging is not installed.
+    """
+    resolving.require()
+    folder = resolve(Path(bundle))
+    manifest = read_manifest(folder)
+    for entry in manifest.files:
+        read_checked(folder, entry)
+    files = {entry.path: entry.bytes for entry in manifest.files}
+    signed = [] if read_signature(folder) is None else [SIGNATURE]
+    files |= {path: (folder / path).stat().st_size for path in (MANIFEST, *signed)}
+    keys = tuple(Path(key) for key in trust)
+    for key in keys:
+        signing.read_public(key)
+    plan = Plan(
+        bundle=folder,
+        files=files,
+        name=_name(manifest.name if name is None else name, given=name is not None),
+        root=root,
+        python=python,
+        trust=keys,
+        allow_older=allow_older,
+        port=unit,
+        benchmark=benchmark,
+        dry_run=dry_run,
+    )
+    if not hosts or len(set(hosts)) < len(hosts):
+        raise UsageError(
+            f"name each board once, and one at least; got {', '.join(hosts) or 'none'}"
+        )
+    links = [Link(host, ssh) for host in hosts]
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as bars:
+        store = Store(Path(work), None if wheels is None else Path(wheels))
+        told = [bars.enter_context(Progress(host, plan.steps)) for host in hosts]
+        with ThreadPoolExecutor(len(links)) as pool:
+            try:
+                futures = [
+                    pool.submit(carry, link, plan, store, progress)
+                    for link, progress in zip(links, told, strict=True)
+                ]
+                return [future.result() for future in futures]
+            except BaseException:  # interrupted: what the threads wait for must end
+                for link in links:
+                    link.cancel()
+                raise
+
+
+def _name(name: str, *, given: bool) -> str:
+    """A folder's name: the bundle's, with what no shell or systemd minds."""
+    kept = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip(".-")
+    if (given and kept != name) or not kept:
+        raise UsageError(
+            f"--name {name!r}: must be of letters, digits, '_', '-' and '.', and begin with a "
+            "letter or digit"
+        )
+    return kept

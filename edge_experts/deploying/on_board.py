@@ -1,0 +1,200 @@
+"""What runs on the board, sent to its Python over ssh: the standard library only.
+
+    python3 - ask ROOT            what the board is and has; changes nothing
+    python3 - build ROOT ENTRY    make a virtual environment of ROOT/wheels, prove it, switch to it
+
+Each ends with a line of JSON on stdout, or with a message on stderr and an exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ENTRY = "edge-experts.json"  # in an environment that is whole: what went in
+ANSWER = "edge-experts: "  # what the line begins with; a login may print lines of its own
+_LINK, _LOCK = "environment", "lock"
+_OURS = {_LINK, f".{_LINK}", "environments", "wheels", "bundles", "staging", _LOCK, "lost+found"}
+
+
+def ask(root: Path) -> dict[str, Any]:
+    """What the board is, and what of an earlier deployment it has."""
+    nearest = root
+    while not nearest.exists():
+        nearest = nearest.parent
+    names = {path.name for path in root.iterdir()} if root.is_dir() else set()
+    return {
+        "root": str(root),
+        "user": _user(),
+        "python": list(sys.version_info[:2]),
+        "implementation": sys.implementation.name,
+        "executable": sys.executable,
+        "machine": platform.machine(),
+        "bits": 8 * struct.calcsize("P"),
+        "glibc": _glibc(),
+        "rsync": shutil.which("rsync"),
+        "numpy": _numpy(),
+        "venv": importlib.util.find_spec("venv") is not None,
+        "nearest": str(nearest),
+        "is_folder": nearest.is_dir(),
+        "writable": os.access(nearest, os.W_OK | os.X_OK),
+        "free_bytes": shutil.disk_usage(nearest).free,
+        "foreign": sorted(name for name in names - _OURS if not _is_unit(name)),
+        "environment": _entry(root / _LINK),
+        "units": sorted(name for name in names if _is_unit(name)),
+        "trusting": sorted({key.parents[1].name for key in root.glob("bundles/*/trusted/*.pub")}),
+        "versions": {
+            folder.parent.name: sorted(path.name for path in folder.iterdir())
+            for folder in root.glob("bundles/*/versions")
+        },
+    }
+
+
+def build(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """Make the environment that `entry` describes, and switch to it once it has run a model.
+
+    Args:
+        entry: "digest", of which its name is the start; "pip" and "wheels", names in ROOT/wheels;
+            "numpy", the version of the system's, which it uses then, or None.
+    """
+    environments = root / "environments"
+    environments.mkdir(parents=True, exist_ok=True)
+    with (root / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.stderr.write(f"another deploy is at work in {root}; wait for it to end\n")
+            sys.exit(6)
+        for path in environments.iterdir():
+            if _entry(path) is None:  # somebody was interrupted
+                shutil.rmtree(path)
+        folder = environments / entry["digest"][:12]
+        if _entry(folder) is None:
+            try:
+                _fill(folder, root / "wheels", entry)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+        before = (root / _LINK).resolve()
+        _switch(root, folder)
+        for path in environments.iterdir():
+            if path not in (folder, before):  # a program may still run from the one before
+                shutil.rmtree(path)
+    return {"environment": str(folder)}
+
+
+def _fill(folder: Path, wheels: Path, entry: dict[str, Any]) -> None:
+    import venv
+
+    # pip is run from its wheel: Debian has the module venv everywhere, and ensurepip only in a
+    # package that many boards lack.
+    system = entry["numpy"] is not None
+    venv.create(folder, with_pip=False, symlinks=True, system_site_packages=system)
+    python = str(folder / "bin" / "python")
+    options = [
+        "--no-index",
+        "--no-deps",
+        "--no-compile",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+    ]
+    files = [str(wheels / name) for name in entry["wheels"]]
+    _run([python, str(wheels / entry["pip"] / "pip"), "install", "--quiet", *options, *files])
+    # On all cores, which pip does not do.
+    _run([python, "-m", "compileall", "-qq", "-j0", "-x", "/tests?/", str(folder / "lib")])
+    _run([str(folder / "bin" / "edge-experts"), "doctor", "--json"])
+    os.sync()  # the entry says that all the rest is there
+    (folder / f".{ENTRY}").write_text(json.dumps(entry))
+    (folder / f".{ENTRY}").rename(folder / ENTRY)
+    os.sync()
+
+
+def _run(command: list[str]) -> None:
+    # No settings of the board's pip or Python: what goes in was decided on the workstation.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    env.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**env, "PIP_CONFIG_FILE": os.devnull, "PIP_ROOT_USER_ACTION": "ignore"},
+    )
+    if done.returncode:
+        sys.stderr.write(f"{' '.join(command[:3])} ended with {done.returncode}: ")
+        sys.stderr.write(f"{done.stdout.strip()[-2000:]}\n")
+        sys.exit(4 if "doctor" in command else 6)
+
+
+def _switch(root: Path, folder: Path) -> None:
+    new = root / f".{_LINK}"
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    new.symlink_to(folder.relative_to(root))
+    new.rename(root / _LINK)
+
+
+def _entry(folder: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((folder / ENTRY).read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def _is_unit(name: str) -> bool:
+    return name.startswith("edge-experts-") and ".service" in name
+
+
+def _glibc() -> list[int] | None:
+    try:
+        name, _, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").partition(" ")
+        major, minor = version.split(".")[:2]
+        return [int(major), int(minor)] if name == "glibc" else None
+    except (OSError, ValueError):  # musl, and others
+        return None
+
+
+def _numpy() -> str | None:
+    try:
+        return importlib.metadata.version("numpy")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _user() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def main(arguments: list[str]) -> None:
+    """Run one command; `root` is taken from the home folder where it is not absolute."""
+    command, root, *rest = arguments
+    place = Path.home() / Path(root).expanduser()
+    try:
+        found = ask(place) if command == "ask" else build(place, json.loads(rest[0]))
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or place}: {error.strerror or error}\n")
+        sys.exit(6)
+    print(ANSWER + json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

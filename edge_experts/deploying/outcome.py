@@ -1,0 +1,56 @@
+"""What a deployment came to on one board."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ..errors import EdgeExpertsError
+from .unit import Unit
+
+SCHEMA_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One board's; what was not come to is None.
+
+    Attributes:
+        error: why it ended; the board answers as it did before. Only with a failed benchmark is the
+            new bundle current nevertheless, and `current` says so.
+        board: what it is, such as 'Python 3.11 on aarch64, glibc 2.36'.
+        environment: whether the right one was there, or was built; with `dry_run`: would be.
+        bundle: the path there, which every command takes.
+        current, previous: versions; the same where nothing was to do, see `changed`.
+        wheels_bytes, bundle_bytes: what went over the wire for each, file lists included; with
+            `dry_run`, the size of the files that would.
+        seconds: all of it, without the benchmark.
+        benchmark: as `edge-experts benchmark --json` prints it.
+        restart: the command by which a running server gets the new environment.
+    """
+
+    host: str
+    dry_run: bool = False
+    error: EdgeExpertsError | None = None
+    board: str | None = None
+    environment: Literal["kept", "built"] | None = None
+    bundle: str | None = None
+    current: str | None = None
+    previous: str | None = None
+    changed: bool | None = None
+    golden_examples: int | None = None
+    wheels_bytes: int | None = None
+    bundle_bytes: int | None = None
+    seconds: float | None = None
+    benchmark: dict[str, Any] | None = None
+    unit: Unit | None = None
+    restart: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        told: dict[str, Any] = {name: value for name, value in vars(self).items() if name != "unit"}
+        return {
+            **told,
+            "error": None if self.error is None else str(self.error),
+            "exit_code": 0 if self.error is None else self.error.exit_code,
+            "unit": None if self.unit is None else asdict(self.unit),
+        }

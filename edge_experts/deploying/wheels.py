@@ -1,0 +1,129 @@
+"""What a board's environment is made of: wheels for it, and the digest that recognises them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import threading
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..folders import cache_folder, staged
+from . import own_wheel, resolving
+from .target import Target
+
+_PIP = "pip>=23"  # it installs the others, and is not installed
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """Files in a folder, and what tells them from others.
+
+    Attributes:
+        entry: what the environment keeps, and is made by: see `on_board.build`.
+        wheel_bytes, unpacked_bytes: what they take, and what they take installed.
+    """
+
+    folder: Path
+    entry: dict[str, Any]
+    wheel_bytes: int
+    unpacked_bytes: int
+
+
+class Store:
+    """Wheels for any number of boards: those of one kind are fetched once, also by threads.
+
+    Args:
+        folder: an empty one to work in.
+        given: a folder of wheels that the user brings along, instead of pip's network.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+
+    def __init__(self, folder: Path, given: Path | None = None):
+        if given is not None and not given.is_dir():
+            raise UsageError(f"--wheels {given}: no such folder")
+        self._folder, self._given = folder, given
+        self._required = own_wheel.requirements()
+        self._own = own_wheel.write(folder)
+        self._lock = threading.Lock()
+
+    def wheels(
+        self, target: Target, extras: Iterable[str], python: str, *, numpy: str | None = None
+    ) -> Wheels:
+        """All that the device part and the extras take on a target.
+
+        Args:
+            python: the path of the board's own, which the environment links to.
+            numpy: the version of the board's own, if that is to be used.
+
+        Raises:
+            NetworkError: there are none, or no network.
+        """
+        extras = sorted(extras)
+        required = [_PIP, *resolving.selected(self._required, extras, target)]
+        there = () if numpy is None else ("numpy",)
+        with self._lock:
+            folder = self._folder / _key(required, target, there)
+            if not folder.is_dir():
+                fetched = self._fetched(required, target, there)
+                shutil.copytree(fetched, folder)
+                shutil.copy(self._own, folder)
+        return _described(folder, target, extras, python, numpy)
+
+    def _fetched(self, required: list[str], target: Target, there: tuple[str, ...]) -> Path:
+        if self._given is not None:
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            resolving.fetch(folder, required, target, there=there, wheels=self._given)
+            return folder
+        cache = cache_folder() / "wheels"
+        folder = cache / _key(required, target, there)
+        if not folder.is_dir():
+            cache.mkdir(parents=True, exist_ok=True)
+            with staged(folder, force=True) as partial:  # another deploy may have made it meanwhile
+                resolving.fetch(partial, required, target, there=there)
+        return folder
+
+
+def _key(required: list[str], target: Target, there: tuple[str, ...]) -> str:
+    """A folder's name, for the same requirements on the same kind of board."""
+    return hashlib.sha256(json.dumps([required, str(target), there]).encode()).hexdigest()[:16]
+
+
+def _described(
+    folder: Path, target: Target, extras: list[str], python: str, numpy: str | None
+) -> Wheels:
+    paths = sorted(folder.glob("*.whl"))
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    pip = next(name for name in sums if name.startswith("pip-"))
+    made_by: dict[str, Any] = {
+        "sha256": sums,
+        "python": python,
+        "numpy": numpy,
+        "target": str(target),
+        "extras": extras,
+    }
+    digest = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
+    unpacked = 0
+    for path in paths:
+        if path.name != pip:
+            with zipfile.ZipFile(path) as archive:
+                unpacked += sum(entry.file_size for entry in archive.infolist())
+    return Wheels(
+        folder=folder,
+        entry={
+            **made_by,
+            "digest": digest,
+            "pip": pip,
+            "wheels": [name for name in sums if name != pip],
+        },
+        wheel_bytes=sum(path.stat().st_size for path in paths),
+        unpacked_bytes=unpacked,
+    )

@@ -1,0 +1,277 @@
+"""Sentences as subword pieces, and back: byte-pair encoding in plain Python.
+
+The vocabulary is sentencepiece's (Kudo and Richardson, 2018, https://arxiv.org/abs/1808.06226),
+trained on the host; that library has no wheels for 32-bit ARM, and a device needs only what merging
+is. The pieces are the same as the library's, which a test compares on real sentences.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..generation import language, languages
+from . import packing
+from .fields import Fields
+
+PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; no sentence has UNKNOWN: bytes spell it
+# In `mask`, where there is no piece: added to scores, it is as good as nothing after softmax, and
+# near enough for int8 to tell the other scores from each other.
+HIDDEN = -16.0
+_SPACE = "\u2581"  # how a piece says that a word begins with it
+_BYTES = 256
+_CACHED_WORDS = 4096
+_LONGEST = 4096  # pieces of a sentence
+_LONGEST_WORD = 200  # characters; a longer one is read in parts, as merging takes its square
+# On one character, likewise for composing them: https://unicode.org/reports/tr15/#Stream_Safe_Text_Format
+_MOST_MARKS = 30
+_MOST_CHARACTERS = 100_000  # of a text; a few minutes' work on a board
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+Example = tuple[str, str]  # a text, and the language or the expert that it is for
+
+
+class PieceFeatures:
+    """A text and what it is for to arrays.
+
+    `source` (1, length) int32: pieces, the first of which names the language; `mask` (1, 1, 1,
+    length) float32: 0 where they are, else HIDDEN; `target` (1,) int32: the language; `asked` (1,
+    names) float32: 0 for the names that were asked for, else minus infinity.
+
+    Args:
+        pieces: the vocabulary's own pieces, the earliest merge first; ids before them are padding,
+            the end, what is unknown, the targets and the 256 bytes.
+        names: of experts: a language, or one of its domains, as in "de/help".
+        length: of `source`, in pieces; the target stands before a sentence, and an end behind it.
+
+    Attributes:
+        targets: the languages that a text can be translated to.
+        requests: what can be asked for: a language, or an expert by its name.
+    """
+
+    kind = "pieces"
+
+    def __init__(self, pieces: Sequence[str], names: Sequence[str], length: int):
+        if type(length) is not int or not 8 <= length <= _LONGEST:
+            raise ValueError(f"length must be from 8 to {_LONGEST}, got {length!r:.40}")
+        if not names or not all(isinstance(name, str) for name in names):
+            raise ValueError("targets must be texts, at least one")
+        if len(set(names)) != len(names):
+            raise ValueError("targets must be different")
+        self.names, self.targets = tuple(names), languages(names)
+        self.requests = tuple(dict.fromkeys((*self.targets, *self.names)))
+        self._pieces, self._length = list(pieces), length
+        self._first_byte = FIRST_TARGET + len(self.targets)
+        first = self._first_byte + _BYTES
+        self._ids = {piece: first + place for place, piece in enumerate(self._pieces)}
+        if len(self._ids) != len(self._pieces):
+            raise ValueError("a piece stands twice among the pieces")
+        self._word = lru_cache(_CACHED_WORDS)(self._merge)
+
+    @classmethod
+    def restore(
+        cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> PieceFeatures:
+        packed, targets = arrays["pieces"], settings["targets"]
+        if packed.dtype != np.uint8 or not isinstance(targets, list):
+            raise ValueError("pieces must be bytes, and targets a list")
+        return cls(packed.tobytes().decode("utf-8").split("\n"), targets, settings["length"])
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {"targets": list(self.names), "length": self._length}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"pieces": np.frombuffer("\n".join(self._pieces).encode(), np.uint8)}
+
+    @property
+    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
+        return {
+            "source": ((1, self._length), np.int32),
+            "mask": ((1, 1, 1, self._length), np.float32),
+            "target": ((1,), np.int32),
+            "asked": ((1, len(self.names)), np.float32),
+        }
+
+    @property
+    def size(self) -> int:
+        """How many ids there are."""
+        return self._first_byte + _BYTES + len(self._pieces)
+
+    def pack(self, examples: Sequence[Example]) -> np.ndarray:
+        return packing.texts([list(example) for example in examples])
+
+    def unpack(self, packed: np.ndarray) -> list[Example]:
+        return [(str(text), str(target)) for text, target in packing.unpacked(packed)]
+
+    @property
+    def fields(self) -> Fields:
+        return {"text": (str, ()), "to": (str, ())}
+
+    def put_together(self, parts: Mapping[str, Any]) -> Example:
+        return parts["text"], parts["to"]
+
+    def take_apart(self, example: Example) -> Mapping[str, Any]:
+        return dict(zip(self.fields, example, strict=True))
+
+    def parse(self, line: str, to: str | None = None) -> Example:
+        """A line is a text, to the only language there is unless one, or an expert, is named.
+
+        Raises:
+            UsageError: there are several, or none of that name.
+        """
+        if to is None and len(self.targets) > 1:
+            raise UsageError(f"name what to translate to (--to): {', '.join(self.targets)}")
+        if to is not None and to not in self.requests:
+            raise UsageError(f"--to must be one of {', '.join(self.requests)}, got {to!r:.40}")
+        return line, to or self.targets[0]
+
+    def encode(self, example: Example) -> dict[str, np.ndarray]:
+        """One sentence as pieces, its language's own before it.
+
+        Raises:
+            UsageError: an unknown language or expert, no text, or a text with too many pieces.
+        """
+        text, asked = self._checked(example)
+        pieces = self.pieces(text)
+        if len(pieces) > self._length - 2:
+            raise UsageError(
+                f"a sentence must have at most {self._length - 2} pieces, got {len(pieces):,}; "
+                "give one sentence at a time"
+            )
+        index = self.targets.index(language(asked))
+        source = np.full((1, self._length), PADDING, np.int32)
+        source[0, : len(pieces) + 2] = [FIRST_TARGET + index, *pieces, END]
+        mask = np.where(source == PADDING, np.float32(HIDDEN), np.float32(0))[:, None, None]
+        # A language asks for all of its experts, even where one of them is called so.
+        for_all = asked in self.targets
+        answers = [(language(name) if for_all else name) == asked for name in self.names]
+        return {
+            "source": source,
+            "mask": mask,
+            "target": np.array([index], np.int32),
+            "asked": np.where(answers, np.float32(0), -np.float32(np.inf))[None],
+        }
+
+    def pieces(self, text: str) -> list[int]:
+        """The ids of a text's pieces."""
+        return [piece for word in _words(normalized(text)) for piece in self._word(word)]
+
+    def text(self, pieces: Sequence[int]) -> str:
+        """What pieces spell; bytes that are no UTF-8 become replacement characters."""
+        spelled = bytearray()
+        first = self._first_byte + _BYTES
+        for piece in pieces:
+            if piece >= first:
+                spelled += self._pieces[piece - first].replace(_SPACE, " ").encode()
+            elif piece >= self._first_byte:
+                spelled.append(piece - self._first_byte)
+        return normalized(spelled.decode("utf-8", errors="replace"))
+
+    def sentences(self, text: str) -> list[str]:
+        """A text in parts that can each be encoded: its sentences, and too long ones cut at words.
+
+        Raises:
+            UsageError: it has more than 100,000 characters.
+        """
+        _refuse_endless(text)
+        parts: list[str] = []
+        for sentence in _SENTENCE_END.split(normalized(text)):
+            part: list[str] = []
+            taken = 0
+            for word in self._fitting(_words(sentence)):
+                cost = len(self._word(word))
+                if part and taken + cost > self._length - 2:
+                    parts.append(" ".join(part))
+                    part, taken = [], 0
+                part.append(word)
+                taken += cost
+            if part:
+                parts.append(" ".join(part))
+        return parts
+
+    def _fitting(self, words: Iterable[str]) -> Iterator[str]:
+        """The words, those in parts that could not be encoded alone."""
+        for word in words:
+            if len(self._word(word)) <= self._length - 2:
+                yield word
+            else:
+                # A character is at most four bytes, and a space stands before the word.
+                size = max(1, (self._length - 3) // 4)
+                yield from (word[start : start + size] for start in range(0, len(word), size))
+
+    def _checked(self, example: Any) -> Example:
+        pair = isinstance(example, tuple | list) and len(example) == 2
+        text, asked = example if pair else (None, None)
+        if not isinstance(text, str) or not isinstance(asked, str):
+            raise UsageError("an example must be a text and what to translate it to, two texts")
+        if asked not in self.requests:
+            known = ", ".join(self.requests)
+            raise UsageError(f"cannot translate to {asked!r:.40}, only to {known}")
+        _refuse_endless(text)
+        if not normalized(text):
+            raise UsageError("there is nothing to translate: the text is empty")
+        return text, asked
+
+    def _merge(self, word: str) -> tuple[int, ...]:
+        """Characters of a word, the earliest known merge of two neighbours first, the left of two.
+
+        (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909)
+        """
+        parts, known = list(_SPACE + word), self._ids
+        while len(parts) > 1:
+            merges = [
+                (known[pair], place)
+                for place, pair in enumerate(map("".join, itertools.pairwise(parts)))
+                if pair in known
+            ]
+            if not merges:
+                break
+            _, place = min(merges)
+            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        return tuple(piece for part in parts for piece in self._spelled(part))
+
+    def _spelled(self, part: str) -> list[int]:
+        found = self._ids.get(part)
+        if found is not None:
+            return [found]
+        return [self._first_byte + byte for byte in part.encode("utf-8", errors="replace")]
+
+
+def normalized(text: str) -> str:
+    """Composed characters, one space between words, and nothing that only controls a terminal."""
+    return " ".join(unicodedata.normalize("NFC", "".join(_shown(text))).split())
+
+
+def _shown(text: str) -> Iterator[str]:
+    """The characters that show, and spaces; of endless marks on one of them the first."""
+    marks = 0
+    for character in text:
+        if character.isspace() or character == _SPACE:
+            yield " "
+        elif unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
+            marks = marks + 1 if unicodedata.combining(character) else 0
+            if marks <= _MOST_MARKS:
+                yield character
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a normalized text, long ones in parts."""
+    for word in text.split():
+        for start in range(0, len(word), _LONGEST_WORD):
+            yield word[start : start + _LONGEST_WORD]
+
+
+def _refuse_endless(text: str) -> None:
+    if len(text) > _MOST_CHARACTERS:
+        raise UsageError(
+            f"a text must have at most {_MOST_CHARACTERS:,} characters, got {len(text):,}"
+        )

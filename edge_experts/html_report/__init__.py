@@ -1,0 +1,1 @@
+"""A benchmark as one page that loads nothing: made from its JSON, on a board or elsewhere."""

@@ -1,0 +1,69 @@
+"""Who answers what: which labels each expert gave, and how many inputs it got."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from markupsafe import Markup
+
+from ..benchmarking.benchmark import Benchmark
+from . import svg
+
+_MOST = 24  # experts, or labels, in one picture
+
+
+def answers(result: Benchmark) -> Markup | None:
+    """A field for each expert and label: how many of the inputs asked. None without a choice."""
+    found = result.experts
+    if found.experts < 2 or not found.answers:
+        return None
+    counts = Counter({(label, expert): count for expert, label, count in found.answers})
+    experts, labels = (_busiest(counts, place) for place in (1, 0))
+    figure, axes = svg.new_figure(1.1 + 0.19 * max(4, len(labels)))
+    fields = [[counts[label, expert] for expert in experts] for label in labels]
+    axes.pcolormesh(fields, cmap="Blues", edgecolors="white", linewidth=0.5, vmin=0)
+    most = max(map(max, fields))
+    for row, label in enumerate(labels):
+        for column, expert in enumerate(experts):
+            count = counts[label, expert]
+            if count:
+                axes.text(
+                    column + 0.5, row + 0.5, str(count), fontsize=7, ha="center", va="center",
+                    color="white" if count > 0.6 * most else "black",
+                    gid=f"answers-{expert}-{label}",
+                )  # fmt: skip
+    axes.set_xticks([one + 0.5 for one in range(len(experts))], list(map(str, experts)))
+    names = [svg.shown(found.names[label], 18) for label in labels]
+    axes.set_yticks([one + 0.5 for one in range(len(labels))], names)
+    axes.tick_params(length=0, labelsize=7)
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set_xlabel("expert")
+    return svg.as_svg(figure, "answers", "How often each expert gave each label")
+
+
+def _busiest(counts: Counter[tuple[int, int]], place: int) -> list[int]:
+    """The experts, or labels, of most answers, in their order."""
+    total: Counter[int] = Counter()
+    for key, count in counts.items():
+        total[key[place]] += count
+    return sorted(one for one, _ in total.most_common(_MOST))
+
+
+def usage(result: Benchmark) -> Markup | None:
+    """How the validation examples were shared out; None where the bundle does not say."""
+    published = result.experts.published
+    if published is None or len(published) < 2:
+        return None
+    total = max(1, sum(published))
+    figure, axes = svg.new_figure(2.2)
+    bars = axes.bar(range(len(published)), [count / total for count in published])
+    for place, bar in enumerate(bars):
+        bar.set(color=svg.COLOURS[0], gid=f"usage-{place}")
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("expert")
+    axes.set_ylabel("of the validation examples")
+    return svg.as_svg(figure, "usage", "Share of validation examples that each expert answers")

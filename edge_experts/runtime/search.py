@@ -1,0 +1,167 @@
+"""Beam search with two functions: `encode` a source, and `step` to the next piece.
+
+What a step remembers of the pieces before it are arrays here, so that a file has no state. Beams
+are followed together, as rows of one step; with one beam the search is greedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+
+from ..features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, UNKNOWN
+
+ENCODE, STEP, KEYS_VALUES = "encode", "step", ("keys", "values")
+_NEVER = -1e9
+_MORE, _TIMES = 10, 2  # an answer is at most twice as long as its source, and ten pieces more
+
+Arrays = Mapping[str, np.ndarray]
+Functions = Callable[[str, Arrays], Arrays]
+
+
+class Text(NamedTuple):
+    """What was written.
+
+    Attributes:
+        pieces: ids, with the end where it came to one, (pieces,) int32.
+        chances: logarithms of their probabilities, (pieces,) float32.
+        first_ns: how long it took until the first piece was chosen.
+    """
+
+    pieces: np.ndarray
+    chances: np.ndarray
+    first_ns: int
+
+
+def no_text(targets: int) -> list[int]:
+    """Pieces that no answer has: padding, and the names of targets."""
+    return [PADDING, UNKNOWN, *range(FIRST_TARGET, FIRST_TARGET + targets)]
+
+
+def write(
+    functions: Functions,
+    arrays: Arrays,
+    past: tuple[int, ...],
+    never: list[int],
+    *,
+    most: int | None = None,
+) -> Text:
+    """Write an answer; of finished ones that with the highest mean of `chances` is taken.
+
+    Args:
+        functions: runs one of the two, by name, on named arrays.
+        arrays: what `PieceFeatures` makes of an example.
+        past: shape of a step's keys and values: (beams, heads, most pieces, width).
+        never: pieces that no answer has.
+        most: pieces; by default what suits the source.
+    """
+    start, first_ns = perf_counter_ns(), 0
+    memory = functions(ENCODE, {"source": arrays["source"], "mask": arrays["mask"]})
+    given = {
+        "mask": arrays["mask"],
+        "memory_keys": memory["keys"],
+        "memory_values": memory["values"],
+    }
+    length = int(np.count_nonzero(arrays["source"] != PADDING))
+    most = min(past[2], most or _TIMES * length + _MORE)
+    beams = _Beams(past, FIRST_TARGET + int(arrays["target"][0]))
+    for position in range(most):
+        made = functions(STEP, {**beams.inputs(position), **given})
+        beams.remember(position, made)
+        done = beams.go_on(_log_softmax(made["logits"], never))
+        first_ns = first_ns or perf_counter_ns() - start
+        if done:
+            break
+    written = beams.best()
+    return Text(written[:, 0].astype(np.int32), written[:, 1], first_ns)
+
+
+class _Beams:
+    """Beginnings of answers, the likeliest first, and the answers that are done.
+
+    Attributes of each beginning are rows: its score, and its pieces with their logarithms of
+    probabilities, (beams, pieces, 2).
+    """
+
+    def __init__(self, past: tuple[int, ...], first: int):
+        self._past = [np.zeros(past, np.float32) for _ in KEYS_VALUES]
+        self._hidden = np.full((1, 1, 1, past[2]), HIDDEN, np.float32)
+        self._last = np.full((past[0], 1), first, np.int32)
+        self._scores = np.full(past[0], _NEVER)
+        self._scores[0] = 0.0  # all are the same as yet
+        self._written = np.zeros((past[0], 0, 2), np.float32)
+        self._done: list[tuple[float, np.ndarray]] = []
+
+    def inputs(self, position: int) -> dict[str, np.ndarray]:
+        """What a step is given, beside the source."""
+        return {
+            "piece": self._last,
+            "position": np.array([position], np.int32),
+            "past_keys": self._past[0],
+            "past_values": self._past[1],
+            "past_mask": self._hidden,
+        }
+
+    def remember(self, position: int, made: Arrays) -> None:
+        """Keep a step's keys and values."""
+        for past, name in zip(self._past, KEYS_VALUES, strict=True):
+            past[:, :, position] = made[name][:, :, 0]
+        self._hidden[..., position] = 0.0
+
+    def go_on(self, chances: np.ndarray) -> bool:
+        """Add a piece to the likeliest; whether enough are done.
+
+        Args:
+            chances: logarithms of the next piece's probabilities, (beams, pieces).
+        """
+        totals = self._scores[:, None] + chances
+        count = len(self._scores)
+        # Twice as many: as many as there are beams may have come to their end. An end that is not
+        # among the first would not have been followed either.
+        rows, pieces = _largest(totals, 2 * count)
+        for row in rows[:count][pieces[:count] == END]:
+            if totals[row, END] > _NEVER / 2:
+                end = np.array([[END, chances[row, END]]], np.float32)
+                answer = np.concatenate([self._written[row], end])
+                self._done.append((float(totals[row, END]) / len(answer), answer))
+        if len(self._done) >= count:
+            return True
+        rows, pieces = rows[pieces != END][:count], pieces[pieces != END][:count]
+        new = np.stack([pieces, chances[rows, pieces]], axis=1)[:, None].astype(np.float32)
+        self._written = np.concatenate([self._written[rows], new], axis=1)
+        self._scores, self._last = totals[rows, pieces], pieces[:, None].astype(np.int32)
+        if count > 1:
+            self._past = [past[rows] for past in self._past]
+        return False
+
+    def best(self) -> np.ndarray:
+        """The best that is done, (pieces, 2); where none is, the likeliest beginning."""
+        if not self._done:
+            beginning: np.ndarray = self._written[0]
+            return beginning
+        _, best = max(self._done, key=lambda one: one[0])
+        return best
+
+
+def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the largest values, the largest first, of equal ones the first."""
+    # One maximum after the other: for so few it is faster than sorting, and touches less of numpy.
+    left, places = values.flatten(), []
+    for _ in range(count):
+        place = int(left.argmax())
+        left[place] = -np.inf
+        places.append(divmod(place, values.shape[1]))
+    rows, columns = np.array(places).T
+    return rows, columns
+
+
+def _log_softmax(logits: np.ndarray, never: list[int]) -> np.ndarray:
+    """Logarithms of probabilities, (beams, pieces) float64; some pieces are as good as never."""
+    kept = logits.astype(np.float64)
+    kept -= kept.max(axis=1, keepdims=True)
+    kept -= np.log(np.exp(kept).sum(axis=1, keepdims=True))
+    kept[:, never] = _NEVER
+    return kept

@@ -1,0 +1,77 @@
+"""What a training leaves for conversion: the files of a run folder."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from .. import run_folder
+from ..datasets import Dataset, Split
+from ..features import Features
+
+KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
+
+
+def leave(
+    folder: Path,
+    model: tf_keras.Model,
+    features: Features,
+    dataset: Dataset,
+    *,
+    name: str,
+    seed: int,
+    config: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    origin: str | None = None,
+) -> run_folder.Run:
+    """Write a run folder's files.
+
+    Args:
+        model: has `experts`, `combine` and `top_k`.
+        seed: of the examples that are kept.
+        origin: of the data and the networks; the data set's by default.
+    """
+    model.save(folder / run_folder.MODEL)
+    run_folder.write_features(folder, features)
+    run_folder.write_examples(folder, features, _kept(dataset, seed))
+    run = run_folder.Run(
+        name=name,
+        task=dataset.task,
+        labels=dataset.labels,
+        combine=model.combine,
+        top_k=model.top_k,
+        experts=len(model.experts),
+        origin=origin or dataset.origin,
+        feature_kind=features.kind,
+        feature_settings=features.settings,
+        config=dict(config),
+        metrics=dict(metrics),
+        versions=versions(),
+    )
+    run.write(folder)
+    return run
+
+
+def versions() -> dict[str, str]:
+    packages = ("edge-experts", "tensorflow", "tf-keras", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in packages},
+    }
+
+
+def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
+    """A sample of every split, so that conversion needs the run folder only."""
+    random = np.random.default_rng(seed)
+    kept = {}
+    for name, most in KEPT_EXAMPLES.items():
+        split: Split = getattr(dataset, name)
+        rows = np.sort(random.permutation(len(split))[:most])
+        kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])
+    return kept

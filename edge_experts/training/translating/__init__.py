@@ -1,0 +1,5 @@
+"""Train networks that translate, one for each language."""
+
+from .trainer import train
+
+__all__ = ["train"]

@@ -1,0 +1,84 @@
+"""The router of translators: for which of a language's experts a sentence is, by its pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from ...features.pieces import HIDDEN, PADDING
+from ...generation import language
+from ..layers import WeightedBag
+from ..reporting import Report
+from .batches import Pair
+from .network import Size
+
+_UNITS = 16
+_DROPOUT = 0.15  # of pieces
+_RATE, _BATCH = 3e-3, 128
+_NEVER = -1e9  # added to the logits of other languages' experts
+
+
+def build(size: Size, experts: int) -> tf_keras.Model:
+    """The mean of a sentence's embedded pieces, and a layer, to one logit for each expert."""
+    source = tf_keras.Input((size.source_length,), dtype="int32", name="source")
+    mask = tf_keras.Input((1, 1, size.source_length), name="mask")
+    # 1/n where the n pieces are, 0 elsewhere: int8 has a softmax, and no division.
+    shares = tf_keras.layers.Softmax()(tf_keras.layers.Flatten()(mask))
+    mean = WeightedBag(size.pieces, _UNITS, dropout=_DROPOUT)([source, shares])
+    logits = tf_keras.layers.Dense(experts)(tf_keras.layers.Activation("relu")(mean))
+    return tf_keras.Model({"source": source, "mask": mask}, logits, name="router")
+
+
+def train(
+    router: tf_keras.Model, pairs: Sequence[Sequence[Pair]], names: Sequence[str], epochs: int
+) -> None:
+    """Teach it the experts' own sentences, by cross-entropy among those of one language.
+
+    Args:
+        pairs: of each expert.
+        names: the experts', "de/help".
+    """
+    hidden = tf.constant(_other_languages(names))
+
+    def loss(experts: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        experts = tf.cast(tf.reshape(experts, [-1]), tf.int32)
+        among = logits + tf.gather(hidden, experts)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(experts, among)
+
+    inputs, experts = _arrays(router, pairs)
+    steps = epochs * -(-len(experts) // _BATCH)
+    rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, steps)
+    student = tf_keras.Model(router.input, router.output)  # the router is saved without optimizer
+    student.compile(tf_keras.optimizers.Adam(rate), loss)
+    student.fit(inputs, experts, _BATCH, epochs, verbose=0, callbacks=[Report("Router", epochs)])
+
+
+def accuracy(
+    router: tf_keras.Model, pairs: Sequence[Sequence[Pair]], names: Sequence[str]
+) -> float:
+    """The share of sentences that it sends to their own expert, of those of their language."""
+    inputs, experts = _arrays(router, pairs)
+    logits = router.predict(inputs, batch_size=1024, verbose=0) + _other_languages(names)[experts]
+    return float(np.mean(logits.argmax(axis=1) == experts))
+
+
+def _arrays(
+    router: tf_keras.Model, pairs: Sequence[Sequence[Pair]]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The router's inputs, (examples, ...), and whose they are, (examples,)."""
+    length = router.input["source"].shape[1]
+    experts = np.repeat(np.arange(len(pairs)), [len(own) for own in pairs])
+    source = np.full((len(experts), length), PADDING, np.int32)
+    for row, (pieces, _) in enumerate(pair for own in pairs for pair in own):
+        source[row, : len(pieces)] = pieces
+    mask = np.where(source == PADDING, np.float32(HIDDEN), np.float32(0))[:, None, None]
+    return {"source": source, "mask": mask}, experts
+
+
+def _other_languages(names: Sequence[str]) -> np.ndarray:
+    """What an expert's sentences add to the logits of all, (experts, experts) float32."""
+    own = np.array([language(name) for name in names])
+    return np.where(own[:, None] == own, np.float32(0), np.float32(_NEVER))

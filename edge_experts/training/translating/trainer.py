@@ -1,0 +1,175 @@
+"""Train translators: one network for all pairs first, whose weights all experts start from.
+
+The method of the article that this project grew out of: a common training, whose result is copied
+to the experts; then each goes on with its own language, or its own domain of one. The dense rival
+has the same size, and goes on with all pairs: the same ones as often, in the same time. Where a
+language has several experts, a router learns at last whose a sentence is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic, process_time
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from ... import run_folder
+from ...datasets import Dataset, Split
+from ...datasets.translation import familiar
+from ...errors import UsageError
+from ...features.pieces import PieceFeatures
+from ...folders import refuse_existing, staged
+from ...generation import language, languages
+from ..checkpoints import Checkpoints
+from ..config import TrainConfig
+from ..leaving import leave
+from . import batches, router, vocabulary
+from .learning import Learner, fast_precision
+from .model import Translators, translator
+from .network import Size
+
+_PIECES = 8000  # of the vocabulary
+_LENGTH = 64  # of a sentence, in pieces
+_UNITS, _HEADS = 128, 4
+_BLOCKS = {"encoder_blocks": 3, "decoder_blocks": 1}
+_DROPOUT = 0.1
+_TUNING_RATE = 0.5  # of the first training's: the experts begin where it has come to rest
+
+
+def train(
+    dataset: Dataset,
+    out: str | Path,
+    config: TrainConfig,
+    *,
+    name: str | None = None,
+    force: bool = False,
+) -> run_folder.Run:
+    """Train, judge and write the run folder `out`, which appears whole or not at all.
+
+    A training that is killed leaves OUT.checkpoints, and goes on after its last finished part.
+    """
+    if config.dense is None and config.experts != len(dataset.labels):
+        raise UsageError(
+            f"experts must be {len(dataset.labels)}, one for each of {', '.join(dataset.labels)}; "
+            f"got {config.experts}"
+        )
+    out = Path(out)
+    refuse_existing(out, force=force)
+    checkpoints = Checkpoints(
+        out.with_name(f"{out.name}.checkpoints"),
+        # Not whether it is dense: both begin with the same training.
+        {"config": {**config.to_json(), "dense": None}, "data": dataset.fingerprint()},
+    )
+    with staged(out, force=force) as folder:
+        model, features, metrics = fit(dataset, config, checkpoints)
+        run = leave(
+            folder,
+            model,
+            features,
+            dataset,
+            name=name or dataset.name,
+            seed=config.seed,
+            config=config.to_json(),
+            metrics=metrics,
+        )
+    checkpoints.remove()
+    return run
+
+
+def fit(
+    dataset: Dataset, config: TrainConfig, checkpoints: Checkpoints
+) -> tuple[Translators, PieceFeatures, dict[str, Any]]:
+    """The trained experts, the features, and what came of it.
+
+    `warm_epochs` are of all pairs together, `tune_epochs` of each expert on its own, and
+    `router_epochs` of the router; with `dense` one network has the first two with all pairs.
+    `batch_size` counts pieces.
+    """
+    tf_keras.utils.set_random_seed(config.seed)
+    labels, spoken = dataset.labels, languages(dataset.labels)
+    names = spoken if config.dense else labels
+    features = vocabulary.learn(_sentences(dataset), names, size=_PIECES, length=_LENGTH)
+    pairs = {
+        split: _by_label(getattr(dataset, split), labels, features)
+        for split in ("train", "validation", "test")
+    }
+    every = [pair for own in pairs["train"] for pair in own]
+    learner = Learner(
+        translator(size_of(features, config), _DROPOUT, fast_precision()),
+        pieces=config.batch_size,
+        rate=config.learning_rate,
+        seed=config.seed,
+    )
+    start, began = process_time(), monotonic()
+    network = learner.network
+    if not checkpoints.restore("warm", network):
+        learner.train(every, config.warm_epochs, "All together")
+        checkpoints.save("warm", network)
+    common = network.get_weights()
+    experts = 1 if config.dense else len(labels)
+    model = Translators(network.size, experts, _DROPOUT, routed=experts > len(spoken))
+    for index, expert in enumerate(model.experts):
+        network.set_weights(common)
+        stage = "tune all" if config.dense else f"tune {index}"
+        if config.tune_epochs and not checkpoints.restore(stage, network):
+            own = every if config.dense else pairs["train"][index]
+            called = "All together" if config.dense else labels[index]
+            learner.train(own, config.tune_epochs, called, _TUNING_RATE)
+            checkpoints.save(stage, network)
+        expert.set_weights(network.get_weights())
+    if model.router is not None and not checkpoints.restore("router", model.router):
+        router.train(model.router, pairs["train"], labels, config.router_epochs)
+        checkpoints.save("router", model.router)
+    metrics: dict[str, Any] = {
+        "training_seconds": round(process_time() - start, 1),
+        "training_wall_seconds": round(monotonic() - began, 1),
+        "precision": network.compute_dtype,
+    }
+    for split in ("validation", "test"):
+        found = []
+        for index, own in enumerate(pairs[split]):
+            network.set_weights(model.experts[index if experts > 1 else 0].get_weights())
+            found.append(learner.judge(own))
+        metrics[f"{split}_accuracy"] = float(np.mean([one["accuracy"] for one in found]))
+        metrics[f"{split}_loss"] = float(np.mean([one["loss"] for one in found]))
+        if model.router is not None:
+            metrics[f"{split}_routed_right"] = router.accuracy(model.router, pairs[split], labels)
+    metrics["familiar"] = familiar(dataset)
+    metrics["parameters"] = network.count_params()
+    return model, features, metrics
+
+
+def size_of(features: PieceFeatures, config: TrainConfig) -> Size:
+    """What `width` makes of the network."""
+    units = _HEADS * max(2, 2 * round(_UNITS * config.width / _HEADS / 2))
+    return Size(
+        pieces=features.size,
+        units=units,
+        heads=_HEADS,
+        inner=4 * units,
+        **_BLOCKS,
+        source_length=_LENGTH,
+        target_length=_LENGTH,
+    )
+
+
+def _sentences(dataset: Dataset) -> list[str]:
+    """Every training sentence once: an English one has a translation to each language."""
+    pairs = dataset.train.inputs
+    return [*dict.fromkeys(source for source, _ in pairs), *(target for _, target in pairs)]
+
+
+def _by_label(
+    split: Split, labels: Sequence[str], features: PieceFeatures
+) -> list[list[batches.Pair]]:
+    """The pieces of each label's pairs, which name its language and not its domain."""
+    made = []
+    for index, label in enumerate(labels):
+        rows = np.flatnonzero(split.targets == index)
+        targets = np.full(len(rows), features.targets.index(language(label)))
+        own = Split([split.inputs[row] for row in rows], targets)
+        made.append(batches.encode(own, features, _LENGTH))
+    return made

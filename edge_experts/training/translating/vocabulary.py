@@ -1,0 +1,73 @@
+"""A subword vocabulary for sentences and their translations, by sentencepiece."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...errors import DataError, MissingExtraError
+from ...features.pieces import END, PADDING, UNKNOWN, PieceFeatures, normalized
+from ...generation import languages
+
+_BYTES = 256
+
+
+def learn(
+    sentences: Iterable[str], names: Sequence[str], *, size: int, length: int
+) -> PieceFeatures:
+    """Features whose pieces suit these sentences; what they lack is spelled in bytes.
+
+    Args:
+        sentences: of all languages together.
+        names: of experts, as `PieceFeatures` has them.
+        size: of the vocabulary at most, with its special pieces.
+        length: the most pieces of a sentence, with its target and its end.
+
+    Raises:
+        DataError: nothing comes of the sentences.
+        MissingExtraError: sentencepiece is not installed.
+    """
+    return features(train(sentences, languages(names), size=size), names, length=length)
+
+
+def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> bytes:
+    """A model of sentencepiece for these languages; as for `learn`."""
+    model = io.BytesIO()
+    try:
+        _library().SentencePieceTrainer.train(
+            sentence_iterator=map(normalized, sentences),
+            model_writer=model,
+            vocab_size=size,
+            hard_vocab_limit=False,  # a small set has fewer
+            model_type="bpe",
+            normalization_rule_name="identity",
+            character_coverage=0.9999,
+            byte_fallback=True,
+            pad_id=PADDING,
+            eos_id=END,
+            unk_id=UNKNOWN,
+            bos_id=-1,
+            control_symbols=[f"<{target}>" for target in targets],
+            num_threads=1,
+            minloglevel=2,
+        )
+    except RuntimeError as error:
+        raise DataError(f"no vocabulary comes of these sentences: {error}") from None
+    return model.getvalue()
+
+
+def features(model: bytes, names: Sequence[str], *, length: int) -> PieceFeatures:
+    """The pieces of a model of sentencepiece."""
+    learned = _library().SentencePieceProcessor(model_proto=model)
+    first = UNKNOWN + 1 + len(languages(names)) + _BYTES
+    pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]
+    return PieceFeatures(pieces, names, length)
+
+
+def _library() -> Any:
+    try:
+        import sentencepiece
+    except ModuleNotFoundError:
+        raise MissingExtraError("sentencepiece", "translation") from None
+    return sentencepiece
