@@ -17,7 +17,6 @@ from ..parsing import harmless
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDTH = 4.6  # inches: as wide as a phone, so that letters are nowhere small
 _LETTERS = 40
-_CLOSE = 300  # times
 _SETTINGS: Any = {
     "text.parse_math": False,  # a label may have dollars
     "path.simplify": False,  # every point that was measured is drawn
@@ -79,13 +78,15 @@ def shown(text: str, most: int = _LETTERS) -> str:
 
 
 def logarithmic(axes: Any, values: Sequence[float]) -> None:
-    """An axis of factors, with two ticks at least: 1, 2, 5, 10 where all lie close together."""
-    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+    """An axis of factors, with the coarsest ticks that show two at least: one tells nothing."""
+    from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
-    close = max(values) < _CLOSE * min(values)
     axes.set_xscale("log")
-    axes.set_xlim(min(values) / 1.3, max(values) * 1.3)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if close else (1.0,)))
+    low, high = axes.set_xlim(min(values) / 1.3, max(values) * 1.3)
+    for ticks in (LogLocator(subs=(1.0,)), LogLocator(subs=(1.0, 2.0, 5.0)), MaxNLocator(4)):
+        axes.xaxis.set_major_locator(ticks)
+        if sum(low <= place <= high for place in axes.get_xticks()) >= 2:
+            break
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
