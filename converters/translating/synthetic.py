@@ -19,6 +19,7 @@ import numpy as np
 
 from edge_experts.bundle import expert_path
 from edge_experts.features import PieceFeatures
+from edge_experts.features.lexicon import Lexicon
 from edge_experts.features.pieces import END, FIRST_TARGET
 from edge_experts.generation import Generation
 
@@ -59,7 +60,7 @@ class SyntheticTranslators:
 
     @property
     def features(self) -> PieceFeatures:
-        return PieceFeatures(self._words, self.targets, self.length)
+        return PieceFeatures(Lexicon.of(self._words), self.targets, self.length)
 
     @property
     def label_names(self) -> Sequence[str]:

@@ -7,7 +7,6 @@ is. The pieces are the same as the library's, which a test compares on real sent
 
 from __future__ import annotations
 
-import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from ..errors import UsageError
 from ..generation import language, languages
 from . import packing
 from .fields import Fields
+from .lexicon import Lexicon
 
 PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; no sentence has UNKNOWN: bytes spell it
 # In `mask`, where there is no piece: added to scores, it is as good as nothing after softmax, and
@@ -58,7 +58,7 @@ class PieceFeatures:
 
     kind = "pieces"
 
-    def __init__(self, pieces: Sequence[str], names: Sequence[str], length: int):
+    def __init__(self, pieces: Lexicon, names: Sequence[str], length: int):
         if type(length) is not int or not 8 <= length <= _LONGEST:
             raise ValueError(f"length must be from 8 to {_LONGEST}, got {length!r:.40}")
         if not names or not all(isinstance(name, str) for name in names):
@@ -67,12 +67,9 @@ class PieceFeatures:
             raise ValueError("targets must be different")
         self.names, self.targets = tuple(names), languages(names)
         self.requests = tuple(dict.fromkeys((*self.targets, *self.names)))
-        self._pieces, self._length = list(pieces), length
+        self._pieces, self._length = pieces, length
         self._first_byte = FIRST_TARGET + len(self.targets)
-        first = self._first_byte + _BYTES
-        self._ids = {piece: first + place for place, piece in enumerate(self._pieces)}
-        if len(self._ids) != len(self._pieces):
-            raise ValueError("a piece stands twice among the pieces")
+        self._first_piece = self._first_byte + _BYTES
         self._word = lru_cache(_CACHED_WORDS)(self._merge)
 
     @classmethod
@@ -82,7 +79,7 @@ class PieceFeatures:
         packed, targets = arrays["pieces"], settings["targets"]
         if packed.dtype != np.uint8 or not isinstance(targets, list):
             raise ValueError("pieces must be bytes, and targets a list")
-        return cls(packed.tobytes().decode("utf-8").split("\n"), targets, settings["length"])
+        return cls(Lexicon(packed.tobytes()), targets, settings["length"])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -90,7 +87,7 @@ class PieceFeatures:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"pieces": np.frombuffer("\n".join(self._pieces).encode(), np.uint8)}
+        return {"pieces": np.frombuffer(self._pieces.packed, np.uint8)}
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -104,7 +101,7 @@ class PieceFeatures:
     @property
     def size(self) -> int:
         """How many ids there are."""
-        return self._first_byte + _BYTES + len(self._pieces)
+        return self._first_piece + len(self._pieces)
 
     def pack(self, examples: Sequence[Example]) -> np.ndarray:
         return packing.texts([list(example) for example in examples])
@@ -168,10 +165,9 @@ class PieceFeatures:
     def text(self, pieces: Sequence[int]) -> str:
         """What pieces spell; bytes that are no UTF-8 become replacement characters."""
         spelled = bytearray()
-        first = self._first_byte + _BYTES
         for piece in pieces:
-            if piece >= first:
-                spelled += self._pieces[piece - first].replace(_SPACE, " ").encode()
+            if piece >= self._first_piece:
+                spelled += self._pieces[piece - self._first_piece].replace(_SPACE.encode(), b" ")
             elif piece >= self._first_byte:
                 spelled.append(piece - self._first_byte)
         return normalized(spelled.decode("utf-8", errors="replace"))
@@ -226,24 +222,26 @@ class PieceFeatures:
 
         (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909)
         """
-        parts, known = list(_SPACE + word), self._ids
-        while len(parts) > 1:
-            merges = [
-                (known[pair], place)
-                for place, pair in enumerate(map("".join, itertools.pairwise(parts)))
-                if pair in known
-            ]
-            if not merges:
-                break
-            _, place = min(merges)
-            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        parts = [one.encode("utf-8", errors="replace") for one in _SPACE + word]
+        merges = [self._merge_of(parts, left) for left in range(len(parts) - 1)]
+        while merges and min(merges) < len(self._pieces):
+            left = merges.index(min(merges))
+            parts[left : left + 2] = [parts[left] + parts[left + 1]]
+            del merges[left]
+            for beside in range(max(0, left - 1), min(left + 1, len(merges))):
+                merges[beside] = self._merge_of(parts, beside)
         return tuple(piece for part in parts for piece in self._spelled(part))
 
-    def _spelled(self, part: str) -> list[int]:
-        found = self._ids.get(part)
-        if found is not None:
-            return [found]
-        return [self._first_byte + byte for byte in part.encode("utf-8", errors="replace")]
+    def _merge_of(self, parts: Sequence[bytes], left: int) -> int:
+        """When a part and the next are merged; the place of no piece where they are not."""
+        place = self._pieces.place(parts[left] + parts[left + 1])
+        return len(self._pieces) if place is None else place
+
+    def _spelled(self, part: bytes) -> list[int]:
+        place = self._pieces.place(part)
+        if place is not None:
+            return [self._first_piece + place]
+        return [self._first_byte + byte for byte in part]
 
 
 def normalized(text: str) -> str:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import UsageError
 from edge_experts.features import PieceFeatures, restore
+from edge_experts.features.lexicon import Lexicon
 from edge_experts.features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, normalized
 from edge_experts.runtime.generation import named
 
 SPACE = "\u2581"
 PIECES = [f"{SPACE}d", "en", "er", f"{SPACE}der", "est", SPACE, *"abcdefghijklmnopqrstuvwxyz.,"]
-FEATURES = PieceFeatures(PIECES, ["de", "fr"], 16)
+FEATURES = PieceFeatures(Lexicon.of(PIECES), ["de", "fr"], 16)
 
 
 def _named(text: str) -> list[str]:
@@ -122,7 +123,7 @@ def test_what_cannot_be_translated_is_refused(example: object, message: str) -> 
 
 
 def test_a_language_asks_for_all_of_its_experts_and_a_name_for_one() -> None:
-    features = PieceFeatures(PIECES, ["de/help", "fr", "de", "de/x/y"], 16)
+    features = PieceFeatures(Lexicon.of(PIECES), ["de/help", "fr", "de", "de/x/y"], 16)
     assert features.targets == ("de", "fr")
     assert features.size == FEATURES.size  # a domain has no piece of its own
     assert features.requests == ("de", "fr", "de/help", "de/x/y")
@@ -144,7 +145,7 @@ def test_a_language_asks_for_all_of_its_experts_and_a_name_for_one() -> None:
 
 
 def test_a_router_has_no_say_in_who_is_asked_for() -> None:
-    features = PieceFeatures(PIECES, ["de/a", "fr", "de/b"], 16)
+    features = PieceFeatures(Lexicon.of(PIECES), ["de/a", "fr", "de/b"], 16)
     logits = np.array([1, 5, 2], np.float32)
     for name, chosen in [("de", 2), ("fr", 1), ("de/a", 0)]:
         arrays = features.encode(("der", name))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import DataError, MissingExtraError
+from ...features.lexicon import Lexicon
 from ...features.pieces import END, PADDING, UNKNOWN, PieceFeatures, normalized
 from ...generation import languages
 
@@ -62,7 +63,7 @@ def features(model: bytes, names: Sequence[str], *, length: int) -> PieceFeature
     learned = _library().SentencePieceProcessor(model_proto=model)
     first = UNKNOWN + 1 + len(languages(names)) + _BYTES
     pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]
-    return PieceFeatures(pieces, names, length)
+    return PieceFeatures(Lexicon.of(pieces), names, length)
 
 
 def _library() -> Any:
