@@ -13,11 +13,13 @@ import tf_keras
 from ...features.pieces import HIDDEN, PADDING
 from ...progress import Progress
 from .batches import Pair, batches_of, epoch
-from .cross_entropy import cross_entropy
+from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
 
 _WARM_UP = 400  # steps in which the rate rises; a tenth of a short training
+_DRAWN = 1024  # pieces, beside a batch's own, that its losses are computed of
 _SHAPES = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.int32)]
+_AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.float32, tf.int32)))
 
 
 def fast_precision() -> str:
@@ -43,7 +45,7 @@ class Learner:
         self.network, self._pieces, self._rate = network, pieces, rate
         self._random = np.random.default_rng(seed)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate, beta_2=0.98, epsilon=1e-9)
-        self._step = tf.function(self._learn, input_signature=_SHAPES)
+        self._step = tf.function(self._learn, input_signature=[*_SHAPES, _AMONG])
         self._judge = tf.function(self._judged, input_signature=_SHAPES)
 
     def train(self, pairs: Sequence[Pair], epochs: int, what: str, rate: float = 1.0) -> None:
@@ -59,7 +61,9 @@ class Learner:
                     falling = 0.5 * (1 + math.cos(math.pi * step / steps))
                     now = self._rate * rate * min((step + 1) / warm_up, falling)
                     self._optimizer.learning_rate = now
-                    losses.append(float(self._step(source, target)))
+                    pieces, wanted = self.network.size.pieces, target[:, 1:].ravel()
+                    among = candidates(wanted, pieces, _DRAWN, self._random)
+                    losses.append(float(self._step(source, target, among)))
                     step += 1
                 progress.step(f"loss {np.mean(losses[-200:]):.3f}")
 
@@ -73,16 +77,15 @@ class Learner:
             sums += [float(one) for one in self._judge(source, target)]
         return {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2]}
 
-    def _learn(self, source: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    def _learn(self, source: tf.Tensor, target: tf.Tensor, among: Candidates) -> tf.Tensor:
         """One step; the cross-entropy before it."""
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             hidden = self._hidden(source, target, training=True)
             hidden = tf.reshape(hidden, (-1, self.network.size.units))
-            wanted = tf.reshape(target[:, 1:], (-1,))
-            weights = tf.cast(wanted != PADDING, tf.float32)
+            weights = tf.cast(tf.reshape(target[:, 1:], (-1,)) != PADDING, tf.float32)
             table = tf.cast(self.network.table, hidden.dtype)
-            losses = cross_entropy(hidden, table, wanted)
+            losses = cross_entropy(hidden, table, among)
             loss = tf.reduce_sum(losses * weights) / tf.reduce_sum(weights)
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, variables), 1.0)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
