@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,10 @@ from edge_experts.html_report.page import as_html, require
 from edge_experts.html_report.reading import read_benchmark
 from edge_experts.reference import Histogram, Reference
 from tests.conftest import run_cli
+from tests.end_to_end.pages import PHONE, READ, Shown, read, texts
 from tests.tiny import tiny_bundle
 
-PHONE, PAPER = 390, 718  # CSS pixels: a common phone; A4 without its margins
+PAPER = 718  # CSS pixels: A4 without its margins
 HOSTILE = "<img src=x onerror=alert(1)></svg><script>alert(2)</script>&amp; $\\frac{1$ 狐"
 COMPARISON: dict[str, Any] = {
     "schema_version": "1.1",
@@ -36,21 +34,6 @@ COMPARISON: dict[str, Any] = {
     "verdict": {"sentences": ["Sparse experts pay here."]},
     "command": "edge-experts compare --data flowers.csv --seeds 2",
 }  # fmt: skip
-# Positions and texts of the ticks of a picture's axes, and the points of a line or of marks.
-READ = """([picture, axes, marks]) => {
-    const ticks = (kind) => [...document.querySelectorAll(
-        `#${picture}-axes_${axes[kind]} [id^=${picture}-${kind}tick_]`)]
-        .map((tick) => [tick.querySelector('use'), tick.querySelector('text')])
-        .filter(([mark, text]) => mark && text)
-        .map(([mark, text]) => [+mark.getAttribute(kind), text.textContent]);
-    const group = document.getElementById(`${picture}-${marks}`);
-    const path = group.querySelector(':scope > path');
-    const points = path
-        ? [...path.getAttribute('d').matchAll(/[ML] (\\S+) (\\S+)/g)].map((m) => [+m[1], +m[2]])
-        : [...group.querySelectorAll('use')].map(
-            (use) => [+use.getAttribute('x'), +use.getAttribute('y')]);
-    return {x: ticks('x'), y: ticks('y'), points};
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -81,85 +64,8 @@ def result(folder: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium, which CI must have (.ci/run installs it)."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed")
-        pytest.skip("Chromium, which shows the page, is not on this machine; CI has it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found)
-        yield opened
-        opened.close()
-
-
-class Shown:
-    """A page in the browser, and what it did besides showing itself."""
-
-    def __init__(self, browser: Any, path: Path, width: int):
-        self.troubles: list[str] = []
-        self.page = browser.new_page(viewport={"width": width, "height": 844})
-        self.page.on("console", lambda message: self.troubles.append(message.text))
-        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.troubles.append(dialog.message))
-        self.page.on("request", self._requested)
-        self._own = path.resolve().as_uri()
-        self.page.goto(self._own)
-
-    def _requested(self, request: Any) -> None:
-        if request.url != self._own:
-            self.troubles.append(request.url)
-
-    def run(self, script: str, argument: Any = None) -> Any:
-        return self.page.evaluate(script, argument)
-
-    def drawn(
-        self, picture: str, marks: str, x: int = 1, y: int = 1, *, log: bool = False
-    ) -> np.ndarray:
-        """The points as numbers, (points, 2), read off the picture's own ticks.
-
-        Args:
-            x, y: which of its axes have the ticks.
-            log: whether x is a line of logarithms.
-        """
-        found = self.run(READ, [picture, {"x": x, "y": y}, marks])
-        across, up = np.array(found["points"]).T
-        return np.stack([_read(found["x"], across, log=log), _read(found["y"], up)], axis=1)
-
-
-@pytest.fixture(scope="module")
 def shown(browser: Any, folder: Path) -> Shown:
     return Shown(browser, folder / "page.html", PHONE)
-
-
-def _read(ticks: list[tuple[float, str]], places: np.ndarray, *, log: bool = False) -> np.ndarray:
-    """Where between the ticks something is, as a number."""
-    assert len(ticks) >= 2
-    told = np.array([_value(text) for _, text in ticks])
-    there = np.log(told) if log else told
-    slope, start = np.polyfit([place for place, _ in ticks], there, 1)
-    off = there - [slope * place + start for place, _ in ticks]
-    assert np.abs(off).max() < 1e-3 * np.ptp(there), "the ticks lie on no line"
-    found: np.ndarray = slope * places + start
-    return np.exp(found) if log else found
-
-
-def _value(text: str) -> float:
-    """Of a tick: 1k, 20%, and a minus as matplotlib writes it."""
-    scales = {"k": 1e3, "M": 1e6, "m": 1e-3, "%": 1e-2}
-    return float(text.rstrip("kMm%").replace("\N{MINUS SIGN}", "-")) * scales.get(text[-1], 1)
-
-
-def _texts(shown: Shown, which: int) -> list[list[str]]:
-    rows: list[list[str]] = shown.run(
-        "(n) => [...document.querySelectorAll('table')[n].querySelectorAll('tbody tr')]"
-        ".map((row) => [...row.cells].map((cell) => cell.textContent))",
-        which,
-    )
-    return rows
 
 
 def test_it_loads_nothing_and_complains_of_nothing(shown: Shown) -> None:
@@ -229,7 +135,7 @@ def test_memory_loads_and_evictions_are_those_that_were_sampled(shown: Shown, re
     for kind in ("loads", "evictions"):
         found = shown.run(READ, ["memory", {"x": 2, "y": 2}, kind])
         places = [timeline["milliseconds"][place] for place, _ in timeline[kind]]
-        assert _read(found["x"], np.array(found["points"])[:, 0]) == pytest.approx(places, abs=1)
+        assert read(found["x"], np.array(found["points"])[:, 0]) == pytest.approx(places, abs=1)
 
 
 def test_an_expert_is_drawn_where_it_was_in_memory(shown: Shown, result: Any) -> None:
@@ -284,12 +190,12 @@ def test_bars_are_the_shares_of_validation_examples(shown: Shown) -> None:
 def test_tables_say_what_the_json_says(shown: Shown, result: Any) -> None:
     from edge_experts.benchmarking.table import number
 
-    for cells, row in zip(_texts(shown, 1), result["rows"], strict=True):
+    for cells, row in zip(texts(shown, 1), result["rows"], strict=True):
         assert cells[0] == row["name"]
         assert cells[1] == number(row["warm"]["total_us"]["p50"])
         assert cells[4] == f"{row['ratio']:.2f}"
         assert cells[6] == f"{row['total_bytes'] / 1000:.0f}"
-    environment = dict(_texts(shown, 3))
+    environment = dict(texts(shown, 3))
     assert environment == {name: str(value) for name, value in result["environment"].items()}
     text = shown.run("document.body.innerText")
     assert result["command"] in text
@@ -325,7 +231,7 @@ def test_what_a_board_says_is_text_and_nothing_else(
     assert shown.troubles == []
     assert shown.run("document.querySelectorAll('script, img, b:not(.highlights b)').length") == 0
     assert shown.page.title() == f"Benchmark of {HOSTILE}"
-    assert ["temperature_c", "61.234", ""] in _texts(shown, 3)
+    assert ["temperature_c", "61.234", ""] in texts(shown, 3)
     assert f"Energy, by {HOSTILE}: an answer adds 250 µJ" in shown.run("document.body.innerText")
     assert shown.run("document.documentElement.scrollWidth") == PHONE
     labels = shown.run(
@@ -381,72 +287,7 @@ def test_a_page_needs_a_folder_and_a_result(folder: Path, tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
-@pytest.fixture(scope="module")
-def written(translator_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A benchmark's JSON of translators, and its page, made of that."""
-    folder = tmp_path_factory.mktemp("written")
-    done = run_cli("benchmark", translator_bundle, "--rounds", 2, "--json")
-    assert done.returncode == 0, done.stderr
-    (folder / "result.json").write_text(done.stdout)
-    done = run_cli("report", "result.json", "page.html", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def test_what_translators_write_is_drawn_and_told(browser: Any, written: Path) -> None:
-    from edge_experts.benchmarking.table import number
-
-    shown = Shown(browser, written / "page.html", PHONE)
-    rows = json.loads((written / "result.json").read_text())["rows"]
-    assert shown.troubles == []
-    assert shown.run("document.documentElement.scrollWidth") == PHONE
-    for cells, row in zip(_texts(shown, 1), rows, strict=True):
-        made = row["generation"]
-        low_high = " to ".join(map(number, made["tokens_per_second_interval"]))
-        assert cells[:4] == [
-            row["name"], number(made["tokens_per_second"]), low_high, str(made["tokens"])
-        ]  # fmt: skip
-    first = rows[0]["generation"]["first_token"]
-    assert _texts(shown, 1)[0][4] == number(first["total_us"]["p50"])
-    points = shown.drawn("first-token", "quantiles-0", log=True)
-    assert points[:, 0] == pytest.approx(first["quantiles_us"], rel=0.01)
-    chrf = rows[0]["chrf"]["chrf"]
-    ((_, y),) = shown.drawn("accuracy-bytes", "point-0")
-    assert y == pytest.approx(chrf, rel=0.01)
-    text = shown.run("document.body.innerText")
-    assert f"{chrf:.1f}\nchrF as deployed" in text
-    assert f"{number(rows[0]['generation']['tokens_per_second'])}\ntokens a second" in text
-    timeline = rows[0]["growth"]["timeline"]
-    assert f"loaded {len(timeline['loads'])} times and left {len(timeline['evictions'])}" in text
-    shown.page.close()
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"generation": []}, "generation: must be an object"),
-        ({"generation": {"tokens": 3}}, "session_tokens_per_second must be a list"),
-        ({"chrf": {"chrf": 101, "sentences": 3}}, "chrf must be"),
-        ({"chrf": {"chrf": 57, "sentences": 0}}, "sentences must be"),
-        ({"growth": None}, ""),
-        ({"generation": None}, ""),
-        ({"chrf": None}, ""),
-    ],
-)
-def test_what_is_told_of_writing_may_be_missing_and_must_be_right(
-    written: Path, tmp_path: Path, change: dict[str, Any], words: str
-) -> None:
-    content = json.loads((written / "result.json").read_text())
-    content["rows"][0].update(change)
-    (tmp_path / "r.json").write_text(json.dumps(content))
-    if words:
-        with pytest.raises(UsageError, match=words):
-            read_benchmark(tmp_path / "r.json")
-    else:
-        assert as_html(read_benchmark(tmp_path / "r.json"))
-
-
-def test_results_of_earlier_versions_are_read(folder: Path, tmp_path: Path) -> None:
+def test_results_of_earlier_versions_areread(folder: Path, tmp_path: Path) -> None:
     content = json.loads((folder / "result.json").read_text())
     content["schema_version"] = "1.1"
     for row in content["rows"]:

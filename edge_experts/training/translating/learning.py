@@ -17,7 +17,6 @@ from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
 
 _WARM_UP = 400  # steps in which the rate rises; a tenth of a short training
-_DRAWN = 1024  # pieces, beside a batch's own, that its losses are computed of
 _SHAPES = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.int32)]
 _AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.float32, tf.int32)))
 
@@ -39,10 +38,11 @@ class Learner:
     Args:
         pieces: of a batch at most, padding included.
         rate: the highest learning rate.
+        drawn: pieces of the vocabulary, beside a batch's own, that its losses are computed over.
     """
 
-    def __init__(self, network: Translator, *, pieces: int, rate: float, seed: int):
-        self.network, self._pieces, self._rate = network, pieces, rate
+    def __init__(self, network: Translator, *, pieces: int, rate: float, drawn: int, seed: int):
+        self.network, self._pieces, self._rate, self._drawn = network, pieces, rate, drawn
         self._random = np.random.default_rng(seed)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate, beta_2=0.98, epsilon=1e-9)
         self._step = tf.function(self._learn, input_signature=[*_SHAPES, _AMONG])
@@ -60,12 +60,16 @@ class Learner:
                 for source, target in epoch(pairs, self._pieces, self._random):
                     falling = 0.5 * (1 + math.cos(math.pi * step / steps))
                     now = self._rate * rate * min((step + 1) / warm_up, falling)
-                    self._optimizer.learning_rate = now
-                    pieces, wanted = self.network.size.pieces, target[:, 1:].ravel()
-                    among = candidates(wanted, pieces, _DRAWN, self._random)
-                    losses.append(float(self._step(source, target, among)))
+                    losses.append(self.step(source, target, now))
                     step += 1
                 progress.step(f"loss {np.mean(losses[-200:]):.3f}")
+
+    def step(self, source: np.ndarray, target: np.ndarray, rate: float) -> float:
+        """One step with a batch, as of `batches.epoch`; the cross-entropy before it, in nats."""
+        self._optimizer.learning_rate = rate
+        wanted = target[:, 1:].ravel()
+        among = candidates(wanted, self.network.size.pieces, self._drawn, self._random)
+        return float(self._step(source, target, among))
 
     def judge(self, pairs: Sequence[Pair]) -> dict[str, float]:
         """Cross-entropy of a piece, in nats, and how many pieces are the likeliest.
@@ -78,7 +82,6 @@ class Learner:
         return {"loss": sums[0] / sums[2], "accuracy": sums[1] / sums[2]}
 
     def _learn(self, source: tf.Tensor, target: tf.Tensor, among: Candidates) -> tf.Tensor:
-        """One step; the cross-entropy before it."""
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
             hidden = self._hidden(source, target, training=True)

@@ -101,6 +101,7 @@ def fit(
         translator(size_of(features, config), _DROPOUT, fast_precision()),
         pieces=config.batch_size,
         rate=config.learning_rate,
+        drawn=config.drawn_pieces or features.size,
         seed=config.seed,
     )
     start, began = process_time(), monotonic()
