@@ -7,15 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
-
-tf = pytest.importorskip("tensorflow")
-
-from edge_experts.training.translating.cross_entropy import (  # noqa: E402
-    candidates,
-    cross_entropy,
-)
-
 PIECES, UNITS, ROWS = 50, 6, 20
 Numbers = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -33,6 +24,10 @@ def _ours(
     hidden: np.ndarray, table: np.ndarray, wanted: np.ndarray, drawn: int, seed: int = 0
 ) -> list[np.ndarray]:
     """Losses, and the gradients for hidden and table of their weighted sum."""
+    from edge_experts.training.translating.cross_entropy import candidates, cross_entropy
+
+    import tensorflow as tf  # isort: skip
+
     among = candidates(wanted, PIECES, drawn, np.random.default_rng(seed))
     with tf.GradientTape() as tape:
         both = tf.constant(hidden), tf.constant(table)
@@ -44,6 +39,8 @@ def _ours(
 
 def _keras(hidden: np.ndarray, table: np.ndarray, wanted: np.ndarray) -> list[np.ndarray]:
     """The same by TensorFlow, of all pieces; the losses without smoothing."""
+    import tensorflow as tf
+
     with tf.GradientTape() as tape:
         both = tf.constant(hidden), tf.constant(table)
         tape.watch(both)
@@ -75,6 +72,8 @@ def test_of_some_it_comes_to_the_same_in_the_mean(numbers: Numbers) -> None:
 )
 @settings(deadline=None)
 def test_candidates_stand_for_the_whole_vocabulary(wanted: list[int], drawn: int) -> None:
+    from edge_experts.training.translating.cross_entropy import candidates
+
     among = candidates(np.array(wanted), PIECES, drawn, np.random.default_rng(0))
     assert among.pieces[among.wanted].tolist() == wanted
     assert len(np.unique(among.pieces)) == len(among.pieces) == len(among.weights)
