@@ -62,7 +62,7 @@ class TrainConfig:
     decay: float = 3e-5  # weight of the squared mean of the experts' parameters
     tie: float = 5e-5  # weight of the squared distance of experts from that mean
     # Of a vocabulary, beside a batch's own, that the loss of translators is computed over; 0: all.
-    drawn_pieces: int = 1024
+    drawn_pieces: int = 0
     distillation: float = 0.7  # the teacher's share of what answers are judged by
     distillation_temperature: float = 2.0
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
