@@ -192,17 +192,13 @@ def test_a_damaged_bundle_is_refused_before_any_board_is_asked(
 def test_an_interrupt_ends_it_and_leaves_no_ssh_behind(server: Server, tmp_path: Path) -> None:
     server.login("silent", "#!/bin/sh\nexec sleep 60\n")
     bundle = tiny_bundle(tmp_path / "tiny.bundle")
-    command = [
-        sys.executable,
-        "-m",
-        "edge_experts",
-        "deploy",
-        str(bundle),
-        "silent",
-        "-e",
-        server.ssh,
-    ]
-    with subprocess.Popen([*command, "-e", server.ssh], stderr=subprocess.PIPE) as child:
+    started = subprocess.Popen(
+        [sys.executable, "-m", "edge_experts", "deploy", bundle, "silent", "-e", server.ssh],
+        stderr=subprocess.PIPE,
+        # In the background of a script, a shell has its programs ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with started as child:
         deadline = time.monotonic() + 30
         while not (ours := _descendants(child.pid)) and time.monotonic() < deadline:
             time.sleep(0.1)
