@@ -1,7 +1,7 @@
 """The pieces of a vocabulary in a fifth of the memory that a dict of them takes.
 
-A dict of 8,000 pieces takes 1.3 MB, as much as many an expert. These are their bytes, and their
-hashes in order, to be searched in halves.
+A dict of 8,000 pieces takes more than a megabyte, as much as many an expert. These are their bytes,
+and their hashes in order, to be searched in halves.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class PieceFeatures:
         spelled = bytearray()
         for piece in pieces:
             if piece >= self._first_piece:
-                spelled += self._pieces[piece - self._first_piece].replace(_SPACE.encode(), b" ")
+                spelled += self._pieces[piece - self._first_piece]
             elif piece >= self._first_byte:
                 spelled.append(piece - self._first_byte)
         return normalized(spelled.decode("utf-8", errors="replace"))
@@ -224,8 +224,8 @@ class PieceFeatures:
         """
         parts = [one.encode("utf-8", errors="replace") for one in _SPACE + word]
         merges = [self._merge_of(parts, left) for left in range(len(parts) - 1)]
-        while merges and min(merges) < len(self._pieces):
-            left = merges.index(min(merges))
+        while merges and (earliest := min(merges)) < len(self._pieces):
+            left = merges.index(earliest)
             parts[left : left + 2] = [parts[left] + parts[left + 1]]
             del merges[left]
             for beside in range(max(0, left - 1), min(left + 1, len(merges))):

@@ -22,8 +22,8 @@ _AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.flo
 
 
 def fast_precision() -> str:
-    """What training computes in: bfloat16 where the processor multiplies it, which is 2 to 3 times
-    as fast with AMX and 1.5 times with AVX-512, otherwise float32. Weights are float32 in both.
+    """What training computes in: bfloat16 where the processor multiplies it, which is much faster,
+    otherwise float32. Weights are float32 in both.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text()
