@@ -55,19 +55,17 @@ def _measure(
     with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
         for example in [*inputs, *inputs]:  # everything is loaded and has run twice
             runtime.predict(example)
-        start = perf_counter()
         with sensors.recorded(sensor) as idle:
             sleep(seconds)
-        rested, answers, start = perf_counter() - start, 0, perf_counter()
         with sensors.recorded(sensor) as answering:
-            while perf_counter() - start < seconds:
+            answers, end = 0, perf_counter() + seconds
+            while perf_counter() < end:
                 for example in inputs:
                     runtime.predict(example)
                 answers += len(inputs)
-        worked, used, more = perf_counter() - start, idle(), answering()
-    if used is None or more is None:
+    if idle.watts is None or answering.watts is None:
         return None
-    return summarize(sensor.name, used / rested, more / worked, answers, worked)
+    return summarize(sensor.name, idle.watts, answering.watts, answers, answering.seconds)
 
 
 def summarize(

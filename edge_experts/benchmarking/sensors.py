@@ -49,18 +49,30 @@ def find(sys: Path = Path("/sys"), vcgencmd: str = "vcgencmd") -> Sensor | None:
     return None
 
 
-@contextlib.contextmanager
-def recorded(sensor: Sensor) -> Iterator[Callable[[], float | None]]:
-    """Measure for as long as the block lasts.
+@dataclass
+class Recording:
+    """What a sensor saw, filled when its block ends.
 
-    What it yields gives the joules then; None where the sensor did not answer once.
+    Attributes:
+        watts: the mean; None where the sensor did not answer once.
+        seconds: for how long, by the same two instants as `watts`.
     """
+
+    watts: float | None = None
+    seconds: float = 0.0
+
+
+@contextlib.contextmanager
+def recorded(sensor: Sensor) -> Iterator[Recording]:
+    """Measure for as long as the block lasts."""
+    recording = Recording()
     if sensor.joules is not None:
-        read, start, ends = sensor.joules, sensor.joules(), [0.0]
+        start, began = sensor.joules(), perf_counter()
         try:
-            yield lambda: ends[0] - start
+            yield recording
         finally:
-            ends[0] = read()
+            used, recording.seconds = sensor.joules() - start, perf_counter() - began
+            recording.watts = used / recording.seconds
         return
     assert sensor.watts is not None
     samples: list[float] = []
@@ -76,13 +88,13 @@ def recorded(sensor: Sensor) -> Iterator[Callable[[], float | None]]:
     thread = threading.Thread(target=sample, args=(sensor.watts,), daemon=True)
     began = perf_counter()
     thread.start()
-    taken = [0.0]
     try:
-        yield lambda: taken[0] * fmean(samples) if samples else None
+        yield recording
     finally:
+        recording.seconds = perf_counter() - began
         stop.set()
         thread.join()
-        taken[0] = perf_counter() - began
+        recording.watts = fmean(samples) if samples else None
 
 
 def _hwmon_power(sys: Path) -> Sensor | None:

@@ -93,11 +93,12 @@ def test_a_processors_counters_start_again(tmp_path: Path) -> None:
     }
     sensor = _found(_sys(tmp_path, files))
     assert sensor.name == "powercap package-0"
-    with sensors.recorded(sensor) as joules:
+    with sensors.recorded(sensor) as recording:
         _sys(tmp_path, {"powercap/intel-rapl:0/energy_uj": 950})
         assert _joules(sensor) == pytest.approx(50e-6)
         _sys(tmp_path, {"powercap/intel-rapl:0/energy_uj": 20})
-    assert joules() == pytest.approx(120e-6)
+    assert recording.watts is not None
+    assert recording.watts * recording.seconds == pytest.approx(120e-6)
 
 
 def test_a_counter_that_is_not_for_us_is_left_alone(tmp_path: Path) -> None:
@@ -120,15 +121,13 @@ def test_power_is_sampled_all_the_while(tmp_path: Path) -> None:
     }
     sensor = _found(_sys(tmp_path, files))
     rises = threading.Timer(0.3, _sys, (tmp_path, {"hwmon/hwmon0/power1_input": 3000000}))
-    start = time.perf_counter()
-    with sensors.recorded(sensor) as joules:
+    with sensors.recorded(sensor) as recording:
         rises.start()
         time.sleep(0.6)
-    seconds = time.perf_counter() - start
     rises.join()
-    taken = joules()
-    assert taken is not None
-    assert 1.0 < taken / seconds < 3.0  # both, one after the other
+    assert recording.seconds >= 0.6
+    assert recording.watts is not None
+    assert 1.0 < recording.watts < 3.0  # both, one after the other
 
 
 def test_what_an_answer_adds_is_told_apart_from_what_the_board_takes() -> None:
@@ -142,8 +141,7 @@ def test_a_bundle_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "tiny.bundle")
     used = energy.measure(bundle, list(INPUTS), 1, seconds=0.3, sys=_sys(tmp_path, files))
     assert used is not None
-    assert used.idle_w == pytest.approx(2.5, rel=1e-3)
-    assert used.answering_w == pytest.approx(2.5, rel=1e-3)
+    assert (used.idle_w, used.answering_w) == (2.5, 2.5)  # however busy this machine is
     assert used.answers > 0
     assert used.answers % len(INPUTS) == 0
     assert used.whole_per_answer_uj >= 2.5e6 * 0.3 / used.answers - 0.01
