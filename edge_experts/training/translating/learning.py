@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +19,7 @@ from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
 
 _WARM_UP = 400  # steps in which the rate rises; a tenth of a short training
+_TOLD = 200  # steps whose mean loss a user is told
 _SHAPES = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.int32)]
 _AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.float32, tf.int32)))
 
@@ -54,15 +57,15 @@ class Learner:
             moment.assign(tf.zeros_like(moment))
         steps, step = batches_of(pairs, self._pieces) * epochs, 0
         warm_up = min(_WARM_UP, max(1, steps // 10))
-        with Progress(what, epochs) as progress:
-            for _ in range(epochs):
-                losses = []
+        losses = deque[float](maxlen=_TOLD)
+        with Progress(what, steps) as progress:  # by steps: an epoch may take minutes
+            for done in range(epochs):
                 for source, target in epoch(pairs, self._pieces, self._random):
                     falling = 0.5 * (1 + math.cos(math.pi * step / steps))
                     now = self._rate * rate * min((step + 1) / warm_up, falling)
                     losses.append(self.step(source, target, now))
                     step += 1
-                progress.step(f"loss {np.mean(losses[-200:]):.3f}")
+                    progress.step(f"epoch {done + 1} of {epochs}, loss {fmean(losses):.3f}")
 
     def step(self, source: np.ndarray, target: np.ndarray, rate: float) -> float:
         """One step with a batch, as of `batches.epoch`; the cross-entropy before it, in nats."""
