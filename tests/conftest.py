@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ settings.load_profile("steady")
 
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+Shared = Callable[[str, Callable[[Path], object]], Path]
 
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
@@ -47,6 +49,32 @@ def cli() -> Cli:
 
 
 @pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
+    """Makes a folder once for all processes of the suite (pytest-xdist); not to be changed.
+
+    What makes it must leave it whole or not at all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base if worker_id == "master" else base.parent
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        path = base / "shared" / name
+        path.parent.mkdir(exist_ok=True)
+        with path.with_name(f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                make(path)
+        return path
+
+    return folder
+
+
+def _succeed(*arguments: object) -> None:
+    done = run_cli(*arguments)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
 def quick_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "quick.toml"
     path.write_text(QUICK)
@@ -54,38 +82,28 @@ def quick_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sentiment_run(tmp_path_factory: pytest.TempPathFactory, quick_config: Path) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "sentiment.run"
-    done = run_cli(
-        "train", "--data", "sentiment", "--out", folder, "--experts", 3, "--config", quick_config
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+def sentiment_run(shared: Shared, quick_config: Path) -> Path:
+    options = ("--data", "sentiment", "--experts", 3, "--config", quick_config)
+    return shared("sentiment.run", lambda out: _succeed("train", *options, "--out", out))
 
 
 @pytest.fixture(scope="session")
-def sentiment_bundle(tmp_path_factory: pytest.TempPathFactory, sentiment_run: Path) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "sentiment.bundle"
-    done = run_cli("convert", sentiment_run, "--out", folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+def sentiment_bundle(shared: Shared, sentiment_run: Path) -> Path:
+    return shared("sentiment.bundle", lambda out: _succeed("convert", sentiment_run, "--out", out))
 
 
 @pytest.fixture(scope="session")
-def translator_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def translator_run(shared: Shared) -> Path:
     """A tiny translator's; trained in a process of its own, as the device's tests need it."""
-    folder = tmp_path_factory.mktemp("runs") / "toy.run"
-    command = [sys.executable, "-m", "tests.translators", "train", str(folder)]
-    subprocess.run(command, cwd=ROOT, check=True)
-    return folder
+    command = [sys.executable, "-m", "tests.translators", "train"]
+    return shared("toy.run", lambda out: subprocess.run([*command, str(out)], cwd=ROOT, check=True))
 
 
 @pytest.fixture(scope="session")
-def translator_bundle(tmp_path_factory: pytest.TempPathFactory, translator_run: Path) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "toy.bundle"
-    done = run_cli("convert", translator_run, "--out", folder, "--beams", 2)
-    assert done.returncode == 0, done.stderr
-    return folder
+def translator_bundle(shared: Shared, translator_run: Path) -> Path:
+    return shared(
+        "toy.bundle", lambda out: _succeed("convert", translator_run, "--out", out, "--beams", 2)
+    )
 
 
 @pytest.fixture
