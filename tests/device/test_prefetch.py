@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.runtime import selfcheck
-from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.prefetch import Prefetcher, Transitions
 from edge_experts.runtime.residency import Residency
 from edge_experts.runtime.room import Room
 
+from .loads import tiny
 from .many import INPUTS, spoil
 
 
@@ -95,12 +94,8 @@ def test_a_damaged_guess_harms_nobody(many: Path) -> None:
         assert runtime.predict(experts[second]).degraded
 
 
-def _tiny(_: int) -> Model:
-    return Model(Path(selfcheck.__file__).with_name("tiny.tflite").read_bytes(), "tiny")
-
-
 def test_only_the_newest_guess_is_loaded() -> None:
-    experts = Residency(_tiny, Room([1] * 9, most=1))
+    experts = Residency(tiny, Room([1] * 9, most=1))
     ahead = Prefetcher(experts)
     for guess in range(5):
         ahead._wanted.put((guess, True))
@@ -115,7 +110,7 @@ def test_only_the_newest_guess_is_loaded() -> None:
 def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | None]) -> None:
     from edge_experts.runtime import prefetch
 
-    experts = Residency(_tiny, Room([1] * 3))
+    experts = Residency(tiny, Room([1] * 3))
     ahead = Prefetcher(experts)
     for guess in guesses:
         ahead._wanted.put(guess)
@@ -126,7 +121,7 @@ def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | Non
 def test_the_thread_ends_with_its_runtime() -> None:
     from edge_experts.runtime import prefetch
 
-    ahead = Prefetcher(Residency(_tiny, Room([1])))
+    ahead = Prefetcher(Residency(tiny, Room([1])))
     ahead._wanted.put((0, True))
     prefetch._work(lambda: None, ahead._wanted)  # type: ignore[arg-type]
     ahead.stop()
