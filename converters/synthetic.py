@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edge_experts.benchmarking import child
+from edge_experts import subprocesses
 from edge_experts.bundle import (
     FEATURES,
     GOLDEN,
@@ -120,12 +120,12 @@ def build(made: Made, convert: Callable[[Any, Path], None], out: Path, models: P
     with staged(out) as folder:
         (folder / "experts").mkdir()
         if models is None:
-            child.call(convert, made, folder)
+            subprocesses.call(convert, made, folder)
         else:
             shutil.copyfile(models / "expert.tflite", folder / expert_path(0))
             if (models / ROUTER).exists():
                 shutil.copyfile(models / ROUTER, folder / ROUTER)
-        child.call(_finish, made, folder)
+        subprocesses.call(_finish, made, folder)
 
 
 def _convert(made: Synthetic, folder: Path) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from edge_experts import run_folder
-from edge_experts.benchmarking import child, onnx
+from edge_experts import run_folder, subprocesses
+from edge_experts.benchmarking import onnx
 from edge_experts.errors import ConversionError, MissingExtraError, UnsuitableError
 from edge_experts.features import Features, encode_all
 from edge_experts.folders import npz, staged
@@ -98,7 +98,7 @@ def _make(run: Path, features: Features, job: Path) -> Proof:
     (job / "job.json").write_text(json.dumps({"model": str(model)}))
     with Progress("Exporting to ONNX", _STEPS) as progress:
         run_module(f"{__package__}.worker", job, progress.step, _failure)
-        proof = child.call(prove, job)
+        proof = subprocesses.call(prove, job)
         progress.step("proven in ONNX Runtime")
     return proof
 

@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import subprocesses
 from ..bundle import read_manifest
 from ..errors import ThresholdError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from ..runtime.storage import read_features
-from . import child, conditions, contender, energy, environment, growth, latency, onnx, session
+from . import conditions, contender, energy, environment, growth, latency, onnx, session
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map
 from .row import REFERENCE, SPARSE, Row, all_times, row
@@ -213,7 +214,7 @@ def _sessions(
     """Warm answers, side by side, in one process after the other; see `session.run`."""
     found = []
     for seed in range(SESSIONS):
-        found.append(child.call(session.run, contenders, bare, asked, seed=seed, **options))
+        found.append(subprocesses.call(session.run, contenders, bare, asked, seed=seed, **options))
         progress.step(f"warm, side by side, session {seed + 1}")
     return found
 

@@ -22,7 +22,7 @@ from ..errors import EdgeExpertsError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime
 from ..runtime.monitor import Monitor
-from .table import aligned
+from ..text_table import aligned
 
 _LOOK = 16  # answers between two looks
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
+from .. import subprocesses
 from ..runtime import ExpertRuntime
-from . import child, sensors
+from . import sensors
 
 _SECONDS = 3.0  # of each, idle and answering; sensors are slow
 
@@ -43,7 +44,7 @@ def measure(
     """Idle for a while and answer for a while, in a process of its own; None without a sensor."""
     if sensors.find(sys, vcgencmd) is None:
         return None
-    return child.call(_measure, bundle, inputs, threads, seconds, sys, vcgencmd)
+    return subprocesses.call(_measure, bundle, inputs, threads, seconds, sys, vcgencmd)
 
 
 def _measure(

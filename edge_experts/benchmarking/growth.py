@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import subprocesses
 from ..bundle import Manifest, read_manifest
 from ..runtime import golden, interpreter
-from . import child, memory, onnx
+from . import memory, onnx
 from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5
@@ -49,8 +50,8 @@ def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None)
         inputs: the bundle whose golden examples are asked; its own by default.
     """
     if onnx.is_onnx(bundle):
-        return child.call(_grow_onnx, bundle, inputs or bundle)
-    return child.call(_grow, bundle, budget)
+        return subprocesses.call(_grow_onnx, bundle, inputs or bundle)
+    return subprocesses.call(_grow, bundle, budget)
 
 
 def room_for_one(bundle: Path) -> int:

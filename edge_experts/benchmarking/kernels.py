@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
+from .. import subprocesses
 from ..runtime import ExpertRuntime, golden, interpreter
 from ..runtime.interpreter import Delegate
-from . import child, memory
+from . import memory
 
 _PROCESSES = 3
 _ROUNDS = 40
@@ -42,7 +43,8 @@ def measure(bundle: Path) -> list[Setting]:
     for delegate in _DELEGATES:
         for threads, callers in _SETTINGS:
             runs = [
-                child.call(_once, bundle, delegate, threads, callers) for _ in range(_PROCESSES)
+                subprocesses.call(_once, bundle, delegate, threads, callers)
+                for _ in range(_PROCESSES)
             ]
             medians = (statistics.median(run[key] for run in runs) for key in range(2))
             found.append(Setting(delegate, threads, callers, *medians))

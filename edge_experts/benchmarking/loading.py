@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import subprocesses
 from ..bundle import read_manifest
 from ..runtime import ExpertRuntime, allocator, golden, interpreter
 from ..runtime.routing import Routing
-from . import child, memory
+from . import memory
 
 _PROCESSES = 5
 _LOADS = 40
@@ -73,7 +74,7 @@ def measure(bundle: Path) -> list[Way]:
     """Every way, on the bundle's experts in turn."""
     found = []
     for name in WAYS:
-        runs = [child.call(_once, bundle, name) for _ in range(_PROCESSES)]
+        runs = [subprocesses.call(_once, bundle, name) for _ in range(_PROCESSES)]
         found.append(Way(name, *(statistics.median(run[key] for run in runs) for key in range(3))))
     return found
 

@@ -32,8 +32,8 @@ from ..features import Features, encode_all
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden, interpreter
 from ..runtime.answer import Predictions
+from ..text_table import aligned
 from .accidents import MUTATIONS, edit_manifest
-from .table import aligned
 
 _MODULE = "edge_experts.benchmarking.mutations"
 GOOD = ("refused", "right", "degraded")

@@ -25,10 +25,10 @@ from time import perf_counter_ns, thread_time_ns
 
 import numpy as np
 
+from .. import subprocesses
 from ..bundle import read_manifest
 from ..runtime import ExpertRuntime, golden
 from ..runtime.interpreter import interpreter_class
-from . import child
 from .growth import room_for_one
 from .loading import seen_by_experts
 from .reference import reference_loop
@@ -40,7 +40,7 @@ _PAUSE = 0.02  # seconds, in which an expert is prefetched
 def warm(bundle: Path, answers: int) -> dict[str, float]:
     """Median microseconds of an answer, and of the differences pair by pair."""
     orders = [turn % 2 == 1 for turn in range(_PROCESSES)]
-    found = [child.call(_warm, bundle, answers // _PROCESSES, first) for first in orders]
+    found = [subprocesses.call(_warm, bundle, answers // _PROCESSES, first) for first in orders]
     ours, theirs = (np.concatenate([one[which] for one in found]) for which in (0, 1))
     return {
         "predict_us": float(np.median(ours)),

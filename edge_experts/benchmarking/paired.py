@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
+from ..text_table import aligned, number
 from . import intervals
 from .row import SPARSE
-from .table import aligned, number
 
 SCHEMA_VERSION = "1.0"
 _SHOWN = ("edge_experts", "interpreter", "version", "board", "cpu", "machine", "governor")

@@ -21,9 +21,10 @@ from time import perf_counter_ns
 
 import numpy as np
 
+from .. import subprocesses
 from ..bundle import MANIFEST, ROUTER
 from ..runtime import ExpertRuntime, interpreter
-from . import child, memory
+from . import memory
 
 _COUNTS = (4, 16, 64, 256, 1024, 4096)
 _ASKED = 4  # experts, whatever their number: more would not fit into the processor's cache
@@ -47,7 +48,7 @@ class Size:
 
 def measure(bundle: Path, experts: int) -> Size:
     """Measure one bundle, each time in a process of its own."""
-    found = [child.call(_once, bundle) for _ in range(_PROCESSES)]
+    found = [subprocesses.call(_once, bundle) for _ in range(_PROCESSES)]
     medians = [statistics.median(one[key] for one in found) for key in range(4)]
     sizes = ((bundle / name).stat().st_size for name in (MANIFEST, ROUTER))
     return Size(experts, *sizes, *medians)

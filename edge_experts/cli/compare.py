@@ -91,11 +91,11 @@ def compare(
         "router_model": router_model,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    from .. import drawing
+    from .. import plotting
     from ..training import comparing, config_for
 
     if out is not None or picture is not None:
-        drawing.require(picture)
+        plotting.require(picture)
     dataset = datasets.load(data)
     with tempfile.TemporaryDirectory() as temporary:
         result = comparing.compare(

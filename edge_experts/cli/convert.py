@@ -186,7 +186,7 @@ def convert(
     Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
     """
     require_training()
-    from .. import datasets, drawing, run_folder
+    from .. import datasets, plotting, run_folder
     from ..converters import convert as run_conversion
     from ..converters.c_source import c_source as write_c
     from ..converters.c_source import refuse_run
@@ -229,7 +229,7 @@ def convert(
     if beams is not None:
         raise UsageError(f"--beams is for runs that translate; {run} does not")
     if frontier is not None:
-        drawing.require(frontier, "--frontier")
+        plotting.require(frontier, "--frontier")
         if quantization != "auto":
             raise UsageError("--frontier shows what --quantization auto chose from")
 

@@ -77,7 +77,7 @@ def in_json(found: Drift) -> dict[str, Any]:
 
 
 def _lines(found: Drift) -> list[str]:
-    from ..benchmarking.table import aligned
+    from ..text_table import aligned
 
     rows = [["signal", "lies elsewhere", "validation", "now"]]
     for name, one in sorted(found.signals.items()):

@@ -56,7 +56,7 @@ def digest(arrays: Sequence[np.ndarray]) -> str:
 
 
 def _downloaded(name: str) -> list[np.ndarray]:
-    from ..training._keras import import_keras
+    from ..keras_setup import import_keras
 
     import_keras()
     import tf_keras

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..benchmarking.table import aligned, number
 from ..errors import UsageError
 from ..folders import write_whole
+from ..text_table import aligned, number
 from .outcome import Outcome
 
 

@@ -18,9 +18,9 @@ from ..benchmarking.report import (
     phase_table,
     writing_table,
 )
-from ..benchmarking.table import number
 from ..errors import MissingExtraError, UsageError
 from ..parsing import harmless
+from ..text_table import number
 from .reading import Compared
 
 _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}

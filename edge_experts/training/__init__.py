@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._keras import import_keras
+from ..keras_setup import import_keras
 
 import_keras()
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmarking import accuracy, child, session
+from .. import subprocesses
+from ..benchmarking import accuracy, session
 from ..benchmarking.growth import room_for_one
-from ..benchmarking.table import aligned, number
 from ..bundle import read_manifest
 from ..converters import convert
 from ..datasets import Dataset, Split
 from ..datasets.dataset import refuse_translation
+from ..text_table import aligned, number
 from .config import TrainConfig
 from .recipes import config_for
 from .trainer import train
@@ -137,9 +138,9 @@ def _candidates(
             # A teacher would take longer than the look.
             config = config_for(sample.kind, seed=seed, teacher_epochs=0, **settings)
             bundles[name], macs[name] = _made(sample, config, Path(temporary, str(place)))
-            answers = child.call(accuracy.labels, bundles[name], inputs)
+            answers = subprocesses.call(accuracy.labels, bundles[name], inputs)
             right[name] = [answer == label for answer, label in zip(answers, truth, strict=True)]
-        timed = child.call(
+        timed = subprocesses.call(
             session.run,
             bundles,
             {},

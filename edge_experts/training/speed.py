@@ -13,14 +13,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._keras import import_keras
+from ..keras_setup import import_keras
 
 import_keras()
 
 import tensorflow as tf  # noqa: E402
 import tf_keras  # noqa: E402
 
-from ..benchmarking.table import aligned  # noqa: E402
+from ..text_table import aligned  # noqa: E402
 from .bank import ExpertBank  # noqa: E402
 
 _LABELS = 10

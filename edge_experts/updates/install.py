@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import disk
-from ..benchmarking import child
+from .. import disk, subprocesses
 from ..bundle import MANIFEST, SIGNATURE, FileEntry, Manifest, parse_manifest, read_manifest
 from ..errors import BundleError, DigestError, MachineError, OldVersionError, UsageError
 from ..folders import staged
@@ -244,7 +243,7 @@ def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
     if figures.cover(place.path, manifest):
         return None
     try:
-        found = child.call(_costs, folder)
+        found = subprocesses.call(_costs, folder)
     except (BundleError, OSError) as error:  # no /proc, for instance: the manifest's figures hold
         return str(error)
     figures.record(place.path, manifest, found, _installed(place))

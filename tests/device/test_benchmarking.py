@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.benchmarking import child, conditions, intervals, memory, page_cache, paired
+from edge_experts import subprocesses
+from edge_experts.benchmarking import conditions, intervals, memory, page_cache, paired
 from edge_experts.benchmarking.cautions import cautions
 from edge_experts.benchmarking.conditions import Conditions
 from edge_experts.benchmarking.session import Session
@@ -59,13 +60,13 @@ def test_one_session_says_nothing_of_another() -> None:
 
 
 def test_a_function_runs_in_a_process_of_its_own() -> None:
-    assert child.call(os.getpid) != os.getpid()
-    assert child.call(round, 2.567, ndigits=1) == 2.6
-    assert child.call(print, "does not disturb the result") is None
+    assert subprocesses.call(os.getpid) != os.getpid()
+    assert subprocesses.call(round, 2.567, ndigits=1) == 2.6
+    assert subprocesses.call(print, "does not disturb the result") is None
     with pytest.raises(BundleError, match=r"process of its own: .*No such file"):
-        child.call(os.stat, "/no/such/file")
+        subprocesses.call(os.stat, "/no/such/file")
     with pytest.raises(BundleError, match="exit code 7"):
-        child.call(os._exit, 7)
+        subprocesses.call(os._exit, 7)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the page cache of Linux")

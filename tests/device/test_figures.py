@@ -147,7 +147,7 @@ def test_a_file_that_may_not_be_read_is_left_out(root: Path) -> None:
 def test_the_command_tells_where_it_could_not_measure(cli: Cli, tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "bundle", here=False)
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\nif 'edge_experts.benchmarking.child' in sys.orig_argv:\n    os._exit(1)\n"
+        "import os, sys\nif 'edge_experts.subprocesses' in sys.orig_argv:\n    os._exit(1)\n"
     )
     env = {"PYTHONPATH": str(tmp_path)}
     done = cli("install", bundle, tmp_path / "root", "--json", env=env)

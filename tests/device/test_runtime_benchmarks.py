@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts import ExpertRuntime
-from edge_experts.benchmarking import child, kernels, loading, overhead, scale, soak, tight
+from edge_experts import ExpertRuntime, subprocesses
+from edge_experts.benchmarking import kernels, loading, overhead, scale, soak, tight
 from edge_experts.bundle import expert_path, read_manifest
 from edge_experts.errors import BundleError, MachineError, ThresholdError
 from edge_experts.runtime import costs, forking, golden
@@ -144,7 +144,7 @@ def _costs(bundle: Path) -> dict[str, int]:
 
 def test_costs_are_measured_on_the_machine_itself(many_experts: Path) -> None:
     manifest = read_manifest(many_experts)
-    found = child.call(_costs, many_experts)
+    found = subprocesses.call(_costs, many_experts)
     assert manifest.router is not None
     assert set(found) == {entry.path for entry in (manifest.router, *manifest.experts)}
     assert all(found[entry.path] >= 2 * entry.bytes for entry in manifest.experts)
@@ -152,7 +152,7 @@ def test_costs_are_measured_on_the_machine_itself(many_experts: Path) -> None:
 
 def test_a_function_of_a_module_that_is_run_is_found() -> None:
     with pytest.raises(BundleError, match="ZeroDivisionError"):
-        child.call(_fails)
+        subprocesses.call(_fails)
 
 
 def _fails() -> None:

@@ -188,7 +188,7 @@ def test_bars_are_the_shares_of_validation_examples(shown: Shown) -> None:
 
 
 def test_tables_say_what_the_json_says(shown: Shown, result: Any) -> None:
-    from edge_experts.benchmarking.table import number
+    from edge_experts.text_table import number
 
     for cells, row in zip(texts(shown, 1), result["rows"], strict=True):
         assert cells[0] == row["name"]

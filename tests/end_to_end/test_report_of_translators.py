@@ -28,7 +28,7 @@ def written(translator_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_what_translators_write_is_drawn_and_told(browser: Any, written: Path) -> None:
-    from edge_experts.benchmarking.table import number
+    from edge_experts.text_table import number
 
     shown = Shown(browser, written / "page.html", PHONE)
     rows = json.loads((written / "result.json").read_text())["rows"]

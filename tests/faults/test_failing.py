@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_experts import disk
-from edge_experts.benchmarking import child
+from edge_experts import disk, subprocesses
 from edge_experts.bundle import read_manifest
 from edge_experts.folders import staged, write_whole
 from edge_experts.updates import figures, signing
@@ -142,7 +141,7 @@ def test_figures_that_cannot_be_kept_are_measured_by_the_next_install(
     root_with: Roots, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this process: so many others would take minutes.
-    monkeypatch.setattr(child, "call", lambda function, *args: function(*args))
+    monkeypatch.setattr(subprocesses, "call", lambda function, *args: function(*args))
     bundle = tiny_bundle(tmp_path / "bundle", version=2, seeds=(8, 9), here=False)
     for number in range(1000):
         root = root_with(1)

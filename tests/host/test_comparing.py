@@ -194,15 +194,15 @@ def test_names_beside_a_panel_keep_apart(keras: Any) -> None:
 def test_a_picture_that_cannot_be_drawn_is_refused_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts import drawing
+    from edge_experts import plotting
 
     with pytest.raises(UsageError, match=r"must end with \.png or \.svg"):
-        drawing.require(tmp_path / "p.jpg")
+        plotting.require(tmp_path / "p.jpg")
     with pytest.raises(UsageError, match="does not exist"):
-        drawing.require(tmp_path / "none" / "p.png")
+        plotting.require(tmp_path / "none" / "p.png")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match="matplotlib is not installed: pip install"):
-        drawing.require()
+        plotting.require()
 
 
 def _dataset() -> Dataset:

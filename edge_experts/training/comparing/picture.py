@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ... import drawing
+from ... import plotting
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS
 from .results import Comparison, Row
 
@@ -15,7 +15,7 @@ _HEIGHT, _WIDTH, _LINE = 5.0, 13.0, 13.0  # inches, inches, points
 
 def draw(result: Comparison, path: Path) -> None:
     """Two panels with a point for each row; bars are 95 % intervals over seeds."""
-    drawing.require(path)
+    plotting.require(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
 

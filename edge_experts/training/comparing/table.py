@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...benchmarking.table import aligned
+from ...text_table import aligned
 from .contenders import DENSE_ACTIVE
 from .results import Comparison, Row
 from .verdict import judge

@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 
-from ...benchmarking.table import aligned
 from ...features import PieceFeatures
 from ...features.lexicon import Lexicon
 from ...features.pieces import FIRST_TARGET
-from .._keras import import_keras
+from ...keras_setup import import_keras
+from ...text_table import aligned
 
 import_keras()
 

@@ -1,4 +1,4 @@
-"""A function's result from a fresh Python process: `python -m edge_experts.benchmarking.child`.
+"""A function's result from a fresh Python process: `python -m edge_experts.subprocesses`.
 
 What is measured must not depend on what the calling process did before. (`multiprocessing` would
 import the caller's main module again, and with it run a script that guards nothing.)
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from ..errors import BundleError
+from .errors import BundleError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

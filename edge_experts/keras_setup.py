@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 
-from ..errors import MissingExtraError, UsageError
+from .errors import MissingExtraError, UsageError
 
 
 def import_keras() -> None:
