@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_experts.bundle import FileEntry, Manifest, read_manifest
 from edge_experts.errors import UsageError
-from edge_experts.runtime.storage import read_checked
+from edge_experts.format.checked_files import read_checked
+from edge_experts.format.manifest import FileEntry, Manifest, read_manifest
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from edge_experts import __version__
-from edge_experts.archive import pack, packed_bytes
-from edge_experts.bundle import MANIFEST, MODEL_CARD, FileEntry, Manifest, expert_path
 from edge_experts.datasets import Split
 from edge_experts.features import Features
+from edge_experts.format.archive import pack, packed_bytes
+from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, expert_path
 from edge_experts.run_folder import Run
 
 from . import confidence, export

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import edge_experts
-from edge_experts.folders import cache_folder, write_whole
+from edge_experts.format.atomic import cache_folder, write_whole
 
 _DIGEST = 32  # bytes of SHA-256, in front of the content
 _ROOM = 1_000_000_000  # bytes that entries may take; the least recently used go first

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import Manifest
+from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_experts import run_folder
-from edge_experts.bundle import Manifest
 from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
 from edge_experts.errors import ModelError
 from edge_experts.features import encode_all
-from edge_experts.folders import staged
+from edge_experts.format.atomic import staged
+from edge_experts.format.manifest import Manifest
 
 from . import base as bases
 from . import confidence, parity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_experts.reference import Histogram, Reference
+from edge_experts.format.drift_reference import Histogram, Reference
 
 _BINS = 10  # of as many examples each
 

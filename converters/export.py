@@ -10,7 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import (
+from edge_experts.compression import Compression
+from edge_experts.features import Features
+from edge_experts.format.atomic import npz
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import (
     FEATURES,
     GOLDEN,
     MANIFEST,
@@ -21,10 +25,6 @@ from edge_experts.bundle import (
     Manifest,
     expert_path,
 )
-from edge_experts.compression import Compression
-from edge_experts.features import Features
-from edge_experts.folders import npz
-from edge_experts.generation import Generation
 from edge_experts.run_folder import Run
 from edge_experts.runtime import Answer
 from edge_experts.runtime.generation import Written

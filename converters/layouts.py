@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from edge_experts.bundle import TRUNK
+from edge_experts.format.manifest import TRUNK
 from edge_experts.training import SparseExperts
 from edge_experts.training.model import asked
 

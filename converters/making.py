@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from edge_experts import run_folder
-from edge_experts.bundle import ROUTER
 from edge_experts.errors import ConversionError
-from edge_experts.folders import npz
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import ROUTER
 from edge_experts.progress import Progress
 
 from . import cache, parity

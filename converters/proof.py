@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import features
-from edge_experts.bundle import read_manifest
+from edge_experts.format.checked_files import read_features
+from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime, allocator, costs, interpreter
 from edge_experts.runtime.monitor import entropies, first_probabilities
 from edge_experts.runtime.routing import Routing
-from edge_experts.runtime.storage import read_features
 
 from . import export
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_experts.bundle import Manifest
 from edge_experts.datasets import Split
 from edge_experts.errors import ModelError
 from edge_experts.features import Features
-from edge_experts.folders import npz
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import Manifest
 from edge_experts.progress import Progress
 
 from . import confidence, parity

@@ -18,7 +18,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_experts import subprocesses
-from edge_experts.bundle import (
+from edge_experts.features import ArrayFeatures, Features
+from edge_experts.format.atomic import npz, staged
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import (
     FEATURES,
     GOLDEN,
     MODEL_CARD,
@@ -27,9 +30,6 @@ from edge_experts.bundle import (
     Manifest,
     expert_path,
 )
-from edge_experts.features import ArrayFeatures, Features
-from edge_experts.folders import npz, staged
-from edge_experts.generation import Generation
 from edge_experts.runtime import ExpertRuntime, costs
 from edge_experts.runtime.interpreter import interpreter_class
 

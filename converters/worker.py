@@ -39,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import ROUTER, expert_path
+from edge_experts.format.manifest import ROUTER, expert_path
 from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
 from edge_experts.training.inference import predict
 

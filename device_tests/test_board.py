@@ -13,10 +13,10 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.soak import Soak, soak
-from edge_experts.bundle import read_manifest
 from edge_experts.errors import DigestError
+from edge_experts.format.checked_files import read_checked
+from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import golden, interpreter, selfcheck
-from edge_experts.runtime.storage import read_checked
 
 
 def test_the_interpreter_computes() -> None:

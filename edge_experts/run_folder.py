@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from . import features
-from .bundle import MANIFEST
 from .datasets import Split
 from .errors import RunFolderError
-from .folders import npz
+from .format.atomic import npz
+from .format.manifest import MANIFEST
 
 MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
     "model.keras",

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import (
+from edge_experts.features import ArrayFeatures
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import (
     FEATURES,
     GOLDEN,
     MANIFEST,
@@ -24,8 +26,6 @@ from edge_experts.bundle import (
     Manifest,
     expert_path,
 )
-from edge_experts.features import ArrayFeatures
-from edge_experts.folders import npz
 from edge_experts.runtime.interpreter import description
 
 # In every quarter of the plane another input is far from where the router changes its mind.

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_experts.bundle import TRUNK, Manifest, read_manifest
 from edge_experts.errors import UsageError
 from edge_experts.features import Features
-from edge_experts.folders import refuse_existing, staged
+from edge_experts.format.atomic import refuse_existing, staged
+from edge_experts.format.checked_files import read_checked, read_features
+from edge_experts.format.manifest import TRUNK, Manifest, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.interpreter import Model
-from edge_experts.runtime.storage import read_checked, read_features
 
 from ..targets.microcontroller import measure
 from . import literals, networks, readme, scaling, suitable

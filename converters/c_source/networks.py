@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_experts.bundle import ROUTER, TRUNK
 from edge_experts.errors import UnsuitableError
+from edge_experts.format.manifest import ROUTER, TRUNK
 
 from ..targets.microcontroller import MICROCONTROLLER
 from ..targets.reading import Port, Structure, read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_experts.bundle import Manifest
+from edge_experts.format.manifest import Manifest
 
 if TYPE_CHECKING:
     from .export import CSource

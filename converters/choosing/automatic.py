@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import Manifest
 from edge_experts.errors import ThresholdError
+from edge_experts.format.manifest import Manifest
 
 from ..bundling import Bundling
 from ..making import Making

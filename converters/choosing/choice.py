@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_experts.archive import packed_bytes
-from edge_experts.bundle import ROUTER
 from edge_experts.errors import ConversionError, EdgeExpertsError, ThresholdError
-from edge_experts.folders import npz
+from edge_experts.format.archive import packed_bytes
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import ROUTER
 from edge_experts.progress import Progress
 
 from ..isolation import run_module

@@ -33,8 +33,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import TRUNK
 from edge_experts.errors import ModelError
+from edge_experts.format.manifest import TRUNK
 from edge_experts.runtime.interpreter import Model
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_experts.bundle import ROUTER
+from edge_experts.format.manifest import ROUTER
 
 from ..making import File, Making
 

@@ -22,7 +22,7 @@ from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import ConversionError, UnsuitableError, UsageError
 from edge_experts.features import Features, encode_all
-from edge_experts.folders import refuse_existing, staged
+from edge_experts.format.atomic import refuse_existing, staged
 from edge_experts.progress import Progress
 
 from .. import cache

@@ -21,7 +21,7 @@ import numpy as np
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError, EdgeExpertsError, ModelError, ThresholdError
-from edge_experts.folders import npz
+from edge_experts.format.atomic import npz
 from edge_experts.progress import Progress
 
 from ..convert import convert

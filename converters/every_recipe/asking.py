@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from edge_experts import features
-from edge_experts.bundle import read_manifest
 from edge_experts.errors import ModelError
+from edge_experts.format.checked_files import read_features
+from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime, allocator, costs
-from edge_experts.runtime.storage import read_features
 
 _TIMED, _ROUNDS = 32, 40  # inputs, and how often each bundle answers them
 _BESIDE = "int8"  # whose time the others' are ratios to

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_experts.bundle import ROUTER, expert_path
 from edge_experts.errors import ThresholdError
+from edge_experts.format.manifest import ROUTER, expert_path
 from edge_experts.run_folder import MODEL
 from edge_experts.runtime.answer import softmax
 from edge_experts.training.inference import predict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge_experts.bundle import Manifest
+from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
 from .routed import Routed

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from edge_experts import __version__, run_folder, translations
-from edge_experts.bundle import MANIFEST, MODEL_CARD, Manifest
 from edge_experts.datasets import Split
 from edge_experts.errors import ThresholdError
 from edge_experts.features import PieceFeatures, encode_all
 from edge_experts.features.pieces import END, FIRST_TARGET, PADDING
-from edge_experts.folders import npz, staged
-from edge_experts.generation import Generation
+from edge_experts.format.atomic import npz, staged
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import MANIFEST, MODEL_CARD, Manifest
 
 from .. import export
 from ..cache import Cache

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_experts.bundle import ROUTER, expert_path
 from edge_experts.errors import ConversionError, ModelError, UnsuitableError
+from edge_experts.format.manifest import ROUTER, expert_path
 from edge_experts.progress import Progress
 
 from .. import cache

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_experts.bundle import expert_path
 from edge_experts.features import PieceFeatures
 from edge_experts.features.lexicon import Lexicon
 from edge_experts.features.pieces import END, FIRST_TARGET
-from edge_experts.generation import Generation
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import expert_path
 
 from ..synthetic import build
 

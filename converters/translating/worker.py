@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import training  # noqa: F401  sets up Keras before TensorFlow is imported
-from edge_experts.bundle import ROUTER, expert_path
+from edge_experts.format.manifest import ROUTER, expert_path
 
 import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip

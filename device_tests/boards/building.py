@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_experts.errors import MachineError
-from edge_experts.folders import cache_folder, remove
+from edge_experts.format.atomic import cache_folder, remove
 
 from .kinds import Board
 

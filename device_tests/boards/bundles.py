@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_experts.bundle import FORMAT_VERSION
+from edge_experts.format.manifest import FORMAT_VERSION
 
 from .building import cached, run
 

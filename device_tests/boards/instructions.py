@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from edge_experts.errors import MachineError, ThresholdError
-from edge_experts.folders import write_whole
+from edge_experts.format.atomic import write_whole
 
 from .building import built, cached, host_architecture, packages, run
 from .bundles import synthetic

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from edge_experts.bundle import read_manifest
 from edge_experts.errors import MachineError
+from edge_experts.format.manifest import read_manifest
 
 from .bundles import synthetic
 from .kinds import board

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import subprocesses
-from ..bundle import read_manifest
 from ..errors import ThresholdError, UsageError
+from ..format.checked_files import read_features
+from ..format.manifest import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
-from ..runtime.storage import read_features
 from . import conditions, contender, energy, environment, growth, latency, onnx, session
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..bundle import Manifest, read_manifest
+from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
 from . import onnx
 

@@ -22,18 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..bundle import Manifest, read_manifest
 from ..errors import BundleError, UsageError
 from ..features import Features, PieceFeatures, encode_all
-from ..folders import npz, write_whole
+from ..format.atomic import npz, write_whole
+from ..format.checked_files import read_checked, read_features
+from ..format.manifest import Manifest, read_manifest
+from ..format.npz import plain_arrays
 from ..progress import Progress
 from ..runtime import ExpertRuntime, interpreter
-from ..runtime.arrays import plain_arrays
 from ..runtime.asking import examples_of
 from ..runtime.functions import Functions
 from ..runtime.interpreter import Delegate
 from ..runtime.search import ENCODE, STEP, no_text, write
-from ..runtime.storage import read_checked, read_features
 
 if TYPE_CHECKING:
     from ..datasets import Dataset

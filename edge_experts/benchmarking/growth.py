@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import subprocesses
-from ..bundle import Manifest, read_manifest
+from ..format.manifest import Manifest, read_manifest
 from ..runtime import golden, interpreter
 from . import memory, onnx
 from .timeline import Recorder, Timeline, Watched

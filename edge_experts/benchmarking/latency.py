@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import MANIFEST, read_manifest
+from ..format.manifest import MANIFEST, read_manifest
 from ..runtime import ExpertRuntime, Timings
 from . import page_cache
 

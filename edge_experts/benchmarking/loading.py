@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .. import subprocesses
-from ..bundle import read_manifest
+from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, allocator, golden, interpreter
 from ..runtime.routing import Routing
 from . import memory

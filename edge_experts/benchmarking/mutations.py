@@ -26,9 +26,9 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import MANIFEST, read_manifest
 from ..errors import EdgeExpertsError, MachineError, ThresholdError
 from ..features import Features, encode_all
+from ..format.manifest import MANIFEST, read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden, interpreter
 from ..runtime.answer import Predictions

@@ -22,10 +22,10 @@ import numpy as np
 
 from .. import features
 from ..errors import BundleError, MissingExtraError, ModelError
-from ..files import read_at_most
-from ..limits import LIMITS
-from ..parsing import Reader, strict_json
-from ..runtime.arrays import plain_arrays
+from ..format.bounded_read import read_at_most
+from ..format.limits import LIMITS
+from ..format.npz import plain_arrays
+from ..format.strict_json import Reader, strict_json
 
 DESCRIPTION, NETWORK, FEATURES = "onnx.json", "network.onnx", "features.npz"
 FORMAT_VERSION = "1.0"

@@ -26,7 +26,7 @@ from time import perf_counter_ns, thread_time_ns
 import numpy as np
 
 from .. import subprocesses
-from ..bundle import read_manifest
+from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
 from ..runtime.interpreter import interpreter_class
 from .growth import room_for_one

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import features
-from ..bundle import TRUNK
-from ..generation import languages
+from ..format.expert_names import languages
+from ..format.manifest import TRUNK
 from ..runtime.generation import named
 from ..runtime.interpreter import interpreter_class, remembers
 from ..runtime.search import ENCODE, STEP, Text, no_text, write

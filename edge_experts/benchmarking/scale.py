@@ -22,7 +22,7 @@ from time import perf_counter_ns
 import numpy as np
 
 from .. import subprocesses
-from ..bundle import MANIFEST, ROUTER
+from ..format.manifest import MANIFEST, ROUTER
 from ..runtime import ExpertRuntime, interpreter
 from . import memory
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import read_manifest
 from ..errors import ThresholdError
+from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
 from . import memory
 

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import read_manifest
 from ..errors import MachineError, ThresholdError
+from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, interpreter
 from . import memory, page_cache
 

@@ -59,7 +59,7 @@ def adopt(
     Example: edge-experts adopt my_networks --data digits.npz --out digits.run
     """
     require_training()
-    from ..folders import refuse_existing
+    from ..format.atomic import refuse_existing
 
     refuse_existing(out, force=force)
     from .. import datasets

@@ -113,7 +113,7 @@ def benchmark(
     from ..benchmarking.benchmark import benchmark as run_benchmark
     from ..benchmarking.benchmark import refuse_beyond
     from ..benchmarking.report import as_text
-    from ..folders import write_whole
+    from ..format.atomic import write_whole
     from ..runtime import ExpertRuntime
     from ..runtime.generation import parts
     from .examples import given

@@ -45,8 +45,8 @@ def pack(
 
     Example: edge-experts pack new.bundle --since old.bundle --out update.zip
     """
-    from ..archive import pack as write_archive
-    from ..bundle import read_manifest
+    from ..format.archive import pack as write_archive
+    from ..format.manifest import read_manifest
     from ..updates.source import digests
 
     known = frozenset() if since is None else digests(since)
@@ -68,7 +68,7 @@ def unpack(
 
     Example: edge-experts unpack sentiment.zip --out sentiment.bundle
     """
-    from ..archive import unpack as write_bundle
+    from ..format.archive import unpack as write_bundle
 
     write_bundle(archive, out, force=force)
     print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
@@ -82,11 +82,11 @@ def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
 
     Example: edge-experts verify sentiment.bundle --trust my.key.pub
     """
+    from ..format.checked_files import read_checked
+    from ..format.install_root import is_root, resolve
     from ..progress import Progress
     from ..runtime import ExpertRuntime, golden
-    from ..runtime.storage import read_checked
     from ..updates import signing
-    from ..updates.pointer import is_root, resolve
     from ..updates.root import Root
     from ..updates.source import Folder
 

@@ -234,7 +234,7 @@ def convert(
             raise UsageError("--frontier shows what --quantization auto chose from")
 
     if c_source is not None:
-        from ..folders import refuse_existing
+        from ..format.atomic import refuse_existing
 
         refuse_existing(c_source, force=force)
         refuse_run(run, top_k=top_k, second_share=second_share)

@@ -6,8 +6,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ..generation import language
-from ..inspection import operators
+from ..format.expert_names import language
+from ..format.inspection import operators
 from .conversion import on_target
 from .options import print_json
 

@@ -7,8 +7,8 @@ import typer
 from .options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
-    from ..bundle import Manifest
     from ..datasets import Dataset, Split
+    from ..format.manifest import Manifest
     from ..runtime import ExpertRuntime
 
 
@@ -129,7 +129,7 @@ def evaluate(
 
 def _unknown(dataset: Dataset, manifest: Manifest) -> set[str]:
     """Labels of the data that a bundle does not know; of translations, languages."""
-    from ..generation import languages
+    from ..format.expert_names import languages
 
     if manifest.generation is None:
         return set(dataset.labels) - set(manifest.labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ..errors import UsageError
-from ..limits import LIMITS
+from ..format.limits import LIMITS
 
 if TYPE_CHECKING:
     from ..features import Features

@@ -54,7 +54,7 @@ def extend(
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
     require_training()
-    from ..folders import refuse_existing
+    from ..format.atomic import refuse_existing
     from ..run_folder import read_run
 
     refuse_existing(out, force=force)

@@ -17,7 +17,7 @@ from ..errors import MissingExtraError
 
 def folder(text: str) -> Path:
     """The bundle's folder: where `text` is what bundles are installed in, the current one's."""
-    from ..updates.pointer import resolve
+    from ..format.install_root import resolve
 
     return resolve(Path(text))
 

@@ -26,7 +26,7 @@ def report(
 
     Example: edge-experts report result.json result.html --comparison compared/comparison.json
     """
-    from ..folders import write_whole
+    from ..format.atomic import write_whole
     from ..html_report import page as pages
     from ..html_report import reading
 

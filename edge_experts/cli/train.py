@@ -96,7 +96,7 @@ def train(
     Example: edge-experts train --data sentiment --out sentiment.run --experts 4
     """
     require_training()
-    from ..folders import refuse_existing
+    from ..format.atomic import refuse_existing
     from ..run_folder import PICTURES
 
     refuse_existing(out, force=force)

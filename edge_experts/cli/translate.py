@@ -107,7 +107,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
     training's, are also left out of one of the figures.
     """
     from ..datasets.translation import known_templates, template
-    from ..generation import language
+    from ..format.expert_names import language
     from ..progress import Progress
 
     known = known_templates(dataset)
@@ -160,7 +160,7 @@ def samples(
     """Some examples, drawn by the seed, each with what is written: none is picked by hand."""
     import numpy as np
 
-    from ..generation import language
+    from ..format.expert_names import language
 
     rows = np.random.default_rng(seed).permutation(len(split))[:count]
     shown = []

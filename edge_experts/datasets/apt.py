@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
-from ..folders import cache_folder, staged, write_whole
+from ..format.atomic import cache_folder, staged, write_whole
 
 PACKAGES = "Packages"
 _RELEASE = "release.txt"

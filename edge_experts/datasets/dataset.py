@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..parsing import odd_label
+from ..format.strict_json import odd_label
 
 KINDS = ("text", "table", "image", "window", "translation")
 _LEAST_ROWS = 10  # for each label, on the average

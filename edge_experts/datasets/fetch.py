@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import NetworkError
-from ..folders import cache_folder
+from ..format.atomic import cache_folder
 
 
 def source_package(requirement: str, file_name: str, sha256: str) -> Path:

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..bundle import MANIFEST, SIGNATURE, read_manifest
 from ..errors import UsageError
+from ..format.checked_files import read_checked, read_signature
+from ..format.install_root import resolve
+from ..format.manifest import MANIFEST, SIGNATURE, read_manifest
 from ..progress import Progress
-from ..runtime.storage import read_checked, read_signature
 from ..updates import signing
-from ..updates.pointer import resolve
 from . import resolving
 from .carrying import Plan, carry
 from .outcome import Outcome

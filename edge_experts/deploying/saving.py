@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..folders import write_whole
+from ..format.atomic import write_whole
 from ..text_table import aligned, number
 from .outcome import Outcome
 

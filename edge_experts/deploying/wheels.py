@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from ..folders import cache_folder, staged
+from ..format.atomic import cache_folder, staged
 from . import own_wheel, resolving
 from .target import Target
 

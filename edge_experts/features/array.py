@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..limits import LIMITS
+from ..format.limits import LIMITS
 from .fields import Fields
 
 

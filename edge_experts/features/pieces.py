@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..generation import language, languages
+from ..format.expert_names import language, languages
 from . import packing
 from .fields import Fields
 from .lexicon import Lexicon

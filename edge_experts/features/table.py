@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, UsageError
-from ..limits import LIMITS
+from ..format.limits import LIMITS
 from .fields import Fields
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category

@@ -19,7 +19,7 @@ from ..benchmarking.report import (
     writing_table,
 )
 from ..errors import MissingExtraError, UsageError
-from ..parsing import harmless
+from ..format.strict_json import harmless
 from ..text_table import number
 from .reading import Compared
 

@@ -18,9 +18,9 @@ from ..benchmarking.row import Row
 from ..benchmarking.timeline import Timeline
 from ..benchmarking.writing import Writing
 from ..errors import ManifestError, UsageError
-from ..files import read_at_most
-from ..limits import LIMITS
-from ..parsing import Reader, harmless, strict_json
+from ..format.bounded_read import read_at_most
+from ..format.limits import LIMITS
+from ..format.strict_json import Reader, harmless, strict_json
 
 _T = TypeVar("_T")
 _LARGEST = 1e15  # of any number: beyond it nothing was measured

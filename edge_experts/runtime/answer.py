@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..bundle import Manifest
+from ..format.manifest import Manifest
 
 Clock = tuple[int, int, int, int, int]  # ns: begun, encoded, routed, loaded, answered
 

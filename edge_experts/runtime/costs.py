@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from ..benchmarking.memory import resident_bytes
-from ..bundle import TRUNK, FileEntry, Manifest
+from ..format.checked_files import read_checked
+from ..format.manifest import TRUNK, FileEntry, Manifest
 from . import allocator
 from .generation import Writer
 from .interpreter import Model
-from .storage import read_checked
 
 
 def measure(

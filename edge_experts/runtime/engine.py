@@ -9,10 +9,11 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from ..bundle import Manifest, read_manifest
 from ..errors import BundleError, MachineError, ModelError, UsageError
+from ..format.checked_files import read_features
+from ..format.install_root import resolve
+from ..format.manifest import Manifest, read_manifest
 from ..updates import figures
-from ..updates.pointer import resolve
 from . import allocator, forking
 from .answer import Answer, Predictions, Telling, choosing
 from .asking import Question, ask, examples_of, predictions
@@ -25,7 +26,6 @@ from .quarantine import UNAVAILABLE, Quarantine
 from .residency import Counts, Residency
 from .room import Room
 from .routing import Picking, Routing
-from .storage import read_features
 
 Observer = Callable[[np.ndarray | None, Any], None]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import TRUNK
 from ..errors import ModelError
-from ..limits import LIMITS
+from ..format.limits import LIMITS
+from ..format.manifest import TRUNK
 from .interpreter import Model
 
 Shapes = Mapping[str, tuple[tuple[int, ...], type[np.number]]]  # arrays by name: shape and type

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Manifest
 from ..errors import BundleError, ModelError
 from ..features import Features
 from ..features.pieces import END, PieceFeatures
-from ..generation import languages
+from ..format.expert_names import languages
+from ..format.manifest import Manifest
 from .answer import Answer, Clock, Telling
 from .functions import Functions, Signatures
 from .interpreter import Delegate

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Manifest, read_manifest
 from ..errors import BundleError, GoldenError, UsageError
 from ..features import Features
-from ..limits import LIMITS
+from ..format.checked_files import read_arrays, read_features
+from ..format.limits import LIMITS
+from ..format.manifest import Manifest, read_manifest
 from .answer import Answer
 from .engine import ExpertRuntime
 from .generation import Written
-from .storage import read_arrays, read_features
 
 SCORE_TOLERANCE = 0.05
 _FEATURE_TOLERANCE = 1e-5

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Manifest
 from ..errors import EdgeExpertsError, UsageError
 from ..features import Features
-from ..updates.pointer import CURRENT, is_root
+from ..format.install_root import CURRENT, is_root
+from ..format.manifest import Manifest
 from .answer import Answer, Predictions
 from .engine import ExpertRuntime
 from .monitor import Drift

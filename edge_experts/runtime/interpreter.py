@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ..bundle import TRUNK
 from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
+from ..format.manifest import TRUNK
 
 CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
 _PACKAGES = {

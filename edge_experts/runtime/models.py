@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..bundle import FileEntry, Manifest
 from ..errors import DigestError
 from ..features import Features
+from ..format.checked_files import read_checked
+from ..format.manifest import FileEntry, Manifest
 from .fit import Shapes, must_fit, trunk_shape
 from .functions import Signatures
 from .generation import Writer, must_name
 from .interpreter import Delegate, Expert, Model
-from .storage import read_checked
 
 
 class Models:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..bundle import Manifest
+from ..format.manifest import Manifest
 from . import forking
 from .answer import first_probability
 from .generation import named

@@ -25,8 +25,8 @@ from time import monotonic, perf_counter, sleep
 import numpy as np
 
 from ..benchmarking.memory import resident_bytes
-from ..bundle import read_manifest
 from ..errors import MachineError, ThresholdError
+from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
 from .tensors import inputs_of, outputs_of
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..bundle import Manifest
 from ..errors import UsageError
 from ..features import Features
+from ..format.manifest import Manifest
 from ..runtime import Answer
 
 _NUMBERS = {

@@ -14,10 +14,10 @@ import numpy as np
 from .. import subprocesses
 from ..benchmarking import accuracy, session
 from ..benchmarking.growth import room_for_one
-from ..bundle import read_manifest
 from ..converters import convert
 from ..datasets import Dataset, Split
 from ..datasets.dataset import refuse_translation
+from ..format.manifest import read_manifest
 from ..text_table import aligned, number
 from .config import TrainConfig
 from .recipes import config_for

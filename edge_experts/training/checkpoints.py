@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from ..folders import npz, write_whole
+from ..format.atomic import npz, write_whole
 
 _SETTINGS = "settings.json"
 

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from types import NoneType
 from typing import Any
 
-from ..bundle import COMBINE
 from ..errors import UsageError
+from ..format.manifest import COMBINE
 
 ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")

@@ -16,7 +16,7 @@ from ..datasets import Dataset, Split
 from ..datasets.dataset import refuse_translation
 from ..errors import DataError, RunFolderError, ThresholdError, UsageError
 from ..features import Features, encode_all
-from ..folders import refuse_existing, staged
+from ..format.atomic import refuse_existing, staged
 from . import cost
 from .config import TrainConfig
 from .leaving import KEPT_EXAMPLES, versions

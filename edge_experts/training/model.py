@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from ..bundle import COMBINE, TRUNK
+from ..format.manifest import COMBINE, TRUNK
 from .inference import predict
 from .losses import balance, mixture
 

@@ -15,7 +15,7 @@ from ..datasets import Dataset
 from ..errors import UsageError
 from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures, encode_all
 from ..features.text import TextSettings
-from ..folders import refuse_existing, staged
+from ..format.atomic import refuse_existing, staged
 from . import activations, checks, distribution, networks
 from .building import build
 from .checkpoints import Checkpoints

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..bundle import FileEntry, Manifest, canonical_digest
 from ..errors import MachineError
-from ..files import read_at_most
-from ..folders import write_whole
-from ..limits import LIMITS
+from ..format.atomic import write_whole
+from ..format.bounded_read import read_at_most
+from ..format.install_root import is_root
+from ..format.limits import LIMITS
+from ..format.manifest import FileEntry, Manifest, canonical_digest
 from ..runtime.interpreter import description
-from .pointer import is_root
 
 FILE = "costs.json"
 

@@ -7,13 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .. import disk, subprocesses
-from ..bundle import MANIFEST, SIGNATURE, FileEntry, Manifest, parse_manifest, read_manifest
+from .. import subprocesses
 from ..errors import BundleError, DigestError, MachineError, OldVersionError, UsageError
-from ..folders import staged
+from ..format import disk
+from ..format.atomic import staged
+from ..format.checked_files import read_checked, read_signature
+from ..format.manifest import (
+    MANIFEST,
+    SIGNATURE,
+    FileEntry,
+    Manifest,
+    parse_manifest,
+    read_manifest,
+)
 from ..progress import Progress
 from ..runtime import ExpertRuntime, allocator, costs, golden
-from ..runtime.storage import read_checked, read_signature
 from . import figures, signing
 from .root import History, Root, identity, version_of
 from .source import Source, opened

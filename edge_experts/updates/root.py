@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import disk
-from ..bundle import Manifest
 from ..errors import MachineError, UsageError
-from ..folders import PARTIAL, remove, write_whole
+from ..format import disk
+from ..format.atomic import PARTIAL, remove, write_whole
+from ..format.install_root import CURRENT, is_root
+from ..format.manifest import Manifest
 from . import signing
 from .figures import FILE as COSTS
-from .pointer import CURRENT, is_root
 
 HISTORY = "history.json"
 _LOCK = "lock"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bundle import LIMITS, MANIFEST, SIGNATURE, parse_manifest, sha256
 from ..errors import MissingExtraError, SignatureError, UsageError
-from ..folders import refuse_existing, write_whole
+from ..format.atomic import refuse_existing, write_whole
+from ..format.manifest import LIMITS, MANIFEST, SIGNATURE, parse_manifest, sha256
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ed25519

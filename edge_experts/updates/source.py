@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..archive import Archive
-from ..bundle import LIMITS, MANIFEST, FileEntry, parse_manifest
 from ..errors import ManifestError
-from ..runtime.storage import read_checked, read_signature
-from .pointer import resolve
+from ..format.archive import Archive
+from ..format.checked_files import read_checked, read_signature
+from ..format.install_root import resolve
+from ..format.manifest import LIMITS, MANIFEST, FileEntry, parse_manifest
 
 
 class Folder:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.bundle import (
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import (
     MANIFEST,
     FeatureSpec,
     FileEntry,
@@ -20,7 +21,6 @@ from edge_experts.bundle import (
     expert_path,
     read_manifest,
 )
-from edge_experts.folders import npz
 from edge_experts.runtime import ExpertRuntime, golden
 
 TINY = resources.files("edge_experts.runtime").joinpath("tiny.tflite").read_bytes()

@@ -19,8 +19,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["edge_experts"]):
-    from edge_experts import bundle, parsing, reference  # noqa: F401
     from edge_experts.errors import BundleError
+    from edge_experts.format import drift_reference, strict_json  # noqa: F401
+    from edge_experts.format import manifest as bundle
 
 from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places, writing
 

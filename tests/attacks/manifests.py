@@ -8,9 +8,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from edge_experts.bundle import FeatureSpec, FileEntry, Manifest, canonical_digest, expert_path
-from edge_experts.generation import Generation
-from edge_experts.reference import Histogram, Reference
+from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import (
+    FeatureSpec,
+    FileEntry,
+    Manifest,
+    canonical_digest,
+    expert_path,
+)
 
 Place = tuple[str | int, ...]
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import BundleError, ManifestError, UsageError
 from edge_experts.features import KINDS, Features, restore
-from edge_experts.folders import npz
-from edge_experts.runtime.arrays import plain_arrays
+from edge_experts.format.atomic import npz
+from edge_experts.format.npz import plain_arrays
 
 from .bundles import EXAMPLES, replaced, rewritten, use
 from .manifests import ODD
@@ -310,7 +310,7 @@ def test_odd_golden_examples_are_refused(tiny: Path, changes: dict[str, Any]) ->
 )
 @pytest.mark.parametrize("kind", ["text", "table"])
 def test_odd_golden_texts_and_rows_are_refused(tiny: Path, kind: str, text: str) -> None:
-    from edge_experts.bundle import read_manifest
+    from edge_experts.format.manifest import read_manifest
     from edge_experts.runtime import golden
     from edge_experts.runtime.engine import ExpertRuntime
 

@@ -17,10 +17,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.bundle import MANIFEST, FileEntry, expert_path, parse_manifest, read_manifest
 from edge_experts.cli.inspect import inspect
 from edge_experts.errors import BundleError, DigestError, ManifestError, MemoryBudgetError
-from edge_experts.limits import LIMITS
+from edge_experts.format.limits import LIMITS
+from edge_experts.format.manifest import (
+    MANIFEST,
+    FileEntry,
+    expert_path,
+    parse_manifest,
+    read_manifest,
+)
 
 from .bundles import rewritten, use
 from .manifests import ODD, changed, manifest, odd_manifests, places, signed, writing

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts import zips
-from edge_experts.archive import pack, unpack
-from edge_experts.bundle import parse_manifest
 from edge_experts.errors import BundleError, DigestError, ManifestError, ModelError
 from edge_experts.features import restore
-from edge_experts.folders import npz
-from edge_experts.limits import LIMITS, Limits
-from edge_experts.runtime import arrays, fit, golden, storage
+from edge_experts.format import checked_files, zips
+from edge_experts.format import npz as arrays
+from edge_experts.format.archive import pack, unpack
+from edge_experts.format.atomic import npz
+from edge_experts.format.limits import LIMITS, Limits
+from edge_experts.format.manifest import parse_manifest
+from edge_experts.runtime import fit, golden
 from edge_experts.runtime.interpreter import Model
 
 from .bundles import EXAMPLES, TINY, replaced, use
@@ -162,9 +163,9 @@ def test_the_bytes_of_all_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_bytes_of_a_file_of_arrays(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     size = (tiny / "golden.npz").stat().st_size
-    monkeypatch.setattr(storage, "LIMITS", replace(LIMITS, array_file_bytes=size))
+    monkeypatch.setattr(checked_files, "LIMITS", replace(LIMITS, array_file_bytes=size))
     use(tiny)
-    monkeypatch.setattr(storage, "LIMITS", replace(LIMITS, array_file_bytes=size - 1))
+    monkeypatch.setattr(checked_files, "LIMITS", replace(LIMITS, array_file_bytes=size - 1))
     with pytest.raises(BundleError, match=r"golden\.npz: larger than"):
         use(tiny)
 
@@ -195,10 +196,10 @@ def test_the_entries_and_the_directory_of_an_archive(
         entries = len(opened.filelist)
         directory = archive.stat().st_size - opened.start_dir
     for name, limit in (("archive_entries", entries), ("zip_directory_bytes", directory)):
-        for module in ("edge_experts.archive.LIMITS", "edge_experts.zips.LIMITS"):
+        for module in ("edge_experts.format.archive.LIMITS", "edge_experts.format.zips.LIMITS"):
             monkeypatch.setattr(module, replace(LIMITS, **{name: limit}))
         unpack(archive, tmp_path / "out", force=True)
-        for module in ("edge_experts.archive.LIMITS", "edge_experts.zips.LIMITS"):
+        for module in ("edge_experts.format.archive.LIMITS", "edge_experts.format.zips.LIMITS"):
             monkeypatch.setattr(module, replace(LIMITS, **{name: limit - 24}))
         with pytest.raises(BundleError, match=r"more than|larger than"):
             unpack(archive, tmp_path / "out", force=True)

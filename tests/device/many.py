@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import expert_path
+from edge_experts.format.manifest import expert_path
 
 INPUTS = list(np.random.default_rng(5).normal(size=(600, 16)).astype(np.float32))
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_experts.archive import pack, packed_bytes, unpack
-from edge_experts.bundle import MANIFEST, canonical_digest, read_manifest
 from edge_experts.errors import BundleError, DigestError, UsageError
+from edge_experts.format.archive import pack, packed_bytes, unpack
+from edge_experts.format.manifest import MANIFEST, canonical_digest, read_manifest
 from tests.conftest import Cli
 from tests.tiny import tiny_bundle
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.bundle import (
+from edge_experts.errors import BundleError, FormatVersionError, ManifestError
+from edge_experts.format.limits import LIMITS
+from edge_experts.format.manifest import (
     MANIFEST,
     FeatureSpec,
     FileEntry,
@@ -22,8 +24,6 @@ from edge_experts.bundle import (
     parse_manifest,
     read_manifest,
 )
-from edge_experts.errors import BundleError, FormatVersionError, ManifestError
-from edge_experts.limits import LIMITS
 
 
 def _manifest() -> Manifest:

@@ -18,9 +18,9 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import report
 from edge_experts.benchmarking.benchmark import benchmark
 from edge_experts.benchmarking.growth import measure_growth, room_for_one
-from edge_experts.bundle import GOLDEN, MANIFEST, FileEntry, parse_manifest, read_manifest
 from edge_experts.errors import ManifestError
-from edge_experts.folders import npz
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import GOLDEN, MANIFEST, FileEntry, parse_manifest, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.answer import Answer, first_probability, softmax
 from edge_experts.runtime.interpreter import Expert

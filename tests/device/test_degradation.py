@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import MANIFEST, ROUTER, FileEntry, expert_path, read_manifest
 from edge_experts.errors import DigestError, GoldenError, MemoryBudgetError, ModelError
+from edge_experts.format.manifest import MANIFEST, ROUTER, FileEntry, expert_path, read_manifest
 from edge_experts.runtime import golden, quarantine
 from edge_experts.runtime.answer import softmax
 from edge_experts.runtime.quarantine import Quarantine

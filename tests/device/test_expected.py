@@ -11,9 +11,9 @@ import pytest
 from edge_experts.benchmarking import expected
 from edge_experts.errors import BundleError, UsageError
 from edge_experts.features import packing
-from edge_experts.folders import npz
+from edge_experts.format.atomic import npz
+from edge_experts.format.npz import plain_arrays
 from edge_experts.runtime import golden, interpreter
-from edge_experts.runtime.arrays import plain_arrays
 from tests.tiny import tiny_bundle
 
 
@@ -89,7 +89,7 @@ def test_what_was_made_for_something_else_is_refused(
 def test_several_experts_together_are_refused(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from edge_experts.bundle import MANIFEST, read_manifest
+    from edge_experts.format.manifest import MANIFEST, read_manifest
 
     bundle = tiny_bundle(tmp_path / "two.bundle")
     (bundle / MANIFEST).write_text(replace(read_manifest(bundle), top_k=2).to_json())

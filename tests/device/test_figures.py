@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import canonical_digest, read_manifest
 from edge_experts.errors import MemoryBudgetError
+from edge_experts.format.install_root import resolve
+from edge_experts.format.manifest import canonical_digest, read_manifest
 from edge_experts.updates import figures
 from edge_experts.updates.install import install
-from edge_experts.updates.pointer import resolve
 from tests.conftest import Cli
 from tests.tiny import INPUTS, tiny_bundle
 

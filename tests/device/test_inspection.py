@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from edge_experts.bundle import (
+from edge_experts.errors import ManifestError
+from edge_experts.format.inspection import anatomy, arenas, operators
+from edge_experts.format.manifest import (
     LIMITS,
     FileEntry,
     Manifest,
@@ -17,8 +19,6 @@ from edge_experts.bundle import (
     parse_manifest,
     read_manifest,
 )
-from edge_experts.errors import ManifestError
-from edge_experts.inspection import anatomy, arenas, operators
 from tests.conftest import Cli
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from edge_experts import ExpertRuntime, InstalledRuntime
-from edge_experts.bundle import MANIFEST
 from edge_experts.errors import UsageError
 from edge_experts.features import encode_all
+from edge_experts.format.install_root import resolve
+from edge_experts.format.manifest import MANIFEST
 from edge_experts.runtime import installed
 from edge_experts.runtime.installed import open_runtime
 from edge_experts.updates.install import install, rollback
-from edge_experts.updates.pointer import resolve
 from tests.tiny import INPUTS, tiny_bundle
 
 

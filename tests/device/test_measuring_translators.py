@@ -16,7 +16,7 @@ from edge_experts.benchmarking import contender, session
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.writing import writing
-from edge_experts.bundle import expert_path, read_manifest
+from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.generation import Written
 from tests.attacks.bundles import publish

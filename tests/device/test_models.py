@@ -12,12 +12,19 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import MANIFEST, ROUTER, TRUNK, FileEntry, expert_path, read_manifest
 from edge_experts.errors import DigestError, InterpreterError, MissingExtraError, ModelError
+from edge_experts.format.checked_files import read_checked
+from edge_experts.format.manifest import (
+    MANIFEST,
+    ROUTER,
+    TRUNK,
+    FileEntry,
+    expert_path,
+    read_manifest,
+)
 from edge_experts.runtime import allocator, interpreter
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.routing import Routing
-from edge_experts.runtime.storage import read_checked
 
 from .many import INPUTS, together
 

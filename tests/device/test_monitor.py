@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import MANIFEST, read_manifest
-from edge_experts.reference import Histogram, Reference
+from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.manifest import MANIFEST, read_manifest
 from edge_experts.runtime import evidence, monitor
 from edge_experts.runtime.metrics import RuntimeCollector
 from edge_experts.runtime.monitor import Monitor

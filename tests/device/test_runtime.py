@@ -15,7 +15,6 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.reference import reference_loop
-from edge_experts.bundle import MANIFEST, Manifest, read_manifest
 from edge_experts.errors import (
     DigestError,
     GoldenError,
@@ -24,6 +23,7 @@ from edge_experts.errors import (
     ModelError,
     UsageError,
 )
+from edge_experts.format.manifest import MANIFEST, Manifest, read_manifest
 from edge_experts.runtime import golden, interpreter, selfcheck
 from edge_experts.runtime.answer import Answer, softmax
 from edge_experts.runtime.interpreter import Model

@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge_experts.archive import pack, unpack
-from edge_experts.bundle import MANIFEST, SIGNATURE
 from edge_experts.errors import ManifestError, MissingExtraError, SignatureError, UsageError
+from edge_experts.format.archive import pack, unpack
+from edge_experts.format.manifest import MANIFEST, SIGNATURE
 from edge_experts.updates import install as module
 from edge_experts.updates import signing
 from edge_experts.updates.install import install, rollback

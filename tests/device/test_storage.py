@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.bundle import FEATURES, FeatureSpec, FileEntry, read_manifest
 from edge_experts.errors import BundleError, DigestError, UsageError
-from edge_experts.folders import cache_folder, remove, staged, write_whole
-from edge_experts.runtime.storage import read_arrays, read_checked, read_features
+from edge_experts.format.atomic import cache_folder, remove, staged, write_whole
+from edge_experts.format.checked_files import read_arrays, read_checked, read_features
+from edge_experts.format.manifest import FEATURES, FeatureSpec, FileEntry, read_manifest
 from tests.tiny import INPUTS, tiny_bundle
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edge_experts import ExpertRuntime
 from edge_experts.cli.translate import translate
-from edge_experts.limits import LIMITS
+from edge_experts.format.limits import LIMITS
 
 ODD = [
     "",

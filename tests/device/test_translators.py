@@ -16,9 +16,9 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.growth import measure_growth, room_for_one
-from edge_experts.bundle import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, ModelError, UsageError
-from edge_experts.reference import Histogram, Reference
+from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.runtime import interpreter, selfcheck
 from edge_experts.runtime.generation import Written, joined, parts
 from tests.attacks.bundles import publish, rewritten

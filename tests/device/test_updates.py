@@ -14,9 +14,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge_experts import disk
-from edge_experts.archive import pack
-from edge_experts.bundle import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.errors import (
     DigestError,
     GoldenError,
@@ -25,8 +22,11 @@ from edge_experts.errors import (
     OldVersionError,
     UsageError,
 )
+from edge_experts.format import disk
+from edge_experts.format.archive import pack
+from edge_experts.format.install_root import resolve
+from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.updates.install import install, rollback
-from edge_experts.updates.pointer import resolve
 from edge_experts.updates.root import HISTORY, Root
 from edge_experts.updates.source import digests
 from tests.conftest import Cli

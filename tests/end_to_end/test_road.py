@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.bundle import MODEL_CARD
+from edge_experts.format.manifest import MODEL_CARD
 from tests.conftest import Cli
 
 COMMANDS = (

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts import disk
-from edge_experts.bundle import Manifest, read_manifest
-from edge_experts.runtime.storage import read_checked
+from edge_experts.format import disk
+from edge_experts.format.checked_files import read_checked
+from edge_experts.format.install_root import CURRENT, is_root, resolve
+from edge_experts.format.manifest import Manifest, read_manifest
 from edge_experts.updates.install import install
-from edge_experts.updates.pointer import CURRENT, is_root, resolve
 from tests.tiny import tiny_bundle
 
 Bundles = dict[int, Path]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_experts import disk
+from edge_experts.format import disk
 
 OPERATIONS = ("write", "fsync", "rename", "link", "symlink", "mkdir", "unlink", "rmdir")
 _ALL_UP_TO = 6  # so many unsure changes of names are tried in all combinations

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge_experts.errors import BundleError, OldVersionError
-from edge_experts.folders import write_whole
+from edge_experts.format.atomic import write_whole
 from edge_experts.updates import signing
 from edge_experts.updates.install import install, rollback
 from edge_experts.updates.root import Root, version_of

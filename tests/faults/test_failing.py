@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from edge_experts import disk, subprocesses
-from edge_experts.bundle import read_manifest
-from edge_experts.folders import staged, write_whole
+from edge_experts import subprocesses
+from edge_experts.format import disk
+from edge_experts.format.atomic import staged, write_whole
+from edge_experts.format.manifest import read_manifest
 from edge_experts.updates import figures, signing
 from edge_experts.updates.install import install, rollback
 from tests.faults.conftest import Bundles, leftovers, whole

@@ -21,7 +21,7 @@ from edge_experts.converters.targets.reading import read
 from tflite_micro import runtime as micro
 
 from edge_experts import ExpertRuntime
-from edge_experts.bundle import ROUTER, TRUNK
+from edge_experts.format.manifest import ROUTER, TRUNK
 from edge_experts.runtime.interpreter import interpreter_class, quantize
 
 ARENA = 2**20

@@ -15,10 +15,10 @@ import pytest
 from edge_experts.converters.c_source import c_source
 
 from edge_experts import run_folder
-from edge_experts.bundle import read_manifest
 from edge_experts.datasets import Split
 from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.features import ArrayFeatures
+from edge_experts.format.manifest import read_manifest
 from tests.conftest import Cli
 from tests.host.compilers import LABELS, compile_
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.archive import pack
-from edge_experts.bundle import MANIFEST, read_manifest
 from edge_experts.compression import Compression
 from edge_experts.errors import ThresholdError, UsageError
+from edge_experts.format.archive import pack
+from edge_experts.format.manifest import MANIFEST, read_manifest
 from tests.conftest import Cli
 from tests.host.conftest import TARGETS
 

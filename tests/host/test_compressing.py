@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.bundle import read_manifest
 from edge_experts.compression import Compression
 from edge_experts.errors import ConversionError, UnsuitableError, UsageError
+from edge_experts.format.manifest import read_manifest
 from tests.conftest import Cli
 
 SHORT = Compression("pruning", sparsity=0.5, epochs=1)
@@ -20,7 +20,7 @@ SHORT = Compression("pruning", sparsity=0.5, epochs=1)
 def test_zeros_reach_the_file_and_save_bytes_in_the_archive(
     sentiment_run: Path, sentiment_bundle: Path, tmp_path: Path, cli: Cli
 ) -> None:
-    from edge_experts.archive import pack
+    from edge_experts.format.archive import pack
 
     done = cli(
         *("convert", sentiment_run, "--out", tmp_path / "b", "--compress", "pruning"),

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from edge_experts import run_folder
-from edge_experts.bundle import read_manifest
 from edge_experts.errors import ConversionError, UsageError
+from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import golden
 from tests.host.conftest import TARGETS, TEXTS
 

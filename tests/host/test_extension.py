@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from edge_experts import datasets, run_folder
-from edge_experts.bundle import MANIFEST, Manifest, read_manifest
 from edge_experts.datasets import Dataset
 from edge_experts.errors import DataError, DigestError, ManifestError, ThresholdError, UsageError
+from edge_experts.format.manifest import MANIFEST, Manifest, read_manifest
 from tests.conftest import Cli
 
 ROWS = 400

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.bundle import MANIFEST, read_manifest
 from edge_experts.errors import ConversionError
+from edge_experts.format.manifest import MANIFEST, read_manifest
 from tests.conftest import Cli
 
 

@@ -16,10 +16,10 @@ import pytest
 from edge_experts.converters.targets import TARGETS
 
 from edge_experts import run_folder
-from edge_experts.bundle import read_manifest
 from edge_experts.datasets import Split
 from edge_experts.errors import MissingExtraError, UnsuitableError
 from edge_experts.features.array import ArrayFeatures
+from edge_experts.format.manifest import read_manifest
 from tests.conftest import Cli
 
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from edge_experts import run_folder
-from edge_experts.bundle import MANIFEST, read_manifest
 from edge_experts.datasets import Dataset, help_pages, translation
 from edge_experts.errors import BundleError, DigestError, GoldenError, MissingExtraError, UsageError
 from edge_experts.features.pieces import normalized
+from edge_experts.format.manifest import MANIFEST, read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.generation import Written
 from tests import translators
@@ -209,8 +209,8 @@ def test_a_manifest_must_name_a_target_for_each_expert(bundle: Path) -> None:
     assert manifest.by_name
     assert manifest.asks_one
     text = replace(manifest, generation=None).to_json().encode()
-    from edge_experts.bundle import parse_manifest
     from edge_experts.errors import ManifestError
+    from edge_experts.format.manifest import parse_manifest
 
     with pytest.raises(ManifestError, match="router is missing"):
         parse_manifest(text)
@@ -223,7 +223,7 @@ def test_a_manifest_must_name_a_target_for_each_expert(bundle: Path) -> None:
 def test_files_of_another_number_of_beams_are_refused(bundle: Path, tmp_path: Path) -> None:
     import shutil
 
-    from edge_experts.generation import Generation
+    from edge_experts.format.expert_names import Generation
 
     copy = tmp_path / "beams.bundle"
     shutil.copytree(bundle, copy)

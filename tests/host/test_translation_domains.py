@@ -16,10 +16,10 @@ import pytest
 
 from edge_experts import datasets, run_folder
 from edge_experts.benchmarking.reference import reference_loop
-from edge_experts.bundle import read_manifest
 from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import BundleError, DataError, DigestError
-from edge_experts.generation import language, languages
+from edge_experts.format.expert_names import language, languages
+from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.generation import Written
 

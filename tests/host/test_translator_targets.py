@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_experts.bundle import read_manifest
 from edge_experts.errors import UnsuitableError
+from edge_experts.format.manifest import read_manifest
 from tests.conftest import Cli
 
 

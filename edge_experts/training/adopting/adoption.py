@@ -14,7 +14,7 @@ from ... import run_folder
 from ...datasets import Dataset, Split
 from ...errors import DataError, UsageError
 from ...features import ArrayFeatures, Features, TableFeatures, TokenFeatures, encode_all
-from ...folders import refuse_existing, staged
+from ...format.atomic import refuse_existing, staged
 from .. import cost
 from ..leaving import leave
 from ..model import SparseExperts

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UsageError
-from ...folders import write_whole
+from ...format.atomic import write_whole
 from .results import Measured
 
 _FORMAT = "1.0"

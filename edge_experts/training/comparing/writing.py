@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ...folders import write_whole
+from ...format.atomic import write_whole
 from . import picture
 from .results import Comparison
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras
 
-from ...bundle import TRUNK
+from ...format.manifest import TRUNK
 
 layers = tf_keras.layers
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from ...features.pieces import HIDDEN, PADDING
-from ...generation import language
+from ...format.expert_names import language
 from ..layers import WeightedBag
 from ..reporting import Report
 from .batches import Pair

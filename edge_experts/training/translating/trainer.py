@@ -21,8 +21,8 @@ from ...datasets import Dataset, Split
 from ...datasets.translation import familiar
 from ...errors import UsageError
 from ...features.pieces import PieceFeatures
-from ...folders import refuse_existing, staged
-from ...generation import language, languages
+from ...format.atomic import refuse_existing, staged
+from ...format.expert_names import language, languages
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave

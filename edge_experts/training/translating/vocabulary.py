@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import DataError, MissingExtraError
 from ...features.lexicon import Lexicon
 from ...features.pieces import END, PADDING, UNKNOWN, PieceFeatures, normalized
-from ...generation import languages
+from ...format.expert_names import languages
 
 _BYTES = 256
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .limits import LIMITS
-from .parsing import Reader
+from .strict_json import Reader
 
 
 @dataclass(frozen=True)

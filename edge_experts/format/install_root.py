@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..bundle import MANIFEST
+from .manifest import MANIFEST
 
 CURRENT = "current"
 

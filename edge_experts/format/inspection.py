@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .bundle import FileEntry, Manifest
-from .errors import ManifestError
+from ..errors import ManifestError
+from .manifest import FileEntry, Manifest
 
 _COUNTS = ("tensors", "metadata_bytes")
 _TABLES = ("operators", "uses", "weights_bytes")

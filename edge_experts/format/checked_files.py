@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ..bundle import SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
 from ..errors import BundleError, DigestError
 from ..features import Features, restore
-from ..files import read_at_most
-from ..limits import LIMITS
-from ..parsing import AGAIN
-from .arrays import plain_arrays
+from .bounded_read import read_at_most
+from .limits import LIMITS
+from .manifest import SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
+from .npz import plain_arrays
+from .strict_json import AGAIN
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:

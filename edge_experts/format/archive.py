@@ -13,11 +13,11 @@ import zipfile
 from collections.abc import Iterator, Set
 from pathlib import Path
 
+from ..errors import BundleError, DigestError, UsageError
 from . import disk
-from .bundle import LIMITS, MANIFEST, SIGNATURE, FileEntry, parse_manifest, read_manifest
-from .errors import BundleError, DigestError, UsageError
-from .folders import staged, write_whole
-from .runtime.storage import check, read_checked, read_signature
+from .atomic import staged, write_whole
+from .checked_files import check, read_checked, read_signature
+from .manifest import LIMITS, MANIFEST, SIGNATURE, FileEntry, parse_manifest, read_manifest
 from .zips import DAMAGED, open_zip, read_member
 
 _LEVEL = 9

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from .errors import MachineError
+from ..errors import MachineError
 
 
 def read_at_most(path: str | Path, most: int) -> bytes | None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UsageError
 from . import disk
-from .errors import UsageError
 
 PARTIAL = ".partial"  # what the name of everything unfinished ends in; it begins with a dot
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..limits import LIMITS
-from ..zips import DAMAGED, open_zip, read_member
+from .limits import LIMITS
+from .zips import DAMAGED, open_zip, read_member
 
 _NUMBERS = "biuf"  # kinds of dtype: bool, integers, floats
 _FORMAT: Any = np.lib.format  # it has no types

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ManifestError
+from ..errors import ManifestError
 from .limits import LIMITS
 
 AGAIN = "copy the bundle again, or convert again"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .limits import LIMITS
-from .parsing import Reader
+from .strict_json import Reader
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import FormatVersionError, ManifestError
-from .files import read_at_most
-from .generation import Generation, check_names, read_generation
+from ..errors import FormatVersionError, ManifestError
+from .bounded_read import read_at_most
+from .drift_reference import Reference, read_reference
+from .expert_names import Generation, check_names, read_generation
 from .limits import LIMITS as LIMITS
-from .parsing import AGAIN, Reader, odd_label, strict_json
-from .reference import Reference, read_reference
+from .strict_json import AGAIN, Reader, odd_label, strict_json
 
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
