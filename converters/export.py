@@ -27,7 +27,7 @@ from edge_experts.format.manifest import (
 )
 from edge_experts.run_folder import Run
 from edge_experts.runtime import Answer
-from edge_experts.runtime.generation import Written
+from edge_experts.runtime.translation.writer import Written
 
 from .confidence import Unsure
 from .parity import Parity

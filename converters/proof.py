@@ -24,8 +24,9 @@ import numpy as np
 from edge_experts import features
 from edge_experts.format.checked_files import read_features
 from edge_experts.format.manifest import read_manifest
-from edge_experts.runtime import ExpertRuntime, allocator, costs, interpreter
-from edge_experts.runtime.monitor import entropies, first_probabilities
+from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime.drift.monitor import entropies, first_probabilities
+from edge_experts.runtime.memory import allocator, costs
 from edge_experts.runtime.routing import Routing
 
 from . import export

@@ -30,8 +30,9 @@ from edge_experts.format.manifest import (
     Manifest,
     expert_path,
 )
-from edge_experts.runtime import ExpertRuntime, costs
+from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.interpreter import interpreter_class
+from edge_experts.runtime.memory import costs
 
 from . import export
 

@@ -23,7 +23,8 @@ from edge_experts import features
 from edge_experts.errors import ModelError
 from edge_experts.format.checked_files import read_features
 from edge_experts.format.manifest import read_manifest
-from edge_experts.runtime import ExpertRuntime, allocator, costs
+from edge_experts.runtime import ExpertRuntime
+from edge_experts.runtime.memory import allocator, costs
 
 _TIMED, _ROUNDS = 32, 40  # inputs, and how often each bundle answers them
 _BESIDE = "int8"  # whose time the others' are ratios to

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import EdgeExpertsError, UsageError
 from ..progress import Progress
 from ..runtime import ExpertRuntime
-from ..runtime.monitor import Monitor
+from ..runtime.drift.monitor import Monitor
 from ..text_table import aligned
 
 _LOOK = 16  # answers between two looks

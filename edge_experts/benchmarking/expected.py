@@ -30,10 +30,10 @@ from ..format.manifest import Manifest, read_manifest
 from ..format.npz import plain_arrays
 from ..progress import Progress
 from ..runtime import ExpertRuntime, interpreter
-from ..runtime.asking import examples_of
-from ..runtime.functions import Functions
+from ..runtime.batch import examples_of
 from ..runtime.interpreter import Delegate
-from ..runtime.search import ENCODE, STEP, no_text, write
+from ..runtime.translation.beam_search import ENCODE, STEP, no_text, write
+from ..runtime.translation.signatures import Functions
 
 if TYPE_CHECKING:
     from ..datasets import Dataset

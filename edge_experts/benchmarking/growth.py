@@ -15,7 +15,8 @@ from typing import Any
 from .. import subprocesses
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import golden, interpreter
-from . import memory, onnx
+from ..runtime.memory import process_memory
+from . import onnx
 from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5
@@ -65,8 +66,8 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     examples = golden.read(bundle)
     turns = golden.by_turns(examples.experts)
     interpreter.description()  # imports the interpreter, which belongs to the base
-    memory.reset_peak()
-    base = memory.read()
+    process_memory.reset_peak()
+    base = process_memory.read()
     recorder = Recorder(base)
     visited: set[int] = set()
     largest = 0  # set of experts' files in memory together, bytes
@@ -75,15 +76,15 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
         def answer(example: Any) -> None:
             visited.update(runtime.predict(example).experts)
 
-        def sample() -> memory.Memory:
+        def sample() -> process_memory.Memory:
             nonlocal largest
-            now, resident = memory.read(), runtime.resident
+            now, resident = process_memory.read(), runtime.resident
             recorder.sample(now, runtime.models.loaded, resident)
             largest = max(largest, sum(runtime.manifest.experts[one].bytes for one in resident))
             return now
 
         kinds = _ask(answer, sample, [examples.inputs[row] for row in turns], base)
-        peak = memory.read().peak
+        peak = process_memory.read().peak
     bound = bound_bytes(runtime.manifest, largest)
     return _grown(base, peak, kinds, budget, len(visited), recorder, bound)
 
@@ -98,25 +99,25 @@ def _grow_onnx(folder: Path, inputs: Path) -> Growth:
     """The same for a network in ONNX Runtime, which then is the interpreter of the base."""
     examples = golden.read(inputs)
     onnx.runtime()
-    memory.reset_peak()
-    base = memory.read()
+    process_memory.reset_peak()
+    base = process_memory.read()
     recorder = Recorder(base)
     network, loaded = onnx.OnnxNetwork(folder), [0]
 
-    def sample() -> memory.Memory:
-        now = memory.read()
+    def sample() -> process_memory.Memory:
+        now = process_memory.read()
         recorder.sample(now, loaded, (0,))
         return now
 
     kinds = _ask(network.predict, sample, list(examples.inputs), base)
-    return _grown(base, memory.read().peak, kinds, None, 1, recorder)
+    return _grown(base, process_memory.read().peak, kinds, None, 1, recorder)
 
 
 def _ask(
     answer: Callable[[Any], object],
-    sample: Callable[[], memory.Memory],
+    sample: Callable[[], process_memory.Memory],
     inputs: Sequence[Any],
-    base: memory.Memory,
+    base: process_memory.Memory,
 ) -> tuple[int, int]:
     """Ask all inputs again and again; the most of anonymous and of file pages above the base."""
     anonymous = file = 0
@@ -132,7 +133,7 @@ def _ask(
 
 
 def _grown(
-    base: memory.Memory,
+    base: process_memory.Memory,
     peak: int,
     kinds: tuple[int, int],
     budget: int | None,

@@ -18,7 +18,7 @@ from time import perf_counter, perf_counter_ns
 from .. import subprocesses
 from ..runtime import ExpertRuntime, golden, interpreter
 from ..runtime.interpreter import Delegate
-from . import memory
+from ..runtime.memory import process_memory
 
 _PROCESSES = 3
 _ROUNDS = 40
@@ -54,11 +54,11 @@ def measure(bundle: Path) -> list[Setting]:
 def _once(bundle: Path, delegate: Delegate, threads: int, callers: int) -> tuple[float, float]:
     inputs = golden.read(bundle).inputs
     interpreter.description()
-    before = memory.read().anonymous
+    before = process_memory.read().anonymous
     with ExpertRuntime(bundle, delegate=delegate, threads=threads, strict=True) as runtime:
         for example in [*inputs, *inputs]:
             runtime.predict(example)
-        grown = memory.read().anonymous - before
+        grown = process_memory.read().anonymous - before
         if callers == 1:
             times = []
             for _ in range(_ROUNDS):

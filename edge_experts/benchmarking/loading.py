@@ -23,9 +23,9 @@ import numpy as np
 
 from .. import subprocesses
 from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, allocator, golden, interpreter
+from ..runtime import ExpertRuntime, golden, interpreter
+from ..runtime.memory import allocator, process_memory
 from ..runtime.routing import Routing
-from . import memory
 
 _PROCESSES = 5
 _LOADS = 40
@@ -87,9 +87,9 @@ def _once(bundle: Path, name: str) -> tuple[float, float, float]:
     times: list[float] = []
     _load(make, WAYS[name], paths[0], arrays)  # the interpreter's own start
     allocator.return_freed_memory()
-    before = memory.read()
+    before = process_memory.read()
     kept = _load(make, WAYS[name], paths[-1], arrays)
-    after = memory.read()
+    after = process_memory.read()
     del kept
     for turn in range(_LOADS):
         start = thread_time_ns()

@@ -16,9 +16,9 @@ import numpy as np
 from .. import features
 from ..format.expert_names import languages
 from ..format.manifest import TRUNK
-from ..runtime.generation import named
 from ..runtime.interpreter import interpreter_class, remembers
-from ..runtime.search import ENCODE, STEP, Text, no_text, write
+from ..runtime.translation.beam_search import ENCODE, STEP, Text, no_text, write
+from ..runtime.translation.writer import named
 
 Arrays = dict[str, np.ndarray]
 

@@ -24,7 +24,7 @@ import numpy as np
 from .. import subprocesses
 from ..format.manifest import MANIFEST, ROUTER
 from ..runtime import ExpertRuntime, interpreter
-from . import memory
+from ..runtime.memory import process_memory
 
 _COUNTS = (4, 16, 64, 256, 1024, 4096)
 _ASKED = 4  # experts, whatever their number: more would not fit into the processor's cache
@@ -56,11 +56,11 @@ def measure(bundle: Path, experts: int) -> Size:
 
 def _once(bundle: Path) -> tuple[float, float, float, float]:
     interpreter.description()
-    before = memory.read().anonymous
+    before = process_memory.read().anonymous
     start = perf_counter_ns()
     runtime = ExpertRuntime(bundle, strict=True)
     opened = (perf_counter_ns() - start) / 1000
-    grown = memory.read().anonymous - before
+    grown = process_memory.read().anonymous - before
     inputs = _inputs(runtime)
     router = runtime.models.router
     assert router is not None

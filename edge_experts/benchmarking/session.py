@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime import ExpertRuntime, Timings
-from ..runtime.generation import Written
+from ..runtime.translation.writer import Written
 from . import conditions, contender
 from .reference import reference_loop
 

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import ThresholdError
 from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
-from . import memory
+from ..runtime.memory import process_memory
 
 _INPUTS = 4096
 _LEVEL = 1_000_000  # bytes by which the last quarter may lie above the second
@@ -107,7 +107,7 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
         levels: list[tuple[int, int]] = []
         while alive := [worker for worker in workers if worker.is_alive()]:
             if work.done >= len(levels) * requests / _SAMPLES:
-                levels.append((work.done, memory.read().anonymous))
+                levels.append((work.done, process_memory.read().anonymous))
             alive[0].join(0.01)
         seconds = perf_counter() - start
     return Soak(

@@ -24,7 +24,8 @@ import numpy as np
 from ..errors import MachineError, ThresholdError
 from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, interpreter
-from . import memory, page_cache
+from ..runtime.memory import process_memory
+from . import page_cache
 
 _INPUTS = 2000
 _GROUPS = Path("/sys/fs/cgroup")
@@ -108,10 +109,10 @@ def _answer(bundle: Path, budget: int | None) -> dict[str, Any]:
     """The label that each expert gives to an input of its own, the storage cold."""
     manifest = read_manifest(bundle)
     interpreter.description()  # imports the interpreter, which belongs to the base
-    before = memory.read().resident
+    before = process_memory.read().resident
     labels: dict[int, str] = {}
     chance = np.random.default_rng(0)
-    memory.reset_peak()
+    process_memory.reset_peak()
     with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
         shape = runtime.features.settings["shape"]
         for _ in range(_INPUTS):
@@ -121,7 +122,7 @@ def _answer(bundle: Path, budget: int | None) -> dict[str, Any]:
                 page_cache.evict(bundle / manifest.experts[expert].path)
                 for _ in range(3):  # the second inference is where an int8 expert's memory grows
                     labels[expert] = runtime.predict(example).label
-        return {"labels": labels, "growth": memory.read().peak - before}
+        return {"labels": labels, "growth": process_memory.read().peak - before}
 
 
 def _picked(runtime: ExpertRuntime, example: np.ndarray) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..runtime import ExpertRuntime
 from ..runtime.interpreter import Expert
+from ..runtime.memory.process_memory import Memory
 from ..runtime.models import Models
-from .memory import Memory
 
 
 @dataclass(frozen=True)

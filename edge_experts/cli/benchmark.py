@@ -115,7 +115,7 @@ def benchmark(
     from ..benchmarking.report import as_text
     from ..format.atomic import write_whole
     from ..runtime import ExpertRuntime
-    from ..runtime.generation import parts
+    from ..runtime.translation.writer import parts
     from .examples import given
 
     if bundle is None:

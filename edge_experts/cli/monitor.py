@@ -9,7 +9,7 @@ import typer
 from .options import Bundle, Json, MemoryBudget, print_json
 
 if TYPE_CHECKING:
-    from ..runtime.monitor import Drift
+    from ..runtime.drift.monitor import Drift
 
 
 def monitor(

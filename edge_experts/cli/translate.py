@@ -12,8 +12,8 @@ from .examples import lines
 if TYPE_CHECKING:
     from ..datasets import Dataset, Split
     from ..runtime import Answer, ExpertRuntime
-    from ..runtime.generation import Written
     from ..runtime.installed import InstalledRuntime
+    from ..runtime.translation.writer import Written
 
 
 def translate(
@@ -57,7 +57,7 @@ def _sentences(
     to: str,
     look: Callable[[Answer], None] = lambda answer: None,
 ) -> Iterator[Written]:
-    from ..runtime.generation import Written
+    from ..runtime.translation.writer import Written
 
     for sentence in sentences:
         answer = runtime.predict((sentence, to))
@@ -83,7 +83,7 @@ def _show(line: str, to: str, answers: Iterator[Written], *, json: bool) -> None
 
 def _told(answers: Sequence[Written]) -> dict[str, Any]:
     """What became of a line: of all its sentences together, of which there may be none."""
-    from ..runtime.generation import joined
+    from ..runtime.translation.writer import joined
 
     whole = joined(answers) if answers else None
     return {

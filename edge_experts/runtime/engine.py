@@ -13,19 +13,19 @@ from ..errors import BundleError, MachineError, ModelError, UsageError
 from ..format.checked_files import read_features
 from ..format.install_root import resolve
 from ..format.manifest import Manifest, read_manifest
-from ..updates import figures
-from . import allocator, forking
+from . import forking
 from .answer import Answer, Predictions, Telling, choosing
-from .asking import Question, ask, examples_of, predictions
-from .generation import writing
+from .batch import Question, ask, examples_of, predictions
+from .drift.monitor import Drift, Monitor
 from .interpreter import Delegate
+from .memory import allocator, measured_costs
+from .memory.prefetch import Prefetcher
+from .memory.quarantine import UNAVAILABLE, Quarantine
+from .memory.residency import Counts, Residency
+from .memory.room import Room
 from .models import Models
-from .monitor import Drift, Monitor
-from .prefetch import Prefetcher
-from .quarantine import UNAVAILABLE, Quarantine
-from .residency import Counts, Residency
-from .room import Room
 from .routing import Picking, Routing
+from .translation.writer import writing
 
 Observer = Callable[[np.ndarray | None, Any], None]
 
@@ -100,7 +100,7 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.models = self._opening(self.folder, self.manifest, self.features, threads, delegate)
-        found = figures.known(self.folder, self.manifest)
+        found = measured_costs.known(self.folder, self.manifest)
         self._room = Room(costs or found.experts, memory_budget, max_experts, router=found.router)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after

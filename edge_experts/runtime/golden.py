@@ -21,7 +21,7 @@ from ..format.limits import LIMITS
 from ..format.manifest import Manifest, read_manifest
 from .answer import Answer
 from .engine import ExpertRuntime
-from .generation import Written
+from .translation.writer import Written
 
 SCORE_TOLERANCE = 0.05
 _FEATURE_TOLERANCE = 1e-5

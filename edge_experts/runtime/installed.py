@@ -19,9 +19,9 @@ from ..features import Features
 from ..format.install_root import CURRENT, is_root
 from ..format.manifest import Manifest
 from .answer import Answer, Predictions
+from .drift.monitor import Drift
 from .engine import ExpertRuntime
-from .monitor import Drift
-from .residency import Counts
+from .memory.residency import Counts
 
 _RETRY = 10.0  # seconds until a version that did not open is tried again
 

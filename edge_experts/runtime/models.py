@@ -9,9 +9,9 @@ from ..features import Features
 from ..format.checked_files import read_checked
 from ..format.manifest import FileEntry, Manifest
 from .fit import Shapes, must_fit, trunk_shape
-from .functions import Signatures
-from .generation import Writer, must_name
 from .interpreter import Delegate, Expert, Model
+from .translation.signatures import Signatures
+from .translation.writer import Writer, must_name
 
 
 class Models:

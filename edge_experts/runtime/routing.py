@@ -10,8 +10,8 @@ import numpy as np
 from ..format.manifest import Manifest
 from . import forking
 from .answer import first_probability
-from .generation import named
 from .models import Models
+from .translation.writer import named
 
 Arrays = dict[str, np.ndarray]
 Picking = Callable[[Arrays], tuple[np.ndarray | None, tuple[int, ...]]]

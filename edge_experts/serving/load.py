@@ -24,10 +24,10 @@ from time import monotonic, perf_counter, sleep
 
 import numpy as np
 
-from ..benchmarking.memory import resident_bytes
 from ..errors import MachineError, ThresholdError
 from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
+from ..runtime.memory.process_memory import resident_bytes
 from .tensors import inputs_of, outputs_of
 
 _FLAT = 1_000_000  # bytes that memory may grow by

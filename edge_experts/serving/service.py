@@ -11,8 +11,8 @@ from typing import Any
 
 from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
-from ..runtime.generation import joined, parts
 from ..runtime.installed import InstalledRuntime
+from ..runtime.translation.writer import joined, parts
 from .metrics import Metrics
 
 

@@ -21,8 +21,9 @@ from ..format.manifest import (
     read_manifest,
 )
 from ..progress import Progress
-from ..runtime import ExpertRuntime, allocator, costs, golden
-from . import figures, signing
+from ..runtime import ExpertRuntime, golden
+from ..runtime.memory import allocator, costs, measured_costs
+from . import signing
 from .root import History, Root, identity, version_of
 from .source import Source, opened
 
@@ -248,13 +249,13 @@ def _prove(folder: Path, manifest: Manifest) -> int:
 
 def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
     """What its models take in memory here, where that is not known; why it cannot be measured."""
-    if figures.cover(place.path, manifest):
+    if measured_costs.cover(place.path, manifest):
         return None
     try:
         found = subprocesses.call(_costs, folder)
     except (BundleError, OSError) as error:  # no /proc, for instance: the manifest's figures hold
         return str(error)
-    figures.record(place.path, manifest, found, _installed(place))
+    measured_costs.record(place.path, manifest, found, _installed(place))
     return None
 
 

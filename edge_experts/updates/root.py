@@ -20,8 +20,8 @@ from ..format import disk
 from ..format.atomic import PARTIAL, remove, write_whole
 from ..format.install_root import CURRENT, is_root
 from ..format.manifest import Manifest
+from ..runtime.memory.measured_costs import FILE as COSTS
 from . import signing
-from .figures import FILE as COSTS
 
 HISTORY = "history.json"
 _LOCK = "lock"

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_experts.errors import DigestError
 from edge_experts.runtime import selfcheck
 from edge_experts.runtime.interpreter import Model
-from edge_experts.runtime.residency import Residency
+from edge_experts.runtime.memory.residency import Residency
 
 _CONTENT = Path(selfcheck.__file__).with_name("tiny.tflite").read_bytes()
 

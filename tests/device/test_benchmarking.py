@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from edge_experts import subprocesses
-from edge_experts.benchmarking import conditions, intervals, memory, page_cache, paired
+from edge_experts.benchmarking import conditions, intervals, page_cache, paired
 from edge_experts.benchmarking.cautions import cautions
 from edge_experts.benchmarking.conditions import Conditions
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.timeline import Recorder, Watched
 from edge_experts.errors import BundleError, UsageError
+from edge_experts.runtime.memory import process_memory
 from tests.tiny import INPUTS, tiny_bundle
 
 ENVIRONMENT: dict[str, object] = {"load_average": 0.0}
@@ -166,9 +167,9 @@ def test_every_caution_says_what_to_do() -> None:
 def test_every_load_and_every_eviction_is_noted() -> None:
     """Also of an expert that came and went between two samples."""
     clock = iter((1.0, 1.5, 2.0, 3.0))
-    recorder = Recorder(memory.Memory(100, 0, 10, 0), lambda: next(clock))
+    recorder = Recorder(process_memory.Memory(100, 0, 10, 0), lambda: next(clock))
     for resident, loaded, there in ((150, [0], (0,)), (160, [1, 0], (0,)), (160, [], ())):
-        recorder.sample(memory.Memory(resident, 0, 20, 0), loaded, there)
+        recorder.sample(process_memory.Memory(resident, 0, 20, 0), loaded, there)
         assert loaded == []
     found = recorder.found
     assert found.milliseconds == [500, 1000, 2000]

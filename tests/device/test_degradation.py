@@ -14,9 +14,10 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.errors import DigestError, GoldenError, MemoryBudgetError, ModelError
 from edge_experts.format.manifest import MANIFEST, ROUTER, FileEntry, expert_path, read_manifest
-from edge_experts.runtime import golden, quarantine
+from edge_experts.runtime import golden
 from edge_experts.runtime.answer import softmax
-from edge_experts.runtime.quarantine import Quarantine
+from edge_experts.runtime.memory import quarantine
+from edge_experts.runtime.memory.quarantine import Quarantine
 from tests.conftest import Cli
 
 from .many import INPUTS, of_expert, spoil, together

@@ -15,7 +15,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.errors import MemoryBudgetError
 from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest import canonical_digest, read_manifest
-from edge_experts.updates import figures
+from edge_experts.runtime.memory import measured_costs
 from edge_experts.updates.install import install
 from tests.conftest import Cli
 from tests.tiny import INPUTS, tiny_bundle
@@ -43,12 +43,12 @@ def root(made: Path, tmp_path: Path) -> Path:
 
 def test_a_root_knows_what_models_take_here(made: Path) -> None:
     manifest = read_manifest(resolve(made))
-    router, experts = figures.known(resolve(made), manifest)
+    router, experts = measured_costs.known(resolve(made), manifest)
     assert manifest.router is not None
     assert router >= 2 * manifest.router.bytes > GUESS
     for cost, entry in zip(experts, manifest.experts, strict=True):
         assert cost >= 2 * entry.bytes
-    assert figures.known(made / "current", manifest) == (router, experts)
+    assert measured_costs.known(made / "current", manifest) == (router, experts)
     with ExpertRuntime(made, memory_budget=router + max(experts)) as runtime:
         for example in INPUTS:
             pick = runtime.predict(example).expert
@@ -64,33 +64,37 @@ def test_a_bundle_stays_as_it_was_signed(made: Path) -> None:
     manifest = read_manifest(resolve(made))
     assert {entry.resident_bytes for entry in manifest.experts} == {GUESS}
     alone = made.parent / "2"
-    assert figures.known(alone, manifest) == (GUESS, (GUESS, GUESS))
+    assert measured_costs.known(alone, manifest) == (GUESS, (GUESS, GUESS))
 
 
 def test_figures_of_versions_that_went_are_forgotten(made: Path) -> None:
-    content = json.loads((made / figures.FILE).read_text())
+    content = json.loads((made / measured_costs.FILE).read_text())
     assert len(content["bytes"]) == 4  # a router, and the experts of seeds 1, 2 and 3
     bundle = tiny_bundle(made.parent / "3", version=3, seeds=(7, 8))
-    figures.record(
+    measured_costs.record(
         made,
         read_manifest(bundle),
         dict.fromkeys(("router.tflite", "experts/000.tflite", "experts/001.tflite"), 5),
         (),
     )
-    assert sorted(json.loads((made / figures.FILE).read_text())["bytes"].values()) == [5, 5, 5]
-    (made / figures.FILE).write_text(json.dumps(content))
+    assert sorted(json.loads((made / measured_costs.FILE).read_text())["bytes"].values()) == [
+        5,
+        5,
+        5,
+    ]
+    (made / measured_costs.FILE).write_text(json.dumps(content))
 
 
 def test_what_was_measured_is_not_measured_again(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    before = (made / figures.FILE).read_bytes()
+    before = (made / measured_costs.FILE).read_bytes()
     assert install(made.parent / "2", made).unmeasured is None
     here = tiny_bundle(tmp_path / "here")
     assert install(here, tmp_path / "root").unmeasured is None
-    assert not (tmp_path / "root" / figures.FILE).exists()
-    assert (made / figures.FILE).read_bytes() == before
+    assert not (tmp_path / "root" / measured_costs.FILE).exists()
+    assert (made / measured_costs.FILE).read_bytes() == before
 
 
 def test_where_nothing_can_be_measured_the_manifest_holds(
@@ -131,17 +135,17 @@ def _changed(**changes: object) -> Callable[[dict[str, Any]], bytes]:
 def test_figures_that_are_no_such_are_left_out(
     root: Path, damage: Callable[[dict[str, Any]], bytes]
 ) -> None:
-    path, manifest = root / figures.FILE, read_manifest(resolve(root))
+    path, manifest = root / measured_costs.FILE, read_manifest(resolve(root))
     path.write_bytes(damage(json.loads(path.read_text())))
-    assert figures.known(resolve(root), manifest) == (GUESS, (GUESS, GUESS))
-    assert not figures.cover(root, manifest)
+    assert measured_costs.known(resolve(root), manifest) == (GUESS, (GUESS, GUESS))
+    assert not measured_costs.cover(root, manifest)
 
 
 def test_a_file_that_may_not_be_read_is_left_out(root: Path) -> None:
-    path, manifest = root / figures.FILE, read_manifest(resolve(root))
+    path, manifest = root / measured_costs.FILE, read_manifest(resolve(root))
     path.unlink()
     path.symlink_to(path)  # what reading it says is an error of the machine
-    assert figures.known(resolve(root), manifest).router == GUESS
+    assert measured_costs.known(resolve(root), manifest).router == GUESS
 
 
 def test_the_command_tells_where_it_could_not_measure(cli: Cli, tmp_path: Path) -> None:

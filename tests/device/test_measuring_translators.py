@@ -18,7 +18,7 @@ from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.writing import writing
 from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import golden
-from edge_experts.runtime.generation import Written
+from edge_experts.runtime.translation.writer import Written
 from tests.attacks.bundles import publish
 from tests.conftest import Cli
 

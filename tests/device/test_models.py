@@ -22,8 +22,9 @@ from edge_experts.format.manifest import (
     expert_path,
     read_manifest,
 )
-from edge_experts.runtime import allocator, interpreter
+from edge_experts.runtime import interpreter
 from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.memory import allocator
 from edge_experts.runtime.routing import Routing
 
 from .many import INPUTS, together

@@ -14,9 +14,9 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST, read_manifest
-from edge_experts.runtime import evidence, monitor
+from edge_experts.runtime.drift import evidence, monitor
+from edge_experts.runtime.drift.monitor import Monitor
 from edge_experts.runtime.metrics import RuntimeCollector
-from edge_experts.runtime.monitor import Monitor
 from tests.attacks.bundles import EXAMPLES, publish, tiny_bundle
 from tests.conftest import Cli
 

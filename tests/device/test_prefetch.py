@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.runtime.prefetch import Prefetcher, Transitions
-from edge_experts.runtime.residency import Residency
-from edge_experts.runtime.room import Room
+from edge_experts.runtime.memory.prefetch import Prefetcher, Transitions
+from edge_experts.runtime.memory.residency import Residency
+from edge_experts.runtime.memory.room import Room
 
 from .loads import tiny
 from .many import INPUTS, spoil
@@ -108,7 +108,7 @@ def test_only_the_newest_guess_is_loaded() -> None:
 
 @pytest.mark.parametrize("guesses", [[None], [(1, True), None]])
 def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | None]) -> None:
-    from edge_experts.runtime import prefetch
+    from edge_experts.runtime.memory import prefetch
 
     experts = Residency(tiny, Room([1] * 3))
     ahead = Prefetcher(experts)
@@ -119,7 +119,7 @@ def test_the_thread_ends_when_it_is_told_to(guesses: list[tuple[int, bool] | Non
 
 
 def test_the_thread_ends_with_its_runtime() -> None:
-    from edge_experts.runtime import prefetch
+    from edge_experts.runtime.memory import prefetch
 
     ahead = Prefetcher(Residency(tiny, Room([1])))
     ahead._wanted.put((0, True))

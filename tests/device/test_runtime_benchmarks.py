@@ -16,8 +16,9 @@ from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.benchmarking import kernels, loading, overhead, scale, soak, tight
 from edge_experts.errors import BundleError, MachineError, ThresholdError
 from edge_experts.format.manifest import expert_path, read_manifest
-from edge_experts.runtime import costs, forking, golden
+from edge_experts.runtime import forking, golden
 from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.memory import costs
 
 from .many import INPUTS
 

@@ -20,7 +20,7 @@ from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, Mod
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.runtime import interpreter, selfcheck
-from edge_experts.runtime.generation import Written, joined, parts
+from edge_experts.runtime.translation.writer import Written, joined, parts
 from tests.attacks.bundles import publish, rewritten
 from tests.conftest import run_cli
 

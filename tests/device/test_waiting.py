@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import DigestError, ModelError, UsageError
 from edge_experts.runtime.interpreter import Model
-from edge_experts.runtime.quarantine import Quarantine
-from edge_experts.runtime.residency import Residency
-from edge_experts.runtime.room import Room
+from edge_experts.runtime.memory.quarantine import Quarantine
+from edge_experts.runtime.memory.residency import Residency
+from edge_experts.runtime.memory.room import Room
 
 from .loads import Gate, broken, tiny, use
 from .many import together

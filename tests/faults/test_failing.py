@@ -18,7 +18,8 @@ from edge_experts import subprocesses
 from edge_experts.format import disk
 from edge_experts.format.atomic import staged, write_whole
 from edge_experts.format.manifest import read_manifest
-from edge_experts.updates import figures, signing
+from edge_experts.runtime.memory import measured_costs
+from edge_experts.updates import signing
 from edge_experts.updates.install import install, rollback
 from tests.faults.conftest import Bundles, leftovers, whole
 from tests.faults.crashes import OPERATIONS
@@ -155,7 +156,7 @@ def test_figures_that_cannot_be_kept_are_measured_by_the_next_install(
         assert whole(root) in (1, 2)
         install(bundle, root)
         assert whole(root) == 2
-        assert figures.cover(root, read_manifest(bundle))
+        assert measured_costs.cover(root, read_manifest(bundle))
         assert leftovers(root) == []
     assert number > 20
 

@@ -18,7 +18,7 @@ from edge_experts.errors import BundleError, DigestError, GoldenError, MissingEx
 from edge_experts.features.pieces import normalized
 from edge_experts.format.manifest import MANIFEST, read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
-from edge_experts.runtime.generation import Written
+from edge_experts.runtime.translation.writer import Written
 from tests import translators
 
 HEAD = (

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BundleError, ModelError
-from ..features import Features
-from ..features.pieces import END, PieceFeatures
-from ..format.expert_names import languages
-from ..format.manifest import Manifest
-from .answer import Answer, Clock, Telling
-from .functions import Functions, Signatures
-from .interpreter import Delegate
-from .search import ENCODE, KEYS_VALUES, STEP, Text, no_text, write
+from ...errors import BundleError, ModelError
+from ...features import Features
+from ...features.pieces import END, PieceFeatures
+from ...format.expert_names import languages
+from ...format.manifest import Manifest
+from ..answer import Answer, Clock, Telling
+from ..interpreter import Delegate
+from .beam_search import ENCODE, KEYS_VALUES, STEP, Text, no_text, write
+from .signatures import Functions, Signatures
 
 
 class Writer:

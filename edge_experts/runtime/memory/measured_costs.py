@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import MachineError
-from ..format.atomic import write_whole
-from ..format.bounded_read import read_at_most
-from ..format.install_root import is_root
-from ..format.limits import LIMITS
-from ..format.manifest import FileEntry, Manifest, canonical_digest
-from ..runtime.interpreter import description
+from ...errors import MachineError
+from ...format.atomic import write_whole
+from ...format.bounded_read import read_at_most
+from ...format.install_root import is_root
+from ...format.limits import LIMITS
+from ...format.manifest import FileEntry, Manifest, canonical_digest
+from ..interpreter import description
 
 FILE = "costs.json"
 

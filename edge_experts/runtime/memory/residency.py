@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ModelError, UsageError
+from ...errors import ModelError, UsageError
+from ..interpreter import Expert
 from . import allocator
-from .interpreter import Expert
 from .quarantine import UNAVAILABLE, Quarantine
 from .room import Room
 

@@ -10,7 +10,7 @@ import math
 import threading
 from time import monotonic
 
-from ..errors import BundleError, MachineError, MemoryBudgetError
+from ...errors import BundleError, MachineError, MemoryBudgetError
 
 # What makes one expert unusable and says nothing of the others.
 UNAVAILABLE = (BundleError, MachineError, MemoryBudgetError, MemoryError, OSError)

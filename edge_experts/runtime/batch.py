@@ -15,8 +15,8 @@ import numpy as np
 
 from ..errors import ModelError, UsageError
 from .answer import Answer, Clock, Predictions, Telling, softmax
-from .quarantine import UNAVAILABLE, describe
-from .residency import Residency
+from .memory.quarantine import UNAVAILABLE, describe
+from .memory.residency import Residency
 
 _NO = -np.inf  # the gate of an expert that cannot answer
 _TINY = 1e-12  # the least probability whose logarithm is taken

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..benchmarking.memory import resident_bytes
-from ..format.checked_files import read_checked
-from ..format.manifest import TRUNK, FileEntry, Manifest
+from ...format.checked_files import read_checked
+from ...format.manifest import TRUNK, FileEntry, Manifest
+from ..interpreter import Model
+from ..translation.writer import Writer
 from . import allocator
-from .generation import Writer
-from .interpreter import Model
+from .process_memory import resident_bytes
 
 
 def measure(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..format.drift_reference import Histogram, Reference
+from ...format.drift_reference import Histogram, Reference
 from .evidence import BLOCKS, Block, Comparison, Expected
 
 FALSE_ALARMS = 0.001  # the probability that a device ever warns, if nothing changes

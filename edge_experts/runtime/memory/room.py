@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 
-from ..errors import MemoryBudgetError, UsageError
+from ...errors import MemoryBudgetError, UsageError
 
 
 class Room:
