@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.benchmarking.growth import measure_growth, room_for_one
+from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.soak import Soak, soak
 from edge_experts.errors import DigestError

@@ -15,9 +15,10 @@ from ..format.checked_files import read_features
 from ..format.manifest import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
-from . import conditions, contender, energy, environment, growth, latency, onnx, session
+from . import contender, latency, onnx, session
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map
+from .measure import conditions, energy, environment, growth
 from .row import REFERENCE, SPARSE, Row, all_times, row
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .conditions import Conditions, throttling
+from .measure.conditions import Conditions, throttling
 from .session import Session
 
 _OUTLIER, _OUTLIERS = 3.0, 0.01  # times an input's median; the share of answers worth a word

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..format.manifest import MANIFEST, read_manifest
 from ..runtime import ExpertRuntime, Timings
-from . import page_cache
+from .measure import page_cache
 
 PERCENTILES = (50, 90, 99)
 

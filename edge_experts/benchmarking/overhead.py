@@ -29,8 +29,8 @@ from .. import subprocesses
 from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, golden
 from ..runtime.interpreter import interpreter_class
-from .growth import room_for_one
 from .loading import seen_by_experts
+from .measure.growth import room_for_one
 from .reference import reference_loop
 
 _PROCESSES = 4

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import growth, intervals, latency
+from . import latency
 from .contender import Accuracy, Chrf, Contender
+from .measure import growth, intervals
 from .session import Session
-from .writing import Writing, writing
+from .throughput import Writing, writing
 
 SPARSE, REFERENCE = "sparse experts", "reference loop"
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..runtime import ExpertRuntime, Timings
 from ..runtime.translation.writer import Written
-from . import conditions, contender
+from . import contender
+from .measure import conditions
 from .reference import reference_loop
 
 _LEAST_ROUNDS = 2  # however slow

@@ -25,7 +25,7 @@ from ..errors import MachineError, ThresholdError
 from ..format.manifest import read_manifest
 from ..runtime import ExpertRuntime, interpreter
 from ..runtime.memory import process_memory
-from . import page_cache
+from .measure import page_cache
 
 _INPUTS = 2000
 _GROUPS = Path("/sys/fs/cgroup")

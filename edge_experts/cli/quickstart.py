@@ -42,7 +42,7 @@ def quickstart(
 
     bundle = out / f"{comparing.SPARSE}.bundle"
     print(f"\n3. Answers from {bundle}, with only the picked expert in memory\n", flush=True)
-    from ..benchmarking.growth import room_for_one
+    from ..benchmarking.measure.growth import room_for_one
     from ..runtime import ExpertRuntime
 
     with ExpertRuntime(bundle, memory_budget=room_for_one(bundle)) as runtime:
@@ -52,7 +52,7 @@ def quickstart(
 
     print("\n4. Benchmark on this machine\n", flush=True)
     from ..benchmarking.benchmark import benchmark
-    from ..benchmarking.report import as_text
+    from ..benchmarking.report.text_report import as_text
 
     rivals = [out / f"{name}.bundle" for name in (comparing.DENSE_ACTIVE, comparing.DENSE_ALL)]
     print(as_text(benchmark(bundle, against=rivals)))

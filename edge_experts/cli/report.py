@@ -26,9 +26,9 @@ def report(
 
     Example: edge-experts report result.json result.html --comparison compared/comparison.json
     """
+    from ..benchmarking.report.html import page as pages
+    from ..benchmarking.report.html import reading
     from ..format.atomic import write_whole
-    from ..html_report import page as pages
-    from ..html_report import reading
 
     pages.require(page, "FILE.html")
     measured = reading.read_benchmark(result)

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import subprocesses
 from ..benchmarking import accuracy, session
-from ..benchmarking.growth import room_for_one
+from ..benchmarking.measure.growth import room_for_one
 from ..converters import convert
 from ..datasets import Dataset, Split
 from ..datasets.dataset import refuse_translation

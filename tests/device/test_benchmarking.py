@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from edge_experts import subprocesses
-from edge_experts.benchmarking import conditions, intervals, page_cache, paired
 from edge_experts.benchmarking.cautions import cautions
-from edge_experts.benchmarking.conditions import Conditions
+from edge_experts.benchmarking.measure import conditions, intervals, page_cache
+from edge_experts.benchmarking.measure.conditions import Conditions
+from edge_experts.benchmarking.measure.timeline import Recorder, Watched
+from edge_experts.benchmarking.report import paired
 from edge_experts.benchmarking.session import Session
-from edge_experts.benchmarking.timeline import Recorder, Watched
 from edge_experts.errors import BundleError, UsageError
 from edge_experts.runtime.memory import process_memory
 from tests.tiny import INPUTS, tiny_bundle

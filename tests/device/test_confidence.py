@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_experts import ExpertRuntime
-from edge_experts.benchmarking import report
 from edge_experts.benchmarking.benchmark import benchmark
-from edge_experts.benchmarking.growth import measure_growth, room_for_one
+from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
+from edge_experts.benchmarking.report import text_report
 from edge_experts.errors import ManifestError
 from edge_experts.format.atomic import npz
 from edge_experts.format.manifest import GOLDEN, MANIFEST, FileEntry, parse_manifest, read_manifest
@@ -151,7 +151,7 @@ def test_bundles_that_ask_several_are_verified_and_measured(bundle: Path, way: s
     assert result.golden_examples == 32
     assert [row.name for row in result.rows] == ["sparse experts"]
     assert result.switch_cached is not None
-    text = report.as_text(result)
+    text = text_report.as_text(result)
     assert "No reference loop was timed: it asks one expert" in text
     assert "No rival was measured" in text
 

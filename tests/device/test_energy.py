@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.benchmarking import energy, sensors
+from edge_experts.benchmarking.measure import energy, sensors
 from tests.tiny import INPUTS, tiny_bundle
 
 # As a Raspberry Pi 5 prints it, shortened.

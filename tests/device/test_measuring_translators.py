@@ -15,7 +15,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import contender, session
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.session import Session
-from edge_experts.benchmarking.writing import writing
+from edge_experts.benchmarking.throughput import writing
 from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.translation.writer import Written

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.benchmarking.growth import measure_growth, room_for_one
+from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, ModelError, UsageError
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest

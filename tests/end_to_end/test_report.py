@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_experts.benchmarking.report.html.page import as_html, require
+from edge_experts.benchmarking.report.html.reading import read_benchmark
 from edge_experts.errors import MissingExtraError, UsageError
 from edge_experts.format.drift_reference import Histogram, Reference
-from edge_experts.html_report.page import as_html, require
-from edge_experts.html_report.reading import read_benchmark
 from tests.conftest import run_cli
 from tests.end_to_end.pages import PHONE, READ, Shown, read, texts
 from tests.tiny import tiny_bundle

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge_experts.html_report import svg
+from edge_experts.benchmarking.report.html import svg
 
 
 @given(low=st.floats(0.5, 1e9), span=st.floats(1, 1e6))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...benchmarking.intervals import student_t
+from ...benchmarking.measure.intervals import student_t
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS, SPARSE
 
 SCHEMA_VERSION = "1.1"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from ..benchmarking.benchmark import Benchmark
-from ..benchmarking.latency import Latency
+from ...benchmark import Benchmark
+from ...latency import Latency
 from . import svg
 
 _SHORTEST = 1e-3  # µs: below it nothing was measured, and a logarithm needs something

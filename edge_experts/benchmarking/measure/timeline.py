@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from ..runtime import ExpertRuntime
-from ..runtime.interpreter import Expert
-from ..runtime.memory.process_memory import Memory
-from ..runtime.models import Models
+from ...runtime import ExpertRuntime
+from ...runtime.interpreter import Expert
+from ...runtime.memory.process_memory import Memory
+from ...runtime.models import Models
 
 
 @dataclass(frozen=True)

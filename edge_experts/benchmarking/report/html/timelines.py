@@ -8,8 +8,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ..benchmarking.benchmark import Benchmark
-from ..benchmarking.timeline import Timeline
+from ...benchmark import Benchmark
+from ...measure.timeline import Timeline
 from . import svg
 
 _LANES = 32  # experts that are drawn; more would lie over each other

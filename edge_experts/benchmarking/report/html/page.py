@@ -9,8 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ..benchmarking.benchmark import Benchmark
-from ..benchmarking.report import (
+from ....errors import MissingExtraError, UsageError
+from ....format.strict_json import harmless
+from ....text_table import number
+from ...benchmark import Benchmark
+from ..text_report import (
     contender_table,
     energy_told,
     memory_told,
@@ -18,9 +21,6 @@ from ..benchmarking.report import (
     phase_table,
     writing_table,
 )
-from ..errors import MissingExtraError, UsageError
-from ..format.strict_json import harmless
-from ..text_table import number
 from .reading import Compared
 
 _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}

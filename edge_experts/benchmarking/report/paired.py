@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
-from ..text_table import aligned, number
-from . import intervals
-from .row import SPARSE
+from ...errors import UsageError
+from ...text_table import aligned, number
+from ..measure import intervals
+from ..row import SPARSE
 
 SCHEMA_VERSION = "1.0"
 _SHOWN = ("edge_experts", "interpreter", "version", "board", "cpu", "machine", "governor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from .benchmark import Benchmark
+from ..benchmark import Benchmark
 
 HEADER = ("contender", "session", "round", "input", "microseconds")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..text_table import aligned, number
-from .benchmark import Benchmark
-from .conditions import Conditions
-from .energy import Energy
-from .growth import Growth
-from .latency import Latency
-from .row import REFERENCE, SPARSE
+from ...text_table import aligned, number
+from ..benchmark import Benchmark
+from ..latency import Latency
+from ..measure.conditions import Conditions
+from ..measure.energy import Energy
+from ..measure.growth import Growth
+from ..row import REFERENCE, SPARSE
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from ..format.strict_json import harmless
+from ....format.strict_json import harmless
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDTH = 4.6  # inches: as wide as a phone, so that letters are nowhere small

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import intervals, latency
+from . import latency
+from .measure import intervals
 from .session import Session
 
 

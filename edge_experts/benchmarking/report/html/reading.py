@@ -7,20 +7,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..benchmarking.benchmark import Benchmark
-from ..benchmarking.conditions import Conditions
-from ..benchmarking.contender import Accuracy, Chrf
-from ..benchmarking.energy import Energy
-from ..benchmarking.expert_map import ExpertMap
-from ..benchmarking.growth import Growth
-from ..benchmarking.latency import Latency
-from ..benchmarking.row import Row
-from ..benchmarking.timeline import Timeline
-from ..benchmarking.writing import Writing
-from ..errors import ManifestError, UsageError
-from ..format.bounded_read import read_at_most
-from ..format.limits import LIMITS
-from ..format.strict_json import Reader, harmless, strict_json
+from ....errors import ManifestError, UsageError
+from ....format.bounded_read import read_at_most
+from ....format.limits import LIMITS
+from ....format.strict_json import Reader, harmless, strict_json
+from ...benchmark import Benchmark
+from ...contender import Accuracy, Chrf
+from ...expert_map import ExpertMap
+from ...latency import Latency
+from ...measure.conditions import Conditions
+from ...measure.energy import Energy
+from ...measure.growth import Growth
+from ...measure.timeline import Timeline
+from ...row import Row
+from ...throughput import Writing
 
 _T = TypeVar("_T")
 _LARGEST = 1e15  # of any number: beyond it nothing was measured

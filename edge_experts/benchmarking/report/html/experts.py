@@ -6,7 +6,7 @@ from collections import Counter
 
 from markupsafe import Markup
 
-from ..benchmarking.benchmark import Benchmark
+from ...benchmark import Benchmark
 from . import svg
 
 _MOST = 24  # experts, or labels, in one picture

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import subprocesses
-from ..format.manifest import Manifest, read_manifest
-from ..runtime import golden, interpreter
-from ..runtime.memory import process_memory
-from . import onnx
+from ... import subprocesses
+from ...format.manifest import Manifest, read_manifest
+from ...runtime import golden, interpreter
+from ...runtime.memory import process_memory
+from .. import onnx
 from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5

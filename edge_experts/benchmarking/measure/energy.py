@@ -8,8 +8,8 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
-from .. import subprocesses
-from ..runtime import ExpertRuntime
+from ... import subprocesses
+from ...runtime import ExpertRuntime
 from . import sensors
 
 _SECONDS = 3.0  # of each, idle and answering; sensors are slow

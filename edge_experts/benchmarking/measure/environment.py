@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
-from ..runtime import interpreter
+from ... import __version__
+from ...runtime import interpreter
 
 
 def describe() -> dict[str, object]:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from ..benchmarking.benchmark import Benchmark
-from ..benchmarking.row import REFERENCE, Row
+from ...benchmark import Benchmark
+from ...row import REFERENCE, Row
 from . import svg
 from .reading import Compared
 
