@@ -105,7 +105,7 @@ def _made_with() -> dict[str, str]:
     here = Path(__file__).parent
     # The networks' own layers decide what is converted, as much as the converters do.
     training = Path(edge_experts.__file__).parent / "training"
-    code_of = (training, training / "compressing", training / "translating")
+    code_of = (training, training / "compression", training / "translation")
     for path in sorted([*here.rglob("*.py"), *(one for of in code_of for one in of.glob("*.py"))]):
         code.update(path.read_bytes())
     versions = {}

@@ -1,4 +1,4 @@
-"""A run folder to another, its experts made smaller; see edge_experts/training/compressing."""
+"""A run folder to another, its experts made smaller; see edge_experts/training/compression."""
 
 from .stage import compress
 

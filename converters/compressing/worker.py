@@ -52,7 +52,7 @@ class Job:
 
     def _expert(self, index: int) -> tf_keras.Model:
         # tensorflow-model-optimization takes seconds to import.
-        from edge_experts.training import compressing
+        from edge_experts.training import compression as compressing
 
         tf_keras.utils.set_random_seed(self._order["config"].get("seed") or 0)
         compression = Compression(**self._order["compression"])
@@ -81,7 +81,7 @@ class Job:
 
     @cached_property
     def _lessons(self) -> Any:
-        from edge_experts.training.compressing.lessons import Lessons
+        from edge_experts.training.compression.lessons import Lessons
 
         splits, teacher = ("train", "validation"), self._order["teacher"]
         return Lessons(

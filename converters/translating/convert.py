@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts import __version__, run_folder, translations
+from edge_experts import __version__, run_folder
 from edge_experts.datasets import Split
+from edge_experts.datasets.translation import scores
 from edge_experts.errors import ThresholdError
 from edge_experts.features import PieceFeatures, encode_all
 from edge_experts.features.pieces import END, FIRST_TARGET, PADDING
@@ -77,7 +78,7 @@ def convert(
         ThresholdError: it lost more than `max_drop`.
         MissingExtraError: sacrebleu is not installed.
     """
-    translations.scores(["a"], ["a"])  # before the work: it may be missing
+    scores.scores(["a"], ["a"])  # before the work: it may be missing
     runs_on = place_asked(target, quantization)
     run, out = Path(run), Path(out)
     described = run_folder.read_run(run)
@@ -185,7 +186,7 @@ def _compare(job: Path, features: PieceFeatures, wanted: list[str]) -> dict[str,
     }
     alike = [one == other for one, other in zip(texts["keras"], texts["deployed"], strict=True)]
     return {
-        **{name: translations.scores(made, wanted) for name, made in texts.items()},
+        **{name: scores.scores(made, wanted) for name, made in texts.items()},
         "same": round(float(np.mean(alike)), 4),
         "examples": len(wanted),
     }

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from edge_experts.features.pieces import HIDDEN, PADDING
-from edge_experts.training.translating.network import Translator
+from edge_experts.training.translation.network import Translator
 
 from .. import calibration, dense
 from ..quantization import RECIPES

@@ -99,8 +99,8 @@ def _convert(made: SyntheticTranslators, folder: Path) -> None:
     """The first expert; in a process with TensorFlow."""
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
-    from edge_experts.training.translating.model import translator
-    from edge_experts.training.translating.network import Size
+    from edge_experts.training.translation.model import translator
+    from edge_experts.training.translation.network import Size
 
     from .functions import to_tflite
 

@@ -24,7 +24,7 @@ import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
 from edge_experts.runtime.translation.beam_search import no_text, write  # isort: skip
-from edge_experts.training.translating.model import Translators  # isort: skip
+from edge_experts.training.translation.model import Translators  # isort: skip
 from .. import quantization  # isort: skip
 from .functions import Functions, to_tflite  # isort: skip
 from .routed import ASKED  # isort: skip

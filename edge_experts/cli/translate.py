@@ -106,7 +106,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
     it sends to the expert of their label. Familiar sentences, whose template stands among the
     training's, are also left out of one of the figures.
     """
-    from ..datasets.translation import known_templates, template
+    from ..datasets.translation.corpus import known_templates, template
     from ..format.expert_names import language
     from ..progress import Progress
 
@@ -139,7 +139,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
 
 def _scored(made: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
     """Scores of translations, beside what was wanted and whether training knew the template."""
-    from ..translations import scores
+    from ..datasets.translation.scores import scores
 
     unfamiliar = [one for one in made if not one[2]] or made
     ours, theirs, _ = zip(*unfamiliar, strict=True)

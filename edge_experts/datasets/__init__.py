@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DataError
-from . import files, images, reviews, sections, sentiment, translation
+from . import files, images, reviews, sections, sentiment
 from .arrays import from_arrays
 from .dataset import Dataset, Split
+from .translation import corpus
 
 __all__ = ["NAMED", "Dataset", "Split", "from_arrays", "load"]
 
@@ -17,8 +18,8 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "sentiment": lambda seed: sentiment.load(),
     "reviews": lambda seed: reviews.load(),
     "sections": lambda seed: sections.load(),
-    "translation": lambda seed: translation.load(),
-    "translation-domains": lambda seed: translation.load_domains(),
+    "translation": lambda seed: corpus.load(),
+    "translation-domains": lambda seed: corpus.load_domains(),
     "fashion-mnist": images.fashion_mnist,
     "mnist": images.mnist,
     "mnist-and-fashion": images.mnist_and_fashion,

@@ -6,9 +6,9 @@ from ..keras_setup import import_keras
 
 import_keras()
 
-from .adopting import adopt  # noqa: E402
+from .adoption import adopt  # noqa: E402
 from .config import TrainConfig  # noqa: E402
-from .extension import extend  # noqa: E402
+from .extension.extension import extend  # noqa: E402
 from .model import SparseExperts  # noqa: E402
 from .recipes import config_for  # noqa: E402
 from .trainer import train  # noqa: E402

@@ -9,9 +9,10 @@ import numpy as np
 import tf_keras
 
 from ..errors import UnsuitableError
-from . import cost, hashing, networks
+from . import cost, networks
 from .config import TrainConfig
 from .model import SparseExperts
+from .routers import hashing
 
 
 def build(

@@ -11,7 +11,7 @@ from ..datasets import Dataset
 from ..errors import UsageError
 from ..features import Features
 from .config import TrainConfig
-from .ownership import column_names
+from .report.ownership import column_names
 
 _FEW = 5  # examples of a label
 _SHARE = 10  # examples for each expert

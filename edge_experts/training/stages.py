@@ -13,7 +13,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from . import batches, cost, hashing, partition
+from . import batches, cost
 from .bank import ExpertBank
 from .checkpoints import Checkpoints
 from .config import TrainConfig
@@ -22,8 +22,9 @@ from .inference import predict
 from .learner import Learner, Objective
 from .losses import Answers, mixture
 from .model import SparseExperts, asked, gate_of
-from .reporting import Report, expert_usage
-from .selection import ExpertSelection, copy_parameters
+from .report.reporting import Report, expert_usage
+from .routers import hashing, partition
+from .routers.selection import ExpertSelection, copy_parameters
 
 Arrays = Mapping[str, np.ndarray]
 _WIDE = ("all", "teacher")  # dense networks that learn at a rate of their own

@@ -19,11 +19,11 @@ from ..format.atomic import refuse_existing, staged
 from . import activations, checks, distribution, networks
 from .building import build
 from .checkpoints import Checkpoints
-from .conclusion import conclude
 from .config import TrainConfig
 from .inference import predict
 from .leaving import leave
 from .recipes import config_of
+from .report.conclusion import conclude
 from .stages import Stages
 
 _FINE_BITS = 14
@@ -55,9 +55,9 @@ def train(
     """
     config = config or config_of(dataset)
     if dataset.kind == "translation":
-        from . import translating
+        from . import translation
 
-        return translating.train(dataset, out, config, name=name, force=force)
+        return translation.train(dataset, out, config, name=name, force=force)
     checks.refuse(dataset, config)
     out = Path(out)
     refuse_existing(out, force=force)

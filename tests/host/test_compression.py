@@ -23,7 +23,7 @@ SETTINGS = {"word_bits": 6, "char_bits": 6}
 def trained(keras: Any) -> Any:
     """A dense network for a kind of data, what it was trained on, and a fine-tuning."""
     from edge_experts.training import networks
-    from edge_experts.training.compressing import Tuning
+    from edge_experts.training.compression import Tuning
 
     def make(kind: str, epochs: int = 2) -> Any:
         keras.utils.set_random_seed(3)
@@ -47,7 +47,7 @@ def trained(keras: Any) -> Any:
 
 @pytest.mark.parametrize("kind", ["text", "image"])
 def test_pruning_leaves_as_many_weights_as_asked(trained: Any, kind: str) -> None:
-    from edge_experts.training.compressing import prune, sparsity_for
+    from edge_experts.training.compression import prune, sparsity_for
 
     network, tuning = trained(kind)
     before = network.get_weights()
@@ -68,7 +68,7 @@ def test_what_quantization_awareness_learned_survives_saving_and_conversion(
 
     from edge_experts.runtime.interpreter import Model
     from edge_experts.training import SparseExperts
-    from edge_experts.training.compressing import quantization_aware
+    from edge_experts.training.compression import quantization_aware
 
     network, tuning = trained(kind)
     aware = quantization_aware(network, tuning)
@@ -92,7 +92,7 @@ def test_what_quantization_awareness_learned_survives_saving_and_conversion(
 
 
 def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, keras: Any) -> None:
-    from edge_experts.training.compressing import prune, quantization_aware
+    from edge_experts.training.compression import prune, quantization_aware
 
     _, tuning = trained("table")
     inputs = {"x": keras.Input((12,), name="x")}
@@ -105,7 +105,7 @@ def test_a_network_without_such_layers_is_said_to_be_unsuitable(trained: Any, ke
 
 @pytest.mark.parametrize("method", METHODS[4:])  # each step is in one of them
 def test_every_step_keeps_what_those_before_it_made(trained: Any, method: str) -> None:
-    from edge_experts.training.compressing import apply
+    from edge_experts.training.compression import apply
 
     network, tuning = trained("table")
     before = network.get_weights()
@@ -127,7 +127,7 @@ def test_every_step_keeps_what_those_before_it_made(trained: Any, method: str) -
 
 @pytest.mark.parametrize("method", ["pruning+clustering"])
 def test_a_table_of_embeddings_is_clustered(trained: Any, method: str) -> None:
-    from edge_experts.training.compressing import apply
+    from edge_experts.training.compression import apply
 
     network, tuning = trained("text")
     made = apply(network, tuning, Compression(method, clusters=8))
@@ -136,7 +136,7 @@ def test_a_table_of_embeddings_is_clustered(trained: Any, method: str) -> None:
 
 @pytest.mark.parametrize("kind", ["table", "image"])
 def test_two_of_four_weights_that_meet_are_zero(trained: Any, kind: str) -> None:
-    from edge_experts.training.compressing import prune
+    from edge_experts.training.compression import prune
 
     network, tuning = trained(kind)
     made = prune(network, tuning, sparsity="2:4")
@@ -172,7 +172,7 @@ def test_clusters_survive_int8(keras: Any) -> None:
 
 def test_what_does_not_hold_for_token_ids_is_refused(trained: Any, keras: Any) -> None:
     from edge_experts.training import networks
-    from edge_experts.training.compressing import apply
+    from edge_experts.training.compression import apply
 
     _, tuning = trained("text")
     expert = networks.BY_KIND["text"].expert(networks.Shapes("text", KINDS["text"], 2, SETTINGS))

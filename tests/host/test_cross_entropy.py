@@ -24,7 +24,7 @@ def _ours(
     hidden: np.ndarray, table: np.ndarray, wanted: np.ndarray, drawn: int, seed: int = 0
 ) -> list[np.ndarray]:
     """Losses, and the gradients for hidden and table of their weighted sum."""
-    from edge_experts.training.translating.cross_entropy import candidates, cross_entropy
+    from edge_experts.training.translation.cross_entropy import candidates, cross_entropy
 
     import tensorflow as tf  # isort: skip
 
@@ -72,7 +72,7 @@ def test_of_some_it_comes_to_the_same_in_the_mean(numbers: Numbers) -> None:
 )
 @settings(deadline=None)
 def test_candidates_stand_for_the_whole_vocabulary(wanted: list[int], drawn: int) -> None:
-    from edge_experts.training.translating.cross_entropy import candidates
+    from edge_experts.training.translation.cross_entropy import candidates
 
     among = candidates(np.array(wanted), PIECES, drawn, np.random.default_rng(0))
     assert among.pieces[among.wanted].tolist() == wanted

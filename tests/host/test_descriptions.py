@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_experts.datasets import apt, descriptions, help_pages, translation
+from edge_experts.datasets import apt
+from edge_experts.datasets.translation import corpus, descriptions, help_pages
 
 PACKAGES = """\
 Package: chess
@@ -84,7 +85,7 @@ def lists(tmp_path: Path) -> Path:
 
 def test_descriptions_become_pairs_by_digest_paragraph_and_sentence(lists: Path) -> None:
     english, german = (descriptions.pages(lists, one) for one in ("en", "de"))
-    found = list(translation.pairs([(english, [german])]))
+    found = list(corpus.pairs([(english, [german])]))
     assert found == [
         # A title belongs to its translation also where the paragraphs behind it do not; a sentence
         # of two packages to one of them.
@@ -110,7 +111,7 @@ def test_a_sentence_of_both_domains_belongs_to_the_first(lists: Path) -> None:
     english, german = (descriptions.pages(lists, one) for one in ("en", "de"))
     help_page = {"shared/01/a": {"par_1": "Have fun with it."}}
     help_german = {"shared/01/a": {"par_1": "Viel Freude."}}
-    found = translation.pairs([(help_page, [help_german]), (english, [german])])
+    found = corpus.pairs([(help_page, [help_german]), (english, [german])])
     own = [(page, place) for page, (source, _), place in found if source == "Have fun with it."]
     assert own == [("shared/01/a", 0)]
 
@@ -123,7 +124,7 @@ def test_both_domains_of_a_language_come_with_splits_of_whole_pages(
     monkeypatch.setattr(help_pages, "package", lambda name: Path(f"help-{name}_4%3a7_all.deb"))
     monkeypatch.setattr(help_pages, "pages", lambda path: pages if "en-us" in path.name else german)
     monkeypatch.setattr(apt, "lists", lambda names: (lists, "Debian 12, today"))
-    dataset = translation.load_domains("de")
+    dataset = corpus.load_domains("de")
     assert dataset.labels == ("de/help", "de/packages")
     assert "Debian 4:7" in dataset.origin
     assert "Debian 12, today" in dataset.origin

@@ -218,7 +218,7 @@ def test_too_much_forgetting_writes_nothing(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["text", "table", "image", "window"])
 def test_a_wider_router_answers_as_before(keras: Any, kind: str) -> None:
     from edge_experts.training.networks import BY_KIND, Shapes
-    from edge_experts.training.widening import widened
+    from edge_experts.training.routers.widening import widened
 
     shape = {"table": (5,), "image": (28, 28), "window": (50, 3)}.get(kind)
     inputs = {"x": (shape, "float32")} if shape else {
@@ -237,7 +237,7 @@ def test_a_wider_router_answers_as_before(keras: Any, kind: str) -> None:
 
 
 def test_a_router_that_cannot_be_widened_is_refused(keras: Any) -> None:
-    from edge_experts.training.widening import widened
+    from edge_experts.training.routers.widening import widened
 
     x = keras.Input((2,), name="x")
     router = keras.Model({"x": x}, keras.layers.Activation("relu")(keras.layers.Dense(2)(x)))
@@ -248,7 +248,7 @@ def test_a_router_that_cannot_be_widened_is_refused(keras: Any) -> None:
 def test_what_experts_share_with_the_router_is_not_trained(
     make_model: Any, keras: Any, tmp_path: Path
 ) -> None:
-    from edge_experts.training.teaching import Part, Teaching
+    from edge_experts.training.extension.teaching import Part, Teaching
 
     x = keras.Input((2,), name="x")
     trunk = keras.layers.Dense(3, "relu")(x)

@@ -26,7 +26,7 @@ def trainings(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]
 
 @given(trainings())
 def test_what_holds_for_any_router_and_experts(training: Any) -> None:
-    from edge_experts.training.insight import measure
+    from edge_experts.training.report.insight import measure
 
     gate, answers, targets, labels = training
     found = measure(*training)
@@ -55,7 +55,7 @@ def test_what_holds_for_any_router_and_experts(training: Any) -> None:
 def test_it_is_plain_json_and_text(training: Any) -> None:
     import json
 
-    from edge_experts.training.insight import as_text, measure, warning
+    from edge_experts.training.report.insight import as_text, measure, warning
 
     found = measure(*training)
     assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
@@ -66,7 +66,7 @@ def test_it_is_plain_json_and_text(training: Any) -> None:
 
 @given(trainings(), st.integers(0, 8))
 def test_a_router_that_knows_its_one_expert_has_no_entropy(training: Any, one: int) -> None:
-    from edge_experts.training.insight import measure
+    from edge_experts.training.report.insight import measure
 
     _, answers, targets, labels = training
     one %= len(answers)
@@ -78,7 +78,7 @@ def test_a_router_that_knows_its_one_expert_has_no_entropy(training: Any, one: i
 
 
 def test_the_oracle_gap_is_counted_as_by_hand() -> None:
-    from edge_experts.training.insight import measure
+    from edge_experts.training.report.insight import measure
 
     gate = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8], [0.2, 0.8]])
     targets = np.array([0, 1, 0, 1])
@@ -106,7 +106,7 @@ def test_the_oracle_gap_is_counted_as_by_hand() -> None:
 def test_a_warning_says_what_is_wrong_and_what_to_do(
     counts: list[int], changes: dict[str, str], words: list[str]
 ) -> None:
-    from edge_experts.training.insight import measure, warning
+    from edge_experts.training.report.insight import measure, warning
 
     owner = np.repeat(range(4), counts)
     targets = np.zeros(len(owner), int)
@@ -119,7 +119,7 @@ def test_a_warning_says_what_is_wrong_and_what_to_do(
 
 
 def test_telling_words_tell_one_experts_texts_from_the_others() -> None:
-    from edge_experts.training.pictures.owned import telling_words
+    from edge_experts.training.report.pictures.owned import telling_words
 
     texts = ["the good film", "the bad film"] * 20 + ["the phone was good", "a bad phone"] * 20
     words = telling_words(texts, np.repeat([0, 1], 40), [0, 1])

@@ -18,9 +18,9 @@ def _drawn(
     """All pictures of a made-up training, as arrays."""
     from matplotlib.image import imread
 
-    from edge_experts.training.insight import measure
-    from edge_experts.training.ownership import Owned
-    from edge_experts.training.pictures import draw
+    from edge_experts.training.report.insight import measure
+    from edge_experts.training.report.ownership import Owned
+    from edge_experts.training.report.pictures import draw
 
     count = len(examples)
     targets = RANDOM.integers(0, len(labels), count)
@@ -79,7 +79,7 @@ def test_many_experts_and_labels_stay_quick_and_of_a_size_to_look_at(tmp_path: P
 
 
 def test_what_is_left_out_is_said() -> None:
-    from edge_experts.training.pictures.canvas import left_out, short
+    from edge_experts.training.report.pictures.canvas import left_out, short
 
     parts = [(32, 64, "experts", "the most used"), (3, 3, "labels", "the most frequent")]
     assert left_out(parts) == "32 of 64 experts: the most used"

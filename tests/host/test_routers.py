@@ -28,7 +28,7 @@ def blobs() -> Dataset:
 
 
 def test_nearest_means_find_groups() -> None:
-    from edge_experts.training.partition import nearest_means
+    from edge_experts.training.routers.partition import nearest_means
 
     random = np.random.default_rng(0)
     group = random.integers(0, 3, 300)
@@ -40,14 +40,14 @@ def test_nearest_means_find_groups() -> None:
 
 
 def test_nearest_means_of_points_that_are_all_alike() -> None:
-    from edge_experts.training.partition import nearest_means
+    from edge_experts.training.routers.partition import nearest_means
 
     kinds, _ = nearest_means(np.ones((20, 2)), 4, 0, np.ones((1, 2)))
     assert len(set(kinds.tolist())) == 1
 
 
 def test_labels_that_a_teacher_confuses_are_of_one_kind() -> None:
-    from edge_experts.training.partition import class_clusters
+    from edge_experts.training.routers.partition import class_clusters
 
     labels = np.repeat(np.arange(6), 20)
     answers = 5 * np.eye(6)[labels]
@@ -60,7 +60,8 @@ def test_labels_that_a_teacher_confuses_are_of_one_kind() -> None:
 @pytest.mark.parametrize("kind", ["hash", "random"])
 @pytest.mark.parametrize("experts", [3, 8])
 def test_a_hashing_router_uses_every_expert(keras: Any, kind: str, experts: int) -> None:
-    from edge_experts.training import hashing, networks
+    from edge_experts.training import networks
+    from edge_experts.training.routers import hashing
 
     shapes = networks.Shapes("table", {"x": ((12,), "float32")}, 4, {})
     x = {"x": np.random.default_rng(0).standard_normal((4000, 12)).astype(np.float32)}

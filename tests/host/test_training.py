@@ -19,7 +19,7 @@ def select(arrays: Arrays) -> Any:
     from edge_experts.training import TrainConfig
     from edge_experts.training.learner import Learner, Objective
     from edge_experts.training.losses import Answers
-    from edge_experts.training.selection import ExpertSelection
+    from edge_experts.training.routers.selection import ExpertSelection
 
     def run(model: Any, epochs: int = 1, **settings: Any) -> list[int]:
         learner = Learner(model, Objective(Answers()))
@@ -36,7 +36,7 @@ def select(arrays: Arrays) -> Any:
 def test_greedy_selection_copies_the_best_expert_to_all(
     select: Any, make_model: Any, arrays: Arrays
 ) -> None:
-    from edge_experts.training.selection import expert_losses
+    from edge_experts.training.routers.selection import expert_losses
 
     model = make_model()
     best = int(np.argmin(expert_losses(model, arrays, TARGETS)))
@@ -50,7 +50,7 @@ def test_greedy_selection_copies_the_best_expert_to_all(
 def test_a_copy_into_the_weakest_leaves_the_others_alone(
     select: Any, make_model: Any, arrays: Arrays
 ) -> None:
-    from edge_experts.training.selection import expert_losses
+    from edge_experts.training.routers.selection import expert_losses
 
     model = make_model()
     before = [expert.get_weights() for expert in model.experts]
@@ -86,7 +86,7 @@ def test_random_selection_goes_by_its_seed(select: Any, make_model: Any) -> None
 
 
 def test_perturbed_copies_differ_from_each_other(make_model: Any) -> None:
-    from edge_experts.training.selection import copy_parameters
+    from edge_experts.training.routers.selection import copy_parameters
 
     source, *others = make_model().experts
     copy_parameters(source, others, 0.1, np.random.default_rng(0))
@@ -135,7 +135,7 @@ def test_multiply_adds_are_counted_as_by_hand(keras: Any, make_model: Any) -> No
 
 def test_kinds_of_text_are_found_without_labels() -> None:
     from edge_experts.features import TextFeatures, encode_all
-    from edge_experts.training.partition import text_kinds
+    from edge_experts.training.routers.partition import text_kinds
 
     english = [f"the cat number {n} sat on the mat and looked at the dog" for n in range(60)]
     german = [f"der Hund Nummer {n} lag auf der Wiese und sah den Himmel" for n in range(60)]

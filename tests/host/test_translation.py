@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from edge_experts import run_folder
-from edge_experts.datasets import Dataset, help_pages, translation
+from edge_experts.datasets import Dataset
+from edge_experts.datasets.translation import corpus, help_pages
 from edge_experts.errors import BundleError, DigestError, GoldenError, MissingExtraError, UsageError
 from edge_experts.features.pieces import normalized
 from edge_experts.format.manifest import MANIFEST, read_manifest
@@ -56,7 +57,7 @@ klicken<br/>und schlie\u00dfen.</p>
 def test_pages_become_pairs_of_sentences() -> None:
     english = {"shared/01/a": help_pages.paragraphs(ENGLISH.format("en-US"))}
     german = {"shared/01/a": help_pages.paragraphs(GERMAN.format("de"))}
-    assert [pair for _, pair, _ in translation.pairs([(english, [german])])] == [
+    assert [pair for _, pair, _ in corpus.pairs([(english, [german])])] == [
         (
             "Defines the settings for the proxy server.",
             "Bestimmt die Einstellungen f\u00fcr den Proxy.",
@@ -70,7 +71,7 @@ def test_a_sentence_of_two_pages_stays_on_the_first_in_every_language() -> None:
     english = {"b": {"par_1": "Open the file."}, "a": {"par_9": "Open the file."}}
     german = {"a": {"par_9": "Die Datei \u00f6ffnen."}, "b": {"par_1": "Datei \u00f6ffnen."}}
     french = {"b": {"par_1": "Ouvrir le fichier."}}
-    found = translation.pairs([(english, [german, french])])
+    found = corpus.pairs([(english, [german, french])])
     assert [(page, place) for page, _, place in found] == [("a", 0)]
 
 
@@ -80,8 +81,8 @@ def test_templates_forget_numbers_names_and_quotations() -> None:
         "Choose Format - Page Style and type 3,50.",
         'Choose "any" and type 7cm.',
     ]
-    assert len({translation.template(one) for one in same}) == 1
-    assert translation.template("Choose insert and type") != translation.template(same[0])
+    assert len({corpus.template(one) for one in same}) == 1
+    assert corpus.template("Choose insert and type") != corpus.template(same[0])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="dpkg-deb is Debian's")
@@ -128,7 +129,7 @@ def test_conversion_keeps_what_was_learned(bundle: Path) -> None:
 def test_pieces_are_the_librarys_own() -> None:
     """On the toolkit's own documents: real sentences, with code, numbers and signs among them."""
     sentencepiece = pytest.importorskip("sentencepiece")
-    from edge_experts.training.translating import vocabulary
+    from edge_experts.training.translation import vocabulary
 
     top = Path(__file__).parents[2]
     sources = [*sorted(top.glob("*.md")), *sorted((top / "edge_experts" / "runtime").rglob("*.py"))]
@@ -284,8 +285,8 @@ def test_a_number_of_experts_that_is_not_of_the_languages_is_refused(
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_experts import translations
+    from edge_experts.datasets.translation import scores
 
     monkeypatch.setitem(sys.modules, "sacrebleu", None)
     with pytest.raises(MissingExtraError, match=r"edge-experts\[translation\]"):
-        translations.scores(["a"], ["a"])
+        scores.scores(["a"], ["a"])

@@ -289,8 +289,8 @@ def test_a_killed_training_has_its_router_already(
 ) -> None:
     from edge_experts.training.checkpoints import Checkpoints
     from edge_experts.training.recipes import config_of
-    from edge_experts.training.translating import router, trainer
-    from edge_experts.training.translating.learning import Learner
+    from edge_experts.training.translation import router, trainer
+    from edge_experts.training.translation.learning import Learner
 
     config = config_of(toy, **{**SETTINGS, **SMALL})
     first = trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]

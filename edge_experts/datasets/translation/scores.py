@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .errors import MissingExtraError
+from ...errors import MissingExtraError
 
 
 def scores(made: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The child process that opens a file of Keras 3: `python -m edge_experts.keras3 FILE OUT`.
+"""The child process that opens a file of Keras 3: `python -m edge_experts.keras3_process FILE OUT`.
 
 Keras 3 and tf_keras in one process make models without weights, and no error. So Keras 3 has a
 process of its own, where tf_keras is never imported, and leaves what another one can rebuild the

@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from . import apt, descriptions, help_pages
-from .dataset import Dataset
-from .splitting import by_group
+from .. import apt
+from ..dataset import Dataset
+from ..splitting import by_group
+from . import descriptions, help_pages
 
 LANGUAGES = ("de", "fr", "it", "es")
 _WORDS = range(3, 21)  # of the English sentence

@@ -19,7 +19,7 @@ from .. import cost
 from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, users
-from ..reporting import expert_usage
+from ..report.reporting import expert_usage
 from ..trainer import fit_features
 from . import files
 from .fitted import fitted, refuse_changed, table_rows

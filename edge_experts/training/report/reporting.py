@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from ..progress import Progress
+from ...progress import Progress
+from ..model import SparseExperts
 from .insight import entropy, softmax
-from .model import SparseExperts
 
 _TOLD = 10  # experts whose use fits into a line
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text_table import aligned
+from ...text_table import aligned
 
 _TINY = 1e-12
 _DEAD = 0.1  # of an even share: an expert used less than this is of no use

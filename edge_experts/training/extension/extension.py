@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from .. import run_folder
-from ..datasets import Dataset, Split
-from ..datasets.dataset import refuse_translation
-from ..errors import DataError, RunFolderError, ThresholdError, UsageError
-from ..features import Features, encode_all
-from ..format.atomic import refuse_existing, staged
-from . import cost
-from .config import TrainConfig
-from .leaving import KEPT_EXAMPLES, versions
-from .model import SparseExperts
-from .reporting import expert_usage
+from ... import run_folder
+from ...datasets import Dataset, Split
+from ...datasets.dataset import refuse_translation
+from ...errors import DataError, RunFolderError, ThresholdError, UsageError
+from ...features import Features, encode_all
+from ...format.atomic import refuse_existing, staged
+from .. import cost
+from ..config import TrainConfig
+from ..leaving import KEPT_EXAMPLES, versions
+from ..model import SparseExperts
+from ..report.reporting import expert_usage
 from .teaching import Part, Teaching, accuracy
 
 SPLITS = tuple(KEPT_EXAMPLES)

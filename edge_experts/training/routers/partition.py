@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import tf_keras
 
-from ..errors import UsageError
-from .config import TrainConfig
-from .inference import predict
+from ...errors import UsageError
+from ..config import TrainConfig
+from ..inference import predict
 
 KINDS = ("kmeans", "clusters")  # of routers that are taught these, and nothing else
 Arrays = Mapping[str, np.ndarray]

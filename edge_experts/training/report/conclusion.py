@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from .. import run_folder
-from ..datasets import Dataset
-from ..errors import MissingExtraError, UsageError
-from ..features import Features
+from ... import run_folder
+from ...datasets import Dataset
+from ...errors import MissingExtraError, UsageError
+from ...features import Features
+from ..bank import ExpertBank
+from ..config import TrainConfig
+from ..inference import predict
+from ..model import SparseExperts, asked
 from . import insight
-from .bank import ExpertBank
-from .config import TrainConfig
-from .inference import predict
-from .model import SparseExperts, asked
 from .ownership import Owned, column_names
 
 _MOST = 10_000  # validation examples that are looked at

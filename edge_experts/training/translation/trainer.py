@@ -18,7 +18,7 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
-from ...datasets.translation import familiar
+from ...datasets.translation.corpus import familiar
 from ...errors import UsageError
 from ...features.pieces import PieceFeatures
 from ...format.atomic import refuse_existing, staged

@@ -13,8 +13,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import DataError, NetworkError
-from . import fetch
+from ...errors import DataError, NetworkError
+from .. import fetch
 
 _PAGE = re.compile(r"/help/[^/]+/text/(.+)\.html$")
 # A sentence ends where the next one begins with a capital; "e.g. this" does not end one.

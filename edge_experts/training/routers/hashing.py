@@ -18,9 +18,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from .activations import sparse_step
-from .inference import predict
-from .networks import Shapes
+from ..activations import sparse_step
+from ..inference import predict
+from ..networks import Shapes
 
 KINDS = ("hash", "random")
 _PARITY = 6  # hyperplanes for a random bit

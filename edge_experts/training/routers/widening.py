@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 
 def widened(router: tf_keras.Model) -> tf_keras.Model:

@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from .bank import ExpertBank
-from .config import TrainConfig
-from .inference import predict
-from .losses import Answers
-from .model import SparseExperts
+from ..bank import ExpertBank
+from ..config import TrainConfig
+from ..inference import predict
+from ..losses import Answers
+from ..model import SparseExperts
 
 _UNUSED = 0.1  # of an even share of the inputs: an expert with less is not used
 

@@ -11,7 +11,7 @@ import tf_keras
 from ...features.pieces import HIDDEN, PADDING
 from ...format.expert_names import language
 from ..layers import WeightedBag
-from ..reporting import Report
+from ..report.reporting import Report
 from .batches import Pair
 from .network import Size
 

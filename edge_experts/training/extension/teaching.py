@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from .model import SparseExperts
-from .reporting import Report
-from .widening import gate_of, widened
+from ..model import SparseExperts
+from ..report.reporting import Report
+from ..routers.widening import gate_of, widened
 
 _STEPS, _SMALLEST_BATCH = 50, 16
 _AT_ONCE = 1024

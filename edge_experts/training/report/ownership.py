@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..features import Features
+from ...features import Features
 
 
 @dataclass(frozen=True, eq=False)

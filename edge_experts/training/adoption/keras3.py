@@ -1,8 +1,8 @@
 """A network of Keras 3 as the same network of tf_keras, checked by its answers.
 
-What is read in a process of its own (`edge_experts/keras3.py`) is called here, layer by layer, as
-it was called there. A layer, an option or an activation that tf_keras does not have is refused by
-its name: a network that is only nearly the same would be wrong without a word.
+What is read in a process of its own (`edge_experts/keras3_process.py`) is called here, layer by
+layer, as it was called there. A layer, an option or an activation that tf_keras does not have is
+refused by its name: a network that is only nearly the same would be wrong without a word.
 """
 
 from __future__ import annotations
@@ -59,7 +59,13 @@ def rebuilt(path: Path) -> tf_keras.Model:
 
 
 def _read(path: Path, out: Path) -> None:
-    command = [sys.executable, "-m", "edge_experts.keras3", str(path), str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "edge_experts.keras3_process",
+        str(path),
+        str(out),
+    ]
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import apt
+from .. import apt
 from .help_pages import Page
 
 _ITEM = re.compile(r"\s+[-*+o•]\s+")  # how an item of a list begins

@@ -1,4 +1,4 @@
-"""How long a training step takes: `python -m edge_experts.training.translating.speed`.
+"""How long a training step takes: `python -m edge_experts.training.translation.speed`.
 
 With losses over the whole vocabulary, and over a batch's own pieces beside some that are drawn; in
 turns, so that a busy machine is busy for both. The default network, of random sentences.
