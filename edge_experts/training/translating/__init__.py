@@ -1,0 +1,1 @@
+"""Module paths inside model.keras files that 0.1.0 saved."""
