@@ -1,6 +1,6 @@
 """Keras networks to TFLite bundles, on the host. Importing it does not import TensorFlow."""
 
-from .compressing import compress
+from .compression import compress
 from .convert import Conversion, convert
 from .recipes import LAYOUTS, QUANTIZATIONS
 

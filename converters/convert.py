@@ -16,16 +16,16 @@ from edge_experts.features import encode_all
 from edge_experts.format.atomic import staged
 from edge_experts.format.manifest import Manifest
 
-from . import base as bases
-from . import confidence, parity
-from .asked import budget_asked, check, compressions_asked, run_asked, target_asked
-from .bundling import Bundling
-from .cache import Cache
-from .choosing import Search, automatic
-from .making import File
+from .auto import Search, automatic
+from .bundle import base as bases
+from .bundle.assembly import Bundling
+from .network_files import File
+from .options import budget_asked, check, compressions_asked, run_asked, target_asked
+from .process.cache import Cache
+from .process.error_messages import alternative
 from .recipes import RECIPE_NAMES
-from .refusals import alternative
 from .sources import Sources
+from .verify import confidence, parity
 
 _CALIBRATION = 2000  # training examples to draw representative inputs from
 

@@ -15,11 +15,11 @@ from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
 from edge_experts.errors import UnsuitableError
 
-from .cache import Cache
-from .compressing import compress
-from .compressing.stage import WORKER
-from .making import Making
-from .workers import Workers
+from .compression import compress
+from .compression.stage import WORKER
+from .network_files import Making
+from .process.cache import Cache
+from .process.pool import Workers
 
 AS_TRAINED = ""  # the name of the source that no compression made
 

@@ -23,8 +23,8 @@ from edge_experts.datasets import Split
 from edge_experts.features import ArrayFeatures, encode_all
 
 from . import convert
-from .cache import Cache
-from .making import File, Making
+from .network_files import File, Making
+from .process.cache import Cache
 
 _PIXELS, _LABELS, _UNITS = 784, 10, 60  # 47,650 weights and biases
 

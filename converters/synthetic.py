@@ -34,7 +34,7 @@ from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.interpreter import interpreter_class
 from edge_experts.runtime.memory import costs
 
-from . import export
+from .bundle import bundle_files as export
 
 _EXAMPLES = 64
 
@@ -134,7 +134,7 @@ def _convert(made: Synthetic, folder: Path) -> None:
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
 
-    from .quantization import to_tflite
+    from .tflite.quantization import to_tflite
 
     tf_keras.utils.set_random_seed(made.seed)
 

@@ -25,7 +25,7 @@ from edge_experts.format.atomic import npz
 from edge_experts.progress import Progress
 
 from ..convert import convert
-from ..isolation import run_module
+from ..process.child_process import run_module
 from ..recipes import RECIPE_NAMES
 
 INTERPRETERS = ("tflite_runtime", "ai_edge_litert")

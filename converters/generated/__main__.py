@@ -20,8 +20,8 @@ from pathlib import Path
 
 from edge_experts.errors import ThresholdError
 
+from ..process.pool import Workers
 from ..recipes import RECIPE_NAMES
-from ..workers import Workers
 from .answers import INTERPRETERS
 from .checking import Result, check, interpreters
 

@@ -18,12 +18,12 @@ from edge_experts.run_folder import MODEL
 from edge_experts.runtime.answer import softmax
 from edge_experts.training.inference import predict
 
-from .. import parity
-from ..cache import Cache
-from ..isolation import reason_of_end
-from ..making import File, Making
+from ..network_files import File, Making
+from ..process.cache import Cache
+from ..process.child_process import reason_of_end
+from ..process.pool import Workers
 from ..recipes import RECIPE_NAMES
-from ..workers import Workers
+from ..verify import parity
 from .answers import INTERPRETERS
 from .networks import Case, generate
 

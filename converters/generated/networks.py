@@ -20,7 +20,7 @@ import tf_keras
 from edge_experts.training import SparseExperts
 from edge_experts.training.inference import predict
 
-from ..parity import sure
+from ..verify.parity import sure
 from .data import KINDS, Data, draw
 
 layers = tf_keras.layers

@@ -13,7 +13,7 @@ from edge_experts.errors import MissingExtraError, ModelError, UnsuitableError
 from edge_experts.progress import Progress
 from edge_experts.runtime.interpreter import quantize
 
-from ..isolation import run_module
+from ..process.child_process import run_module
 from .reading import Port, read
 from .target import Target, table
 

@@ -13,8 +13,8 @@ from .export_c import as_json as c_as_json
 
 if TYPE_CHECKING:
     from ..converters import Conversion
+    from ..converters.auto import Search
     from ..converters.c_source import CSource
-    from ..converters.choosing import Search
     from ..format.manifest import Manifest
 
 

@@ -266,7 +266,7 @@ def convert(
     )
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
-        from ..converters.choosing import picture
+        from ..converters.auto import picture
 
         picture.draw(
             frontier,

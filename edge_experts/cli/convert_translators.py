@@ -25,7 +25,7 @@ def convert_translators(
     force: bool,
     json: bool,
 ) -> None:
-    from ..converters.translating import convert
+    from ..converters.translation import convert
 
     made = convert(
         run,

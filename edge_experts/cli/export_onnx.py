@@ -25,7 +25,7 @@ def export_onnx(
     Example: edge-experts export-onnx dense.run --out dense.onnx
     """
     require_training()
-    from ..converters.onnx_export import export_onnx as export
+    from ..converters.onnx import export_onnx as export
 
     made = export(run, out, force=force)
     proof = asdict(made.proof)

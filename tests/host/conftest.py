@@ -106,7 +106,7 @@ def load_written(folder: Path, content: str | bytes, name: str = "d.csv") -> Dat
 
 def deployed(network: Any, recipe: str, x: np.ndarray, *rolls: int) -> list[np.ndarray]:
     """The converted network's answers to `x`, in one interpreter, and to `x` in other orders."""
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     from edge_experts.runtime.interpreter import Model
 

@@ -55,7 +55,7 @@ def test_a_converted_file_yields_zeros_and_ones_by_cheap_operators(
     keras: Any, tmp_path: Path, quantization: str
 ) -> None:
     import tensorflow as tf
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     samples = {"x": np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)}
     content = to_tflite(_network(keras), quantization, samples)

@@ -22,7 +22,7 @@ def test_an_unscaled_type_is_refused(keras: Any, convert_one: Callable[[str], by
 
 @pytest.fixture
 def convert_one(keras: Any) -> Callable[[str], bytes]:
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     inputs = keras.Input((4,), name="x")
     network = keras.Model({"x": inputs}, keras.layers.Dense(2)(inputs))

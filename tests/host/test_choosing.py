@@ -39,7 +39,7 @@ def _columns(options: Options) -> tuple[list[list[int]], list[list[float]]]:
 
 @given(options=networks, share=st.floats(0, 1))
 def test_a_choice_fits_and_hardly_any_is_better(options: Options, share: float) -> None:
-    from edge_experts.converters.choosing.knapsack import solve
+    from edge_experts.converters.auto.knapsack import solve
 
     sizes, losses = _columns(options)
     least, most = sum(map(min, sizes)), sum(map(max, sizes))
@@ -57,7 +57,7 @@ def test_a_choice_fits_and_hardly_any_is_better(options: Options, share: float) 
 
 
 def test_a_size_below_the_smallest_has_no_choice() -> None:
-    from edge_experts.converters.choosing.knapsack import solve
+    from edge_experts.converters.auto.knapsack import solve
 
     table = solve([[10, 20], [5, 6]], [[1.0, 0.0], [0.5, 0.0]])
     assert table.pick(14) is None
@@ -172,7 +172,7 @@ def test_options_that_do_not_go_together_are_refused(
 
 def test_losses_of_variants_add_up() -> None:
     """What the search adds up is what the whole bundle has: experts do not meet."""
-    from edge_experts.converters.choosing.sensitivity import _loss
+    from edge_experts.converters.auto.sensitivity import _loss
 
     logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, -1.0]])
     targets = np.array([0, 0, 1])
@@ -215,9 +215,9 @@ def test_what_the_interpreter_refuses_is_left_out(
     make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
 ) -> None:
     """As it refuses int16 operators that the converter makes."""
-    from edge_experts.converters.cache import Cache
-    from edge_experts.converters.choosing.choice import Choosing
-    from edge_experts.converters.making import File
+    from edge_experts.converters.auto.choice import Choosing
+    from edge_experts.converters.network_files import File
+    from edge_experts.converters.process.cache import Cache
     from edge_experts.converters.sources import Sources
 
     order = {"layout": "split", "top_k": 1, "second": False}
@@ -240,9 +240,9 @@ def test_what_the_interpreter_refuses_is_left_out(
 def test_choices_asked_alone_answer_as_they_did_among_all(
     make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
 ) -> None:
-    from edge_experts.converters.cache import Cache
-    from edge_experts.converters.choosing.choice import Choosing
-    from edge_experts.converters.making import File
+    from edge_experts.converters.auto.choice import Choosing
+    from edge_experts.converters.network_files import File
+    from edge_experts.converters.process.cache import Cache
     from edge_experts.converters.sources import Sources
 
     order = {"layout": "split", "top_k": 1, "second": False}
@@ -261,7 +261,7 @@ def test_choices_asked_alone_answer_as_they_did_among_all(
 
 
 def test_a_paired_difference_counts_what_only_one_gets_right() -> None:
-    from edge_experts.converters.choosing.evaluation import paired
+    from edge_experts.converters.auto.evaluation import paired
 
     ours = np.array([1, 1, 1, 0, 0] * 200, bool)
     theirs = np.array([1, 1, 0, 1, 0] * 200, bool)

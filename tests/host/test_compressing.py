@@ -104,8 +104,8 @@ def test_what_was_compressed_before_starts_no_process(
     trunk_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_experts.converters import compress
-    from edge_experts.converters.cache import Cache
-    from edge_experts.converters.compressing import stage
+    from edge_experts.converters.compression import stage
+    from edge_experts.converters.process.cache import Cache
 
     kept = Cache(tmp_path / "kept")
     compress(trunk_run, tmp_path / "one.run", SHORT, kept=kept)
@@ -121,8 +121,8 @@ def test_a_death_names_its_expert_and_the_others_are_kept(
     trunk_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_experts.converters import compress
-    from edge_experts.converters.cache import Cache
-    from edge_experts.converters.workers import Workers
+    from edge_experts.converters.process.cache import Cache
+    from edge_experts.converters.process.pool import Workers
 
     ask = Workers._ask
 

@@ -64,7 +64,7 @@ def test_pruning_leaves_as_many_weights_as_asked(trained: Any, kind: str) -> Non
 def test_what_quantization_awareness_learned_survives_saving_and_conversion(
     trained: Any, kind: str, tmp_path: Any, keras: Any
 ) -> None:
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     from edge_experts.runtime.interpreter import Model
     from edge_experts.training import SparseExperts
@@ -152,7 +152,7 @@ def test_two_of_four_weights_that_meet_are_zero(trained: Any, kind: str) -> None
 
 def test_clusters_survive_int8(keras: Any) -> None:
     """Where each channel had a scale of its own, a value would be as many integers as channels."""
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     from edge_experts.runtime import interpreter
 

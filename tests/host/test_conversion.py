@@ -210,7 +210,7 @@ def test_an_unknown_quantization_is_named(tmp_path: Path) -> None:
 
 def test_an_expert_that_owns_few_inputs_is_calibrated_with_others() -> None:
     from edge_experts.training import SparseExperts  # noqa: F401  sets up Keras for the worker
-    from edge_experts.converters.worker import ENOUGH, representative  # isort: skip
+    from edge_experts.converters.process.worker import ENOUGH, representative  # isort: skip
 
     owners = np.array([0] * 500 + [1] * 30 + [2] * 20)
     rows = representative(owners, 1)
@@ -220,7 +220,7 @@ def test_an_expert_that_owns_few_inputs_is_calibrated_with_others() -> None:
 
 
 def test_temperature_makes_overconfident_scores_calibrated() -> None:
-    from edge_experts.converters import parity
+    from edge_experts.converters.verify import parity
 
     random = np.random.default_rng(0)
     logits = random.normal(size=(4000, 3))
@@ -268,7 +268,7 @@ def test_the_runtime_quantizes_for_models_with_integer_inputs(keras: Any, tmp_pa
 
 def test_layers_that_never_answer_do_not_end_the_process(keras: Any, tmp_path: Path) -> None:
     """LiteRT 2.3 died where a result's steps were hundreds of times as small as its products'."""
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     keras.utils.set_random_seed(0)
     x = keras.Input((6,), name="x")

@@ -14,7 +14,7 @@ ROWS, UNITS = 6, 5
 
 def _converted(keras: Any, *, rows: int, recipe: str = "int8") -> bytes:
     """Two layers one after the other, the first without a bias."""
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     keras.utils.set_random_seed(0)
     x = keras.Input((rows, 4) if rows > 1 else (4,), name="x")
@@ -49,7 +49,7 @@ def test_they_have_a_bias_and_two_dimensions(keras: Any) -> None:
 
 
 def test_what_needs_nothing_stays_as_it_is(keras: Any) -> None:
-    from edge_experts.converters import dense
+    from edge_experts.converters.tflite import dense
 
     assert _dense(_converted(keras, rows=1))[0] == (2, (1, UNITS))
     for content in (_converted(keras, rows=1), _converted(keras, rows=ROWS)):

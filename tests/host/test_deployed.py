@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from edge_experts.converters.deployed import describe, histogram
+from edge_experts.converters.verify.drift_counts import describe, histogram
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 150, 5000])

@@ -30,7 +30,7 @@ REFUSED = (
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     from edge_experts.converters.generated.__main__ import recipes
     from edge_experts.converters.generated.checking import check
-    from edge_experts.converters.workers import Workers
+    from edge_experts.converters.process.pool import Workers
 
     folder = tmp_path_factory.mktemp("generated")
     with Workers(folder, 1) as workers:

@@ -34,7 +34,8 @@ def files(bundle: Path) -> dict[str, bytes]:
 def test_what_did_not_change_is_not_converted_again(
     make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.converters import convert, workers
+    from edge_experts.converters import convert
+    from edge_experts.converters.process import pool as workers
 
     model = make_model()
     run = make_run(model)
@@ -104,7 +105,7 @@ def test_a_damaged_entry_is_made_anew(
 
 
 def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
-    from edge_experts.converters.cache import Cache
+    from edge_experts.converters.process.cache import Cache
 
     kept = Cache(tmp_path / "kept")
     for number in range(4):
@@ -133,9 +134,9 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
 def test_two_processes_make_what_one_does(
     make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.converters import convert, making
+    from edge_experts.converters import convert, network_files
 
-    monkeypatch.setattr(making, "_WORTH", 1)
+    monkeypatch.setattr(network_files, "_WORTH", 1)
     run = make_run(make_model(experts=6))
     for processes in (1, 2):
         out = tmp_path / f"{processes}"
@@ -144,7 +145,8 @@ def test_two_processes_make_what_one_does(
 
 
 def test_a_death_fails_its_expert_alone(make_run: Any, make_model: Any, tmp_path: Path) -> None:
-    from edge_experts.converters import convert, workers
+    from edge_experts.converters import convert
+    from edge_experts.converters.process import pool as workers
 
     job = tmp_path / "job"
     job.mkdir()

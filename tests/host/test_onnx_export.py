@@ -28,7 +28,7 @@ def test_it_answers_as_keras_does_and_is_measured_beside_a_bundle(
     dense: Any, make_run: Any, arrays: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     from edge_experts.converters import convert
-    from edge_experts.converters.onnx_export import export_onnx
+    from edge_experts.converters.onnx import export_onnx
 
     run = make_run(dense)
     made = export_onnx(run, tmp_path / "dense.onnx")
@@ -64,7 +64,7 @@ def _size(path: Path) -> int:
 
 
 def test_a_run_with_experts_is_refused(make_run: Any, make_model: Any, tmp_path: Path) -> None:
-    from edge_experts.converters.onnx_export import export_onnx
+    from edge_experts.converters.onnx import export_onnx
 
     with pytest.raises(UnsuitableError, match=r"has 3 experts; .*--dense all"):
         export_onnx(make_run(make_model()), tmp_path / "out")
@@ -72,7 +72,7 @@ def test_a_run_with_experts_is_refused(make_run: Any, make_model: Any, tmp_path:
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_experts.converters.onnx_export import export_onnx
+    from edge_experts.converters.onnx import export_onnx
 
     real = importlib.util.find_spec
     monkeypatch.setattr(

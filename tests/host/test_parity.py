@@ -15,7 +15,8 @@ from edge_experts.errors import ThresholdError
 def test_a_bundle_that_lost_too_much_accuracy_is_refused(
     make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.converters import convert, parity
+    from edge_experts.converters import convert
+    from edge_experts.converters.verify import parity
 
     real = parity.compare
     monkeypatch.setattr(
@@ -34,7 +35,7 @@ def test_a_bundle_that_lost_too_much_accuracy_is_refused(
 def test_one_example_of_few_is_chance_unless_a_threshold_was_stated(
     lost: int, stated: float | None, refused: bool
 ) -> None:
-    from edge_experts.converters import parity
+    from edge_experts.converters.verify import parity
 
     right = np.eye(2)[np.zeros(24, int)]
     wrong = right.copy()
@@ -55,7 +56,7 @@ def test_one_example_of_few_is_chance_unless_a_threshold_was_stated(
 def test_labels_that_keras_is_sure_of_may_hardly_change(
     changed: int, confident: int, refused: bool
 ) -> None:
-    from edge_experts.converters import parity
+    from edge_experts.converters.verify import parity
 
     keras = np.where(np.arange(150)[:, None] < confident, [0.7, 0.3], [0.55, 0.45])
     deployed = keras.copy()
@@ -72,7 +73,7 @@ def test_labels_that_keras_is_sure_of_may_hardly_change(
 
 
 def test_an_expert_that_disagrees_is_named() -> None:
-    from edge_experts.converters import parity
+    from edge_experts.converters.verify import parity
 
     keras = np.tile([0.9, 0.1], (400, 1))
     deployed, routes = keras.copy(), np.arange(400) // 100
@@ -85,7 +86,8 @@ def test_an_expert_that_disagrees_is_named() -> None:
 def test_a_bundle_that_disagrees_is_refused_unless_accuracy_is_to_judge(
     make_run: Any, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.converters import convert, parity
+    from edge_experts.converters import convert
+    from edge_experts.converters.verify import parity
 
     real, run = parity.compare, make_run(make_model())
     monkeypatch.setattr(

@@ -77,7 +77,7 @@ def test_the_converters_refusal_names_the_operator(keras: Any, tmp_path: Path) -
 
 
 def test_a_conversion_that_takes_too_long_fails_alone(tmp_path: Path) -> None:
-    from edge_experts.converters.workers import Workers
+    from edge_experts.converters.process.pool import Workers
 
     (tmp_path / "job.json").write_text(json.dumps({"model": "none", "layout": "split"}))
     task = {"do": "convert", "path": "experts/000.tflite", "recipe": "int8", "io": "float"}
@@ -89,7 +89,7 @@ def test_a_conversion_that_takes_too_long_fails_alone(tmp_path: Path) -> None:
 
 
 def test_a_silent_proof_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_experts.converters.isolation import run_module
+    from edge_experts.converters.process.child_process import run_module
 
     (tmp_path / "silent.py").write_text(
         "import time; print('experts/000.tflite', flush=True); time.sleep(60)"

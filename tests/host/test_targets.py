@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
-from edge_experts.converters.structures import summarize
+from edge_experts.converters.bundle.structures import summarize
 from edge_experts.converters.targets import TARGETS, named
 from edge_experts.converters.targets.reading import read
 
@@ -48,7 +48,7 @@ def takes(target: str, content: bytes) -> bool:
 @pytest.fixture(scope="module")
 def make(keras: Any) -> Callable[[str, str], bytes]:
     """A small network of a kind, converted by a recipe."""
-    from edge_experts.converters.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     def attention(inputs: Any) -> Any:
         layers = keras.layers

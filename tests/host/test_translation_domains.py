@@ -103,7 +103,7 @@ def run(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle(run: Path) -> Path:
-    from edge_experts.converters.translating import convert
+    from edge_experts.converters.translation import convert
 
     out = run.with_name("toy.bundle")
     made = convert(run, out)
@@ -117,7 +117,7 @@ def bundle(run: Path) -> Path:
 @pytest.fixture(scope="module")
 def rival(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One network for all labels."""
-    from edge_experts.converters.translating import convert
+    from edge_experts.converters.translation import convert
 
     out = tmp_path_factory.mktemp("rival") / "rival.bundle"
     run = _trained(toy, out.with_name("rival.run"), dense="active", **SMALL)

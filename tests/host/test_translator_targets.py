@@ -78,7 +78,7 @@ def test_an_operator_that_is_not_there_is_refused(
     translator_bundle: Path, tmp_path: Path, changed: dict[str, int], message: str
 ) -> None:
     from edge_experts.converters.targets import TARGETS
-    from edge_experts.converters.translating import making
+    from edge_experts.converters.translation import making
 
     shutil.copytree(translator_bundle / "experts", tmp_path / "made/experts")
     target = TARGETS["pi-bookworm"]

@@ -15,7 +15,7 @@ from ...benchmarking import onnx
 from ...benchmarking.contender import resident_bytes
 from ...compression import Compression
 from ...converters import compress, convert
-from ...converters.onnx_export import export_onnx
+from ...converters.onnx import export_onnx
 from ...datasets import Dataset
 from ...errors import ConversionError, MissingExtraError, ModelError, UnsuitableError
 from ...features import encode_all

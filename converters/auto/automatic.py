@@ -1,0 +1,115 @@
+"""`--quantization auto`: measure all variants, choose, publish, and check the size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.errors import ThresholdError
+from edge_experts.format.manifest import Manifest
+
+from ..bundle.assembly import Bundling
+from ..network_files import Making
+from ..verify.parity import fit_temperature
+from ..verify.proof import Proof
+from .choice import Choosing, choose
+from .variants import Budget, Point, candidates
+
+_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was chosen from what.
+
+    Attributes:
+        chosen: the choice, its size as written.
+        frontier: choices from the smallest to the one of least loss.
+        uniform: all networks made in one way, for comparison.
+        refused: reasons why a way does not hold, with the networks it does not hold for.
+    """
+
+    chosen: Point
+    frontier: tuple[Point, ...]
+    uniform: tuple[Point, ...]
+    refused: Mapping[str, Sequence[str]]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "chosen": self.chosen.to_json(),
+            "frontier": [point.to_json() for point in self.frontier],
+            "uniform": [point.to_json() for point in self.uniform],
+            "refused": {reason: list(networks) for reason, networks in self.refused.items()},
+        }
+
+
+def automatic(
+    sources: Mapping[str, Making],
+    recipes: Sequence[str],
+    budget: Budget,
+    bundling: Bundling,
+    folder: Path,
+    job: Path,
+    validation: Mapping[str, np.ndarray],
+    allowed: Callable[[bytes, str], None],
+) -> tuple[Manifest, Proof, Search]:
+    """Choose variants and write the bundle into `folder`.
+
+    Args:
+        sources: networks by what compressed them, "" as they are; each prepared.
+        recipes: ways to convert.
+        validation: inputs to measure on, by the features' names.
+        allowed: raises where the target does not take a file.
+
+    Raises:
+        ThresholdError: no choice meets the budget.
+    """
+    for method, making in sources.items():
+        what = f"Converting ({method or 'as trained'})"
+        making.make(list(candidates(method, making, recipes)), what)
+    for making in sources.values():
+        making.rest()
+    choosing = Choosing(sources, recipes, compressed=budget.compressed, allowed=allowed)
+    reference, targets = bundling.reference, bundling.examples["validation"].targets
+    temperature = fit_temperature(reference.scores, targets)
+    choosing.measure(job, validation, targets, temperature, bundling.interpreter)
+    accuracy = float(np.mean(reference.scores.argmax(axis=1) == targets))
+    beside = bundling.beside_models(job, compressed=budget.compressed)
+    for _ in range(_TRIES):
+        point = choose(choosing, budget, beside, accuracy)
+        for variant in point.variants:
+            bundling.add(folder, variant.file.path, variant.place)
+        manifest, proof = bundling.finish(folder, job, budget.max_drop, _made(point, sources))
+        beside += bundling.size(folder, manifest, compressed=budget.compressed) - point.size
+        if budget.size is None or choosing.size_of(point) + beside <= budget.size:
+            break
+    else:
+        raise ThresholdError(
+            f"no choice of recipes meets --size-budget {budget.size:,}; allow a little more"
+        )
+    return (
+        manifest,
+        proof,
+        Search(
+            choosing.at(point, beside),
+            tuple(choosing.frontier(beside)),
+            tuple(choosing.uniform(beside)),
+            choosing.refused,
+        ),
+    )
+
+
+def _made(point: Point, sources: Mapping[str, Making]) -> dict[str, Any]:
+    """What the manifest says of how the models of a choice were made."""
+    digests = {
+        variant.file.path: sources[variant.method].digests.get(variant.file.path)
+        for variant in point.variants
+    }
+    return {
+        "recipes": {variant.file.path: variant.name for variant in point.variants},
+        "networks": {path: digest for path, digest in digests.items() if digest},
+    }

@@ -1,0 +1,297 @@
+"""A recipe for each network: every variant is measured on the interpreter, then a size is met."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts.errors import ConversionError, EdgeExpertsError, ThresholdError
+from edge_experts.format.archive import packed_bytes
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import ROUTER
+from edge_experts.progress import Progress
+
+from ..network_files import File, Making
+from ..process.child_process import run_module
+from .knapsack import Table, solve
+from .variants import Budget, Point, Variant, candidates
+
+AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
+_POINTS = 24  # sizes that the frontier is asked at
+_SMALLER = {
+    # A byte for each weight is the least that a recipe takes, whatever the weights are.
+    False: "count the archive (--size-budget-compressed), where alone pruned and clustered experts "
+    "are smaller, ",
+    True: "compress more (--compress pruning --sparsity 0.9), ",
+}
+_WORTH = 1e-3  # nats for each example that twice the size must save; less is chance
+
+
+class Choosing:
+    """All variants of a run's networks, measured.
+
+    Args:
+        sources: networks to choose from, by what compressed them; "" is the run as it is, and the
+            only one whose router is used.
+        recipes: ways to convert each.
+        compressed: sizes are those in an archive.
+        allowed: raises where a target does not take a file.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Making],
+        recipes: Sequence[str],
+        *,
+        compressed: bool,
+        allowed: Callable[[bytes, str], None] = lambda content, name: None,
+    ):
+        self._compressed, self._allowed = compressed, allowed
+        self.refused: dict[str, list[str]] = {}  # reasons, and the networks they hold for
+        offered: dict[str, list[tuple[str, File]]] = {path: [] for path in sources[""].paths}
+        for method, making in sources.items():
+            for file in candidates(method, making, recipes):
+                offered[file.path].append((method, file))
+        self._variants = {path: self._of(path, own, sources) for path, own in offered.items()}
+
+    def _of(
+        self, path: str, offered: Sequence[tuple[str, File]], sources: Mapping[str, Making]
+    ) -> list[Variant]:
+        variants, reasons = [], []
+        for method, file in offered:
+            making = sources[method]
+            if file in making.failed:
+                reasons.append(f"{method} {file.recipe}".strip() + f": {making.failed[file]}")
+                continue
+            content = making.place(file).read_bytes()
+            try:
+                self._allowed(content, file.network)
+            except EdgeExpertsError as error:
+                said = str(error).removeprefix(f"{file.network}: ")
+                reasons.append(f"{method} {file.recipe}".strip() + f": {said}")
+                continue
+            size = packed_bytes(path, content) if self._compressed else len(content)
+            variants.append(Variant(method, file, making.place(file), size))
+        return self._some(path, variants, reasons)
+
+    def _some(self, path: str, variants: list[Variant], reasons: Sequence[str]) -> list[Variant]:
+        """The variants of a network, and a note of why there are not more."""
+        for reason in reasons:
+            self.refused.setdefault(reason, []).append(File(path, "").network)
+        if not variants:
+            raise ConversionError(
+                f"{File(path, '').network}: cannot be made in any way:\n" + "\n".join(reasons)
+            )
+        return variants
+
+    def measure(
+        self,
+        job: Path,
+        validation: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+        temperature: float,
+        interpreter: str | None = None,
+    ) -> None:
+        """Ask every variant on the interpreter, of this package, and drop what it refuses.
+
+        See sensitivity.py.
+        """
+        self._interpreter = interpreter
+        found = self._ask(job, validation, targets, temperature)
+        self._losses, self._wrong = found["losses"], found["wrong"]
+        self._count = len(targets)
+        self._tables = [self._table(router) for router in range(max(1, len(self._routers)))]
+
+    def right(
+        self,
+        points: Sequence[Point],
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+    ) -> np.ndarray:
+        """Whether each choice answers each of other examples right, (points, examples)."""
+        chosen = [self._places(point) for point in points]
+        only = {
+            (router, expert, pick) for router, picks in chosen for expert, pick in enumerate(picks)
+        }
+        found = self._ask(job, inputs, targets, 1.0, sorted(only))
+        rows = np.arange(len(targets))
+        return np.stack(
+            [
+                found["right"][router, np.array(picks)[found["owners"][router]], rows]
+                for router, picks in chosen
+            ]
+        )
+
+    def _places(self, point: Point) -> tuple[int, list[int]]:
+        """Of a choice's router and experts, which of their variants they are."""
+        chosen = list(point.variants)
+        router = self._routers.index(chosen.pop(0)) if self._routers else 0
+        return router, [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
+
+    def _ask(
+        self,
+        job: Path,
+        inputs: Mapping[str, np.ndarray],
+        targets: np.ndarray,
+        temperature: float,
+        only: Sequence[tuple[int, int, int]] | None = None,
+    ) -> Mapping[str, np.ndarray]:
+        self._routers = self._variants.get(ROUTER, [])
+        self._experts = [own for path, own in self._variants.items() if path != ROUTER]
+        order = {
+            "router": [str(variant.place) for variant in self._routers],
+            "experts": [[str(variant.place) for variant in own] for own in self._experts],
+            "temperature": temperature,
+            "only": only,
+        }
+        (job / "sensitivity.json").write_text(json.dumps(order))
+        (job / "validation.npz").write_bytes(npz(**inputs))
+        np.save(job / "targets.npy", targets)
+        rounds = max(1, len(self._routers))
+        steps = rounds * len(self._experts) + len(self._routers)
+        with Progress("Measuring every variant", steps) as progress:
+            module = "edge_experts.converters.auto.sensitivity"
+            run_module(module, job, progress.step, _failure, interpreter=self._interpreter)
+        refused = json.loads((job / "refused.json").read_text())
+        if refused:
+            self._drop(refused)
+            return self._ask(job, inputs, targets, temperature, only)
+        return dict(np.load(job / "sensitivity.npz"))
+
+    def _drop(self, refused: Mapping[str, str]) -> None:
+        """Leave out variants that the interpreter refuses, with its reasons, by their places."""
+        for path, own in self._variants.items():
+            reasons = [
+                f"{one.name}: {refused[str(one.place)]}" for one in own if str(one.place) in refused
+            ]
+            kept = [one for one in own if str(one.place) not in refused]
+            self._variants[path] = self._some(path, kept, reasons)
+
+    def _table(self, router: int) -> Table:
+        sizes = [[variant.size for variant in own] for own in self._experts]
+        losses = [
+            [
+                self._losses[router, index, at] / self._count + self._price * size
+                for at, size in enumerate(own)
+            ]
+            for index, own in enumerate(sizes)
+        ]
+        return solve(sizes, losses)
+
+    @property
+    def _price(self) -> float:
+        """Of a byte, in nats: what makes no difference must not cost bytes."""
+        return _WORTH / max(1, self.least(0))
+
+    def best(self, size: int, fixed: int) -> Point | None:
+        """The choice of least loss within `size` bytes, `fixed` of them beside the models."""
+        found = []
+        for router, table in enumerate(self._tables):
+            room = size - fixed - (self._routers[router].size if self._routers else 0)
+            picks = table.pick(room)
+            if picks is not None:
+                found.append(self._point(router, picks, fixed))
+        return min(found, key=lambda point: point.loss + self._price * point.size, default=None)
+
+    def least(self, fixed: int) -> int:
+        """Bytes of the smallest bundle."""
+        smallest = [min(variant.size for variant in own) for own in self._variants.values()]
+        return fixed + sum(smallest)
+
+    def most(self, fixed: int) -> int:
+        """Bytes of the largest one."""
+        largest = [max(variant.size for variant in own) for own in self._variants.values()]
+        return fixed + sum(largest)
+
+    def frontier(self, fixed: int) -> list[Point]:
+        """Choices from the smallest to the one of least loss, each better than all smaller ones."""
+        sizes = np.geomspace(self.least(fixed), self.most(fixed), _POINTS)
+        points = [self.best(int(np.ceil(size)), fixed) for size in sizes]
+        kept: list[Point] = []
+        for point in sorted((one for one in points if one), key=lambda one: (one.size, one.loss)):
+            if not kept or point.loss < kept[-1].loss:
+                kept.append(point)
+        return kept
+
+    def uniform(self, fixed: int) -> list[Point]:
+        """All networks made in one way, for each way that holds for all; the router without
+        what only experts are compressed by."""
+        points = []
+        for name in dict.fromkeys(variant.name for own in self._experts for variant in own):
+            recipe = name.split()[-1]
+            routers = [at for at, one in enumerate(self._routers) if one.name == recipe]
+            picks = [
+                next((at for at, one in enumerate(own) if one.name == name), -1)
+                for own in self._experts
+            ]
+            if -1 not in picks and (routers or not self._routers):
+                points.append(self._point(routers[0] if routers else 0, picks, fixed, name))
+        return points
+
+    def size_of(self, point: Point) -> int:
+        """Bytes of a choice's models."""
+        return sum(variant.size for variant in point.variants)
+
+    def at(self, point: Point, fixed: int) -> Point:
+        """The choice, with another number of bytes beside the models."""
+        return replace(point, size=fixed + self.size_of(point))
+
+    def _point(
+        self, router: int, picks: Sequence[int], fixed: int, uniform: str | None = None
+    ) -> Point:
+        chosen = [own[pick] for own, pick in zip(self._experts, picks, strict=True)]
+        if self._routers:
+            chosen.insert(0, self._routers[router])
+        places = (router, np.arange(len(picks)), np.array(picks))
+        experts = self._losses.shape[1]
+        # Without a router every expert's variants were measured on all examples, in the sum.
+        loss, wrong = self._losses[places], self._wrong[places]
+        if not self._routers and experts > 1:
+            first = self._losses[0, :, 0]
+            loss, wrong = np.append(loss - first, first[0]), wrong.mean(keepdims=True)
+        return Point(
+            size=fixed + sum(variant.size for variant in chosen),
+            loss=float(loss.sum() / self._count),
+            accuracy=float(1 - wrong.sum() / self._count),
+            variants=tuple(chosen),
+            uniform=uniform,
+        )
+
+
+def choose(choosing: Choosing, budget: Budget, fixed: int, keras_accuracy: float) -> Point:
+    """The choice that a budget asks for.
+
+    With a size: the least loss within it. Without: the smallest that loses no more accuracy than
+    allowed.
+
+    Raises:
+        ThresholdError: there is none.
+    """
+    if budget.size is not None:
+        point = choosing.best(budget.size, fixed)
+        if point is None:
+            raise ThresholdError(
+                f"the smallest bundle has about {choosing.least(fixed):,} bytes {budget.what}, "
+                f"{fixed:,} of them beside the models; --size-budget"
+                f"{'-compressed' if budget.compressed else ''} allows {budget.size:,}. Nothing was "
+                f"written; allow more, {_SMALLER[budget.compressed]}train smaller experts "
+                "(--width), or fewer"
+            )
+        return point
+    allowed = AUTO_DROP if budget.max_drop is None else budget.max_drop
+    for point in choosing.frontier(fixed):
+        if 100 * (keras_accuracy - point.accuracy) <= allowed:
+            return point
+    raise ThresholdError(
+        f"every choice of recipes loses more than {allowed} points of validation accuracy "
+        f"({keras_accuracy:.4f} in Keras). Nothing was written; allow more by --max-accuracy-drop"
+    )
+
+
+def _failure(last: str, reason: str) -> ConversionError:
+    return ConversionError(f"a converted file ends the interpreter (at {last}): {reason}")

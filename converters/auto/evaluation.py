@@ -1,0 +1,177 @@
+"""Whether choosing pays: `python -m edge_experts.converters.auto.evaluation RUN [RUN ...]`.
+
+For each run (seed), five budgets below the archive of all networks in int8 are searched on the
+validation examples, pruned and clustered experts included. On the test examples each choice is set
+beside the best of all uniform ones that fit the same budget, best on these very test examples, and
+the difference has the 95 % interval of a paired comparison (McNemar, 1947).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts import datasets, run_folder
+from edge_experts.compression import FOR_ARCHIVES
+from edge_experts.datasets import Dataset
+from edge_experts.features import encode_all
+
+from ..process.cache import Cache
+from ..recipes import RECIPE_NAMES
+from ..sources import Sources
+from ..verify.parity import fit_temperature
+from . import picture
+from .choice import Choosing
+from .variants import Point, candidates
+
+BUDGETS = 5
+_CALIBRATION = 2000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One budget of one run; sizes are bytes of all models in an archive.
+
+    Attributes:
+        low, high: of the difference in test accuracy to the best uniform choice, points.
+    """
+
+    run: str
+    budget: int
+    size: int
+    accuracy: float
+    networks: dict[str, int]
+    uniform: str
+    uniform_size: int
+    uniform_accuracy: float
+    difference: float
+    low: float
+    high: float
+
+
+def evaluate(run: Path, *, data: Dataset | None = None, frontier: Path | None = None) -> list[Row]:
+    """The rows of one run, and a picture of what was chosen from."""
+    described = run_folder.read_run(run)
+    features = run_folder.read_features(run, described)
+    examples = run_folder.read_examples(run, features)
+    arrays = {
+        "train": encode_all(features, examples["train"].inputs[:_CALIBRATION]),
+        "validation": encode_all(features, examples["validation"].inputs),
+        "test": encode_all(features, examples["test"].inputs),
+    }
+    order = {"layout": "split", "top_k": 1, "second": False}
+    with tempfile.TemporaryDirectory() as temporary:
+        job = Path(temporary)
+        sources = Sources(
+            job,
+            run,
+            order,
+            arrays["train"],
+            arrays["validation"],
+            networks=described.experts + 1,
+            data=data,
+            kept=Cache.of_user(),
+        )
+        with sources:
+            scores = sources.plain.prepare().scores
+            for method, making in sources.try_compressed(FOR_ARCHIVES).items():
+                making.make(list(candidates(method, making, RECIPE_NAMES)), method or "as trained")
+            sources.rest()
+            choosing = Choosing(sources.all, RECIPE_NAMES, compressed=True)
+            right = examples["validation"].targets
+            choosing.measure(job, arrays["validation"], right, fit_temperature(scores, right))
+            chosen = _chosen(choosing)
+            uniform = choosing.uniform(0)
+            if frontier is not None:
+                picture.draw(
+                    frontier,
+                    frontier=choosing.frontier(0),
+                    uniform=uniform,
+                    chosen=list(chosen.values()),
+                    compressed=True,
+                )
+            points = [*chosen.values(), *uniform]
+            answers = choosing.right(points, job, arrays["test"], examples["test"].targets)
+    ours, theirs = answers[: len(chosen)], answers[len(chosen) :]
+    return [
+        _row(run.name, budget, point, mine, uniform, theirs)
+        for (budget, point), mine in zip(chosen.items(), ours, strict=True)
+    ]
+
+
+def _chosen(choosing: Choosing) -> dict[int, Point]:
+    """Choices at budgets evenly between the smallest bundle and all networks in int8."""
+    sizes = {point.uniform: point.size for point in choosing.uniform(0)}
+    smallest = min(sizes.values())
+    budgets = np.linspace(smallest, sizes["int8"], BUDGETS + 1)[:-1]
+    found = {int(budget): choosing.best(int(budget), 0) for budget in budgets}
+    return {budget: point for budget, point in found.items() if point is not None}
+
+
+def _row(
+    run: str, budget: int, point: Point, mine: np.ndarray, uniform: list[Point], theirs: np.ndarray
+) -> Row:
+    fits = [at for at, one in enumerate(uniform) if one.size <= budget]
+    best = max(fits, key=lambda at: float(theirs[at].mean()))
+    difference, spread = paired(mine, theirs[best])
+    return Row(
+        run,
+        budget,
+        point.size,
+        float(mine.mean()),
+        point.counts(),
+        str(uniform[best].uniform),
+        uniform[best].size,
+        float(theirs[best].mean()),
+        difference,
+        difference - spread,
+        difference + spread,
+    )
+
+
+def paired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
+    """Of two contenders' right answers (examples,): the difference in points, and the half width
+    of its 95 % interval; only examples that one gets right and the other wrong count.
+    """
+    count = len(ours)
+    gained, lost = int(np.sum(ours & ~theirs)), int(np.sum(~ours & theirs))
+    variance = (gained + lost - (gained - lost) ** 2 / count) / count**2
+    return 100 * (gained - lost) / count, 100 * 1.96 * math.sqrt(variance)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--data", help="what the runs were trained on, to fine-tune with")
+    parser.add_argument("--frontier", type=Path, help="a picture, of the first run (.png or .svg)")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    for run in asked.runs:
+        seed = run_folder.read_run(run).config.get("seed") or 0
+        data = None if asked.data is None else datasets.load(asked.data, seed)
+        rows += evaluate(run, data=data, frontier=None if rows else asked.frontier)
+    if asked.json:
+        print(json.dumps({"schema_version": "1.0", "rows": [asdict(row) for row in rows]}))
+        return
+    print("| run | budget | auto: bytes | accuracy | best uniform: bytes | accuracy | difference |")
+    print("|---|---|---|---|---|---|---|")
+    for row in rows:
+        print(
+            f"| {row.run} | {row.budget:,} | {row.size:,} | {row.accuracy:.4f} | {row.uniform}: "
+            f"{row.uniform_size:,} | {row.uniform_accuracy:.4f} | {row.difference:+.2f} "
+            f"({row.low:+.2f} to {row.high:+.2f}) |"
+        )
+        ways = ", ".join(f"{count} x {name}" for name, count in row.networks.items())
+        print(f"{row.run} {row.budget:,}: {ways}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

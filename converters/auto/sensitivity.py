@@ -1,0 +1,156 @@
+"""The child process that measures variants, without TensorFlow.
+
+`python -m edge_experts.converters.auto.sensitivity JOB` asks every variant of every network on
+the interpreter, once for each variant of the router, and an expert on the inputs that this router
+sends to it. So any choice of variants has the loss that was measured, not a guess from weights.
+
+The folder JOB holds
+
+    sensitivity.json   {"router": [file, ...], "experts": [[file, ...], ...], "temperature": T,
+                       "only": [[router variant, expert, variant], ...], null for all};
+                       no router: []
+    validation.npz     arrays of the inputs, by the features' names
+    targets.npy        the right labels
+
+and gets
+
+    refused.json       files that the interpreter refuses, and why; where there are any, that
+                       is all
+    sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the summed
+                       negative log-likelihood of the right labels, how many were wrong, of how
+                       many;
+                       right, (router variants, variants, examples): whether an example's own expert
+                       answers it right in this variant; owners, (router variants, examples)
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.errors import ModelError
+from edge_experts.format.manifest import TRUNK
+from edge_experts.runtime.interpreter import Model
+
+
+def main(job: Path) -> None:
+    order = json.loads((job / "sensitivity.json").read_text())
+    arrays, targets = dict(np.load(job / "validation.npz")), np.load(job / "targets.npy")
+    routers, experts = order["router"], order["experts"]
+    refused = _refused([*routers, *(file for own in experts for file in own)])
+    (job / "refused.json").write_text(json.dumps(refused))
+    if refused:
+        return
+    shape = (max(1, len(routers)), len(experts), max(map(len, experts)))
+    measured = {name: np.zeros(shape) for name in ("losses", "wrong", "counts")}
+    measured["right"] = np.zeros((shape[0], shape[2], len(targets)), bool)
+    measured["owners"] = np.zeros((shape[0], len(targets)), int)
+
+    def keep(place: tuple[int, int, int], logits: np.ndarray, own: np.ndarray) -> None:
+        right = logits.argmax(axis=1) == targets[own]
+        measured["losses"][place] = _loss(logits / order["temperature"], targets[own])
+        measured["wrong"][place] = np.sum(~right)
+        measured["counts"][place] = len(own)
+        measured["right"][place[0], place[2], own] = right
+        measured["owners"][place[0], own] = place[1]
+
+    if not routers:
+        _without_router(experts, arrays, len(targets), keep)
+    only = None if order["only"] is None else {tuple(place) for place in order["only"]}
+    asked = _Asked()
+    for at, path in enumerate(routers):
+        print(f"router, variant {at + 1} of {len(routers)}", flush=True)
+        if only is not None and all(place[0] != at for place in only):
+            continue
+        gate, seen = _routed(Model(Path(path).read_bytes(), path), arrays, len(targets))
+        for index, variants in enumerate(experts):
+            own = np.flatnonzero(gate == index)
+            print(f"expert {index}", flush=True)
+            for variant, file in enumerate(variants):
+                if only is None or (at, index, variant) in only:
+                    keep((at, index, variant), asked.answers(file, seen, own), own)
+    np.savez(job / "sensitivity.npz", **measured)
+
+
+class _Asked:
+    """Answers by file and input: without a trunk they are the same whatever the router is."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[int, np.ndarray]] = {}
+
+    def answers(self, file: str, seen: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """A file's logits (rows, labels)."""
+        if TRUNK in seen:
+            return _answers(file, seen, rows)
+        known = self._known.setdefault(file, {})
+        new = [row for row in rows if row not in known]
+        known |= dict(zip(new, _answers(file, seen, np.array(new, int)), strict=True))
+        return np.array([known[row] for row in rows]) if len(rows) else np.zeros((0, 1))
+
+
+def _refused(files: Sequence[str]) -> dict[str, str]:
+    refused = {}
+    for file in files:
+        try:
+            Model(Path(file).read_bytes(), Path(file).name)
+        except ModelError as error:
+            refused[file] = str(error)
+    return refused
+
+
+def _without_router(
+    experts: Sequence[Sequence[str]],
+    arrays: Mapping[str, np.ndarray],
+    count: int,
+    keep: Any,
+) -> None:
+    """All experts are summed: each variant beside the others' first ones."""
+    rows = np.arange(count)
+    logits = []
+    for index, variants in enumerate(experts):
+        print(f"expert {index}", flush=True)
+        logits.append([_answers(file, arrays, rows) for file in variants])
+    total = np.sum([own[0] for own in logits], axis=0)
+    for index, own in enumerate(logits):
+        for variant, mine in enumerate(own):
+            keep((0, index, variant), total - own[0] + mine, rows)
+
+
+def _routed(
+    router: Model, arrays: Mapping[str, np.ndarray], count: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The first choice for each input, and what experts see of it."""
+    gate, trunk = np.zeros(count, int), []
+    for row in range(count):
+        gate[row] = router(_one(arrays, row)).argmax()
+        if router.has_trunk:
+            trunk.append(router.trunk()[0].copy())
+    return gate, {**arrays, **({TRUNK: np.array(trunk)} if trunk else {})}
+
+
+def _answers(file: str, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """A file's logits (rows, labels)."""
+    model = Model(Path(file).read_bytes(), file)
+    answers = [model(_one(arrays, row)).copy() for row in rows]
+    return np.array(answers) if answers else np.zeros((0, 1), np.float32)
+
+
+def _one(arrays: Mapping[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
+    return {name: array[row : row + 1] for name, array in arrays.items()}
+
+
+def _loss(logits: np.ndarray, targets: np.ndarray) -> float:
+    if not len(targets):
+        return 0.0
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    right = shifted[np.arange(len(targets)), targets]
+    return float(np.sum(np.log(np.exp(shifted).sum(axis=1)) - right))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

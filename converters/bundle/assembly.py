@@ -1,0 +1,220 @@
+"""Converted files to a bundle: proven, priced, described, and pinned by a manifest."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts import __version__
+from edge_experts.datasets import Split
+from edge_experts.features import Features
+from edge_experts.format.archive import pack, packed_bytes
+from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, expert_path
+from edge_experts.run_folder import Run
+
+from ..network_files import File
+from ..targets import Target
+from ..targets.microcontroller import MICROCONTROLLER, measure
+from ..verify import confidence
+from ..verify.drift_counts import describe
+from ..verify.parity import Reference
+from ..verify.proof import Proof, prove
+from . import bundle_files
+from .base import Base
+from .structures import summarize
+
+# Bytes of a manifest and a model card, on disk and in an archive, before they are known: rather too
+# few, as a search measures them once a choice is written, but refuses at once what cannot fit.
+_MANIFEST = {False: 4000, True: 2000}
+_MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
+
+
+@dataclass(frozen=True)
+class Bundling:
+    """All of a bundle but its models.
+
+    Attributes:
+        examples: the "validation" and "test" examples that it must answer.
+        reference: what Keras answers to the validation examples.
+        seen: an .npz file of what the experts see of the calibration inputs.
+        made: what the manifest says of how its models were made.
+        update: the bundle that this one is an update of.
+        target: where it is to run; None: wherever its operators are.
+    """
+
+    run: Run
+    features: Features
+    examples: Mapping[str, Split]
+    reference: Reference
+    seen: Path
+    version: int
+    second_share: float | None
+    abstain_below: float | None
+    made: Mapping[str, Any]
+    update: Base | None = None
+    target: Target | None = None
+
+    @property
+    def experts(self) -> frozenset[str]:
+        """The paths of the experts' files."""
+        return frozenset(expert_path(index) for index in range(self.run.experts))
+
+    @property
+    def interpreter(self) -> str | None:
+        """The package that models are run on here: the target's where it is one for Python
+        runtimes and installed; None: the one that a user here would meet."""
+        target = self.target
+        usable = target is not None and target is not MICROCONTROLLER and target.installed
+        return target.package if target is not None and usable else None
+
+    def add(self, folder: Path, path: str, model: Path) -> None:
+        """Put a model in its place."""
+        (folder / path).parent.mkdir(exist_ok=True)
+        shutil.copyfile(model, folder / path)
+
+    def beside_models(self, job: Path, *, compressed: bool) -> int:
+        """About how many bytes a bundle takes beside its models."""
+        with tempfile.TemporaryDirectory(dir=job) as folder:
+            place = Path(folder)
+            inputs = list(self.examples["validation"].inputs[: bundle_files.GOLDEN_EXAMPLES])
+            scores = self.reference.scores[: len(inputs)].astype(np.float32)
+            golden = bundle_files.write_golden(
+                place, self.features, inputs, scores, np.zeros(len(inputs), int)
+            )
+            features = bundle_files.write_features(place, self.features)
+            files = [entry for entry in (golden, features) if entry is not None]
+            return _MANIFEST[compressed] + sum(_bytes(place, entry, compressed) for entry in files)
+
+    def size(self, folder: Path, manifest: Manifest, *, compressed: bool) -> int:
+        """Bytes of the finished bundle, on disk or as an archive."""
+        if compressed:
+            with tempfile.NamedTemporaryFile() as file:
+                return pack(folder, Path(file.name))
+        return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files)
+
+    def finish(
+        self,
+        folder: Path,
+        job: Path,
+        max_accuracy_drop: float | None,
+        made: Mapping[str, Any] | None = None,
+    ) -> tuple[Manifest, Proof]:
+        """Prove the models in `folder`, and write all that belongs beside them.
+
+        Args:
+            made: what else the manifest says of how they were made.
+
+        Raises:
+            ModelError: the interpreter refuses a model.
+            ThresholdError: the accuracy dropped too far.
+        """
+        (job / "bundle").unlink(missing_ok=True)
+        (job / "bundle").symlink_to(folder)
+        manifest = replace(
+            bundle_files.draft(folder, self.run, self.features, self.version),
+            second_below=self.reference.second_below(self.second_share),
+            abstain_below=self.abstain_below,
+        )
+        bundle_files.write_manifest(folder, manifest)
+        proof = prove(job, self.features, self.examples, self.reference, manifest, self.interpreter)
+        proof.parity.refuse_beyond(max_accuracy_drop)
+        arenas, on_target = self._on_target(folder, job, manifest)
+        manifest = replace(
+            bundle_files.with_costs(manifest, proof.costs, arenas),
+            temperature=proof.temperature,
+            verified_on={**proof.verified_on, **on_target},
+            golden=self._golden(folder, manifest, proof),
+            reference=describe(
+                proof.scores,
+                len(manifest.experts),
+                proof.experts if manifest.router is not None else None,
+                proof.router,
+            ),
+        )
+        made = {**(made or {}), **_models(folder, manifest)}
+        manifest = replace(manifest, provenance=self._provenance(folder, manifest, proof, made))
+        card = bundle_files.model_card(manifest, self.run, proof.parity, proof.unsure).encode()
+        manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, card))
+        bundle_files.write_manifest(folder, manifest)
+        return manifest, proof
+
+    def _on_target(
+        self, folder: Path, job: Path, manifest: Manifest
+    ) -> tuple[dict[str, int], dict[str, Any]]:
+        """The arenas that files need, by path, and what the manifest says of the target."""
+        target = self.target
+        if target is None:
+            return {}, {}
+        if target is not MICROCONTROLLER:
+            return {}, {"target": target.name, "run_on_target": target.installed}
+        paths = {path: File(path, "").network for path in models(manifest)}
+        with np.load(self.seen) as seen:
+            examples = {name: seen[name][:_MICRO_EXAMPLES] for name in seen}
+        found = measure(folder, paths, examples, job)
+        return {path: one.arena_bytes for path, one in found.files.items()}, {
+            "target": target.name,
+            "run_on_target": True,
+            target.package: found.version,
+            "equal_labels_there": min(one.equal_labels for one in found.files.values()),
+        }
+
+    def _golden(self, folder: Path, manifest: Manifest, proof: Proof) -> Any:
+        distance = self.reference.distance(manifest.second_below)
+        rows = bundle_files.choose_golden(proof.scores, proof.experts, proof.asked, distance)
+        return bundle_files.write_golden(
+            folder,
+            self.features,
+            [self.examples["validation"].inputs[row] for row in rows],
+            proof.scores[rows].astype(np.float32),
+            proof.experts[rows],
+        )
+
+    def _provenance(
+        self, folder: Path, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "edge_experts": __version__,
+            "data": self.run.origin,
+            **self.made,
+            **made,
+            **({} if self.update is None else {"changes": self.update.changes(manifest)}),
+            "structures": summarize(
+                {path: (folder / path).read_bytes() for path in models(manifest)}
+            ),
+            "seed": self.run.config.get("seed"),
+            "versions": dict(self.run.versions),
+            "parity": bundle_files.parity_record(proof.parity),
+            "test_accuracy": round(proof.test_accuracy, 6),
+            "test_examples": proof.test_examples,
+            "calibration_error": round(proof.calibration_error, 6),
+            "expert_usage": self.run.metrics.get("expert_usage"),
+            "macs": confidence.macs(self.run, proof.unsure.asked_second),
+            "validation": proof.unsure.to_json(),
+        }
+
+
+def models(manifest: Manifest) -> list[str]:
+    """The paths of the router and the experts."""
+    entries = (manifest.router, *manifest.experts)
+    return [entry.path for entry in entries if entry is not None]
+
+
+def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
+    return (
+        packed_bytes(entry.path, (folder / entry.path).read_bytes()) if compressed else entry.bytes
+    )
+
+
+def _models(folder: Path, manifest: Manifest) -> dict[str, int]:
+    """Bytes of all models, on disk and in an archive, where zeros and repeated values pay."""
+    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    return {
+        "models_bytes": sum(entry.bytes for entry in entries),
+        "models_packed_bytes": sum(_bytes(folder, entry, compressed=True) for entry in entries),
+    }

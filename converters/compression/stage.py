@@ -1,0 +1,211 @@
+"""Experts made smaller in child processes, each on its own inputs; the router stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts import run_folder
+from edge_experts.compression import Compression
+from edge_experts.datasets import Dataset, Split
+from edge_experts.errors import ConversionError, UnsuitableError, UsageError
+from edge_experts.features import Features, encode_all
+from edge_experts.format.atomic import refuse_existing, staged
+from edge_experts.progress import Progress
+
+from ..process import cache
+from ..process.pool import Workers
+
+_SPLITS = ("train", "validation", "test")
+WORKER = "edge_experts.converters.compression.worker"
+_UNSUITABLE = f"{UnsuitableError.__name__}: "  # what a worker says where a method does not hold
+
+
+def compress(
+    run: str | Path,
+    out: str | Path,
+    compression: Compression,
+    *,
+    data: Dataset | None = None,
+    teacher: str | Path | None = None,
+    processes: int | None = None,
+    kept: cache.Cache | None = None,
+    workers: Workers | None = None,
+    force: bool = False,
+) -> run_folder.Run:
+    """Fine-tune the experts of a finished training while they are made smaller.
+
+    Each learns on the training examples that the router sends to it, filled up with others where
+    it owns few, in a child process of its own turn; the router is not touched.
+
+    Args:
+        run: a run folder: experts, or one dense network.
+        out: the run folder to write, which `convert` takes like any other.
+        data: what the run was trained on; the up to 2,000 training examples that it keeps by
+            default, which are fewer than good fine-tuning takes.
+        teacher: a run folder of the same features, after whose answers experts are tuned; their
+            own former answers by default.
+        processes: experts at once; as many as there are cores by default.
+        kept: what was made before; nothing by default.
+        workers: processes of `WORKER` that were started before, and are not ended here.
+        force: replace `out` if it exists.
+
+    Raises:
+        UnsuitableError: the method does not hold for an expert, which the message names.
+        ConversionError: the process of an expert died, which the message names.
+        UsageError: an option or a path cannot be used.
+    """
+    run, out = Path(run), Path(out)
+    refuse_existing(out, force=force)
+    described = run_folder.read_run(run)
+    if described.combine != "top" and described.experts > 1:
+        raise UnsuitableError(
+            f"{run}: its experts' answers are summed, so that none has inputs of its own to be "
+            "fine-tuned on; train with a router (combine = 'top')"
+        )
+    features = run_folder.read_features(run, described)
+    splits = _splits(run, features, described, data)
+    with tempfile.TemporaryDirectory() as temporary:
+        job = Path(temporary)
+        taught = None if teacher is None else Path(teacher) / run_folder.MODEL
+        model = run / run_folder.MODEL
+        order: dict[str, Any] = {
+            "model": str(model.resolve()),
+            "teacher": taught and str(taught.resolve()),
+            "config": dict(described.config),
+            "compression": compression.to_json(),
+        }
+        (job / "job.json").write_text(json.dumps(order))
+        digests = _write(job, features, splits)
+        models = [path and _digest(path) for path in (model, taught)]
+        key = ["compressed", models, digests, order["config"], order["compression"]]
+        stage = _Stage(job, described.experts, key, kept or cache.Cache(None), compression)
+        metrics = stage.run(processes or os.cpu_count() or 1, workers)
+        with staged(out, force=force) as folder:
+            shutil.copyfile(job / run_folder.MODEL, folder / run_folder.MODEL)
+            for name in (run_folder.FEATURES, run_folder.EXAMPLES):
+                if (run / name).exists():
+                    shutil.copyfile(run / name, folder / name)
+            made = replace(
+                described,
+                metrics={**described.metrics, **metrics, "compression": compression.to_json()},
+            )
+            made.write(folder)
+    return made
+
+
+class _Stage:
+    """All experts of one job, made or found, and put together."""
+
+    def __init__(
+        self, job: Path, experts: int, key: list[Any], kept: cache.Cache, compression: Compression
+    ):
+        self._job, self._key, self._kept, self._compression = job, key, kept, compression
+        self._experts = experts
+
+    def run(self, processes: int, workers: Workers | None) -> Mapping[str, Any]:
+        """Leaves the model in the job's folder; returns its metrics."""
+        whole = cache.key(*self._key)
+        found = self._kept.get(whole)
+        if found is None:
+            with (
+                nullcontext(workers) if workers else Workers(self._job, processes, WORKER) as ready
+            ):
+                self._make(ready)
+                names = [_file(index) for index in range(self._experts)]
+                failed = ready.run([self._task("assemble", experts=names, out=run_folder.MODEL)])
+            if failed:
+                raise ConversionError(f"the compressed model cannot be put together: {failed[0]}")
+            found = _zipped(self._job, (run_folder.MODEL, "metrics.json"))
+            self._kept.put(whole, found)
+        else:
+            with zipfile.ZipFile(io.BytesIO(found)) as archive:
+                archive.extractall(self._job)
+        metrics: dict[str, Any] = json.loads((self._job / "metrics.json").read_text())
+        return metrics
+
+    def _task(self, do: str, **what: Any) -> dict[str, Any]:
+        return {"do": do, "job": str(self._job), **what}
+
+    def _make(self, workers: Workers) -> None:
+        keys = [cache.key(*self._key, index) for index in range(self._experts)]
+        tasks: list[dict[str, Any]] = []
+        with Progress(f"Fine-tuning ({self._compression.name})", self._experts) as progress:
+            for index, key in enumerate(keys):
+                content = self._kept.get(key)
+                if content is None:
+                    tasks.append(self._task("expert", index=index, out=_file(index)))
+                else:
+                    (self._job / _file(index)).write_bytes(content)
+                    progress.step(f"expert {index}, as before")
+            workers.start(len(tasks))
+            failed = workers.run(tasks, lambda task: progress.step(f"expert {task['index']}"))
+        for place, task in enumerate(tasks):
+            if place not in failed:
+                self._kept.put(keys[task["index"]], (self._job / task["out"]).read_bytes())
+        self._refuse({tasks[place]["index"]: reason for place, reason in failed.items()})
+
+    def _refuse(self, failed: Mapping[int, str]) -> None:
+        if not failed:
+            return
+        method = self._compression.method
+        lines = [
+            f"expert {index}: cannot be made smaller by {method}: "
+            f"{reason.removeprefix(_UNSUITABLE)}"
+            for index, reason in sorted(failed.items())
+        ]
+        if all(reason.startswith(_UNSUITABLE) for reason in failed.values()):
+            raise UnsuitableError("\n".join(dict.fromkeys(lines)))
+        lines.append("Try another --compress, or leave it away; what was made is kept")
+        raise ConversionError("\n".join(lines))
+
+
+def _splits(
+    run: Path, features: Features, described: run_folder.Run, data: Dataset | None
+) -> dict[str, Split]:
+    if data is None:
+        return run_folder.read_examples(run, features)
+    if data.labels != described.labels:
+        raise UsageError(
+            f"{data.name}: its labels are not those that {run} was trained on; pass the same data"
+        )
+    return {name: getattr(data, name) for name in _SPLITS}
+
+
+def _write(job: Path, features: Features, splits: Mapping[str, Split]) -> dict[str, str]:
+    """What the workers read, and its digests."""
+    digests: dict[str, str] = {}
+    for name in _SPLITS:
+        np.savez(job / f"{name}.npz", **encode_all(features, splits[name].inputs))
+        np.save(job / f"{name}.npy", splits[name].targets)
+        digests |= {file: _digest(job / file) for file in (f"{name}.npz", f"{name}.npy")}
+    return digests
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file(index: int) -> str:
+    return f"expert-{index:03}.keras"
+
+
+def _zipped(folder: Path, names: tuple[str, ...]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.write(folder / name, name)
+    return content.getvalue()

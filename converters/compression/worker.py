@@ -1,0 +1,104 @@
+"""The child process that makes experts smaller: `python -m ...compression.worker JOB`.
+
+Tasks come as JSON lines, as for the converters' worker.py:
+
+    {"do": "expert", "index": number, "out": file name}         fine-tune one, to a .keras file
+    {"do": "assemble", "experts": [file name, ...], "out": file name}     the whole model again
+
+A task with a "job" is one of that folder instead of JOB. The folder holds
+
+    job.json          {"model": path of model.keras, "teacher": path or null, "config": the
+                      training's, "compression": what is asked for}
+    train.npz, validation.npz, test.npz                          encoded inputs, by name
+    train.npy, validation.npy, test.npy                          the right labels' indices
+
+and gets, with the assembled model,
+
+    metrics.json      its accuracies, and how many of its parameters are not zero
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.compression import Compression
+from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
+
+import tf_keras  # isort: skip
+
+from edge_experts.training.inference import predict  # isort: skip
+
+from ..process.worker import Jobs, serve  # isort: skip
+
+
+class Job:
+    """The model of a job, and its experts one by one."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._order = json.loads((folder / "job.json").read_text())
+
+    def do(self, task: dict[str, Any]) -> None:
+        if task["do"] == "expert":
+            self._expert(task["index"]).save(self.folder / task["out"])
+        else:
+            self._assemble([self.folder / name for name in task["experts"]], task["out"])
+
+    def _expert(self, index: int) -> tf_keras.Model:
+        # tensorflow-model-optimization takes seconds to import.
+        from edge_experts.training import compression as compressing
+
+        tf_keras.utils.set_random_seed(self._order["config"].get("seed") or 0)
+        compression = Compression(**self._order["compression"])
+        return compressing.apply(self._model.experts[index], self._lessons.of(index), compression)
+
+    def _assemble(self, experts: list[Path], out: str) -> None:
+        options = self._model.get_config()
+        del options["router"], options["experts"]
+        made = [tf_keras.models.load_model(path, compile=False) for path in experts]
+        model = SparseExperts(self._model.router, made, **options)
+        model.save(self.folder / out)
+        metrics: dict[str, Any] = {
+            f"{split}_accuracy": self._accuracy(model, split) for split in ("validation", "test")
+        }
+        weights = [array for expert in made for array in expert.get_weights()]
+        metrics["nonzero"] = sum(int(np.count_nonzero(array)) for array in weights)
+        (self.folder / "metrics.json").write_text(json.dumps(metrics))
+
+    def _accuracy(self, model: SparseExperts, split: str) -> float:
+        right = predict(model, self._inputs(split)).argmax(axis=1) == self._labels(split)
+        return round(float(right.mean()), 5)
+
+    @cached_property
+    def _model(self) -> SparseExperts:
+        return tf_keras.models.load_model(self._order["model"], compile=False)
+
+    @cached_property
+    def _lessons(self) -> Any:
+        from edge_experts.training.compression.lessons import Lessons
+
+        splits, teacher = ("train", "validation"), self._order["teacher"]
+        return Lessons(
+            self._model,
+            {split: self._inputs(split) for split in splits},
+            {split: self._labels(split) for split in splits},
+            self._order["config"],
+            teacher=teacher and tf_keras.models.load_model(teacher, compile=False),
+            epochs=self._order["compression"]["epochs"],
+        )
+
+    def _inputs(self, split: str) -> dict[str, np.ndarray]:
+        return dict(np.load(self.folder / f"{split}.npz"))
+
+    def _labels(self, split: str) -> np.ndarray:
+        return np.load(self.folder / f"{split}.npy")
+
+
+if __name__ == "__main__":
+    serve(Jobs(Path(sys.argv[1]), Job).do)

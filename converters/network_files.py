@@ -1,0 +1,239 @@
+"""A run's networks as converted files: each made once, by whoever of the workers is free."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from edge_experts import run_folder
+from edge_experts.errors import ConversionError
+from edge_experts.format.atomic import npz
+from edge_experts.format.manifest import ROUTER
+from edge_experts.progress import Progress
+
+from .process import cache
+from .process.error_messages import alternative
+from .process.pool import Workers
+from .verify import parity
+
+_WORTH = 24  # conversions that a second process must have to do, or its start takes longer
+_PREPARED = ("networks.json", "owners.npy", "seen.npz", "reference.npz")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to make: its path in the bundle, and how."""
+
+    path: str
+    recipe: str
+    io: str = "float"
+
+    @property
+    def network(self) -> str:
+        """What people call its network."""
+        return name_of(self.path)
+
+
+def name_of(path: str) -> str:
+    """What people call the network of a file of the bundle."""
+    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
+
+
+class Making:
+    """One run's networks, ready to be made into files.
+
+    Args:
+        job: a folder of its own, which is filled here.
+        run: the run folder.
+        order: what is asked of the model: layout, top_k, second; see worker.py.
+        calibration: representative inputs by name, (examples, ...).
+        validation: the inputs to compare on, likewise.
+        networks: how many files a plain conversion makes.
+        kept: what was converted before.
+        base: files of the bundle that is extended, by (digest of the network, recipe).
+        processes: at most so many at once; as many as there are cores by default.
+        workers: processes that were started before, and are not ended here.
+    """
+
+    def __init__(
+        self,
+        job: Path,
+        run: Path,
+        order: Mapping[str, Any],
+        calibration: Mapping[str, np.ndarray],
+        validation: Mapping[str, np.ndarray],
+        *,
+        networks: int,
+        kept: cache.Cache,
+        base: Mapping[tuple[str, str], bytes] | None = None,
+        processes: int | None = None,
+        workers: Workers | None = None,
+    ):
+        self._job, self._kept, self._base = job, kept, base or {}
+        self._workers = workers or Workers(job, processes or os.cpu_count() or 1)
+        self._own_workers = workers is None
+        model = (run / run_folder.MODEL).resolve()
+        (job / "job.json").write_text(json.dumps({"model": str(model), **order}))
+        (job / "made").mkdir()
+        parts = {"calibration": npz(**calibration), "validation": npz(**validation)}
+        for name, content in parts.items():
+            (job / f"{name}.npz").write_bytes(content)
+        digests = [_digests(calibration), _digests(validation), _sha256(model.read_bytes())]
+        self._key = cache.key("prepared", dict(order), digests)
+        self.failed: dict[File, str] = {}  # what could not be made, and why
+        self._expected = networks
+        self._networks: dict[str, dict[str, Any]] = {}
+
+    def prepare(self) -> parity.Reference:
+        """What Keras answers to the validation inputs.
+
+        Raises:
+            ConversionError: it does not answer.
+        """
+        kept = self._kept.get(self._key)
+        if kept is None:
+            self._workers.start(1 + self._expected // _WORTH)
+            failed = self._workers.run([{"do": "prepare", "job": str(self._job)}])
+            if failed:
+                raise ConversionError(f"the Keras model cannot be run: {failed[0]}; train again")
+            self._kept.put(self._key, cache.packed(self._job, _PREPARED))
+        else:
+            cache.unpack(kept, self._job)
+        self._networks = json.loads((self._job / "networks.json").read_text())
+        made = np.load(self._job / "reference.npz")
+        return parity.Reference(
+            np.exp(made["log_probabilities"]),
+            made["experts"],
+            made["confidence"],
+            np.exp(made["second"]) if "second" in made else None,
+        )
+
+    @property
+    def seen(self) -> Path:
+        """What the experts see of the calibration inputs, with the router's trunk: an .npz file."""
+        return self._job / "seen.npz"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files of the bundle that are made here."""
+        return tuple(self._networks)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The digest of the Keras network of each of them, where it has one."""
+        networks = {path: one["network"] for path, one in self._networks.items()}
+        return {path: digest for path, digest in networks.items() if digest}
+
+    def layers(self, path: str) -> frozenset[str]:
+        """The kinds of layers in the Keras network of a file; see `worker.kinds_of`."""
+        return frozenset(self._networks[path]["layers"])
+
+    def place(self, file: File) -> Path:
+        """Where a file is, once it is made."""
+        return self._job / "made" / self._key_of(file)
+
+    def make(self, files: Iterable[File], what: str = "Converting") -> None:
+        """Make what is not there yet; `failed` says what could not be made."""
+        wanted = list(dict.fromkeys(files))
+        with Progress(what, len(wanted)) as progress:
+            missing = []
+            for file in wanted:
+                found = self._found(file)
+                if found is None:
+                    missing.append(file)
+                else:
+                    progress.step(f"{file.network}{found}")
+            self._convert(missing, progress)
+
+    def rest(self) -> None:
+        """Give back what waiting processes take, until there is more to make."""
+        self._workers.rest()
+
+    def refuse_failed(self, files: Sequence[File]) -> None:
+        """Raises ConversionError where one of these could not be made."""
+        if self.failed:
+            lines = [
+                f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}; "
+                f"{alternative(file.recipe, reason, self.layers(file.path))}"
+                for file, reason in self.failed.items()
+            ]
+            made = len(files) - len(self.failed)
+            if made:
+                lines.append(f"The other {made} were converted, and are kept for the next time.")
+            raise ConversionError("\n".join(lines))
+
+    def _found(self, file: File) -> str | None:
+        """Where it was found, in words; None where it must be made."""
+        place, digest = self.place(file), self._networks[file.path]["network"]
+        if place.exists():
+            return ""
+        content, said = self._base.get((digest, file.recipe)), ", as in the base"
+        if content is None:
+            content, said = self._kept.get(place.name), ", as before"
+        if content is None:
+            return None
+        place.write_bytes(content)
+        return said
+
+    def _convert(self, files: Sequence[File], progress: Progress) -> None:
+        if not files:
+            return  # without the start of TensorFlow
+        tasks = [
+            {
+                "do": "convert",
+                "job": str(self._job),
+                "path": file.path,
+                "recipe": file.recipe,
+                "io": file.io,
+                "out": f"made/{self._key_of(file)}.partial",
+                "name": file.network,
+            }
+            for file in files
+        ]
+        self._workers.start(1 + len(tasks) // _WORTH)
+        failed = self._workers.run(tasks, lambda task: progress.step(task["name"]))
+        for place, file in enumerate(files):
+            if place not in failed:
+                made = self._job / str(tasks[place]["out"])
+                self._kept.put(self.place(file).name, made.read_bytes())
+                made.rename(self.place(file))
+        self.failed |= {files[place]: reason for place, reason in failed.items()}
+
+    def _key_of(self, file: File) -> str:
+        network = self._networks[file.path]
+        unique = network["network"] or [self._key, file.path]
+        return cache.key("file", unique, network["calibration"], file.recipe, file.io)
+
+    def __enter__(self) -> Making:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._own_workers:
+            self._workers.close()
+        self._kept.trim()
+
+
+def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {
+        name: _sha256(
+            f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
+        )
+        for name, array in arrays.items()
+    }
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

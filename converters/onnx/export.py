@@ -1,0 +1,108 @@
+"""A dense run folder to a folder for ONNX Runtime, quantized on the inputs that int8 files see."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from edge_experts import run_folder, subprocesses
+from edge_experts.benchmarking import onnx
+from edge_experts.errors import ConversionError, MissingExtraError, UnsuitableError
+from edge_experts.features import Features, encode_all
+from edge_experts.format.atomic import npz, staged
+from edge_experts.progress import Progress
+
+from ..process.child_process import run_module
+from .forms import FORMS
+from .proof import Proof, prove
+
+_CALIBRATION = 300  # training examples, the first: those that int8 files of TFLite see
+_STEPS = 4
+_NEEDED = ("onnx", "onnxruntime", "tf2onnx")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The folder, and how its network does."""
+
+    folder: Path
+    description: onnx.Description
+    proof: Proof
+    bytes: int  # of all files
+
+
+def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exported:
+    """Convert a dense network by tf2onnx, and quantize it by ONNX Runtime's static quantization.
+
+    Of the two forms in which ONNX has quantized networks, the one is kept that answers sooner on
+    this machine.
+
+    Args:
+        run: the run folder of a dense network (`train --dense`).
+        out: the folder to write; `force` replaces one that exists.
+
+    Raises:
+        MissingExtraError: what makes or runs ONNX files is not installed.
+        UnsuitableError: the run has a router or several experts.
+        ConversionError: a tool refused the network.
+    """
+    run, out = Path(run), Path(out)
+    require()
+    description = run_folder.read_run(run)
+    if description.experts != 1:
+        raise UnsuitableError(
+            f"{run}: has {description.experts} experts; ONNX Runtime is measured with dense "
+            "networks: `edge-experts train --dense active` or `--dense all` make them"
+        )
+    features = run_folder.read_features(run, description)
+    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
+        job = Path(temporary)
+        proof = _make(run, features, job)
+        shutil.copyfile(job / proof.fastest, folder / onnx.NETWORK)
+        run_folder.write_features(folder, features)
+        said = onnx.Description(
+            name=description.name,
+            labels=description.labels,
+            feature_kind=features.kind,
+            feature_settings=features.settings,
+            quantization=f"int8, {FORMS[proof.fastest]}",
+            accuracy=round(proof.accuracy, 6),
+            examples=proof.examples,
+            versions={**{name: version(name) for name in _NEEDED}, "machine": platform.machine()},
+        )
+        (folder / onnx.DESCRIPTION).write_text(said.to_json(), encoding="utf-8")
+    return Exported(out, said, proof, sum(path.stat().st_size for path in onnx.files(out)))
+
+
+def require() -> None:
+    """Raises MissingExtraError where a package of the extra `onnx` is not installed."""
+    for name in _NEEDED:
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError(name, "onnx")
+
+
+def _make(run: Path, features: Features, job: Path) -> Proof:
+    """The files, in a job's folder, and how they do."""
+    examples = run_folder.read_examples(run, features)
+    calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
+    test = encode_all(features, examples["test"].inputs)
+    (job / "calibration.npz").write_bytes(npz(**calibration))
+    (job / "test.npz").write_bytes(npz(targets=examples["test"].targets, **test))
+    model = (run / run_folder.MODEL).resolve()
+    (job / "job.json").write_text(json.dumps({"model": str(model)}))
+    with Progress("Exporting to ONNX", _STEPS) as progress:
+        run_module(f"{__package__}.worker", job, progress.step, _failure)
+        proof = subprocesses.call(prove, job)
+        progress.step("proven in ONNX Runtime")
+    return proof
+
+
+def _failure(last: str, reason: str) -> ConversionError:
+    """The error, from the last line that the process wrote and the reason of its end."""
+    return ConversionError(f"the network cannot be made for ONNX Runtime, at {last!r}: {reason}")

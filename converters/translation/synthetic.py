@@ -1,0 +1,151 @@
+"""Bundles of random translators, for measuring what does not depend on what they have learned.
+
+`python -m edge_experts.converters.translation.synthetic OUT --experts 4 --units 128 --beams 1`
+
+The files are real ones, as of `edge_experts.converters.synthetic`. What they write means nothing,
+and seldom ends before it must.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts.features import PieceFeatures
+from edge_experts.features.lexicon import Lexicon
+from edge_experts.features.pieces import END, FIRST_TARGET
+from edge_experts.format.expert_names import Generation
+from edge_experts.format.manifest import expert_path
+
+from ..synthetic import build
+
+_LANGUAGES = ("de", "fr", "it", "es")
+_GOLDEN = 4  # for each target
+_CALIBRATION = 16
+_WORDS = 12  # of a sentence, at most
+
+
+@dataclass(frozen=True)
+class SyntheticTranslators:
+    """Networks that write.
+
+    Attributes:
+        experts: one for each of the targets; 1 is a dense network.
+        pieces: of the vocabulary, the bytes and targets included.
+        length: of a source and of an answer, in pieces.
+        quantization, beams: as for `convert`.
+    """
+
+    experts: int = 4
+    targets: Sequence[str] = _LANGUAGES
+    pieces: int = 4000
+    units: int = 128
+    heads: int = 4
+    encoder_blocks: int = 2
+    decoder_blocks: int = 1
+    length: int = 64
+    quantization: str = "int8"
+    beams: int = 1
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"synthetic-translators-{self.experts}"
+
+    @property
+    def features(self) -> PieceFeatures:
+        return PieceFeatures(Lexicon.of(self._words), self.targets, self.length)
+
+    @property
+    def label_names(self) -> Sequence[str]:
+        return self.targets
+
+    @property
+    def generation(self) -> Generation:
+        return Generation(length=self.length, beams=self.beams)
+
+    def golden(self) -> list[tuple[str, str]]:
+        sentences = iter(self.sentences(_GOLDEN * len(self.targets), self.seed + 1))
+        return [(next(sentences), target) for target in self.targets for _ in range(_GOLDEN)]
+
+    def build(self, out: Path, models: Path | None = None) -> None:
+        """Write the bundle; see `build` of `..synthetic`."""
+        build(self, _convert, out, models)
+
+    def sentences(self, count: int, seed: int) -> list[str]:
+        """Sentences of the vocabulary's words."""
+        chance, words = np.random.default_rng(seed), [piece[1:] for piece in self._words]
+        lengths = chance.integers(1, min(_WORDS, self.length - 2) + 1, size=count)
+        return [" ".join(chance.choice(words, size=length)) for length in lengths]
+
+    @property
+    def _words(self) -> list[str]:
+        """Pieces of a, b ... aa, ab ..., so that each is merged of one that is there."""
+        letters = string.ascii_lowercase
+        words = (
+            "".join(one) for size in (1, 2, 3) for one in itertools.product(letters, repeat=size)
+        )
+        others = FIRST_TARGET + len(self.targets) + 256
+        return ["\u2581" + word for word in itertools.islice(words, self.pieces - others)]
+
+
+def _convert(made: SyntheticTranslators, folder: Path) -> None:
+    """The first expert; in a process with TensorFlow."""
+    import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
+    import tf_keras  # isort: skip
+    from edge_experts.training.translation.model import translator
+    from edge_experts.training.translation.network import Size
+
+    from .functions import to_tflite
+
+    tf_keras.utils.set_random_seed(made.seed)
+    size = Size(
+        pieces=made.features.size,
+        units=made.units,
+        heads=made.heads,
+        inner=4 * made.units,
+        encoder_blocks=made.encoder_blocks,
+        decoder_blocks=made.decoder_blocks,
+        source_length=made.length,
+        target_length=made.length,
+    )
+    content = to_tflite(translator(size, 0.0), made.quantization, _samples(made), made.beams)
+    (folder / expert_path(0)).write_bytes(content)
+
+
+def _samples(made: SyntheticTranslators) -> list[dict[str, np.ndarray]]:
+    """Sentences, each as its own translation."""
+    features, samples = made.features, []
+    for sentence in made.sentences(_CALIBRATION, made.seed):
+        pieces = [FIRST_TARGET, *features.pieces(sentence), END]
+        target = np.zeros((1, made.length), np.int32)
+        target[0, : len(pieces)] = pieces
+        samples.append({**features.encode((sentence, made.targets[0])), "target": target})
+    return samples
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--experts", type=int, choices=(1, len(_LANGUAGES)), default=4)
+    parser.add_argument("--units", type=int, default=128)
+    parser.add_argument("--pieces", type=int, default=4000)
+    parser.add_argument("--quantization", default="int8")
+    parser.add_argument("--beams", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = vars(parser.parse_args())
+    out = asked.pop("out")
+    # Child processes cannot import what belongs to `__main__`.
+    from .synthetic import SyntheticTranslators as Importable
+
+    Importable(**asked).build(out)
+
+
+if __name__ == "__main__":
+    main()

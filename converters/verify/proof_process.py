@@ -1,0 +1,85 @@
+"""The child process that proves a bundle on the interpreter which it will meet.
+
+`python -m edge_experts.converters.verify.proof_process JOB` opens JOB/bundle with the device
+runtime and nothing else: TensorFlow in the same process could lend the interpreter its own kernels.
+It says on stdout which file it opens, or at which answer it is, and leaves
+
+    verified.json    on what: interpreter, its version, python, machine
+    costs.json       what each model takes in memory, bytes, by path
+    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
+                     many were asked, and the router's probability and entropy; where experts
+                     write, also their pieces, padded with -1; and for the examples of
+                     JOB/routed.npz, where it is there, the router's first choices: routes
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_experts import features
+from edge_experts.format.checked_files import read_features
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime.drift.monitor import entropies, first_probabilities
+from edge_experts.runtime.memory import allocator, costs
+from edge_experts.runtime.routing import Routing
+
+from ..bundle import bundle_files
+
+
+def main(job: Path) -> None:
+    allocator.map_large_blocks()  # as the runtime does
+    folder = job / "bundle"
+    manifest = read_manifest(folder)
+    made = read_features(folder, manifest.features)
+    examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
+    arrays = features.encode_all(made, examples[:1])
+    # Whoever reads the paths knows which file ended the process.
+    found = costs.measure(folder, manifest, arrays, tell=lambda path: print(path, flush=True))
+    (job / "costs.json").write_text(json.dumps(found))
+    on = {"python": platform.python_version(), "machine": platform.machine()}
+    (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
+    answers = []
+    with ExpertRuntime(folder, strict=True) as runtime:
+        router: list[tuple[float, float]] = []
+        runtime.observer = lambda gate, _: router.append(_sureness(gate))
+        for number, answer in enumerate(runtime.predict_many(examples)):
+            if number % 200 == 0:
+                print(f"answer {number}", flush=True)
+            answers.append(answer)
+        routes = _routes(runtime, job / "routed.npz")
+    pieces = bundle_files.pieces_of(answers)
+    np.savez(
+        job / "deployed.npz",
+        scores=np.array([answer.scores for answer in answers]),
+        experts=np.array([answer.expert for answer in answers]),
+        asked=np.array([len(answer.experts) for answer in answers]),
+        router=np.array(router),
+        **({} if pieces is None else {"pieces": pieces}),
+        **routes,
+    )
+
+
+def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
+    """Whom the router picks, (examples,); nothing where nobody asks."""
+    if not asked.exists():
+        return {}
+    examples = runtime.features.unpack(np.load(asked)["inputs"])
+    pick, encode = Routing(runtime.models, runtime.manifest).pick, runtime.features.encode
+    return {"routes": np.array([pick(encode(example))[1][0] for example in examples])}
+
+
+def _sureness(gate: np.ndarray | None) -> tuple[float, float]:
+    """The router's probability of its first choice, and its entropy; 1 and 0 without a router."""
+    if gate is None:
+        return 1.0, 0.0
+    return float(first_probabilities(gate[None])[0]), float(entropies(gate[None])[0])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
