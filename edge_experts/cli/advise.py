@@ -42,7 +42,7 @@ def advise(
     from .. import datasets
 
     dataset = datasets.load(data, seed)
-    from ..training import advice
+    from ..experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
     if json:

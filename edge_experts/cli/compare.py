@@ -92,13 +92,14 @@ def compare(
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     from .. import plotting
-    from ..training import comparing, config_for
+    from ..experiments import comparison
+    from ..training import config_for
 
     if out is not None or picture is not None:
         plotting.require(picture)
     dataset = datasets.load(data)
     with tempfile.TemporaryDirectory() as temporary:
-        result = comparing.compare(
+        result = comparison.compare(
             dataset,
             out or Path(temporary),
             config=config_for(dataset.kind, **settings),
@@ -109,12 +110,12 @@ def compare(
             force=force,
         )
     if out is not None:
-        comparing.write(result, out, command=as_typed())
+        comparison.write(result, out, command=as_typed())
     if picture is not None:
-        from ..training.comparing.picture import draw
+        from ..experiments.comparison.picture import draw
 
         draw(result, picture)
     if json:
         print_json({**result.to_json(), "command": as_typed()})
     else:
-        print(comparing.as_text(result))
+        print(comparison.as_text(result))

@@ -31,16 +31,16 @@ def quickstart(
 
     print("1. Train sparse experts, and two dense networks to compare them with", flush=True)
     dataset = datasets.load("sentiment")
-    from ..training import comparing
+    from ..experiments import comparison
 
     out.mkdir(parents=True, exist_ok=True)
-    compared = comparing.compare(
-        dataset, out, rows=[comparing.SPARSE], force=True, seed_folders=False
+    compared = comparison.compare(
+        dataset, out, rows=[comparison.SPARSE], force=True, seed_folders=False
     )
     print("\n2. What the converted files get right\n", flush=True)
-    print(comparing.as_text(compared))
+    print(comparison.as_text(compared))
 
-    bundle = out / f"{comparing.SPARSE}.bundle"
+    bundle = out / f"{comparison.SPARSE}.bundle"
     print(f"\n3. Answers from {bundle}, with only the picked expert in memory\n", flush=True)
     from ..benchmarking.measure.growth import room_for_one
     from ..runtime import ExpertRuntime
@@ -54,7 +54,7 @@ def quickstart(
     from ..benchmarking.benchmark import benchmark
     from ..benchmarking.report.text_report import as_text
 
-    rivals = [out / f"{name}.bundle" for name in (comparing.DENSE_ACTIVE, comparing.DENSE_ALL)]
+    rivals = [out / f"{name}.bundle" for name in (comparison.DENSE_ACTIVE, comparison.DENSE_ALL)]
     print(as_text(benchmark(bundle, against=rivals)))
     minutes = (time.monotonic() - start) / 60
     print(

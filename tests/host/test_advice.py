@@ -13,7 +13,7 @@ from edge_experts.datasets import Dataset, Split
 
 @pytest.fixture
 def candidate(keras: Any) -> Any:
-    from edge_experts.training.verdict import Candidate
+    from edge_experts.experiments.advice.verdict import Candidate
 
     def make(gain: float, error: float = 0.004, **more: Any) -> Any:
         settings: dict[str, Any] = {
@@ -31,7 +31,7 @@ def candidate(keras: Any) -> Any:
 
 
 def _judge(sparse: Any, everything: Any, **limits: Any) -> Any:
-    from edge_experts.training.verdict import judge
+    from edge_experts.experiments.advice.verdict import judge
 
     return judge(everything, sparse, **limits)
 
@@ -80,7 +80,7 @@ def test_limits_that_are_too_narrow_ask_for_narrower_experts(
 
 
 def test_a_gains_error_is_that_of_paired_answers(keras: Any) -> None:
-    from edge_experts.training.verdict import gain
+    from edge_experts.experiments.advice.verdict import gain
 
     assert gain([True] * 10, [True] * 10) == (0.0, 0.1)
     chance, gains, errors = random.Random(0), [], []
@@ -95,7 +95,7 @@ def test_a_gains_error_is_that_of_paired_answers(keras: Any) -> None:
 
 
 def test_the_quick_look_leaves_the_test_split_alone(keras: Any) -> None:
-    from edge_experts.training.advice import quick_look
+    from edge_experts.experiments.advice.advice import quick_look
 
     targets = np.array([0] * 8999 + [1])  # one example of a label
     train = Split([f"train {n}" for n in range(9000)], targets)

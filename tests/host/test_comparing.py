@@ -23,7 +23,7 @@ NAMES = ("sparse", "random-routed", "hash-routed", "dense-active", "dense-all")
 @pytest.fixture
 def compared(keras: Any) -> Any:
     """A comparison of rows by their accuracies, one for each seed."""
-    from edge_experts.training.comparing import Comparison, Measured, Row
+    from edge_experts.experiments.comparison import Comparison, Measured, Row
 
     def make(**accuracies: tuple[float, ...]) -> Any:
         seeds = len(next(iter(accuracies.values())))
@@ -73,7 +73,7 @@ def test_an_interval_lies_around_the_mean_and_moves_with_it(
     values: list[float], shift: float
 ) -> None:
     pytest.importorskip("tensorflow")
-    from edge_experts.training.comparing.results import of_mean
+    from edge_experts.experiments.comparison.results import of_mean
 
     interval = of_mean(values)
     assert interval is not None
@@ -98,7 +98,7 @@ def test_one_value_has_no_interval(compared: Any) -> None:
 
 
 def test_the_verdict_says_what_pays(compared: Any) -> None:
-    from edge_experts.training.comparing.verdict import judge
+    from edge_experts.experiments.comparison.verdict import judge
 
     dense = {"dense_active": (0.80, 0.80, 0.80), "dense_all": (0.84, 0.84, 0.84)}
     clear = judge(compared(sparse=(0.82, 0.822, 0.824), **dense))
@@ -129,7 +129,7 @@ def test_the_verdict_says_what_pays(compared: Any) -> None:
 
 
 def test_the_verdict_says_whether_it_is_routing_that_helps(compared: Any) -> None:
-    from edge_experts.training.comparing import as_text
+    from edge_experts.experiments.comparison import as_text
 
     text = as_text(
         compared(
@@ -145,7 +145,7 @@ def test_the_verdict_says_whether_it_is_routing_that_helps(compared: Any) -> Non
 
 
 def test_rows_that_do_not_hold_are_said_with_the_reason(compared: Any) -> None:
-    from edge_experts.training.comparing import as_text
+    from edge_experts.experiments.comparison import as_text
 
     found = compared(sparse=(0.9,), dense_active=(0.8,), dense_all=(0.9,))
     found = replace(found, unavailable={"dense-qat": "none of its layers"})
@@ -154,8 +154,8 @@ def test_rows_that_do_not_hold_are_said_with_the_reason(compared: Any) -> None:
 
 
 def test_the_two_dense_networks_and_what_rows_are_made_of_come_along(keras: Any) -> None:
-    from edge_experts.training.comparing import NAMES
-    from edge_experts.training.comparing.contenders import chosen
+    from edge_experts.experiments.comparison import NAMES
+    from edge_experts.experiments.comparison.contenders import chosen
 
     names = [contender.name for contender in chosen(["sparse-top-2"])]
     assert names == ["sparse", "sparse-top-2", "dense-active", "dense-all"]
@@ -169,7 +169,7 @@ def test_the_two_dense_networks_and_what_rows_are_made_of_come_along(keras: Any)
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_picture_names_every_row(compared: Any, tmp_path: Path, suffix: str) -> None:
-    from edge_experts.training.comparing import picture
+    from edge_experts.experiments.comparison import picture
 
     found = compared(
         **{name.replace("-", "_"): (0.8 + place / 100, 0.8) for place, name in enumerate(NAMES)}
@@ -184,7 +184,7 @@ def test_a_picture_names_every_row(compared: Any, tmp_path: Path, suffix: str) -
 
 
 def test_names_beside_a_panel_keep_apart(keras: Any) -> None:
-    from edge_experts.training.comparing.picture import _apart
+    from edge_experts.experiments.comparison.picture import _apart
 
     assert _apart([10.0, 11.0, 50.0], 13, 0, 100) == [10.0, 23.0, 50.0]
     crowded = _apart([90.0, 95.0, 99.0], 13, 0, 100)
@@ -213,8 +213,8 @@ def _dataset() -> Dataset:
 
 
 def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
-    from edge_experts.training.comparing import Measured
-    from edge_experts.training.comparing.records import Record, read
+    from edge_experts.experiments.comparison import Measured
+    from edge_experts.experiments.comparison.records import Record, read
 
     path = tmp_path / "sparse.json"
     made_with = {"config": {"experts": 4, "width": 1.0}, "data": {"sha256": "ab"}}
@@ -240,12 +240,13 @@ def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
 def test_all_rows_from_a_small_table(
     keras: Any, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.training import comparing, config_for
+    from edge_experts.experiments import comparison
+    from edge_experts.training import config_for
 
     settings = {"epochs": 1, "choice_epochs": 1, "dense_epochs": 2, "teacher_epochs": 1}
     config = config_for("table", experts=3, **settings)
-    found = comparing.compare(_dataset(), tmp_path, config=config)
-    of_tables = [name for name in comparing.NAMES if name != "dense-buckets"]
+    found = comparison.compare(_dataset(), tmp_path, config=config)
+    of_tables = [name for name in comparison.NAMES if name != "dense-buckets"]
     assert [row.name for row in found.rows] == of_tables
     assert not found.unavailable
     costs = {row.name: row.costs for row in found.rows}
@@ -263,14 +264,14 @@ def test_all_rows_from_a_small_table(
     capsys.readouterr()
     (tmp_path / "seed-0/sparse-top-2.json").unlink()
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("seed-0/*.json")}
-    again = comparing.compare(_dataset(), tmp_path, config=config)
+    again = comparison.compare(_dataset(), tmp_path, config=config)
     assert "11 of 12 rows are finished" in capsys.readouterr().err
     assert again.to_json() == found.to_json()
     assert {path: path.stat().st_mtime_ns for path in before} == before
     other = replace(_dataset(), test=_dataset().validation)
     with pytest.raises(UsageError, match=r"sparse\.json: was made with data\.sha256"):
-        comparing.compare(other, tmp_path, config=config, rows=["sparse"])
-    comparing.write(found, tmp_path, command="edge-experts compare ...")
+        comparison.compare(other, tmp_path, config=config, rows=["sparse"])
+    comparison.write(found, tmp_path, command="edge-experts compare ...")
     written = json.loads((tmp_path / "comparison.json").read_text())
     assert written["rows"][0]["name"] == "sparse"
     assert written["command"] == "edge-experts compare ..."
@@ -282,7 +283,7 @@ def test_all_rows_from_a_small_table(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else real(name)
     )
-    found = comparing.compare(_dataset(), tmp_path, config=config)
+    found = comparison.compare(_dataset(), tmp_path, config=config)
     reason = "onnxruntime is not installed: pip install 'edge-experts[onnx]'"
     assert found.unavailable == {"dense-onnx": reason}
 
@@ -290,8 +291,9 @@ def test_all_rows_from_a_small_table(
 def test_a_quick_look_leaves_the_test_split_alone(
     keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_experts.training import comparing, config_for
-    from edge_experts.training.comparing import Measured, making
+    from edge_experts.experiments import comparison
+    from edge_experts.experiments.comparison import Measured, making
+    from edge_experts.training import config_for
 
     seen = []
 
@@ -305,11 +307,11 @@ def test_a_quick_look_leaves_the_test_split_alone(
 
     monkeypatch.setattr(making.Maker, "make", make)
     config = config_for("table", teacher_epochs=0)
-    found = comparing.compare(_dataset(), tmp_path, config=config, quick=True, seeds=(0, 1))
-    assert len(seen) == 2 * (len(comparing.NAMES) - 1), "more buckets are for texts"
+    found = comparison.compare(_dataset(), tmp_path, config=config, quick=True, seeds=(0, 1))
+    assert len(seen) == 2 * (len(comparison.NAMES) - 1), "more buckets are for texts"
     np.testing.assert_array_equal(
         np.sort(seen[0].test.inputs, axis=0), np.sort(_dataset().validation.inputs, axis=0)
     )
-    assert "validation examples" in comparing.as_text(found)
+    assert "validation examples" in comparison.as_text(found)
     assert found.unavailable == {"hash-routed": "it does not hold"}
     assert found.row("hash-routed") is None

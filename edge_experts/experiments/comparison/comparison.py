@@ -11,9 +11,9 @@ from ...datasets import Dataset
 from ...datasets.dataset import refuse_translation
 from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
-from ..advice import quick_look
-from ..config import TrainConfig
-from ..recipes import config_for
+from ...training.config import TrainConfig
+from ...training.recipes import config_for
+from ..advice.advice import quick_look
 from .contenders import Contender, chosen
 from .making import Maker
 from .records import Record

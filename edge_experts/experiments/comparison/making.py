@@ -19,9 +19,9 @@ from ...converters.onnx import export_onnx
 from ...datasets import Dataset
 from ...errors import ConversionError, MissingExtraError, ModelError, UnsuitableError
 from ...features import encode_all
-from ..config import TrainConfig
-from ..inference import predict
-from ..trainer import teacher_config, train
+from ...training.config import TrainConfig
+from ...training.inference import predict
+from ...training.trainer import teacher_config, train
 from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
 from .records import Record, read
 from .results import Measured

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import subprocesses
-from ..benchmarking import accuracy, session
-from ..benchmarking.measure.growth import room_for_one
-from ..converters import convert
-from ..datasets import Dataset, Split
-from ..datasets.dataset import refuse_translation
-from ..format.manifest import read_manifest
-from ..text_table import aligned, number
-from .config import TrainConfig
-from .recipes import config_for
-from .trainer import train
+from ... import subprocesses
+from ...benchmarking import accuracy, session
+from ...benchmarking.measure.growth import room_for_one
+from ...converters import convert
+from ...datasets import Dataset, Split
+from ...datasets.dataset import refuse_translation
+from ...format.manifest import read_manifest
+from ...text_table import aligned, number
+from ...training.config import TrainConfig
+from ...training.recipes import config_for
+from ...training.trainer import train
 from .verdict import Candidate, Verdict, gain, judge
 
 SCHEMA_VERSION = "1.0"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import UsageError
-from .. import recipes
-from ..config import TrainConfig
+from ...training import recipes
+from ...training.config import TrainConfig
 
 SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-routed"
 ARTICLE, ONE = "article", "one-expert"
