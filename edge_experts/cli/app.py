@@ -7,27 +7,29 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import (
-    adopt,
-    advise,
+from .device import (
     benchmark,
     bundle,
-    compare,
-    convert,
-    deploy,
     doctor,
     evaluate,
-    export_c,
-    export_onnx,
-    extend,
     inspect,
     monitor,
-    quickstart,
     report,
     run,
     serve,
-    train,
     update,
+)
+from .host import (
+    adopt,
+    advise,
+    compare,
+    convert,
+    deploy,
+    export_c,
+    export_onnx,
+    extend,
+    quickstart,
+    train,
 )
 
 app = typer.Typer(

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.cli.inspect import inspect
+from edge_experts.cli.device.inspect import inspect
 from edge_experts.errors import BundleError, DigestError, ManifestError, MemoryBudgetError
 from edge_experts.format.limits import LIMITS
 from edge_experts.format.manifest import (

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_experts import ExpertRuntime
-from edge_experts.cli.translate import translate
+from edge_experts.cli.device.translate import translate
 from edge_experts.format.limits import LIMITS
 
 ODD = [

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_experts import datasets
-from edge_experts.cli.examples import given as examples_given
+from edge_experts.cli.device.examples import given as examples_given
 from edge_experts.errors import DataError, EdgeExpertsError
 from edge_experts.features import TableFeatures, encode_all
 from tests.host.conftest import load_written

@@ -172,7 +172,7 @@ def test_operators_that_only_tensorflow_has_are_refused(keras: Any) -> None:
 def test_names_and_recipes_are_checked_first(tmp_path: Path) -> None:
     from edge_experts.converters import convert
 
-    from edge_experts.cli.convert import convert as command
+    from edge_experts.cli.host.convert import convert as command
 
     shown = get_type_hints(command)["target"]
     assert set(get_args(get_args(shown)[0])) == set(TARGETS)

@@ -241,7 +241,7 @@ def test_evaluation_is_of_every_label(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from edge_experts.cli.evaluate import evaluate
+    from edge_experts.cli.device.evaluate import evaluate
 
     monkeypatch.setitem(datasets.NAMED, "toy", lambda seed: toy)
     italian = replace(toy, labels=("de/help", "fr", "it/help"))

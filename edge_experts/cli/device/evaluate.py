@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, Source, print_json
+from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
-    from ..datasets import Dataset, Split
-    from ..format.manifest import Manifest
-    from ..runtime import ExpertRuntime
+    from ...datasets import Dataset, Split
+    from ...format.manifest import Manifest
+    from ...runtime import ExpertRuntime
 
 
 def evaluate(
@@ -62,10 +62,10 @@ def evaluate(
     """
     import numpy as np
 
-    from .. import datasets
-    from ..errors import DataError, ThresholdError, UsageError
-    from ..progress import Progress
-    from ..runtime import ExpertRuntime
+    from ... import datasets
+    from ...errors import DataError, ThresholdError, UsageError
+    from ...progress import Progress
+    from ...runtime import ExpertRuntime
     from .translate import samples
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
@@ -129,7 +129,7 @@ def evaluate(
 
 def _unknown(dataset: Dataset, manifest: Manifest) -> set[str]:
     """Labels of the data that a bundle does not know; of translations, languages."""
-    from ..format.expert_names import languages
+    from ...format.expert_names import languages
 
     if manifest.generation is None:
         return set(dataset.labels) - set(manifest.labels)
@@ -140,7 +140,7 @@ def _some(split: Split, most: int | None, seed: int) -> Split:
     """So many of the examples, in their order; all by default."""
     import numpy as np
 
-    from ..datasets import Split
+    from ...datasets import Split
 
     if most is None or most >= len(split):
         return split
@@ -157,7 +157,7 @@ def _translations(
     *,
     json: bool,
 ) -> None:
-    from ..errors import ThresholdError
+    from ...errors import ThresholdError
     from .translate import judge
 
     found = judge(runtime, dataset, split)

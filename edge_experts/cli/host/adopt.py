@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from .options import Force, Json, Source, print_json, require_training
+from ..options import Force, Json, Source, print_json, require_training
 
 
 def adopt(
@@ -59,11 +59,11 @@ def adopt(
     Example: edge-experts adopt my_networks --data digits.npz --out digits.run
     """
     require_training()
-    from ..format.atomic import refuse_existing
+    from ...format.atomic import refuse_existing
 
     refuse_existing(out, force=force)
-    from .. import datasets
-    from ..training import adopt as run_adoption
+    from ... import datasets
+    from ...training import adopt as run_adoption
 
     run = run_adoption(
         networks,

@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..options import Bundle, Json, print_json
 from .bundle import in_words
-from .options import Bundle, Json, print_json
 
 if TYPE_CHECKING:
-    from ..format.manifest import Manifest
+    from ...format.manifest import Manifest
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
@@ -17,9 +17,9 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     """
     from dataclasses import asdict
 
-    from ..format.inspection import anatomy
-    from ..format.manifest import read_manifest
-    from ..format.strict_json import harmless
+    from ...format.inspection import anatomy
+    from ...format.manifest import read_manifest
+    from ...format.strict_json import harmless
 
     manifest = read_manifest(bundle)
     found = anatomy(manifest)

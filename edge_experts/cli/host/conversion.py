@@ -7,15 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..format.inspection import arenas, operators
-from .bundle import in_words as changes_in_words
+from ...format.inspection import arenas, operators
+from ..device.bundle import in_words as changes_in_words
 from .export_c import as_json as c_as_json
 
 if TYPE_CHECKING:
-    from ..converters import Conversion
-    from ..converters.auto import Search
-    from ..converters.c_source import CSource
-    from ..format.manifest import Manifest
+    from ...converters import Conversion
+    from ...converters.auto import Search
+    from ...converters.c_source import CSource
+    from ...format.manifest import Manifest
 
 
 def as_json(made: Conversion, target: str | None, written: CSource | None) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..errors import UsageError
-from ..format.limits import LIMITS
+from ...errors import UsageError
+from ...format.limits import LIMITS
 
 if TYPE_CHECKING:
-    from ..features import Features
+    from ...features import Features
 
 
 def given(
@@ -41,7 +41,7 @@ def parser(features: Features, to: str | None) -> Callable[[str], Any]:
     """
     if to is None:
         return features.parse
-    from ..features import PieceFeatures
+    from ...features import PieceFeatures
 
     if not isinstance(features, PieceFeatures):
         raise UsageError("--to is for bundles that translate; this one does not")
@@ -70,13 +70,13 @@ def _in_file(
     if not path.is_file():
         raise UsageError(f"--input {path}: no such file")
     if path.suffix.lower() == ".npy":
-        from ..datasets import npz
+        from ...datasets import npz
 
         arrays = npz.read_one(path)
         for number, array in enumerate(arrays):
             yield f"{path.name}[{number}]", array
     elif path.suffix.lower() in (".csv", ".tsv") and features.kind == "table":
-        from ..datasets import rows
+        from ...datasets import rows
 
         for line, row in rows.read(path):
             yield f"{path.name}:{line}", row

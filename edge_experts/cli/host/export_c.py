@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Bundle, Force, Json, print_json, require_training
+from ..options import Bundle, Force, Json, print_json, require_training
 
 if TYPE_CHECKING:
-    from ..converters.c_source import CSource
+    from ...converters.c_source import CSource
 
 
 def export_c(
@@ -25,7 +25,7 @@ def export_c(
     Example: edge-experts export-c flowers.bundle --out flowers_c
     """
     require_training()
-    from ..converters.c_source import c_source
+    from ...converters.c_source import c_source
 
     made = c_source(bundle, out, force=force)
     if json:

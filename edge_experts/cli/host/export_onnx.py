@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Force, Json, print_json, require_training
+from ..options import Force, Json, print_json, require_training
 
 
 def export_onnx(
@@ -25,7 +25,7 @@ def export_onnx(
     Example: edge-experts export-onnx dense.run --out dense.onnx
     """
     require_training()
-    from ..converters.onnx import export_onnx as export
+    from ...converters.onnx import export_onnx as export
 
     made = export(run, out, force=force)
     proof = asdict(made.proof)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..errors import UsageError
-from .options import Force, Model, RouterModel, Source, Width, require_training
+from ...errors import UsageError
+from ..options import Force, Model, RouterModel, Source, Width, require_training
 
 
 def train(
@@ -96,8 +96,8 @@ def train(
     Example: edge-experts train --data sentiment --out sentiment.run --experts 4
     """
     require_training()
-    from ..format.atomic import refuse_existing
-    from ..run_folder import PICTURES
+    from ...format.atomic import refuse_existing
+    from ...run_folder import PICTURES
 
     refuse_existing(out, force=force)
     settings = {} if config is None else read_config(config)
@@ -118,10 +118,10 @@ def train(
         "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    from .. import datasets
-    from ..training import TrainConfig
-    from ..training import train as run_training
-    from ..training.recipes import config_of
+    from ... import datasets
+    from ...training import TrainConfig
+    from ...training import train as run_training
+    from ...training.recipes import config_of
 
     try:
         TrainConfig(**settings)  # before anything is fetched

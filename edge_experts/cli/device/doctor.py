@@ -3,7 +3,7 @@ from __future__ import annotations
 import platform
 import sys
 
-from .options import Json, print_json
+from ..options import Json, print_json
 
 _PACKAGES = {
     "device": ("tflite-runtime", "ai-edge-litert"),
@@ -20,8 +20,8 @@ def doctor(json: Json = False) -> None:
 
     Example: edge-experts doctor
     """
-    from ..errors import EdgeExpertsError
-    from ..runtime import selfcheck
+    from ...errors import EdgeExpertsError
+    from ...runtime import selfcheck
 
     packages = {
         extra: {name: _version(name) for name in names} for extra, names in _PACKAGES.items()

@@ -6,10 +6,10 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ..format.expert_names import language
-from ..format.inspection import operators
+from ...format.expert_names import language
+from ...format.inspection import operators
+from ..options import print_json
 from .conversion import on_target
-from .options import print_json
 
 
 def convert_translators(
@@ -25,7 +25,7 @@ def convert_translators(
     force: bool,
     json: bool,
 ) -> None:
-    from ..converters.translation import convert
+    from ...converters.translation import convert
 
     made = convert(
         run,

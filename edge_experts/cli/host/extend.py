@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Force, Json, Source, print_json, require_training
+from ..options import Force, Json, Source, print_json, require_training
 
 
 def extend(
@@ -54,13 +54,13 @@ def extend(
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
     require_training()
-    from ..format.atomic import refuse_existing
-    from ..run_folder import read_run
+    from ...format.atomic import refuse_existing
+    from ...run_folder import read_run
 
     refuse_existing(out, force=force)
     trained_with = read_run(run).config.get("seed") or 0
-    from .. import datasets
-    from ..training import extend as run_extension
+    from ... import datasets
+    from ...training import extend as run_extension
 
     # With another seed, test examples of one command would be training examples of another.
     new = datasets.load(data, trained_with)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AllowOlder, Bundle, Json, Root, Trust, print_json
+from ..options import AllowOlder, Bundle, Json, Root, Trust, print_json
 
 if TYPE_CHECKING:
-    from ..updates.install import Installed
+    from ...updates.install import Installed
 
 
 def install(
@@ -37,7 +37,7 @@ def install(
 
     Example: edge-experts install update.zip /srv/sentiment --trust my.key.pub
     """
-    from ..updates.install import install as make_current
+    from ...updates.install import install as make_current
 
     done = make_current(bundle, root, trust=trust or (), allow_older=allow_older, keep=keep)
     _tell(root, done, json=json)
@@ -48,7 +48,7 @@ def rollback(root: Root, json: Json = False) -> None:
 
     Example: edge-experts rollback /srv/sentiment
     """
-    from ..updates.install import rollback as go_back
+    from ...updates.install import rollback as go_back
 
     _tell(root, go_back(root), json=json)
 
@@ -63,7 +63,7 @@ def keygen(
 
     Example: edge-experts keygen my.key
     """
-    from ..updates import signing
+    from ...updates import signing
 
     made = signing.keygen(key, force=force)
     print(f"{key}: keep it secret; {made.path}: for the boards; fingerprint {made.fingerprint}")
@@ -77,7 +77,7 @@ def sign(
 
     Example: edge-experts sign sentiment.bundle --key my.key
     """
-    from ..updates import signing
+    from ...updates import signing
 
     fingerprint = signing.sign(bundle, key)
     print(f"{bundle}: signed by {fingerprint}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import (
+from ..options import (
     Json,
     Model,
     Recipe,
@@ -79,7 +79,7 @@ def compare(
     Example: edge-experts compare --data sentiment --seeds 3 --out compared
     """
     require_training()
-    from .. import datasets
+    from ... import datasets
     from .train import read_config
 
     settings = {} if config is None else read_config(config)
@@ -91,9 +91,9 @@ def compare(
         "router_model": router_model,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
-    from .. import plotting
-    from ..experiments import comparison
-    from ..training import config_for
+    from ... import plotting
+    from ...experiments import comparison
+    from ...training import config_for
 
     if out is not None or picture is not None:
         plotting.require(picture)
@@ -112,7 +112,7 @@ def compare(
     if out is not None:
         comparison.write(result, out, command=as_typed())
     if picture is not None:
-        from ..experiments.comparison.picture import draw
+        from ...experiments.comparison.picture import draw
 
         draw(result, picture)
     if json:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
-from .options import (
+from ...errors import UsageError
+from ..options import (
     BUNDLE_HELP,
     Compared,
     Json,
@@ -102,7 +102,7 @@ def benchmark(
     Example: edge-experts benchmark --compare before.json after.json
     """
     if compare is not None:
-        from ..benchmarking.report import paired
+        from ...benchmarking.report import paired
 
         found = paired.compare(*compare)
         if json:
@@ -110,12 +110,12 @@ def benchmark(
         else:
             print(paired.as_text(found))
         return
-    from ..benchmarking.benchmark import benchmark as run_benchmark
-    from ..benchmarking.benchmark import refuse_beyond
-    from ..benchmarking.report.text_report import as_text
-    from ..format.atomic import write_whole
-    from ..runtime import ExpertRuntime
-    from ..runtime.translation.writer import parts
+    from ...benchmarking.benchmark import benchmark as run_benchmark
+    from ...benchmarking.benchmark import refuse_beyond
+    from ...benchmarking.report.text_report import as_text
+    from ...format.atomic import write_whole
+    from ...runtime import ExpertRuntime
+    from ...runtime.translation.writer import parts
     from .examples import given
 
     if bundle is None:
@@ -125,7 +125,7 @@ def benchmark(
     if comparison is not None and report is None:
         raise UsageError("--comparison belongs to a page: name it with --report")
     if report is not None:
-        from ..benchmarking.report.html import page, reading
+        from ...benchmarking.report.html import page, reading
 
         page.require(report)
         compared = None if comparison is None else reading.read_comparison(comparison)
@@ -149,7 +149,7 @@ def benchmark(
     if report is not None:
         write_whole(report, page.as_html(result, compared))
     if raw is not None:
-        from ..benchmarking.report.raw import as_csv
+        from ...benchmarking.report.raw import as_csv
 
         write_whole(raw, as_csv(result))
     if json:

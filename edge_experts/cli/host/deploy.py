@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import AllowOlder, Bundle, Json, Trust, print_json
+from ..options import AllowOlder, Bundle, Json, Trust, print_json
 
 if TYPE_CHECKING:
-    from ..deploying import Outcome
+    from ...deploying import Outcome
 
 
 def deploy(
@@ -78,8 +78,8 @@ def deploy(
 
     Example: edge-experts deploy more.bundle pi@kitchen pi@garden --no-benchmark --unit
     """
-    from .. import deploying
-    from ..deploying import saving
+    from ... import deploying
+    from ...deploying import saving
 
     folder = saving.folder_for(bundle) if save is None else save
     if benchmark and not dry_run:

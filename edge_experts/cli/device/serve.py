@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
+from ..options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
 
 _BODY = 8_000_000  # bytes
 
@@ -41,8 +41,8 @@ def serve(
     Example: edge-experts serve sentiment.bundle --port 8080
     """
     require_serving()
-    from ..runtime.installed import open_runtime
-    from ..serving.server import serve as run_server
+    from ...runtime.installed import open_runtime
+    from ...serving.server import serve as run_server
 
     runtime = open_runtime(bundle, memory_budget=memory_budget, threads=threads, monitor=True)
     run_server(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Bundle, Json, MemoryBudget, print_json
+from ..options import Bundle, Json, MemoryBudget, print_json
 
 if TYPE_CHECKING:
-    from ..runtime.drift.monitor import Drift
+    from ...runtime.drift.monitor import Drift
 
 
 def monitor(
@@ -35,8 +35,8 @@ def monitor(
 
     Example: edge-experts monitor sentiment.bundle --input yesterday.txt
     """
-    from ..errors import ThresholdError, UsageError
-    from ..runtime import ExpertRuntime
+    from ...errors import ThresholdError, UsageError
+    from ...runtime import ExpertRuntime
     from .examples import given
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
@@ -77,7 +77,7 @@ def in_json(found: Drift) -> dict[str, Any]:
 
 
 def _lines(found: Drift) -> list[str]:
-    from ..text_table import aligned
+    from ...text_table import aligned
 
     rows = [["signal", "lies elsewhere", "validation", "now"]]
     for name, one in sorted(found.signals.items()):

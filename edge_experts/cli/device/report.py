@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Compared
+from ..options import Compared
 
 
 def report(
@@ -26,9 +26,9 @@ def report(
 
     Example: edge-experts report result.json result.html --comparison compared/comparison.json
     """
-    from ..benchmarking.report.html import page as pages
-    from ..benchmarking.report.html import reading
-    from ..format.atomic import write_whole
+    from ...benchmarking.report.html import page as pages
+    from ...benchmarking.report.html import reading
+    from ...format.atomic import write_whole
 
     pages.require(page, "FILE.html")
     measured = reading.read_benchmark(result)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Bundle, BundleOrRoot, Force, Trust
+from ..options import Bundle, BundleOrRoot, Force, Trust
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
@@ -45,9 +45,9 @@ def pack(
 
     Example: edge-experts pack new.bundle --since old.bundle --out update.zip
     """
-    from ..format.archive import pack as write_archive
-    from ..format.manifest import read_manifest
-    from ..updates.source import digests
+    from ...format.archive import pack as write_archive
+    from ...format.manifest import read_manifest
+    from ...updates.source import digests
 
     known = frozenset() if since is None else digests(since)
     size = write_archive(bundle, out, without=known)
@@ -68,7 +68,7 @@ def unpack(
 
     Example: edge-experts unpack sentiment.zip --out sentiment.bundle
     """
-    from ..format.archive import unpack as write_bundle
+    from ...format.archive import unpack as write_bundle
 
     write_bundle(archive, out, force=force)
     print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
@@ -82,13 +82,13 @@ def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
 
     Example: edge-experts verify sentiment.bundle --trust my.key.pub
     """
-    from ..format.checked_files import read_checked
-    from ..format.install_root import is_root, resolve
-    from ..progress import Progress
-    from ..runtime import ExpertRuntime, golden
-    from ..updates import signing
-    from ..updates.root import Root
-    from ..updates.source import Folder
+    from ...format.checked_files import read_checked
+    from ...format.install_root import is_root, resolve
+    from ...progress import Progress
+    from ...runtime import ExpertRuntime, golden
+    from ...updates import signing
+    from ...updates.root import Root
+    from ...updates.source import Folder
 
     folder = resolve(bundle)
     pinned = Root(bundle).keys() if is_root(bundle) else ()

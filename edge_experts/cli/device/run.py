@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import BundleOrRoot, Json, MemoryBudget, Threads
+from ..options import BundleOrRoot, Json, MemoryBudget, Threads
 
 if TYPE_CHECKING:
-    from ..runtime import Answer, ExpertRuntime
-    from ..runtime.installed import InstalledRuntime
+    from ...runtime import Answer, ExpertRuntime
+    from ...runtime.installed import InstalledRuntime
 
 _EVERY = 16  # answers between two looks at whether inputs changed
 
@@ -60,11 +60,11 @@ def run(
 
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
-    from ..errors import UsageError
+    from ...errors import UsageError
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    from ..runtime.installed import open_runtime
+    from ...runtime.installed import open_runtime
     from .examples import given
 
     with open_runtime(

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from .. import compression
-from ..compression import Compression
-from ..errors import UsageError
+from ... import compression
+from ...compression import Compression
+from ...errors import UsageError
+from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
 from .conversion import as_json, in_words
 from .convert_translators import convert_translators
 from .export_c import in_words as in_c
-from .options import Force, Json, Layout, Quantization, print_json, require_training, size
 
 
 def convert(
@@ -186,10 +186,10 @@ def convert(
     Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
     """
     require_training()
-    from .. import datasets, plotting, run_folder
-    from ..converters import convert as run_conversion
-    from ..converters.c_source import c_source as write_c
-    from ..converters.c_source import refuse_run
+    from ... import datasets, plotting, run_folder
+    from ...converters import convert as run_conversion
+    from ...converters.c_source import c_source as write_c
+    from ...converters.c_source import refuse_run
 
     if run_folder.read_run(run).feature_kind == "pieces":
         given = {
@@ -234,7 +234,7 @@ def convert(
             raise UsageError("--frontier shows what --quantization auto chose from")
 
     if c_source is not None:
-        from ..format.atomic import refuse_existing
+        from ...format.atomic import refuse_existing
 
         refuse_existing(c_source, force=force)
         refuse_run(run, top_k=top_k, second_share=second_share)
@@ -266,7 +266,7 @@ def convert(
     )
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
-        from ..converters.auto import picture
+        from ...converters.auto import picture
 
         picture.draw(
             frontier,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import require_training
+from ..options import require_training
 
 _SENTENCES = (
     "A film to remember, from its first minute to its last.",
@@ -27,11 +27,11 @@ def quickstart(
     """
     require_training()
     start = time.monotonic()
-    from .. import datasets
+    from ... import datasets
 
     print("1. Train sparse experts, and two dense networks to compare them with", flush=True)
     dataset = datasets.load("sentiment")
-    from ..experiments import comparison
+    from ...experiments import comparison
 
     out.mkdir(parents=True, exist_ok=True)
     compared = comparison.compare(
@@ -42,8 +42,8 @@ def quickstart(
 
     bundle = out / f"{comparison.SPARSE}.bundle"
     print(f"\n3. Answers from {bundle}, with only the picked expert in memory\n", flush=True)
-    from ..benchmarking.measure.growth import room_for_one
-    from ..runtime import ExpertRuntime
+    from ...benchmarking.measure.growth import room_for_one
+    from ...runtime import ExpertRuntime
 
     with ExpertRuntime(bundle, memory_budget=room_for_one(bundle)) as runtime:
         for sentence in _SENTENCES:
@@ -51,8 +51,8 @@ def quickstart(
             print(f"{answer.label}  {answer.score:.2f}  expert {answer.expert}  {sentence}")
 
     print("\n4. Benchmark on this machine\n", flush=True)
-    from ..benchmarking.benchmark import benchmark
-    from ..benchmarking.report.text_report import as_text
+    from ...benchmarking.benchmark import benchmark
+    from ...benchmarking.report.text_report import as_text
 
     rivals = [out / f"{name}.bundle" for name in (comparison.DENSE_ACTIVE, comparison.DENSE_ALL)]
     print(as_text(benchmark(bundle, against=rivals)))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Source, duration, print_json, require_training, size
+from ..options import Json, Source, duration, print_json, require_training, size
 
 
 def advise(
@@ -39,10 +39,10 @@ def advise(
     Example: edge-experts advise --data sentiment --memory 500KB
     """
     require_training()
-    from .. import datasets
+    from ... import datasets
 
     dataset = datasets.load(data, seed)
-    from ..experiments.advice import advice
+    from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
     if json:

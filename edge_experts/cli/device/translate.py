@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from .examples import lines
 
 if TYPE_CHECKING:
-    from ..datasets import Dataset, Split
-    from ..runtime import Answer, ExpertRuntime
-    from ..runtime.installed import InstalledRuntime
-    from ..runtime.translation.writer import Written
+    from ...datasets import Dataset, Split
+    from ...runtime import Answer, ExpertRuntime
+    from ...runtime.installed import InstalledRuntime
+    from ...runtime.translation.writer import Written
 
 
 def translate(
@@ -36,8 +36,8 @@ def translate(
     Raises:
         UsageError: the bundle does not translate to that, or it must be said to what.
     """
-    from ..errors import UsageError
-    from ..features import PieceFeatures
+    from ...errors import UsageError
+    from ...features import PieceFeatures
 
     features = runtime.features
     assert isinstance(features, PieceFeatures)
@@ -57,7 +57,7 @@ def _sentences(
     to: str,
     look: Callable[[Answer], None] = lambda answer: None,
 ) -> Iterator[Written]:
-    from ..runtime.translation.writer import Written
+    from ...runtime.translation.writer import Written
 
     for sentence in sentences:
         answer = runtime.predict((sentence, to))
@@ -83,7 +83,7 @@ def _show(line: str, to: str, answers: Iterator[Written], *, json: bool) -> None
 
 def _told(answers: Sequence[Written]) -> dict[str, Any]:
     """What became of a line: of all its sentences together, of which there may be none."""
-    from ..runtime.translation.writer import joined
+    from ...runtime.translation.writer import joined
 
     whole = joined(answers) if answers else None
     return {
@@ -106,9 +106,9 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
     it sends to the expert of their label. Familiar sentences, whose template stands among the
     training's, are also left out of one of the figures.
     """
-    from ..datasets.translation.corpus import known_templates, template
-    from ..format.expert_names import language
-    from ..progress import Progress
+    from ...datasets.translation.corpus import known_templates, template
+    from ...format.expert_names import language
+    from ...progress import Progress
 
     known = known_templates(dataset)
     made: dict[str, list[tuple[str, str, bool]]] = {}
@@ -139,7 +139,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
 
 def _scored(made: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
     """Scores of translations, beside what was wanted and whether training knew the template."""
-    from ..datasets.translation.scores import scores
+    from ...datasets.translation.scores import scores
 
     unfamiliar = [one for one in made if not one[2]] or made
     ours, theirs, _ = zip(*unfamiliar, strict=True)
@@ -160,7 +160,7 @@ def samples(
     """Some examples, drawn by the seed, each with what is written: none is picked by hand."""
     import numpy as np
 
-    from ..format.expert_names import language
+    from ...format.expert_names import language
 
     rows = np.random.default_rng(seed).permutation(len(split))[:count]
     shown = []
@@ -174,7 +174,7 @@ def samples(
 
 def _whole(runtime: ExpertRuntime, text: str, to: str) -> Written | None:
     """The answer to a text as one sentence; none where it is too long, which is no translation."""
-    from ..errors import UsageError
+    from ...errors import UsageError
 
     try:
         return next(_sentences(runtime, [text], to))
