@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device_tests.soak import Soak, soak
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.reference import reference_loop
-from edge_experts.benchmarking.soak import Soak, soak
 from edge_experts.errors import DigestError
 from edge_experts.format.checked_files import read_checked
 from edge_experts.format.manifest import read_manifest
@@ -111,7 +111,7 @@ def test_threads_share_a_runtime(published: Path) -> None:
 def soaked(published: Path) -> Soak:
     """Some hundred requests by three threads, with room for one expert; fewer for a text each.
 
-    `python -m edge_experts.benchmarking.soak` does the same for a million.
+    `python -m device_tests.soak` does the same for a million.
     """
     writes = read_manifest(published).generation is not None
     return soak(published, requests=90 if writes else 900, threads=3, experts=1)

@@ -10,7 +10,7 @@ from edge_experts.format.manifest import FORMAT_VERSION
 
 from .building import cached, run
 
-_MAKER = Path(__file__).parents[2] / "converters/synthetic.py"
+_MAKER = Path(__file__).parents[2] / "benchmarks/converting/synthetic.py"
 
 
 def synthetic(name: str, kinds: Mapping[str, tuple[int, str]]) -> dict[str, Path]:
@@ -20,7 +20,7 @@ def synthetic(name: str, kinds: Mapping[str, tuple[int, str]]) -> dict[str, Path
         for kind, (experts, hidden) in kinds.items():
             options = ("--experts", str(experts), "--hidden", hidden)
             out = str(folder / _file(kind))
-            run(sys.executable, "-m", "edge_experts.converters.synthetic", out, *options)
+            run(sys.executable, "-m", "benchmarks.converting.synthetic", out, *options)
 
     folder = cached(name, (dict(kinds), FORMAT_VERSION, _MAKER), make)
     return {kind: folder / _file(kind) for kind in kinds}

@@ -56,7 +56,7 @@ def measure(megabytes: int) -> Figures:
     router, expert = manifest.router, manifest.experts[0]
     assert router is not None
     room = router.resident_bytes + _RESIDENT * expert.resident_bytes
-    answer = "python3 -m edge_experts.benchmarking.tight --answer /mnt"
+    answer = "python3 -m benchmarks.runtime.tight --answer /mnt"
     steps = boot(
         board(_BOARD),
         {

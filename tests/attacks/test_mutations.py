@@ -1,4 +1,4 @@
-"""The short form of `python -m edge_experts.benchmarking.mutations`, and that it can fail."""
+"""The short form of `python -m benchmarks.runtime.mutations`, and that it can fail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.benchmarking import accidents, mutations
+from benchmarks.runtime import accidents, mutations
 from edge_experts.errors import MachineError
 from edge_experts.runtime.interpreter import description
 

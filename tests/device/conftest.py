@@ -5,14 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from edge_experts.converters.synthetic import Synthetic
+
+from benchmarks.converting.synthetic import Synthetic
 
 
 @pytest.fixture(scope="session")
 def many_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of 64 small experts with random weights; not to be changed.
 
-    The models were made by `python -m edge_experts.converters.synthetic --experts 64 --inputs 16
+    The models were made by `python -m benchmarks.converting.synthetic --experts 64 --inputs 16
     --hidden 16 --labels 4`: without TensorFlow it is there in a second.
     """
     bundle = tmp_path_factory.mktemp("many") / "many.bundle"

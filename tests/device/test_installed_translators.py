@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edge_experts.converters.synthetic import shuffled, weights_in
 
+from benchmarks.converting.synthetic import shuffled, weights_in
 from edge_experts import InstalledRuntime
 from edge_experts.errors import DigestError, GoldenError
 from edge_experts.format.archive import pack

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.runtime import kernels, loading, overhead, scale, tight
+from device_tests import soak
 from edge_experts import ExpertRuntime, subprocesses
-from edge_experts.benchmarking import kernels, loading, overhead, scale, soak, tight
 from edge_experts.errors import BundleError, MachineError, ThresholdError
 from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import forking, golden

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.serving.load import hold_at_limit, running
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
 from edge_experts.features import ArrayFeatures, TableFeatures, TextFeatures
 from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.memory.process_memory import resident_bytes
-from edge_experts.serving.load import hold_at_limit, running
 from edge_experts.serving.tensors import examples_of
 from tests.conftest import Cli
 from tests.tiny import INPUTS, tiny_bundle

@@ -12,10 +12,10 @@ from urllib.error import HTTPError
 import numpy as np
 import pytest
 
+from benchmarks.serving.load import hold_at_limit, running
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import room_for_one
 from edge_experts.features import TokenFeatures
-from edge_experts.serving.load import hold_at_limit, running
 from edge_experts.serving.tensors import examples_of, inputs_of
 
 from .many import spoil

@@ -1,4 +1,4 @@
-"""The short form of `python -m edge_experts.benchmarking.drift`: real shifts, and none."""
+"""The short form of `python -m benchmarks.runtime.drift`: real shifts, and none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.runtime import drift
 from edge_experts import datasets
-from edge_experts.benchmarking import drift
 from tests.conftest import Cli
 
 

@@ -261,7 +261,7 @@ def test_choices_asked_alone_answer_as_they_did_among_all(
 
 
 def test_a_paired_difference_counts_what_only_one_gets_right() -> None:
-    from edge_experts.converters.auto.evaluation import paired
+    from benchmarks.converting.auto_evaluation import paired
 
     ours = np.array([1, 1, 1, 0, 0] * 200, bool)
     theirs = np.array([1, 1, 0, 1, 0] * 200, bool)

@@ -1,6 +1,6 @@
 """Twenty networks drawn at random: each agrees with Keras once converted, or is refused in words.
 
-`python -m edge_experts.converters.generated` does the same with two hundred.
+`python -m benchmarks.converting.generated` does the same with two hundred.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ REFUSED = (
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    from edge_experts.converters.generated.__main__ import recipes
-    from edge_experts.converters.generated.checking import check
     from edge_experts.converters.process.pool import Workers
+
+    from benchmarks.converting.generated.__main__ import recipes
+    from benchmarks.converting.generated.checking import check
 
     folder = tmp_path_factory.mktemp("generated")
     with Workers(folder, 1) as workers:
@@ -64,7 +65,7 @@ def test_what_is_refused_is_what_tflite_cannot_do(results: list[Any]) -> None:
 
 
 def test_both_interpreters_were_asked(results: list[Any]) -> None:
-    from edge_experts.converters.generated.answers import INTERPRETERS
+    from benchmarks.converting.generated.answers import INTERPRETERS
 
     missing = set(INTERPRETERS) - {result.interpreter for result in results}
     assert missing != set(INTERPRETERS)

@@ -1,4 +1,4 @@
-"""`python -m edge_experts.converters.every_recipe RUN [RUN ...]`: what each recipe costs.
+"""`python -m benchmarks.converting.every_recipe RUN [RUN ...]`: what each recipe costs.
 
 Each run is converted in every recipe, and on each interpreter that is installed a process of its
 own measures the bundles: accuracy as deployed on the test examples, the median answer (all recipes
@@ -18,15 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from edge_experts.converters.convert import convert
+from edge_experts.converters.process.child_process import run_module
+from edge_experts.converters.recipes import RECIPE_NAMES
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError, EdgeExpertsError, ModelError, ThresholdError
 from edge_experts.format.atomic import npz
 from edge_experts.progress import Progress
-
-from ..convert import convert
-from ..process.child_process import run_module
-from ..recipes import RECIPE_NAMES
 
 INTERPRETERS = ("tflite_runtime", "ai_edge_litert")
 _ANY_DROP = 100.0  # points: what a recipe loses is to be seen
@@ -82,7 +81,7 @@ def measure(run: Path, interpreters: Sequence[str], recipes: Sequence[str]) -> l
         np.save(job / "targets.npy", test.targets)
         for interpreter in interpreters:
             with Progress(f"Measuring on {interpreter}", 2 * len(sizes) + 1) as progress:
-                module = "edge_experts.converters.every_recipe.asking"
+                module = "benchmarks.converting.every_recipe.asking"
                 run_module(module, job, progress.step, _failure, interpreter=interpreter)
             found = json.loads((job / "measured.json").read_text())
             for recipe, one in found.items():

@@ -1,4 +1,4 @@
-"""How long a training step takes: `python -m edge_experts.training.translation.speed`.
+"""How long a training step takes: `python -m benchmarks.training.translator_speed`.
 
 With losses over the whole vocabulary, and over a batch's own pieces beside some that are drawn; in
 turns, so that a busy machine is busy for both. The default network, of random sentences.
@@ -11,18 +11,18 @@ import time
 
 import numpy as np
 
-from ...features import PieceFeatures
-from ...features.lexicon import Lexicon
-from ...features.pieces import FIRST_TARGET
-from ...keras_setup import import_keras
-from ...text_table import aligned
+from edge_experts.features import PieceFeatures
+from edge_experts.features.lexicon import Lexicon
+from edge_experts.features.pieces import FIRST_TARGET
+from edge_experts.keras_setup import import_keras
+from edge_experts.text_table import aligned
 
 import_keras()
 
-from ..recipes import config_for  # noqa: E402
-from .learning import Learner, fast_precision  # noqa: E402
-from .model import translator  # noqa: E402
-from .trainer import size_of  # noqa: E402
+from edge_experts.training.recipes import config_for  # noqa: E402
+from edge_experts.training.translation.learning import Learner, fast_precision  # noqa: E402
+from edge_experts.training.translation.model import translator  # noqa: E402
+from edge_experts.training.translation.trainer import size_of  # noqa: E402
 
 _LENGTH = 16  # of sentences, in pieces
 _VOCABULARY = 7700  # beside the bytes, so that it is as large as that of four languages

@@ -1,4 +1,4 @@
-"""`python -m edge_experts.converters.generated [--count 200] [--first 0] [--results FILE]`.
+"""`python -m benchmarks.converting.generated [--count 200] [--first 0] [--results FILE]`.
 
 Random networks (see `networks.py`) are converted in every recipe (with `--all-recipes-each 10`
 every tenth of them, the others in float32 and int8) by the worker processes of `convert`, and each
@@ -18,10 +18,11 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from edge_experts.converters.process.pool import Workers
+from edge_experts.converters.recipes import RECIPE_NAMES
+
 from edge_experts.errors import ThresholdError
 
-from ..process.pool import Workers
-from ..recipes import RECIPE_NAMES
 from .answers import INTERPRETERS
 from .checking import Result, check, interpreters
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from edge_experts.converters.verify.parity import sure
 
 from edge_experts.training import SparseExperts
 from edge_experts.training.inference import predict
 
-from ..verify.parity import sure
 from .data import KINDS, Data, draw
 
 layers = tf_keras.layers

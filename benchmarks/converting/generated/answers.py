@@ -1,4 +1,4 @@
-"""The child process that asks converted files: `python -m edge_experts.converters.generated.answers
+"""The child process that asks converted files: `python -m benchmarks.converting.generated.answers
 FOLDER INTERPRETER`, where TensorFlow is never imported.
 
 FOLDER holds `asked.json`, a list of [file, test.npy file]. For each it leaves FILE.INTERPRETER.npy,

@@ -1,6 +1,6 @@
 """The child process that measures bundles on one interpreter, where TensorFlow is never imported.
 
-`python -m edge_experts.converters.every_recipe.asking JOB` measures the bundles JOB/*.bundle on the
+`python -m benchmarks.converting.every_recipe.asking JOB` measures the bundles JOB/*.bundle on the
 test examples JOB/inputs.npz, with their labels' indices JOB/targets.npy. It says on stdout what it
 is at, and leaves measured.json, for each bundle by its name {"right": how many, "p50_us": of an
 answer, "time": as a ratio to int8's, "resident_bytes": of the router and the largest expert}, or

@@ -1,4 +1,4 @@
-"""Threads and delegates: `python -m edge_experts.benchmarking.kernels BUNDLE`.
+"""Threads and delegates: `python -m benchmarks.runtime.kernels BUNDLE`.
 
 How long a warm answer takes and what memory grows by, for every setting of `ExpertRuntime`; each in
 processes of its own, all experts of the golden inputs in memory.
@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
-from .. import subprocesses
-from ..runtime import ExpertRuntime, golden, interpreter
-from ..runtime.interpreter import Delegate
-from ..runtime.memory import process_memory
+from edge_experts import subprocesses
+from edge_experts.runtime import ExpertRuntime, golden, interpreter
+from edge_experts.runtime.interpreter import Delegate
+from edge_experts.runtime.memory import process_memory
 
 _PROCESSES = 3
 _ROUNDS = 40

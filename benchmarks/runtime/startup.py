@@ -1,4 +1,4 @@
-"""From process start to first answer: `python -m edge_experts.benchmarking.startup BUNDLE`.
+"""From process start to first answer: `python -m benchmarks.runtime.startup BUNDLE`.
 
 `edge-experts run` beside the shortest script with the bare interpreter, in turn, as whole
 processes. The script imports typer as well, because a command line is what is measured.
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-from ..progress import Progress
+from edge_experts.progress import Progress
 
 _SCRIPT = """
 import sys

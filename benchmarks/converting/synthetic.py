@@ -1,6 +1,6 @@
 """Bundles of random networks, for measuring what does not depend on what a network has learned.
 
-`python -m edge_experts.converters.synthetic OUT --experts 64 --hidden 32 --quantization int8`
+`python -m benchmarks.converting.synthetic OUT --experts 64 --hidden 32 --quantization int8`
 
 The files are real ones: the converter makes the router and one expert, and the other experts are
 that one with its weights shuffled. The labels mean nothing.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from edge_experts.converters.bundle import bundle_files as export
 
 from edge_experts import subprocesses
 from edge_experts.features import ArrayFeatures, Features
@@ -33,8 +34,6 @@ from edge_experts.format.manifest import (
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.interpreter import interpreter_class
 from edge_experts.runtime.memory import costs
-
-from .bundle import bundle_files as export
 
 _EXAMPLES = 64
 
@@ -134,7 +133,7 @@ def _convert(made: Synthetic, folder: Path) -> None:
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
 
-    from .tflite.quantization import to_tflite
+    from edge_experts.converters.tflite.quantization import to_tflite
 
     tf_keras.utils.set_random_seed(made.seed)
 

@@ -1,4 +1,4 @@
-"""Many requests in many threads: `python -m edge_experts.benchmarking.soak BUNDLE`.
+"""Many requests in many threads: `python -m device_tests.soak BUNDLE`.
 
 Threads share a runtime with room for a few experts. Half of the requests ask for experts at random,
 half for a few of them most of the time (Zipf's law). Every answer must equal the one that a single
@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ThresholdError
-from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, golden
-from ..runtime.memory import process_memory
+from edge_experts.errors import ThresholdError
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, golden
+from edge_experts.runtime.memory import process_memory
 
 _INPUTS = 4096
 _LEVEL = 1_000_000  # bytes by which the last quarter may lie above the second

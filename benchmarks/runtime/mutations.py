@@ -1,6 +1,6 @@
 """Accidents that befall a bundle on its way and on its card: refused, or answered as before.
 
-`python -m edge_experts.benchmarking.mutations BUNDLE --count 100000` damages a copy of the bundle
+`python -m benchmarks.runtime.mutations BUNDLE --count 100000` damages a copy of the bundle
 in one way after the other (bits, sectors, files), opens it each time and asks every golden example.
 Nothing else may happen than an error of this package's own, the answers of the intact bundle, or
 where an expert was hit that of another one, degraded and right for that expert. A process of its
@@ -26,16 +26,17 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EdgeExpertsError, MachineError, ThresholdError
-from ..features import Features, encode_all
-from ..format.manifest import MANIFEST, read_manifest
-from ..progress import Progress
-from ..runtime import ExpertRuntime, golden, interpreter
-from ..runtime.answer import Predictions
-from ..text_table import aligned
+from edge_experts.errors import EdgeExpertsError, MachineError, ThresholdError
+from edge_experts.features import Features, encode_all
+from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.progress import Progress
+from edge_experts.runtime import ExpertRuntime, golden, interpreter
+from edge_experts.runtime.answer import Predictions
+from edge_experts.text_table import aligned
+
 from .accidents import MUTATIONS, edit_manifest
 
-_MODULE = "edge_experts.benchmarking.mutations"
+_MODULE = "benchmarks.runtime.mutations"
 GOOD = ("refused", "right", "degraded")
 BAD = ("wrong", "foreign", "crash", "hang")
 _START = 120.0  # seconds until the first mutation: imports, and each expert asked alone

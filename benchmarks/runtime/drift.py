@@ -1,6 +1,6 @@
 """How soon a runtime notices that its inputs changed, and whether it is quiet where they did not.
 
-`python -m edge_experts.benchmarking.drift BUNDLE --data sentiment` (or fashion-mnist, mnist) asks a
+`python -m benchmarks.runtime.drift BUNDLE --data sentiment` (or fashion-mnist, mnist) asks a
 bundle that was trained on that data streams of test examples, each in a random order: as they are,
 and changed. For texts: one domain only, another language; for images: inverted, moved, noisy.
 """
@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EdgeExpertsError, UsageError
-from ..progress import Progress
-from ..runtime import ExpertRuntime
-from ..runtime.drift.monitor import Monitor
-from ..text_table import aligned
+from edge_experts.errors import EdgeExpertsError, UsageError
+from edge_experts.progress import Progress
+from edge_experts.runtime import ExpertRuntime
+from edge_experts.runtime.drift.monitor import Monitor
+from edge_experts.text_table import aligned
 
 _LOOK = 16  # answers between two looks
 
@@ -105,8 +105,8 @@ def _since(monitor: Monitor, answers: Sequence[Any], order: np.ndarray) -> int |
 
 def sentences() -> dict[str, Sequence[Any]]:
     """The test sentences of the set `sentiment`: all, of each domain, and German ones instead."""
-    from .. import datasets
-    from ..datasets import apt, sections, sentiment
+    from edge_experts import datasets
+    from edge_experts.datasets import apt, sections, sentiment
 
     test = list(datasets.load("sentiment", 0).test.inputs)
     domain = sentiment.domains()
@@ -123,7 +123,7 @@ def sentences() -> dict[str, Sequence[Any]]:
 
 def images(name: str) -> dict[str, Sequence[Any]]:
     """The test images of a named set: as they are, inverted, moved by three pixels, noisy."""
-    from .. import datasets
+    from edge_experts import datasets
 
     test = np.asarray(datasets.load(name, 0).test.inputs)[:5000]
     dice, top = np.random.default_rng(0), test.max()
@@ -137,9 +137,7 @@ def images(name: str) -> dict[str, Sequence[Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m edge_experts.benchmarking.drift", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime.drift", description=__doc__)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--data", required=True, help="sentiment, or a named set of images")
     parser.add_argument("--streams", type=int, default=100)

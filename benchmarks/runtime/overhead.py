@@ -1,4 +1,4 @@
-"""What the runtime costs over the bare interpreter: `python -m edge_experts.benchmarking.overhead`.
+"""What the runtime costs over the bare interpreter: `python -m benchmarks.runtime.overhead`.
 
 Each contender in turn, medians:
 
@@ -25,13 +25,14 @@ from time import perf_counter_ns, thread_time_ns
 
 import numpy as np
 
-from .. import subprocesses
-from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, golden
-from ..runtime.interpreter import interpreter_class
+from edge_experts import subprocesses
+from edge_experts.benchmarking.measure.growth import room_for_one
+from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, golden
+from edge_experts.runtime.interpreter import interpreter_class
+
 from .loading import seen_by_experts
-from .measure.growth import room_for_one
-from .reference import reference_loop
 
 _PROCESSES = 4
 _PAUSE = 0.02  # seconds, in which an expert is prefetched

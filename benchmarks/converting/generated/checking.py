@@ -11,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edge_experts.converters.network_files import File, Making
+from edge_experts.converters.process.cache import Cache
+from edge_experts.converters.process.child_process import reason_of_end
+from edge_experts.converters.process.pool import Workers
+from edge_experts.converters.recipes import RECIPE_NAMES
+from edge_experts.converters.verify import parity
 
 from edge_experts.errors import ThresholdError
 from edge_experts.format.manifest import ROUTER, expert_path
@@ -18,12 +24,6 @@ from edge_experts.run_folder import MODEL
 from edge_experts.runtime.answer import softmax
 from edge_experts.training.inference import predict
 
-from ..network_files import File, Making
-from ..process.cache import Cache
-from ..process.child_process import reason_of_end
-from ..process.pool import Workers
-from ..recipes import RECIPE_NAMES
-from ..verify import parity
 from .answers import INTERPRETERS
 from .networks import Case, generate
 
@@ -151,7 +151,7 @@ def _converted(
 def _ask(folder: Path, name: str) -> dict[str, str]:
     """Have all files asked; the reasons of those that ended the process, by file."""
     deaths: dict[str, str] = {}
-    command = [sys.executable, "-m", "edge_experts.converters.generated.answers"]
+    command = [sys.executable, "-m", "benchmarks.converting.generated.answers"]
     while True:
         try:
             done = subprocess.run(

@@ -1,8 +1,8 @@
 """Bundles of random translators, for measuring what does not depend on what they have learned.
 
-`python -m edge_experts.converters.translation.synthetic OUT --experts 4 --units 128 --beams 1`
+`python -m benchmarks.converting.synthetic_translators OUT --experts 4 --units 128 --beams 1`
 
-The files are real ones, as of `edge_experts.converters.synthetic`. What they write means nothing,
+The files are real ones, as of `benchmarks.converting.synthetic`. What they write means nothing,
 and seldom ends before it must.
 """
 
@@ -23,7 +23,7 @@ from edge_experts.features.pieces import END, FIRST_TARGET
 from edge_experts.format.expert_names import Generation
 from edge_experts.format.manifest import expert_path
 
-from ..synthetic import build
+from .synthetic import build
 
 _LANGUAGES = ("de", "fr", "it", "es")
 _GOLDEN = 4  # for each target
@@ -99,10 +99,10 @@ def _convert(made: SyntheticTranslators, folder: Path) -> None:
     """The first expert; in a process with TensorFlow."""
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
+    from edge_experts.converters.translation.functions import to_tflite
+
     from edge_experts.training.translation.model import translator
     from edge_experts.training.translation.network import Size
-
-    from .functions import to_tflite
 
     tf_keras.utils.set_random_seed(made.seed)
     size = Size(
@@ -142,7 +142,7 @@ def main() -> None:
     asked = vars(parser.parse_args())
     out = asked.pop("out")
     # Child processes cannot import what belongs to `__main__`.
-    from .synthetic import SyntheticTranslators as Importable
+    from .synthetic_translators import SyntheticTranslators as Importable
 
     Importable(**asked).build(out)
 

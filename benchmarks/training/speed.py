@@ -1,4 +1,4 @@
-"""How long a training step takes: `python -m edge_experts.training.speed`.
+"""How long a training step takes: `python -m benchmarks.training.speed`.
 
 Experts of two layers for images of 28 x 28 pixels, in one batched computation (`bank.py`), in a
 loop over Keras networks that TensorFlow compiles to one graph, and in the same loop run by Python.
@@ -13,15 +13,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..keras_setup import import_keras
+from edge_experts.keras_setup import import_keras
 
 import_keras()
 
 import tensorflow as tf  # noqa: E402
 import tf_keras  # noqa: E402
 
-from ..text_table import aligned  # noqa: E402
-from .bank import ExpertBank  # noqa: E402
+from edge_experts.text_table import aligned  # noqa: E402
+from edge_experts.training.bank import ExpertBank  # noqa: E402
 
 _LABELS = 10
 Step = Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor]

@@ -1,4 +1,4 @@
-"""How long conversion takes: `python -m edge_experts.converters.speed [--experts 64]`.
+"""How long conversion takes: `python -m benchmarks.converting.speed [--experts 64]`.
 
 Experts with random weights, of about 50 kB in int8, are converted by one warm worker process and by
 two, in turns, and the whole `convert` is run twice to see what the cache saves.
@@ -17,14 +17,13 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from edge_experts.converters import convert
+from edge_experts.converters.network_files import File, Making
+from edge_experts.converters.process.cache import Cache
 
 from edge_experts import run_folder
 from edge_experts.datasets import Split
 from edge_experts.features import ArrayFeatures, encode_all
-
-from . import convert
-from .network_files import File, Making
-from .process.cache import Cache
 
 _PIXELS, _LABELS, _UNITS = 784, 10, 60  # 47,650 weights and biases
 
@@ -54,7 +53,7 @@ def main(experts: int, rounds: int) -> None:
     print(f"convert again     {again:7.1f} s, nothing changed")
 
 
-_NAME = "edge_experts.converters.speed"
+_NAME = "benchmarks.converting.speed"
 
 
 def _warm_seconds(run: Path, job: Path, processes: int) -> float:

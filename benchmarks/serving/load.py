@@ -1,4 +1,4 @@
-"""A server held at its limit: `python -m edge_experts.serving.load BUNDLE [--seconds 60]`.
+"""A server held at its limit: `python -m benchmarks.serving.load BUNDLE [--seconds 60]`.
 
 It starts `edge-experts serve BUNDLE` with a short queue, asks more than it can answer from many
 connections on the loopback interface, and says which status codes came back, how long answers took,
@@ -24,11 +24,11 @@ from time import monotonic, perf_counter, sleep
 
 import numpy as np
 
-from ..errors import MachineError, ThresholdError
-from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, golden
-from ..runtime.memory.process_memory import resident_bytes
-from .tensors import inputs_of, outputs_of
+from edge_experts.errors import MachineError, ThresholdError
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, golden
+from edge_experts.runtime.memory.process_memory import resident_bytes
+from edge_experts.serving.tensors import inputs_of, outputs_of
 
 _FLAT = 1_000_000  # bytes that memory may grow by
 _QUEUE = 8

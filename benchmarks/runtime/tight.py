@@ -1,4 +1,4 @@
-"""More experts than memory: `python -m edge_experts.benchmarking.tight BUNDLE --cap 96`.
+"""More experts than memory: `python -m benchmarks.runtime.tight BUNDLE --cap 96`.
 
 A process in a cgroup whose memory is capped answers from every expert, one after the other, each
 read from the storage. Its answers must be those of a process without a cap. Needs the right to make
@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MachineError, ThresholdError
-from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, interpreter
-from ..runtime.memory import process_memory
-from .measure import page_cache
+from edge_experts.benchmarking.measure import page_cache
+from edge_experts.errors import MachineError, ThresholdError
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime.memory import process_memory
 
 _INPUTS = 2000
 _GROUPS = Path("/sys/fs/cgroup")

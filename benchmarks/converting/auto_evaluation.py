@@ -1,4 +1,4 @@
-"""Whether choosing pays: `python -m edge_experts.converters.auto.evaluation RUN [RUN ...]`.
+"""Whether choosing pays: `python -m benchmarks.converting.auto_evaluation RUN [RUN ...]`.
 
 For each run (seed), five budgets below the archive of all networks in int8 are searched on the
 validation examples, pruned and clustered experts included. On the test examples each choice is set
@@ -17,19 +17,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from edge_experts.converters.auto import picture
+from edge_experts.converters.auto.choice import Choosing
+from edge_experts.converters.auto.variants import Point, candidates
+from edge_experts.converters.process.cache import Cache
+from edge_experts.converters.recipes import RECIPE_NAMES
+from edge_experts.converters.sources import Sources
+from edge_experts.converters.verify.parity import fit_temperature
 
 from edge_experts import datasets, run_folder
 from edge_experts.compression import FOR_ARCHIVES
 from edge_experts.datasets import Dataset
 from edge_experts.features import encode_all
-
-from ..process.cache import Cache
-from ..recipes import RECIPE_NAMES
-from ..sources import Sources
-from ..verify.parity import fit_temperature
-from . import picture
-from .choice import Choosing
-from .variants import Point, candidates
 
 BUDGETS = 5
 _CALIBRATION = 2000

@@ -1,7 +1,7 @@
-"""From 4 to thousands of experts: `python -m edge_experts.benchmarking.scale FOLDER`.
+"""From 4 to thousands of experts: `python -m benchmarks.runtime.scale FOLDER`.
 
 FOLDER is filled, where they are missing, with bundles of random experts of one size, made by
-`python -m edge_experts.converters.synthetic` (which needs TensorFlow). Each bundle is measured in
+`python -m benchmarks.converting.synthetic` (which needs TensorFlow). Each bundle is measured in
 processes of its own: opening it, and answers by four of its experts, the time in which the router's
 interpreter runs taken off.
 """
@@ -21,10 +21,10 @@ from time import perf_counter_ns
 
 import numpy as np
 
-from .. import subprocesses
-from ..format.manifest import MANIFEST, ROUTER
-from ..runtime import ExpertRuntime, interpreter
-from ..runtime.memory import process_memory
+from edge_experts import subprocesses
+from edge_experts.format.manifest import MANIFEST, ROUTER
+from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime.memory import process_memory
 
 _COUNTS = (4, 16, 64, 256, 1024, 4096)
 _ASKED = 4  # experts, whatever their number: more would not fit into the processor's cache
@@ -92,7 +92,7 @@ def _inputs(runtime: ExpertRuntime) -> list[np.ndarray]:
 def _bundle(folder: Path, experts: int) -> Path:
     bundle = folder / f"{experts}.bundle"
     if not bundle.exists():
-        command = [sys.executable, "-m", "edge_experts.converters.synthetic", str(bundle)]
+        command = [sys.executable, "-m", "benchmarks.converting.synthetic", str(bundle)]
         subprocess.run([*command, "--experts", str(experts), *_MAKE], check=True)
     return bundle
 

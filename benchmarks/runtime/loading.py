@@ -1,4 +1,4 @@
-"""Ways to load an expert: `python -m edge_experts.benchmarking.loading BUNDLE`.
+"""Ways to load an expert: `python -m benchmarks.runtime.loading BUNDLE`.
 
 Bare interpreters, each way in processes of its own: construct, allocate and run twice, the files in
 the page cache. What counts is the processor's time, and what memory grows by: anonymous pages, and
@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import subprocesses
-from ..format.manifest import read_manifest
-from ..runtime import ExpertRuntime, golden, interpreter
-from ..runtime.memory import allocator, process_memory
-from ..runtime.routing import Routing
+from edge_experts import subprocesses
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime import ExpertRuntime, golden, interpreter
+from edge_experts.runtime.memory import allocator, process_memory
+from edge_experts.runtime.routing import Routing
 
 _PROCESSES = 5
 _LOADS = 40
