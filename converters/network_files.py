@@ -15,12 +15,11 @@ import numpy as np
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError
-from edge_experts.format.atomic import npz
-from edge_experts.format.manifest import ROUTER
+from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from .process import cache
-from .process.error_messages import alternative
+from .process.error_messages import alternative, name_of
 from .process.pool import Workers
 from .verify import parity
 
@@ -40,11 +39,6 @@ class File:
     def network(self) -> str:
         """What people call its network."""
         return name_of(self.path)
-
-
-def name_of(path: str) -> str:
-    """What people call the network of a file of the bundle."""
-    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
 
 
 class Making:

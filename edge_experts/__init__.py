@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import EdgeExpertsError
+from .version import VERSION
 
 if TYPE_CHECKING:
     from .runtime import Answer, ExpertRuntime
     from .runtime.installed import InstalledRuntime
 
 __all__ = ["Answer", "EdgeExpertsError", "ExpertRuntime", "InstalledRuntime", "__version__"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

@@ -21,8 +21,8 @@ import numpy as np
 from . import features
 from .datasets import Split
 from .errors import RunFolderError
-from .format.atomic import npz
 from .format.manifest import MANIFEST
+from .format.npz import npz
 
 MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
     "model.keras",

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from edge_experts.features import ArrayFeatures
-from edge_experts.format.atomic import npz
 from edge_experts.format.manifest import (
     FEATURES,
     GOLDEN,
@@ -26,6 +25,7 @@ from edge_experts.format.manifest import (
     Manifest,
     expert_path,
 )
+from edge_experts.format.npz import npz
 from edge_experts.runtime.interpreter import description
 
 # In every quarter of the plane another input is far from where the router changes its mind.

@@ -64,7 +64,7 @@ def train(out: Path) -> None:
 def expect(bundle: Path, out: Path) -> None:
     """Write what it must answer to 40 sentences, by the interpreter that is used here."""
     from edge_experts.benchmarking import expected
-    from edge_experts.format.atomic import npz
+    from edge_experts.format.npz import npz
 
     dataset = toy()
     examples = [*dataset.asked(dataset.test), *dataset.asked(dataset.validation)][:40]

@@ -20,7 +20,7 @@ from edge_experts.converters.bundle import bundle_files as export
 
 from edge_experts import subprocesses
 from edge_experts.features import ArrayFeatures, Features
-from edge_experts.format.atomic import npz, staged
+from edge_experts.format.atomic import staged
 from edge_experts.format.expert_names import Generation
 from edge_experts.format.manifest import (
     FEATURES,
@@ -31,7 +31,9 @@ from edge_experts.format.manifest import (
     Manifest,
     expert_path,
 )
+from edge_experts.format.npz import npz
 from edge_experts.runtime import ExpertRuntime
+from edge_experts.runtime.golden import pieces_of
 from edge_experts.runtime.interpreter import interpreter_class
 from edge_experts.runtime.memory import costs
 
@@ -172,7 +174,7 @@ def _finish(made: Made, folder: Path) -> None:
         examples,
         np.array([answer.scores for answer in answers]),
         np.array([answer.expert for answer in answers]),
-        export.pieces_of(answers),
+        pieces_of(answers),
     )
     export.write_manifest(folder, replace(export.with_costs(manifest, found, {}), golden=golden))
 

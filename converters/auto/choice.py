@@ -11,8 +11,8 @@ import numpy as np
 
 from edge_experts.errors import ConversionError, EdgeExpertsError, ThresholdError
 from edge_experts.format.archive import packed_bytes
-from edge_experts.format.atomic import npz
 from edge_experts.format.manifest import ROUTER
+from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from ..network_files import File, Making

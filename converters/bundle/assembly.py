@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts import __version__
 from edge_experts.datasets import Split
 from edge_experts.features import Features
 from edge_experts.format.archive import pack, packed_bytes
 from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, expert_path
 from edge_experts.run_folder import Run
+from edge_experts.version import VERSION
 
 from ..network_files import File
 from ..targets import Target
@@ -179,7 +179,7 @@ class Bundling:
         self, folder: Path, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
     ) -> dict[str, Any]:
         return {
-            "edge_experts": __version__,
+            "edge_experts": VERSION,
             "data": self.run.origin,
             **self.made,
             **made,

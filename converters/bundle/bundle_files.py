@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 
 from edge_experts.compression import Compression
 from edge_experts.features import Features
-from edge_experts.format.atomic import npz
 from edge_experts.format.expert_names import Generation
 from edge_experts.format.manifest import (
     FEATURES,
@@ -25,9 +24,8 @@ from edge_experts.format.manifest import (
     Manifest,
     expert_path,
 )
+from edge_experts.format.npz import npz
 from edge_experts.run_folder import Run
-from edge_experts.runtime import Answer
-from edge_experts.runtime.translation.writer import Written
 
 from ..verify.confidence import Unsure
 from ..verify.parity import Parity
@@ -118,17 +116,6 @@ def write_golden(
         GOLDEN,
         npz(inputs=features.pack(inputs), scores=scores, experts=experts, **written, **arrays),
     )
-
-
-def pieces_of(answers: Sequence[Answer]) -> np.ndarray | None:
-    """What experts wrote, (examples, most) with -1 behind it; None where they choose."""
-    written = [answer.pieces for answer in answers if isinstance(answer, Written)]
-    if not written:
-        return None
-    pieces = np.full((len(written), max(map(len, written))), -1, np.int32)
-    for row, one in enumerate(written):
-        pieces[row, : len(one)] = one
-    return pieces
 
 
 def choose_golden(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_experts.errors import UsageError
-from edge_experts.features import Features
+from edge_experts.features import Features, read_features
 from edge_experts.format.atomic import refuse_existing, staged
-from edge_experts.format.checked_files import read_checked, read_features
+from edge_experts.format.checked_files import read_checked
 from edge_experts.format.manifest import TRUNK, Manifest, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.interpreter import Model
@@ -118,7 +118,13 @@ def _written(
         "edge_experts_tables.c": header("Tables") + _tables(manifest, features, files, made),
         "edge_experts_operators.hpp": header("Operators")
         + _guarded("OPERATORS_HPP", _operators(made.operators)),
-        "README.md": readme.text(manifest, made),
+        "README.md": readme.text(
+            manifest,
+            flash=made.flash,
+            arenas=made.arenas,
+            arena_bytes=made.arena_bytes,
+            operators=made.operators,
+        ),
     }
 
 

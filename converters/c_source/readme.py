@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from edge_experts.format.manifest import Manifest
-
-if TYPE_CHECKING:
-    from .export import CSource
 
 _ARRAY = """\
     static float x[EDGE_EXPERTS_INPUTS];  // fill it with the example, its last axis fastest
@@ -21,12 +18,17 @@ _TABLE = """\
 """
 
 
-def text(manifest: Manifest, made: CSource) -> str:
+def text(
+    manifest: Manifest,
+    *,
+    flash: Mapping[str, int],
+    arenas: Mapping[str, int],
+    arena_bytes: int,
+    operators: Sequence[str],
+) -> str:
     """README.md, in Markdown."""
     encode = _ARRAY if manifest.features.kind == "array" else _TABLE
-    rows = "\n".join(
-        f"| {path} | {made.flash[path]:,} | {made.arenas[path]:,} |" for path in made.flash
-    )
+    rows = "\n".join(f"| {path} | {flash[path]:,} | {arenas[path]:,} |" for path in flash)
     return f"""\
 # {manifest.name}, version {manifest.bundle_version}, for microcontrollers
 
@@ -51,9 +53,9 @@ plain C, and takes the function that runs a file.
 | file | flash, bytes | arena, bytes |
 |---|---|---|
 {rows}
-| all | {sum(made.flash.values()):,} | {made.arena_bytes:,} |
+| all | {sum(flash.values()):,} | {arena_bytes:,} |
 
 Arenas are the least in which TensorFlow Lite Micro's reference kernels answer on a 64-bit machine.
 With 32-bit pointers they need less; CMSIS-NN's convolutions need scratch memory on top. Operators
-that must be in the firmware: {", ".join(name.removeprefix("Add") for name in made.operators)}.
+that must be in the firmware: {", ".join(name.removeprefix("Add") for name in operators)}.
 """

@@ -15,7 +15,8 @@ from edge_experts import run_folder, subprocesses
 from edge_experts.benchmarking import onnx
 from edge_experts.errors import ConversionError, MissingExtraError, UnsuitableError
 from edge_experts.features import Features, encode_all
-from edge_experts.format.atomic import npz, staged
+from edge_experts.format.atomic import staged
+from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from ..process.child_process import run_module

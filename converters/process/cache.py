@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import edge_experts
+from edge_experts import version
 from edge_experts.format.atomic import cache_folder, write_whole
 
 _DIGEST = 32  # bytes of SHA-256, in front of the content
@@ -104,7 +104,7 @@ def _made_with() -> dict[str, str]:
     code = hashlib.sha256()
     here = Path(__file__).parents[1]
     # The networks' own layers decide what is converted, as much as the converters do.
-    training = Path(edge_experts.__file__).parent / "training"
+    training = Path(version.__file__).parent / "training"
     code_of = (training, training / "compression", training / "translation")
     for path in sorted([*here.rglob("*.py"), *(one for of in code_of for one in of.glob("*.py"))]):
         code.update(path.read_bytes())

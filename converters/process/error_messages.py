@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from pathlib import Path
+
+from edge_experts.format.manifest import ROUTER
 
 _MOST = 300  # characters of a reason
 
@@ -18,6 +21,11 @@ _ALTERNATIVES = {
     "int8": "--quantization dynamic, float16 or float32",
     "int16x8": "--quantization int8, dynamic or float32",
 }
+
+
+def name_of(path: str) -> str:
+    """What people call the network of a file of the bundle."""
+    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
 
 
 def reason_of(error: Exception) -> str:

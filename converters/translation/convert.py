@@ -12,15 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts import __version__, run_folder
+from edge_experts import run_folder
 from edge_experts.datasets import Split
 from edge_experts.datasets.translation import scores
 from edge_experts.errors import ThresholdError
 from edge_experts.features import PieceFeatures, encode_all
 from edge_experts.features.pieces import END, FIRST_TARGET, PADDING
-from edge_experts.format.atomic import npz, staged
+from edge_experts.format.atomic import staged
 from edge_experts.format.expert_names import Generation
 from edge_experts.format.manifest import MANIFEST, MODEL_CARD, Manifest
+from edge_experts.format.npz import npz
+from edge_experts.version import VERSION
 
 from ..bundle import bundle_files
 from ..bundle.structures import summarize
@@ -127,7 +129,7 @@ def convert(
         manifest = replace(
             manifest,
             provenance={
-                "edge_experts": __version__,
+                "edge_experts": VERSION,
                 "data": described.origin,
                 "quantization": quantization,
                 "layout": "split",

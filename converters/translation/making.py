@@ -12,10 +12,10 @@ from edge_experts.errors import ConversionError, ModelError, UnsuitableError
 from edge_experts.format.manifest import ROUTER, expert_path
 from edge_experts.progress import Progress
 
-from ..network_files import name_of
 from ..options import target_asked
 from ..process import cache
 from ..process.child_process import run_module
+from ..process.error_messages import name_of
 from ..targets import Target
 from ..targets.microcontroller import MICROCONTROLLER
 from . import routed

@@ -10,8 +10,8 @@ import numpy as np
 
 from edge_experts.datasets import Split
 from edge_experts.features import PieceFeatures, encode_all
-from edge_experts.format.atomic import npz
 from edge_experts.format.expert_names import language
+from edge_experts.format.npz import npz
 
 ASKED = "routed.npz"
 

@@ -13,12 +13,12 @@ import numpy as np
 from edge_experts.datasets import Split
 from edge_experts.errors import ModelError
 from edge_experts.features import Features
-from edge_experts.format.atomic import npz
 from edge_experts.format.manifest import Manifest
+from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
-from ..network_files import name_of
 from ..process.child_process import run_module
+from ..process.error_messages import name_of
 from . import confidence, parity
 
 

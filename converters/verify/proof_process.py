@@ -22,14 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import features
-from edge_experts.format.checked_files import read_features
+from edge_experts.features import read_features
 from edge_experts.format.manifest import read_manifest
-from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime import ExpertRuntime, golden, interpreter
 from edge_experts.runtime.drift.monitor import entropies, first_probabilities
 from edge_experts.runtime.memory import allocator, costs
 from edge_experts.runtime.routing import Routing
-
-from ..bundle import bundle_files
 
 
 def main(job: Path) -> None:
@@ -53,7 +51,7 @@ def main(job: Path) -> None:
                 print(f"answer {number}", flush=True)
             answers.append(answer)
         routes = _routes(runtime, job / "routed.npz")
-    pieces = bundle_files.pieces_of(answers)
+    pieces = golden.pieces_of(answers)
     np.savez(
         job / "deployed.npz",
         scores=np.array([answer.scores for answer in answers]),

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import subprocesses
 from ..errors import ThresholdError, UsageError
-from ..format.checked_files import read_features
+from ..features import read_features
 from ..format.manifest import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import BundleError, UsageError
-from ..features import Features, PieceFeatures, encode_all
-from ..format.atomic import npz, write_whole
-from ..format.checked_files import read_checked, read_features
+from ..features import Features, PieceFeatures, encode_all, read_features
+from ..format.atomic import write_whole
+from ..format.checked_files import read_checked
 from ..format.manifest import Manifest, read_manifest
-from ..format.npz import plain_arrays
+from ..format.npz import npz, plain_arrays
 from ..progress import Progress
 from ..runtime import ExpertRuntime, interpreter
 from ..runtime.batch import examples_of

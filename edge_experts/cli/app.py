@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from ..version import VERSION
 from .device import (
     benchmark,
     bundle,
@@ -70,7 +70,7 @@ app.command()(doctor.doctor)
 
 def _version(asked: bool) -> None:
     if asked:
-        print(f"edge-experts {__version__}")
+        print(f"edge-experts {VERSION}")
         raise typer.Exit
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..format.atomic import cache_folder, npz, write_whole
+from ..format.atomic import cache_folder, write_whole
+from ..format.npz import npz
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
 _SECONDS = 5.0  # without an answer; a machine without a network must not wait for minutes

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import ManifestError
+from ..format.checked_files import read_arrays
+from ..format.manifest import FeatureSpec
 from .array import ArrayFeatures
 from .fields import Fields
 from .pieces import PieceFeatures
@@ -24,6 +27,7 @@ __all__ = [
     "TextFeatures",
     "TokenFeatures",
     "encode_all",
+    "read_features",
     "restore",
 ]
 
@@ -87,6 +91,12 @@ def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
         return KINDS[kind].restore(settings, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"features: settings do not fit {kind!r}: {error}") from None
+
+
+def read_features(folder: Path, spec: FeatureSpec) -> Features:
+    """The features that a bundle's inputs go through, its arrays checked."""
+    arrays = {} if spec.file is None else read_arrays(folder, spec.file)
+    return restore(spec.kind, spec.config, arrays)
 
 
 def encode_all(features: Features, examples: Iterable[Any]) -> dict[str, np.ndarray]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..errors import UsageError
 from . import disk
@@ -87,17 +83,6 @@ def cache_folder() -> Path:
     chosen = os.environ.get("EDGE_EXPERTS_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(chosen) if chosen else Path(base) / "edge-experts"
-
-
-def npz(**arrays: Any) -> bytes:
-    """The content of a compressed .npz file.
-
-    Made in memory: when the disk is full, numpy's own writer leaves a second error behind that
-    nobody can catch.
-    """
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    return content.getvalue()
 
 
 def _beside(path: Path) -> Path:

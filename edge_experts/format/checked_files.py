@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BundleError, DigestError
-from ..features import Features, restore
 from .bounded_read import read_at_most
 from .limits import LIMITS
-from .manifest import SIGNATURE, FeatureSpec, FileEntry, crc32, sha256
+from .manifest import SIGNATURE, FileEntry, crc32, sha256
 from .npz import plain_arrays
 from .strict_json import AGAIN
 
@@ -75,12 +74,6 @@ def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True
     same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
     if not same:
         raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {AGAIN}")
-
-
-def read_features(folder: Path, spec: FeatureSpec) -> Features:
-    """The features that a bundle's inputs go through, its arrays checked."""
-    arrays = {} if spec.file is None else read_arrays(folder, spec.file)
-    return restore(spec.kind, spec.config, arrays)
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:

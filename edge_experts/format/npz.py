@@ -20,6 +20,17 @@ _FORMAT: Any = np.lib.format  # it has no types
 _HEADERS = {(1, 0): _FORMAT.read_array_header_1_0, (2, 0): _FORMAT.read_array_header_2_0}
 
 
+def npz(**arrays: Any) -> bytes:
+    """The content of a compressed .npz file.
+
+    Made in memory: when the disk is full, numpy's own writer leaves a second error behind that
+    nobody can catch.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    return content.getvalue()
+
+
 def plain_arrays(content: bytes) -> dict[str, np.ndarray]:
     """The arrays in the bytes of an .npz file; they cannot be written to.
 

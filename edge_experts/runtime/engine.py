@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from ..errors import BundleError, MachineError, ModelError, UsageError
-from ..format.checked_files import read_features
+from ..features import read_features
 from ..format.install_root import resolve
 from ..format.manifest import Manifest, read_manifest
 from . import forking

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import BundleError, GoldenError, UsageError
-from ..features import Features
-from ..format.checked_files import read_arrays, read_features
+from ..features import Features, read_features
+from ..format.checked_files import read_arrays
 from ..format.limits import LIMITS
 from ..format.manifest import Manifest, read_manifest
 from .answer import Answer
@@ -34,6 +34,17 @@ class Golden:
     experts: np.ndarray  # (examples,), -1 where all experts are summed
     arrays: dict[str, np.ndarray]  # the features' arrays, (examples, ...)
     pieces: np.ndarray | None = None  # that experts wrote, (examples, most), padded with -1
+
+
+def pieces_of(answers: Sequence[Answer]) -> np.ndarray | None:
+    """What experts wrote, (examples, most) with -1 behind it; None where they choose."""
+    written = [answer.pieces for answer in answers if isinstance(answer, Written)]
+    if not written:
+        return None
+    pieces = np.full((len(written), max(map(len, written))), -1, np.int32)
+    for row, one in enumerate(written):
+        pieces[row, : len(one)] = one
+    return pieces
 
 
 def read(folder: Path) -> Golden:

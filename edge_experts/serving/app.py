@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .. import __version__
 from ..errors import EdgeExpertsError, UsageError
+from ..version import VERSION
 from .metrics import Metrics
 from .service import OverloadedError, Service
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
@@ -56,7 +56,7 @@ class Routes:
         return JSONResponse({"ready": True})
 
     async def server(self, request: Request) -> Response:
-        return JSONResponse({"name": "edge-experts", "version": __version__, "extensions": []})
+        return JSONResponse({"name": "edge-experts", "version": VERSION, "extensions": []})
 
     async def model(self, request: Request) -> Response:
         self._require_model(request)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from ..format.atomic import npz, write_whole
+from ..format.atomic import write_whole
+from ..format.npz import npz
 
 _SETTINGS = "settings.json"
 

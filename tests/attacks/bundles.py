@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.format.atomic import npz
 from edge_experts.format.manifest import (
     MANIFEST,
     FeatureSpec,
@@ -21,6 +20,7 @@ from edge_experts.format.manifest import (
     expert_path,
     read_manifest,
 )
+from edge_experts.format.npz import npz
 from edge_experts.runtime import ExpertRuntime, golden
 
 TINY = resources.files("edge_experts.runtime").joinpath("tiny.tflite").read_bytes()

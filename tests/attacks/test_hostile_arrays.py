@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import BundleError, ManifestError, UsageError
 from edge_experts.features import KINDS, Features, restore
-from edge_experts.format.atomic import npz
-from edge_experts.format.npz import plain_arrays
+from edge_experts.format.npz import npz, plain_arrays
 
 from .bundles import EXAMPLES, replaced, rewritten, use
 from .manifests import ODD

@@ -10,7 +10,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import ModelError
-from edge_experts.format.atomic import npz
+from edge_experts.format.npz import npz
 from edge_experts.runtime.fit import must_fit, trunk_shape
 from edge_experts.runtime.interpreter import Model
 

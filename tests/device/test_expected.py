@@ -11,8 +11,7 @@ import pytest
 from edge_experts.benchmarking import expected
 from edge_experts.errors import BundleError, UsageError
 from edge_experts.features import packing
-from edge_experts.format.atomic import npz
-from edge_experts.format.npz import plain_arrays
+from edge_experts.format.npz import npz, plain_arrays
 from edge_experts.runtime import golden, interpreter
 from tests.tiny import tiny_bundle
 

@@ -15,10 +15,10 @@ from benchmarks.converting.synthetic import shuffled, weights_in
 from edge_experts import InstalledRuntime
 from edge_experts.errors import DigestError, GoldenError
 from edge_experts.format.archive import pack
-from edge_experts.format.atomic import npz
 from edge_experts.format.checked_files import read_arrays
 from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest import GOLDEN, FileEntry, Manifest, expert_path, read_manifest
+from edge_experts.format.npz import npz
 from edge_experts.runtime import golden
 from edge_experts.updates.install import install, rollback
 from edge_experts.updates.source import digests
@@ -48,7 +48,7 @@ def _golden_of(folder: Path, manifest: Manifest, target: str) -> Manifest:
 
 
 def _packed(folder: Path, inputs: list[tuple[str, str]]) -> np.ndarray:
-    from edge_experts.format.checked_files import read_features
+    from edge_experts.features import read_features
 
     return read_features(folder, read_manifest(folder).features).pack(inputs)
 

@@ -40,6 +40,8 @@ def compared(keras: Any) -> Any:
 
 
 def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks(compared: Any) -> None:
+    from edge_experts.experiments import comparison
+
     found = compared(sparse=(0.87, 0.89), dense_active=(0.85, 0.85), dense_all=(0.90, 0.90))
     sparse = found.row("sparse")
     assert found.gap_closed(sparse) == pytest.approx(0.6)
@@ -50,12 +52,16 @@ def test_the_gap_is_a_share_of_what_lies_between_the_dense_networks(compared: An
     none = compared(sparse=(0.87, 0.89), dense_active=(0.85, 0.85), dense_all=(0.855, 0.855))
     assert none.gap_closed(none.row("sparse")) is None
     assert none.to_json()["gap_closed"] is None
-    assert any("no gap" in sentence for sentence in none.to_json()["verdict"]["sentences"])
+    assert any(
+        "no gap" in sentence for sentence in comparison.as_json(none)["verdict"]["sentences"]
+    )
 
 
 def test_the_gap_goes_to_the_better_of_the_dense_networks_with_all_parameters(
     compared: Any,
 ) -> None:
+    from edge_experts.experiments import comparison
+
     dense = {"dense_active": (0.85, 0.85), "dense_all": (0.87, 0.90)}
     wide = compared(sparse=(0.87, 0.87), **dense, dense_buckets=(0.89, 0.87))
     assert wide.everything.name == "dense-all"
@@ -64,7 +70,8 @@ def test_the_gap_goes_to_the_better_of_the_dense_networks_with_all_parameters(
     assert fine.gap_closed(fine.row("sparse")) == pytest.approx(0.5)
     worse = compared(sparse=(0.84, 0.84), **dense, dense_buckets=(0.89, 0.89))
     assert any(
-        "`--dense buckets`" in sentence for sentence in worse.to_json()["verdict"]["sentences"]
+        "`--dense buckets`" in sentence
+        for sentence in comparison.as_json(worse)["verdict"]["sentences"]
     )
 
 

@@ -24,7 +24,7 @@ from edge_experts.converters.recipes import RECIPE_NAMES
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError, EdgeExpertsError, ModelError, ThresholdError
-from edge_experts.format.atomic import npz
+from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 INTERPRETERS = ("tflite_runtime", "ai_edge_litert")

@@ -21,7 +21,7 @@ import numpy as np
 
 from edge_experts import features
 from edge_experts.errors import ModelError
-from edge_experts.format.checked_files import read_features
+from edge_experts.features import read_features
 from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.memory import allocator, costs

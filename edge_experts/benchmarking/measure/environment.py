@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import __version__
 from ...runtime import interpreter
+from ...version import VERSION
 
 
 def describe() -> dict[str, object]:
     """Machine, operating system and versions; what the system does not tell is left out."""
     found: dict[str, object | None] = {
-        "edge_experts": __version__,
+        "edge_experts": VERSION,
         **interpreter.description(),
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -116,6 +116,6 @@ def compare(
 
         draw(result, picture)
     if json:
-        print_json({**result.to_json(), "command": as_typed()})
+        print_json({**comparison.as_json(result), "command": as_typed()})
     else:
         print(comparison.as_text(result))

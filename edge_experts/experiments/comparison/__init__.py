@@ -4,7 +4,7 @@ from .comparison import MAX_SEEDS, compare
 from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE
 from .results import Comparison, Measured, Row
 from .table import as_text
-from .writing import write
+from .writing import as_json, write
 
 __all__ = [
     "CONTENDERS",
@@ -16,6 +16,7 @@ __all__ = [
     "Comparison",
     "Measured",
     "Row",
+    "as_json",
     "as_text",
     "compare",
     "write",

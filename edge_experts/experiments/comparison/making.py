@@ -10,7 +10,7 @@ from typing import Any
 
 import tf_keras
 
-from ... import __version__, run_folder
+from ... import run_folder
 from ...benchmarking import onnx
 from ...benchmarking.contender import resident_bytes
 from ...compression import Compression
@@ -22,6 +22,7 @@ from ...features import encode_all
 from ...training.config import TrainConfig
 from ...training.inference import predict
 from ...training.trainer import teacher_config, train
+from ...version import VERSION
 from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
 from .records import Record, read
 from .results import Measured
@@ -181,7 +182,7 @@ class Maker:
         )
 
     def _common(self, settings: TrainConfig) -> dict[str, Any]:
-        return {"edge_experts": __version__, "data": self.data, "config": settings.to_json()}
+        return {"edge_experts": VERSION, "data": self.data, "config": settings.to_json()}
 
     def _settings(self, contender: Contender) -> TrainConfig:
         """What the row, or the one that it is made of, is trained with."""

@@ -120,8 +120,6 @@ class Comparison:
         return of_mean([gain / self.gap for gain in self.gains(row, active)])
 
     def to_json(self) -> dict[str, Any]:
-        from .verdict import judge
-
         sparse = self.row(SPARSE)
         return {
             "schema_version": SCHEMA_VERSION,
@@ -137,7 +135,6 @@ class Comparison:
             ],
             "gap_closed": self.gap_closed(sparse),
             "gap_closed_interval": self.gap_interval(sparse),
-            "verdict": judge(self).to_json(),
         }
 
     def _row_json(self, row: Row) -> dict[str, Any]:

@@ -1,0 +1,3 @@
+"""Version of the distribution, importable from every layer."""
+
+VERSION = "0.1.0"
