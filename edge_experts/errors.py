@@ -76,6 +76,19 @@ class MissingExtraError(EdgeExpertsError):
         super().__init__(f"{what} is not installed: pip install 'edge-experts[{extra}]'")
 
 
+class DevicePartError(EdgeExpertsError):
+    """A command needs a part of the toolkit that `deploy` does not send to boards."""
+
+    exit_code = 4
+
+    def __init__(self, module: str):
+        super().__init__(
+            f"this installation has no {module}: it is the device part, as `edge-experts deploy` "
+            "sends it to a board; run this command on the workstation, or install the whole: "
+            "pip install --force-reinstall 'edge-experts[train,cli]'"
+        )
+
+
 class InterpreterError(EdgeExpertsError):
     """A TFLite interpreter is installed, and does not work here."""
 

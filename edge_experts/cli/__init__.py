@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from ..errors import EdgeExpertsError, MachineError, MissingExtraError
+from ..errors import DevicePartError, EdgeExpertsError, MachineError, MissingExtraError
 
 
 def main() -> None:
@@ -21,6 +21,10 @@ def main() -> None:
         app()
     except EdgeExpertsError as error:
         _fail(error)
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("edge_experts."):
+            raise
+        _fail(DevicePartError(str(error.name)))
     except BrokenPipeError:
         _abandon_stdout()  # whoever read our output has enough
         sys.exit(141)

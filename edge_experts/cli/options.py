@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..errors import MissingExtraError
+from ..errors import DevicePartError, MissingExtraError
 
 
 def folder(text: str) -> Path:
@@ -130,7 +130,14 @@ MemoryBudget = Annotated[
 
 
 def require_training() -> None:
-    """Say that TensorFlow is missing before any work is done. Importing it takes seconds."""
+    """Say that TensorFlow is missing before any work is done. Importing it takes seconds.
+
+    Raises:
+        DevicePartError: this is what `deploy` sends to boards.
+        MissingExtraError: TensorFlow or tf_keras is not installed.
+    """
+    if importlib.util.find_spec("edge_experts.training") is None:
+        raise DevicePartError("edge_experts.training")
     if not all(importlib.util.find_spec(name) for name in ("tensorflow", "tf_keras")):
         raise MissingExtraError("TensorFlow", "train")
 

@@ -1,4 +1,4 @@
-"""This very edge-experts as a wheel, also where it runs from a checkout.
+"""The device part of this very edge-experts as a wheel, also where it runs from a checkout.
 
 Built by hand rather than by setuptools: no network, a fraction of a second, and the same bytes from
 the same source, so that a board recognises what it has.
@@ -13,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 from ..errors import UsageError
+from ..version import VERSION
+from .device_part import device_files
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's oldest date
 
@@ -34,20 +36,20 @@ def write(folder: Path) -> Path:
     Raises:
         UsageError: edge-experts is not installed here.
     """
-    from .. import __version__, converters
-
+    package = Path(__file__).parents[1]
     metadata = [
         "Metadata-Version: 2.1",
         "Name: edge-experts",
-        f"Version: {__version__}",
+        f"Version: {VERSION}",
         "Requires-Python: >=3.11",
         *(f"Requires-Dist: {one}" for one in requirements()),
     ]
-    info = f"edge_experts-{__version__}.dist-info"
+    info = f"edge_experts-{VERSION}.dist-info"
     files = {
-        **_tree(Path(__file__).parents[1], "edge_experts"),
-        # Where it runs from a checkout, that folder is elsewhere.
-        **_tree(Path(converters.__path__[0]), "edge_experts/converters"),
+        **{
+            f"edge_experts/{path.relative_to(package).as_posix()}": path.read_bytes()
+            for path in device_files(package)
+        },
         f"{info}/METADATA": _text(metadata),
         f"{info}/WHEEL": _text(
             ["Wheel-Version: 1.0", "Generator: edge-experts", "Root-Is-Purelib: true",
@@ -59,7 +61,7 @@ def write(folder: Path) -> Path:
     }  # fmt: skip
     record = [f"{name},sha256={_digest(raw)},{len(raw)}" for name, raw in sorted(files.items())]
     files[f"{info}/RECORD"] = _text([*record, f"{info}/RECORD,,"])
-    path = folder / f"edge_experts-{__version__}-py3-none-any.whl"
+    path = folder / f"edge_experts-{VERSION}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, raw in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _EPOCH)
@@ -67,19 +69,6 @@ def write(folder: Path) -> Path:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, raw)
     return path
-
-
-def _tree(folder: Path, name: str) -> dict[str, bytes]:
-    """All of a package's files, by their names in the wheel."""
-    return {
-        f"{name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and not _hidden(path.relative_to(folder))
-    }
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def _digest(raw: bytes) -> str:

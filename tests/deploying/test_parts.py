@@ -117,7 +117,7 @@ def test_the_wheel_of_this_edge_experts_is_the_same_every_time_and_installs(
     assert own_wheel.write(tmp_path / "b").read_bytes() == wheel.read_bytes()
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert "edge_experts/converters/convert.py" in names
+    assert "edge_experts/runtime/engine.py" in names
     assert "edge_experts/runtime/tiny.tflite" in names
     assert not [name for name in names if "__pycache__" in name]
 

@@ -78,13 +78,13 @@ def deploy(
 
     Example: edge-experts deploy more.bundle pi@kitchen pi@garden --no-benchmark --unit
     """
-    from ... import deploying
+    from ...deploying import deploy as run_deployment
     from ...deploying import saving
 
     folder = saving.folder_for(bundle) if save is None else save
     if benchmark and not dry_run:
         saving.refuse_unwritable(folder)
-    outcomes = deploying.deploy(
+    outcomes = run_deployment(
         bundle,
         hosts,
         root=root,
