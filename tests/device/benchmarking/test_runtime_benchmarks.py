@@ -1,0 +1,186 @@
+"""The benchmarks of the runtime, in short forms, and what they must show everywhere."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.runtime import kernels, loading, overhead, scale, tight
+from device_tests import soak
+from edge_experts import ExpertRuntime, subprocesses
+from edge_experts.errors import BundleError, MachineError, ThresholdError
+from edge_experts.format.manifest import expert_path, read_manifest
+from edge_experts.runtime import forking, golden
+from edge_experts.runtime.interpreter import Model
+from edge_experts.runtime.memory import costs
+
+from ..many import INPUTS
+
+
+def test_a_soak_in_four_threads(many_experts: Path) -> None:
+    found = soak.soak(many_experts, requests=50_000, threads=4)
+    found.refuse()
+    assert found.requests == 50_000
+    assert found.experts > 50
+    assert 0 < found.most_bytes <= found.budget_bytes
+
+
+@pytest.mark.parametrize(
+    "harm", [{"wrong": 1}, {"over_budget": 1}, {"quarters": (5, 5, 5, 2_000_000)}]
+)
+def test_a_soak_that_went_wrong_says_so(harm: dict[str, Any]) -> None:
+    fine = soak.Soak(100, 4, 64, 1000, 1.0, 0, 0, 900, (1, 1_000_000, 9, 1_500_000))
+    fine.refuse()
+    with pytest.raises(ThresholdError, match="wrong answers"):
+        replace(fine, **harm).refuse()
+
+
+def test_soaks_of_other_features_ask_the_golden_inputs(
+    sentiment_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soak.main([str(sentiment_bundle), "--requests", "400", "--threads", "2", "--experts", "1"])
+    assert json.loads(capsys.readouterr().out)["wrong"] == 0
+
+
+def test_loading_leaves_nothing_behind(many_experts: Path) -> None:
+    """tflite-runtime's list of signatures did: 18 blocks of Python's memory for each load."""
+    content = (many_experts / expert_path(0)).read_bytes()
+    arrays = {"x": INPUTS[0][None]}
+
+    def load(times: int) -> int:
+        for _ in range(times):
+            Model(content, "expert")(arrays)
+        return sys.getallocatedblocks()
+
+    load(50)
+    before = load(50)
+    assert load(500) - before < 500
+
+
+def test_the_overhead_is_measured(many_experts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [str(many_experts), "--answers", "640", "--switches", "64"]
+    overhead.main([*arguments, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["warm"]["predict_us"] > 0
+    assert found["switch"]["switch_us"] > found["switch"]["read_and_check_us"]
+    assert found["prefetched"]["hits"] > 0
+    overhead.main(arguments)
+    assert capsys.readouterr().out.split()[0] == "warm"
+
+
+def test_ways_of_loading_are_measured(
+    many_experts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_PROCESSES", 1)
+    loading.main([str(many_experts), "--json"])
+    ways = json.loads(capsys.readouterr().out)["ways"]
+    assert [way["name"] for way in ways] == list(loading.WAYS)
+    assert all(way["load_us"] > 0 for way in ways)
+    monkeypatch.setattr(
+        loading, "WAYS", {name: loading.WAYS[name] for name in list(loading.WAYS)[:2]}
+    )
+    loading.main([str(many_experts)])
+    assert "ratio" in capsys.readouterr().out
+
+
+def test_kernels_are_measured(
+    many_experts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "_PROCESSES", 1)
+    monkeypatch.setattr(kernels, "_SETTINGS", ((1, 1), (1, 2)))
+    kernels.main([str(many_experts), "--json"])
+    found = json.loads(capsys.readouterr().out)["settings"]
+    assert {setting["delegate"] for setting in found} == {"xnnpack", "none"}
+    assert all(setting["answer_us"] > 0 for setting in found)
+    monkeypatch.setattr(kernels, "_DELEGATES", ("none",))
+    kernels.main([str(many_experts)])
+    assert "callers" in capsys.readouterr().out
+
+
+def test_scale_is_measured_and_drawn(
+    many_experts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(scale, "_PROCESSES", 1)
+    shutil.copytree(many_experts, tmp_path / "64.bundle")
+    picture = tmp_path / "scale.png"
+    scale.main([str(tmp_path), "--counts", "64", "--picture", str(picture), "--json"])
+    (size,) = json.loads(capsys.readouterr().out)["sizes"]
+    assert (size["experts"], size["router_us"] > 0, size["answer_us"] > 0) == (64, True, True)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    scale.main([str(tmp_path), "--counts", "64"])
+    assert "64" in capsys.readouterr().out
+
+
+def test_experts_answer_under_a_cap(many_experts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        with tight.capped(64_000_000) as group:
+            assert group.is_dir()
+    except MachineError as error:
+        pytest.skip(str(error))
+    assert not group.exists()
+    tight.main([str(many_experts), "--cap", "64", "--budget", "1"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["answered"], found["wrong"]) == (64, 0)
+    with pytest.raises(ThresholdError, match="63 of 64 experts"):
+        tight.Tight(64, 145_920, 64_000_000, 1_000_000, 63, 1, 0).refuse()
+    with pytest.raises(MachineError, match="ended early"):
+        tight.tight(many_experts, cap=2_000_000, budget=1_000_000)
+
+
+def _costs(bundle: Path) -> dict[str, int]:
+    with ExpertRuntime(bundle) as runtime:
+        arrays = runtime.features.encode(INPUTS[0])
+    return costs.measure(bundle, read_manifest(bundle), arrays)
+
+
+def test_costs_are_measured_on_the_machine_itself(many_experts: Path) -> None:
+    manifest = read_manifest(many_experts)
+    found = subprocesses.call(_costs, many_experts)
+    assert manifest.router is not None
+    assert set(found) == {entry.path for entry in (manifest.router, *manifest.experts)}
+    assert all(found[entry.path] >= 2 * entry.bytes for entry in manifest.experts)
+
+
+def test_a_function_of_a_module_that_is_run_is_found() -> None:
+    with pytest.raises(BundleError, match="ZeroDivisionError"):
+        subprocesses.call(_fails)
+
+
+def _fails() -> None:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("delegate", ["xnnpack", "none"])
+def test_delegates_agree(many_experts: Path, delegate: Any) -> None:
+    with (
+        ExpertRuntime(many_experts) as expected,
+        ExpertRuntime(many_experts, delegate=delegate, threads=2) as runtime,
+    ):
+        for example in INPUTS[:50]:
+            one, other = expected.predict(example), runtime.predict(example)
+            assert one.label == other.label
+            # Integer kernels may differ in the last bit, as those of different boards do.
+            assert one.scores == pytest.approx(other.scores, abs=golden.SCORE_TOLERANCE)
+
+
+def test_what_happens_in_a_child_happens_here_too(many_experts: Path) -> None:
+    """Coverage does not see children: the hook is called in this process."""
+    with ExpertRuntime(many_experts, pin=[3], prefetch=True) as runtime:
+        before = [runtime.predict(example).scores for example in INPUTS[:30]]
+        with runtime._experts._lock:  # as if another thread had held it
+            forking._in_child()
+        assert runtime.resident == ()
+        assert np.array_equal(before, [runtime.predict(x).scores for x in INPUTS[:30]])
+        runtime.pin(3)
+        assert 3 in runtime.resident

@@ -1,0 +1,144 @@
+"""The user's own functions: experts, router, and the dense rival made of them."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_experts.errors import UsageError
+
+MODULE = """
+import tf_keras
+
+def expert(shapes, width=1.0):
+    inputs = shapes.keras_inputs()
+    hidden = tf_keras.layers.Dense(round(8 * width), "relu")(inputs["x"])
+    return tf_keras.Model(inputs, tf_keras.layers.Dense(shapes.labels)(hidden))
+
+def narrow(shapes):
+    return expert(shapes)
+
+def router(shapes, experts):
+    inputs = shapes.keras_inputs()
+    return tf_keras.Model(inputs, tf_keras.layers.Dense(experts)(inputs["x"]))
+
+def wrong_router(shapes, experts):
+    return expert(shapes)
+
+def mixed(shapes):
+    import keras
+    inputs = shapes.keras_inputs()
+    hidden = tf_keras.layers.Dense(8)(inputs["x"])
+    return tf_keras.Model(inputs, keras.layers.Dense(shapes.labels, name="foreign")(hidden))
+
+class Subclass(tf_keras.Model):
+    pass
+
+def subclass(shapes):
+    return Subclass()
+"""
+
+
+@pytest.fixture
+def module(keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    (tmp_path / "users_own.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "users_own"
+    sys.modules.pop("users_own", None)
+
+
+@pytest.fixture
+def shapes(keras: Any) -> Any:
+    from edge_experts.training.networks import Shapes
+
+    return Shapes("table", {"x": ((5,), "float32")}, 3, {})
+
+
+def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) -> None:
+    from edge_experts.training import TrainConfig
+    from edge_experts.training.building import build
+
+    settings: dict[str, Any] = {
+        "experts": 4,
+        "model": f"{module}:expert",
+        "router_model": f"{module}:router",
+    }
+    sparse = build(shapes, TrainConfig(**settings), {})
+    assert [expert.count_params() for expert in sparse.experts] == [75] * 4
+    assert sparse.router is not None
+    assert sparse.router.count_params() == 24
+    active = build(shapes, TrainConfig(**settings, dense="active"), {})
+    # 4 * 14 + 14 * 3 multiply-adds: at least an expert's 4 * 9 + 9 * 3 and the router's 4 * 4 + ...
+    assert active.experts[0].count_params() > 75
+    wide = build(shapes, TrainConfig(**settings, width=2.0), {})
+    assert wide.experts[0].count_params() == 147
+    everything = build(shapes, TrainConfig(**settings, dense="all"), {})
+    assert 300 <= everything.experts[0].count_params() < 330
+
+
+def test_the_readmes_large_expert_is_of_1_mb(keras: Any) -> None:
+    from edge_experts.training.networks import Shapes, users
+
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    block = readme.split("<!-- large expert -->")[1].split("\ntrained")[0]
+    names: dict[str, Any] = {}
+    exec(textwrap.dedent(block), names)  # the README's own code
+    shapes = Shapes("image", {"x": ((28, 28), "float32")}, 10, {})
+    (expert,) = users.experts(names["build"], shapes, 1, 1.0)
+    assert expert.count_params() == pytest.approx(1e6, rel=0.05)
+    everything = users.dense_all(names["build"], shapes, 8, 1.0)
+    assert everything.count_params() == pytest.approx(8e6, rel=0.1)
+
+
+def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
+    import importlib
+
+    from edge_experts.training import TrainConfig
+    from edge_experts.training.building import build
+
+    users = importlib.import_module(module)
+    config = TrainConfig(experts=2, model=users.expert, router_model=users.router)
+    assert len(build(shapes, config, {}).experts) == 2
+    assert config.to_json()["model"] == "users_own:expert"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": "{}:mixed"}, r"--model users_own:mixed: its layer 'foreign' is keras\..*Dense"),
+        ({"model": "{}:subclass"}, "subclassed model, whose inputs have no names"),
+        ({"model": "{}:nothing"}, "has no attribute 'nothing'"),
+        ({"model": "{}"}, "--model must be module:function, got 'users_own'"),
+        ({"model": "{}:narrow", "dense": "all"}, "take a width"),
+        ({"model": "{}:narrow", "width": 2.0}, "--width 2.0 needs the function to take a width"),
+        ({"router_model": "{}:wrong_router"}, "one logit for each expert, got"),
+        ({"router_model": "no_such:thing"}, "--router-model no_such:thing: No module"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(
+    module: str, shapes: Any, settings: dict[str, Any], message: str
+) -> None:
+    from edge_experts.training import TrainConfig
+    from edge_experts.training.building import build
+
+    named: dict[str, Any] = {
+        key: value.format(module) if isinstance(value, str) else value
+        for key, value in settings.items()
+    }
+    with pytest.raises(UsageError, match=message):
+        build(shapes, TrainConfig(**named), {})
+
+
+def test_keras_3_works_again_afterwards(module: str, shapes: Any) -> None:
+    from edge_experts.training.networks import users
+
+    with pytest.raises(UsageError):
+        users.experts(f"{module}:mixed", shapes, 1, 1.0)
+    import keras
+
+    assert keras.layers.Dense(2)(keras.ops.ones((1, 3))).shape == (1, 2)
