@@ -1,0 +1,1 @@
+"""Bundle: files, golden examples, model card and manifest, and the base of an update."""

@@ -1,0 +1,1 @@
+"""One Keras network to the bytes of a TFLite file."""

@@ -1,0 +1,1 @@
+"""Verification: the bundle on its interpreter, beside Keras."""

@@ -1,0 +1,1 @@
+"""Experiments that train, convert and measure: comparison and advice."""

@@ -1,0 +1,1 @@
+"""Everything on disk: manifest, archive, limits, and reads that are checked."""

@@ -1,0 +1,1 @@
+"""Quantities that a benchmark measures: memory, energy, conditions, intervals."""

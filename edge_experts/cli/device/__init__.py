@@ -1,0 +1,1 @@
+"""Commands of a board: run, evaluate, benchmark, install, serve."""

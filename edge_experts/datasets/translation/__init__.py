@@ -1,0 +1,1 @@
+"""Sentence pairs from package archives, and scores of translations."""

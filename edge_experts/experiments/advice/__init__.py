@@ -1,0 +1,1 @@
+"""Advice: a quick look at a data set, and whether sparse experts are likely to pay."""

@@ -1,0 +1,1 @@
+"""Drift: sequential tests of the answers against the validation answers in the manifest."""

@@ -1,0 +1,1 @@
+"""Memory of the models: residency, budget, quarantine, prefetching, measured costs."""

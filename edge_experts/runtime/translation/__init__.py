@@ -1,0 +1,1 @@
+"""Text that experts write: a translator's signatures, beam search and answers."""

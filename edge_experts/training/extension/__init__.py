@@ -1,0 +1,1 @@
+"""Extension: one more expert for new data, all others untouched."""

@@ -1,0 +1,1 @@
+"""Report of a training: figures of the validation split, warnings and pictures."""
