@@ -2,8 +2,8 @@
 
 from .comparison import MAX_SEEDS, compare
 from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE
+from .presentation import as_text
 from .results import Comparison, Measured, Row
-from .table import as_text
 from .writing import as_json, write
 
 __all__ = [

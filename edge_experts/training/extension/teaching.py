@@ -13,7 +13,7 @@ import tf_keras
 
 from ..model import SparseExperts
 from ..report.reporting import Report
-from ..routers.widening import gate_of, widened
+from .widening import gate_of, widened
 
 _STEPS, _SMALLEST_BATCH = 50, 16
 _AT_ONCE = 1024

@@ -218,8 +218,8 @@ def test_too_much_forgetting_writes_nothing(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["text", "table", "image", "window"])
 def test_a_wider_router_answers_as_before(keras: Any, kind: str) -> None:
+    from edge_experts.training.extension.widening import widened
     from edge_experts.training.networks import BY_KIND, Shapes
-    from edge_experts.training.routers.widening import widened
 
     shape = {"table": (5,), "image": (28, 28), "window": (50, 3)}.get(kind)
     inputs = {"x": (shape, "float32")} if shape else {
@@ -238,7 +238,7 @@ def test_a_wider_router_answers_as_before(keras: Any, kind: str) -> None:
 
 
 def test_a_router_that_cannot_be_widened_is_refused(keras: Any) -> None:
-    from edge_experts.training.routers.widening import widened
+    from edge_experts.training.extension.widening import widened
 
     x = keras.Input((2,), name="x")
     router = keras.Model({"x": x}, keras.layers.Activation("relu")(keras.layers.Dense(2)(x)))
