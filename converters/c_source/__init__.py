@@ -1,6 +1,5 @@
 """A bundle as C source for microcontrollers, to be run by TensorFlow Lite Micro."""
 
-from .export import CSource, c_source
-from .suitable import refuse_run
+from .export import CSource, c_source, refuse_run
 
 __all__ = ["CSource", "c_source", "refuse_run"]

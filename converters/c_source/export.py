@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_experts.errors import UsageError
+from edge_experts import run_folder
+from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.features import Features, read_features
 from edge_experts.format.atomic import refuse_existing, staged
 from edge_experts.format.checked_files import read_checked
@@ -17,7 +18,7 @@ from edge_experts.runtime import golden
 from edge_experts.runtime.interpreter import Model
 
 from ..targets.microcontroller import measure
-from . import literals, networks, readme, scaling, suitable
+from . import literals, networks, readme, scaling
 from .networks import Network
 
 # The same for every bundle; all that differs is in the files that are written beside them.
@@ -45,6 +46,28 @@ class CSource:
         return max(self.arenas.values())
 
 
+def refuse_features(kind: str, *, asks_one: bool) -> None:
+    """Raises UnsuitableError where a board could not make the features, or asks several experts."""
+    if kind not in ("array", "table"):
+        raise UnsuitableError(
+            f"C source holds for arrays and tables, whose features are a scaling; features of kind "
+            f"{kind!r} are made by code that is not there in C. Use the runtime in Python, or make "
+            "arrays of your inputs, which a board can make too, and train on them"
+        )
+    if not asks_one:
+        raise UnsuitableError(
+            "C source holds for models that ask one expert for each input; convert with --top-k 1 "
+            "and without --second-share, and train with --combine top"
+        )
+
+
+def refuse_run(run: Path, *, top_k: int | None = None, second_share: float | None = None) -> None:
+    """The same of a training that is to be converted with these options; raises likewise."""
+    found = run_folder.read_run(run)
+    by_gate = found.combine == "top" and (top_k or found.top_k) == 1 and second_share is None
+    refuse_features(found.feature_kind, asks_one=by_gate or found.experts == 1)
+
+
 def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSource:
     """Write the C source of a bundle whose inputs are arrays or tables, for one expert at a time.
 
@@ -67,7 +90,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
     if out.resolve() == bundle.resolve() or bundle.resolve() in out.resolve().parents:
         raise UsageError(f"{out}: is in the bundle; name a folder outside it")
     manifest = read_manifest(bundle)
-    suitable.refuse(manifest.features.kind, asks_one=manifest.asks_one)
+    refuse_features(manifest.features.kind, asks_one=manifest.asks_one)
     features = read_features(bundle, manifest.features)
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
     files = [Network.of(entry.path, read_checked(bundle, entry)) for entry in entries]

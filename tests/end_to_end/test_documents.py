@@ -43,9 +43,21 @@ def test_every_link_between_documents_holds() -> None:
             assert (ROOT / path).exists(), f"{name}: {path}"
 
 
+def test_every_module_that_a_document_names_exists() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    files = [f"/{name}" for name in listed.stdout.split()]
+    for name in ("ARCHITECTURE.md", "docs/walks.md"):
+        for path in re.findall(r"`([\w/.-]+(?:\.py|/))`", (ROOT / name).read_text()):
+            there = any(f"/{path}" in file for file in files)
+            assert there, f"{name}: {path}"
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     from edge_experts import __version__
 
+    assert __version__ in (ROOT / "edge_experts/version.py").read_text()
     assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text()
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
     assert sys.version_info >= (3, 11)

@@ -2,9 +2,8 @@
 
 from .comparison import MAX_SEEDS, compare
 from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE
-from .presentation import as_text
+from .presentation import as_json, as_text, write
 from .results import Comparison, Measured, Row
-from .writing import as_json, write
 
 __all__ = [
     "CONTENDERS",

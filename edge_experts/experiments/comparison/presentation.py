@@ -1,8 +1,14 @@
-"""A comparison as text."""
+"""A finished comparison as text, as JSON, and as files."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
+from ...format.atomic import write_whole
 from ...text_table import aligned
+from . import picture
 from .contenders import DENSE_ACTIVE
 from .results import Comparison, Row
 from .verdict import judge
@@ -54,3 +60,19 @@ def _closed(result: Comparison, row: Row) -> str:
     if closed is None or row.name == DENSE_ACTIVE:
         return ""
     return f"{closed:.2f}" if interval is None else f"{closed:.2f} ± {interval[1] - closed:.2f}"
+
+
+def as_json(result: Comparison) -> dict[str, Any]:
+    """The comparison's figures, with the verdict on them."""
+    return {**as_json(result), "verdict": judge(result).to_json()}
+
+
+def write(result: Comparison, folder: Path, *, command: str = "") -> None:
+    """comparison.json and comparison.png, in `folder`.
+
+    Args:
+        command: what was run for it.
+    """
+    content = json.dumps({**as_json(result), "command": command}, ensure_ascii=False, indent=2)
+    write_whole(folder / "comparison.json", content + "\n")
+    picture.draw(result, folder / "comparison.png")
