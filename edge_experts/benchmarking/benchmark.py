@@ -22,7 +22,7 @@ from .measure import conditions, energy, environment, growth
 from .row import REFERENCE, SPARSE, Row, all_times, row
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
-# (see `writing.py`) and their `chrf`, `bound_bytes` of growth
+# (see `throughput.py`) and their `chrf`, `bound_bytes` of growth
 SCHEMA_VERSION = "1.2"
 SESSIONS = 8
 _REPEATS = 30

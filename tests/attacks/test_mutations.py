@@ -27,15 +27,16 @@ def test_no_accident_makes_a_wrong_answer_of_a_trained_bundle(sentiment_bundle: 
 
 
 RUNNER = """
-import os, time
-from edge_experts.benchmarking import mutations
-from edge_experts.runtime import storage
+import os, sys, time
+sys.path.insert(0, os.getcwd())
+from benchmarks.runtime import mutations
+from edge_experts.format import checked_files
 
 last = mutations._alone  # of what asks the bundle before it is damaged
 
 def alone(folder, arrays):
     found = last(folder, arrays)
-    storage.check = lambda *_, **__: {spoilt}
+    checked_files.check = lambda *_, **__: {spoilt}
     return found
 
 mutations._alone = alone

@@ -35,7 +35,8 @@ def _loaded(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["bundle", "features", "runtime", "benchmarking.benchmark", "updates.install"]
+    "module",
+    ["format.manifest", "features", "runtime", "benchmarking.benchmark", "updates.install"],
 )
 def test_device_modules_import_nothing_of_the_host(module: str) -> None:
     assert not _loaded(f"import edge_experts.{module}").intersection(HEAVY)

@@ -1,4 +1,4 @@
-"""Experts that write: their file has two functions, of which `search.py` makes an answer."""
+"""Experts that write: their file has two functions, of which `beam_search.py` makes an answer."""
 
 from __future__ import annotations
 
