@@ -1,4 +1,4 @@
-"""Many requests in many threads: `python -m device_tests.soak BUNDLE`.
+"""Soak test: many requests in many threads (`python -m benchmarks soak` makes a million).
 
 Threads share a runtime with room for a few experts. Half of the requests ask for experts at random,
 half for a few of them most of the time (Zipf's law). Every answer must equal the one that a single
@@ -7,11 +7,9 @@ thread got with all experts in memory, the budget must hold, and memory must not
 
 from __future__ import annotations
 
-import argparse
-import json
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -44,7 +42,7 @@ class Soak:
     quarters: tuple[int, ...]
 
     def refuse(self) -> None:
-        """Raises ThresholdError unless it went as it must."""
+        """Raise ThresholdError after a wrong answer, an exceeded budget, or memory growth."""
         grown = self.quarters[3] - self.quarters[1]
         if self.wrong or self.over_budget or grown > _LEVEL:
             raise ThresholdError(
@@ -54,7 +52,7 @@ class Soak:
 
 
 class _Work:
-    """What threads ask, in an order of its own for each, and what must come of it."""
+    """Requests of the threads, each in an order of its own, and the expected answers."""
 
     def __init__(self, bundle: Path, runtime: ExpertRuntime, budget: int):
         self.runtime, self.budget = runtime, budget
@@ -137,21 +135,3 @@ def _quarters(levels: Sequence[tuple[int, int]], requests: int) -> tuple[int, ..
     for done, level in levels:
         found[min(3, 4 * done // max(1, requests))].append(level)
     return tuple(int(np.median(quarter)) if quarter else 0 for quarter in found)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--experts", type=int, default=4, help="how many there is room for")
-    asked = parser.parse_args(arguments)
-    found = soak(
-        asked.bundle, requests=asked.requests, threads=asked.threads, experts=asked.experts
-    )
-    print(json.dumps({"schema_version": "1.0", **asdict(found)}, indent=2))
-    found.refuse()
-
-
-if __name__ == "__main__":
-    main()

@@ -111,7 +111,7 @@ def test_threads_share_a_runtime(published: Path) -> None:
 def soaked(published: Path) -> Soak:
     """Some hundred requests by three threads, with room for one expert; fewer for a text each.
 
-    `python -m device_tests.soak` does the same for a million.
+    `python -m benchmarks soak` does the same for a million.
     """
     writes = read_manifest(published).generation is not None
     return soak(published, requests=90 if writes else 900, threads=3, experts=1)

@@ -1,4 +1,4 @@
-"""Whether choosing pays: `python -m benchmarks.converting.auto_evaluation RUN [RUN ...]`.
+"""Comparison of `--quantization auto` with the best uniform choice.
 
 For each run (seed), five budgets below the archive of all networks in int8 are searched on the
 validation examples, pruned and clustered experts included. On the test examples each choice is set
@@ -8,12 +8,10 @@ the difference has the 95 % interval of a paired comparison (McNemar, 1947).
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +33,7 @@ _CALIBRATION = 2000
 
 
 @dataclass(frozen=True)
-class Row:
+class BudgetChoice:
     """One budget of one run; sizes are bytes of all models in an archive.
 
     Attributes:
@@ -55,8 +53,50 @@ class Row:
     high: float
 
 
-def evaluate(run: Path, *, data: Dataset | None = None, frontier: Path | None = None) -> list[Row]:
-    """The rows of one run, and a picture of what was chosen from."""
+def evaluate_all(
+    runs: Sequence[Path], *, data: str | None, frontier: Path | None
+) -> list[BudgetChoice]:
+    """Evaluate the runs, one after the other, and draw the frontier of the first."""
+    rows: list[BudgetChoice] = []
+    for run in runs:
+        seed = run_folder.read_run(run).config.get("seed") or 0
+        loaded = None if data is None else datasets.load(data, seed)
+        rows += evaluate(run, data=loaded, frontier=None if rows else frontier)
+    return rows
+
+
+def as_table(rows: Sequence[BudgetChoice]) -> list[list[str]]:
+    """Build one row for each budget of each run."""
+    header = ["run", "budget", "auto: bytes", "accuracy", "best uniform", "bytes", "accuracy"]
+    cells = [
+        [
+            row.run,
+            f"{row.budget:,}",
+            f"{row.size:,}",
+            f"{row.accuracy:.4f}",
+            row.uniform,
+            f"{row.uniform_size:,}",
+            f"{row.uniform_accuracy:.4f}",
+            f"{row.difference:+.2f} ({row.low:+.2f} to {row.high:+.2f})",
+        ]
+        for row in rows
+    ]
+    return [[*header, "difference, points"], *cells]
+
+
+def choices(rows: Sequence[BudgetChoice]) -> list[str]:
+    """Describe the recipes that `auto` chose, a line for each row."""
+    lines = []
+    for row in rows:
+        networks = ", ".join(f"{count} x {name}" for name, count in row.networks.items())
+        lines.append(f"{row.run} {row.budget:,}: {networks}")
+    return lines
+
+
+def evaluate(
+    run: Path, *, data: Dataset | None = None, frontier: Path | None = None
+) -> list[BudgetChoice]:
+    """Build the rows of one run, and draw the frontier that was searched."""
     described = run_folder.read_run(run)
     features = run_folder.read_features(run, described)
     examples = run_folder.read_examples(run, features)
@@ -116,11 +156,11 @@ def _chosen(choosing: Choosing) -> dict[int, Point]:
 
 def _row(
     run: str, budget: int, point: Point, mine: np.ndarray, uniform: list[Point], theirs: np.ndarray
-) -> Row:
+) -> BudgetChoice:
     fits = [at for at, one in enumerate(uniform) if one.size <= budget]
     best = max(fits, key=lambda at: float(theirs[at].mean()))
     difference, spread = paired(mine, theirs[best])
-    return Row(
+    return BudgetChoice(
         run,
         budget,
         point.size,
@@ -136,41 +176,10 @@ def _row(
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Of two contenders' right answers (examples,): the difference in points, and the half width
-    of its 95 % interval; only examples that one gets right and the other wrong count.
+    """Difference of two contenders' right answers (examples,) in points, and the half width of its
+    95 % interval. Only examples that one gets right and the other wrong count.
     """
     count = len(ours)
     gained, lost = int(np.sum(ours & ~theirs)), int(np.sum(~ours & theirs))
     variance = (gained + lost - (gained - lost) ** 2 / count) / count**2
     return 100 * (gained - lost) / count, 100 * 1.96 * math.sqrt(variance)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--data", help="what the runs were trained on, to fine-tune with")
-    parser.add_argument("--frontier", type=Path, help="a picture, of the first run (.png or .svg)")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    rows: list[Row] = []
-    for run in asked.runs:
-        seed = run_folder.read_run(run).config.get("seed") or 0
-        data = None if asked.data is None else datasets.load(asked.data, seed)
-        rows += evaluate(run, data=data, frontier=None if rows else asked.frontier)
-    if asked.json:
-        print(json.dumps({"schema_version": "1.0", "rows": [asdict(row) for row in rows]}))
-        return
-    print("| run | budget | auto: bytes | accuracy | best uniform: bytes | accuracy | difference |")
-    print("|---|---|---|---|---|---|---|")
-    for row in rows:
-        print(
-            f"| {row.run} | {row.budget:,} | {row.size:,} | {row.accuracy:.4f} | {row.uniform}: "
-            f"{row.uniform_size:,} | {row.uniform_accuracy:.4f} | {row.difference:+.2f} "
-            f"({row.low:+.2f} to {row.high:+.2f}) |"
-        )
-        ways = ", ".join(f"{count} x {name}" for name, count in row.networks.items())
-        print(f"{row.run} {row.budget:,}: {ways}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

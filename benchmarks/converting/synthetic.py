@@ -1,6 +1,4 @@
-"""Bundles of random networks, for measuring what does not depend on what a network has learned.
-
-`python -m benchmarks.converting.synthetic OUT --experts 64 --hidden 32 --quantization int8`
+"""Bundles of random networks, for figures that do not depend on training.
 
 The files are real ones: the converter makes the router and one expert, and the other experts are
 that one with its weights shuffled. The labels mean nothing.
@@ -8,7 +6,6 @@ that one with its weights shuffled. The labels mean nothing.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +38,7 @@ _EXAMPLES = 64
 
 
 class Made(Protocol):
-    """What a random bundle is to be."""
+    """Description of a random bundle."""
 
     @property
     def experts(self) -> int: ...
@@ -223,30 +220,3 @@ def shuffled(content: bytes, weights: Sequence[np.ndarray], seed: int) -> bytes:
         other = chance.permutation(values.ravel())
         content = content.replace(values.tobytes(), other.tobytes())
     return content
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--experts", type=int, required=True)
-    parser.add_argument("--inputs", type=int, default=64)
-    parser.add_argument("--hidden", default="64", help="units of each hidden layer: 512,512")
-    parser.add_argument("--labels", type=int, default=10)
-    parser.add_argument("--quantization", default="int8")
-    parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    # Child processes cannot import what belongs to `__main__`.
-    from .synthetic import Synthetic as Importable
-
-    Importable(
-        experts=asked.experts,
-        inputs=asked.inputs,
-        hidden=[int(units) for units in asked.hidden.split(",")],
-        labels=asked.labels,
-        quantization=asked.quantization,
-        seed=asked.seed,
-    ).build(asked.out)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,14 +1,11 @@
-"""Bundles of random translators, for measuring what does not depend on what they have learned.
+"""Bundles of random translators, for figures that do not depend on training.
 
-`python -m benchmarks.converting.synthetic_translators OUT --experts 4 --units 128 --beams 1`
-
-The files are real ones, as of `benchmarks.converting.synthetic`. What they write means nothing,
-and seldom ends before it must.
+The files are real ones, as those of `synthetic.py`. Their translations mean nothing and are mostly
+of the maximum length.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import string
 from collections.abc import Sequence
@@ -25,7 +22,7 @@ from edge_experts.format.manifest import expert_path
 
 from .synthetic import build
 
-_LANGUAGES = ("de", "fr", "it", "es")
+LANGUAGES = ("de", "fr", "it", "es")
 _GOLDEN = 4  # for each target
 _CALIBRATION = 16
 _WORDS = 12  # of a sentence, at most
@@ -43,7 +40,7 @@ class SyntheticTranslators:
     """
 
     experts: int = 4
-    targets: Sequence[str] = _LANGUAGES
+    targets: Sequence[str] = LANGUAGES
     pieces: int = 4000
     units: int = 128
     heads: int = 4
@@ -128,24 +125,3 @@ def _samples(made: SyntheticTranslators) -> list[dict[str, np.ndarray]]:
         target[0, : len(pieces)] = pieces
         samples.append({**features.encode((sentence, made.targets[0])), "target": target})
     return samples
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--experts", type=int, choices=(1, len(_LANGUAGES)), default=4)
-    parser.add_argument("--units", type=int, default=128)
-    parser.add_argument("--pieces", type=int, default=4000)
-    parser.add_argument("--quantization", default="int8")
-    parser.add_argument("--beams", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    asked = vars(parser.parse_args())
-    out = asked.pop("out")
-    # Child processes cannot import what belongs to `__main__`.
-    from .synthetic_translators import SyntheticTranslators as Importable
-
-    Importable(**asked).build(out)
-
-
-if __name__ == "__main__":
-    main()

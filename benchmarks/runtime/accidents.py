@@ -1,4 +1,4 @@
-"""What befalls files: bits, sectors and whole files that are lost, changed or mixed up."""
+"""Damage to files: bits, sectors and whole files that are lost, changed or mixed up."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def remove(_: random.Random, path: Path, __: Path) -> None:
 
 
 def edit_manifest(dice: random.Random, path: Path, __: Path) -> None:
-    """Bytes of the manifest, which `path` is here, replaced, put in or left out."""
+    """Replace, insert or remove bytes of the manifest, which is `path` here."""
     content = bytearray(path.read_bytes())
     for _ in range(dice.choice((1, 1, 2, 3))):
         start, length = dice.randrange(len(content)), dice.choice((0, 1, 1, 3))

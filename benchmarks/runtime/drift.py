@@ -1,35 +1,31 @@
-"""How soon a runtime notices that its inputs changed, and whether it is quiet where they did not.
+"""Delay until a runtime notices changed inputs, and false alarms on unchanged ones.
 
-`python -m benchmarks.runtime.drift BUNDLE --data sentiment` (or fashion-mnist, mnist) asks a
-bundle that was trained on that data streams of test examples, each in a random order: as they are,
-and changed. For texts: one domain only, another language; for images: inverted, moved, noisy.
+A bundle answers streams of test examples of the data that it was trained on, each in a random
+order: unchanged and changed. Changed texts are of one domain only or in another language; changed
+images are inverted, moved or noisy.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
 
-from edge_experts.errors import EdgeExpertsError, UsageError
+from edge_experts.errors import UsageError
 from edge_experts.progress import Progress
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.drift.monitor import Monitor
-from edge_experts.text_table import aligned
 
 _LOOK = 16  # answers between two looks
 
 
 @dataclass(frozen=True)
-class Found:
-    """Of streams of one kind: how many were noticed, and after how many answers (the median)."""
+class ShiftOutcome:
+    """Streams of one kind: number noticed, and the median number of answers until then."""
 
     shift: str
     examples: int
@@ -40,7 +36,7 @@ class Found:
 
 def measure(
     bundle: Path, shifts: dict[str, Sequence[Any]], *, streams: int, length: int, seed: int = 0
-) -> list[Found]:
+) -> list[ShiftOutcome]:
     """Ask every example once, then watch streams of so many of the answers, drawn at random.
 
     Args:
@@ -65,9 +61,18 @@ def measure(
                 since.append(_since(monitor, answers, _order(dice, len(answers), length)))
             noticed = [one for one in since if one is not None]
             after = int(np.median(noticed)) if noticed else None
-            found.append(Found(shift, len(answers), streams, len(noticed), after))
+            found.append(ShiftOutcome(shift, len(answers), streams, len(noticed), after))
             progress.step(shift)
     return found
+
+
+def as_table(found: Sequence[ShiftOutcome]) -> list[list[str]]:
+    """Build one row for each kind of streams."""
+    rows = [
+        [one.shift, str(one.examples), f"{one.noticed} of {one.streams}", str(one.after or "")]
+        for one in found
+    ]
+    return [["inputs", "examples", "noticed", "after answers"], *rows]
 
 
 def overhead(bundle: Path, examples: Sequence[Any], rounds: int = 20) -> float:
@@ -103,6 +108,11 @@ def _since(monitor: Monitor, answers: Sequence[Any], order: np.ndarray) -> int |
     return None
 
 
+def streams_of(data: str) -> dict[str, Sequence[Any]]:
+    """Load the test examples of a named set, by the kind of shift."""
+    return sentences() if data == "sentiment" else images(data)
+
+
 def sentences() -> dict[str, Sequence[Any]]:
     """The test sentences of the set `sentiment`: all, of each domain, and German ones instead."""
     from edge_experts import datasets
@@ -134,34 +144,3 @@ def images(name: str) -> dict[str, Sequence[Any]]:
         "moved by 3 pixels": np.roll(test, 3, axis=1),
         "noise of a fifth": (test + noise).clip(0, top).astype(test.dtype),
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.runtime.drift", description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--data", required=True, help="sentiment, or a named set of images")
-    parser.add_argument("--streams", type=int, default=100)
-    parser.add_argument("--length", type=int, default=2000)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    shifts = sentences() if given.data == "sentiment" else images(given.data)
-    found = measure(given.bundle, shifts, streams=given.streams, length=given.length)
-    microseconds = overhead(given.bundle, shifts["none"])
-    if given.json:
-        content = {"shifts": [asdict(one) for one in found], "overhead_us": round(microseconds, 2)}
-        print(json.dumps({"schema_version": "1.0", **content}))
-        return
-    rows = [
-        [one.shift, str(one.examples), f"{one.noticed} of {one.streams}", str(one.after or "")]
-        for one in found
-    ]
-    print("\n".join(aligned([["inputs", "examples", "noticed", "after answers"], *rows])))
-    print(f"watching takes {microseconds:.1f} µs of processor time an answer")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except EdgeExpertsError as error:
-        print(f"drift: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

@@ -1,17 +1,15 @@
-"""Threads and delegates: `python -m benchmarks.runtime.kernels BUNDLE`.
+"""Latency and memory growth of warm answers, for every delegate and number of threads.
 
-How long a warm answer takes and what memory grows by, for every setting of `ExpertRuntime`; each in
-processes of its own, all experts of the golden inputs in memory.
+Each setting of `ExpertRuntime` has processes of its own, with all experts of the golden inputs in
+memory.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
@@ -51,6 +49,21 @@ def measure(bundle: Path) -> list[Setting]:
     return found
 
 
+def as_table(settings: Sequence[Setting]) -> list[list[str]]:
+    """Build one row for each setting."""
+    rows = [
+        [
+            setting.delegate,
+            str(setting.threads),
+            str(setting.callers),
+            f"{setting.answer_us:.1f}",
+            f"{setting.growth_bytes / 1000:,.0f}",
+        ]
+        for setting in settings
+    ]
+    return [["delegate", "threads", "callers", "answer µs", "growth kB"], *rows]
+
+
 def _once(bundle: Path, delegate: Delegate, threads: int, callers: int) -> tuple[float, float]:
     inputs = golden.read(bundle).inputs
     interpreter.description()
@@ -78,25 +91,3 @@ def _once(bundle: Path, delegate: Delegate, threads: int, callers: int) -> tuple
             list(pool.map(ask, range(callers)))
             took = perf_counter() - begin
         return took * 1e6 / (callers * _ROUNDS * len(inputs)), grown
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    settings = measure(asked.bundle)
-    if asked.json:
-        content = [asdict(setting) for setting in settings]
-        print(json.dumps({"schema_version": "1.0", "settings": content}))
-        return
-    print("delegate  threads  callers  answer µs  growth kB")
-    for setting in settings:
-        print(
-            f"{setting.delegate:<9} {setting.threads:7} {setting.callers:8} "
-            f"{setting.answer_us:10.1f} {setting.growth_bytes / 1000:10,.0f}"
-        )
-
-
-if __name__ == "__main__":
-    main()

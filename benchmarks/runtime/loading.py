@@ -1,4 +1,4 @@
-"""Ways to load an expert: `python -m benchmarks.runtime.loading BUNDLE`.
+"""Ways to load an expert: from bytes or from a path, with and without a check.
 
 Bare interpreters, each way in processes of its own: construct, allocate and run twice, the files in
 the page cache. What counts is the processor's time, and what memory grows by: anonymous pages, and
@@ -7,14 +7,12 @@ pages of the file, which the system may take back and then reads again, unchecke
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
 import mmap
 import statistics
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import thread_time_ns
 from typing import Any
@@ -79,6 +77,21 @@ def measure(bundle: Path) -> list[Way]:
     return found
 
 
+def as_table(ways: Sequence[Way]) -> list[list[str]]:
+    """Build one row for each way; ratios are to the first."""
+    rows = [
+        [
+            way.name,
+            f"{way.load_us / 1000:.2f}",
+            f"{way.load_us / ways[0].load_us:.2f}",
+            f"{way.anonymous_bytes / 1000:,.0f}",
+            f"{way.file_bytes / 1000:,.0f}",
+        ]
+        for way in ways
+    ]
+    return [["way", "load ms", "ratio", "anonymous kB", "file kB"], *rows]
+
+
 def _once(bundle: Path, name: str) -> tuple[float, float, float]:
     allocator.map_large_blocks()
     arrays = seen_by_experts(bundle)
@@ -119,24 +132,3 @@ def seen_by_experts(bundle: Path) -> dict[str, np.ndarray]:
         arrays = runtime.features.encode(golden.read(bundle).inputs[0])
         Routing(runtime.models, runtime.manifest).pick(arrays)
         return arrays
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    ways = measure(asked.bundle)
-    if asked.json:
-        print(json.dumps({"schema_version": "1.0", "ways": [asdict(way) for way in ways]}))
-        return
-    print("way                       load ms  ratio  anonymous kB  file kB")
-    for way in ways:
-        print(
-            f"{way.name:<26}{way.load_us / 1000:7.2f} {way.load_us / ways[0].load_us:6.2f} "
-            f"{way.anonymous_bytes / 1000:13,.0f} {way.file_bytes / 1000:8,.0f}"
-        )
-
-
-if __name__ == "__main__":
-    main()

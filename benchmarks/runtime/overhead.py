@@ -1,6 +1,6 @@
-"""What the runtime costs over the bare interpreter: `python -m benchmarks.runtime.overhead`.
+"""Overhead of the runtime above the bare interpreter.
 
-Each contender in turn, medians:
+All contenders take turns; the figures are medians:
 
 - warm: `predict` and the reference loop, on the bundle's golden inputs, in four processes: in every
   other the loop is made first, as large weights that were laid into memory first are read slower;
@@ -14,12 +14,10 @@ Each contender in turn, medians:
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter_ns, thread_time_ns
 
@@ -36,6 +34,25 @@ from .loading import seen_by_experts
 
 _PROCESSES = 4
 _PAUSE = 0.02  # seconds, in which an expert is prefetched
+
+
+def measure(bundle: Path, *, answers: int, switches: int) -> dict[str, dict[str, float]]:
+    """Measure the parts by their names; a bundle of one expert has only "warm"."""
+    figures = {"warm": warm(bundle, answers)}
+    if len(read_manifest(bundle).experts) > 1:
+        figures["switch"] = switch(bundle, switches)
+        figures["prefetched"] = prefetched(bundle, switches // 4)
+    return figures
+
+
+def as_table(figures: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
+    """Build one row for each figure of each part."""
+    rows = [
+        [part, name, f"{value:,.2f}"]
+        for part, values in figures.items()
+        for name, value in values.items()
+    ]
+    return [["part", "figure", "value"], *rows]
 
 
 def warm(bundle: Path, answers: int) -> dict[str, float]:
@@ -147,26 +164,3 @@ def prefetched(bundle: Path, answers: int) -> dict[str, float]:
     ours, theirs = statistics.median(loaded), statistics.median(warm_ones)
     hits = len(loaded) / (len(loaded) + missed)
     return {"prefetched_us": ours, "warm_us": theirs, "ratio": ours / theirs, "hits": hits}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--answers", type=int, default=20_000)
-    parser.add_argument("--switches", type=int, default=400)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    found = {"warm": warm(asked.bundle, asked.answers)}
-    if len(read_manifest(asked.bundle).experts) > 1:
-        found["switch"] = switch(asked.bundle, asked.switches)
-        found["prefetched"] = prefetched(asked.bundle, asked.switches // 4)
-    if asked.json:
-        print(json.dumps({"schema_version": "1.0", **found}, indent=2))
-        return
-    for part, figures in found.items():
-        shown = ", ".join(f"{name} {value:,.2f}" for name, value in figures.items())
-        print(f"{part:<12}{shown}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,18 @@
-"""From 4 to thousands of experts: `python -m benchmarks.runtime.scale FOLDER`.
+"""Time and memory by the number of experts, from four to thousands.
 
-FOLDER is filled, where they are missing, with bundles of random experts of one size, made by
-`python -m benchmarks.converting.synthetic` (which needs TensorFlow). Each bundle is measured in
-processes of its own: opening it, and answers by four of its experts, the time in which the router's
-interpreter runs taken off.
+Missing bundles of random experts of one size are made by `python -m benchmarks synthetic`, which
+needs TensorFlow. Each bundle is measured in processes of its own: opening it, and answers by four
+of its experts, less the time in which the router's interpreter runs.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -26,7 +23,6 @@ from edge_experts.format.manifest import MANIFEST, ROUTER
 from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.memory import process_memory
 
-_COUNTS = (4, 16, 64, 256, 1024, 4096)
 _ASKED = 4  # experts, whatever their number: more would not fit into the processor's cache
 _ANSWERS = 2000
 _PROCESSES = 5
@@ -34,7 +30,7 @@ _MAKE = ("--inputs", "64", "--hidden", "64", "--quantization", "int8")
 
 
 @dataclass(frozen=True)
-class Size:
+class ScaleFigures:
     """Medians over processes; microseconds and bytes."""
 
     experts: int
@@ -46,12 +42,36 @@ class Size:
     router_us: float
 
 
-def measure(bundle: Path, experts: int) -> Size:
+def measure_all(folder: Path, counts: Sequence[int]) -> list[ScaleFigures]:
+    """Measure a bundle for each number of experts; missing ones are made in the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [measure(_bundle(folder, count), count) for count in counts]
+
+
+def as_table(sizes: Sequence[ScaleFigures]) -> list[list[str]]:
+    """Build one row for each size; ratios are to the first."""
+    header = ["experts", "manifest kB", "open ms", "memory kB", "answer µs", "ratio"]
+    rows = [
+        [
+            f"{size.experts:,}",
+            f"{size.manifest_bytes / 1000:,.0f}",
+            f"{size.open_us / 1000:.1f}",
+            f"{size.open_memory / 1000:,.0f}",
+            f"{size.answer_us:.1f}",
+            f"{size.answer_us / sizes[0].answer_us:.2f}",
+            f"{size.router_us:.1f}",
+        ]
+        for size in sizes
+    ]
+    return [[*header, "router's invoke µs"], *rows]
+
+
+def measure(bundle: Path, experts: int) -> ScaleFigures:
     """Measure one bundle, each time in a process of its own."""
     found = [subprocesses.call(_once, bundle) for _ in range(_PROCESSES)]
     medians = [statistics.median(one[key] for one in found) for key in range(4)]
     sizes = ((bundle / name).stat().st_size for name in (MANIFEST, ROUTER))
-    return Size(experts, *sizes, *medians)
+    return ScaleFigures(experts, *sizes, *medians)
 
 
 def _once(bundle: Path) -> tuple[float, float, float, float]:
@@ -92,12 +112,12 @@ def _inputs(runtime: ExpertRuntime) -> list[np.ndarray]:
 def _bundle(folder: Path, experts: int) -> Path:
     bundle = folder / f"{experts}.bundle"
     if not bundle.exists():
-        command = [sys.executable, "-m", "benchmarks.converting.synthetic", str(bundle)]
+        command = [sys.executable, "-m", "benchmarks", "synthetic", str(bundle)]
         subprocess.run([*command, "--experts", str(experts), *_MAKE], check=True)
     return bundle
 
 
-def draw(sizes: Sequence[Size], path: Path) -> None:
+def draw(sizes: Sequence[ScaleFigures], path: Path) -> None:
     """A picture; needs matplotlib."""
     import matplotlib as mpl
 
@@ -117,30 +137,3 @@ def draw(sizes: Sequence[Size], path: Path) -> None:
     right.set(xlabel="manifest, kB", ylabel="opening", ylim=(0, None))
     right.legend()
     figure.savefig(path)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--counts", type=int, nargs="+", default=_COUNTS)
-    parser.add_argument("--picture", type=Path, help="also draw, with matplotlib")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(arguments)
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    sizes = [measure(_bundle(asked.folder, count), count) for count in asked.counts]
-    if asked.picture is not None:
-        draw(sizes, asked.picture)
-    if asked.json:
-        print(json.dumps({"schema_version": "1.0", "sizes": [asdict(size) for size in sizes]}))
-        return
-    print("experts  manifest kB  open ms  memory kB  answer µs  ratio  router's invoke µs")
-    for size in sizes:
-        print(
-            f"{size.experts:7,} {size.manifest_bytes / 1000:12,.0f} {size.open_us / 1000:8.1f} "
-            f"{size.open_memory / 1000:10,.0f} {size.answer_us:10.1f} "
-            f"{size.answer_us / sizes[0].answer_us:6.2f} {size.router_us:10.1f}"
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
-"""From process start to first answer: `python -m benchmarks.runtime.startup BUNDLE`.
+"""Time from process start to first answer.
 
-`edge-experts run` beside the shortest script with the bare interpreter, in turn, as whole
-processes. The script imports typer as well, because a command line is what is measured.
+`edge-experts run` and the shortest script with the bare interpreter take turns, as whole processes.
+The script imports typer as well, because a command line is what is measured.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
+from edge_experts.errors import UsageError
+from edge_experts.format.manifest import read_manifest
 from edge_experts.progress import Progress
 
 _SCRIPT = """
@@ -24,8 +27,14 @@ print(reference_loop(Path(sys.argv[1]))(sys.argv[2]))
 _TEXT = "a film to remember"
 
 
-def measure(bundle: Path, pairs: int = 20) -> tuple[float, float, float]:
-    """Median seconds of `run`, of the script, and the median of the ratios pair by pair."""
+def measure(bundle: Path, pairs: int = 20) -> dict[str, float]:
+    """Median milliseconds of `run` and of the script, and the median ratio, pair by pair.
+
+    Raises:
+        ManifestError: the bundle cannot be read.
+        UsageError: a program failed, as for a bundle that does not take texts.
+    """
+    read_manifest(bundle)
     commands = (
         [sys.executable, "-m", "edge_experts", "run", str(bundle), _TEXT],
         [sys.executable, "-c", _SCRIPT, str(bundle), _TEXT],
@@ -35,18 +44,30 @@ def measure(bundle: Path, pairs: int = 20) -> tuple[float, float, float]:
         for turn in range(pairs + 1):
             for command, kept in zip(commands, times, strict=True):
                 start = perf_counter()
-                subprocess.run(command, check=True, capture_output=True)
+                _run(command)
                 if turn:  # the first pair fills the page cache
                     kept.append(perf_counter() - start)
             if turn:
                 progress.step()
     ratios = [ours / bare for ours, bare in zip(*times, strict=True)]
-    return statistics.median(times[0]), statistics.median(times[1]), statistics.median(ratios)
+    return {
+        "run_ms": 1000 * statistics.median(times[0]),
+        "interpreter_ms": 1000 * statistics.median(times[1]),
+        "ratio": statistics.median(ratios),
+    }
 
 
-if __name__ == "__main__":
-    run, script, ratio = measure(Path(sys.argv[1]))
-    print(
-        f"edge-experts run: {run * 1000:.0f} ms, bare interpreter: {script * 1000:.0f} ms; "
-        f"median ratio {ratio:.2f}"
-    )
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise UsageError(f"{' '.join(command[1:4])} ... failed: {lines[-1]}")
+
+
+def as_table(figures: Mapping[str, float]) -> list[list[str]]:
+    """Build one row for each program."""
+    return [
+        ["program", "ms", "ratio"],
+        ["edge-experts run", f"{figures['run_ms']:.0f}", f"{figures['ratio']:.2f}"],
+        ["bare interpreter", f"{figures['interpreter_ms']:.0f}", ""],
+    ]

@@ -1,15 +1,11 @@
-"""A server held at its limit: `python -m benchmarks.serving.load BUNDLE [--seconds 60]`.
+"""Load test of the server: more requests than it can answer, from many connections.
 
-It starts `edge-experts serve BUNDLE` with a short queue, asks more than it can answer from many
-connections on the loopback interface, and says which status codes came back, how long answers took,
-how the server's memory went, and whether every answer was the one that a runtime alone gives. Its
-exit code is 5 where a status other than 200 and 503 came, an answer was wrong, or memory grew by
-more than a megabyte from the second quarter to the last.
+`edge-experts serve BUNDLE` runs with a short queue on the loopback interface. The figures are
+status codes, latency, the server's memory, and answers that differ from those of a runtime alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import re
@@ -18,9 +14,11 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +34,7 @@ _QUEUE = 8
 
 @dataclass
 class Load:
-    """What came of it; `seconds` are those of answers, in the order they came."""
+    """Outcome of a load test; `seconds` are the answers' latencies, in the order of arrival."""
 
     codes: Counter[int] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -51,7 +49,11 @@ class Load:
         return int(np.median(quarters[3]) - np.median(quarters[1]))
 
     def check(self) -> None:
-        """Raises ThresholdError unless all was as documented."""
+        """Raise ThresholdError unless the server did as documented.
+
+        A status other than 200 and 503, a wrong answer, a broken connection, or memory that grew by
+        more than a megabyte is an error.
+        """
         odd = sorted(set(self.codes) - {200, 503})
         if odd or self.wrong or self.broken or not self.codes[200]:
             raise ThresholdError(
@@ -63,7 +65,7 @@ class Load:
 
 
 def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
-    """Ask from so many connections at once, each again as soon as it has its response."""
+    """Send requests on so many connections, each again as soon as it has its response."""
     requests = _requests(bundle)
     load, lock, end = Load(), threading.Lock(), monotonic() + seconds
 
@@ -128,7 +130,7 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
 
 
 def _requests(bundle: Path) -> list[tuple[bytes, str]]:
-    """Bodies, of a golden example each, and the labels, or texts, that they must get."""
+    """Request bodies, of a golden example each, with the labels or texts expected in return."""
     with ExpertRuntime(bundle) as runtime:
         described, output = inputs_of(runtime.features), outputs_of(runtime.manifest)[0]["name"]
         made = []
@@ -142,28 +144,48 @@ def _requests(bundle: Path) -> list[tuple[bytes, str]]:
         return made
 
 
-def main(bundle: Path, seconds: float, clients: int) -> None:
-    load = hold_at_limit(bundle, seconds, clients)
-    p50, p99 = np.percentile(np.array(load.seconds) * 1000, [50, 99])
-    print(
-        f"{clients} clients for {seconds:.0f} s, a queue of {_QUEUE}: "
-        f"{load.codes[200]:,} answers ({load.codes[200] / seconds:,.0f} a second), "
-        f"{load.codes[503]:,} turned away, {load.broken} broken, {load.wrong} wrong\n"
-        f"an answer took {p50:.1f} ms (median), {p99:.1f} ms (p99)\n"
-        f"memory {load.memory[-1] / 1e6:.1f} MB, from the second quarter to the last "
-        f"{load.growth / 1e6:+.2f} MB"
+def figures(load: Load, *, seconds: float, clients: int) -> dict[str, Any]:
+    """Build the content for JSON; latencies are None where nothing was answered."""
+    p50, p99 = (
+        np.percentile(np.array(load.seconds) * 1000, [50, 99]).tolist()
+        if load.seconds
+        else (None, None)
     )
-    load.check()
+    return {
+        "clients": clients,
+        "seconds": seconds,
+        "queue": _QUEUE,
+        "codes": {str(code): count for code, count in sorted(load.codes.items())},
+        "answers": load.codes[200],
+        "answers_per_second": load.codes[200] / seconds,
+        "turned_away": load.codes[503],
+        "broken": load.broken,
+        "wrong": load.wrong,
+        "p50_ms": p50,
+        "p99_ms": p99,
+        "memory_bytes": load.memory[-1],
+        "growth_bytes": load.growth,
+    }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--clients", type=int, default=32)
-    options = parser.parse_args()
-    try:
-        main(options.bundle, options.seconds, options.clients)
-    except ThresholdError as missed:
-        print(missed, file=sys.stderr)
-        sys.exit(missed.exit_code)
+def as_table(content: Mapping[str, Any]) -> list[list[str]]:
+    """Build one row for each figure."""
+    rows = {
+        "connections": f"{content['clients']}",
+        "seconds": f"{content['seconds']:g}",
+        "queue": f"{content['queue']}",
+        "answers": f"{content['answers']:,}",
+        "answers a second": f"{content['answers_per_second']:,.0f}",
+        "turned away (503)": f"{content['turned_away']:,}",
+        "broken connections": f"{content['broken']:,}",
+        "wrong answers": f"{content['wrong']:,}",
+        "p50 ms": _milliseconds(content["p50_ms"]),
+        "p99 ms": _milliseconds(content["p99_ms"]),
+        "memory MB": f"{content['memory_bytes'] / 1e6:.1f}",
+        "memory growth MB": f"{content['growth_bytes'] / 1e6:+.2f}",
+    }
+    return [["figure", "value"], *([name, value] for name, value in rows.items())]
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"

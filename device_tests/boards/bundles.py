@@ -20,7 +20,7 @@ def synthetic(name: str, kinds: Mapping[str, tuple[int, str]]) -> dict[str, Path
         for kind, (experts, hidden) in kinds.items():
             options = ("--experts", str(experts), "--hidden", hidden)
             out = str(folder / _file(kind))
-            run(sys.executable, "-m", "benchmarks.converting.synthetic", out, *options)
+            run(sys.executable, "-m", "benchmarks", "synthetic", out, *options)
 
     folder = cached(name, (dict(kinds), FORMAT_VERSION, _MAKER), make)
     return {kind: folder / _file(kind) for kind in kinds}

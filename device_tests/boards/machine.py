@@ -80,7 +80,7 @@ def boot(
         folder = Path(name)
         job = folder / "job"
         job.mkdir()
-        for part in ("edge_experts", "device_tests", "benchmarks"):
+        for part in ("edge_experts", "device_tests"):
             shutil.copytree(_PROJECT / part, job / "project" / part)
         for shown, path in files.items():
             shutil.copytree(path, job / shown)

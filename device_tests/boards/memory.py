@@ -56,13 +56,10 @@ def measure(megabytes: int) -> Figures:
     router, expert = manifest.router, manifest.experts[0]
     assert router is not None
     room = router.resident_bytes + _RESIDENT * expert.resident_bytes
-    answer = "python3 -m benchmarks.runtime.tight --answer /mnt"
+    answer = "python3 -m device_tests.every_expert /mnt"
     steps = boot(
         board(_BOARD),
-        {
-            "sparse": f"{answer}/sparse --budget {room / 1e6}",
-            "dense": f"{answer}/dense --budget 0",
-        },
+        {"sparse": f"{answer}/sparse {room / 1e6}", "dense": f"{answer}/dense"},
         files,
         megabytes=megabytes,
     )

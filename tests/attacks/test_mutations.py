@@ -1,7 +1,8 @@
-"""The short form of `python -m benchmarks.runtime.mutations`, and that it can fail."""
+"""The short form of `python -m benchmarks mutations`, and that it can fail."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,20 +28,19 @@ def test_no_accident_makes_a_wrong_answer_of_a_trained_bundle(sentiment_bundle: 
 
 
 RUNNER = """
-import os, sys, time
-sys.path.insert(0, os.getcwd())
-from benchmarks.runtime import mutations
+import os, time
+from benchmarks.runtime import mutation_process
 from edge_experts.format import checked_files
 
-last = mutations._alone  # of what asks the bundle before it is damaged
+last = mutation_process._alone  # of what asks the bundle before it is damaged
 
 def alone(folder, arrays):
     found = last(folder, arrays)
     checked_files.check = lambda *_, **__: {spoilt}
     return found
 
-mutations._alone = alone
-mutations.main()
+mutation_process._alone = alone
+mutation_process.main()
 """
 
 
@@ -54,18 +54,22 @@ mutations.main()
         (("hang",), "time.sleep(99)"),
     ],
 )
-def test_what_is_bad_is_counted(
-    tiny: Path, tmp_path: Path, outcomes: tuple[str, ...], spoilt: str
-) -> None:
+def test_what_is_bad_is_counted(tiny: Path, outcomes: tuple[str, ...], spoilt: str) -> None:
     if spoilt == "None" and description()["interpreter"] != "tflite_runtime":
         pytest.skip("LiteRT refuses or survives what damage does to a model as small as this one")
-    runner = tmp_path / "runner.py"
-    runner.write_text(RUNNER.format(spoilt=spoilt))
     count = {"hang": 3, "crash": 6}.get(outcomes[0], 30) if len(outcomes) == 1 else 200
-    found, bad = mutations.run(tiny, count, program=[str(runner)], patience=3)
+    program = ["-c", RUNNER.format(spoilt=spoilt)]
+    found, bad = mutations.run(tiny, count, program=program, patience=3)
     assert found.total() == count
     assert sum(found[key] for key in found if key.split()[1] in outcomes) == len(bad) > 0
     assert bad[0].startswith("--seed 0 --only ")
+    command = mutations.commands(tiny, bad)[0]
+    start = f"python -m benchmarks mutations {tiny} --seed 0 --only "
+    number = re.match(rf"{start}(\d+)  # \w+: ", command)
+    assert number is not None
+    kind, outcome = mutations.repeat(tiny, int(number[1]), 0)
+    assert f"{kind}: " in command
+    assert outcome.split()[0] in mutations.GOOD, "the intact program passes"
 
 
 def test_a_bundle_that_does_not_work_to_begin_with_is_said(tiny: Path) -> None:

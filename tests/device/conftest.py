@@ -13,8 +13,8 @@ from benchmarks.converting.synthetic import Synthetic
 def many_experts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of 64 small experts with random weights; not to be changed.
 
-    The models were made by `python -m benchmarks.converting.synthetic --experts 64 --inputs 16
-    --hidden 16 --labels 4`: without TensorFlow it is there in a second.
+    The models were made by `python -m benchmarks synthetic --experts 64 --inputs 16 --hidden 16
+    --labels 4`: without TensorFlow it is there in a second.
     """
     bundle = tmp_path_factory.mktemp("many") / "many.bundle"
     made = Synthetic(experts=64, inputs=16, hidden=(16,), labels=4)

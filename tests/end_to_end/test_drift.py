@@ -1,4 +1,4 @@
-"""The short form of `python -m benchmarks.runtime.drift`: real shifts, and none."""
+"""The short form of `python -m benchmarks drift`: real shifts, and none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_experts import datasets
 from tests.conftest import Cli
 
 
-def _told(bundle: Path, shifts: dict[str, object]) -> dict[str, drift.Found]:
+def _told(bundle: Path, shifts: dict[str, object]) -> dict[str, drift.ShiftOutcome]:
     found = drift.measure(bundle, shifts, streams=5, length=600)  # type: ignore[arg-type]
     return {one.shift: one for one in found}
 

@@ -66,8 +66,10 @@ def main(job: Path) -> None:
 def _timed(
     asked: Mapping[str, Callable[[Any], Any]], inputs: Sequence[Any]
 ) -> dict[str, np.ndarray]:
-    """Of every round the median answer's microseconds, (rounds,); all answer in turn, in another
-    order each time, so that what disturbs the machine disturbs all alike."""
+    """Median microseconds of an answer, (rounds,), by bundle.
+
+    All bundles take turns, in another order each time, so that a disturbance hits all alike.
+    """
     order, shuffle = list(asked.items()), random.Random(0).shuffle
     medians: dict[str, list[float]] = {name: [] for name in asked}
     for _ in range(_ROUNDS):

@@ -1,1 +1,1 @@
-"""Networks of every kind, drawn at random, converted and asked beside Keras: see `__main__.py`."""
+"""Random networks of every kind, converted and compared with Keras; see `outcomes.py`."""

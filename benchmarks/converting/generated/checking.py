@@ -34,7 +34,7 @@ _SECONDS = 600  # for the answers of a batch
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one network, in one recipe, on one interpreter."""
+    """Outcome of one network, in one recipe, on one interpreter."""
 
     seed: int
     network: str
@@ -52,7 +52,7 @@ class Result:
 
 
 def interpreters() -> list[str]:
-    """Those that are installed here."""
+    """List the interpreters that are installed here."""
     return [name for name, module in INTERPRETERS.items() if importlib.util.find_spec(module)]
 
 
@@ -94,7 +94,7 @@ def check(
 
 @dataclass(frozen=True)
 class _Questions:
-    """What the files of one network are asked, and how they should answer."""
+    """Inputs for the files of one network, and the expected answers."""
 
     inputs: Path  # an .npy file, (examples, ...)
     scores: np.ndarray  # Keras's, (examples, outputs)
@@ -102,7 +102,7 @@ class _Questions:
 
 
 def _questions(case: Case, folder: Path) -> dict[str, _Questions]:
-    """By the path of the network's files. An expert is asked what the router would ask it."""
+    """Questions by the path of the network's files; experts get the inputs routed to them."""
     x, targets = case.data.test, case.data.test_targets
     experts, router = case.model.experts, case.model.router
     networks = {expert_path(index): (network, targets) for index, network in enumerate(experts)}
@@ -149,7 +149,7 @@ def _converted(
 
 
 def _ask(folder: Path, name: str) -> dict[str, str]:
-    """Have all files asked; the reasons of those that ended the process, by file."""
+    """Ask all files; return the reasons of those that ended the process, by file."""
     deaths: dict[str, str] = {}
     command = [sys.executable, "-m", "benchmarks.converting.generated.answers"]
     while True:
@@ -184,7 +184,7 @@ def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.
 
 
 def _refusal(found: parity.Parity) -> str:
-    """What `convert` says of such a file; nothing where it would let it pass."""
+    """Reason for which `convert` would refuse such a file; empty where it would not."""
     try:
         found.refuse_beyond(None)
         found.refuse_disagreement()

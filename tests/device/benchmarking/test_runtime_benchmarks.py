@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from benchmarks.runtime import kernels, loading, overhead, scale, tight
+from benchmarks.__main__ import app
+from benchmarks.runtime import kernels, loading, scale, tight
 from device_tests import soak
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import BundleError, MachineError, ThresholdError
@@ -42,11 +44,21 @@ def test_a_soak_that_went_wrong_says_so(harm: dict[str, Any]) -> None:
         replace(fine, **harm).refuse()
 
 
-def test_soaks_of_other_features_ask_the_golden_inputs(
-    sentiment_bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    soak.main([str(sentiment_bundle), "--requests", "400", "--threads", "2", "--experts", "1"])
-    assert json.loads(capsys.readouterr().out)["wrong"] == 0
+def _output(*arguments: object) -> str:
+    """Stdout of `python -m benchmarks`, run in this process."""
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def _json(*arguments: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_output(*arguments, "--json"))
+    return found
+
+
+def test_soaks_of_other_features_ask_the_golden_inputs(sentiment_bundle: Path) -> None:
+    options = ("--requests", 400, "--threads", 2, "--experts", 1)
+    assert _json("soak", sentiment_bundle, *options)["wrong"] == 0
 
 
 def test_loading_leaves_nothing_behind(many_experts: Path) -> None:
@@ -64,73 +76,57 @@ def test_loading_leaves_nothing_behind(many_experts: Path) -> None:
     assert load(500) - before < 500
 
 
-def test_the_overhead_is_measured(many_experts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(many_experts), "--answers", "640", "--switches", "64"]
-    overhead.main([*arguments, "--json"])
-    found = json.loads(capsys.readouterr().out)
+def test_the_overhead_is_measured(many_experts: Path) -> None:
+    arguments = ("overhead", many_experts, "--answers", 640, "--switches", 64)
+    found = _json(*arguments)
     assert found["warm"]["predict_us"] > 0
     assert found["switch"]["switch_us"] > found["switch"]["read_and_check_us"]
     assert found["prefetched"]["hits"] > 0
-    overhead.main(arguments)
-    assert capsys.readouterr().out.split()[0] == "warm"
+    assert _output(*arguments).splitlines()[1].split()[:2] == ["warm", "predict_us"]
 
 
-def test_ways_of_loading_are_measured(
-    many_experts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ways_of_loading_are_measured(many_experts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "_PROCESSES", 1)
-    loading.main([str(many_experts), "--json"])
-    ways = json.loads(capsys.readouterr().out)["ways"]
+    ways = _json("loading", many_experts)["ways"]
     assert [way["name"] for way in ways] == list(loading.WAYS)
     assert all(way["load_us"] > 0 for way in ways)
     monkeypatch.setattr(
         loading, "WAYS", {name: loading.WAYS[name] for name in list(loading.WAYS)[:2]}
     )
-    loading.main([str(many_experts)])
-    assert "ratio" in capsys.readouterr().out
+    assert "ratio" in _output("loading", many_experts)
 
 
-def test_kernels_are_measured(
-    many_experts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kernels_are_measured(many_experts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_PROCESSES", 1)
     monkeypatch.setattr(kernels, "_SETTINGS", ((1, 1), (1, 2)))
-    kernels.main([str(many_experts), "--json"])
-    found = json.loads(capsys.readouterr().out)["settings"]
+    found = _json("kernels", many_experts)["settings"]
     assert {setting["delegate"] for setting in found} == {"xnnpack", "none"}
     assert all(setting["answer_us"] > 0 for setting in found)
     monkeypatch.setattr(kernels, "_DELEGATES", ("none",))
-    kernels.main([str(many_experts)])
-    assert "callers" in capsys.readouterr().out
+    assert "callers" in _output("kernels", many_experts)
 
 
 def test_scale_is_measured_and_drawn(
-    many_experts: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    many_experts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(scale, "_PROCESSES", 1)
     shutil.copytree(many_experts, tmp_path / "64.bundle")
     picture = tmp_path / "scale.png"
-    scale.main([str(tmp_path), "--counts", "64", "--picture", str(picture), "--json"])
-    (size,) = json.loads(capsys.readouterr().out)["sizes"]
+    (size,) = _json("scale", tmp_path, "--counts", 64, "--picture", picture)["sizes"]
     assert (size["experts"], size["router_us"] > 0, size["answer_us"] > 0) == (64, True, True)
     assert picture.read_bytes().startswith(b"\x89PNG")
-    scale.main([str(tmp_path), "--counts", "64"])
-    assert "64" in capsys.readouterr().out
+    assert _output("scale", tmp_path, "--counts", 64).splitlines()[1].split()[0] == "64"
 
 
-def test_experts_answer_under_a_cap(many_experts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_experts_answer_under_a_cap(many_experts: Path) -> None:
     try:
         with tight.capped(64_000_000) as group:
             assert group.is_dir()
     except MachineError as error:
         pytest.skip(str(error))
     assert not group.exists()
-    tight.main([str(many_experts), "--cap", "64", "--budget", "1"])
-    found = json.loads(capsys.readouterr().out)
+    found = _json("tight", many_experts, "--cap", 64, "--budget", 1)
     assert (found["answered"], found["wrong"]) == (64, 0)
     with pytest.raises(ThresholdError, match="63 of 64 experts"):
         tight.Tight(64, 145_920, 64_000_000, 1_000_000, 63, 1, 0).refuse()
@@ -152,7 +148,7 @@ def test_costs_are_measured_on_the_machine_itself(many_experts: Path) -> None:
     assert all(found[entry.path] >= 2 * entry.bytes for entry in manifest.experts)
 
 
-def test_a_function_of_a_module_that_is_run_is_found() -> None:
+def test_the_error_of_a_child_process_is_reported() -> None:
     with pytest.raises(BundleError, match="ZeroDivisionError"):
         subprocesses.call(_fails)
 

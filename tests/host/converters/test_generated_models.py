@@ -1,6 +1,6 @@
 """Twenty networks drawn at random: each agrees with Keras once converted, or is refused in words.
 
-`python -m benchmarks.converting.generated` does the same with two hundred.
+`python -m benchmarks generated` does the same with two hundred.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ REFUSED = (
 def results(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     from edge_experts.converters.process.pool import Workers
 
-    from benchmarks.converting.generated.__main__ import recipes
     from benchmarks.converting.generated.checking import check
+    from benchmarks.converting.generated.outcomes import recipes
 
     folder = tmp_path_factory.mktemp("generated")
     with Workers(folder, 1) as workers:

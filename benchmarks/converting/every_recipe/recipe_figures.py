@@ -1,26 +1,22 @@
-"""`python -m benchmarks.converting.every_recipe RUN [RUN ...]`: what each recipe costs.
+"""Accuracy, latency and memory of one run in every recipe, on every interpreter.
 
 Each run is converted in every recipe, and on each interpreter that is installed a process of its
 own measures the bundles: accuracy as deployed on the test examples, the median answer (all recipes
-answer in turn) also as a ratio to int8's, and what the router and the largest expert take in
-memory. `--max-int8-loss 0.5` ends with exit code 5 where int8 is more points below float32.
+answer in turn) also as a ratio to int8's, and the memory of the router and the largest expert.
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from edge_experts.converters.convert import convert
 from edge_experts.converters.process.child_process import run_module
-from edge_experts.converters.recipes import RECIPE_NAMES
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError, EdgeExpertsError, ModelError, ThresholdError
@@ -28,11 +24,11 @@ from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 INTERPRETERS = ("tflite_runtime", "ai_edge_litert")
-_ANY_DROP = 100.0  # points: what a recipe loses is to be seen
+_ANY_DROP = 100.0  # points: no loss of accuracy is refused
 
 
 @dataclass(frozen=True)
-class Row:
+class RecipeFigures:
     """One run in one recipe on one interpreter.
 
     Attributes:
@@ -41,7 +37,7 @@ class Row:
         p50_us: of an answer, features included.
         time: the ratio of its time to int8's, round by round.
         resident_bytes: of the router and the largest expert, measured.
-        refused: why there is nothing of all this.
+        refused: the reason where nothing could be measured.
     """
 
     run: str
@@ -56,8 +52,15 @@ class Row:
     refused: str = ""
 
 
-def measure(run: Path, interpreters: Sequence[str], recipes: Sequence[str]) -> list[Row]:
-    """The rows of one run."""
+def measure_all(
+    runs: Sequence[Path], interpreters: Sequence[str], recipes: Sequence[str]
+) -> list[RecipeFigures]:
+    """Measure the runs, one after the other."""
+    return [row for run in runs for row in measure(run, interpreters, recipes)]
+
+
+def measure(run: Path, interpreters: Sequence[str], recipes: Sequence[str]) -> list[RecipeFigures]:
+    """Measure one run."""
     description = run_folder.read_run(run)
     features = run_folder.read_features(run, description)
     test = run_folder.read_examples(run, features)["test"]
@@ -74,7 +77,9 @@ def measure(run: Path, interpreters: Sequence[str], recipes: Sequence[str]) -> l
                     max_accuracy_drop=_ANY_DROP,
                 )
             except (ConversionError, ModelError) as error:
-                rows += [Row(run.name, recipe, one, refused=str(error)) for one in interpreters]
+                rows += [
+                    RecipeFigures(run.name, recipe, one, refused=str(error)) for one in interpreters
+                ]
             else:
                 sizes[recipe] = made.bytes
         (job / "inputs.npz").write_bytes(npz(inputs=features.pack(list(test.inputs))))
@@ -87,12 +92,12 @@ def measure(run: Path, interpreters: Sequence[str], recipes: Sequence[str]) -> l
             for recipe, one in found.items():
                 accuracy = one.pop("right", 0) / len(test.targets)
                 rest = {"bytes": sizes[recipe], "accuracy": accuracy, "examples": len(test.targets)}
-                rows.append(Row(run.name, recipe, interpreter, **rest, **one))
+                rows.append(RecipeFigures(run.name, recipe, interpreter, **rest, **one))
     return rows
 
 
-def int8_losses(rows: Sequence[Row]) -> dict[tuple[str, str], float]:
-    """Points of accuracy that int8 is below float32, by run and interpreter."""
+def int8_losses(rows: Sequence[RecipeFigures]) -> dict[tuple[str, str], float]:
+    """Compute the points of accuracy that int8 is below float32, by run and interpreter."""
     accuracy = {(r.run, r.interpreter, r.recipe): r.accuracy for r in rows if not r.refused}
     return {
         (run, interpreter): 100 * (accuracy[run, interpreter, "float32"] - value)
@@ -101,31 +106,54 @@ def int8_losses(rows: Sequence[Row]) -> dict[tuple[str, str], float]:
     }
 
 
-def as_table(rows: Sequence[Row], interpreters: Sequence[str]) -> str:
-    """A row for each run and recipe, in Markdown."""
-    columns = [
-        f"{name}: accuracy | µs | time / int8's | resident kB" for name in map(_plain, interpreters)
-    ]
-    lines = [f"| run | recipe | kB | {' | '.join(columns)} |"]
-    lines.append("|" + "---|" * (3 + 4 * len(interpreters)))
+def as_table(rows: Sequence[RecipeFigures], interpreters: Sequence[str]) -> list[list[str]]:
+    """Build one row for each run and recipe."""
+    header = ["run", "recipe", "kB"]
+    for name in map(_plain, interpreters):
+        header += [f"{name}: accuracy", "µs", "time / int8's", "resident kB"]
+    table = [header]
     for run, recipe in dict.fromkeys((r.run, r.recipe) for r in rows):
         own = {r.interpreter: r for r in rows if (r.run, r.recipe) == (run, recipe)}
         size = max(r.bytes for r in own.values())
         cells = [run, recipe, f"{size / 1000:,.0f}" if size else ""]
         for interpreter in interpreters:
-            row = own[interpreter]
-            cells += (
-                ["refused", "", "", ""]
-                if row.refused
-                else [
-                    f"{row.accuracy:.4f}",
-                    f"{row.p50_us:,.0f}",
-                    f"{row.time:.2f}",
-                    f"{row.resident_bytes / 1000:,.0f}",
-                ]
-            )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+            cells += _cells(own[interpreter])
+        table.append(cells)
+    return table
+
+
+def _cells(row: RecipeFigures) -> list[str]:
+    if row.refused:
+        return ["refused", "", "", ""]
+    return [
+        f"{row.accuracy:.4f}",
+        f"{row.p50_us:,.0f}",
+        f"{row.time:.2f}",
+        f"{row.resident_bytes / 1000:,.0f}",
+    ]
+
+
+def remarks(rows: Sequence[RecipeFigures]) -> list[str]:
+    """Describe refusals and the losses of int8, a line for each."""
+    refused = [
+        f"{row.run}, {row.recipe}, {row.interpreter}: {row.refused}" for row in rows if row.refused
+    ]
+    losses = [
+        f"{run}, {interpreter}: int8 loses {loss:.2f} points to float32"
+        for (run, interpreter), loss in int8_losses(rows).items()
+    ]
+    return [*refused, *losses]
+
+
+def refuse_loss(rows: Sequence[RecipeFigures], most: float) -> None:
+    """Raise ThresholdError where int8 is more than so many points below float32."""
+    if max(int8_losses(rows).values(), default=0.0) > most:
+        raise ThresholdError(f"int8 loses more than --max-int8-loss {most}")
+
+
+def installed() -> list[str]:
+    """List the interpreters that are installed here."""
+    return [name for name in INTERPRETERS if importlib.util.find_spec(name)]
 
 
 def _plain(package: str) -> str:
@@ -134,38 +162,3 @@ def _plain(package: str) -> str:
 
 def _failure(last: str, reason: str) -> EdgeExpertsError:
     return ModelError(f"measuring ended at {last}: {reason}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path)
-    parser.add_argument("--interpreters", nargs="+", choices=INTERPRETERS, default=None)
-    parser.add_argument("--recipes", nargs="+", choices=RECIPE_NAMES, default=list(RECIPE_NAMES))
-    parser.add_argument("--max-int8-loss", type=float, help="points of accuracy under float32")
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args()
-    installed = [name for name in INTERPRETERS if importlib.util.find_spec(name)]
-    for missing in set(INTERPRETERS) - set(installed):
-        print(f"Warning: {missing} is not installed, and NOT MEASURED", file=sys.stderr)
-    interpreters = asked.interpreters or installed
-    rows = [row for run in asked.runs for row in measure(run, interpreters, asked.recipes)]
-    if asked.json:
-        print(json.dumps({"schema_version": "1.0", "rows": [asdict(row) for row in rows]}))
-    else:
-        print(as_table(rows, interpreters))
-    for row in rows:
-        if row.refused:
-            print(f"{row.run}, {row.recipe}, {row.interpreter}: {row.refused}", file=sys.stderr)
-    losses = int8_losses(rows)
-    for (run, interpreter), loss in losses.items():
-        print(f"{run}, {interpreter}: int8 loses {loss:.2f} points to float32", file=sys.stderr)
-    if asked.max_int8_loss is not None and max(losses.values(), default=0.0) > asked.max_int8_loss:
-        raise ThresholdError(f"int8 loses more than --max-int8-loss {asked.max_int8_loss}")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except EdgeExpertsError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

@@ -1,15 +1,15 @@
-"""How long a training step takes: `python -m benchmarks.training.speed`.
+"""Duration of a training step of experts: one batched computation, and loops over experts.
 
-Experts of two layers for images of 28 x 28 pixels, in one batched computation (`bank.py`), in a
-loop over Keras networks that TensorFlow compiles to one graph, and in the same loop run by Python.
-All three take turns, so that a busy machine is busy for all of them.
+The experts have two layers, for images of 28 x 28 pixels. They are computed in one batch
+(`bank.py`), in a loop over Keras networks that TensorFlow compiles to one graph, and in the same
+loop run by Python. All three take turns, so that a busy machine is busy for all of them.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,30 +20,55 @@ import_keras()
 import tensorflow as tf  # noqa: E402
 import tf_keras  # noqa: E402
 
-from edge_experts.text_table import aligned  # noqa: E402
 from edge_experts.training.bank import ExpertBank  # noqa: E402
 
 _LABELS = 10
 Step = Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--experts", type=int, nargs="+", default=[8, 16, 64])
-    parser.add_argument("--batches", type=int, nargs="+", default=[32, 128, 512])
-    parser.add_argument("--rounds", type=int, default=30)
-    options = parser.parse_args()
-    table = [["experts", "batch", "batched ms", "loop", "eager loop", "trace s", "loop's trace s"]]
-    table += [
-        _row(experts, size, options.rounds)
-        for experts in options.experts
-        for size in options.batches
+@dataclass(frozen=True)
+class StepTimes:
+    """Medians for one number of experts and one batch size.
+
+    Attributes:
+        batched_ms: of a whole step in one batched computation.
+        loop_ratio, eager_ratio: of the loops' steps to the batched step.
+        batched_trace_s, loop_trace_s: the first step, in which TensorFlow builds its graph.
+    """
+
+    experts: int
+    batch: int
+    batched_ms: float
+    loop_ratio: float
+    eager_ratio: float
+    batched_trace_s: float
+    loop_trace_s: float
+
+
+def measure(experts: Sequence[int], batches: Sequence[int], rounds: int) -> list[StepTimes]:
+    """Time the steps for every number of experts and every batch size."""
+    return [_step_times(count, size, rounds) for count in experts for size in batches]
+
+
+def as_table(steps: Sequence[StepTimes]) -> list[list[str]]:
+    """Build one row for each number of experts and batch size."""
+    header = ["experts", "batch", "batched ms", "loop", "eager loop", "trace s", "loop's trace s"]
+    rows = [
+        [
+            str(step.experts),
+            str(step.batch),
+            f"{step.batched_ms:.2f}",
+            f"{step.loop_ratio:.1f}",
+            f"{step.eager_ratio:.1f}",
+            f"{step.batched_trace_s:.2f}",
+            f"{step.loop_trace_s:.2f}",
+        ]
+        for step in steps
     ]
-    print("\n".join(aligned(table)))
-    print("Medians of a whole step: loss, gradients and Adam; loops as ratios to the batched one.")
+    return [header, *rows]
 
 
-def _row(count: int, size: int, rounds: int) -> list[str]:
+def _step_times(count: int, size: int, rounds: int) -> StepTimes:
     experts = [_expert() for _ in range(count)]
     bank = ExpertBank(experts)
     inputs = {"x": tf.random.normal((size, 28, 28))}
@@ -73,9 +98,15 @@ def _row(count: int, size: int, rounds: int) -> list[str]:
             step(inputs, labels).numpy()
             times[name].append(time.perf_counter() - begin)
     median = {name: float(np.median(taken)) for name, taken in times.items()}
-    ratios = [f"{median[name] / median['batched']:.1f}" for name in ("loop", "eager")]
-    traces = [f"{traced[name]:.2f}" for name in ("batched", "loop")]
-    return [str(count), str(size), f"{1000 * median['batched']:.2f}", *ratios, *traces]
+    return StepTimes(
+        experts=count,
+        batch=size,
+        batched_ms=1000 * median["batched"],
+        loop_ratio=median["loop"] / median["batched"],
+        eager_ratio=median["eager"] / median["batched"],
+        batched_trace_s=traced["batched"],
+        loop_trace_s=traced["loop"],
+    )
 
 
 def _expert() -> tf_keras.Model:
@@ -99,7 +130,3 @@ def _step(
         return loss
 
     return step
-
-
-if __name__ == "__main__":
-    main()

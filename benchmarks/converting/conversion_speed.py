@@ -1,17 +1,15 @@
-"""How long conversion takes: `python -m benchmarks.converting.speed [--experts 64]`.
+"""Duration of conversion, by one warm worker process and by two, in turns.
 
-Experts with random weights, of about 50 kB in int8, are converted by one warm worker process and by
-two, in turns, and the whole `convert` is run twice to see what the cache saves.
+The experts have random weights and take about 50 kB in int8. The whole `convert` runs twice, which
+shows the effect of the cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -21,39 +19,61 @@ from edge_experts.converters import convert
 from edge_experts.converters.network_files import File, Making
 from edge_experts.converters.process.cache import Cache
 
-from edge_experts import run_folder
+from edge_experts import run_folder, subprocesses
 from edge_experts.datasets import Split
 from edge_experts.features import ArrayFeatures, encode_all
 
 _PIXELS, _LABELS, _UNITS = 784, 10, 60  # 47,650 weights and biases
 
 
-def main(experts: int, rounds: int) -> None:
+@dataclass(frozen=True)
+class ConversionTimes:
+    """Median seconds of the rounds, and seconds of the whole `convert`, twice."""
+
+    experts: int
+    rounds: int
+    one_worker_s: float
+    two_workers_s: float
+    speedup: float  # of two workers, the median of the rounds' ratios
+    convert_s: float
+    convert_again_s: float  # nothing changed
+
+    def as_table(self) -> list[list[str]]:
+        """Build one row for each way to convert."""
+        return [
+            ["conversion", "s", "times faster"],
+            ["one warm worker", f"{self.one_worker_s:.1f}", ""],
+            ["two warm workers", f"{self.two_workers_s:.1f}", f"{self.speedup:.2f}"],
+            ["convert", f"{self.convert_s:.1f}", ""],
+            ["convert again, nothing changed", f"{self.convert_again_s:.1f}", ""],
+        ]
+
+
+def measure(experts: int, rounds: int) -> ConversionTimes:
+    """Convert so many experts by one worker and by two, in turns; then convert the run twice."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ["EDGE_EXPERTS_CACHE"] = str(folder / "cache")
         run = folder / "random.run"
         # TensorFlow stays out of this process, as it does for users of `convert`.
-        code = f"from {__name__ if __name__ != '__main__' else _NAME} import write_run as w; "
-        code += f"from pathlib import Path; w(Path({str(run)!r}), {experts})"
-        subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+        subprocesses.call(write_run, run, experts)
         times: dict[int, list[float]] = {1: [], 2: []}
         for number in range(rounds):
             for processes in times:
                 job = folder / f"job-{number}-{processes}"
                 job.mkdir()
                 times[processes].append(_warm_seconds(run, job, processes))
-        ratio = statistics.median(one / two for one, two in zip(times[1], times[2], strict=True))
-        medians = {processes: statistics.median(times[processes]) for processes in times}
         first, again = (_whole_seconds(run, folder / name) for name in ("first", "again"))
-    print(f"{experts} experts, {rounds} rounds, medians")
-    print(f"one warm worker   {medians[1]:7.1f} s")
-    print(f"two warm workers  {medians[2]:7.1f} s, {ratio:.2f} times faster")
-    print(f"convert           {first:7.1f} s")
-    print(f"convert again     {again:7.1f} s, nothing changed")
-
-
-_NAME = "benchmarks.converting.speed"
+    ratios = [one / two for one, two in zip(times[1], times[2], strict=True)]
+    return ConversionTimes(
+        experts=experts,
+        rounds=rounds,
+        one_worker_s=statistics.median(times[1]),
+        two_workers_s=statistics.median(times[2]),
+        speedup=statistics.median(ratios),
+        convert_s=first,
+        convert_again_s=again,
+    )
 
 
 def _warm_seconds(run: Path, job: Path, processes: int) -> float:
@@ -121,11 +141,3 @@ def write_run(out: Path, experts: int) -> None:
         metrics={"test_accuracy": 1 / _LABELS},
         versions={},
     ).write(out)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--experts", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    main(arguments.experts, arguments.rounds)

@@ -1,0 +1,69 @@
+"""Measuring programs as one command line: `python -m benchmarks NAME`.
+
+Each program is a thin command function that imports what it needs when it runs, so that the list
+of programs appears at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edge_experts.errors import EdgeExpertsError, MachineError
+
+from . import output
+from .converting import commands as converting
+from .runtime import commands as runtime
+from .serving import commands as serving
+from .structure import structure
+from .training import commands as training
+
+app = typer.Typer(
+    name="python -m benchmarks",
+    help="Measuring programs of edge-experts: runtime, conversion, training, server, source.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(runtime.overhead)
+app.command()(runtime.loading)
+app.command()(runtime.kernels)
+app.command()(runtime.startup)
+app.command()(runtime.scale)
+app.command()(runtime.tight)
+app.command()(runtime.soak)
+app.command()(runtime.mutations)
+app.command()(runtime.drift)
+app.command()(serving.serving_load)
+app.command()(training.training_speed)
+app.command()(training.translator_training_speed)
+app.command()(converting.conversion_speed)
+app.command()(converting.synthetic)
+app.command()(converting.synthetic_translators)
+app.command()(converting.auto_evaluation)
+app.command()(converting.every_recipe)
+app.command()(converting.generated)
+app.command()(structure)
+
+
+def main() -> None:
+    """Run the program that the command line names; an error ends with its exit code."""
+    try:
+        app(prog_name="python -m benchmarks")
+    except EdgeExpertsError as error:
+        _fail(error)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(MachineError(f"{where}{error.strerror or error}"))
+
+
+def _fail(error: EdgeExpertsError) -> None:
+    output.warn(f"benchmarks: {error}")
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

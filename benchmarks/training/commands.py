@@ -1,0 +1,71 @@
+"""Commands that measure training steps; both need TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from edge_experts.cli.options import Json, require_training
+
+from .. import output
+
+_EXPERTS = (8, 16, 64)
+_BATCHES = (32, 128, 512)
+_DRAWN = (512, 1024, 2048)
+
+
+def training_speed(
+    experts: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of experts, repeatable.", show_default=", ".join(map(str, _EXPERTS))
+        ),
+    ] = None,
+    batches: Annotated[
+        list[int] | None,
+        typer.Option(help="Batch size, repeatable.", show_default=", ".join(map(str, _BATCHES))),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 30,
+    json: Json = False,
+) -> None:
+    """Time a training step of experts.
+
+    In one batched computation, in a compiled loop over experts, and in a Python
+    loop.
+
+    Example: python -m benchmarks training-speed --experts 8 --experts 64
+    """
+    require_training()
+    from .training_speed import as_table, measure
+
+    steps = measure(experts or _EXPERTS, batches or _BATCHES, rounds)
+    note = "Medians of a whole step: loss, gradients and Adam; loops as ratios to the batched one."
+    output.show(
+        {"steps": [asdict(step) for step in steps]}, as_table(steps), json=json, notes=[note]
+    )
+
+
+def translator_training_speed(
+    drawn: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of drawn tokens, repeatable.", show_default=", ".join(map(str, _DRAWN))
+        ),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 60,
+    json: Json = False,
+) -> None:
+    """Time a training step of a translator.
+
+    With losses over the whole vocabulary, and over a batch's own and some drawn
+    tokens.
+
+    Example: python -m benchmarks translator-training-speed --drawn 1024
+    """
+    require_training()
+    from .translator_training_speed import measure
+
+    times = measure(drawn or _DRAWN, rounds)
+    output.show(asdict(times), times.as_table(), json=json, notes=times.notes())
