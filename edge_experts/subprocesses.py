@@ -28,7 +28,7 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
     """
     done = subprocess.run(
         [sys.executable, "-m", __name__],
-        input=pickle.dumps((_module(function), function.__name__, arguments, options)),
+        input=pickle.dumps((function.__module__, function.__name__, arguments, options)),
         capture_output=True,
         check=False,
     )
@@ -38,12 +38,6 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
         raise BundleError(f"measuring failed in a process of its own: {reason}")
     result: _R = pickle.loads(done.stdout)  # written by ourselves, just now
     return result
-
-
-def _module(function: Callable[..., object]) -> str:
-    """Where to import it from, also in a benchmark that is run by `python -m`."""
-    spec = sys.modules["__main__"].__spec__
-    return spec.name if function.__module__ == "__main__" and spec else function.__module__
 
 
 def _main() -> None:
