@@ -64,22 +64,28 @@ def _units(label: str, *groups: str, independent: bool = True) -> Layer:
 
 ABOVE = Layer("benchmarks, device_tests", (("benchmarks",), ("device_tests",)), independent=False)
 TABLE: Ladder = (
-    _units("ground", "errors progress text_table subprocesses plotting keras_setup drawing"),
+    _units("errors, version", "errors version"),
     _units(
-        "format",
-        "format bundle parsing limits zips files archive inspection compression reference "
-        "folders disk generation",
+        "keras_setup, plotting, progress, subprocesses, text_table",
+        "keras_setup plotting progress subprocesses text_table drawing",
+    ),
+    _units(
+        "format, compression",
+        "format bundle parsing limits zips files archive inspection reference folders disk "
+        "generation",
+        "compression",
     ),
     _units("features", "features"),
     _units("datasets", "datasets translations"),
     _units("runtime", "runtime"),
-    _units("updates, benchmarking", "updates", "benchmarking html_report"),
-    _units("run_folder", "run_folder"),
-    _units("training", "training keras3"),
+    _units("benchmarking, serving, updates", "benchmarking html_report", "serving", "updates"),
+    _units("run_folder, keras3_process", "run_folder", "keras3_process keras3"),
+    _units("training", "training"),
     _units("converters", "converters"),
     _units("experiments", "experiments"),
-    _units("serving, deploying", "serving", "deploying"),
-    _units("cli", "cli __main__"),
+    _units("deploying", "deploying"),
+    _units("cli", "cli"),
+    _units("__main__", "__main__"),
     ABOVE,
 )
 
@@ -116,9 +122,9 @@ def _layer(line: str, prefix: str) -> Layer:
     names = [prefix + name.strip().strip("()").strip() for name in line.split(separator)]
     short = [short_name(name) for name in names]
     # The names of TABLE, so that commits with and without a contract share their rows.
-    label = "ground" if "errors" in short else ", ".join(short)
     label = next(
-        (known.label for known in TABLE if set(known.label.split(", ")) == set(short)), label
+        (known.label for known in TABLE if set(known.label.split(", ")) == set(short)),
+        ", ".join(short),
     )
     return Layer(label, tuple((name,) for name in names), independent=separator == "|")
 
