@@ -64,7 +64,7 @@ def _closed(result: Comparison, row: Row) -> str:
 
 def as_json(result: Comparison) -> dict[str, Any]:
     """The comparison's figures, with the verdict on them."""
-    return {**as_json(result), "verdict": judge(result).to_json()}
+    return {**result.to_json(), "verdict": judge(result).to_json()}
 
 
 def write(result: Comparison, folder: Path, *, command: str = "") -> None:
