@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError
+from edge_experts.format.manifest import sha256
 from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
@@ -80,7 +80,7 @@ class Making:
         parts = {"calibration": npz(**calibration), "validation": npz(**validation)}
         for name, content in parts.items():
             (job / f"{name}.npz").write_bytes(content)
-        digests = [_digests(calibration), _digests(validation), _sha256(model.read_bytes())]
+        digests = [_digests(calibration), _digests(validation), sha256(model.read_bytes())]
         self._key = cache.key("prepared", dict(order), digests)
         self.failed: dict[File, str] = {}  # what could not be made, and why
         self._expected = networks
@@ -222,12 +222,6 @@ class Making:
 
 def _digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {
-        name: _sha256(
-            f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes()
-        )
+        name: sha256(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         for name, array in arrays.items()
     }
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from edge_experts.errors import ConversionError, ModelError, UnsuitableError
-from edge_experts.format.manifest import ROUTER, expert_path
+from edge_experts.format.manifest import ROUTER, expert_path, sha256
 from edge_experts.progress import Progress
 
 from ..options import target_asked
@@ -56,7 +55,9 @@ def make(job: Path, model: Path, asked: Mapping[str, Any], experts: int, kept: c
     """
     (job / "job.json").write_text(json.dumps({"model": str(model.resolve()), **asked}))
     given = [job / name for name in _GIVEN if (job / name).exists()]
-    key = cache.key("translators", dict(asked), [_digest(path) for path in (model, *given)])
+    key = cache.key(
+        "translators", dict(asked), [sha256(path.read_bytes()) for path in (model, *given)]
+    )
     router = [ROUTER] if (job / routed.ASKED).exists() else []
     files = [*map(expert_path, range(experts)), *router]
     with Progress("Converting", len(files) + 1) as progress:
@@ -103,7 +104,3 @@ def _unmade(last: str, reason: str) -> ConversionError:
 
 def _unproven(last: str, reason: str) -> ModelError:
     return ModelError(f"{last} does not run on the interpreter: {reason}")
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Texts, alone or in lists, as an array of bytes, which an .npz keeps without Python objects."""
+"""Examples as an array of bytes, which an .npz keeps without Python objects: JSON in ASCII."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 
 
-def texts(values: Sequence[Any]) -> np.ndarray:
-    """Texts, or lists of them, as one array; `unpacked` gives them back."""
-    return np.frombuffer(json.dumps(list(values)).encode("ascii"), np.uint8)
+def packed(examples: Sequence[Any]) -> np.ndarray:
+    """Texts, or lists and objects of JSON values, as one uint8 array."""
+    return np.frombuffer(json.dumps(list(examples)).encode("ascii"), np.uint8)
 
 
-def unpacked(packed: np.ndarray) -> list[Any]:
-    """Raises ValueError where it is no list."""
-    values = json.loads(packed.tobytes())
-    if not isinstance(values, list):
-        raise ValueError("must be a list of texts")
-    return values
+def unpacked(array: np.ndarray) -> list[Any]:
+    """The examples that `packed` was given.
+
+    Raises:
+        ValueError: the array holds no list of them.
+    """
+    examples = json.loads(array.tobytes())
+    if not isinstance(examples, list):
+        raise ValueError("must be a list of examples")
+    return examples

@@ -104,7 +104,7 @@ class PieceFeatures:
         return self._first_piece + len(self._pieces)
 
     def pack(self, examples: Sequence[Example]) -> np.ndarray:
-        return packing.texts([list(example) for example in examples])
+        return packing.packed([list(example) for example in examples])
 
     def unpack(self, packed: np.ndarray) -> list[Example]:
         return [(str(text), str(target)) for text, target in packing.unpacked(packed)]

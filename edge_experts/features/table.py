@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..format.limits import LIMITS
+from . import packing
 from .fields import Fields
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
@@ -117,12 +118,10 @@ class TableFeatures:
         return {"mean": self._mean, "deviation": self._deviation}
 
     def pack(self, examples: Iterable[Mapping[str, Any]]) -> np.ndarray:
-        rows = [dict(example) for example in examples]
-        return np.frombuffer(json.dumps(rows).encode("ascii"), np.uint8)
+        return packing.packed([dict(example) for example in examples])
 
     def unpack(self, packed: np.ndarray) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(packed.tobytes())
-        return rows
+        return packing.unpacked(packed)
 
     def parse(self, line: str) -> Any:
         """A line is an object, columns to values, in JSON."""

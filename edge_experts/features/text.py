@@ -12,7 +12,6 @@ multiplication, so that all n-grams of a text are hashed by a few numpy calls.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from . import packing
 from .fields import Fields
 
 # A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
@@ -160,11 +160,10 @@ class TextFeatures:
     def pack(self, examples: Iterable[str]) -> np.ndarray:
         """Texts as one array of bytes, cut to what is read of them; `unpack` gives them back."""
         texts = [text[: self._settings.max_characters] for text in examples]
-        return np.frombuffer(json.dumps(texts).encode("ascii"), np.uint8)
+        return packing.packed(texts)
 
     def unpack(self, packed: np.ndarray) -> list[str]:
-        texts: list[str] = json.loads(packed.tobytes())
-        return texts
+        return packing.unpacked(packed)
 
     @property
     def fields(self) -> Fields:
