@@ -50,7 +50,7 @@ class ConversionTimes:
 
 
 def measure(experts: int, rounds: int) -> ConversionTimes:
-    """Convert so many experts by one worker and by two, in turns; then convert the run twice."""
+    """Convert random experts by one worker and by two, in turns; then convert the run twice."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ["EDGE_EXPERTS_CACHE"] = str(folder / "cache")

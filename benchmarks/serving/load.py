@@ -65,7 +65,7 @@ class Load:
 
 
 def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
-    """Send requests on so many connections, each again as soon as it has its response."""
+    """Send requests on several connections, each again as soon as it has its response."""
     requests = _requests(bundle)
     load, lock, end = Load(), threading.Lock(), monotonic() + seconds
 

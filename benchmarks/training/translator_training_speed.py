@@ -69,7 +69,7 @@ class TranslatorSteps:
 
 
 def measure(drawn: Sequence[int], rounds: int) -> TranslatorSteps:
-    """Time steps with the whole vocabulary and with so many drawn tokens, in turns."""
+    """Time steps with the whole vocabulary and with some drawn tokens, in turns."""
     config = config_for("translation")
     lexicon = Lexicon.of(map(str, range(_VOCABULARY)))
     size = size_of(PieceFeatures(lexicon, ["de"], 64), config)

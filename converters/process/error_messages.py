@@ -24,7 +24,7 @@ _ALTERNATIVES = {
 
 
 def name_of(path: str) -> str:
-    """What people call the network of a file of the bundle."""
+    """The name of a file's network in messages."""
     return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
 
 

@@ -146,7 +146,7 @@ def remarks(rows: Sequence[RecipeFigures]) -> list[str]:
 
 
 def refuse_loss(rows: Sequence[RecipeFigures], most: float) -> None:
-    """Raise ThresholdError where int8 is more than so many points below float32."""
+    """Raise ThresholdError where int8 loses more points to float32 than allowed."""
     if max(int8_losses(rows).values(), default=0.0) > most:
         raise ThresholdError(f"int8 loses more than --max-int8-loss {most}")
 

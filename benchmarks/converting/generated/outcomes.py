@@ -31,11 +31,11 @@ _OUTCOMES = ("agrees", "differs", "refused")
 
 
 def measure(first: int, count: int, results: Path | None, each: int) -> list[Result]:
-    """Check so many networks from the first seed on.
+    """Check networks, one for each seed, from the first seed on.
 
     Args:
         results: a file that gets one JSON line for each result.
-        each: every so many networks are converted in all recipes, the others in two.
+        each: one network in this many is converted in all recipes, the others in two.
     """
     found: list[Result] = []
     with tempfile.TemporaryDirectory() as temporary, Workers(Path(temporary), 1) as workers:
@@ -51,7 +51,7 @@ def measure(first: int, count: int, results: Path | None, each: int) -> list[Res
 
 
 def recipes(seed: int, each: int) -> tuple[str, ...]:
-    """All recipes for every so many networks, the two that are farthest apart for the others."""
+    """All recipes for one network in `each`, the two that are farthest apart for the others."""
     return RECIPE_NAMES if seed % each == 0 else ("float32", "int8")
 
 
