@@ -62,7 +62,7 @@ def refuse_features(kind: str, *, asks_one: bool) -> None:
 
 
 def refuse_run(run: Path, *, top_k: int | None = None, second_share: float | None = None) -> None:
-    """Raises UnsuitableError where a training, converted with these options, cannot become C source."""
+    """Raises UnsuitableError where a training cannot become C source with these options."""
     found = run_folder.read_run(run)
     by_gate = found.combine == "top" and (top_k or found.top_k) == 1 and second_share is None
     refuse_features(found.feature_kind, asks_one=by_gate or found.experts == 1)
