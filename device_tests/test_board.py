@@ -49,7 +49,7 @@ def test_every_expert_loads_and_answers(published: Path) -> None:
             _writes(runtime)
             return
         one = runtime.features.encode(golden.read(published).inputs[0])
-        runtime._pick(one)  # which may add what experts build on
+        runtime.task.pick(one, runtime.access)  # which may add what experts build on
         for index in range(len(runtime.manifest.experts)):
             output = runtime.models.expert(index)(one)
             assert output.shape == (len(runtime.manifest.labels),)

@@ -30,9 +30,9 @@ from edge_experts.format.manifest import (
 )
 from edge_experts.format.npz import npz
 from edge_experts.runtime import ExpertRuntime
-from edge_experts.runtime.golden import pieces_of
 from edge_experts.runtime.interpreter import interpreter_class
 from edge_experts.runtime.memory import costs
+from edge_experts.runtime.tasks import open_task
 
 _EXAMPLES = 64
 
@@ -161,7 +161,9 @@ def _finish(made: Made, folder: Path) -> None:
     export.write_manifest(folder, manifest)
     # Alike in all but the values of their weights, they cost the same.
     alone = replace(manifest, experts=manifest.experts[:1])
-    found = costs.measure(folder, alone, features.encode(examples[0]))
+    found = costs.measure(
+        folder, alone, features.encode(examples[0]), open_task(alone, features).open_expert
+    )
     found |= {entry.path: found[expert_path(0)] for entry in manifest.experts}
     with ExpertRuntime(folder, strict=True) as runtime:
         answers = [runtime.predict(example) for example in examples]
@@ -171,7 +173,7 @@ def _finish(made: Made, folder: Path) -> None:
         examples,
         np.array([answer.scores for answer in answers]),
         np.array([answer.expert for answer in answers]),
-        pieces_of(answers),
+        runtime.task.golden_arrays(answers),
     )
     export.write_manifest(folder, replace(export.with_costs(manifest, found, {}), golden=golden))
 

@@ -23,7 +23,6 @@ from edge_experts import subprocesses
 from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden, interpreter
 from edge_experts.runtime.memory import allocator, process_memory
-from edge_experts.runtime.routing import Routing
 
 _PROCESSES = 5
 _LOADS = 40
@@ -130,5 +129,5 @@ def seen_by_experts(bundle: Path) -> dict[str, np.ndarray]:
     """The arrays of one input, with what the router adds."""
     with ExpertRuntime(bundle) as runtime:
         arrays = runtime.features.encode(golden.read(bundle).inputs[0])
-        Routing(runtime.models, runtime.manifest).pick(arrays)
+        runtime.task.pick(arrays, runtime.access)  # which may add what experts build on
         return arrays

@@ -132,7 +132,7 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
 def _requests(bundle: Path) -> list[tuple[bytes, str]]:
     """Request bodies, of a golden example each, with the labels or texts expected in return."""
     with ExpertRuntime(bundle) as runtime:
-        described, output = inputs_of(runtime.features), outputs_of(runtime.manifest)[0]["name"]
+        described, output = inputs_of(runtime.features), outputs_of(runtime.task)[0]["name"]
         made = []
         for example in golden.read(bundle).inputs:
             values, tensors = runtime.features.take_apart(example), []

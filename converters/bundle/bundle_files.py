@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -97,14 +98,13 @@ def write_golden(
     inputs: Any,
     scores: np.ndarray,
     experts: np.ndarray,
-    pieces: np.ndarray | None = None,
+    of_task: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> FileEntry:
     """Examples with the answers that a device must give to them, and the arrays in between.
 
     Args:
-        pieces: that experts wrote, where they write: (examples, most), padded with -1.
+        of_task: the task's own arrays, by name, (examples, ...).
     """
-    written = {} if pieces is None else {"pieces": pieces}
     arrays: dict[str, list[np.ndarray]] = {
         f"features_{name}": [] for name in features.encode(inputs[0])
     }
@@ -114,7 +114,7 @@ def write_golden(
     return write(
         folder,
         GOLDEN,
-        npz(inputs=features.pack(inputs), scores=scores, experts=experts, **written, **arrays),
+        npz(inputs=features.pack(inputs), scores=scores, experts=experts, **of_task, **arrays),
     )
 
 

@@ -223,7 +223,7 @@ def _described(
         [inputs[row] for row in rows],
         deployed["scores"][rows].astype(np.float32),
         deployed["experts"][rows],
-        deployed["pieces"][rows],
+        {"pieces": deployed["pieces"][rows]},
     )
     priced = bundle_files.with_costs(manifest, json.loads((job / "costs.json").read_text()), {})
     on = json.loads((job / "verified.json").read_text())

@@ -23,7 +23,7 @@ from edge_experts.format.manifest import ROUTER, expert_path
 import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
-from edge_experts.runtime.translation.beam_search import no_text, write  # isort: skip
+from edge_experts.runtime.tasks.translation.beam_search import no_text, write  # isort: skip
 from edge_experts.training.translation.model import Translators  # isort: skip
 from ..tflite import quantization  # isort: skip
 from .functions import Functions, to_tflite  # isort: skip

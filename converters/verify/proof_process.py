@@ -24,10 +24,10 @@ import numpy as np
 from edge_experts import features
 from edge_experts.features import read_features
 from edge_experts.format.manifest import read_manifest
-from edge_experts.runtime import ExpertRuntime, golden, interpreter
+from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.drift.monitor import entropies, first_probabilities
 from edge_experts.runtime.memory import allocator, costs
-from edge_experts.runtime.routing import Routing
+from edge_experts.runtime.tasks import open_task
 
 
 def main(job: Path) -> None:
@@ -38,7 +38,13 @@ def main(job: Path) -> None:
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
     arrays = features.encode_all(made, examples[:1])
     # Whoever reads the paths knows which file ended the process.
-    found = costs.measure(folder, manifest, arrays, tell=lambda path: print(path, flush=True))
+    found = costs.measure(
+        folder,
+        manifest,
+        arrays,
+        open_task(manifest, made).open_expert,
+        tell=lambda path: print(path, flush=True),
+    )
     (job / "costs.json").write_text(json.dumps(found))
     on = {"python": platform.python_version(), "machine": platform.machine()}
     (job / "verified.json").write_text(json.dumps({**interpreter.description(), **on}))
@@ -50,15 +56,15 @@ def main(job: Path) -> None:
             if number % 200 == 0:
                 print(f"answer {number}", flush=True)
             answers.append(answer)
+        of_task = runtime.task.golden_arrays(answers)
         routes = _routes(runtime, job / "routed.npz")
-    pieces = golden.pieces_of(answers)
     np.savez(
         job / "deployed.npz",
         scores=np.array([answer.scores for answer in answers]),
         experts=np.array([answer.expert for answer in answers]),
         asked=np.array([len(answer.experts) for answer in answers]),
         router=np.array(router),
-        **({} if pieces is None else {"pieces": pieces}),
+        **of_task,
         **routes,
     )
 
@@ -68,8 +74,9 @@ def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
     if not asked.exists():
         return {}
     examples = runtime.features.unpack(np.load(asked)["inputs"])
-    pick, encode = Routing(runtime.models, runtime.manifest).pick, runtime.features.encode
-    return {"routes": np.array([pick(encode(example))[1][0] for example in examples])}
+    encode, pick = runtime.features.encode, runtime.task.pick
+    first = [pick(encode(example), runtime.access)[1][0] for example in examples]
+    return {"routes": np.array(first)}
 
 
 def _sureness(gate: np.ndarray | None) -> tuple[float, float]:

@@ -58,9 +58,9 @@ def answers(name: str, bundle: Path) -> None:
         for example in examples:
             runtime.release()  # so that it has to be loaded
             mark("")
-            arrays = runtime._encode(example)
+            arrays = runtime.features.encode(example)
             mark(f"{name}/features")
-            _, (pick,) = runtime._pick(arrays)
+            _, (pick,) = runtime.task.pick(arrays, runtime.access)
             mark(f"{name}/route" if runtime.manifest.router is not None else "")
             expert = runtime._experts.hold(pick)
             mark(f"{name}/load")

@@ -32,8 +32,8 @@ from ..progress import Progress
 from ..runtime import ExpertRuntime, interpreter
 from ..runtime.batch import examples_of
 from ..runtime.interpreter import Delegate
-from ..runtime.translation.beam_search import ENCODE, STEP, no_text, write
-from ..runtime.translation.signatures import Functions
+from ..runtime.tasks.translation.beam_search import ENCODE, STEP, no_text, write
+from ..runtime.tasks.translation.signatures import Functions
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -160,7 +160,7 @@ def _texts(
     examples = list(examples_of(arrays))
     with Progress(f"{delegate} kernels", len(examples)) as progress:
         for one in examples:
-            gate, (expert, *_) = runtime._pick(one)
+            gate, (expert, *_) = runtime.task.pick(one, runtime.access)
             asked = functions(expert)
             bits = hashlib.sha256(b"" if gate is None else gate.tobytes())
             text = write(_noted(asked, bits), one, asked.inputs(STEP)["past_keys"], never)

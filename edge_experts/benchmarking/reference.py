@@ -17,8 +17,8 @@ from .. import features
 from ..format.expert_names import languages
 from ..format.manifest import TRUNK
 from ..runtime.interpreter import interpreter_class, remembers
-from ..runtime.translation.beam_search import ENCODE, STEP, Text, no_text, write
-from ..runtime.translation.writer import named
+from ..runtime.tasks.translation.beam_search import ENCODE, STEP, Text, no_text, write
+from ..runtime.tasks.translation.task import named
 
 Arrays = dict[str, np.ndarray]
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime import ExpertRuntime, Timings
-from ..runtime.translation.writer import Written
+from ..runtime import Answer, ExpertRuntime, Timings
 from . import contender
 from .measure import conditions
 from .reference import reference_loop
@@ -108,8 +107,8 @@ def _one_round(
         start = perf_counter_ns()
         answered = answer(example)
         row[column] = perf_counter_ns() - start
-        if isinstance(answered, Written):
-            written.append((len(answered.pieces), answered.first_us))
+        if isinstance(answered, Answer) and answered.tokens is not None:
+            written.append((answered.tokens, answered.first_token_us or 0.0))
         del answered  # the next one takes its place in memory
     return row / 1000, written
 

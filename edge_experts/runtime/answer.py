@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-
-from ..format.manifest import Manifest
 
 Clock = tuple[int, int, int, int, int]  # ns: begun, encoded, routed, loaded, answered
 
@@ -66,6 +63,16 @@ class Answer:
         return self.label
 
     @property
+    def tokens(self) -> int | None:
+        """How many tokens were written; None where a label was chosen."""
+        return None
+
+    @property
+    def first_token_us(self) -> float | None:
+        """Microseconds from the question to the first token; None likewise."""
+        return None
+
+    @property
     def score(self) -> float:
         """The label's probability, calibrated on validation data."""
         return float(self.scores.max())
@@ -93,45 +100,6 @@ class Answer:
         told = f"label={self.label!r}, score={self.score:.4f}, expert={self.expert}"
         marks = ", abstained" * self.abstained + ", degraded" * self.degraded
         return f"Answer({told}{marks})"
-
-
-class Telling(Protocol):
-    """Makes an answer of what experts said."""
-
-    def __call__(
-        self,
-        arrays: Mapping[str, np.ndarray],
-        output: Any,
-        first: int,
-        clock: Clock,
-        experts: tuple[int, ...],
-        reason: str | None = None,
-    ) -> Answer:
-        """Args:
-        arrays: what the experts saw.
-        output: what they said together, of the kind that they give.
-        first, experts, reason: as of `Answer`.
-        """
-
-
-def choosing(manifest: Manifest) -> Telling:
-    """Of experts that choose one of the labels."""
-    # Looked up once: every answer needs them.
-    labels, temperature = manifest.labels, manifest.temperature
-    abstain_below = manifest.abstain_below
-
-    def tell(
-        arrays: Mapping[str, np.ndarray],
-        output: Any,
-        first: int,
-        clock: Clock,
-        experts: tuple[int, ...],
-        reason: str | None = None,
-    ) -> Answer:
-        label = labels[output.argmax()]
-        return Answer(label, first, output, temperature, clock, experts, abstain_below, reason)
-
-    return tell
 
 
 class Predictions(NamedTuple):

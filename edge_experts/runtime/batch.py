@@ -7,19 +7,19 @@ keeps why.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 
-from ..errors import ModelError, UsageError
-from .answer import Answer, Clock, Predictions, Telling, softmax
+from ..errors import UsageError
+from .answer import Clock
 from .memory.quarantine import UNAVAILABLE, describe
 from .memory.residency import Residency
 
 _NO = -np.inf  # the gate of an expert that cannot answer
-_TINY = 1e-12  # the least probability whose logarithm is taken
+Mix = Callable[[np.ndarray | None, Sequence[Any]], Any]
 
 
 class Question:
@@ -29,17 +29,23 @@ class Question:
         arrays: what the experts see.
         gate: the router's logits, (experts,); None where there is no router.
         picks: the experts to ask, the router's first choice first.
+        mix: makes one output of several, from the gate's logits of these experts; the gate is None
+            where all experts are summed.
     """
 
     __slots__ = (
-        *("_error", "_output", "_outputs", "_tried"),
+        *("_error", "_mix", "_output", "_outputs", "_tried"),
         *("arrays", "gate", "invoke_ns", "load_ns", "picks"),
     )
 
     def __init__(
-        self, arrays: dict[str, np.ndarray], gate: np.ndarray | None, picks: tuple[int, ...]
+        self,
+        arrays: dict[str, np.ndarray],
+        gate: np.ndarray | None,
+        picks: tuple[int, ...],
+        mix: Mix,
     ):
-        self.arrays, self.picks, self.gate = arrays, picks, gate
+        self.arrays, self.picks, self.gate, self._mix = arrays, picks, gate, mix
         self._outputs: dict[int, Any] = {}
         self._tried, self._error = set(picks), ""
         self._output: Any = None
@@ -62,11 +68,6 @@ class Question:
             self._output = self._together()
         return self._output
 
-    def answer(self, times: tuple[int, int, int], tell: Telling) -> Answer:
-        """What became of it; it was begun, encoded and routed at these times."""
-        clock = self.clock(times)
-        return tell(self.arrays, self.output, self.first, clock, self.picks, self.reason)
-
     def clock(self, times: tuple[int, int, int]) -> Clock:
         """Those times, and when its experts were loaded and had answered."""
         loaded = times[2] + self.load_ns
@@ -76,10 +77,7 @@ class Question:
         outputs = [self._outputs[pick] for pick in self.picks]
         if len(outputs) == 1:
             return outputs[0]
-        if self.gate is None:
-            total: np.ndarray = np.sum(outputs, axis=0)
-            return total
-        return _mixed(self.gate[list(self.picks)], outputs)
+        return self._mix(None if self.gate is None else self.gate[list(self.picks)], outputs)
 
     def answered(self, expert: int, output: Any) -> None:
         self._outputs[expert] = output
@@ -140,18 +138,12 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
 def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
     """Have an expert answer the first, the next, ...; when it raises, it has not those left."""
     start = perf_counter_ns()
-    slot = experts.hold(expert)
-    try:
+    with experts.hold(expert) as slot:
         asking[0].load_ns += perf_counter_ns() - start
         while asking:
             start = perf_counter_ns()
             asking[0].answered(expert, slot(asking[0].arrays))
             asking.popleft().invoke_ns += perf_counter_ns() - start
-    except ModelError as error:
-        experts.reject(slot, error)
-        raise
-    finally:
-        experts.free(slot)
 
 
 def examples_of(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
@@ -165,22 +157,3 @@ def examples_of(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarr
         raise UsageError(f"arrays must all have as many rows, got {sorted(lengths)}")
     for row in range(lengths.pop()):
         yield {name: array[row : row + 1] for name, array in arrays.items()}
-
-
-def predictions(questions: Sequence[Question], labels: int, temperature: float) -> Predictions:
-    """The answers to questions that were asked, in arrays."""
-    logits = np.array([question.output for question in questions], np.float32)
-    logits = logits.reshape(len(questions), labels)
-    return Predictions(
-        labels=logits.argmax(axis=1),
-        scores=softmax(logits, temperature),
-        experts=np.array([question.first for question in questions], int),
-        degraded=np.array([question.reason is not None for question in questions], bool),
-    )
-
-
-def _mixed(gate: np.ndarray, outputs: Sequence[np.ndarray]) -> np.ndarray:
-    """Logits of the experts' probabilities, weighted by the gate's logits of those experts."""
-    answers = np.array([softmax(output) for output in outputs])
-    mixture: np.ndarray = np.log(np.maximum(softmax(gate) @ answers, _TINY))
-    return mixture

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter_ns
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 
-from ..errors import BundleError, MachineError, ModelError, UsageError
+from ..errors import BundleError, MachineError, UsageError
 from ..features import read_features
 from ..format.install_root import resolve
 from ..format.manifest import Manifest, read_manifest
 from . import forking
-from .answer import Answer, Predictions, Telling, choosing
-from .batch import Question, ask, examples_of, predictions
+from .access import Observer
+from .answer import Answer, Predictions
+from .bundle_access import BundleAccess
 from .drift.monitor import Drift, Monitor
 from .interpreter import Delegate
 from .memory import allocator, measured_costs
 from .memory.prefetch import Prefetcher
-from .memory.quarantine import UNAVAILABLE, Quarantine
+from .memory.quarantine import Quarantine
 from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
-from .routing import Picking, Routing
-from .translation.writer import writing
-
-Observer = Callable[[np.ndarray | None, Any], None]
+from .routing import Routing
+from .tasks import Task, open_task
 
 
 class ExpertRuntime:
@@ -66,8 +64,8 @@ class ExpertRuntime:
             `drift`; it costs about two microseconds an answer.
 
     Attributes:
-        observer: called with the router's logits (None without a router) and what the experts
-            said, after each answer; the monitor, if there is one.
+        task: the loop that makes answers.
+        access: routers and experts, as the task gets them.
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
@@ -99,20 +97,17 @@ class ExpertRuntime:
         self.folder = resolve(Path(bundle))
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
-        self.models = self._opening(self.folder, self.manifest, self.features, threads, delegate)
+        self.task: Task = open_task(self.manifest, self.features)
+        self.models = self._opening(
+            self.folder, self.manifest, self.features, self.task, threads, delegate
+        )
         found = measured_costs.known(self.folder, self.manifest)
         self._room = Room(costs or found.experts, memory_budget, max_experts, router=found.router)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
-        self.observer: Observer | None = None
-        chooses = self.manifest.generation is None
-        self._reference = self.manifest.reference if monitor and chooses else None
-        self._share()
-        self._pick: Picking = Routing(self.models, self.manifest).pick
-        self._tell: Telling = (
-            choosing(self.manifest) if chooses else writing(self.manifest, self.features)
-        )
-        self._encode = self.features.encode  # looked up once: every answer needs it
+        watched = monitor and self.task.watched
+        self._reference = self.manifest.reference if watched else None
+        self._share(Routing(self.models))
         forking.watch(self)
         for index in pin:
             try:
@@ -129,34 +124,7 @@ class ExpertRuntime:
             BundleError, MachineError, MemoryBudgetError, MemoryError, OSError: no expert can be
                 used; with `strict`, one that is needed cannot.
         """
-        start = perf_counter_ns()
-        arrays = self._encode(example)
-        encoded = perf_counter_ns()
-        gate, picks = self._pick(arrays)
-        routed = perf_counter_ns()
-        first = picks[0]
-        if len(picks) > 1:
-            return self._ask(Question(arrays, gate, picks), (start, encoded, routed))
-        try:
-            expert = self._experts.hold(first)
-            loaded = perf_counter_ns()
-            try:
-                output = expert(arrays)
-            except ModelError as error:
-                self._experts.reject(expert, error)
-                raise
-            finally:
-                self._experts.free(expert)
-        except UNAVAILABLE:
-            if self._strict:
-                raise
-            return self._ask(Question(arrays, gate, picks), (start, encoded, routed))
-        clock = (start, encoded, routed, loaded, perf_counter_ns())
-        if self.observer is not None:
-            self.observer(gate, output)
-        if self._prefetcher is not None:
-            self._prefetcher.answered(first)
-        return self._tell(arrays, output, first, clock, picks)
+        return self.task.run(example, self.access)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, in their order."""
@@ -168,15 +136,7 @@ class ExpertRuntime:
         All features are in memory at once. The time that loading an expert took counts for one of
         its answers.
         """
-        questions, times = [], []
-        for example in examples:
-            start = perf_counter_ns()
-            arrays = self._encode(example)
-            encoded = perf_counter_ns()
-            questions.append(Question(arrays, *self._pick(arrays)))
-            times.append((start, encoded, perf_counter_ns()))
-        ask(questions, self._experts, strict=self._strict)
-        return [self._answer(*pair) for pair in zip(questions, times, strict=True)]
+        return self.task.run_many(examples, self.access)
 
     def predict_arrays(self, arrays: Mapping[str, np.ndarray]) -> Predictions:
         """Answer many examples whose features are made, with no Python object for each answer.
@@ -187,14 +147,19 @@ class ExpertRuntime:
         Raises:
             as `predict`; UsageError also where the arrays differ in length.
         """
-        if self.manifest.generation is not None:
-            raise UsageError("predict_arrays is for bundles that choose labels: ask predict_batch")
-        questions = [Question(one, *self._pick(one)) for one in examples_of(arrays)]
-        ask(questions, self._experts, strict=self._strict)
-        if self.observer is not None:
-            for question in questions:
-                self.observer(question.gate, question.output)
-        return predictions(questions, len(self.manifest.labels), self.manifest.temperature)
+        return self.task.run_arrays(arrays, self.access)
+
+    @property
+    def observer(self) -> Observer | None:
+        """Called with the router's logits (None without a router) and the experts' output.
+
+        After each answer; it is the monitor's, if there is one.
+        """
+        return self.access.observer
+
+    @observer.setter
+    def observer(self, observer: Observer | None) -> None:
+        self.access.observer = observer
 
     @property
     def drift(self) -> Drift | None:
@@ -249,7 +214,7 @@ class ExpertRuntime:
 
     def close(self) -> None:
         """Free the router and the experts; the runtime cannot answer any more."""
-        self._pick = _closed
+        self.access.close()
         self._experts.clear(close=True)
         if self._prefetcher is not None:
             self._prefetcher.stop()
@@ -264,12 +229,15 @@ class ExpertRuntime:
     def after_fork(self) -> None:
         """In the child: let go of everything that another thread may have had in its hands."""
         forking.keep(self._experts, self._prefetcher)
-        self._share(self._experts.pinned)
-        if self._pick is not _closed:
-            self._pick = Routing(self.models, self.manifest, inherited=True).pick
+        closed, observer = self.access.closed, self.access.observer
+        self._share(Routing(self.models, inherited=True), self._experts.pinned)
+        if self._monitor is None:
+            self.observer = observer
+        if closed:
+            self.access.close()
 
-    def _share(self, pinned: Iterable[int] = ()) -> None:
-        """What threads share, anew."""
+    def _share(self, routing: Routing, pinned: Iterable[int] = ()) -> None:
+        """Set up what threads share, anew."""
         self._quarantine = Quarantine(self._retry_after)
         self._experts = Residency(
             self.models.expert,
@@ -282,19 +250,10 @@ class ExpertRuntime:
         self._monitor: Monitor | None = None
         if self._reference is not None:
             self._monitor = Monitor(self._reference, self.manifest.temperature)
-            self.observer = self._monitor.observe
-
-    def _ask(self, question: Question, times: tuple[int, int, int]) -> Answer:
-        """Answer where more than one expert is asked, or the first choice cannot answer."""
-        ask([question], self._experts, strict=self._strict)
-        return self._answer(question, times)
-
-    def _answer(self, question: Question, times: tuple[int, int, int]) -> Answer:
-        if self.observer is not None:
-            self.observer(question.gate, question.output)
-        return question.answer(times, self._tell)
-
-
-def _closed(arrays: dict[str, np.ndarray]) -> NoReturn:
-    """In the router's place."""
-    raise UsageError("the runtime is closed")
+        self.access = BundleAccess(
+            routing,
+            self._experts,
+            self._prefetcher,
+            strict=self._strict,
+            observer=None if self._monitor is None else self._monitor.observe,
+        )

@@ -22,6 +22,7 @@ from .answer import Answer, Predictions
 from .drift.monitor import Drift
 from .engine import ExpertRuntime
 from .memory.residency import Counts
+from .tasks import Task
 
 _RETRY = 10.0  # seconds until a version that did not open is tried again
 
@@ -105,6 +106,10 @@ class InstalledRuntime:
     @property
     def manifest(self) -> Manifest:
         return self._runtime.manifest
+
+    @property
+    def task(self) -> Task:
+        return self._runtime.task
 
     @property
     def features(self) -> Features:

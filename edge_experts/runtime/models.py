@@ -10,14 +10,14 @@ from ..format.checked_files import read_checked
 from ..format.manifest import FileEntry, Manifest
 from .fit import Shapes, must_fit, trunk_shape
 from .interpreter import Delegate, Expert, Model
-from .translation.signatures import Signatures
-from .translation.writer import Writer, must_name
+from .tasks.base import Task
 
 
 class Models:
     """The router, which is opened at once and for good, and experts, which are opened when asked.
 
     Args:
+        task: opens experts.
         threads, delegate: as for `Model`.
 
     Attributes:
@@ -26,19 +26,23 @@ class Models:
     Raises:
         DigestError: the router's file is missing, or differs from what the manifest pins.
         ModelError: the interpreter refuses the router, or it does not fit the bundle.
-        BundleError: experts write, and examples do not name them.
+        BundleError: the features do not fit the task.
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, features: Features, threads: int, delegate: Delegate
+        self,
+        folder: Path,
+        manifest: Manifest,
+        features: Features,
+        task: Task,
+        threads: int,
+        delegate: Delegate,
     ):
-        self._folder, self._manifest, self._features = folder, manifest, features
+        self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
-        self._signatures: dict[int, Signatures] = {}
-        self.router = None if manifest.router is None else self._open(manifest.router)
-        if manifest.generation is not None:
-            must_name(features, manifest, folder)
-        self._arrays: Shapes = features.shapes  # what an expert may ask for
+        self.router = None if manifest.router is None else self._open_router(manifest.router)
+        task.check_features(folder)
+        self._arrays: Shapes = features.shapes  # what an expert may take
         if self.router is not None:
             must_fit(self.router, self._arrays, len(manifest.experts), "experts")
             self._arrays = {**self._arrays, **trunk_shape(self.router)}
@@ -49,25 +53,17 @@ class Models:
         Raises:
             as for the router; OSError where the storage fails.
         """
-        if self._manifest.generation is not None:
-            return self._writer(index)
-        # CRC-32: loading while someone waits for the answer must be cheap.
-        expert = self._open(self._manifest.experts[index], thorough=False)
-        must_fit(expert, self._arrays, len(self._manifest.labels), "labels")
-        return expert
-
-    def _writer(self, index: int) -> Writer:
-        # Nobody answers in its place: who asked for it must know it by the name that he gave.
-        who = f"{self._manifest.labels[index]}: " if self._manifest.by_name else ""
+        prefix = self._task.prefix(index)
         try:
+            # CRC-32: a load while an answer is waited for must be cheap.
             content, path = self._read(self._manifest.experts[index], thorough=False)
         except DigestError as error:
-            raise DigestError(f"{who}{error}") from None
-        known, manifest = self._signatures.get(index), self._manifest
-        writer = Writer(content, who + path, manifest, self._threads, self._delegate, known)
-        writer.must_fit(self._features)
-        self._signatures[index] = writer.signatures
-        return writer
+            raise DigestError(f"{prefix}{error}") from None
+        expert = self._task.open_expert(
+            index, content, prefix + path, self._threads, self._delegate
+        )
+        self._task.check_expert(expert, self._arrays)
+        return expert
 
     def renew_router(self) -> None:
         """Give the router another interpreter; its bytes were checked already."""
@@ -79,8 +75,8 @@ class Models:
         """Free the router."""
         self.router = None
 
-    def _open(self, entry: FileEntry, *, thorough: bool = True) -> Model:
-        content, name = self._read(entry, thorough=thorough)
+    def _open_router(self, entry: FileEntry) -> Model:
+        content, name = self._read(entry, thorough=True)
         return Model(content, name, self._threads, self._delegate)
 
     def _read(self, entry: FileEntry, *, thorough: bool) -> tuple[bytes, str]:

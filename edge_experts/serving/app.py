@@ -67,7 +67,7 @@ class Routes:
                 "versions": [self._version],
                 "platform": "edge-experts_tflite",
                 "inputs": inputs_of(runtime.features),
-                "outputs": outputs_of(runtime.manifest),
+                "outputs": outputs_of(runtime.task),
             }
         )
 
@@ -82,14 +82,14 @@ class Routes:
         asked = await self._body(request)
         runtime = self._service.runtime
         examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
-        manifest = runtime.manifest
-        outputs_from([], manifest, asked.get("outputs"))  # refused before the work
+        task = runtime.task
+        outputs_from([], task, asked.get("outputs"))  # refused before the work
         answers = await self._service.answer(examples)
         content = {
             "model_name": self._name,
             "model_version": self._version,
             **({"id": asked["id"]} if isinstance(asked.get("id"), str) else {}),
-            "outputs": outputs_from(answers, manifest, asked.get("outputs")),
+            "outputs": outputs_from(answers, task, asked.get("outputs")),
         }
         return JSONResponse(content)
 

@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
-from ..runtime.translation.writer import joined, parts
 from .metrics import Metrics
 
 
@@ -68,17 +67,17 @@ class Service:
         return answers
 
     def _ask(self, examples: Sequence[Any]) -> list[Answer]:
-        asked: list[Any] = []
+        task, asked = self.runtime.task, list[Any]()
         ends = []
         for example in examples:
-            asked += parts(self.runtime.features, example)
+            asked += task.parts(example)
             ends.append(len(asked))
             if len(asked) > self._most_parts:
                 raise UsageError(
                     f"a request may hold at most {self._most_parts} sentences; send several"
                 )
         answers = self.runtime.predict_batch(asked)
-        return [joined(answers[start:end]) for start, end in pairwise([0, *ends])]
+        return [task.joined(answers[start:end]) for start, end in pairwise([0, *ends])]
 
     def close(self) -> None:
         """Answer what waits, then free the runtime."""

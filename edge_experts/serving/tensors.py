@@ -15,8 +15,8 @@ import numpy as np
 
 from ..errors import UsageError
 from ..features import Features
-from ..format.manifest import Manifest
 from ..runtime import Answer
+from ..runtime.tasks import Task
 
 _NUMBERS = {
     **{
@@ -40,17 +40,9 @@ def inputs_of(features: Features) -> list[dict[str, Any]]:
     ]
 
 
-def outputs_of(manifest: Manifest) -> list[dict[str, Any]]:
-    """What a model gives: first what it was asked for, a label or a text."""
-    writes = manifest.generation is not None
-    return [
-        *([_described("text", "BYTES", ())] if writes else []),
-        _described("label", "BYTES", ()),
-        _described("scores", "FP32", (len(manifest.labels),)),
-        _described("expert", "INT32", ()),
-        _described("abstained", "BOOL", ()),
-        _described("degraded", "BOOL", ()),
-    ]
+def outputs_of(task: Task) -> list[dict[str, Any]]:
+    """What a model gives: first what it was asked for, such as a label or a text."""
+    return [_described(*output) for output in task.outputs()]
 
 
 def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
@@ -82,13 +74,13 @@ def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
     return [features.put_together(dict(zip(columns, row, strict=True))) for row in rows]
 
 
-def outputs_from(answers: Sequence[Answer], manifest: Manifest, asked: Any) -> list[dict[str, Any]]:
+def outputs_from(answers: Sequence[Answer], task: Task, asked: Any) -> list[dict[str, Any]]:
     """The tensors that a request asks for, of all answers; all where it names none.
 
     Raises:
         UsageError: it asks for one that there is not.
     """
-    described = {one["name"]: one for one in outputs_of(manifest)}
+    described = {one["name"]: one for one in outputs_of(task)}
     wanted = [str(one.get("name")) for one in _objects(asked or [], "outputs")]
     names = wanted or list(described)
     for name in names:

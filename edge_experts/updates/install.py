@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import subprocesses
 from ..errors import BundleError, DigestError, MachineError, OldVersionError, UsageError
+from ..features import read_features
 from ..format import disk
 from ..format.atomic import staged
 from ..format.checked_files import read_checked, read_signature
@@ -23,6 +24,7 @@ from ..format.manifest import (
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from ..runtime.memory import allocator, costs, measured_costs
+from ..runtime.tasks import open_task
 from . import signing
 from .root import History, Root, identity, version_of
 from .source import Source, opened
@@ -262,8 +264,10 @@ def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
 def _costs(folder: Path) -> dict[str, int]:
     """In a process of its own."""
     allocator.map_large_blocks()  # as the runtime does
+    manifest = read_manifest(folder)
+    task = open_task(manifest, read_features(folder, manifest.features))
     arrays = {name: array[:1] for name, array in golden.read(folder).arrays.items()}
-    return costs.measure(folder, read_manifest(folder), arrays)
+    return costs.measure(folder, manifest, arrays, task.open_expert)
 
 
 def _next(history: History, name: str, before: str | None) -> History:

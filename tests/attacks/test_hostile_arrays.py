@@ -312,11 +312,12 @@ def test_odd_golden_texts_and_rows_are_refused(tiny: Path, kind: str, text: str)
     from edge_experts.format.manifest import read_manifest
     from edge_experts.runtime import golden
     from edge_experts.runtime.engine import ExpertRuntime
+    from edge_experts.runtime.tasks import open_task
 
     replaced(tiny, golden=npz(inputs=np.frombuffer(text.encode(), np.uint8)))
     made = restore(kind, _SETTINGS[kind], next(_arrays(kind)))
     with pytest.raises(BundleError, match="golden"):
-        golden._read(tiny, read_manifest(tiny), made)
+        golden._read(tiny, read_manifest(tiny), made, open_task(read_manifest(tiny), made))
     with ExpertRuntime(tiny) as runtime:
         runtime.features = made
         with pytest.raises(BundleError, match="golden"):

@@ -25,6 +25,7 @@ from edge_experts.features import read_features
 from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.memory import allocator, costs
+from edge_experts.runtime.tasks import open_task
 
 _TIMED, _ROUNDS = 32, 40  # inputs, and how often each bundle answers them
 _BESIDE = "int8"  # whose time the others' are ratios to
@@ -42,7 +43,12 @@ def main(job: Path) -> None:
         try:
             print(f"{name}, its memory", flush=True)
             manifest = read_manifest(folder)
-            taken = costs.measure(folder, manifest, features.encode_all(made, examples[:1]))
+            taken = costs.measure(
+                folder,
+                manifest,
+                features.encode_all(made, examples[:1]),
+                open_task(manifest, made).open_expert,
+            )
             experts = [taken[entry.path] for entry in manifest.experts]
             router = 0 if manifest.router is None else taken[manifest.router.path]
             print(f"{name}, {len(examples):,} answers", flush=True)

@@ -115,7 +115,6 @@ def benchmark(
     from ...benchmarking.report.text_report import as_text
     from ...format.atomic import write_whole
     from ...runtime import ExpertRuntime
-    from ...runtime.translation.writer import parts
     from .examples import given
 
     if bundle is None:
@@ -135,7 +134,7 @@ def benchmark(
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
             lines = given(None, input, runtime.features, to)
-            asked = [part for _, line in lines for part in parts(runtime.features, line)]
+            asked = [part for _, line in lines for part in runtime.task.parts(line)]
     result = run_benchmark(
         bundle,
         against=against or (),

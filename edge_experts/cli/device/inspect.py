@@ -20,18 +20,20 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from ...format.inspection import anatomy
     from ...format.manifest import read_manifest
     from ...format.strict_json import harmless
+    from ...runtime.tasks import task_class
 
     manifest = read_manifest(bundle)
     found = anatomy(manifest)
     if json:
         print_json({"schema_version": "1.1", **asdict(manifest), "anatomy": found})
         return
-    for part in (_head(manifest), _parity(manifest), _files(found), _structures(found)):
+    deployed = task_class(manifest).deployed_score(manifest)
+    for part in (_head(manifest, deployed), _parity(manifest), _files(found), _structures(found)):
         for line in part:
             print(harmless(line).rstrip())  # anyone may have written it
 
 
-def _head(manifest: Manifest) -> Iterator[str]:
+def _head(manifest: Manifest, deployed: str) -> Iterator[str]:
     provenance, on = manifest.provenance, manifest.verified_on
     yield f"{manifest.name} (bundle version {manifest.bundle_version})"
     yield f"  task         {manifest.task}"
@@ -40,7 +42,7 @@ def _head(manifest: Manifest) -> Iterator[str]:
     if manifest.abstain_below is not None:
         yield f"  abstains     where the score is under {manifest.abstain_below:g}"
     yield f"  quantization {provenance.get('quantization')}"
-    yield f"  {_deployed(manifest)}"
+    yield f"  {deployed}"
     yield f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}"
     if "target" in on:
         how = "its interpreter ran it" if on.get("run_on_target") else "by its table of operators"
@@ -49,24 +51,6 @@ def _head(manifest: Manifest) -> Iterator[str]:
     changes = provenance.get("changes")
     if isinstance(changes, dict):
         yield f"  changes      since version {changes.get('base_version')}: {in_words(changes)}"
-
-
-def _deployed(manifest: Manifest) -> str:
-    """How well it does as deployed; of what anyone may have written."""
-    found = manifest.provenance
-    if manifest.generation is None:
-        return (
-            f"accuracy     {found.get('test_accuracy')} as deployed, on "
-            f"{found.get('test_examples')} test examples"
-        )
-    proven = found.get("validation")
-    proven = proven if isinstance(proven, dict) else {}
-    scores = proven.get("deployed")
-    scores = scores if isinstance(scores, dict) else {}
-    return (
-        f"chrF, BLEU   {_number(scores, 'chrf', '.2f')}, {_number(scores, 'bleu', '.2f')} as "
-        f"deployed, on {proven.get('examples')} validation sentences"
-    )
 
 
 def _parity(manifest: Manifest) -> Iterator[str]:

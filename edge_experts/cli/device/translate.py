@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ...datasets import Dataset, Split
     from ...runtime import Answer, ExpertRuntime
     from ...runtime.installed import InstalledRuntime
-    from ...runtime.translation.writer import Written
+    from ...runtime.tasks import Task
+    from ...runtime.tasks.translation.writer import Written
 
 
 def translate(
@@ -45,10 +46,10 @@ def translate(
     for line in lines(texts, path):
         try:
             sentences = features.sentences(line)
-            _show(line, asked, _sentences(runtime, sentences, asked, look), json=json)
+            _show(runtime.task, line, asked, _sentences(runtime, sentences, asked, look), json=json)
         except UsageError as error:
             print(f"edge-experts: warning: a line is left out: {error}", file=sys.stderr)
-            _show(line, asked, iter(()), json=json)
+            _show(runtime.task, line, asked, iter(()), json=json)
 
 
 def _sentences(
@@ -57,7 +58,7 @@ def _sentences(
     to: str,
     look: Callable[[Answer], None] = lambda answer: None,
 ) -> Iterator[Written]:
-    from ...runtime.translation.writer import Written
+    from ...runtime.tasks.translation.writer import Written
 
     for sentence in sentences:
         answer = runtime.predict((sentence, to))
@@ -66,7 +67,7 @@ def _sentences(
         yield answer
 
 
-def _show(line: str, to: str, answers: Iterator[Written], *, json: bool) -> None:
+def _show(task: Task, line: str, to: str, answers: Iterator[Written], *, json: bool) -> None:
     if not json:
         between = ""
         for answer in answers:
@@ -77,15 +78,13 @@ def _show(line: str, to: str, answers: Iterator[Written], *, json: bool) -> None
     from json import dumps
 
     made = list(answers)
-    told = {"text": line, "to": to, **_told(made), "sentences": len(made)}
+    told = {"text": line, "to": to, **_told(task, made), "sentences": len(made)}
     print(dumps({"schema_version": "1.0", **told}, ensure_ascii=False), flush=True)
 
 
-def _told(answers: Sequence[Written]) -> dict[str, Any]:
+def _told(task: Task, answers: Sequence[Written]) -> dict[str, Any]:
     """What became of a line: of all its sentences together, of which there may be none."""
-    from ...runtime.translation.writer import joined
-
-    whole = joined(answers) if answers else None
+    whole = task.joined(answers) if answers else None
     return {
         "translation": "" if whole is None else whole.text,
         "score": 0.0 if whole is None else round(whole.score, 6),

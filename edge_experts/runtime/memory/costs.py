@@ -7,14 +7,14 @@ and XNNPACK one of float weights.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ...format.checked_files import read_checked
 from ...format.manifest import TRUNK, FileEntry, Manifest
-from ..interpreter import Model
-from ..translation.writer import Writer
+from ..interpreter import Expert, Model
 from . import allocator
 from .process_memory import resident_bytes
 
@@ -23,6 +23,7 @@ def measure(
     folder: Path,
     manifest: Manifest,
     arrays: dict[str, np.ndarray],
+    open_expert: Callable[[int, bytes, str], Expert],
     *,
     tell: Callable[[str], object] = lambda path: None,
 ) -> dict[str, int]:
@@ -33,30 +34,40 @@ def measure(
 
     Args:
         arrays: the features of one example.
+        open_expert: the task's, of an index, the checked bytes and a name for errors.
         tell: called with a model's path before it is opened, which may end the process.
     """
-    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
-    tell(entries[0].path)
+    opened: dict[str, Callable[[bytes, str], Expert]] = {}
     if manifest.router is not None:
-        router = Model(read_checked(folder, manifest.router), "router")
-        router(arrays)
-        if router.has_trunk:
-            arrays = {**arrays, TRUNK: router.trunk()}
-    _cost(folder, entries[0], manifest, arrays)  # the interpreter's own start is no model's cost
+        opened[manifest.router.path] = Model
+    for index, entry in enumerate(manifest.experts):
+        opened[entry.path] = partial(open_expert, index)
+    router, entries = manifest.router, [e for e in (manifest.router, *manifest.experts) if e]
+    tell(entries[0].path)
+    if router is not None:
+        model = Model(read_checked(folder, router), "router")
+        model(arrays)
+        if model.has_trunk:
+            arrays = {**arrays, TRUNK: model.trunk()}
+    # The interpreter's own start is no model's cost.
+    _cost(folder, entries[0], opened[entries[0].path], arrays)
     found = {}
     for entry in entries:
         tell(entry.path)
-        found[entry.path] = _cost(folder, entry, manifest, arrays)
+        found[entry.path] = _cost(folder, entry, opened[entry.path], arrays)
     return found
 
 
-def _cost(folder: Path, entry: FileEntry, manifest: Manifest, arrays: dict[str, np.ndarray]) -> int:
+def _cost(
+    folder: Path,
+    entry: FileEntry,
+    opened: Callable[[bytes, str], Expert],
+    arrays: dict[str, np.ndarray],
+) -> int:
     """At least the file twice: a small one's cost may hide in memory that was free already."""
     allocator.return_freed_memory()
     before = resident_bytes()
-    content, name = read_checked(folder, entry), str(folder / entry.path)
-    writes = manifest.generation is not None and entry != manifest.router
-    model = Writer(content, name, manifest) if writes else Model(content, name)
+    model = opened(read_checked(folder, entry), str(folder / entry.path))
     for _ in range(2):
         model(arrays)
     return max(2 * entry.bytes, resident_bytes() - before)

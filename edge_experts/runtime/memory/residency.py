@@ -34,16 +34,24 @@ class Counts(NamedTuple):
 class Slot:
     """An expert's place in memory. Whoever holds it may call it until it is given back."""
 
-    __slots__ = ("failed", "index", "model", "ready", "users")
+    __slots__ = ("_residency", "failed", "index", "model", "ready", "users")
 
-    def __init__(self, index: int):
-        self.index, self.users = index, 1
+    def __init__(self, index: int, residency: Residency):
+        self.index, self.users, self._residency = index, 1, residency
         self.model: Expert | None = None  # while it is loaded, and once it left
         self.ready = self.failed = False
 
     def __call__(self, arrays: dict[str, np.ndarray]) -> Any:
         assert self.model is not None, "an expert was asked by someone who does not hold it"
         return self.model(arrays)
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ModelError):
+            self._residency.reject(self, error)
+        self._residency.free(self)
 
 
 class Residency:
@@ -112,7 +120,7 @@ class Residency:
     def hold(self, index: int) -> Slot:
         """The expert, loaded if it is not in memory; others may have to leave for it.
 
-        It stays until `free` is called with what this returns.
+        It stays until `free` is called with what this returns, or to the end of a `with` block.
 
         Raises:
             one of UNAVAILABLE: it cannot be used.
@@ -234,7 +242,7 @@ class Residency:
                 self._changed.wait()
 
     def _reserve(self, index: int) -> Slot:
-        slot = self._slots[index] = Slot(index)
+        slot = self._slots[index] = Slot(index, self)
         self._used += self._room.costs[index]
         return slot
 

@@ -18,7 +18,7 @@ from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.throughput import writing
 from edge_experts.format.manifest import expert_path, read_manifest
 from edge_experts.runtime import golden
-from edge_experts.runtime.translation.writer import Written
+from edge_experts.runtime.tasks.translation.writer import Written
 
 from ...attacks.bundles import publish
 from ...conftest import Cli

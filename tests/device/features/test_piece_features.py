@@ -14,7 +14,7 @@ from edge_experts.errors import UsageError
 from edge_experts.features import PieceFeatures, restore
 from edge_experts.features.lexicon import Lexicon
 from edge_experts.features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, normalized
-from edge_experts.runtime.translation.writer import named
+from edge_experts.runtime.tasks.translation.task import named
 
 SPACE = "\u2581"
 PIECES = [f"{SPACE}d", "en", "er", f"{SPACE}der", "est", SPACE, *"abcdefghijklmnopqrstuvwxyz.,"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_experts.features.pieces import END, FIRST_TARGET, HIDDEN
-from edge_experts.runtime.translation.beam_search import ENCODE, no_text, write
+from edge_experts.runtime.tasks.translation.beam_search import ENCODE, no_text, write
 
 PIECES, MOST, WIDTH = 9, 4, 2
 NEVER = no_text(1)

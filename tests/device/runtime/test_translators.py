@@ -20,7 +20,7 @@ from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, Mod
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
 from edge_experts.runtime import interpreter, selfcheck
-from edge_experts.runtime.translation.writer import Written, joined, parts
+from edge_experts.runtime.tasks.translation.writer import Written
 
 from ...attacks.bundles import publish, rewritten
 from ...conftest import run_cli
@@ -217,17 +217,18 @@ def test_a_file_of_another_kind_is_no_translator(toy: Path) -> None:
 
 def test_an_interpreter_that_fails_while_writing_is_left_alone(translator_bundle: Path) -> None:
     with ExpertRuntime(translator_bundle) as runtime:
-        encode = runtime._encode
+        task: Any = runtime.task
+        encode = task.encode
 
         def beyond(example: Any) -> dict[str, np.ndarray]:
             """Pieces that there are not, which the interpreter refuses to look up."""
             arrays = encode(example)
             return {**arrays, "source": np.full_like(arrays["source"], 10**6)}
 
-        runtime._encode = beyond
+        task.encode = beyond
         with pytest.raises(ModelError, match=r"^fr: .*cannot compute encode: "):
             runtime.predict(EXAMPLES[1])
-        runtime._encode = encode
+        task.encode = encode
         with pytest.raises(ModelError, match=r"^fr: .*cannot compute encode: "):
             runtime.predict(EXAMPLES[1])
         assert 1 not in runtime.resident
@@ -291,11 +292,12 @@ def test_arrays_are_for_labels(translator_bundle: Path) -> None:
 def test_sentences_of_a_text_are_answered_alone_and_joined(translator_bundle: Path) -> None:
     text = "Open the file. Close old page! print"
     with ExpertRuntime(translator_bundle) as runtime:
-        split = parts(runtime.features, (text, "fr"))
+        task = runtime.task
+        split = task.parts((text, "fr"))
         assert split == [("Open the file.", "fr"), ("Close old page!", "fr"), ("print", "fr")]
-        assert parts(runtime.features, ("", "fr")) == [("", "fr")]
+        assert task.parts(("", "fr")) == [("", "fr")]
         each = [answer for answer in map(runtime.predict, split) if isinstance(answer, Written)]
-    whole = joined(each)
+    whole = task.joined(each)
     assert isinstance(whole, Written)
     assert whole.text == " ".join(answer.text for answer in each)
     assert (whole.label, whole.expert, whole.experts) == ("fr", 1, (1,))
@@ -303,4 +305,4 @@ def test_sentences_of_a_text_are_answered_alone_and_joined(translator_bundle: Pa
     assert len(whole.pieces) == sum(len(answer.pieces) for answer in each)
     assert whole.timings == pytest.approx(np.sum([one.timings for one in each], axis=0), abs=0.01)
     assert whole.first_us == each[0].first_us
-    assert joined(each[:1]) is each[0]
+    assert task.joined(each[:1]) is each[0]

@@ -19,7 +19,7 @@ from edge_experts.errors import BundleError, DigestError, GoldenError, MissingEx
 from edge_experts.features.pieces import normalized
 from edge_experts.format.manifest import MANIFEST, read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
-from edge_experts.runtime.translation.writer import Written
+from edge_experts.runtime.tasks.translation.writer import Written
 
 from ... import translators
 
@@ -170,19 +170,17 @@ def test_golden_examples_are_of_pieces(bundle: Path, tmp_path: Path) -> None:
     with ExpertRuntime(bundle) as runtime:
         assert golden.check(runtime) == 8
     examples = golden.read(bundle)
-    assert examples.pieces is not None
-    assert len(examples.pieces) == 8
+    assert len(examples.of_task["pieces"]) == 8
 
 
 def test_another_translation_than_the_golden_one_is_refused(
     bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     examples = golden.read(bundle)
-    assert examples.pieces is not None
-    other = examples.pieces.copy()
+    other = examples.of_task["pieces"].copy()
     row = int(np.flatnonzero(examples.experts == 0)[0])
     other[row, 0] += 1
-    monkeypatch.setattr(golden, "_read", lambda *_: replace(examples, pieces=other))
+    monkeypatch.setattr(golden, "_read", lambda *_: replace(examples, of_task={"pieces": other}))
     with (
         ExpertRuntime(bundle) as runtime,
         pytest.raises(GoldenError, match=f"golden example {row}: expert 0 writes"),

@@ -21,7 +21,7 @@ from edge_experts.errors import BundleError, DataError, DigestError
 from edge_experts.format.expert_names import language, languages
 from edge_experts.format.manifest import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
-from edge_experts.runtime.translation.writer import Written
+from edge_experts.runtime.tasks.translation.writer import Written
 
 
 def test_names_are_languages_or_domains_of_them() -> None:

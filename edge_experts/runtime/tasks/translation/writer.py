@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...errors import BundleError, ModelError
-from ...features import Features
-from ...features.pieces import END, PieceFeatures
-from ...format.expert_names import languages
-from ...format.manifest import Manifest
-from ..answer import Answer, Clock, Telling
-from ..interpreter import Delegate
+from ....errors import ModelError
+from ....features.pieces import END, PieceFeatures
+from ....format.expert_names import languages
+from ....format.manifest import Manifest
+from ...answer import Answer
+from ...interpreter import Delegate
 from .beam_search import ENCODE, KEYS_VALUES, STEP, Text, no_text, write
 from .signatures import Functions, Signatures
 
@@ -67,9 +65,8 @@ class Writer:
                 f"{generation.beams} of {generation.length}"
             )
 
-    def must_fit(self, features: Features) -> None:
+    def must_fit(self, features: PieceFeatures) -> None:
         """Raises ModelError unless it takes and gives what the features make and spell."""
-        assert isinstance(features, PieceFeatures)
         wanted = {key: features.shapes[key][0] for key in ("source", "mask")}
         if self._functions.inputs(ENCODE) != wanted or self._logits[1:] != (features.size,):
             raise ModelError(f"{self.name}: does not fit the pieces of its bundle")
@@ -116,80 +113,17 @@ class Written(Answer):
         return self._text
 
     @property
+    def tokens(self) -> int:
+        return len(self.pieces)
+
+    @property
+    def first_token_us(self) -> float:
+        return self.first_us
+
+    @property
     def scores(self) -> np.ndarray:
         """The geometric mean of the pieces' probabilities, at the label's place: (labels,)."""
         return self._logits
 
     def __repr__(self) -> str:
         return f"Written(text={self.text!r:.60}, label={self.label!r}, score={self.score:.4f})"
-
-
-def writing(manifest: Manifest, features: Features) -> Telling:
-    """Of experts that write."""
-    assert isinstance(features, PieceFeatures)
-    labels, by_name = manifest.labels, manifest.by_name
-    abstain_below = manifest.abstain_below
-
-    def tell(
-        arrays: Mapping[str, np.ndarray],
-        output: Text,
-        first: int,
-        clock: Clock,
-        experts: tuple[int, ...],
-        reason: str | None = None,
-    ) -> Written:
-        label, scores = first if by_name else int(arrays["target"][0]), np.zeros(len(labels))
-        scores[label] = np.exp(output.chances.mean())
-        text = features.text(output.pieces.tolist())
-        first_ns = clock[3] - clock[0] + output.first_ns
-        rest = (scores.astype(np.float32), 1.0, clock, experts, abstain_below, reason)
-        return Written(text, output.pieces, first_ns / 1000, labels[label], first, *rest)
-
-    return tell
-
-
-def parts(features: Features, example: Any) -> list[Any]:
-    """Examples that can each be encoded, for one that may be too long: the sentences of a text.
-
-    Raises:
-        UsageError: the text is longer than anyone may ask for.
-    """
-    if not isinstance(features, PieceFeatures):
-        return [example]
-    text, target = example
-    return [(sentence, target) for sentence in features.sentences(text)] or [example]
-
-
-def joined(answers: Sequence[Answer]) -> Answer:
-    """The answers to an example's parts as one: as sure as the least sure, in the time of all."""
-    first = answers[0]
-    if len(answers) == 1 or not isinstance(first, Written):
-        return first
-    written = [answer for answer in answers if isinstance(answer, Written)]
-    least = min(written, key=lambda answer: answer.score)
-    spent = [
-        round(1000 * sum(times)) for times in zip(*(one.timings for one in written), strict=True)
-    ]
-    return Written(
-        " ".join(answer.text for answer in written),
-        np.concatenate([answer.pieces for answer in written]),
-        first.first_us,
-        *(first.label, first.expert, least.scores, 1.0, tuple(accumulate(spent, initial=0))),
-        tuple(dict.fromkeys(expert for answer in written for expert in answer.experts)),
-        least._abstain_below,
-        next((answer.reason for answer in written if answer.reason is not None), None),
-    )
-
-
-def named(arrays: Mapping[str, np.ndarray], logits: np.ndarray | None = None) -> np.ndarray:
-    """A router's logits, or zeros, where nobody may answer but whom the example names."""
-    asked: np.ndarray = arrays["asked"][0]
-    return asked if logits is None else np.where(asked < 0, asked, logits)
-
-
-def must_name(features: Features, manifest: Manifest, where: object) -> None:
-    """Raises BundleError where examples are no pieces for experts of the manifest's names."""
-    if not isinstance(features, PieceFeatures) or features.names != manifest.labels:
-        raise BundleError(
-            f"{where}: its experts write, and its features are not pieces for its labels"
-        )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, UNKNOWN
+from ....features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, UNKNOWN
 
 ENCODE, STEP, KEYS_VALUES = "encode", "step", ("keys", "values")
 _NEVER = -1e9

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ModelError
-from ..interpreter import Delegate, open_interpreter, package, reason
+from ....errors import ModelError
+from ...interpreter import Delegate, open_interpreter, package, reason
 
 Shapes = Mapping[str, tuple[int, ...]]  # of arrays by name
 Signatures = Mapping[str, Any]  # of a file, as its interpreter lists them

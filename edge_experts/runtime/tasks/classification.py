@@ -1,0 +1,84 @@
+"""Classification: experts choose one of the bundle's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...features import Features
+from ...format.manifest import Manifest
+from ..access import Access
+from ..answer import Answer, Clock, Predictions, softmax
+from ..batch import examples_of
+from .base import Tensor
+from .routed_once import RoutedOnce
+
+_TINY = 1e-12  # the least probability whose logarithm is taken
+
+
+class Classification(RoutedOnce):
+    """Experts output logits of the labels; probabilities of several experts are averaged."""
+
+    watched = True
+
+    def __init__(self, manifest: Manifest, features: Features):
+        super().__init__(manifest, features)
+        self._labels, self._temperature = manifest.labels, manifest.temperature
+        self._abstain_below = manifest.abstain_below
+
+    def answer(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        output: Any,
+        first: int,
+        clock: Clock,
+        experts: tuple[int, ...],
+        reason: str | None = None,
+    ) -> Answer:
+        label = self._labels[output.argmax()]
+        return Answer(
+            label, first, output, self._temperature, clock, experts, self._abstain_below, reason
+        )
+
+    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
+        """Summed logits, or logits of the experts' probabilities weighted by the gate's."""
+        if gate is None:
+            total: np.ndarray = np.sum(outputs, axis=0)
+            return total
+        probabilities = np.array([softmax(output) for output in outputs])
+        mixture: np.ndarray = np.log(np.maximum(softmax(gate) @ probabilities, _TINY))
+        return mixture
+
+    def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
+        questions = [self.question(one, models) for one in examples_of(arrays)]
+        models.run(questions)
+        if models.observer is not None:
+            for question in questions:
+                models.observer(question.gate, question.output)
+        logits = np.array([question.output for question in questions], np.float32)
+        logits = logits.reshape(len(questions), len(self._labels))
+        return Predictions(
+            labels=logits.argmax(axis=1),
+            scores=softmax(logits, self._temperature),
+            experts=np.array([question.first for question in questions], int),
+            degraded=np.array([question.reason is not None for question in questions], bool),
+        )
+
+    def outputs(self) -> list[Tensor]:
+        return [
+            ("label", "BYTES", ()),
+            ("scores", "FP32", (len(self._labels),)),
+            ("expert", "INT32", ()),
+            ("abstained", "BOOL", ()),
+            ("degraded", "BOOL", ()),
+        ]
+
+    @staticmethod
+    def deployed_score(manifest: Manifest) -> str:
+        found = manifest.provenance
+        return (
+            f"accuracy     {found.get('test_accuracy')} as deployed, on "
+            f"{found.get('test_examples')} test examples"
+        )

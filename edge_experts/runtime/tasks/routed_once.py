@@ -1,0 +1,184 @@
+"""The loop of tasks that route an input once: encode, route, run experts, make an answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from ...errors import ModelError, UsageError
+from ...features import Features
+from ...format.manifest import Manifest
+from ..access import Access
+from ..answer import Answer, Clock, Predictions, first_probability
+from ..batch import Question
+from ..fit import Shapes, must_fit
+from ..interpreter import Delegate, Expert, Model
+from ..memory.quarantine import UNAVAILABLE
+
+Arrays = dict[str, np.ndarray]
+Times = tuple[int, int, int]  # ns: begun, encoded, routed
+
+
+class RoutedOnce(ABC):
+    """A task that routes each input once, and runs the experts that the router picks.
+
+    Where an expert cannot be used, the router's next choice answers, unless the runtime is strict.
+    """
+
+    def __init__(self, manifest: Manifest, features: Features):
+        self.manifest, self.features = manifest, features
+        # Looked up once: every answer needs them.
+        self.encode = features.encode
+        self._runs_one, self._second_below = manifest.asks_one, manifest.second_below
+        self._most = manifest.top_k if self._second_below is None else 2
+        self._all = tuple(range(len(manifest.experts)))
+
+    @abstractmethod
+    def answer(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        output: Any,
+        first: int,
+        clock: Clock,
+        experts: tuple[int, ...],
+        reason: str | None = None,
+    ) -> Answer:
+        """Makes an answer of the experts' output.
+
+        Args:
+            arrays: the experts' inputs.
+            output: of one expert, or of several after `mix`.
+            first, experts, reason: as of `Answer`.
+        """
+
+    @abstractmethod
+    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
+        """Makes one output of several.
+
+        Args:
+            gate: the router's logits of these experts; None where all are summed.
+        """
+
+    def gate(self, arrays: Arrays, models: Access) -> np.ndarray | None:
+        """The router's logits, (experts,); None where there is nothing to choose."""
+        return models.route(arrays)
+
+    def pick(self, arrays: Arrays, models: Access) -> tuple[np.ndarray | None, tuple[int, ...]]:
+        """The gate, and the experts to run, its first choice first."""
+        gate = self.gate(arrays, models)
+        if gate is None:
+            return None, self._all
+        first, second_below = int(gate.argmax()), self._second_below
+        if self._runs_one or (
+            second_below is not None and first_probability(gate, first) >= second_below
+        ):
+            return gate, (first,)
+        return gate, tuple(np.argsort(-gate, kind="stable")[: self._most].tolist())
+
+    def run(self, example: Any, models: Access) -> Answer:
+        """Answers one example."""
+        start = perf_counter_ns()
+        arrays = self.encode(example)
+        encoded = perf_counter_ns()
+        gate, picks = self.pick(arrays, models)
+        routed = perf_counter_ns()
+        first = picks[0]
+        if len(picks) == 1:
+            try:
+                with models.expert(first) as expert:
+                    loaded = perf_counter_ns()
+                    output = expert(arrays)
+                clock = (start, encoded, routed, loaded, perf_counter_ns())
+                models.answered(first, gate, output)
+                return self.answer(arrays, output, first, clock, picks)
+            except UNAVAILABLE:
+                if models.strict:
+                    raise
+        question = Question(arrays, gate, picks, self.mix)
+        models.run([question])
+        return self._answered(question, (start, encoded, routed), models)
+
+    def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
+        """Answers examples in an order that loads each expert once; the answers are in theirs."""
+        questions, times = [], []
+        for example in examples:
+            start = perf_counter_ns()
+            arrays = self.encode(example)
+            encoded = perf_counter_ns()
+            questions.append(self.question(arrays, models))
+            times.append((start, encoded, perf_counter_ns()))
+        models.run(questions)
+        return [
+            self._answered(question, time, models)
+            for question, time in zip(questions, times, strict=True)
+        ]
+
+    def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
+        """Refuses; tasks whose answers are rows of an array override it."""
+        raise UsageError(
+            "predict_arrays is for bundles that answer with arrays of numbers: use predict_batch"
+        )
+
+    def question(self, arrays: Arrays, models: Access) -> Question:
+        """An input that is encoded, routed, and not yet answered."""
+        return Question(arrays, *self.pick(arrays, models), self.mix)
+
+    def _answered(self, question: Question, times: Times, models: Access) -> Answer:
+        if models.observer is not None:
+            models.observer(question.gate, question.output)
+        clock, output = question.clock(times), question.output
+        return self.answer(
+            question.arrays, output, question.first, clock, question.picks, question.reason
+        )
+
+    def check_features(self, folder: Path) -> None:
+        """Takes any features; a task that needs certain ones overrides it."""
+        return
+
+    def open_expert(
+        self,
+        index: int,
+        content: bytes,
+        path: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Expert:
+        """Opens an expert with one function, from arrays to one row of numbers."""
+        return Model(content, path, threads, delegate)
+
+    def check_expert(self, expert: Expert, shapes: Shapes) -> None:
+        """Compares its inputs with the arrays of the bundle, and its output with the labels."""
+        if not isinstance(expert, Model):
+            raise ModelError(f"{expert.name}: is no expert of this task")
+        must_fit(expert, shapes, len(self.manifest.labels), "labels")
+
+    def prefix(self, index: int) -> str:
+        """Nothing: the path names the expert."""
+        return ""
+
+    def parts(self, example: Any) -> list[Any]:
+        """The example as it is."""
+        return [example]
+
+    def joined(self, answers: Sequence[Answer]) -> Answer:
+        """The only answer."""
+        return answers[0]
+
+    def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
+        """Nothing: scores and experts say everything."""
+        return {}
+
+    def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        """Nothing."""
+        return {}
+
+    def golden_difference(
+        self, answer: Answer, arrays: Mapping[str, np.ndarray], row: int
+    ) -> str | None:
+        """None: scores and experts are compared already."""
+        return None

@@ -1,0 +1,182 @@
+"""The task of translation: an example is a text and the name of a language, or of one expert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....errors import BundleError, ModelError
+from ....features import Features
+from ....features.pieces import PieceFeatures
+from ....format.manifest import Manifest
+from ...access import Access
+from ...answer import Answer, Clock
+from ...fit import Shapes
+from ...interpreter import Delegate, Expert
+from ..base import Tensor
+from ..routed_once import Arrays, RoutedOnce
+from .beam_search import Text
+from .signatures import Signatures
+from .writer import Writer, Written
+
+
+class Translation(RoutedOnce):
+    """Experts write; the router picks among those that may write what an example names."""
+
+    watched = False
+
+    def __init__(self, manifest: Manifest, features: Features):
+        super().__init__(manifest, features)
+        self._signatures: dict[int, Signatures] = {}
+
+    @property
+    def pieces(self) -> PieceFeatures:
+        """The features; `check_features` has seen that they are pieces."""
+        assert isinstance(self.features, PieceFeatures)
+        return self.features
+
+    def check_features(self, folder: Path) -> None:
+        features = self.features
+        if not isinstance(features, PieceFeatures) or features.names != self.manifest.labels:
+            raise BundleError(
+                f"{folder}: its experts write, and its features are not pieces for its labels"
+            )
+
+    def open_expert(
+        self,
+        index: int,
+        content: bytes,
+        path: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Writer:
+        """Opens an expert with two functions; the list of its signatures is kept.
+
+        tflite-runtime 2.14 never frees such a list.
+        """
+        known = self._signatures.get(index)
+        writer = Writer(content, path, self.manifest, threads, delegate, known)
+        self._signatures[index] = writer.signatures
+        return writer
+
+    def check_expert(self, expert: Expert, shapes: Shapes) -> None:
+        if not isinstance(expert, Writer):
+            raise ModelError(f"{expert.name}: is no expert that writes")
+        expert.must_fit(self.pieces)
+
+    def prefix(self, index: int) -> str:
+        """The expert's name: no other answers in its place, and the user knows it by that name."""
+        return f"{self.manifest.labels[index]}: " if self.manifest.by_name else ""
+
+    def gate(self, arrays: Arrays, models: Access) -> np.ndarray | None:
+        """The router's logits, minus infinity for experts that the example does not name."""
+        logits = models.route(arrays)
+        return named(arrays, logits) if self.manifest.by_name else logits
+
+    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
+        """Refuses: the format has no translation by several experts."""
+        raise BundleError("a text is written by one expert; convert with --top-k 1")
+
+    def answer(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        output: Text,
+        first: int,
+        clock: Clock,
+        experts: tuple[int, ...],
+        reason: str | None = None,
+    ) -> Written:
+        labels = self.manifest.labels
+        label = first if self.manifest.by_name else int(arrays["target"][0])
+        scores = np.zeros(len(labels))
+        scores[label] = np.exp(output.chances.mean())
+        text = self.pieces.text(output.pieces.tolist())
+        first_ns = clock[3] - clock[0] + output.first_ns
+        sure = (scores.astype(np.float32), 1.0, clock, experts, self.manifest.abstain_below, reason)
+        return Written(text, output.pieces, first_ns / 1000, labels[label], first, *sure)
+
+    def parts(self, example: Any) -> list[Any]:
+        """The sentences of a text.
+
+        Raises:
+            UsageError: the text is longer than the limit.
+        """
+        text, target = example
+        return [(sentence, target) for sentence in self.pieces.sentences(text)] or [example]
+
+    def joined(self, answers: Sequence[Answer]) -> Answer:
+        """One text: as sure as the least sure sentence, in the time of all."""
+        written = [answer for answer in answers if isinstance(answer, Written)]
+        if len(written) < 2:
+            return answers[0]
+        first, least = written[0], min(written, key=lambda answer: answer.score)
+        spent = [
+            round(1000 * sum(times))
+            for times in zip(*(one.timings for one in written), strict=True)
+        ]
+        return Written(
+            " ".join(answer.text for answer in written),
+            np.concatenate([answer.pieces for answer in written]),
+            first.first_us,
+            *(first.label, first.expert, least.scores, 1.0, tuple(accumulate(spent, initial=0))),
+            tuple(dict.fromkeys(expert for answer in written for expert in answer.experts)),
+            self.manifest.abstain_below,
+            next((answer.reason for answer in written if answer.reason is not None), None),
+        )
+
+    def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
+        """Written tokens: `pieces`, (examples, most), padded with -1."""
+        written = [answer.pieces for answer in answers if isinstance(answer, Written)]
+        pieces = np.full((len(written), max(map(len, written), default=0)), -1, np.int32)
+        for row, one in enumerate(written):
+            pieces[row, : len(one)] = one
+        return {"pieces": pieces}
+
+    def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        pieces = stored["pieces"]
+        if pieces.ndim != 2 or len(pieces) != count:
+            raise ValueError("must hold the pieces of each of its examples")
+        return {"pieces": pieces}
+
+    def golden_difference(
+        self, answer: Answer, arrays: Mapping[str, np.ndarray], row: int
+    ) -> str | None:
+        wanted = arrays["pieces"][row]
+        if isinstance(answer, Written) and np.array_equal(answer.pieces, wanted[wanted >= 0]):
+            return None
+        return f"expert {answer.expert} writes {answer.text!r:.80}, and something else was expected"
+
+    def outputs(self) -> list[Tensor]:
+        return [
+            ("text", "BYTES", ()),
+            ("label", "BYTES", ()),
+            ("scores", "FP32", (len(self.manifest.labels),)),
+            ("expert", "INT32", ()),
+            ("abstained", "BOOL", ()),
+            ("degraded", "BOOL", ()),
+        ]
+
+    @staticmethod
+    def deployed_score(manifest: Manifest) -> str:
+        proven = manifest.provenance.get("validation")
+        proven = proven if isinstance(proven, dict) else {}
+        scores = proven.get("deployed")
+        scores = scores if isinstance(scores, dict) else {}
+        return (
+            f"chrF, BLEU   {_number(scores.get('chrf'))}, {_number(scores.get('bleu'))} as "
+            f"deployed, on {proven.get('examples')} validation sentences"
+        )
+
+
+def named(arrays: Mapping[str, np.ndarray], logits: np.ndarray | None = None) -> np.ndarray:
+    """A router's logits, or zeros; minus infinity for experts that the example does not name."""
+    asked: np.ndarray = arrays["asked"][0]
+    return asked if logits is None else np.where(asked < 0, asked, logits)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.2f}" if isinstance(value, int | float) else "?"

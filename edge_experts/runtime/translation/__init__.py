@@ -1,1 +1,0 @@
-"""Text that experts write: a translator's signatures, beam search and answers."""
