@@ -40,8 +40,10 @@ def monitor(
     from .examples import given
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
-        if runtime.manifest.generation is not None:
-            raise UsageError(f"{bundle}: translates; only what chooses labels is watched")
+        if not runtime.task.watched:
+            raise UsageError(
+                f"{bundle}: a bundle of {runtime.task.name}; only what chooses labels is watched"
+            )
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
         for _, example in given(None, input, runtime.features):

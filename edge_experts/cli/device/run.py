@@ -1,18 +1,11 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..options import BundleOrRoot, Json, MemoryBudget, Threads
-
-if TYPE_CHECKING:
-    from ...runtime import Answer, ExpertRuntime
-    from ...runtime.installed import InstalledRuntime
-
-_EVERY = 16  # answers between two looks at whether inputs changed
 
 
 def run(
@@ -65,79 +58,12 @@ def run(
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
     from ...runtime.installed import open_runtime
-    from .examples import given
+    from .tasks import check_options, commands_of
+    from .watch import Watch
 
     with open_runtime(
         bundle, memory_budget=memory_budget, threads=threads, strict=strict, monitor=True
     ) as runtime:
-        watch = _Watch(runtime)
-        if runtime.manifest.generation is not None:
-            from .translate import translate
-
-            translate(runtime, text, input, to, watch.look, json=json)
-            return
-
-        def show(name: str, answer: Answer) -> None:
-            if json:
-                from json import dumps
-
-                content = {
-                    "schema_version": "1.0",
-                    "label": answer.label,
-                    "score": round(answer.score, 6),
-                    "expert": answer.expert,
-                    "experts": answer.experts,
-                    "abstained": answer.abstained,
-                    "degraded": answer.degraded,
-                    "reason": answer.reason,
-                    **({} if watch.drift is None else {"drift": watch.drift}),
-                    "timings": {
-                        name: round(value, 1) for name, value in answer.timings._asdict().items()
-                    },
-                }
-                print(dumps(content, ensure_ascii=False), flush=True)
-            else:
-                # Not the bare label: a script that reads the first column must notice.
-                label = f"abstained ({answer.label})" if answer.abstained else answer.label
-                asked = "expert" if len(answer.experts) == 1 else "experts"
-                numbers = ", ".join(map(str, answer.experts))
-                print(f"{label}\t{answer.score:.3f}\t{asked} {numbers}\t{name}", flush=True)
-
-        for name, example in given(text, input, runtime.features, to):
-            answer = runtime.predict(example)
-            watch.look(answer)
-            show(name, answer)
-        watch.check_drift()
-
-
-class _Watch:
-    """Says on stderr, once each, which experts are left out, and that inputs changed."""
-
-    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
-        self._runtime, self._answers = runtime, 0
-        self._told: set[int] = set()
-        self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
-
-    def look(self, answer: Answer) -> None:
-        """After each answer."""
-        self._answers += 1
-        if answer.degraded:
-            for expert, reason in self._runtime.quarantined.items():
-                if expert not in self._told:
-                    self._told.add(expert)
-                    _warn(f"expert {expert} is left out: {reason}")
-        if self._answers % _EVERY == 0:
-            self.check_drift()
-
-    def check_drift(self) -> None:
-        if self.drift:
-            return
-        found = self._runtime.drift
-        if found is not None:
-            self.drift = found.drifted
-            if found.drifted:
-                _warn(found.warning)
-
-
-def _warn(what: str) -> None:
-    print(f"edge-experts: warning: {what}", file=sys.stderr)
+        commands = commands_of(runtime.task)
+        check_options(commands, runtime.task.name, {"--to": to})
+        commands.run(runtime, text, input, to, Watch(runtime), json=json)

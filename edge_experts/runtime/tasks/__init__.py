@@ -10,7 +10,7 @@ from .translation import Translation
 
 __all__ = ["TASKS", "Task", "open_task", "task_class"]
 
-TASKS: dict[str, type[Task]] = {"classification": Classification, "translation": Translation}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Translation)}
 
 
 def task_class(manifest: Manifest) -> type[Task]:

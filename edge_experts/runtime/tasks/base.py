@@ -27,9 +27,11 @@ class Task(Protocol):
     """Everything that differs between tasks on a device.
 
     Attributes:
+        name: its key in the registry.
         watched: whether `monitor` can compare its answers with those to validation examples.
     """
 
+    name: str
     watched: bool
 
     def __init__(self, manifest: Manifest, features: Features): ...

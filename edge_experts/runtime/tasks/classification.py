@@ -21,7 +21,7 @@ _TINY = 1e-12  # the least probability whose logarithm is taken
 class Classification(RoutedOnce):
     """Experts output logits of the labels; probabilities of several experts are averaged."""
 
-    watched = True
+    name, watched = "classification", True
 
     def __init__(self, manifest: Manifest, features: Features):
         super().__init__(manifest, features)

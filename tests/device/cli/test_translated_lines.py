@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_experts import ExpertRuntime
-from edge_experts.cli.device.translate import translate
+from edge_experts.cli.device.tasks import translation
+from edge_experts.cli.device.watch import Watch
 from edge_experts.format.limits import LIMITS
 
 ODD = [
@@ -48,7 +49,7 @@ def _translated(runtime: ExpertRuntime, texts: list[str] | None, *, json: bool) 
     """What goes to stdout and to stderr."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        translate(runtime, texts, None, "de", lambda _: None, json=json)
+        translation.run(runtime, texts, None, "de", Watch(runtime), json=json)
     return out.getvalue(), err.getvalue()
 
 

@@ -27,7 +27,7 @@ from .writer import Writer, Written
 class Translation(RoutedOnce):
     """Experts write; the router picks among those that may write what an example names."""
 
-    watched = False
+    name, watched = "translation", False
 
     def __init__(self, manifest: Manifest, features: Features):
         super().__init__(manifest, features)

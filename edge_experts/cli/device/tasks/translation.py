@@ -1,4 +1,4 @@
-"""What `run` and `evaluate` do with bundles that translate."""
+"""Translation: a line for a line, and chrF and BLEU."""
 
 from __future__ import annotations
 
@@ -7,38 +7,42 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .examples import lines
+from ..examples import lines
+from . import Evaluation
 
 if TYPE_CHECKING:
-    from ...datasets import Dataset, Split
-    from ...runtime import Answer, ExpertRuntime
-    from ...runtime.installed import InstalledRuntime
-    from ...runtime.tasks import Task
-    from ...runtime.tasks.translation.writer import Written
+    from ....datasets import Dataset, Split
+    from ....format.manifest import Manifest
+    from ....runtime import Answer, ExpertRuntime
+    from ....runtime.installed import InstalledRuntime
+    from ....runtime.tasks import Task
+    from ....runtime.tasks.translation.writer import Written
+    from ..watch import Watch
+
+OPTIONS = {"--to": "", "--show": "", "--min-chrf": "chrf"}
 
 
-def translate(
+def run(
     runtime: ExpertRuntime | InstalledRuntime,
     texts: Sequence[str] | None,
     path: Path | None,
     to: str | None,
-    look: Callable[[Answer], None],
+    watch: Watch,
     *,
     json: bool,
 ) -> None:
-    """Translate lines, each as it comes; sentences of a line as soon as they are there.
+    """Translates lines, each as it comes; prints sentences of a line as soon as they are there.
 
     A line that cannot be translated is a warning and an empty line, so that the next ones are.
 
     Args:
         to: a language, or an expert by its name.
-        look: called with each answer.
 
     Raises:
         UsageError: the bundle does not translate to that, or it must be said to what.
     """
-    from ...errors import UsageError
-    from ...features import PieceFeatures
+    from ....errors import UsageError
+    from ....features import PieceFeatures
 
     features = runtime.features
     assert isinstance(features, PieceFeatures)
@@ -46,7 +50,13 @@ def translate(
     for line in lines(texts, path):
         try:
             sentences = features.sentences(line)
-            _show(runtime.task, line, asked, _sentences(runtime, sentences, asked, look), json=json)
+            _show(
+                runtime.task,
+                line,
+                asked,
+                _sentences(runtime, sentences, asked, watch.look),
+                json=json,
+            )
         except UsageError as error:
             print(f"edge-experts: warning: a line is left out: {error}", file=sys.stderr)
             _show(runtime.task, line, asked, iter(()), json=json)
@@ -58,7 +68,7 @@ def _sentences(
     to: str,
     look: Callable[[Answer], None] = lambda answer: None,
 ) -> Iterator[Written]:
-    from ...runtime.tasks.translation.writer import Written
+    from ....runtime.tasks.translation.writer import Written
 
     for sentence in sentences:
         answer = runtime.predict((sentence, to))
@@ -98,6 +108,38 @@ def _told(task: Task, answers: Sequence[Written]) -> dict[str, Any]:
     }
 
 
+def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
+    """Languages of the data that the bundle does not write."""
+    from ....format.expert_names import languages
+
+    return set(languages(dataset.labels)) - set(languages(manifest.labels))
+
+
+def evaluate(
+    runtime: ExpertRuntime, dataset: Dataset, split: Split, *, name: str, show: int, seed: int
+) -> Evaluation:
+    shown = samples(runtime, dataset, split, show, seed)
+    found = judge(runtime, dataset, split)
+    lines = [
+        f"{one['source']}\n  {one['label']}: {one['written']}\n  wanted: {one['wanted']}"
+        for one in shown
+    ]
+    lines.append(f"chrF {found['chrf']:.2f}, BLEU {found['bleu']:.2f}: means over the labels")
+    for label, one in found["labels"].items():
+        lines.append(f"{label}: chrF {one['chrf']:.2f}, BLEU {one['bleu']:.2f}")
+    lines.append(
+        f"without the {found['familiar']:.1%} that training knows but for numbers and names: "
+        f"chrF {found['chrf_unfamiliar']:.2f}"
+    )
+    if "routed_right" in found:
+        lines.append(f"router: {found['routed_right']:.2%} to the expert of their label")
+    lines.append(
+        f"{found['examples']:,} sentences of {dataset.name}, "
+        f"{found['pieces_per_second']:.0f} pieces a second"
+    )
+    return Evaluation({**found, **({"shown": shown} if shown else {})}, lines)
+
+
 def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, Any]:
     """chrF and BLEU of a split as deployed, for each label and on the average; and the speed.
 
@@ -105,9 +147,9 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
     it sends to the expert of their label. Familiar sentences, whose template stands among the
     training's, are also left out of one of the figures.
     """
-    from ...datasets.translation.corpus import known_templates, template
-    from ...format.expert_names import language
-    from ...progress import Progress
+    from ....datasets.translation.corpus import known_templates, template
+    from ....format.expert_names import language
+    from ....progress import Progress
 
     known = known_templates(dataset)
     made: dict[str, list[tuple[str, str, bool]]] = {}
@@ -138,7 +180,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
 
 def _scored(made: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
     """Scores of translations, beside what was wanted and whether training knew the template."""
-    from ...datasets.translation.scores import scores
+    from ....datasets.translation.scores import scores
 
     unfamiliar = [one for one in made if not one[2]] or made
     ours, theirs, _ = zip(*unfamiliar, strict=True)
@@ -159,7 +201,7 @@ def samples(
     """Some examples, drawn by the seed, each with what is written: none is picked by hand."""
     import numpy as np
 
-    from ...format.expert_names import language
+    from ....format.expert_names import language
 
     rows = np.random.default_rng(seed).permutation(len(split))[:count]
     shown = []
@@ -173,7 +215,7 @@ def samples(
 
 def _whole(runtime: ExpertRuntime, text: str, to: str) -> Written | None:
     """The answer to a text as one sentence; none where it is too long, which is no translation."""
-    from ...errors import UsageError
+    from ....errors import UsageError
 
     try:
         return next(_sentences(runtime, [text], to))

@@ -1,0 +1,99 @@
+"""Commands that differ between tasks: how `run` prints answers, and what `evaluate` measures."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ....errors import ThresholdError, UsageError
+
+if TYPE_CHECKING:
+    from ....datasets import Dataset, Split
+    from ....format.manifest import Manifest
+    from ....runtime import ExpertRuntime
+    from ....runtime.installed import InstalledRuntime
+    from ....runtime.tasks import Task
+    from ..watch import Watch
+
+_MODULES = {"classification": "classification", "translation": "translation"}  # by a task's name
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Result of `evaluate`: its JSON, and the same in lines of text."""
+
+    found: Mapping[str, Any]
+    lines: Sequence[str]
+
+
+class TaskCommands(Protocol):
+    """Module of one task.
+
+    Attributes:
+        OPTIONS: options of `run` and `evaluate` that have a meaning for the task only; a threshold
+            by the key of the score that it bounds, others by an empty text.
+    """
+
+    OPTIONS: Mapping[str, str]
+
+    def run(
+        self,
+        runtime: ExpertRuntime | InstalledRuntime,
+        texts: Sequence[str] | None,
+        path: Path | None,
+        to: str | None,
+        watch: Watch,
+        *,
+        json: bool,
+    ) -> None:
+        """Prints the answer to each input as it comes."""
+
+    def unknown_labels(self, dataset: Dataset, manifest: Manifest) -> set[str]:
+        """Labels of the data that the bundle has no answer for."""
+
+    def evaluate(
+        self,
+        runtime: ExpertRuntime,
+        dataset: Dataset,
+        split: Split,
+        *,
+        name: str,
+        show: int,
+        seed: int,
+    ) -> Evaluation:
+        """Measures the bundle on a split; shows so many of its examples, drawn by the seed."""
+
+
+def commands_of(task: Task) -> TaskCommands:
+    """The module of a bundle's task."""
+    module: Any = importlib.import_module(f".{_MODULES[task.name]}", __package__)
+    commands: TaskCommands = module
+    return commands
+
+
+def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]) -> None:
+    """Refuses options that have no meaning for a task.
+
+    Args:
+        given: values by option; None, 0 and False are not given.
+
+    Raises:
+        UsageError: one of them is given, and not among the task's own.
+    """
+    for option, value in given.items():
+        if value and option not in commands.OPTIONS:
+            raise UsageError(f"{option} has no meaning for a bundle of {name}; leave it away")
+
+
+def check_thresholds(
+    commands: TaskCommands, evaluation: Evaluation, given: Mapping[str, object]
+) -> None:
+    """Raises ThresholdError where a score is below its option's value."""
+    for option, least in given.items():
+        key = commands.OPTIONS.get(option)
+        if key and isinstance(least, float) and evaluation.found[key] < least:
+            score = evaluation.found[key]
+            raise ThresholdError(f"{key} {score:.4f} is below {option} {least:g}")
