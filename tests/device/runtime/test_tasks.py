@@ -1,0 +1,96 @@
+"""Tasks: one place asks a manifest for its task, and the runtime's main path is plain calls."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge_experts import ExpertRuntime
+from edge_experts.errors import UsageError
+from edge_experts.format.manifest import read_manifest
+from edge_experts.runtime.tasks import TASKS, task_class
+from tests.tiny import INPUTS, tiny_bundle
+
+PACKAGE = Path(__file__).parents[3] / "edge_experts"
+LAYERS = ("features", "runtime", "benchmarking", "serving", "updates", "cli/device")
+# The registries, and the tasks themselves.
+OWN = ("runtime/tasks", "cli/device/tasks")
+CLASSES = {"Classification", "Translation", "Task", "Writer", "Written"}
+
+
+def special_cases(source: str) -> Iterator[int]:
+    """Lines that compare a task's name or `generation`, or ask for the class of a task's object."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Compare):
+            operands = [node.left, *node.comparators]
+            for one in operands:
+                if isinstance(one, ast.Attribute) and (
+                    one.attr == "generation"
+                    or (one.attr == "name" and ast.unparse(one.value).endswith("task"))
+                ):
+                    yield node.lineno
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "hasattr"):
+            if CLASSES & {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}:
+                yield node.lineno
+            if ast.unparse(node.func) == "hasattr" and "task" in ast.unparse(node.args[0]):
+                yield node.lineno
+
+
+def _files() -> list[Path]:
+    found = [path for layer in LAYERS for path in sorted((PACKAGE / layer).rglob("*.py"))]
+    return [path for path in found if not any(str(PACKAGE / own) in str(path) for own in OWN)]
+
+
+def test_no_device_module_asks_which_task_it_is() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{line}"
+        for path in _files()
+        for line in special_cases(path.read_text())
+    ]
+    # What a benchmark measured of a row, and draws where it is there, is no task's special case.
+    assert [place for place in found if not place.startswith("benchmarking/report/")] == []
+    assert len(_files()) > 60
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if manifest.generation is None: pass",
+        "if runtime.manifest.generation is not None: pass",
+        "if runtime.task.name == 'translation': pass",
+        "x = isinstance(answer, Written)",
+        "x = isinstance(runtime.task, Translation)",
+        "x = hasattr(self.task, 'beams')",
+    ],
+)
+def test_a_special_case_is_noticed(line: str) -> None:
+    assert list(special_cases(line)) == [1]
+
+
+def test_a_bundle_without_generation_is_of_classification(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    assert task_class(read_manifest(bundle)) is TASKS["classification"]
+    with ExpertRuntime(bundle) as runtime:
+        assert runtime.task.watched
+        example = INPUTS[0]
+        assert runtime.task.parts(example)[0] is example
+        answers = [runtime.predict(one) for one in INPUTS]
+        assert runtime.task.joined(answers[:1]) is answers[0]
+        assert runtime.task.golden_arrays(answers) == {}
+
+
+def test_a_runtime_that_is_closed_says_so_however_it_is_asked(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    runtime = ExpertRuntime(bundle)
+    arrays = runtime.features.encode(INPUTS[0])
+    runtime.close()
+    for ask in (
+        lambda: runtime.predict(INPUTS[0]),
+        lambda: runtime.predict_batch(INPUTS),
+        lambda: runtime.predict_arrays(arrays),
+    ):
+        with pytest.raises(UsageError, match="closed"):
+            ask()
