@@ -93,12 +93,13 @@ class RoutedOnce(ABC):
                 with models.expert(first) as expert:
                     loaded = perf_counter_ns()
                     output = expert(arrays)
-                clock = (start, encoded, routed, loaded, perf_counter_ns())
-                models.answered(first, gate, output)
-                return self.answer(arrays, output, first, clock, picks)
             except UNAVAILABLE:
                 if models.strict:
                     raise
+            else:
+                clock = (start, encoded, routed, loaded, perf_counter_ns())
+                models.answered(first, gate, output)
+                return self.answer(arrays, output, first, clock, picks)
         question = Question(arrays, gate, picks, self.mix)
         models.run([question])
         return self._answered(question, (start, encoded, routed), models)

@@ -94,3 +94,18 @@ def test_a_runtime_that_is_closed_says_so_however_it_is_asked(tmp_path: Path) ->
     ):
         with pytest.raises(UsageError, match="closed"):
             ask()
+
+
+def test_an_observer_that_fails_makes_no_second_answer(tmp_path: Path) -> None:
+    calls: list[object] = []
+
+    def observer(gate: object, output: object) -> None:
+        calls.append(output)
+        raise OSError("the log is full")
+
+    with ExpertRuntime(tiny_bundle(tmp_path / "tiny.bundle")) as runtime:
+        runtime.observer = observer
+        with pytest.raises(OSError, match="the log is full"):
+            runtime.predict(INPUTS[0])
+        assert len(calls) == 1
+        assert runtime.quarantined == {}
