@@ -237,7 +237,21 @@ def test_monitor_says_that_it_watches_labels(translator_bundle: Path, cli: Cli) 
 
 def test_to_is_for_translators(many_experts: Path, tmp_path: Path, cli: Cli) -> None:
     (tmp_path / "lines.txt").write_text("[]\n")
-    for command in (["run"], ["benchmark"]):
-        done = cli(*command, many_experts, "--input", tmp_path / "lines.txt", "--to", "de")
+    for command, message in (
+        ("run", "--to is for bundles of translation; this one is of classification"),
+        ("benchmark", "--to is for bundles that translate"),
+    ):
+        done = cli(command, many_experts, "--input", tmp_path / "lines.txt", "--to", "de")
         assert done.returncode == 2
-        assert "--to is for bundles that translate" in done.stderr
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--show", 3), ("--min-chrf", 40)])
+def test_options_of_translators_are_refused_for_labels(
+    many_experts: Path, tmp_path: Path, cli: Cli, option: tuple[str, int]
+) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("a,label\n1,0\n")
+    done = cli("evaluate", many_experts, "--data", data, *option)
+    assert done.returncode == 2
+    assert f"{option[0]} is for bundles of translation" in done.stderr

@@ -69,7 +69,11 @@ class TaskCommands(Protocol):
 
 def commands_of(task: Task) -> TaskCommands:
     """The module of a bundle's task."""
-    module: Any = importlib.import_module(f".{_MODULES[task.name]}", __package__)
+    return _commands(task.name)
+
+
+def _commands(name: str) -> TaskCommands:
+    module: Any = importlib.import_module(f".{_MODULES[name]}", __package__)
     commands: TaskCommands = module
     return commands
 
@@ -85,7 +89,10 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
     """
     for option, value in given.items():
         if value and option not in commands.OPTIONS:
-            raise UsageError(f"{option} has no meaning for a bundle of {name}; leave it away")
+            others = [task for task in _MODULES if option in _commands(task).OPTIONS]
+            raise UsageError(
+                f"{option} is for bundles of {', '.join(others)}; this one is of {name}"
+            )
 
 
 def check_thresholds(
