@@ -19,10 +19,12 @@ class Access(Protocol):
     Attributes:
         strict: a task raises where an expert cannot be used, rather than run another one.
         observer: is called with the router's logits and the experts' output after each answer.
+        is_watched: whether `answered` has anything to do.
     """
 
     strict: bool
     observer: Observer | None
+    is_watched: bool
 
     def route(self, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
         """The router's logits, (experts,); None without a router.

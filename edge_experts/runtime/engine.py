@@ -24,7 +24,6 @@ from .memory.quarantine import Quarantine
 from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
-from .routing import Routing
 from .tasks import Task, open_task
 
 
@@ -107,7 +106,7 @@ class ExpertRuntime:
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
         self._reference = self.manifest.reference if watched else None
-        self._share(Routing(self.models))
+        self._share()
         forking.watch(self)
         for index in pin:
             try:
@@ -230,13 +229,13 @@ class ExpertRuntime:
         """In the child: let go of everything that another thread may have had in its hands."""
         forking.keep(self._experts, self._prefetcher)
         closed, observer = self.access.closed, self.access.observer
-        self._share(Routing(self.models, inherited=True), self._experts.pinned)
+        self._share(self._experts.pinned, inherited=True)
         if self._monitor is None:
             self.observer = observer
         if closed:
             self.access.close()
 
-    def _share(self, routing: Routing, pinned: Iterable[int] = ()) -> None:
+    def _share(self, pinned: Iterable[int] = (), *, inherited: bool = False) -> None:
         """Set up what threads share, anew."""
         self._quarantine = Quarantine(self._retry_after)
         self._experts = Residency(
@@ -251,9 +250,10 @@ class ExpertRuntime:
         if self._reference is not None:
             self._monitor = Monitor(self._reference, self.manifest.temperature)
         self.access = BundleAccess(
-            routing,
+            self.models,
             self._experts,
             self._prefetcher,
             strict=self._strict,
             observer=None if self._monitor is None else self._monitor.observe,
+            inherited=inherited,
         )

@@ -35,6 +35,7 @@ class RoutedOnce(ABC):
         # Looked up once: every answer needs them.
         self.encode = features.encode
         self._runs_one, self._second_below = manifest.asks_one, manifest.second_below
+        self._by_name = manifest.by_name
         self._most = manifest.top_k if self._second_below is None else 2
         self._all = tuple(range(len(manifest.experts)))
 
@@ -64,13 +65,15 @@ class RoutedOnce(ABC):
             gate: the router's logits of these experts; None where all are summed.
         """
 
-    def gate(self, arrays: Arrays, models: Access) -> np.ndarray | None:
-        """The router's logits, (experts,); None where there is nothing to choose."""
-        return models.route(arrays)
+    def mask(self, arrays: Arrays, gate: np.ndarray | None) -> np.ndarray | None:
+        """Takes experts out of the gate that an input is not for; only called with `by_name`."""
+        return gate
 
     def pick(self, arrays: Arrays, models: Access) -> tuple[np.ndarray | None, tuple[int, ...]]:
         """The gate, and the experts to run, its first choice first."""
-        gate = self.gate(arrays, models)
+        gate = models.route(arrays)
+        if self._by_name:
+            gate = self.mask(arrays, gate)
         if gate is None:
             return None, self._all
         first, second_below = int(gate.argmax()), self._second_below
@@ -98,7 +101,8 @@ class RoutedOnce(ABC):
                     raise
             else:
                 clock = (start, encoded, routed, loaded, perf_counter_ns())
-                models.answered(first, gate, output)
+                if models.is_watched:  # seldom: an idle call would cost every answer
+                    models.answered(first, gate, output)
                 return self.answer(arrays, output, first, clock, picks)
         question = Question(arrays, gate, picks, self.mix)
         models.run([question])

@@ -25,7 +25,6 @@ from edge_experts.format.manifest import (
 from edge_experts.runtime import interpreter
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.memory import allocator
-from edge_experts.runtime.routing import Routing
 
 from ..many import INPUTS, together
 
@@ -188,15 +187,16 @@ def test_of_threads_that_come_out_of_a_fork_at_once_one_renews_the_router(
     with ExpertRuntime(many_experts) as runtime:
         first = runtime.models.router
         arrays = runtime.features.encode(INPUTS[0])
-        gate = Routing(runtime.models).gate(arrays)
+        gate = runtime.access.route(arrays)
         assert gate is not None
-        child = Routing(runtime.models, inherited=True)
-        again = child.gate(arrays)
+        runtime.after_fork()
+        child = runtime.access
+        again = child.route(arrays)
         assert again is not None
         assert np.array_equal(again, gate)
         renewed = runtime.models.router
         child._renew()  # as another thread that came at the same time
-        again = child.gate(arrays)
+        again = child.route(arrays)
         assert again is not None
         assert np.array_equal(again, gate)
         assert runtime.models.router is renewed is not first

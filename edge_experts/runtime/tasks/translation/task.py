@@ -13,7 +13,6 @@ from ....errors import BundleError, ModelError
 from ....features import Features
 from ....features.pieces import PieceFeatures
 from ....format.manifest import Manifest
-from ...access import Access
 from ...answer import Answer, Clock
 from ...fit import Shapes
 from ...interpreter import Delegate, Expert
@@ -72,10 +71,9 @@ class Translation(RoutedOnce):
         """The expert's name: no other answers in its place, and the user knows it by that name."""
         return f"{self.manifest.labels[index]}: " if self.manifest.by_name else ""
 
-    def gate(self, arrays: Arrays, models: Access) -> np.ndarray | None:
-        """The router's logits, minus infinity for experts that the example does not name."""
-        logits = models.route(arrays)
-        return named(arrays, logits) if self.manifest.by_name else logits
+    def mask(self, arrays: Arrays, gate: np.ndarray | None) -> np.ndarray | None:
+        """Minus infinity for experts that the example does not name."""
+        return named(arrays, gate)
 
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
         """Refuses: the format has no translation by several experts."""
