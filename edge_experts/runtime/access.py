@@ -33,9 +33,9 @@ class Access(Protocol):
         """
 
     def expert(self, index: int) -> Slot:
-        """Holds an expert while a `with` block lasts; loads it where it is not in memory.
+        """Holds an expert until its `free`, or while a `with` block lasts; loads it where needed.
 
-        A ModelError in the block makes the runtime refuse the expert for a while.
+        `reject`, or a ModelError in the block, makes the runtime refuse it for a while.
 
         Raises:
             one of `quarantine.UNAVAILABLE`: it cannot be used.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .batch import Question, ask
 from .memory.prefetch import Prefetcher
 from .memory.residency import Residency, Slot
 from .models import Models
+
+Arrays = dict[str, np.ndarray]
+Route = Callable[[Arrays], np.ndarray | None]
 
 
 class BundleAccess:
@@ -29,8 +32,8 @@ class BundleAccess:
     """
 
     __slots__ = (
-        *("_experts", "_has_trunk", "_models", "_must_renew", "_observer", "_prefetcher"),
-        *("_renewing", "closed", "is_watched", "strict"),
+        *("_experts", "_models", "_observer", "_prefetcher", "_renewing"),
+        *("is_watched", "route", "strict"),
     )
 
     def __init__(
@@ -44,14 +47,13 @@ class BundleAccess:
         inherited: bool = False,
     ):
         self._models, self._experts, self._prefetcher = models, experts, prefetcher
-        self.strict, self.closed = strict, False
-        self.observer = observer
+        self.strict, self.observer = strict, observer
         if inherited:
             forking.keep(models.router)
         self._renewing = threading.Lock()
-        self._must_renew = inherited and models.router is not None
-        # Looked up once: every answer needs it.
-        self._has_trunk = models.router is not None and models.router.has_trunk
+        # `Model.__call__` or `with_trunk` itself: a method in between would cost every answer.
+        renew = inherited and models.router is not None
+        self.route: Route = self._renewed if renew else self._current()
 
     @property
     def observer(self) -> Observer | None:
@@ -61,17 +63,6 @@ class BundleAccess:
     def observer(self, observer: Observer | None) -> None:
         self._observer = observer
         self.is_watched = observer is not None or self._prefetcher is not None
-
-    def route(self, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
-        if self.closed:
-            raise UsageError("the runtime is closed")
-        if self._must_renew:
-            self._renew()
-        router = self._models.router
-        if router is None:
-            return None
-        # What experts build on is added to the features.
-        return router.with_trunk(arrays) if self._has_trunk else router(arrays)
 
     def expert(self, index: int) -> Slot:
         return self._experts.hold(index)
@@ -87,10 +78,31 @@ class BundleAccess:
 
     def close(self) -> None:
         """Refuses every further input."""
-        self.closed = True
+        self.route = _closed
 
-    def _renew(self) -> None:
+    @property
+    def is_closed(self) -> bool:
+        return self.route is _closed
+
+    def _current(self) -> Route:
+        router = self._models.router
+        if router is None:
+            return _without_router
+        # What experts build on is added to the features.
+        return router.with_trunk if router.has_trunk else router
+
+    def _renewed(self, arrays: Arrays) -> np.ndarray | None:
         with self._renewing:
-            if self._must_renew:  # no other thread was faster
+            if self.route == self._renewed:  # no other thread was faster
                 self._models.renew_router()
-                self._must_renew = False
+                self.route = self._current()
+            route = self.route
+        return route(arrays)
+
+
+def _without_router(arrays: Arrays) -> None:
+    """No logits: every expert answers, or the example names one."""
+
+
+def _closed(arrays: Arrays) -> NoReturn:
+    raise UsageError("the runtime is closed")

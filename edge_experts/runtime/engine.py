@@ -228,11 +228,11 @@ class ExpertRuntime:
     def after_fork(self) -> None:
         """In the child: let go of everything that another thread may have had in its hands."""
         forking.keep(self._experts, self._prefetcher)
-        closed, observer = self.access.closed, self.access.observer
+        is_closed, observer = self.access.is_closed, self.access.observer
         self._share(self._experts.pinned, inherited=True)
         if self._monitor is None:
             self.observer = observer
-        if closed:
+        if is_closed:
             self.access.close()
 
     def _share(self, pinned: Iterable[int] = (), *, inherited: bool = False) -> None:

@@ -18,7 +18,7 @@ def tiny(_: int = 0) -> Model:
 
 
 def use(experts: Residency, index: int) -> None:
-    experts.free(experts.hold(index))
+    experts.hold(index).free()
 
 
 class Gate:

@@ -93,9 +93,16 @@ class RoutedOnce(ABC):
         first = picks[0]
         if len(picks) == 1:
             try:
-                with models.expert(first) as expert:
+                # Not `with`, which would run twice as much Python code in every answer.
+                expert = models.expert(first)
+                try:
                     loaded = perf_counter_ns()
                     output = expert(arrays)
+                except ModelError as error:
+                    expert.reject(error)
+                    raise
+                finally:
+                    expert.free()
             except UNAVAILABLE:
                 if models.strict:
                     raise
