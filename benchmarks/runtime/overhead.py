@@ -102,7 +102,7 @@ def switch(bundle: Path, switches: int) -> dict[str, float]:
             start = thread_time_ns()
             slot = experts.hold(index)
             slot(arrays)
-            slot.free()
+            experts.free(slot)
             ours.append(thread_time_ns() - start)
             start = thread_time_ns()
             content = path.read_bytes()

@@ -70,7 +70,7 @@ def answers(name: str, bundle: Path) -> None:
             mark("")
             expert(arrays)
             mark(f"{name}/invoke")
-            expert.free()
+            runtime._experts.free(expert)
         for _ in range(_ROUNDS):
             for example in examples:
                 mark("")

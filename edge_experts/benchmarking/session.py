@@ -108,7 +108,7 @@ def _one_round(
         answered = answer(example)
         row[column] = perf_counter_ns() - start
         if isinstance(answered, Answer) and answered.tokens is not None:
-            written.append((answered.tokens, answered.first_token_us or 0.0))
+            written.append((answered.tokens, answered.first_us or 0.0))
         del answered  # the next one takes its place in memory
     return row / 1000, written
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..errors import ModelError
 from .batch import Question
 from .memory.residency import Slot
 
@@ -33,13 +34,17 @@ class Access(Protocol):
         """
 
     def expert(self, index: int) -> Slot:
-        """Holds an expert until its `free`, or while a `with` block lasts; loads it where needed.
-
-        `reject`, or a ModelError in the block, makes the runtime refuse it for a while.
+        """Holds an expert until `free`; loads it where it is not in memory.
 
         Raises:
             one of `quarantine.UNAVAILABLE`: it cannot be used.
         """
+
+    def free(self, slot: Slot) -> None:
+        """Gives back what `expert` returned."""
+
+    def reject(self, slot: Slot, error: ModelError) -> None:
+        """Makes the runtime refuse an expert for a while that failed on an input."""
 
     def run(self, questions: Sequence[Question]) -> None:
         """Has experts answer questions, each expert loaded once, with fallback to next choices."""

@@ -68,7 +68,7 @@ class Answer:
         return None
 
     @property
-    def first_token_us(self) -> float | None:
+    def first_us(self) -> float | None:
         """Microseconds from the question to the first token; None likewise."""
         return None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import ModelError, UsageError
 from .answer import Clock
 from .memory.quarantine import UNAVAILABLE, describe
 from .memory.residency import Residency
@@ -138,12 +138,18 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
 def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
     """Have an expert answer the first, the next, ...; when it raises, it has not those left."""
     start = perf_counter_ns()
-    with experts.hold(expert) as slot:
+    slot = experts.hold(expert)
+    try:
         asking[0].load_ns += perf_counter_ns() - start
         while asking:
             start = perf_counter_ns()
             asking[0].answered(expert, slot(asking[0].arrays))
             asking.popleft().invoke_ns += perf_counter_ns() - start
+    except ModelError as error:
+        experts.reject(slot, error)
+        raise
+    finally:
+        experts.free(slot)
 
 
 def examples_of(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:

@@ -33,7 +33,7 @@ class BundleAccess:
 
     __slots__ = (
         *("_experts", "_models", "_observer", "_prefetcher", "_renewing"),
-        *("is_watched", "route", "strict"),
+        *("free", "is_watched", "reject", "route", "strict"),
     )
 
     def __init__(
@@ -48,6 +48,8 @@ class BundleAccess:
     ):
         self._models, self._experts, self._prefetcher = models, experts, prefetcher
         self.strict, self.observer = strict, observer
+        # Methods of Residency: ones in between would cost every answer.
+        self.free, self.reject = experts.free, experts.reject
         if inherited:
             forking.keep(models.router)
         self._renewing = threading.Lock()

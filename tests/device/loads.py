@@ -18,7 +18,7 @@ def tiny(_: int = 0) -> Model:
 
 
 def use(experts: Residency, index: int) -> None:
-    experts.hold(index).free()
+    experts.free(experts.hold(index))
 
 
 class Gate:

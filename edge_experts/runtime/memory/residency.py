@@ -34,40 +34,16 @@ class Counts(NamedTuple):
 class Slot:
     """An expert's place in memory. Whoever holds it may call it until it is given back."""
 
-    __slots__ = ("_residency", "failed", "index", "model", "ready", "users")
+    __slots__ = ("failed", "index", "model", "ready", "users")
 
-    def __init__(self, index: int, residency: Residency):
-        self.index, self.users, self._residency = index, 1, residency
+    def __init__(self, index: int):
+        self.index, self.users = index, 1
         self.model: Expert | None = None  # while it is loaded, and once it left
         self.ready = self.failed = False
 
     def __call__(self, arrays: dict[str, np.ndarray]) -> Any:
         assert self.model is not None, "an expert was asked by someone who does not hold it"
         return self.model(arrays)
-
-    def free(self) -> None:
-        """Give back what `hold` returned."""
-        residency = self._residency
-        with residency._lock:
-            self.users -= 1
-            if self.failed and not self.users:
-                residency._drop(self)
-            if residency._queue:
-                residency._changed.notify_all()
-
-    def reject(self, error: ModelError) -> None:
-        """Refuse an expert that is loaded and could not answer; it leaves once nobody holds it."""
-        self._residency._quarantine.add(self.index, error)
-        with self._residency._lock:
-            self.ready, self.failed = False, True
-
-    def __enter__(self) -> Slot:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ModelError):
-            self.reject(error)
-        self.free()
 
 
 class Residency:
@@ -136,7 +112,7 @@ class Residency:
     def hold(self, index: int) -> Slot:
         """The expert, loaded if it is not in memory; others may have to leave for it.
 
-        It stays until its `free` is called, or to the end of a `with` block.
+        It stays until `free` is called with what this returns.
 
         Raises:
             one of UNAVAILABLE: it cannot be used.
@@ -156,6 +132,21 @@ class Residency:
                 return slot
             # Whoever was loading it failed; the quarantine knows why by now.
 
+    def free(self, slot: Slot) -> None:
+        """Give back what `hold` returned."""
+        with self._lock:
+            slot.users -= 1
+            if slot.failed and not slot.users:
+                self._drop(slot)
+            if self._queue:
+                self._changed.notify_all()
+
+    def reject(self, slot: Slot, error: ModelError) -> None:
+        """Refuse an expert that is loaded and could not answer; when nobody holds it, it leaves."""
+        self._quarantine.add(slot.index, error)
+        with self._lock:
+            slot.ready, slot.failed = False, True
+
     def pin(self, index: int) -> None:
         """Load an expert and never let it leave.
 
@@ -166,7 +157,7 @@ class Residency:
             self._room.refuse_to_pin(index, self._pinned)
             self._pinned.add(index)
         try:
-            self.hold(index).free()
+            self.free(self.hold(index))
         except BaseException:
             self.unpin(index)
             raise
@@ -199,7 +190,7 @@ class Residency:
             self._fill(slot, warm=True)
         except UNAVAILABLE:
             return False
-        slot.free()
+        self.free(slot)
         return True
 
     def clear(self, *, close: bool = False) -> None:
@@ -243,7 +234,7 @@ class Residency:
                 self._changed.wait()
 
     def _reserve(self, index: int) -> Slot:
-        slot = self._slots[index] = Slot(index, self)
+        slot = self._slots[index] = Slot(index)
         self._used += self._room.costs[index]
         return slot
 

@@ -93,16 +93,15 @@ class RoutedOnce(ABC):
         first = picks[0]
         if len(picks) == 1:
             try:
-                # Not `with`, which would run twice as much Python code in every answer.
                 expert = models.expert(first)
                 try:
                     loaded = perf_counter_ns()
                     output = expert(arrays)
                 except ModelError as error:
-                    expert.reject(error)
+                    models.reject(expert, error)
                     raise
                 finally:
-                    expert.free()
+                    models.free(expert)
             except UNAVAILABLE:
                 if models.strict:
                     raise

@@ -78,13 +78,13 @@ def test_who_failed_is_refused_at_once_and_leaves_when_nobody_holds_it() -> None
     quarantine = Quarantine(60)
     experts = Residency(tiny, Room([10, 10], 10), quarantine=quarantine)
     one, other = experts.hold(0), experts.hold(0)
-    one.reject(ModelError("cannot compute it"))
+    experts.reject(one, ModelError("cannot compute it"))
     with pytest.raises(ModelError, match="cannot compute it"):
         experts.hold(0)
-    one.free()
+    experts.free(one)
     assert (experts.used, experts.resident) == (10, (0,))
     assert not experts.prefetch(1, replace=True)
-    other.free()
+    experts.free(other)
     assert (experts.used, experts.resident, experts.counts) == (0, (), (1, 0))
     quarantine.clear()
     assert experts.hold(0) is not one
@@ -138,7 +138,7 @@ def test_what_is_loaded_ahead_takes_free_room_or_the_oldest_place() -> None:
     held = [experts.hold(1), experts.hold(2)]
     assert not experts.prefetch(3, replace=True)
     for slot in held:
-        slot.free()
+        experts.free(slot)
     experts.pin(1)
     assert experts.prefetch(3, replace=True)
     assert experts.resident == (1, 3)

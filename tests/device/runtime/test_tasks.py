@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,3 +111,17 @@ def test_an_observer_that_fails_makes_no_second_answer(tmp_path: Path) -> None:
             runtime.predict(INPUTS[0])
         assert len(calls) == 1
         assert runtime.quarantined == {}
+
+
+def test_a_runtime_that_is_dropped_frees_its_experts_at_once(tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "tiny.bundle")
+    gc.disable()  # a cycle of references would wait for it
+    try:
+        runtime = ExpertRuntime(bundle)
+        runtime.predict(INPUTS[0])
+        runtime.predict_batch(INPUTS)
+        experts = weakref.ref(runtime._experts)
+        del runtime
+        assert experts() is None
+    finally:
+        gc.enable()

@@ -155,7 +155,7 @@ def test_loading_leaves_nothing_behind(translator_bundle: Path) -> None:
 
         def load(times: int) -> int:
             for turn in range(times):
-                runtime._experts.hold(turn % 2).free()
+                runtime._experts.free(runtime._experts.hold(turn % 2))
             gc.collect()
             return sys.getallocatedblocks()
 

@@ -36,7 +36,7 @@ def test_who_needs_room_waits_until_others_are_done() -> None:
         waiting = pool.submit(use, experts, 1)
         assert not _done_soon(waiting.done)
         assert experts.used == 10
-        held.free()
+        experts.free(held)
         waiting.result(30)
     assert list(experts.resident) == [1]
 
@@ -50,7 +50,7 @@ def test_nobody_overtakes_who_waits_for_room() -> None:
         while not stop.is_set():
             held = experts.hold(0)
             time.sleep(0.001)
-            held.free()
+            experts.free(held)
 
     def large() -> None:
         for _ in range(20):
@@ -106,12 +106,12 @@ def test_all_who_wait_for_a_damaged_expert_are_told() -> None:
 def test_who_may_be_tried_again_is_loaded_anew_once_it_left() -> None:
     experts = Residency(tiny, Room([10], 10))  # a quarantine of no time
     failed = experts.hold(0)
-    failed.reject(ModelError("cannot compute it"))
+    experts.reject(failed, ModelError("cannot compute it"))
     with ThreadPoolExecutor(1) as pool:
         again = pool.submit(experts.hold, 0)
         with pytest.raises(TimeoutError):
             again.result(_SOON)
-        failed.free()
+        experts.free(failed)
         assert again.result(30) is not failed
     assert experts.counts.loads == 2
 
@@ -128,7 +128,7 @@ def test_who_waited_for_an_expert_that_fails_for_others_may_ask_it() -> None:
             """Woken when the other thread has asked already, and failed."""
             woken = real(timeout)
             experts._lock.release()
-            first.result(30).reject(ModelError("cannot compute it"))
+            experts.reject(first.result(30), ModelError("cannot compute it"))
             experts._lock.acquire()
             return woken
 
@@ -138,7 +138,7 @@ def test_who_waited_for_an_expert_that_fails_for_others_may_ask_it() -> None:
         assert second.result(30) is first.result(30)
     for slot in (first.result(), second.result()):
         assert slot.model is not None
-        slot.free()
+        experts.free(slot)
     assert (experts.used, experts.resident) == (0, ())
 
 
@@ -170,7 +170,7 @@ def test_nothing_is_loaded_ahead_of_those_who_wait() -> None:
         while not experts._queue:
             pass
         assert not experts.prefetch(2, replace=False)
-        held.free()
+        experts.free(held)
         waiting.result(30)
 
 
@@ -180,7 +180,7 @@ def test_clearing_waits_for_those_in_use_and_closing_ends_it() -> None:
     with ThreadPoolExecutor(1) as pool:
         clearing = pool.submit(experts.clear)
         assert not _done_soon(clearing.done)
-        held.free()
+        experts.free(held)
         clearing.result(30)
     assert (experts.used, experts.resident) == (0, ())
     use(experts, 0)
@@ -218,7 +218,7 @@ def test_many_threads_never_exceed_the_budget(seed: int) -> None:
                 slot = experts.hold(order.randrange(6))
                 assert slot.model is not None
                 assert experts.used <= budget
-                slot.free()
+                experts.free(slot)
                 if order.random() < 0.2:
                     experts.prefetch(order.randrange(6), replace=order.random() < 0.5)
                 if order.random() < 0.03:

@@ -102,6 +102,7 @@ class Written(Answer):
     """
 
     __slots__ = ("_text", "first_us", "pieces")
+    first_us: float
 
     def __init__(self, text: str, pieces: np.ndarray, first_us: float, *answer: Any):
         super().__init__(*answer)
@@ -115,10 +116,6 @@ class Written(Answer):
     @property
     def tokens(self) -> int:
         return len(self.pieces)
-
-    @property
-    def first_token_us(self) -> float:
-        return self.first_us
 
     @property
     def scores(self) -> np.ndarray:
