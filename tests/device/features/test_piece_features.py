@@ -73,7 +73,7 @@ def test_any_examples_come_back_from_an_array(examples: list[tuple[str, str]]) -
 
 @pytest.mark.parametrize("part", ["\u0301\u0316" * 9_990, "a" * 19_990, "\u65e5" * 19_990])
 def test_the_time_of_a_text_grows_with_its_length(part: str) -> None:
-    """With its square it grew before: minutes for marks on one character, half of one for a word."""
+    """It grew with the square before: minutes for marks on one character."""
 
     def seconds(text: str) -> float:
         start = process_time()

@@ -116,9 +116,8 @@ def test_following_adds_a_few_calls_to_an_answer_and_none_to_the_system(root: Pa
             sys.setprofile(None)
         return found
 
-    with InstalledRuntime(root, check_every=1000) as following:
-        with ExpertRuntime(root / "current") as plain:
-            added = calls(following.predict) - calls(plain.predict)
+    with InstalledRuntime(root, check_every=1000) as following, ExpertRuntime(root) as plain:
+        added = calls(following.predict) - calls(plain.predict)
     # The request, its two counts, the clock; locks are left by `__exit__` on some Pythons only.
     assert set(added) - {"__exit__", "__enter__"} == {"predict", "_enter", "_leave", "monotonic"}
     assert added.total() <= 8
