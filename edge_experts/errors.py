@@ -76,6 +76,12 @@ class MissingExtraError(EdgeExpertsError):
         super().__init__(f"{what} is not installed: pip install 'edge-experts[{extra}]'")
 
 
+class MissingPartError(EdgeExpertsError):
+    """A task needs a package that is not installed here."""
+
+    exit_code = 4
+
+
 class DevicePartError(EdgeExpertsError):
     """A command needs a part of the toolkit that `deploy` does not send to boards."""
 

@@ -21,7 +21,7 @@ import numpy as np
 from . import features
 from .datasets import Split
 from .errors import RunFolderError
-from .format.manifest import MANIFEST
+from .format.manifest import MANIFEST, TaskSpec
 from .format.npz import npz
 
 MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
@@ -52,10 +52,21 @@ class Run:
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
     extends: Mapping[str, Any] | None = None  # the run that this one added to, and what changed
+    task_spec: TaskSpec | None = None  # None for classification and translation
     format_version: str = FORMAT_VERSION
 
+    @property
+    def task_type(self) -> str:
+        """The name of the run's task in the registries of tasks."""
+        if self.task_spec is not None:
+            return self.task_spec.type
+        return "translation" if self.feature_kind == "pieces" else "classification"
+
     def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), indent=2, ensure_ascii=False)
+        content = asdict(self)
+        if self.task_spec is None:
+            del content["task_spec"]
+        text = json.dumps(content, indent=2, ensure_ascii=False)
         (folder / RUN).write_text(text + "\n", encoding="utf-8")
 
 
@@ -68,7 +79,11 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        run = Run(**{**content, "labels": tuple(content["labels"])})
+        spec = content.pop("task_spec", None)
+        run = Run(
+            **{**content, "labels": tuple(content["labels"])},
+            task_spec=None if spec is None else TaskSpec(**spec),
+        )
     except FileNotFoundError:
         hint = "`edge-experts train` makes run folders"
         if (folder / MANIFEST).exists():

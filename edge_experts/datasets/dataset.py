@@ -19,7 +19,12 @@ _LEAST_ROWS = 10  # for each label, on the average
 
 @dataclass(frozen=True)
 class Split:
-    """Examples and the index of each one's label, (examples,) int64."""
+    """Examples and what is wanted of each.
+
+    Attributes:
+        targets: the index of each one's label, (examples,) int64; of regression the values of the
+            outputs that `labels` names, (examples, outputs) float64, in the data's own units.
+    """
 
     inputs: Sequence[Any] | np.ndarray
     targets: np.ndarray
@@ -40,6 +45,7 @@ class Dataset:
     validation: Split
     test: Split
     origin: str  # where it came from and its licence, for people
+    task_type: str = "classification"  # the name of its task in the registries of tasks
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 and self.kind != "translation":

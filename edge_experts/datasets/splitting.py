@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 import numpy as np
 
 from .dataset import Split
+
+
+class Splits(TypedDict):
+    """The splits of a data set, as its keyword arguments."""
+
+    train: Split
+    validation: Split
+    test: Split
+
 
 SHARES = {"test": 0.2, "validation": 0.1}
 
@@ -18,7 +27,7 @@ _Example = TypeVar("_Example")
 
 def by_group(
     rows: Iterable[tuple[str, _Example, int]], *, test: int = 5, validation: int = 10
-) -> dict[str, Split]:
+) -> Splits:
     """Examples in splits of which no two share a group: a document, a package ...
 
     The checksum of a group's name decides, so that a group is where it is whatever other groups
@@ -32,12 +41,12 @@ def by_group(
     found: dict[str, list[tuple[_Example, int]]] = {"train": [], "validation": [], "test": []}
     for group, example, target in rows:
         found[_split_of(group, test, validation)].append((example, target))
-    return {
-        name: Split(
-            [example for example, _ in split], np.array([target for _, target in split], int)
-        )
-        for name, split in found.items()
-    }
+
+    def split(name: str) -> Split:
+        own = found[name]
+        return Split([example for example, _ in own], np.array([target for _, target in own], int))
+
+    return Splits(train=split("train"), validation=split("validation"), test=split("test"))
 
 
 def _split_of(group: str, test: int, validation: int) -> str:

@@ -17,6 +17,7 @@ DEVICE_PART = (
     "keras_setup",
     "plotting",
     "progress",
+    "registry",
     "subprocesses",
     "text_table",
     "version",

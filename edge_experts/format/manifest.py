@@ -29,10 +29,14 @@ ROUTER = "router.tflite"
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-# All optional; 1.1: second_below and abstain_below; 1.2: arena_bytes, provenance's structures;
-# 1.3: reference; 1.4: generation, and experts without a router that are asked for by name; 1.5:
-# several of these for one language, of which a router picks
+# 1.x holds bundles of classification and translation. All optional; 1.1: second_below and
+# abstain_below; 1.2: arena_bytes, provenance's structures; 1.3: reference; 1.4: generation, and
+# experts without a router that are asked for by name; 1.5: several of these for one language, of
+# which a router picks
 FORMAT_VERSION = "1.5"
+# 2.x holds those of other tasks, which readers of 1.x must refuse: task_spec, and layers.
+TASKS_VERSION = "2.0"
+_MAJOR_VERSIONS = {FORMAT_VERSION.split(".")[0], TASKS_VERSION.split(".")[0]}
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -75,11 +79,30 @@ class FeatureSpec:
 
 
 @dataclass(frozen=True)
+class TaskSpec:
+    """How outputs of experts become an answer: the type of task, and its settings."""
+
+    type: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A router, and how many of the experts it picks from; the next layer's follow them."""
+
+    router: FileEntry
+    experts: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a bundle is, and how it answers.
 
     Attributes:
-        generation: where experts write a text; otherwise they choose one of the labels.
+        generation: where experts write a text.
+        task_spec: None for classification and translation, which formats 1.x tell apart by
+            `generation`.
+        layers: where an input is routed more than once, in place of `router`.
         second_below: with `top_k` 1: where the router's probability of its first choice is under
             this, the second one is asked too, and the two are combined as with `top_k` 2.
         abstain_below: where an answer's calibrated score is under this, the model abstains.
@@ -104,15 +127,30 @@ class Manifest:
     abstain_below: float | None = None
     reference: Reference | None = None
     generation: Generation | None = None
+    task_spec: TaskSpec | None = None
+    layers: tuple[Layer, ...] = ()
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
         """Every file that the manifest pins, each once."""
-        optional = (self.router, self.features.file)
-        present = tuple(entry for entry in optional if entry is not None)
-        return (*present, *self.experts, self.golden, self.model_card)
+        features = () if self.features.file is None else (self.features.file,)
+        return (*self.routers, *features, *self.experts, self.golden, self.model_card)
+
+    @property
+    def routers(self) -> tuple[FileEntry, ...]:
+        """The router of each layer; none where nothing is to be routed."""
+        if self.router is not None:
+            return (self.router,)
+        return tuple(layer.router for layer in self.layers)
+
+    @property
+    def task_type(self) -> str:
+        """The name of the bundle's task in the registries of tasks."""
+        if self.task_spec is not None:
+            return self.task_spec.type
+        return "classification" if self.generation is None else "translation"
 
     @property
     def asks_one(self) -> bool:
@@ -141,6 +179,10 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
         content = asdict(self, dict_factory=_without_arenas_not_measured)
+        if self.task_spec is None:
+            del content["task_spec"], content["layers"]
+        else:
+            content["format_version"] = TASKS_VERSION
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
@@ -196,10 +238,11 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
     reader = Reader(content, where)
     # The version comes first: a newer format may compute even its digest in another way.
     version = reader.text("format_version")
-    if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+    if version.split(".")[0] not in _MAJOR_VERSIONS:
+        known = " or ".join(f"{major}.x" for major in sorted(_MAJOR_VERSIONS))
         raise FormatVersionError(
-            f"{where}: format {version!r} is not {FORMAT_VERSION.split('.')[0]}.x, the one this "
-            "version reads; install a newer edge-experts"
+            f"{where}: format {version!r} is not {known}, which this version reads; install a "
+            "newer edge-experts"
         )
     if reader.text("digest") != canonical_digest(content):
         raise ManifestError(
@@ -218,7 +261,11 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         raise reader.error("top_k", f"must be at most {len(experts)} (the experts), got {top_k}")
     router = _optional_file(reader, "router")
     generation, labels = read_generation(reader), _labels(reader)
-    if router is None and combine == "top" and len(experts) > 1 and generation is None:
+    task_spec, layers = _task_spec(reader, version), _layers(reader, version, len(experts))
+    if layers and (router is not None or combine != "top" or generation is not None):
+        raise reader.error("layers", "need combine top, and neither router nor generation")
+    routed = router is not None or bool(layers)
+    if not routed and combine == "top" and len(experts) > 1 and generation is None:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")
     if router is not None and combine == "sum":
         raise reader.error("router", "must be null where combine is sum")
@@ -255,6 +302,8 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         abstain_below=reader.optional_share("abstain_below"),
         reference=read_reference(reader.object("reference"), len(experts)) if told else None,
         generation=generation,
+        task_spec=task_spec,
+        layers=layers,
         format_version=version,
         digest=reader.text("digest"),
     )
@@ -264,6 +313,25 @@ def _manifest(reader: Reader, version: str) -> Manifest:
     if len(set(paths)) != len(paths) or not folders.isdisjoint(paths):
         raise ManifestError(f"{reader.where}: lists a file twice, or as a folder too")
     return manifest
+
+
+def _task_spec(reader: Reader, version: str) -> TaskSpec | None:
+    if version.split(".")[0] == FORMAT_VERSION.split(".")[0]:
+        return None
+    found = reader.object("task_spec")
+    return TaskSpec(found.text("type"), found.object("config").content)
+
+
+def _layers(reader: Reader, version: str, experts: int) -> tuple[Layer, ...]:
+    if version.split(".")[0] == FORMAT_VERSION.split(".")[0]:
+        return ()
+    layers = tuple(
+        Layer(_file(layer.object("router")), layer.whole("experts", 1))
+        for layer in reader.objects("layers", 0, experts)
+    )
+    if layers and sum(layer.experts for layer in layers) != experts:
+        raise reader.error("layers", f"must share {experts} experts among them")
+    return layers
 
 
 def _labels(reader: Reader) -> tuple[str, ...]:

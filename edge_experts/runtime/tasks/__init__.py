@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from ...features import Features
 from ...format.manifest import Manifest
+from ...registry import Registry
 from .base import Task
-from .classification import Classification
-from .translation import Translation
 
 __all__ = ["TASKS", "Task", "open_task", "task_class"]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classification, Translation)}
+TASKS = Registry(
+    "edge_experts.tasks",
+    {
+        "classification": f"{__name__}.classification:Classification",
+        "translation": f"{__name__}.translation:Translation",
+    },
+)
 
 
 def task_class(manifest: Manifest) -> type[Task]:
-    """The task of a bundle: the one place where a manifest is asked for its task."""
-    return TASKS["classification" if manifest.generation is None else "translation"]
+    """The task of a bundle.
+
+    Raises:
+        MissingPartError: no installed package has it.
+    """
+    task: type[Task] = TASKS.get(manifest.task_type)
+    return task
 
 
 def open_task(manifest: Manifest, features: Features) -> Task:

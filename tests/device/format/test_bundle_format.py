@@ -74,7 +74,7 @@ def test_unknown_fields_are_ignored() -> None:
 def test_a_newer_minor_format_is_read_and_a_newer_major_one_refused() -> None:
     parse_manifest(changed(lambda content: content.update(format_version="1.9")))
     # Even with a digest that this version cannot make sense of.
-    newer = changed(lambda content: content.update(format_version="2.0"), digest=False)
+    newer = changed(lambda content: content.update(format_version="3.0"), digest=False)
     with pytest.raises(FormatVersionError, match="newer edge-experts"):
         parse_manifest(newer)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ....errors import ThresholdError, UsageError
+from ....registry import Registry
 
 if TYPE_CHECKING:
     from ....datasets import Dataset, Split
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from ....runtime.tasks import Task
     from ..watch import Watch
 
-_MODULES = {"classification": "classification", "translation": "translation"}  # by a task's name
+COMMANDS = Registry(
+    "edge_experts.commands",
+    {
+        "classification": f"{__name__}.classification",
+        "translation": f"{__name__}.translation",
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,7 @@ class TaskCommands(Protocol):
 
 def commands_of(task: Task) -> TaskCommands:
     """The module of a bundle's task."""
-    return _commands(task.name)
-
-
-def _commands(name: str) -> TaskCommands:
-    module: Any = importlib.import_module(f".{_MODULES[name]}", __package__)
-    commands: TaskCommands = module
+    commands: TaskCommands = COMMANDS.get(task.name)
     return commands
 
 
@@ -89,7 +90,7 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
     """
     for option, value in given.items():
         if value and option not in commands.OPTIONS:
-            others = [task for task in _MODULES if option in _commands(task).OPTIONS]
+            others = [task for task in COMMANDS.names if option in COMMANDS.get(task).OPTIONS]
             raise UsageError(
                 f"{option} is for bundles of {', '.join(others)}; this one is of {name}"
             )

@@ -1,0 +1,68 @@
+"""Registries: the package's own implementations by name, and those of other installed packages.
+
+Another package adds one by an entry point (importlib.metadata), so that every process finds it: the
+command line, the worker processes of a conversion, and a board.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import MissingPartError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Implementations of one interface, imported when they are asked for.
+
+    Attributes:
+        group: of the entry points that add to it, such as "edge_experts.tasks".
+        own: the package's, by name: "module:attribute", or "module" for the module itself.
+    """
+
+    group: str
+    own: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The package's own first, then those of other packages in alphabetical order."""
+        others = {point.name for point in _points(self.group)} - set(self.own)
+        return (*self.own, *sorted(others))
+
+    def get(self, name: str) -> Any:
+        """The implementation of that name; the package's own cannot be replaced.
+
+        Raises:
+            MissingPartError: no installed package has it.
+        """
+        value = self.own.get(name)
+        if value is not None:
+            return _imported(value)
+        for point in _points(self.group):
+            if point.name == name:
+                return point.load()
+        raise MissingPartError(
+            f"no installed package provides {name!r} in {self.group}, which has "
+            f"{', '.join(self.names)}; install the package that this task comes from"
+        )
+
+
+@cache
+def _imported(value: str) -> Any:
+    module, _, attribute = value.partition(":")
+    found = importlib.import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+@cache
+def _points(group: str) -> tuple[EntryPoint, ...]:
+    from importlib.metadata import entry_points  # a board asks for the package's own only
+
+    return tuple(entry_points(group=group))
