@@ -20,7 +20,8 @@ def _no_text_twice(data: Dataset) -> None:
 def test_groups_stay_together_wherever_they_are() -> None:
     rows = [(f"group {n % 100}", f"text {n}", n % 2) for n in range(1000)]
     splits = by_group(rows)
-    groups = [{int(text.split()[1]) % 100 for text in split.inputs} for split in splits.values()]
+    parts = (splits["train"], splits["validation"], splits["test"])
+    groups = [{int(text.split()[1]) % 100 for text in split.inputs} for split in parts]
     assert sum(map(len, groups)) == 100
     again = by_group(row for row in reversed(rows) if row[0] != "group 7")
     assert set(again["test"].inputs) <= set(splits["test"].inputs)
