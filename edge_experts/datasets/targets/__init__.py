@@ -1,0 +1,1 @@
+"""Targets: what is wanted of examples, by the type of task."""

@@ -1,0 +1,41 @@
+"""Scores of regression: mean absolute error, root mean squared error, R2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+_LEAST_R2 = -1e6  # JSON has no infinity
+
+
+def scores(predicted: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Scores of predictions, each the mean over the outputs.
+
+    Args:
+        predicted, wanted: (examples, outputs), in the data's own units.
+        names: of the outputs.
+
+    Returns:
+        "mae" and "rmse" in those units, and "r2", the share of the variance that is explained:
+        1 - sum((y - f)**2) / sum((y - mean(y))**2). Of several outputs also "outputs": the same
+        of each, by name.
+    """
+    error = predicted.astype(np.float64) - wanted
+    squares = (error**2).sum(axis=0)
+    total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
+    # A constant target has no variance to explain: 0 where every prediction is right.
+    shares = np.divide(squares, total, out=np.where(squares > 0, np.inf, 1.0), where=total > 0)
+    each = {
+        "mae": np.abs(error).mean(axis=0),
+        "rmse": np.sqrt((error**2).mean(axis=0)),
+        "r2": np.maximum(1 - shares, _LEAST_R2),
+    }
+    found: dict[str, Any] = {name: round(float(values.mean()), 6) for name, values in each.items()}
+    if len(names) > 1:
+        found["outputs"] = {
+            output: {name: round(float(values[place]), 6) for name, values in each.items()}
+            for place, output in enumerate(names)
+        }
+    return found
