@@ -5,7 +5,6 @@ Imported in worker processes only: it needs TensorFlow.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,7 +52,7 @@ class Networks(Protocol):
         """What Keras answers; see `verify.reference`."""
 
 
-class RowNetworks(ABC):
+class RowNetworks:
     """Networks that give a row of numbers: a router and experts, or all in one file."""
 
     def __init__(self, model: SparseExperts, order: Order):
@@ -98,36 +97,23 @@ class RowNetworks(ABC):
             found["second"] = self.scores(validation, 2)
         return found
 
-    @abstractmethod
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
         """Scores of the model's answers, (examples, labels), where so many experts answer."""
-
-
-class ClassificationNetworks(RowNetworks):
-    """Networks whose scores are probabilities of labels."""
-
-    def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
         before, self._model.top_k = self._model.top_k, top_k
-        found: np.ndarray = np.exp(predict(self._model, inputs))
+        found: np.ndarray = predict(self._model, inputs)
         self._model.top_k = before
         return found
 
 
-class RegressionNetworks(RowNetworks):
-    """Networks whose scores are standardized outputs."""
+class ClassificationNetworks(RowNetworks):
+    """Networks whose scores are probabilities of labels; the model gives their logarithms."""
 
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
-        model, seen = self._model, self._model.expert_inputs(inputs)
-        outputs = np.stack([predict(expert, seen) for expert in model.experts], axis=1)
-        if model.router is None:
-            total: np.ndarray = outputs.sum(axis=1)
-            return total
-        gate = model.gate(inputs)
-        picks = np.argsort(-gate, axis=1, kind="stable")[:, :top_k]
-        shares = tf.nn.softmax(np.take_along_axis(gate, picks, axis=1)).numpy()
-        chosen = np.take_along_axis(outputs, picks[..., None], axis=1)
-        mean: np.ndarray = (shares[..., None] * chosen).sum(axis=1)
-        return mean
+        return np.exp(super().scores(inputs, top_k))
+
+
+class RegressionNetworks(RowNetworks):
+    """Networks whose scores are standardized outputs."""
 
 
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:
