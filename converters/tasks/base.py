@@ -17,6 +17,7 @@ from ..targets import Target
 from ..targets.microcontroller import Measured
 from ..verify.proof import Deployed, Proof
 from ..verify.reference import Reference
+from .c_answers import CAnswer
 
 GOLDEN_EXAMPLES = 32
 
@@ -54,23 +55,6 @@ class Golden:
 
     rows: np.ndarray
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class CParts:
-    """A task's part of C source: beside what every bundle has.
-
-    Attributes:
-        folder: in `c_source`, of edge_experts_answer.h and edge_experts_answer.c.
-        defines: numbers of edge_experts_config.h.
-        definitions: arrays of edge_experts_tables.c.
-        shown: the line of the README's example that prints an answer.
-    """
-
-    folder: str
-    defines: Mapping[str, Any]
-    definitions: str
-    shown: str
 
 
 class ConversionTask(Protocol):
@@ -166,7 +150,8 @@ class RowTask(ConversionTask, Protocol):
             all_wanted: for all examples that are measured on.
         """
 
-    def c_parts(self, manifest: Manifest) -> CParts:
+    @staticmethod
+    def c_answer(manifest: Manifest) -> CAnswer:
         """The task's part of C source."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from ..targets.microcontroller import Measured
 from ..verify import confidence, parity
 from ..verify.proof import Deployed, Proof
 from ..verify.reference import Reference
-from .base import CParts
+from .c_answers import LABEL, CAnswer
+from .c_literals import single
 from .rows import Rows
 
 _NEVER = "It always answers with one of its labels, also where none fits."
@@ -151,5 +153,12 @@ class Classification(Rows):
         losses: np.ndarray = np.log(np.exp(shifted).sum(axis=1)) - right
         return losses, (outputs.argmax(axis=1) != wanted).astype(float)
 
-    def c_parts(self, manifest: Manifest) -> CParts:
-        raise NotImplementedError
+    @staticmethod
+    def c_answer(manifest: Manifest) -> CAnswer:
+        return replace(
+            LABEL,
+            defines={
+                "TEMPERATURE": single(manifest.temperature),
+                "ABSTAIN_BELOW": single(manifest.abstain_below or 0.0),
+            },
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from ..verify import confidence
 from ..verify.proof import Deployed, Proof
 from ..verify.reference import Reference
 from .base import Golden
+from .c_answers import VALUES, CAnswer
+from .c_literals import listing, single
 from .rows import Rows
 
 MAX_DROP = 2.0  # points of R2, where the user states nothing
@@ -280,6 +282,19 @@ class Regression(Rows):
         """Squared errors; and the same by the variance, so that R2 is one minus their mean."""
         squares: np.ndarray = np.mean((outputs - wanted) ** 2, axis=1)
         return squares, _shares(outputs, wanted, all_wanted)
+
+    @staticmethod
+    def c_answer(manifest: Manifest) -> CAnswer:
+        assert manifest.task_spec is not None
+        arrays = {name: map(single, manifest.task_spec.config[name]) for name in ("mean", "scale")}
+        return replace(
+            VALUES,
+            definitions="".join(
+                f"const float edge_experts_output_{name}[EDGE_EXPERTS_LABELS] = {{\n"
+                f"{listing(values)}\n}};\n\n"
+                for name, values in arrays.items()
+            ),
+        )
 
 
 def _shares(outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray) -> np.ndarray:
