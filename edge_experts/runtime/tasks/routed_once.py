@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BundleError, ModelError, UsageError
+from ...errors import ManifestError, ModelError, UsageError
 from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
@@ -28,17 +28,12 @@ Times = tuple[int, int, int]  # ns: begun, encoded, routed
 class RoutedOnce(ABC):
     """A task that routes each input once, and runs the experts that the router picks.
 
-    Attributes:
-        name: its key in the registry.
-
     Where an expert cannot be used, the router's next choice answers, unless the runtime is strict.
     """
 
-    name: str
-
     def __init__(self, manifest: Manifest, features: Features):
         if manifest.layers:
-            raise BundleError(f"{manifest.name}: has layers, but {self.name} routes an input once")
+            raise ManifestError("layers must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
         # Looked up once: every answer needs them.
         self.encode = features.encode
