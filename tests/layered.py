@@ -89,7 +89,7 @@ def layered_bundle(
     routers = {router_path(layer): model(gate) for layer, gate in enumerate(GATES)}
     turns = [turn(angle) for angles in ANGLES for angle in angles]
     experts = {expert_path(place): model(weights) for place, weights in enumerate(turns)}
-    answers = [path_of(example, steps if type(steps) is int else 1) for example in INPUTS]
+    answers = [path_of(example, steps if type(steps) is int and steps else 1) for example in INPUTS]
     golden = npz(
         inputs=INPUTS,
         scores=np.array([state for state, _ in answers], np.float32),

@@ -110,7 +110,7 @@ class BundleAccess:
     def _use(self, routes: Iterable[Callable[[Arrays], np.ndarray]]) -> None:
         """Routes by these: those of the layers, or the only one."""
         if self.layers:
-            for layer, route in zip(self.layers, routes, strict=True):
+            for layer, route in zip(self.layers, routes, strict=False):  # none once it is closed
                 layer.route = route
         else:
             self.route = next(iter(routes), _without_router)

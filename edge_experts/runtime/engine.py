@@ -68,7 +68,7 @@ class ExpertRuntime:
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
-        MemoryBudgetError: the budget does not hold the router and an expert; with `strict`, or
+        MemoryBudgetError: the budget does not hold the routers and an expert; with `strict`, or
             where all experts are summed, the largest one.
         MissingExtraError: no TFLite interpreter is installed.
     """
@@ -101,7 +101,13 @@ class ExpertRuntime:
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
         found = measured_costs.known(self.folder, self.manifest)
-        self._room = Room(costs or found.experts, memory_budget, max_experts, router=found.router)
+        self._room = Room(
+            costs or found.experts,
+            memory_budget,
+            max_experts,
+            router=found.router,
+            layers=[places for _, places in self.manifest.routed],
+        )
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
