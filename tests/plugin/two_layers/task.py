@@ -46,8 +46,7 @@ class Request:
         self._labels = task.manifest.labels
         self._start = perf_counter_ns()
         features = task.features.encode(example)
-        self.arrays = {**features, **task.initial_state()}
-        self.arrays[STATE][:] = features["x"]
+        self.arrays = {**features, **task.started(features)}
         self._encoded = perf_counter_ns()
         self._experts: list[int] = []
         self._reason: str | None = None
@@ -105,6 +104,12 @@ class TwoLayers:
     def initial_state(self) -> dict[str, np.ndarray]:
         return {STATE: np.zeros((1, len(self.manifest.labels)), np.float32)}
 
+    def started(self, features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The state of an input before its first step: the input."""
+        state = self.initial_state()
+        state[STATE][:] = features["x"]
+        return state
+
     def policy(self) -> LeastFrequent:
         return LeastFrequent([places for _, places in self.manifest.routed])
 
@@ -128,9 +133,10 @@ class TwoLayers:
     def pick(
         self, arrays: dict[str, np.ndarray], models: Access
     ) -> tuple[np.ndarray | None, tuple[int, ...]]:
-        """Of the first step only."""
+        """Of the first step only; the state is added."""
+        arrays.update(self.started(arrays))
         layer = models.layers[0]
-        gate = layer.route({**arrays, **self.initial_state(), STATE: arrays["x"]})
+        gate = layer.route(arrays)
         return gate, (layer.places[int(gate.argmax())],)
 
     def check_features(self, folder: Path) -> None:
