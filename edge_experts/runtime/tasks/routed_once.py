@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ModelError, UsageError
+from ...errors import ManifestError, ModelError, UsageError
 from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
@@ -18,6 +18,7 @@ from ..answer import Answer, Clock, Predictions, first_probability
 from ..batch import Question
 from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
+from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
 
 Arrays = dict[str, np.ndarray]
@@ -31,6 +32,8 @@ class RoutedOnce(ABC):
     """
 
     def __init__(self, manifest: Manifest, features: Features):
+        if manifest.layers:
+            raise ManifestError("layers must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
         # Looked up once: every answer needs them.
         self.encode = features.encode
@@ -146,6 +149,14 @@ class RoutedOnce(ABC):
         return self.answer(
             question.arrays, output, question.first, clock, question.picks, question.reason
         )
+
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """Nothing: an input is answered in one step."""
+        return {}
+
+    def policy(self) -> Policy | None:
+        """None: the least recently used expert leaves first."""
+        return None
 
     def check_features(self, folder: Path) -> None:
         """Takes any features; a task that needs certain ones overrides it."""
