@@ -111,7 +111,7 @@ class Bundling:
             (job / name).write_bytes(content)
         task, options, splits = self.task, self.options, self.examples.splits
         manifest = replace(
-            bundle_files.draft(folder, self.run, self.features, self._version),
+            bundle_files.draft(folder, self.run, self.features, self._version, task.layers),
             second_below=self.reference.second_below(options.second_share),
             abstain_below=options.abstain_below,
             **task.manifest_parts(options),
@@ -194,9 +194,8 @@ class Bundling:
 
 
 def models(manifest: Manifest) -> list[str]:
-    """The paths of the router and the experts."""
-    entries = (manifest.router, *manifest.experts)
-    return [entry.path for entry in entries if entry is not None]
+    """The paths of the routers and the experts."""
+    return [entry.path for entry in manifest.models]
 
 
 def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
@@ -207,8 +206,9 @@ def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
 
 def _models(folder: Path, manifest: Manifest) -> dict[str, int]:
     """Bytes of all models, on disk and in an archive, where zeros and repeated values pay."""
-    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
     return {
-        "models_bytes": sum(entry.bytes for entry in entries),
-        "models_packed_bytes": sum(_bytes(folder, entry, compressed=True) for entry in entries),
+        "models_bytes": sum(entry.bytes for entry in manifest.models),
+        "models_packed_bytes": sum(
+            _bytes(folder, entry, compressed=True) for entry in manifest.models
+        ),
     }

@@ -50,7 +50,7 @@ class Base:
         before = [entry.sha256 for entry in self.manifest.experts]
         after = [entry.sha256 for entry in manifest.experts]
         both = range(min(len(before), len(after)))
-        routers = [one.router and one.router.sha256 for one in (self.manifest, manifest)]
+        routers = [[one.sha256 for one in each.routers] for each in (self.manifest, manifest)]
         return {
             "base": self.manifest.digest,
             "base_version": self.manifest.bundle_version,
@@ -88,4 +88,4 @@ def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Ba
 
 
 def _files(manifest: Manifest) -> dict[str, FileEntry]:
-    return {one.path: one for one in (manifest.router, *manifest.experts) if one is not None}
+    return {one.path: one for one in manifest.models}

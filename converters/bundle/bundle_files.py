@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -19,17 +19,28 @@ from edge_experts.format.manifest import (
     ROUTER,
     FeatureSpec,
     FileEntry,
+    Layer,
     Manifest,
     expert_path,
+    router_path,
 )
 from edge_experts.format.npz import npz
 from edge_experts.run_folder import Run
 
 
-def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Manifest:
+def draft(
+    folder: Path,
+    run: Run,
+    features: Features,
+    bundle_version: int,
+    layers: Sequence[int] = (),
+) -> Manifest:
     """A manifest of the models in `folder`, complete enough for the runtime to open it.
 
     What is known only once it runs (costs, temperature, golden answers) is filled in later.
+
+    Args:
+        layers: experts of each layer, where there are several.
     """
     has_router = (folder / ROUTER).exists()
     return Manifest(
@@ -43,6 +54,9 @@ def draft(folder: Path, run: Run, features: Features, bundle_version: int) -> Ma
         temperature=1.0,
         router=pin(folder, ROUTER) if has_router else None,
         experts=tuple(pin(folder, expert_path(index)) for index in range(run.experts)),
+        layers=tuple(
+            Layer(pin(folder, router_path(layer)), experts) for layer, experts in enumerate(layers)
+        ),
         golden=write(folder, GOLDEN, b""),
         model_card=write(folder, MODEL_CARD, b""),
         verified_on={},
@@ -74,6 +88,7 @@ def with_costs(manifest: Manifest, costs: Mapping[str, int], arenas: Mapping[str
         manifest,
         router=None if manifest.router is None else priced(manifest.router),
         experts=tuple(priced(entry) for entry in manifest.experts),
+        layers=tuple(replace(layer, router=priced(layer.router)) for layer in manifest.layers),
     )
 
 

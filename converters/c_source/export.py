@@ -97,7 +97,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
         raise UnsuitableError(f"C source is not offered for {manifest.task_type}")
     refuse_features(manifest.features.kind, asks_one=manifest.asks_one)
     features = read_features(bundle, manifest.features)
-    entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    entries = manifest.models
     files = [Network.of(entry.path, read_checked(bundle, entry)) for entry in entries]
     known = {entry.path: entry.arena_bytes for entry in entries if entry.arena_bytes is not None}
     arenas = known if len(known) == len(entries) else _measured(bundle, files)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Set
 from pathlib import Path
 
-from edge_experts.format.manifest import ROUTER
+from edge_experts.format.manifest import ROUTER, ROUTERS
 
 _MOST = 300  # characters of a reason
 
@@ -25,7 +25,10 @@ _ALTERNATIVES = {
 
 def name_of(path: str) -> str:
     """The name of a file's network in messages."""
-    return "router" if path == ROUTER else f"expert {int(Path(path).stem)}"
+    if path == ROUTER:
+        return "router"
+    kind = "router" if Path(path).parent.name == ROUTERS else "expert"
+    return f"{kind} {int(Path(path).stem)}"
 
 
 def reason_of(error: Exception) -> str:

@@ -67,6 +67,7 @@ class ConversionTask(Protocol):
         recipes: values of `quantization`.
         primary: the score that `max_accuracy_drop` and a size budget judge by.
         run: the run as the bundle describes it.
+        layers: experts of each layer; empty where one router, or none, picks from all experts.
     """
 
     name: str
@@ -75,6 +76,7 @@ class ConversionTask(Protocol):
     recipes: tuple[str, ...]
     primary: str
     run: Run
+    layers: tuple[int, ...]
 
     def __init__(self, run: Run, features: Features): ...
 

@@ -31,6 +31,7 @@ class Rows(ABC):
 
     options = COMMON | OF_ROWS
     recipes = QUANTIZATIONS
+    layers: tuple[int, ...] = ()
 
     def __init__(self, run: Run, features: Features):
         self.run, self.features = run, features

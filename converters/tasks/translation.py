@@ -96,6 +96,7 @@ class Translation:
     name, primary = "translation", "chrf"
     networks = "edge_experts.converters.translation.networks:TranslationNetworks"
     options = COMMON | {"beams"}
+    layers: tuple[int, ...] = ()
     recipes = ("float32", "float16", "dynamic", "int8")
 
     def __init__(self, run: Run, features: Features):

@@ -112,7 +112,7 @@ def prove(
     """
     inputs = [*splits["validation"].inputs, *splits["test"].inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    files = 2 + len(manifest.experts) + (manifest.router is not None)  # the first is opened thrice
+    files = 2 + len(manifest.models)  # the first is opened thrice
     with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
         run_module(
             "edge_experts.converters.verify.proof_process",

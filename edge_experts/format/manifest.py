@@ -27,6 +27,7 @@ from .strict_json import AGAIN, Reader, odd_label, strict_json
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
 ROUTER = "router.tflite"
+ROUTERS = "routers"  # the folder of the layers' routers
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
@@ -48,7 +49,7 @@ def expert_path(index: int) -> str:
 
 def router_path(layer: int) -> str:
     """Path of a layer's router; a bundle with one router has it at ROUTER."""
-    return f"routers/{layer:03d}.tflite"
+    return f"{ROUTERS}/{layer:03d}.tflite"
 
 
 Buffer = bytes  # FileEntry has a field of that name, as the format does
@@ -150,6 +151,11 @@ class Manifest:
         if self.router is not None:
             return (self.router,)
         return tuple(layer.router for layer in self.layers)
+
+    @property
+    def models(self) -> tuple[FileEntry, ...]:
+        """The routers, and then the experts."""
+        return (*self.routers, *self.experts)
 
     @property
     def routed(self) -> tuple[tuple[FileEntry | None, range], ...]:
