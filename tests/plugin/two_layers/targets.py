@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edge_experts.datasets.targets import Targets
 from edge_experts.datasets.targets.regression import Regression
 
 
@@ -22,4 +23,4 @@ class Outputs(Regression):
         return f"{kind} by two layers"
 
 
-TARGETS = Outputs()
+TARGETS: Targets = Outputs()

@@ -17,6 +17,8 @@ from edge_experts.runtime.answer import Answer, Predictions
 from edge_experts.runtime.batch import Question
 from edge_experts.runtime.fit import Shapes, must_fit
 from edge_experts.runtime.interpreter import Delegate, Expert, Model
+from edge_experts.runtime.memory.policy import Policy
+from edge_experts.runtime.tasks import Task
 from edge_experts.runtime.tasks.base import Column, Deployed, GoldenAnswer, Tensor
 
 from .policy import LeastFrequent
@@ -110,7 +112,7 @@ class TwoLayers:
         state[STATE][:] = features["x"]
         return state
 
-    def policy(self) -> LeastFrequent:
+    def policy(self) -> Policy:
         return LeastFrequent([places for _, places in self.manifest.routed])
 
     def run(self, example: Any, models: Access) -> Answer:
@@ -205,6 +207,9 @@ class TwoLayers:
     @staticmethod
     def deployed_score(manifest: Manifest) -> str:
         return f"steps        {None if manifest.task_spec is None else manifest.task_spec.config}"
+
+
+TASK: type[Task] = TwoLayers
 
 
 def _never_mixed(gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
