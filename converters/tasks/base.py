@@ -133,8 +133,8 @@ class RowTask(ConversionTask, Protocol):
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         """The temperature of outputs whose scores Keras gives."""
 
-    def score(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        """The primary score, from the scores of answers (examples, labels)."""
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores of outputs, or of scores of answers, (examples, labels), by name."""
 
     @staticmethod
     def losses(

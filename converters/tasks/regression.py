@@ -156,14 +156,9 @@ class Regression(Rows):
             temperature=1.0,
             scores=outputs[:count],
             arrays=arrays,
-            test_scores=self._scores(outputs[count:], test.targets),
+            test_scores=self.scores(outputs[count:], test.targets),
             test_examples=len(test.targets),
         )
-
-    def _scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Scores in the data's units."""
-        values = outputs.astype(np.float64) * self._scale + self._mean
-        return scores_of(values, targets, self.run.labels)
 
     def _compare(
         self,
@@ -176,7 +171,7 @@ class Regression(Rows):
         """Compares standardized outputs (examples, outputs) and routes (examples,)."""
         differences = np.abs(keras.astype(np.float64) - outputs).max(axis=1)
         wanted = self.wanted(targets)
-        ours, theirs = self._scores(outputs, targets), self._scores(keras, targets)
+        ours, theirs = self.scores(outputs, targets), self.scores(keras, targets)
         cost = _shares(outputs, wanted, wanted) - _shares(keras, wanted, wanted)
 
         def of(expert: int) -> ExpertParity:
@@ -186,8 +181,8 @@ class Regression(Rows):
                 examples=int(own.sum()),
                 largest_difference=float(differences[own].max()),
                 other_outputs=float(np.mean(differences[own] > FAR)),
-                keras_r2=self._scores(keras[own], targets[own])["r2"],
-                deployed_r2=self._scores(outputs[own], targets[own])["r2"],
+                keras_r2=self.scores(keras[own], targets[own])["r2"],
+                deployed_r2=self.scores(outputs[own], targets[own])["r2"],
             )
 
         return RegressionParity(
@@ -269,11 +264,13 @@ class Regression(Rows):
         standardized: np.ndarray = (targets - self._mean) / self._scale
         return standardized
 
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores in the data's units, of standardized outputs."""
+        values = outputs.astype(np.float64) * self._scale + self._mean
+        return scores_of(values, targets, self.run.labels)
+
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         return 1.0
-
-    def score(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        return float(self._scores(scores, targets)["r2"])
 
     @staticmethod
     def losses(
