@@ -22,8 +22,8 @@ from .measure import conditions, energy, environment, growth
 from .row import REFERENCE, SPARSE, Row, all_times, row
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
-# (see `throughput.py`) and their `chrf`, `bound_bytes` of growth
-SCHEMA_VERSION = "1.2"
+# (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
+SCHEMA_VERSION = "1.3"
 SESSIONS = 8
 _REPEATS = 30
 _LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all
@@ -62,7 +62,7 @@ class Benchmark:
             told = asdict(everything[name])
             everything[name] = {key: value for key, value in told.items() if value is not None}
         everything["energy"] = None if self.energy is None else asdict(self.energy)
-        everything["rows"] = [asdict(one) for one in self.rows]
+        everything["rows"] = [one.to_json() for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
             if isinstance(value, latency.Latency):

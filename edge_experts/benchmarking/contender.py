@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
+from ..runtime.tasks import task_class
+from ..runtime.tasks.base import Deployed
 from . import onnx
 
 
@@ -30,13 +30,19 @@ class Chrf:
 
 @dataclass(frozen=True)
 class Contender:
-    """A bundle, or a network in ONNX Runtime."""
+    """A bundle, or a network in ONNX Runtime.
+
+    Attributes:
+        accuracy, chrf, scores: None where its maker did not say; `scores` are those of tasks that
+            have others than the first two.
+    """
 
     feature_kind: str
     total_bytes: int  # of all files
     resident_bytes: int  # files of what must be in memory for an answer
-    accuracy: Accuracy | None  # None: its maker did not say
-    chrf: Chrf | None = None  # likewise, of what translates
+    accuracy: Accuracy | None
+    chrf: Chrf | None = None
+    scores: Deployed | None = None
 
 
 def read(folder: Path) -> Contender:
@@ -52,14 +58,20 @@ def read(folder: Path) -> Contender:
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),
             resident_bytes=(folder / onnx.NETWORK).stat().st_size,
             accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
+            scores=None if said.accuracy is not None else Deployed(said.scores, said.examples),
         )
     manifest = read_manifest(folder)
+    deployed = task_class(manifest).deployed(manifest)
+    scores, examples = ({}, 0) if deployed is None else deployed
+    accuracy, chrf = scores.get("accuracy"), scores.get("chrf")
+    others = accuracy is None and chrf is None
     return Contender(
         feature_kind=manifest.features.kind,
         total_bytes=sum(entry.bytes for entry in manifest.files),
         resident_bytes=resident_bytes(manifest),
-        accuracy=_accuracy(manifest.provenance),
-        chrf=_chrf(manifest.provenance),
+        accuracy=None if accuracy is None else Accuracy(accuracy, examples),
+        chrf=None if chrf is None else Chrf(chrf, examples),
+        scores=deployed if others else None,
     )
 
 
@@ -76,23 +88,3 @@ def resident_bytes(manifest: Manifest) -> int:
     largest = sorted((entry.bytes for entry in manifest.experts), reverse=True)
     asked = len(largest) if manifest.combine == "sum" else manifest.top_k
     return router + sum(largest[:asked])
-
-
-def _accuracy(provenance: Mapping[str, Any]) -> Accuracy | None:
-    accuracy: Any = provenance.get("test_accuracy")
-    examples: Any = provenance.get("test_examples")
-    known = isinstance(accuracy, int | float) and type(examples) is int
-    if known and 0 <= accuracy <= 1 and examples > 0:  # it may say anything
-        return Accuracy(float(accuracy), examples)
-    return None
-
-
-def _chrf(provenance: Mapping[str, Any]) -> Chrf | None:
-    proven: Any = provenance.get("validation")
-    proven = proven if isinstance(proven, dict) else {}
-    scores, sentences = proven.get("deployed"), proven.get("examples")
-    chrf: Any = scores.get("chrf") if isinstance(scores, dict) else None
-    known = isinstance(chrf, int | float) and type(sentences) is int
-    if known and 0 <= chrf <= 100 and sentences > 0:  # it may say anything
-        return Chrf(float(chrf), sentences)
-    return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from ..runtime.tasks.base import Deployed
 from . import latency
 from .contender import Accuracy, Chrf, Contender
 from .measure import growth, intervals
@@ -24,7 +26,8 @@ class Row:
     same round; the two are only ever compared within a round. Intervals say where the same figure
     of another run lies, see `intervals.of_another_run`. `resident_bytes` are the files of what must
     be in memory for an answer; what memory they take is `growth`. `generation` is how fast it
-    writes; None where it chooses labels. `accuracy` is of what chooses them, `chrf` of what writes.
+    writes; None where it chooses labels. `accuracy` is of what chooses them, `chrf` of what writes,
+    and `scores` are those of any other task.
     """
 
     name: str
@@ -42,6 +45,14 @@ class Row:
     input_p50_us: tuple[float, ...]
     generation: Writing | None = None
     chrf: Chrf | None = None
+    scores: Deployed | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields; of `scores` the examples beside each, and nothing where there are none."""
+        content = {name: value for name, value in asdict(self).items() if name != "scores"}
+        if self.scores is not None:
+            content["scores"] = {**self.scores.scores, "examples": self.scores.examples}
+        return content
 
 
 def row(
@@ -75,6 +86,7 @@ def row(
         input_p50_us=tuple(round(float(value), 2) for value in by_input),
         generation=writing(name, SPARSE if name == REFERENCE else name, sessions),
         chrf=contender.chrf,
+        scores=contender.scores,
     )
 
 

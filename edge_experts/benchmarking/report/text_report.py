@@ -12,8 +12,8 @@ from ..row import REFERENCE, SPARSE
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy: "
-    "as deployed, of the test examples, where the files were made. growth: "
+    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy, "
+    "mae, rmse, r2: as deployed, of the test examples, where the files were made. growth: "
     "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
     "expert, and what the runtime may take at most: twice the files of what is in memory, and "
     "4 MB; its anonymous and file pages, each at its own peak."
@@ -111,8 +111,9 @@ def contender_table(result: Benchmark) -> list[list[str]]:
         for name, of in (("accuracy", "accuracy"), ("chrF", "chrf"))
         if any(getattr(row, of) is not None for row in result.rows)
     ]
+    others = sorted({name for row in result.rows if row.scores for name in row.scores.scores})
     memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
-    rows = [[*head, *judged, *memory]]
+    rows = [[*head, *judged, *others, *memory]]
     for row in result.rows:
         low, high = row.p50_interval_us
         times = [number(row.warm.total_us["p50"]), f"{number(low)} to {number(high)}"]
@@ -124,6 +125,8 @@ def contender_table(result: Benchmark) -> list[list[str]]:
             cells.append("" if row.accuracy is None else f"{row.accuracy.accuracy:.4f}")
         if "chrF" in judged:
             cells.append("" if row.chrf is None else f"{row.chrf.chrf:.2f}")
+        known = {} if row.scores is None else row.scores.scores
+        cells += [f"{known[name]:.5g}" if name in known else "" for name in others]
         rows.append([*cells, *_growth(row.growth)])
     return rows
 
