@@ -78,7 +78,7 @@ def automatic(
     scores, targets = bundling.reference.scores, bundling.examples.splits["validation"].targets
     temperature, inputs = task.temperature(scores, targets), bundling.examples.validation
     choosing.measure(job, inputs, task.wanted(targets), temperature, bundling.interpreter)
-    keras_score = task.score(scores, targets)
+    keras_score = task.scores(scores, targets)[task.primary]
     beside = bundling.beside_models(job, compressed=budget.compressed)
     for _ in range(_TRIES):
         point = choose(choosing, budget, beside, keras_score)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -135,8 +135,8 @@ class RowTask(ConversionTask, Protocol):
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         """The temperature of outputs whose scores Keras gives."""
 
-    def score(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        """The primary score, from the scores of answers (examples, labels)."""
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores of outputs, or of scores of answers, (examples, labels), by name."""
 
     @staticmethod
     def losses(
@@ -189,6 +189,3 @@ def _in_turn(rows: np.ndarray, count: int, clear: np.ndarray, experts: np.ndarra
     while len(chosen) < count:
         chosen += [queue.pop(0) for queue in queues if queue]
     return chosen[:count]
-
-
-Check = Callable[[bytes, str], None]  # raises where a target does not take a file

@@ -49,14 +49,14 @@ class Classification(Rows):
         )
         temperature = parity.fit_temperature(scores[:count], validation.targets)
         scores = parity.at_temperature(scores, temperature)
-        asked, right = arrays["asked"], scores[count:].argmax(axis=1) == test.targets
+        asked = arrays["asked"]
         return Proof(
             parity=found,
             unsure=confidence.measure(manifest, scores[:count], asked, validation.targets),
             temperature=temperature,
             scores=scores[:count],
             arrays=arrays,
-            test_scores={"accuracy": float(np.mean(right))},
+            test_scores=self.scores(scores[count:], test.targets),
             test_examples=len(test.targets),
             calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
         )
@@ -139,8 +139,8 @@ class Classification(Rows):
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         return parity.fit_temperature(scores, targets)
 
-    def score(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        return float(np.mean(scores.argmax(axis=1) == targets))
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        return {"accuracy": float(np.mean(outputs.argmax(axis=1) == targets))}
 
     @staticmethod
     def losses(
