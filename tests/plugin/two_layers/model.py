@@ -13,7 +13,7 @@ import tf_keras
 class LayeredExperts(tf_keras.Model):
     """A state of `size` numbers, routed in two layers in each of `steps` steps.
 
-    The gate is a choice on the way forward, and its softmax on the way back.
+    In training the gate is a softmax, which `sharpness` turns into a choice.
 
     Args:
         experts_each: experts of a layer.
@@ -28,6 +28,7 @@ class LayeredExperts(tf_keras.Model):
         self.experts = [
             _network(size, size, f"expert_{place}") for place in range(2 * experts_each)
         ]
+        self.sharpness = tf.Variable(1.0, trainable=False)
         self.built = True
 
     def of_layer(self, layer: int) -> Sequence[tf_keras.Model]:
@@ -39,9 +40,10 @@ class LayeredExperts(tf_keras.Model):
         state = inputs["x"] if isinstance(inputs, dict) else inputs
         for _ in range(self.steps):
             for layer, router in enumerate(self.routers):
-                soft = tf.nn.softmax(router(state))
-                hard = tf.one_hot(tf.argmax(soft, axis=-1), self.experts_each)
-                gate = hard + soft - tf.stop_gradient(soft)
+                logits = router(state)
+                gate = tf.one_hot(tf.argmax(logits, axis=-1), self.experts_each)
+                if training:
+                    gate = tf.nn.softmax(logits * self.sharpness)
                 states = tf.stack([expert(state) for expert in self.of_layer(layer)], axis=1)
                 state = tf.reduce_sum(gate[:, :, None] * states, axis=1)
         return state

@@ -39,7 +39,8 @@ class LayeredNetworks:
         return {STATE: seen[STATE][own if own.any() else slice(None)][:300]}
 
     def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
-        return to_tflite(self.files[path], recipe, samples, io)
+        content: bytes = to_tflite(self.files[path], recipe, samples, io)
+        return content
 
     def reference(self, validation: Samples, folder: Any) -> dict[str, np.ndarray]:
         states = self._model.predict(validation["x"], verbose=0)

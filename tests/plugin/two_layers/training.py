@@ -23,6 +23,7 @@ from edge_experts.training.routed_task import RoutedTask
 from .model import LayeredExperts
 
 STEPS = 2
+_SHARPEST = 30.0
 
 
 class Training:
@@ -50,7 +51,12 @@ class Training:
             raise DataError(f"{dataset.name}: must have as many columns as targets")
         model = LayeredExperts(len(dataset.labels), config.experts, STEPS)
         model.compile(tf_keras.optimizers.Adam(config.learning_rate), "mse")
-        model.fit(x["x"], y, batch_size=64, epochs=config.epochs, verbose=0)
+        sharper = tf_keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: model.sharpness.assign(
+                _SHARPEST ** (epoch / config.epochs)
+            )
+        )
+        model.fit(x["x"], y, batch_size=64, epochs=config.epochs, verbose=0, callbacks=[sharper])
         metrics = {}
         for split in ("validation", "test"):
             own = getattr(dataset, split)
