@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from edge_experts.cli.app import app
 from edge_experts.errors import DataError, ThresholdError, UsageError
+from edge_experts.format.drift_reference import Histogram, Reference
 from tests.tiny import INPUTS, PICKED, REGRESSION, tiny_bundle, tiny_regression
 
-VALUES = np.stack([INPUTS[row] @ REGRESSION[pick] for row, pick in enumerate(PICKED)])
-VALUES = VALUES * (20, 0.5) + (100, -2)
+OUTPUTS = np.stack([INPUTS[row] @ REGRESSION[pick] for row, pick in enumerate(PICKED)])
+VALUES = OUTPUTS * (20, 0.5) + (100, -2)
 PROVENANCE = {"test_scores": {"mae": 12.25, "rmse": 20.5, "r2": 0.9}, "test_examples": 40}
 
 
@@ -141,6 +142,27 @@ def test_inspect_names_outputs_and_scores(tiny: Path) -> None:
         "type": "regression",
         "config": {"mean": [100.0, -2.0], "scale": [20.0, 0.5]},
     }
+
+
+def test_inspect_shows_parity(tmp_path: Path) -> None:
+    own = {"expert": 0, "examples": 5, "largest_difference": 0.5}
+    parity = {"examples": 1200, "keras_r2": 0.91, "deployed_r2": 0.905, "experts": [own, 3]}
+    bundle = tiny_regression(tmp_path / "proven.bundle", provenance={"parity": parity})
+    text = done("inspect", bundle)
+    assert re.search(r"beside Keras +examples +largest difference +R2: Keras's, deployed\n", text)
+    assert re.search(r"end to end +1,200 +\? +0\.9100 +0\.9050\n", text)
+    assert re.search(r"expert 0 +5 +0\.5 +\? +\?\n", text)
+
+
+def test_monitor_counts_mean_outputs(tmp_path: Path) -> None:
+    flat = Histogram((), (100,))
+    score = Histogram((-3.0, 0.0, 3.0), (25, 25, 25, 25))
+    reference = Reference(score, experts=(50, 50), confidence=flat, entropy=flat)
+    bundle = tiny_regression(tmp_path / "watched.bundle", reference=reference)
+    found = json.loads(done("monitor", bundle, "--json", stdin=lines(INPUTS.repeat(10, axis=0))))
+    means = np.searchsorted((-3, 0, 3), OUTPUTS.mean(axis=1), side="right")
+    assert found["signals"]["score"]["seen"] == [np.mean(means == bin_) for bin_ in range(4)]
+    assert found["answers"] == 40
 
 
 @pytest.mark.parametrize(
