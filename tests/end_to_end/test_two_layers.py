@@ -93,7 +93,7 @@ def test_it_answers_as_keras_does(
 
 def test_it_is_measured(bundle: dict[str, Path], cli: Cli, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    options = ("--sessions", 1, "--rounds", 2, "--json", "--report", page)
+    options = ("--seconds", 1, "--json", "--report", page)
     done = cli("benchmark", bundle["int8"], *options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"]
@@ -111,7 +111,7 @@ def test_it_is_served(bundle: dict[str, Path]) -> None:
                 for word in line.split()
                 if word.startswith("http://")
             ).rstrip("/.,")
-            with urllib.request.urlopen(f"{address}/v2/models/turns") as answer:
+            with urllib.request.urlopen(f"{address}/v2/models/int8") as answer:
                 described = json.load(answer)
         finally:
             server.terminate()

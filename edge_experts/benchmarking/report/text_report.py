@@ -12,11 +12,14 @@ from ..row import REFERENCE, SPARSE
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy, "
-    "mae, rmse, r2: as deployed, of the test examples, where the files were made. growth: "
+    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy: "
+    "as deployed, of the test examples, where the files were made. growth: "
     "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
     "expert, and what the runtime may take at most: twice the files of what is in memory, and "
     "4 MB; its anonymous and file pages, each at its own peak."
+)
+_OF_OTHERS = (
+    " {names}: as deployed, of the test examples, in the data's units, where the files were made."
 )
 _OF_TOKENS = (
     " tokens: pieces of the vocabulary, with the ends of answers, of one round. tokens/s: of whole "
@@ -69,7 +72,14 @@ def as_text(result: Benchmark) -> str:
 
 def notes(result: Benchmark) -> str:
     """How the tables are to be read."""
-    return _NOTES + (_OF_TOKENS if writing_table(result) else "")
+    others = _others(result)
+    told = _OF_OTHERS.format(names=", ".join(others)) if others else ""
+    return _NOTES + told + (_OF_TOKENS if writing_table(result) else "")
+
+
+def _others(result: Benchmark) -> list[str]:
+    """Names of scores other than accuracy and chrF."""
+    return sorted({name for row in result.rows if row.scores for name in row.scores.scores})
 
 
 def memory_told(result: Benchmark) -> list[str]:
@@ -111,7 +121,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
         for name, of in (("accuracy", "accuracy"), ("chrF", "chrf"))
         if any(getattr(row, of) is not None for row in result.rows)
     ]
-    others = sorted({name for row in result.rows if row.scores for name in row.scores.scores})
+    others = _others(result)
     memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
     rows = [[*head, *judged, *others, *memory]]
     for row in result.rows:
