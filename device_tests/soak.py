@@ -90,9 +90,9 @@ class _Work:
 
 def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
     """Ask so many requests in so many threads, with room for so many experts."""
-    largest = max(entry.resident_bytes for entry in read_manifest(bundle).experts)
-    router = read_manifest(bundle).router
-    budget = experts * largest + (0 if router is None else router.resident_bytes)
+    manifest = read_manifest(bundle)
+    largest = max(entry.resident_bytes for entry in manifest.experts)
+    budget = experts * largest + sum(entry.resident_bytes for entry in manifest.routers)
     with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
         work = _Work(bundle, runtime, budget)
         workers = [

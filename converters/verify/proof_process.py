@@ -36,13 +36,14 @@ def main(job: Path) -> None:
     manifest = read_manifest(folder)
     made = read_features(folder, manifest.features)
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
-    arrays = features.encode_all(made, examples[:1])
+    task = open_task(manifest, made)
+    arrays = {**features.encode_all(made, examples[:1]), **task.initial_state()}
     # Whoever reads the paths knows which file ended the process.
     found = costs.measure(
         folder,
         manifest,
         arrays,
-        open_task(manifest, made).open_expert,
+        task.open_expert,
         tell=lambda path: print(path, flush=True),
     )
     (job / "costs.json").write_text(json.dumps(found))

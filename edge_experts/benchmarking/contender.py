@@ -82,8 +82,9 @@ def opened(folder: Path, *, threads: int) -> ExpertRuntime | onnx.OnnxNetwork:
 
 
 def resident_bytes(manifest: Manifest) -> int:
-    """Files of what must be in memory to answer: the router and the largest experts asked."""
-    router = 0 if manifest.router is None else manifest.router.bytes
-    largest = sorted((entry.bytes for entry in manifest.experts), reverse=True)
-    asked = len(largest) if manifest.combine == "sum" else manifest.top_k
-    return router + sum(largest[:asked])
+    """Files of what must be in memory to answer: routers and the largest experts that they pick."""
+    total = sum(router.bytes for router in manifest.routers)
+    for _, places in manifest.routed:
+        sizes = sorted(manifest.experts[place].bytes for place in places)
+        total += sum(sizes if manifest.combine == "sum" else sizes[-manifest.top_k :])
+    return total

@@ -78,12 +78,7 @@ def _file(
 def _totals(
     manifest: Manifest, files: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    models = [one for one in (manifest.router, *manifest.experts) if one is not None]
-    costs = [one.resident_bytes for one in manifest.experts]
-    asked = len(costs) if manifest.combine == "sum" else manifest.top_k
-    if manifest.second_below is not None:
-        asked = 2
-    router = 0 if manifest.router is None else manifest.router.resident_bytes
+    models = (*manifest.routers, *manifest.experts)
     by_type: dict[str, int] = {}
     by_operator: dict[str, int] = {}
     for one in found:
@@ -100,11 +95,21 @@ def _totals(
         **{part: sum(one.get(part, 0) for one in files) for part in parts},
         "beside_models_bytes": total - sum(one.bytes for one in models),
         "resident_bytes": sum(one.resident_bytes for one in models),
-        "resident_bytes_of_one_answer": router + sum(sorted(costs)[-asked:]),
+        "resident_bytes_of_one_answer": _of_one_answer(manifest),
         "arena_bytes": max(arenas(manifest).values(), default=None),
         "weights_by_type": by_type,
         "weights_by_operator": by_operator,
     }
+
+
+def _of_one_answer(manifest: Manifest) -> int:
+    """Bytes in memory of all routers and of the largest experts that each may pick."""
+    picked = 2 if manifest.second_below is not None else manifest.top_k
+    total = sum(router.resident_bytes for router in manifest.routers)
+    for _, places in manifest.routed:
+        costs = sorted(manifest.experts[place].resident_bytes for place in places)
+        total += sum(costs if manifest.combine == "sum" else costs[-picked:])
+    return total
 
 
 def _makes_sense(one: Any) -> bool:

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -43,6 +44,11 @@ COMBINE = ("top", "sum")
 
 def expert_path(index: int) -> str:
     return f"experts/{index:03d}.tflite"
+
+
+def router_path(layer: int) -> str:
+    """Path of a layer's router; a bundle with one router has it at ROUTER."""
+    return f"routers/{layer:03d}.tflite"
 
 
 Buffer = bytes  # FileEntry has a field of that name, as the format does
@@ -146,6 +152,15 @@ class Manifest:
         return tuple(layer.router for layer in self.layers)
 
     @property
+    def routed(self) -> tuple[tuple[FileEntry | None, range], ...]:
+        """Each router with the experts that it picks from: their places in `experts`."""
+        if not self.layers:
+            return ((self.router, range(len(self.experts))),)
+        ends = list(accumulate(layer.experts for layer in self.layers))
+        places = map(range, [0, *ends[:-1]], ends)
+        return tuple(zip(self.routers, places, strict=True))
+
+    @property
     def task_type(self) -> str:
         """The name of the bundle's task in the registries of tasks."""
         if self.task_spec is not None:
@@ -155,6 +170,8 @@ class Manifest:
     @property
     def asks_one(self) -> bool:
         """Whether it is always one expert that answers."""
+        if self.layers:
+            return False
         by_gate = self.combine == "top" and self.top_k == 1 and self.second_below is None
         return by_gate or len(self.experts) == 1
 
@@ -171,6 +188,9 @@ class Manifest:
         if self.by_name:
             which = "the one" if self.router is None else "the best of those"
             return f"{which} asked that an example names"
+        if self.layers:
+            shares = ", ".join(str(layer.experts) for layer in self.layers)
+            return f"in {len(self.layers)} layers of {shares}, the best {self.top_k} of each asked"
         if self.second_below is None:
             return f"the best {self.top_k} of them asked"
         sure = f"{self.second_below:.1%}"

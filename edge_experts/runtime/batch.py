@@ -29,12 +29,13 @@ class Question:
         arrays: what the experts see.
         gate: the router's logits, (experts,); None where there is no router.
         picks: the experts to ask, the router's first choice first.
+        start: the first expert of the gate's layer; the gate is of it and those behind it.
         mix: makes one output of several, from the gate's logits of these experts; the gate is None
             where all experts are summed.
     """
 
     __slots__ = (
-        *("_error", "_mix", "_output", "_outputs", "_tried"),
+        *("_error", "_mix", "_output", "_outputs", "_start", "_tried"),
         *("arrays", "gate", "invoke_ns", "load_ns", "picks"),
     )
 
@@ -44,10 +45,11 @@ class Question:
         gate: np.ndarray | None,
         picks: tuple[int, ...],
         mix: Mix,
+        start: int = 0,
     ):
         self.arrays, self.picks, self.gate, self._mix = arrays, picks, gate, mix
         self._outputs: dict[int, Any] = {}
-        self._tried, self._error = set(picks), ""
+        self._tried, self._error, self._start = set(picks), "", start
         self._output: Any = None
         self.load_ns = self.invoke_ns = 0
 
@@ -77,7 +79,9 @@ class Question:
         outputs = [self._outputs[pick] for pick in self.picks]
         if len(outputs) == 1:
             return outputs[0]
-        return self._mix(None if self.gate is None else self.gate[list(self.picks)], outputs)
+        if self.gate is None:
+            return self._mix(None, outputs)
+        return self._mix(self.gate[[pick - self._start for pick in self.picks]], outputs)
 
     def answered(self, expert: int, output: Any) -> None:
         self._outputs[expert] = output
@@ -93,7 +97,8 @@ class Question:
         self._error = self._error or f"expert {expert}: {describe(error)}"
         gate = np.zeros(0) if self.gate is None else self.gate
         # An expert that is asked for by name has nobody who could stand in for it.
-        ranked = [index for index in np.argsort(-gate, kind="stable").tolist() if gate[index] > _NO]
+        order = np.argsort(-gate, kind="stable").tolist()
+        ranked = [self._start + index for index in order if gate[index] > _NO]
         other: int | None = next((index for index in ranked if index not in self._tried), None)
         if other is not None:
             self._tried.add(other)

@@ -3,41 +3,55 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
 from ..errors import UsageError
+from ..format.manifest import Manifest
 from . import forking
 from .access import Observer
 from .batch import Question, ask
+from .interpreter import Model
 from .memory.prefetch import Prefetcher
-from .memory.residency import Residency, Slot
+from .memory.residency import Residency
+from .memory.slot import Slot
 from .models import Models
 
 Arrays = dict[str, np.ndarray]
 Route = Callable[[Arrays], np.ndarray | None]
 
 
+class LayerAccess:
+    """Implements `access.Layer`; see there."""
+
+    __slots__ = ("places", "route")
+
+    def __init__(self, places: range, route: Callable[[Arrays], np.ndarray]):
+        self.places, self.route = places, route
+
+
 class BundleAccess:
     """Implements `Access`; see there.
 
     Args:
-        models: opened files; the router among them.
+        models: opened files; the routers among them.
         experts: those in memory.
         prefetcher: is told which expert answered; None where none is wanted.
-        inherited: by a forked child, from whose first answer on the router has another interpreter;
+        inherited: by a forked child, from whose first answer on routers have other interpreters;
             before that, many children do nothing but end.
     """
 
     __slots__ = (
-        *("_experts", "_models", "_observer", "_prefetcher", "_renewing"),
-        *("free", "is_watched", "reject", "route", "strict"),
+        *("_experts", "_inherited", "_models", "_observer", "_prefetcher", "_renewing"),
+        *("free", "is_watched", "layers", "reject", "route", "strict"),
     )
 
     def __init__(
         self,
+        manifest: Manifest,
         models: Models,
         experts: Residency,
         prefetcher: Prefetcher | None,
@@ -50,12 +64,17 @@ class BundleAccess:
         self.strict, self.observer = strict, observer
         # Methods of Residency: ones in between would cost every answer.
         self.free, self.reject = experts.free, experts.reject
-        if inherited:
-            forking.keep(models.router)
         self._renewing = threading.Lock()
+        self._inherited = inherited and bool(models.routers)
         # `Model.__call__` or `with_trunk` itself: a method in between would cost every answer.
-        renew = inherited and models.router is not None
-        self.route: Route = self._renewed if renew else self._current()
+        self.route: Route = _without_router
+        places = [places for _, places in manifest.routed] if manifest.layers else []
+        self.layers = tuple(LayerAccess(one, _closed) for one in places)
+        if self._inherited:
+            forking.keep(*models.routers)
+            self._use(partial(self._renewed, number) for number in range(len(models.routers)))
+        else:
+            self._use(map(_of, models.routers))
 
     @property
     def observer(self) -> Observer | None:
@@ -81,25 +100,37 @@ class BundleAccess:
     def close(self) -> None:
         """Refuses every further input."""
         self.route = _closed
+        for layer in self.layers:
+            layer.route = _closed
 
     @property
     def is_closed(self) -> bool:
         return self.route is _closed
 
-    def _current(self) -> Route:
-        router = self._models.router
-        if router is None:
-            return _without_router
-        # What experts build on is added to the features.
-        return router.with_trunk if router.has_trunk else router
+    def _use(self, routes: Iterable[Callable[[Arrays], np.ndarray]]) -> None:
+        """Routes by these: those of the layers, or the only one."""
+        if self.layers:
+            for layer, route in zip(self.layers, routes, strict=False):  # none once it is closed
+                layer.route = route
+        else:
+            self.route = next(iter(routes), _without_router)
 
-    def _renewed(self, arrays: Arrays) -> np.ndarray | None:
+    def _renewed(self, number: int, arrays: Arrays) -> np.ndarray:
+        """A forked child's first routing: gives all routers other interpreters before."""
         with self._renewing:
-            if self.route == self._renewed:  # no other thread was faster
-                self._models.renew_router()
-                self.route = self._current()
-            route = self.route
-        return route(arrays)
+            if self._inherited and not self.is_closed:  # no other thread was faster
+                self._models.renew_routers()
+                self._use(map(_of, self._models.routers))
+                self._inherited = False
+        route = self.layers[number].route if self.layers else self.route
+        logits = route(arrays)
+        assert logits is not None, "a router gives logits"
+        return logits
+
+
+def _of(router: Model) -> Callable[[Arrays], np.ndarray]:
+    """What experts build on is added to the features."""
+    return router.with_trunk if router.has_trunk else router
 
 
 def _without_router(arrays: Arrays) -> None:

@@ -44,7 +44,7 @@ class ExpertRuntime:
             is current now, while `InstalledRuntime` follows.
         memory_budget: bytes that the router and the experts in memory may take together, by
             `costs`; None keeps every expert that was needed. The least recently used expert leaves
-            first.
+            first, where the task has no other policy.
         max_experts: how many experts may be in memory; both limits hold where both are given.
         pin: experts to load now, and never to let leave.
         prefetch: load the expert that is likely to be next in a thread of its own, after each
@@ -68,7 +68,7 @@ class ExpertRuntime:
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
-        MemoryBudgetError: the budget does not hold the router and an expert; with `strict`, or
+        MemoryBudgetError: the budget does not hold the routers and an expert; with `strict`, or
             where all experts are summed, the largest one.
         MissingExtraError: no TFLite interpreter is installed.
     """
@@ -101,7 +101,13 @@ class ExpertRuntime:
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
         found = measured_costs.known(self.folder, self.manifest)
-        self._room = Room(costs or found.experts, memory_budget, max_experts, router=found.router)
+        self._room = Room(
+            costs or found.experts,
+            memory_budget,
+            max_experts,
+            router=found.router,
+            layers=[places for _, places in self.manifest.routed],
+        )
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
@@ -244,6 +250,7 @@ class ExpertRuntime:
             quarantine=self._quarantine,
             all_must_fit=self._strict or self.manifest.combine == "sum",
             pinned=pinned,
+            policy=self.task.policy(),
         )
         self._prefetcher = Prefetcher(self._experts) if self._prefetch else None
         self._monitor: Monitor | None = None
@@ -253,6 +260,7 @@ class ExpertRuntime:
                 self._reference, lambda outputs: task.drift_values(task.scores(outputs))
             )
         self.access = BundleAccess(
+            self.manifest,
             self.models,
             self._experts,
             self._prefetcher,

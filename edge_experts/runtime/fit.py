@@ -52,6 +52,11 @@ def must_fit(model: Model, arrays: Shapes, outputs: int, what: str) -> None:
         raise ModelError(f"{model.name}: must answer with real numbers, answers with {kind}")
 
 
+def shapes_of(arrays: Mapping[str, np.ndarray]) -> Shapes:
+    """Shape and type of each array."""
+    return {name: (array.shape, array.dtype.type) for name, array in arrays.items()}
+
+
 def trunk_shape(router: Model) -> Shapes:
     """The array that a router makes for the experts: empty where it makes none.
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 
 from ..errors import DigestError
 from ..features import Features
 from ..format.checked_files import read_checked
 from ..format.manifest import FileEntry, Manifest
-from .fit import Shapes, must_fit, trunk_shape
+from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
 from .tasks.base import Task
 
 
 class Models:
-    """The router, which is opened at once and for good, and experts, which are opened when asked.
+    """The routers, which are opened at once and for good, and experts, opened when asked.
 
     Args:
         task: opens experts.
         threads, delegate: as for `Model`.
 
     Attributes:
-        router: None where there is none, and once it is closed.
+        routers: of each layer; none where nothing is to be routed, and once they are closed.
 
     Raises:
-        DigestError: the router's file is missing, or differs from what the manifest pins.
-        ModelError: the interpreter refuses the router, or it does not fit the bundle.
+        DigestError: a router's file is missing, or differs from what the manifest pins.
+        ModelError: the interpreter refuses a router, or it does not fit the bundle.
         BundleError: the features do not fit the task.
     """
 
@@ -40,12 +41,21 @@ class Models:
     ):
         self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
-        self.router = None if manifest.router is None else self._open_router(manifest.router)
+        self.routers = tuple(map(self._open_router, manifest.routers))
         task.check_features(folder)
-        self._arrays: Shapes = features.shapes  # what an expert may take
-        if self.router is not None:
-            must_fit(self.router, self._arrays, len(manifest.experts), "experts")
-            self._arrays = {**self._arrays, **trunk_shape(self.router)}
+        given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
+        self._arrays: list[Shapes] = []  # what each expert may take
+        for router, (_, places) in zip_longest(self.routers, manifest.routed):
+            trunk: Shapes = {}
+            if router is not None:
+                must_fit(router, given, len(places), "experts")
+                trunk = trunk_shape(router)
+            self._arrays += [{**given, **trunk}] * len(places)
+
+    @property
+    def router(self) -> Model | None:
+        """The router of a bundle that routes an input once; None where there is none."""
+        return None if self._manifest.router is None else next(iter(self.routers), None)
 
     def expert(self, index: int) -> Expert:
         """Open an expert.
@@ -62,18 +72,19 @@ class Models:
         expert = self._task.open_expert(
             index, content, prefix + path, self._threads, self._delegate
         )
-        self._task.check_expert(expert, self._arrays)
+        self._task.check_expert(expert, self._arrays[index])
         return expert
 
-    def renew_router(self) -> None:
-        """Give the router another interpreter; its bytes were checked already."""
-        if self.router is not None:
-            content, name = self.router.content, self.router.name
-            self.router = Model(content, name, self._threads, self._delegate)
+    def renew_routers(self) -> None:
+        """Give the routers other interpreters; their bytes were checked already."""
+        self.routers = tuple(
+            Model(router.content, router.name, self._threads, self._delegate)
+            for router in self.routers
+        )
 
     def close(self) -> None:
-        """Free the router."""
-        self.router = None
+        """Free the routers."""
+        self.routers = ()
 
     def _open_router(self, entry: FileEntry) -> Model:
         content, name = self._read(entry, thorough=True)

@@ -56,10 +56,10 @@ def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None)
 
 
 def room_for_one(bundle: Path) -> int:
-    """The smallest budget that the bundle runs in: the router and the largest expert."""
+    """The smallest budget that the bundle runs in: all routers and the largest expert."""
     manifest = read_manifest(bundle)
-    router = 0 if manifest.router is None else manifest.router.resident_bytes
-    return router + max(entry.resident_bytes for entry in manifest.experts)
+    routers = sum(entry.resident_bytes for entry in manifest.routers)
+    return routers + max(entry.resident_bytes for entry in manifest.experts)
 
 
 def _grow(bundle: Path, budget: int | None) -> Growth:
@@ -91,8 +91,8 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
 
 def bound_bytes(manifest: Manifest, experts: int) -> int:
     """What may be taken at most, with files of experts of so many bytes in memory together."""
-    router = 0 if manifest.router is None else manifest.router.bytes
-    return 2 * (router + experts) + _OF_ITS_OWN
+    routers = sum(entry.bytes for entry in manifest.routers)
+    return 2 * (routers + experts) + _OF_ITS_OWN
 
 
 def _grow_onnx(folder: Path, inputs: Path) -> Growth:

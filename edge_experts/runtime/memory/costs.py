@@ -18,6 +18,8 @@ from ..interpreter import Expert, Model
 from . import allocator
 from .process_memory import resident_bytes
 
+_Open = Callable[[bytes, str], Expert]
+
 
 def measure(
     folder: Path,
@@ -33,35 +35,39 @@ def measure(
     count.
 
     Args:
-        arrays: the features of one example.
+        arrays: the features of one example, and the task's initial state.
         open_expert: the task's, of an index, the checked bytes and a name for errors.
         tell: called with a model's path before it is opened, which may end the process.
     """
-    opened: dict[str, Callable[[bytes, str], Expert]] = {}
-    if manifest.router is not None:
-        opened[manifest.router.path] = Model
-    for index, entry in enumerate(manifest.experts):
-        opened[entry.path] = partial(open_expert, index)
-    router, entries = manifest.router, [e for e in (manifest.router, *manifest.experts) if e]
-    tell(entries[0].path)
-    if router is not None:
-        model = Model(read_checked(folder, router), "router")
-        model(arrays)
-        if model.has_trunk:
-            arrays = {**arrays, TRUNK: model.trunk()}
+    models: list[tuple[FileEntry, _Open, dict[str, np.ndarray]]] = []
+    experts, kept = models.copy(), []  # routers stay open: freed memory would hide others' costs
+    for router, places in manifest.routed:
+        given = arrays
+        if router is not None:
+            tell(router.path)
+            model = Model(read_checked(folder, router), "router")
+            model(arrays)
+            kept.append(model)
+            if model.has_trunk:
+                given = {**arrays, TRUNK: model.trunk()}
+            models.append((router, Model, arrays))
+        experts += [(manifest.experts[one], partial(open_expert, one), given) for one in places]
+    models += experts
     # The interpreter's own start is no model's cost.
-    _cost(folder, entries[0], opened[entries[0].path], arrays)
+    if not kept:
+        tell(models[0][0].path)
+    _cost(folder, *models[0])
     found = {}
-    for entry in entries:
+    for entry, opened, given in models:
         tell(entry.path)
-        found[entry.path] = _cost(folder, entry, opened[entry.path], arrays)
+        found[entry.path] = _cost(folder, entry, opened, given)
     return found
 
 
 def _cost(
     folder: Path,
     entry: FileEntry,
-    opened: Callable[[bytes, str], Expert],
+    opened: _Open,
     arrays: dict[str, np.ndarray],
 ) -> int:
     """At least the file twice: a small one's cost may hide in memory that was free already."""

@@ -25,7 +25,7 @@ FILE = "costs.json"
 
 
 class Costs(NamedTuple):
-    """Bytes that models take in memory; 0 for a router that is not there."""
+    """Bytes that models take in memory; all routers together, 0 where there is none."""
 
     router: int
     experts: tuple[int, ...]
@@ -42,8 +42,7 @@ def known(folder: Path, manifest: Manifest) -> Costs:
     def cost(entry: FileEntry) -> int:
         return here.get(entry.sha256, entry.resident_bytes)
 
-    router = 0 if manifest.router is None else cost(manifest.router)
-    return Costs(router, tuple(map(cost, manifest.experts)))
+    return Costs(sum(map(cost, manifest.routers)), tuple(map(cost, manifest.experts)))
 
 
 def cover(root: Path, manifest: Manifest) -> bool:
@@ -88,4 +87,4 @@ def _machine() -> dict[str, str]:
 
 
 def _models(manifest: Manifest) -> list[FileEntry]:
-    return [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
+    return [*manifest.routers, *manifest.experts]

@@ -1,5 +1,7 @@
 """Which experts are in memory: what the budget allows, the least recently used leave first.
 
+A task may choose another policy.
+
 Threads may ask at once. An expert that someone uses stays; who needs room waits until others are
 done, first come first served, and the budget is never exceeded. Nobody waits for ever: a thread
 holds one expert at most, and while someone waits for room nobody overtakes.
@@ -11,15 +13,15 @@ import contextlib
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from ...errors import ModelError, UsageError
 from ..interpreter import Expert
 from . import allocator
+from .policy import Policy, choose, touching
 from .quarantine import UNAVAILABLE, Quarantine
 from .room import Room
+from .slot import Slot
 
 _WORTH_TRIMMING = 1_000_000  # bytes; giving memory back takes a third of a small expert's loading
 
@@ -31,21 +33,6 @@ class Counts(NamedTuple):
     evictions: int
 
 
-class Slot:
-    """An expert's place in memory. Whoever holds it may call it until it is given back."""
-
-    __slots__ = ("failed", "index", "model", "ready", "users")
-
-    def __init__(self, index: int):
-        self.index, self.users = index, 1
-        self.model: Expert | None = None  # while it is loaded, and once it left
-        self.ready = self.failed = False
-
-    def __call__(self, arrays: dict[str, np.ndarray]) -> Any:
-        assert self.model is not None, "an expert was asked by someone who does not hold it"
-        return self.model(arrays)
-
-
 class Residency:
     """The experts in memory.
 
@@ -55,6 +42,7 @@ class Residency:
         quarantine: keeps those that failed, and refuses them for a while.
         all_must_fit: otherwise those too large for the budget are refused when they are needed.
         pinned: never leave once they are loaded.
+        policy: None: the least recently used leaves first.
 
     Raises:
         MemoryBudgetError: not even the smallest expert fits; with `all_must_fit`, one does not.
@@ -68,11 +56,14 @@ class Residency:
         quarantine: Quarantine | None = None,
         all_must_fit: bool = False,
         pinned: Iterable[int] = (),
+        policy: Policy | None = None,
     ):
-        self._load, self._room = load, room
+        self._load, self._room, self._policy = load, room, policy
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._slots: OrderedDict[int, Slot] = OrderedDict()
+        # `move_to_end` itself where that is all: every answer calls it.
+        self._touch = self._slots.move_to_end if policy is None else touching(self._slots, policy)
         self._used, self._closed = 0, False
         self._loads = self._evictions = 0
         self._freed = 0  # bytes, since free memory was last given back
@@ -121,8 +112,8 @@ class Residency:
         with self._lock:
             slot = self._slots.get(index)
             if slot is not None and slot.ready and not self._queue:  # nearly always
+                self._touch(index)
                 slot.users += 1
-                self._slots.move_to_end(index)
                 return slot
         while True:
             slot, mine = self._enter(index)
@@ -225,11 +216,13 @@ class Residency:
                     raise UsageError("the runtime is closed")
                 slot = self._slots.get(index)
                 if slot is not None and not slot.failed:
+                    self._touch(index)
                     slot.users += 1
-                    self._slots.move_to_end(index)
                     return slot, False
                 self._quarantine.refuse(index)
                 if slot is None and self._make_room(index):
+                    if self._policy is not None:
+                        self._policy.used(index)
                     return self._reserve(index), True
                 self._changed.wait()
 
@@ -276,11 +269,12 @@ class Residency:
     def _make_room(self, index: int) -> bool:
         """Let others leave until the expert fits; False where those in the way are in use."""
         while not self._has_room(index):
-            idle = (slot for slot in self._slots.values() if not slot.users)
-            first = next((slot for slot in idle if slot.index not in self._pinned), None)
-            if first is None:
+            unused = (slot.index for slot in self._slots.values() if not slot.users)
+            idle = (one for one in unused if one not in self._pinned)
+            victim = next(idle, None) if self._policy is None else choose(self._policy, idle, index)
+            if victim is None:
                 return False
-            self._drop(first)
+            self._drop(self._slots[victim])
             self._evictions += 1
         return True
 

@@ -14,7 +14,8 @@ class Room:
         costs: what each expert takes, bytes.
         budget: what all of them together may take, bytes, and the router; None is no limit.
         most: how many may be in memory; None is no limit.
-        router: what the router takes, bytes.
+        router: what all routers take together, bytes.
+        layers: places of the experts that each router picks from; None: one router's.
     """
 
     def __init__(
@@ -24,21 +25,26 @@ class Room:
         most: int | None = None,
         *,
         router: int = 0,
+        layers: Sequence[range] | None = None,
     ):
         if most is not None and most < 1:
             raise UsageError(f"max_experts must be at least 1, got {most}")
         self.costs, self.router, self._most = tuple(costs), router, most
+        self._layers = layers or [range(len(self.costs))]
         self._budget = None if budget is None else budget - router  # for experts
 
     def too_large(self, *, all_must_fit: bool) -> list[int]:
         """The experts that do not even fit alone.
 
         Raises:
-            MemoryBudgetError: they are all; with `all_must_fit`, there is one.
+            MemoryBudgetError: they are all of a layer; with `all_must_fit`, there is one.
         """
         found = [index for index in range(len(self.costs)) if not self._fits_alone(index)]
-        if found and (all_must_fit or len(found) == len(self.costs)):
-            raise self.refusal((max if all_must_fit else min)(found, key=self.costs.__getitem__))
+        if found and all_must_fit:
+            raise self.refusal(max(found, key=self.costs.__getitem__))
+        for places in self._layers:
+            if places and set(found).issuperset(places):
+                raise self.refusal(min(places, key=self.costs.__getitem__))
         return found
 
     def has_room(self, index: int, *, used: int, count: int) -> bool:

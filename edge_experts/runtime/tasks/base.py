@@ -18,6 +18,7 @@ from ..access import Access
 from ..answer import Answer, Predictions
 from ..fit import Shapes
 from ..interpreter import Delegate, Expert
+from ..memory.policy import Policy
 
 Arrays = Mapping[str, np.ndarray]
 Tensor = tuple[str, str, tuple[int, ...]]  # name, datatype (KServe), shape without the batch
@@ -76,6 +77,16 @@ class Task(Protocol):
 
     def __init__(self, manifest: Manifest, features: Features):
         """Raises ManifestError, naming the field, where the manifest breaks a rule of the task."""
+
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """A request's state before its first step: arrays that the loop adds to the features.
+
+        Routers and experts may take them beside the features' arrays. They are made anew for each
+        request, and are locals of its loop: the task is shared by threads and keeps no request.
+        """
+
+    def policy(self) -> Policy | None:
+        """Which experts leave memory first, made anew; None: the least recently used."""
 
     def check_features(self, folder: Path) -> None:
         """Raises BundleError, naming the folder, where the features do not fit the task."""

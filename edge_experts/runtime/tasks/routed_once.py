@@ -18,6 +18,7 @@ from ..answer import Answer, Clock, Predictions, first_probability
 from ..batch import Question
 from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
+from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
 from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
 
@@ -156,6 +157,14 @@ class RoutedOnce(ABC):
         return self.answer(
             question.arrays, output, question.first, clock, question.picks, question.reason
         )
+
+    def initial_state(self) -> dict[str, np.ndarray]:
+        """Nothing: an input is answered in one step."""
+        return {}
+
+    def policy(self) -> Policy | None:
+        """None: the least recently used expert leaves first."""
+        return None
 
     def check_features(self, folder: Path) -> None:
         """Takes any features; a task that needs certain ones overrides it."""

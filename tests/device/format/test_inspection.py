@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edge_experts.benchmarking import contender
 from edge_experts.errors import ManifestError
 from edge_experts.format.inspection import anatomy, arenas, operators
 from edge_experts.format.manifest import (
     LIMITS,
+    FeatureSpec,
     FileEntry,
+    Layer,
     Manifest,
     expert_path,
     parse_manifest,
     read_manifest,
+    router_path,
 )
 
 from ...conftest import Cli
@@ -49,6 +56,57 @@ def test_every_byte_of_a_real_bundle_has_its_place(bundle: Path) -> None:
     # The embedding tables are what a text expert consists of.
     assert max(totals["weights_by_operator"], key=totals["weights_by_operator"].get) == "GATHER"
     assert totals["resident_bytes_of_one_answer"] < totals["resident_bytes"]
+
+
+@given(
+    shares=st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    top_k=st.integers(1, 3),
+    combine=st.sampled_from(["top", "sum"]),
+    seed=st.integers(0, 99),
+)
+def test_an_answer_needs_all_routers_and_the_largest_experts_of_each(
+    shares: list[int], top_k: int, combine: str, seed: int
+) -> None:
+    """With one layer, of a bundle with one router: what that always needed."""
+    chance = random.Random(seed)
+
+    def entry(path: str) -> FileEntry:
+        return FileEntry.of(path, path.encode() * chance.randrange(1, 99), chance.randrange(9999))
+
+    routers = [entry(router_path(layer)) for layer in range(len(shares))]
+    experts = [[entry(expert_path(chance.randrange(999))) for _ in range(n)] for n in shares]
+    layered = len(shares) > 1
+    manifest = Manifest(
+        name="any",
+        bundle_version=1,
+        task="any",
+        features=FeatureSpec("array", {}),
+        labels=("a", "b"),
+        combine="top" if layered else combine,
+        top_k=top_k,
+        temperature=1.0,
+        router=None if layered or combine == "sum" else routers[0],
+        experts=tuple(one for layer in experts for one in layer),
+        golden=entry("golden.npz"),
+        model_card=entry("card"),
+        verified_on={},
+        provenance={},
+        layers=tuple(map(Layer, routers, shares)) if layered else (),
+    )
+    needed = {"bytes": 0, "resident_bytes": 0}
+    for key in needed:
+        for layer in experts:
+            sizes = sorted((getattr(one, key) for one in layer), reverse=True)
+            needed[key] += sum(sizes if manifest.combine == "sum" else sizes[:top_k])
+        needed[key] += sum(getattr(one, key) for one in manifest.routers)
+    totals = anatomy(manifest)["totals"]
+    assert totals["resident_bytes_of_one_answer"] == needed["resident_bytes"]
+    assert contender.resident_bytes(manifest) == needed["bytes"]
+    models = [*manifest.routers, *manifest.experts]
+    assert totals["resident_bytes"] == sum(one.resident_bytes for one in models)
+    assert [place for _, places in manifest.routed for place in places] == list(
+        range(len(manifest.experts))
+    )
 
 
 def test_operators_and_alike_experts(bundle: Path) -> None:

@@ -195,7 +195,7 @@ def test_of_threads_that_come_out_of_a_fork_at_once_one_renews_the_router(
         assert again is not None
         assert np.array_equal(again, gate)
         renewed = runtime.models.router
-        again = child._renewed(arrays)  # by another thread that came at the same time
+        again = child._renewed(0, arrays)  # by another thread that came at the same time
         assert again is not None
         assert np.array_equal(again, gate)
         assert runtime.models.router is renewed is not first
