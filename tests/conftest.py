@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,15 @@ def quick_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("config") / "quick.toml"
     path.write_text(QUICK)
     return path
+
+
+@pytest.fixture(scope="module")
+def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The package of the task "two-layers" is installed, also for child processes."""
+    from . import layered
+
+    with layered.installed_plugin(tmp_path_factory.mktemp("site")):
+        yield
 
 
 @pytest.fixture(scope="session")
