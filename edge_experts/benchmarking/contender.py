@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
 from . import onnx
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """As deployed: of so many test examples, where the files were made."""
-
-    accuracy: float
-    examples: int
-
-
-@dataclass(frozen=True)
-class Chrf:
-    """From 0 to 100, as deployed: of so many validation sentences, where the files were made."""
-
-    chrf: float
-    sentences: int
+from .score import Accuracy, Chrf, Score, read_accuracy, read_chrf, read_scores
 
 
 @dataclass(frozen=True)
@@ -36,7 +19,8 @@ class Contender:
     total_bytes: int  # of all files
     resident_bytes: int  # files of what must be in memory for an answer
     accuracy: Accuracy | None  # None: its maker did not say
-    chrf: Chrf | None = None  # likewise, of what translates
+    chrf: Chrf | None = None  # likewise
+    scores: dict[str, Score] = field(default_factory=dict)  # by the names of the task
 
 
 def read(folder: Path) -> Contender:
@@ -58,8 +42,9 @@ def read(folder: Path) -> Contender:
         feature_kind=manifest.features.kind,
         total_bytes=sum(entry.bytes for entry in manifest.files),
         resident_bytes=resident_bytes(manifest),
-        accuracy=_accuracy(manifest.provenance),
-        chrf=_chrf(manifest.provenance),
+        accuracy=read_accuracy(manifest.provenance),
+        chrf=read_chrf(manifest.provenance),
+        scores=read_scores(manifest.provenance),
     )
 
 
@@ -76,23 +61,3 @@ def resident_bytes(manifest: Manifest) -> int:
     largest = sorted((entry.bytes for entry in manifest.experts), reverse=True)
     asked = len(largest) if manifest.combine == "sum" else manifest.top_k
     return router + sum(largest[:asked])
-
-
-def _accuracy(provenance: Mapping[str, Any]) -> Accuracy | None:
-    accuracy: Any = provenance.get("test_accuracy")
-    examples: Any = provenance.get("test_examples")
-    known = isinstance(accuracy, int | float) and type(examples) is int
-    if known and 0 <= accuracy <= 1 and examples > 0:  # it may say anything
-        return Accuracy(float(accuracy), examples)
-    return None
-
-
-def _chrf(provenance: Mapping[str, Any]) -> Chrf | None:
-    proven: Any = provenance.get("validation")
-    proven = proven if isinstance(proven, dict) else {}
-    scores, sentences = proven.get("deployed"), proven.get("examples")
-    chrf: Any = scores.get("chrf") if isinstance(scores, dict) else None
-    known = isinstance(chrf, int | float) and type(sentences) is int
-    if known and 0 <= chrf <= 100 and sentences > 0:  # it may say anything
-        return Chrf(float(chrf), sentences)
-    return None
