@@ -40,6 +40,7 @@ def toy() -> Dataset:
     return Dataset(
         name="toy",
         kind="translation",
+        task_type="translation",
         task="translation from English",
         labels=("de", "fr"),
         train=split(SENTENCES[:-24]),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DataError
-from . import files, images, reviews, sections, sentiment
+from ..errors import DataError, UsageError
+from . import diamonds, files, images, reviews, sections, sentiment
 from .arrays import from_arrays
 from .dataset import Dataset, Split
 from .translation import corpus
@@ -23,22 +23,31 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "fashion-mnist": images.fashion_mnist,
     "mnist": images.mnist,
     "mnist-and-fashion": images.mnist_and_fashion,
+    "diamonds": diamonds.load,
 }
 
 
-def load(source: str, seed: int = 0) -> Dataset:
+def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
     """A data set by name, or from the user's file.
 
     Args:
         source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file.
         seed: for the splits that the data does not come with.
+        task_type: "classification", "regression" or another package's, of a file whose columns or
+            arrays do not say it; None: by the data.
 
     Raises:
         DataError: no such set or file, or one that cannot be used; the message says why.
+        UsageError: the named set is for another task.
         NetworkError: a named set could not be downloaded.
     """
     if source in NAMED:
-        return NAMED[source](seed)
+        named = NAMED[source](seed)
+        if task_type not in (None, named.task_type):
+            raise UsageError(
+                f"{source}: a set for {named.task_type}, not for {task_type}; leave --task away"
+            )
+        return named
     path = Path(source)
     if path.suffix.lower() not in files.SUFFIXES:
         raise DataError(
@@ -49,4 +58,4 @@ def load(source: str, seed: int = 0) -> Dataset:
         raise DataError(f"{source}: a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
-    return files.load(path, seed)
+    return files.load(path, seed, task_type)

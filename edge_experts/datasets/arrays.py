@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import DataError
-from .dataset import Dataset, Split, refuse_measurements
-from .splitting import assign
+from .dataset import Dataset, Split
+from .targets import targets_of, type_of_arrays
 
 _LEAST_IMAGE_SIDE = 8
 _LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
@@ -24,16 +24,26 @@ def from_arrays(
     seed: int = 0,
     labels: Sequence[str] | None = None,
     origin: str = "arrays in memory",
+    task_type: str | None = None,
 ) -> Dataset:
-    """A data set of (examples, ...) arrays with one whole number for each as its label.
+    """A data set of (examples, ...) arrays with a target for each.
 
-    A stratified tenth of the training examples by `seed` becomes the validation split.
+    Whole numbers are labels of classes; other numbers, (examples,) or (examples, outputs), are
+    values to predict. A stratified tenth of the training examples by `seed` becomes the validation
+    split.
+
+    Args:
+        labels: names of the classes in the order of their numbers, or of the outputs.
+        task_type: "classification", "regression" or another package's; by the targets if None.
 
     Raises:
-        DataError: shapes or types that are not those of a classification with one label.
+        DataError: shapes or types that the task does not take.
     """
-    y_train, y_test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
-    for part, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
+    task_type = task_type or type_of_arrays(y_train, y_test)
+    task = targets_of(task_type)
+    train, test = task.of_arrays(name, y_train, y_test, labels)
+    parts = (("train", x_train, train.targets), ("test", x_test, test.targets))
+    for part, x, y in parts:
         if x.dtype.kind not in "buif":
             raise DataError(f"{name}: x_{part} must hold numbers, got {x.dtype}")
         if x.dtype.kind == "f" and (np.isfinite(x) & (abs(x) > _LARGEST)).any():
@@ -43,7 +53,7 @@ def from_arrays(
             )
         if not x.ndim or len(x) != len(y) or not len(x):
             raise DataError(
-                f"{name}: x_{part} has the shape {x.shape}, y_{part} has {len(y)} labels; there "
+                f"{name}: x_{part} has the shape {x.shape}, y_{part} has {len(y)} targets; there "
                 "must be one for each example, and at least one example"
             )
     if x_train.shape[1:] != x_test.shape[1:] or not 2 <= x_train.ndim <= 4 or not x_train.size:
@@ -51,46 +61,20 @@ def from_arrays(
             f"{name}: x_train {x_train.shape} and x_test {x_test.shape} must hold examples of one "
             "shape: (columns,), (time, channels), (height, width) or (height, width, channels)"
         )
-    values = np.unique(np.concatenate([y_train, y_test]))
-    refuse_measurements(name, len(values), len(y_train) + len(y_test))
-    names = tuple(labels) if labels else tuple(str(value) for value in values)
-    targets = np.searchsorted(values, y_train)
-    splits = assign(np.full(len(y_train), ""), targets, seed, draw=["validation"])
+    splits = task.assign(np.full(len(y_train), ""), train.targets, seed, draw=["validation"])
     validation = splits == "validation"
+    kind = kind_of(x_train)
     return Dataset(
         name=name,
-        kind=kind_of(x_train),
-        task=f"{kind_of(x_train)} classification",
-        labels=names,
+        kind=kind,
+        task=task.title(kind),
+        labels=train.labels,
         origin=origin,
-        train=Split(x_train[~validation], targets[~validation]),
-        validation=Split(x_train[validation], targets[validation]),
-        test=Split(x_test, np.searchsorted(values, y_test)),
+        train=Split(x_train[~validation], train.targets[~validation]),
+        validation=Split(x_train[validation], train.targets[validation]),
+        test=Split(x_test, test.targets),
+        task_type=task_type,
     )
-
-
-def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
-    """The labels, (examples,) int64: one axis of 1 more and floats that are whole are taken too.
-
-    Raises:
-        DataError: they are not one whole number for each example.
-    """
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim != 1:
-        raise DataError(
-            f"{name}: {part} must have one label for each example, got the shape {y.shape}; "
-            "several labels for one example are not offered"
-        )
-    # What is not finite, or too large for int64, changes on the way.
-    with np.errstate(invalid="ignore"):
-        whole = y.astype(np.int64) if y.dtype.kind in "buif" else None
-    if whole is None or not np.array_equal(whole, y) or (whole < 0).any() != (y < 0).any():
-        raise DataError(
-            f"{name}: {part} must hold whole numbers, one label for each example, got {y.dtype}; "
-            "regression is not offered"
-        )
-    return whole
 
 
 def kind_of(examples: np.ndarray) -> str:

@@ -12,25 +12,13 @@ import numpy as np
 
 from ..errors import DataError
 from ..format.strict_json import odd_label
+from .splitting import Split
+from .targets import targets_of
+
+__all__ = ["KINDS", "Dataset", "Split", "refuse_translation"]
 
 KINDS = ("text", "table", "image", "window", "translation")
-_LEAST_ROWS = 10  # for each label, on the average
-
-
-@dataclass(frozen=True)
-class Split:
-    """Examples and what is wanted of each.
-
-    Attributes:
-        targets: the index of each one's label, (examples,) int64; of regression the values of the
-            outputs that `labels` names, (examples, outputs) float64, in the data's own units.
-    """
-
-    inputs: Sequence[Any] | np.ndarray
-    targets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.targets)
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -48,30 +36,20 @@ class Dataset:
     task_type: str = "classification"  # the name of its task in the registries of tasks
 
     def __post_init__(self) -> None:
-        if len(self.labels) < 2 and self.kind != "translation":
-            raise DataError(
-                f"{self.name}: has one class only ({', '.join(self.labels)}); "
-                "a classifier needs at least two"
-            )
         problem = odd_label(self.labels)
         if problem is not None:
             raise DataError(f"{self.name}: labels {problem}; rename them")
-        for name in ("train", "validation", "test"):
-            if not len(getattr(self, name)):
+        splits = {name: getattr(self, name).targets for name in SPLITS}
+        for name, targets in splits.items():
+            if not len(targets):
                 raise DataError(f"{self.name}: no examples for {name}; give it more rows")
-        missing = set(range(len(self.labels))) - set(self.train.targets.tolist())
-        if missing:
-            label = self.labels[min(missing)]
-            raise DataError(f"{self.name}: the label {label!r} has no example to train on")
+        targets_of(self.task_type).check(self.name, self.labels, splits)
 
     def asked(self, split: Split) -> Sequence[Any] | np.ndarray:
-        """What a bundle is asked for these examples: of pairs of sentences, the first, and its
+        """Requests to a bundle for these examples; of pairs of sentences the first, and its
         label's name.
         """
-        if self.kind != "translation":
-            return split.inputs
-        names = [self.labels[target] for target in split.targets]
-        return [(source, name) for (source, _), name in zip(split.inputs, names, strict=True)]
+        return targets_of(self.task_type).requests(split.inputs, self.labels, split.targets)
 
     def fingerprint(self) -> str:
         """A digest of all examples, labels and splits."""
@@ -89,18 +67,5 @@ class Dataset:
 
 def refuse_translation(dataset: Dataset, what: str) -> None:
     """Raises DataError where the examples are pairs of sentences, which `what` is not for."""
-    if dataset.kind == "translation":
+    if dataset.task_type == "translation":
         raise DataError(f"{dataset.name}: {what} is for classifiers; `train` and `evaluate` do it")
-
-
-def refuse_measurements(name: str, labels: int, rows: int) -> None:
-    """Nearly as many labels as rows are measurements rather than classes.
-
-    Raises:
-        DataError: there are too few rows for so many labels.
-    """
-    if labels > 1 and rows < _LEAST_ROWS * labels:
-        raise DataError(
-            f"{name}: {rows} rows for {labels} labels; at least {_LEAST_ROWS} for each are needed. "
-            "Labels are classes: a column of measurements to predict (regression) is not offered"
-        )

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 from ..errors import DataError
 
 SUFFIXES = (".csv", ".tsv")
-NAMED = (
-    "text",
-    "translation",
-    "label",
-    "split",
-)  # columns that mean something, in any case: Label, TEXT
+# Columns that mean something, in any case: Label, TEXT. Their cells are texts.
+NAMED = ("text", "translation", "label", "split")
+TARGET = re.compile(r"target(:.*)?", re.IGNORECASE)  # likewise, of numbers
 _SEPARATORS = (",", ";", "\t")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _LONGEST_LINE = 2**27  # characters; a cell may hold a whole document
 
 
-def read(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def read(path: Path, numbers: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and columns of every row of a .csv or .tsv, its shape checked.
 
     A .csv is separated by what separates most in its header: a comma, a semicolon or a tab. Where
@@ -50,7 +47,7 @@ def read(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                         f"{separator!r}"
                     )
                 row = dict(zip(columns, cells, strict=True))
-                yield line, _with_points(row) if separator == ";" else row
+                yield line, _with_points(row, numbers) if separator == ";" else row
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: not UTF-8 after line {line} ({error.reason}); save it as UTF-8, or: "
@@ -84,7 +81,7 @@ def _columns(path: Path, header: list[str]) -> list[str]:
     if not header:
         raise DataError(f"{path}: the file is empty, or its first line is")
     names = [name.strip() for name in header]
-    names = [name.lower() if name.lower() in NAMED else name for name in names]
+    names = [_plain_name(name) for name in names]
     if "" in names:
         raise DataError(
             f"{path}: column {names.index('') + 1} of its header has no name; name it, or leave "
@@ -96,11 +93,17 @@ def _columns(path: Path, header: list[str]) -> list[str]:
     return names
 
 
-def _with_points(row: dict[str, str]) -> dict[str, str]:
+def _plain_name(name: str) -> str:
+    if TARGET.fullmatch(name):
+        return f"target{name[6:]}"
+    return name.lower() if name.lower() in NAMED else name
+
+
+def _with_points(row: dict[str, str], numbers: Sequence[str]) -> dict[str, str]:
     """The row with decimal points in place of decimal commas."""
     return {
         name: cell.replace(",", ".")
-        if name not in NAMED and _DECIMAL_COMMA.fullmatch(cell)
+        if (name not in NAMED or name in numbers) and _DECIMAL_COMMA.fullmatch(cell)
         else cell
         for name, cell in row.items()
     }

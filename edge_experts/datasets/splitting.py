@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import TypedDict, TypeVar
+from dataclasses import dataclass
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
-from .dataset import Split
+
+@dataclass(frozen=True)
+class Split:
+    """Examples and what is wanted of each.
+
+    Attributes:
+        targets: the index of each one's label, (examples,) int64; of regression the values of the
+            outputs that `labels` names, (examples, outputs) float64, in the data's own units.
+    """
+
+    inputs: Sequence[Any] | np.ndarray
+    targets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
 
 
 class Splits(TypedDict):

@@ -20,7 +20,8 @@ def build(
 ) -> SparseExperts:
     """The untrained model that a configuration describes; hashing routers look at the inputs."""
     if config.dense is not None:
-        return SparseExperts(None, [_rival(shapes, config, inputs)])
+        rival = _rival(shapes, config, inputs)
+        return SparseExperts(None, [rival], output_kind=shapes.output_kind)
     ours, count = networks.BY_KIND[shapes.kind], config.experts
     router, experts = _router(shapes, config), _experts(shapes, config, count)
     gate = router
@@ -29,7 +30,12 @@ def build(
     if config.trunk and config.combine == "top" and count > 1:
         gate, experts = networks.trunk.attach(router, gate, experts)
     return SparseExperts(
-        gate, experts, combine=config.combine, top_k=config.top_k, balance=config.balance
+        gate,
+        experts,
+        combine=config.combine,
+        top_k=config.top_k,
+        balance=config.balance,
+        output_kind=shapes.output_kind,
     )
 
 

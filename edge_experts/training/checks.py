@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ..errors import UsageError
 from ..features import Features
 from .config import TrainConfig
 from .report.ownership import column_names
+from .routed_task import RoutedTask
 
 _FEW = 5  # examples of a label
 _SHARE = 10  # examples for each expert
@@ -34,35 +36,26 @@ def refuse(dataset: Dataset, config: TrainConfig) -> None:
 
 
 def warn(
-    dataset: Dataset, config: TrainConfig, features: Features, arrays: Mapping[str, np.ndarray]
+    task: RoutedTask,
+    dataset: Dataset,
+    config: TrainConfig,
+    features: Features,
+    arrays: Mapping[str, np.ndarray],
 ) -> None:
     """Say on stderr what the user should know about the data.
 
     Args:
         arrays: the encoded training split.
     """
-    for oddity in _oddities(dataset, config, features, arrays):
+    oddities = _oddities(dataset, config, features, arrays)
+    for oddity in chain(task.oddities(dataset), oddities):
         print(f"Warning: {oddity}.", file=sys.stderr)
 
 
 def _oddities(
     dataset: Dataset, config: TrainConfig, features: Features, arrays: Mapping[str, np.ndarray]
 ) -> Iterator[str]:
-    name, labels, examples = dataset.name, dataset.labels, len(dataset.train)
-    counts = np.bincount(dataset.train.targets, minlength=len(labels))
-    for count in np.unique(counts[counts < _FEW]).tolist():
-        few = [labels[place] for place in np.flatnonzero(counts == count)]
-        yield (
-            f"{name}: {_listed('label', few)} {'has' if len(few) == 1 else 'have'} {count} "
-            f"example{'s' * (count != 1)} to train on; add more, or leave the label out"
-        )
-    for split, use in (("validation", "training chooses"), ("test", "accuracy is told")):
-        found = np.bincount(getattr(dataset, split).targets, minlength=len(labels))
-        missing = np.flatnonzero((found == 0) & (counts >= _FEW))
-        if len(missing):
-            named = _listed("label", [labels[place] for place in missing])
-            are = "is" if len(missing) == 1 else "are"
-            yield f"{name}: {named} {are} not among the {split} examples, by which {use}"
+    name, examples = dataset.name, len(dataset.train)
     if examples < _SHARE * _experts(config):
         yield (
             f"{name}: {config.experts} experts share {examples:,} examples; --experts "
@@ -80,17 +73,36 @@ def _oddities(
         yield from _constant(name, dataset.kind, features, arrays["x"])
 
 
+def few_labels(dataset: Dataset) -> Iterator[str]:
+    """Labels with few examples to train on, or none to choose or to judge by."""
+    name, labels = dataset.name, dataset.labels
+    counts = np.bincount(dataset.train.targets, minlength=len(labels))
+    for count in np.unique(counts[counts < _FEW]).tolist():
+        few = [labels[place] for place in np.flatnonzero(counts == count)]
+        yield (
+            f"{name}: {listed('label', few)} {'has' if len(few) == 1 else 'have'} {count} "
+            f"example{'s' * (count != 1)} to train on; add more, or leave the label out"
+        )
+    for split, use in (("validation", "training chooses"), ("test", "accuracy is told")):
+        found = np.bincount(getattr(dataset, split).targets, minlength=len(labels))
+        missing = np.flatnonzero((found == 0) & (counts >= _FEW))
+        if len(missing):
+            named = listed("label", [labels[place] for place in missing])
+            are = "is" if len(missing) == 1 else "are"
+            yield f"{name}: {named} {are} not among the {split} examples, by which {use}"
+
+
 def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterator[str]:
     """Columns of a table or channels of windows that say nothing; pixels often do not."""
     if not np.ptp(x, axis=0).any():
-        yield f"{name}: all examples to train on are alike, so that nothing tells labels apart"
+        yield f"{name}: all examples to train on are alike, so that nothing tells them apart"
         return
     axes = (0, 1) if kind == "window" else 0
     constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind != "image"))
     if len(constant):
         channels = [f"channel {place}" for place in range(x.shape[-1])]
         names = channels if kind == "window" else column_names(features, x.shape[1])
-        found = _listed("feature", [names[place] for place in constant])
+        found = listed("feature", [names[place] for place in constant])
         are = "is" if len(constant) == 1 else "are"
         yield f"{name}: {found} {are} the same in all examples to train on, and of no use"
 
@@ -100,7 +112,7 @@ def _experts(config: TrainConfig) -> int:
     return config.experts if config.dense is None and config.combine == "top" else 1
 
 
-def _listed(what: str, names: Sequence[str]) -> str:
+def listed(what: str, names: Sequence[str]) -> str:
     """ "the label 'a'", or "the labels 'a', 'b' and 3 more"."""
     if len(names) == 1:
         return f"the {what} {names[0]!r}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from types import NoneType
 from typing import Any
 
@@ -134,3 +134,20 @@ class TrainConfig:
             return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
         return {name: plain(value) for name, value in asdict(self).items()}
+
+
+def teacher_config(config: TrainConfig) -> TrainConfig:
+    """The settings that a teacher is trained with, for any model that the configuration describes.
+
+    Our own dense network as large as all experts: a user's may have no width.
+    """
+    return replace(
+        config,
+        dense="teacher",
+        model=None,
+        activation="relu",
+        width=1.0,
+        dense_epochs=config.teacher_epochs,
+        teacher_epochs=0,
+        patience=0,
+    )

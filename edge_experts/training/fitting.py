@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ class Fit:
         weight_decay: share of each weight, biases aside, that a step takes away, times the
             learning rate (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
         averaging: whether weights are averages over the last steps.
-        patience: epochs without a better validation accuracy before it ends; 0: it does not.
+        patience: epochs without a better validation score before it ends; 0: it does not.
         logs, backup: folders of TensorBoard, and of the state after each epoch.
     """
 
@@ -63,7 +64,7 @@ class Fit:
             validation_data=validation,
             validation_batch_size=1024,
             callbacks=[
-                Best(self.patience),
+                Best(self.patience, f"val_{learner.answers.best}"),
                 *callbacks,
                 tf_keras.callbacks.TensorBoard(str(self.logs), write_graph=False, profile_batch=0),
                 tf_keras.callbacks.BackupAndRestore(str(self.backup)),
@@ -84,17 +85,17 @@ class Best(tf_keras.callbacks.Callback):
     """Validates the average of the weights over the last steps, and ends with the best of them.
 
     Averages answer better than the weights at any one step (Polyak & Juditsky, 1992), most of all
-    while the learning rate is high. The best is by accuracy: overfitting first makes scores too
-    sure of themselves, which the calibration after conversion takes back, and costs right answers
-    only later.
+    while the learning rate is high. The best is by accuracy, or R2: overfitting first makes scores
+    too sure of themselves, which the calibration after conversion takes back, and costs right
+    answers only later.
     """
 
-    def __init__(self, patience: int):
+    def __init__(self, patience: int, score: str):
         super().__init__()
-        self.patience = patience
+        self.patience, self.score = patience, score
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.best, self.best_epoch = -1.0, 0
+        self.best, self.best_epoch = -math.inf, 0
         self.best_weights = self.model.get_weights()
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -102,9 +103,9 @@ class Best(tf_keras.callbacks.Callback):
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        accuracy = (logs or {})["val_accuracy"]
-        if accuracy >= self.best:
-            self.best, self.best_epoch = accuracy, epoch
+        score = (logs or {})[self.score]
+        if not score < self.best:  # NaN is kept, so that the end of the training sees it
+            self.best, self.best_epoch = score, epoch
             self.best_weights = self.model.get_weights()
         self.model.set_weights(self.current)
         if self.patience and epoch - self.best_epoch >= self.patience:

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from .bank import ExpertBank
-from .losses import Answers, balance, split
+from .losses import balance
 from .model import SparseExperts, answer, asked
 
 OBJECTIVES = ("likelihood", "expectation", "own")
@@ -20,7 +20,7 @@ class Objective:
     """What a stage minimizes.
 
     Args:
-        answers: how one answer is judged.
+        answers: how one answer is judged: `losses.Answers` or `value_losses.ValueAnswers`.
         kind: "likelihood", of the mixture of all experts; "expectation", of the loss when one
             expert is drawn by the gate; "own", of each expert's loss on its own rows, the router
             left as it is.
@@ -34,7 +34,7 @@ class Objective:
             weigh N times as much against its share of the data.
     """
 
-    answers: Answers
+    answers: Any
     kind: str = "likelihood"
     balance: float = 0.0
     gate_temperature: tuple[float, float] = (1.0, 1.0)
@@ -46,23 +46,21 @@ class Objective:
 class Learner(tf_keras.Model):
     """A `SparseExperts` model in training; `finish` gives it what was learned.
 
-    Targets are (rows, 1 + labels), each label's index and then a teacher's logits, or (rows, 1)
-    without one. With the objective "own" inputs, targets and sample weights have an axis more,
+    Targets are what `answers` takes, with or without a teacher's outputs behind them. With the
+    objective "own" inputs, targets and sample weights have an axis more,
     (rows, experts, ...), of rows for each expert; a weight of 0 marks those that only fill up.
 
-    Its output is that of the model as deployed, log-probabilities (rows, labels).
+    Its output is that of the model as deployed, (rows, labels) or (rows, outputs).
     """
 
     def __init__(self, model: SparseExperts, objective: Objective, *, trains_router: bool = True):
         super().__init__()
         self.router, self.top_k = model.router, model.top_k
         self.bank = ExpertBank(model.experts)
-        self.objective = objective
+        self.objective, self.output_kind = objective, model.output_kind
+        self.answers = objective.answers  # tracked by Keras where it has a state
         self._loss = tf_keras.metrics.Mean("loss")
-        self._accuracy = tf_keras.metrics.SparseCategoricalAccuracy("accuracy")
-        self._entropy = tf_keras.metrics.SparseCategoricalCrossentropy(
-            "cross_entropy", from_logits=True
-        )
+        self._scores = objective.answers.metrics(model.experts[0].output_shape[-1])
         self._own = objective.kind == "own"
         if self.router is not None:
             self.router.trainable = trains_router
@@ -70,7 +68,7 @@ class Learner(tf_keras.Model):
 
     def call(self, inputs: Any, training: bool = False) -> tf.Tensor:
         gate, logits = self._asked(inputs, training)
-        return answer(gate, logits, self.top_k)
+        return answer(gate, logits, self.top_k, self.output_kind)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         inputs, targets, weights = tf_keras.utils.unpack_x_y_sample_weight(data)
@@ -92,13 +90,14 @@ class Learner(tf_keras.Model):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         inputs, targets, _ = tf_keras.utils.unpack_x_y_sample_weight(data)
         answers = self(inputs, training=False)
-        for metric in (self._accuracy, self._entropy):
-            metric.update_state(targets[:, 0], answers)
-        return {metric.name: metric.result() for metric in (self._accuracy, self._entropy)}
+        truth = self.answers.truth(targets, answers.shape[-1])
+        for metric in self._scores:
+            metric.update_state(truth, answers)
+        return {metric.name: metric.result() for metric in self._scores}
 
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
-        return [self._loss, self._accuracy, self._entropy]
+        return [self._loss, *self._scores]
 
     def finish(self, model: SparseExperts) -> None:
         """Give the model's experts what the bank learned; the router is the model's own."""
@@ -119,11 +118,11 @@ class Learner(tf_keras.Model):
         targets: tf.Tensor,
         weights: tf.Tensor | None,
     ) -> tf.Tensor:
-        objective, answers = self.objective, self.objective.answers
+        objective, answers = self.objective, self.answers
         if self._own:
             rows = answers.of(tf.reshape(logits, (-1, logits.shape[-1])), targets)
             return tf.reduce_mean(rows * weights)
-        hard, soft = split(targets, logits.shape[-1])
+        hard, soft = answers.split(targets, logits.shape[-1])
         if gate is None:
             return tf.reduce_mean(answers.loss(tf.reduce_sum(logits, axis=0), hard, soft))
         gate = tf.nn.log_softmax(gate / self._gate_temperature())

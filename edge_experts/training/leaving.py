@@ -14,6 +14,7 @@ import tf_keras
 from .. import run_folder
 from ..datasets import Dataset, Split
 from ..features import Features
+from ..format.manifest import TaskSpec
 
 KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
@@ -29,6 +30,7 @@ def leave(
     config: Mapping[str, Any],
     metrics: Mapping[str, Any],
     origin: str | None = None,
+    task_spec: TaskSpec | None = None,
 ) -> run_folder.Run:
     """Write a run folder's files.
 
@@ -36,6 +38,7 @@ def leave(
         model: has `experts`, `combine` and `top_k`.
         seed: of the examples that are kept.
         origin: of the data and the networks; the data set's by default.
+        task_spec: None for classification and translation.
     """
     model.save(folder / run_folder.MODEL)
     run_folder.write_features(folder, features)
@@ -53,6 +56,7 @@ def leave(
         config=dict(config),
         metrics=dict(metrics),
         versions=versions(),
+        task_spec=task_spec,
     )
     run.write(folder)
     return run

@@ -7,8 +7,10 @@ is the teacher's logits (rows, labels), or None. All return one number for each 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tensorflow as tf
+import tf_keras
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,9 @@ class Answers:
 
     Hinton et al., 2015, Distilling the knowledge in a neural network.
 
+    Targets are (rows, 1 + labels), each label's index and then a teacher's logits, or (rows, 1)
+    without one.
+
     Args:
         share: w, the teacher's.
         temperature: T, by which both sides' logits are divided.
@@ -24,6 +29,23 @@ class Answers:
 
     share: float = 0.7
     temperature: float = 2.0
+    best: ClassVar[str] = "accuracy"
+
+    def split(self, targets: tf.Tensor, labels: int) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The labels' distributions and a teacher's logits, of (rows, 1 + labels) or (rows, 1)."""
+        hard = tf.one_hot(tf.cast(targets[:, 0], tf.int32), labels)
+        return hard, targets[:, 1:] if targets.shape[1] > 1 else None
+
+    def metrics(self, labels: int) -> list[tf_keras.metrics.Metric]:
+        """Scores of the validation examples; `best` is the one that the best epoch is found by."""
+        return [
+            tf_keras.metrics.SparseCategoricalAccuracy("accuracy"),
+            tf_keras.metrics.SparseCategoricalCrossentropy("cross_entropy", from_logits=True),
+        ]
+
+    def truth(self, targets: tf.Tensor, labels: int) -> tf.Tensor:
+        """What `metrics` compare the answers with."""
+        return targets[:, 0]
 
     def loss(self, logits: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
         """(..., rows) of logits (..., rows, labels)."""
@@ -35,7 +57,7 @@ class Answers:
 
     def of(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         """(rows,) losses of logits (rows, labels), for targets as a `Learner` takes them."""
-        hard, soft = split(targets, logits.shape[-1])
+        hard, soft = self.split(targets, logits.shape[-1])
         return self.loss(logits, hard, soft)
 
     def likelihood(
@@ -64,12 +86,6 @@ class Answers:
         rely on each other.
         """
         return tf.reduce_sum(tf.transpose(tf.exp(gate)) * self.loss(logits, hard, soft), axis=0)
-
-
-def split(targets: tf.Tensor, labels: int) -> tuple[tf.Tensor, tf.Tensor | None]:
-    """The labels' distributions and a teacher's logits, of (rows, 1 + labels) or (rows, 1)."""
-    hard = tf.one_hot(tf.cast(targets[:, 0], tf.int32), labels)
-    return hard, targets[:, 1:] if targets.shape[1] > 1 else None
 
 
 def mixture(gate: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

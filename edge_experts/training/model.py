@@ -10,7 +10,8 @@ import tf_keras
 
 from ..format.manifest import COMBINE, TRUNK
 from .inference import predict
-from .losses import balance, mixture
+from .losses import balance
+from .outputs import COMBINATIONS
 
 _IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
 
@@ -29,15 +30,17 @@ class SparseExperts(tf_keras.Model):
         router: inputs to one logit for each expert; None with `combine="sum"` or one expert. Or to
             `{"gate": logits, "trunk": features}`: then experts that have an input named "trunk"
             build on what the router has computed already.
-        experts: each from inputs to one logit for each label.
+        experts: each from inputs to one logit for each label, or one value for each output.
         combine: "top", the picked experts' probabilities weighted by the gate; or "sum", all
             experts' outputs added, without a router.
         top_k: how many experts answer an input.
         balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 when all experts are used
             alike and N when only one is.
+        output_kind: "labels", of classification; or "values", of regression.
 
     Its output is log-probabilities, (batch, labels): compile it with a cross-entropy
-    `from_logits=True`.
+    `from_logits=True`. Of values it is their mean weighted by the gate, (batch, outputs), or their
+    sum: compile it with a squared error.
     """
 
     def __init__(
@@ -48,9 +51,14 @@ class SparseExperts(tf_keras.Model):
         combine: str = "top",
         top_k: int = 1,
         balance: float = 0.05,
+        output_kind: str = "labels",
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if output_kind not in COMBINATIONS:
+            raise ValueError(
+                f"output_kind must be one of {tuple(COMBINATIONS)}, got {output_kind!r}"
+            )
         if combine not in COMBINE:
             raise ValueError(f"combine must be one of {COMBINE}, got {combine!r}")
         if not experts:
@@ -69,18 +77,19 @@ class SparseExperts(tf_keras.Model):
         self.experts = list(experts)
         self.built = all(network.built for network in (*experts, *filter(None, [self.router])))
         self.combine, self.top_k, self.balance = combine, top_k, balance
+        self.output_kind = output_kind
 
     def call(self, inputs: Any, training: bool | None = False) -> tf.Tensor:
-        """Log-probabilities (batch, labels): of the mixture in training, else as deployed."""
+        """(batch, labels) or (batch, outputs): of the mixture in training, else as deployed."""
         gate = None
         if self.router is not None:
             gate, inputs = asked(self.router, inputs, training)
         logits = tf.stack([expert(inputs, training=training) for expert in self.experts])
         if gate is None or not training:
-            return answer(gate, logits, self.top_k)
+            return answer(gate, logits, self.top_k, self.output_kind)
         gate = tf.nn.log_softmax(gate)
         self.add_loss(self.balance * balance(gate))
-        return mixture(gate, logits)
+        return COMBINATIONS[self.output_kind].mixture(gate, logits)
 
     def route(self, inputs: Any, batch_size: int = 1024) -> Any:
         """The router's first choice for each input: (examples,) int64 array."""
@@ -102,8 +111,11 @@ class SparseExperts(tf_keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         serialize = tf_keras.saving.serialize_keras_object
+        # Left out where it is the default: model files of classification stay as they were.
+        kind = {} if self.output_kind == "labels" else {"output_kind": self.output_kind}
         return {
             **super().get_config(),
+            **kind,
             "router": None if self.router is None else serialize(self.router),
             "experts": [serialize(expert) for expert in self.experts],
             "combine": self.combine,
@@ -136,16 +148,20 @@ def gate_of(router: tf_keras.Model) -> tf_keras.Model:
     return tf_keras.Model(router.inputs, outputs["gate"]) if isinstance(outputs, dict) else router
 
 
-def answer(gate: tf.Tensor | None, logits: tf.Tensor, top_k: int = 1) -> tf.Tensor:
-    """Log-probabilities (rows, labels), as the device answers.
+def answer(
+    gate: tf.Tensor | None, outputs: tf.Tensor, top_k: int = 1, output_kind: str = "labels"
+) -> tf.Tensor:
+    """Log-probabilities (rows, labels) or values (rows, outputs), as the device answers.
 
     Args:
         gate: logits (rows, experts); None where all experts' outputs are added.
-        logits: the experts' (experts, rows, labels).
+        outputs: the experts' (experts, rows, labels or outputs).
     """
+    combination = COMBINATIONS[output_kind]
     if gate is None:
-        return tf.nn.log_softmax(tf.reduce_sum(logits, axis=0))
+        return combination.total(outputs)
     # By place rather than by value: of experts with equal logits the first is asked, no other.
     asked = tf.math.top_k(gate, top_k).indices
     picked = tf.reduce_any(tf.one_hot(asked, gate.shape[-1], True, False, dtype=tf.bool), axis=1)
-    return mixture(tf.nn.log_softmax(tf.where(picked, gate, _IMPOSSIBLE)), logits)
+    gate = tf.nn.log_softmax(tf.where(picked, gate, _IMPOSSIBLE))
+    return combination.mixture(gate, outputs)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..datasets import Dataset
 from .config import TrainConfig
+from .tasks import training_of
 
 _FROM_SCRATCH: dict[str, Any] = {
     # Independent experts from the start, drawn a little to their mean. The gate turns into a choice
@@ -65,9 +66,9 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
 
 
 def config_of(dataset: Dataset, **settings: Any) -> TrainConfig:
-    """The settings for a data set: those for its kind; translations have an expert a label."""
-    each = {"experts": len(dataset.labels)} if dataset.kind == "translation" else {}
-    return config_for(dataset.kind, **{**each, **settings})
+    """The settings for a data set: those for its kind, then those of its task, then the user's."""
+    own = training_of(dataset.task_type).settings(dataset)
+    return config_for(dataset.kind, **{**own, **settings})
 
 
 def article(config: TrainConfig) -> TrainConfig:

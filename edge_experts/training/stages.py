@@ -20,9 +20,11 @@ from .config import TrainConfig
 from .fitting import Fit
 from .inference import predict
 from .learner import Learner, Objective
-from .losses import Answers, mixture
+from .losses import Answers
 from .model import SparseExperts, asked, gate_of
+from .outputs import COMBINATIONS
 from .report.reporting import Report, expert_usage
+from .routed_task import RoutedTask
 from .routers import hashing, partition
 from .routers.selection import ExpertSelection, copy_parameters
 
@@ -36,8 +38,9 @@ class Stages:
     """The stages of one training.
 
     Args:
-        teacher: logits of a dense network for the training and the validation examples,
-            (examples, labels) by split; empty without one.
+        task: the objective, and the targets as networks take them.
+        teacher: outputs of a dense network for the training and the validation examples,
+            (examples, labels or outputs) by split; empty without one.
         logs: where TensorBoard's files go.
     """
 
@@ -45,6 +48,7 @@ class Stages:
         self,
         model: SparseExperts,
         config: TrainConfig,
+        task: RoutedTask,
         dataset: Dataset,
         data: Mapping[str, Arrays],
         teacher: Mapping[str, np.ndarray],
@@ -52,9 +56,10 @@ class Stages:
         checkpoints: Checkpoints,
     ):
         self.model, self.config, self.data, self.teacher = model, config, data, teacher
+        self.task = task
         self.logs, self.checkpoints = logs, checkpoints
-        self.labels = {name: getattr(dataset, name).targets for name in data}
-        self.batch_size = batches.batch_size(len(self.labels["train"]), config.batch_size)
+        self.wanted = {name: getattr(dataset, name).targets for name in data}
+        self.batch_size = batches.batch_size(len(self.wanted["train"]), config.batch_size)
         self.history: dict[str, dict[str, list[float]]] = {}
         self.seconds: dict[str, float] = {}  # that each stage took
 
@@ -88,8 +93,8 @@ class Stages:
 
     def metrics(self) -> dict[str, Any]:
         return {
-            "validation_accuracy": self._accuracy("validation"),
-            "test_accuracy": self._accuracy("test"),
+            **self._scores("validation"),
+            **self._scores("test"),
             "expert_usage": expert_usage(self.model, self.data["validation"]),
             "macs": cost.active(self.model),
             "parameters": int(self.model.count_params()),
@@ -114,7 +119,7 @@ class Stages:
             "One expert",
             config.warm_epochs,
             config.learning_rate,
-            model=SparseExperts(None, experts[:1]),
+            model=SparseExperts(None, experts[:1], output_kind=self.model.output_kind),
             data={name: self.model.expert_inputs(arrays) for name, arrays in self.data.items()},
             objective={"decay": config.decay},
         )
@@ -124,13 +129,14 @@ class Stages:
     def _router(self) -> None:
         """The router alone: the kinds of inputs that are found before experts exist."""
         config, router = self.config, self.model.router
-        kinds = partition.kinds(config, router, self.data, self.labels, self.teacher)
+        kinds = partition.kinds(config, router, self.data, self.wanted, self.teacher)
         self._fit(
             "Router on kinds of inputs",
             config.router_epochs or _ROUTER_EPOCHS,
             config.learning_rate,
             model=SparseExperts(None, [gate_of(router)]),
-            targets={split: _packed(kind) for split, kind in kinds.items()},
+            targets={split: kind[:, None].astype(np.float32) for split, kind in kinds.items()},
+            answers=Answers(),
         )
 
     def _mixture(self) -> None:
@@ -197,6 +203,7 @@ class Stages:
         learning_rate: float,
         *,
         objective: Mapping[str, Any] | None = None,
+        answers: Any = None,
         model: SparseExperts | None = None,
         data: Mapping[str, Arrays] | None = None,
         targets: Mapping[str, np.ndarray] | None = None,
@@ -208,7 +215,7 @@ class Stages:
         """Train a model, ours if none is given, on our data and targets if none are given."""
         config, model, data = self.config, model or self.model, data or self.data
         targets = targets or self._targets(self.teacher)
-        answers = Answers(config.distillation, config.distillation_temperature)
+        answers = answers or self._answers()
         drawn = batches.draw(
             data["train"],
             targets["train"],
@@ -236,17 +243,26 @@ class Stages:
         self.history[what] = fit.run(learner, drawn, validation, [*callbacks, report])
         learner.finish(model)
 
+    def _answers(self, share: float | None = None) -> Any:
+        share = self.config.distillation if share is None else share
+        return self.task.answers(share, self.config.distillation_temperature)
+
     def _targets(self, teacher: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {
-            split: _packed(self.labels[split], teacher.get(split))
-            for split in ("train", "validation")
-        }
+        """Targets with the teacher's outputs behind them, where it has answered a split."""
+        packed = {}
+        for split in ("train", "validation"):
+            own = self.task.network_targets(self.wanted[split])
+            parts = [own, teacher[split]] if split in teacher else [own]
+            packed[split] = np.concatenate(parts, axis=1).astype(np.float32)
+        return packed
 
     def _selection(self) -> list[tf_keras.callbacks.Callback]:
         if self.config.select == "none":
             return []
-        data, labels = self.data["validation"], self.labels["validation"]
-        return [ExpertSelection(self.config, self.model, data, labels)]
+        data = self.data["validation"]
+        targets = self.task.network_targets(self.wanted["validation"]).astype(np.float32)
+        answers = self._answers(share=0.0)
+        return [ExpertSelection(self.config, self.model, data, targets, answers)]
 
     def _each(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """The gate's log-probabilities, (examples, experts), and every expert's logits."""
@@ -263,7 +279,9 @@ class Stages:
     def _mixed(self) -> dict[str, np.ndarray]:
         """What the mixture of all experts answers: more than a device can afford, so a teacher."""
         return {
-            split: mixture(gate, np.swapaxes(logits, 0, 1)).numpy()
+            split: COMBINATIONS[self.model.output_kind]
+            .mixture(gate, np.swapaxes(logits, 0, 1))
+            .numpy()
             for split in ("train", "validation")
             for gate, logits in [self._each(split)]
         }
@@ -272,17 +290,11 @@ class Stages:
         """Each expert's mean loss on the validation examples that are routed to it."""
         _, logits = self._each("validation")
         mine = logits[np.arange(len(owners)), owners]
-        answers = Answers(self.config.distillation, self.config.distillation_temperature)
-        losses = answers.of(mine, targets).numpy()
+        losses = self._answers().of(mine, targets).numpy()
         totals = np.bincount(owners, losses, len(self.model.experts))
         return totals / np.maximum(np.bincount(owners, minlength=len(totals)), 1)
 
-    def _accuracy(self, split: str) -> float:
-        answers = predict(self.model, self.data[split])
-        return round(float(np.mean(answers.argmax(axis=1) == self.labels[split])), 5)
-
-
-def _packed(labels: np.ndarray, teacher: np.ndarray | None = None) -> np.ndarray:
-    """(examples, 1 + labels): the label's index, and the teacher's logits."""
-    parts = [labels[:, None]] if teacher is None else [labels[:, None], teacher]
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    def _scores(self, split: str) -> dict[str, Any]:
+        outputs = predict(self.model, self.data[split])
+        scores = self.task.scores(outputs, self.wanted[split])
+        return {f"{split}_{name}": value for name, value in scores.items()}

@@ -1,1 +1,142 @@
-"""Targets: what is wanted of examples, by the type of task."""
+"""Targets: what is wanted of examples, by the type of task.
+
+The loaders of files and arrays choose a task once, by name or by what the data claims, and leave
+to it which columns it reads, what it refuses, and how splits are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ...registry import Registry
+
+TARGETS = Registry(
+    "edge_experts.targets",
+    {
+        "classification": f"{__name__}.classification:TARGETS",
+        "translation": f"{__name__}.translation:TARGETS",
+        "regression": f"{__name__}.regression:TARGETS",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Targets of examples, and the names that belong to them.
+
+    Attributes:
+        labels: names of the classes, or of the outputs.
+        targets: (examples,) int64 places in `labels`, or (examples, outputs) float64.
+    """
+
+    labels: tuple[str, ...]
+    targets: np.ndarray
+
+
+class Targets(Protocol):
+    """Targets of one task.
+
+    Attributes:
+        numbers: columns that any task may read, whose cells are numbers for this one.
+    """
+
+    numbers: tuple[str, ...]
+
+    def claims_columns(self, columns: Sequence[str]) -> bool:
+        """True for a table that is meant for this task, by its header."""
+
+    def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
+        """True for arrays that are meant for this task, by their values."""
+
+    def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
+        """Columns of a table that hold the targets.
+
+        Raises:
+            DataError: it has none.
+        """
+
+    def cell(self, path: Path, line: int, column: str, text: str) -> Any:
+        """Value of one cell of a target column.
+
+        Raises:
+            DataError: it cannot be a target.
+        """
+
+    def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
+        """Example of a row without its target columns.
+
+        Raises:
+            DataError: a cell cannot be used.
+        """
+
+    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
+        """Targets of all rows, each with the values of its cells.
+
+        Raises:
+            DataError: together they are no targets.
+        """
+
+    def of_arrays(
+        self, name: str, y_train: np.ndarray, y_test: np.ndarray, labels: Sequence[str] | None
+    ) -> tuple[Wanted, Wanted]:
+        """Targets of the training and the test examples.
+
+        Raises:
+            DataError: they are no targets.
+        """
+
+    def assign(
+        self,
+        wishes: np.ndarray,
+        targets: np.ndarray,
+        seed: int,
+        draw: Sequence[str] = ("test", "validation"),
+        *,
+        examples: Sequence[Any] | None = None,
+    ) -> np.ndarray:
+        """Name of the split of every row; see `splitting.assign`."""
+
+    def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
+        """Refuses targets that nothing can be learned from.
+
+        Args:
+            splits: targets by split, none of them empty.
+
+        Raises:
+            DataError: with the reason and the remedy.
+        """
+
+    def title(self, kind: str) -> str:
+        """Task in words, such as "table classification"."""
+
+    def requests(
+        self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
+    ) -> Sequence[Any] | np.ndarray:
+        """Requests to a bundle for these examples."""
+
+
+def targets_of(task_type: str) -> Targets:
+    """Targets of a task.
+
+    Raises:
+        MissingPartError: no installed package has it.
+    """
+    targets: Targets = TARGETS.get(task_type)
+    return targets
+
+
+def type_of_columns(columns: Sequence[str]) -> str:
+    """Task that a table's header claims; the last one registered, which is the most special."""
+    claims = [name for name in TARGETS.names if targets_of(name).claims_columns(columns)]
+    return claims[-1] if claims else TARGETS.names[0]
+
+
+def type_of_arrays(y_train: np.ndarray, y_test: np.ndarray) -> str:
+    """Task that arrays claim, likewise."""
+    claims = [name for name in TARGETS.names if targets_of(name).claims_arrays(y_train, y_test)]
+    return claims[-1] if claims else TARGETS.names[0]

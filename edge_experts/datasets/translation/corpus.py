@@ -123,5 +123,6 @@ def _dataset(name: str, labels: Sequence[str], corpora: Sequence[Corpus], origin
         task="translation from English",
         labels=tuple(labels),
         origin=origin,
+        task_type="translation",
         **by_group(pairs(corpora), test=12, validation=25),
     )

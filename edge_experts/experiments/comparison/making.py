@@ -19,9 +19,9 @@ from ...converters.onnx import export_onnx
 from ...datasets import Dataset
 from ...errors import ConversionError, MissingExtraError, ModelError, UnsuitableError
 from ...features import encode_all
-from ...training.config import TrainConfig
+from ...training.config import TrainConfig, teacher_config
 from ...training.inference import predict
-from ...training.trainer import teacher_config, train
+from ...training.trainer import train
 from ...version import VERSION
 from ..tasks import ComparedTask, Scores
 from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender

@@ -16,11 +16,11 @@ from ...errors import DataError, UsageError
 from ...features import ArrayFeatures, Features, TableFeatures, TokenFeatures, encode_all
 from ...format.atomic import refuse_existing, staged
 from .. import cost
+from ..encoding import fit_features
 from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, users
 from ..report.reporting import expert_usage
-from ..trainer import fit_features
 from . import files
 from .fitted import fitted, refuse_changed, table_rows
 

@@ -14,13 +14,21 @@ _NEAR = 1.01  # widths that are as good as one
 
 @dataclass(frozen=True)
 class Shapes:
-    """Named inputs without their batch, the number of labels, and the features' settings."""
+    """Named inputs without their batch, the number of outputs, and the features' settings.
+
+    Attributes:
+        labels: outputs of an expert: a logit for each label, or a value for each target.
+        output_kind: "labels" or "values".
+        output_words: the same, in an error's words.
+    """
 
     kind: str  # of the data: "text", "table", "image" or "window"
     inputs: Mapping[str, tuple[tuple[int, ...], str]]  # name: (shape, type)
     labels: int
     settings: Mapping[str, Any]
     activation: str = "relu"  # of experts' hidden layers, by its Keras name
+    output_kind: str = "labels"
+    output_words: str = "one logit for each label"
 
     def keras_inputs(self) -> dict[str, Any]:
         return {

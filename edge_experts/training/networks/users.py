@@ -129,11 +129,12 @@ def checked(
             f"{option}: its inputs must be named {sorted(shapes.inputs)}, got "
             f"{sorted(network.input_names)}; shapes.keras_inputs() makes them"
         )
-    count, what = outputs or (shapes.labels, "label")
+    count, words = shapes.labels, shapes.output_words
+    if outputs is not None:
+        count, words = outputs[0], f"one logit for each {outputs[1]}"
     if network.output_shape != (None, count):
         raise UsageError(
-            f"{option}: its output must be {(None, count)}, one logit for each {what}, got "
-            f"{network.output_shape}"
+            f"{option}: its output must be {(None, count)}, {words}, got {network.output_shape}"
         )
     return network
 

@@ -5,7 +5,7 @@ Numbers from arrays; who computes those arrays from a model is conclusion.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ _SHOWN = 16  # experts in a terminal
 
 
 @dataclass(frozen=True, eq=False)
-class Insight:
-    """Of a router and N experts, on held-out examples; `measure` makes it.
+class Use:
+    """How a router uses N experts, on held-out examples.
 
     An expert owns the inputs for which it is the router's first choice.
     """
@@ -30,16 +30,6 @@ class Insight:
     usage: np.ndarray  # (experts,) share of the inputs that each owns
     router_entropy: float  # nats, mean over inputs: 0 is sure, log(experts) undecided
     usage_entropy: float  # nats, of the mean gate: log(experts) is even use, 0 one expert
-    picked_accuracy: float  # of the router's first choice
-    oracle_accuracy: float  # some expert is right
-    best_expert_accuracy: float  # of the best expert alone, on all inputs
-    expert_accuracy: np.ndarray  # (experts,) on the inputs it owns; NaN where it owns none
-    confusion: np.ndarray  # (experts, labels, labels) counts of owned inputs: truth, then answer
-
-    @property
-    def oracle_gap(self) -> float:
-        """Some expert was right, but not the picked one: what a perfect router would gain."""
-        return self.oracle_accuracy - self.picked_accuracy
 
     @property
     def dead(self) -> list[int]:
@@ -59,6 +49,40 @@ class Insight:
         count = len(self.usage)
         return round(count * (1 - 1 / count) ** self.examples)
 
+    def table(self, title: str, cells: Sequence[str]) -> list[str]:
+        """Lines of the most used experts, each with its cell under the title."""
+        count = len(self.usage)
+        order = np.argsort(-self.usage, kind="stable")[:_SHOWN]
+        rows = [["", "used", title]]
+        rows += [
+            [f"expert {expert}", f"{self.usage[expert]:.1%}", cells[expert]]
+            for expert in np.sort(order)
+        ]
+        more = [f"and {count - _SHOWN} more, which run.json has"] if count > _SHOWN else []
+        return [
+            f"On {self.examples:,} validation examples:",
+            *(f"  {line}" for line in [*aligned(rows), *more]),
+            f"  The router's entropy is {self.router_entropy:.2f} nats (0 sure, "
+            f"{np.log(count):.2f} undecided), that of its mean {self.usage_entropy:.2f} "
+            f"({np.log(count):.2f} is even use).",
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Insight(Use):
+    """Of a router and N experts that classify; `measure` makes it."""
+
+    picked_accuracy: float  # of the router's first choice
+    oracle_accuracy: float  # some expert is right
+    best_expert_accuracy: float  # of the best expert alone, on all inputs
+    expert_accuracy: np.ndarray  # (experts,) on the inputs it owns; NaN where it owns none
+    confusion: np.ndarray  # (experts, labels, labels) counts of owned inputs: truth, then answer
+
+    @property
+    def oracle_gap(self) -> float:
+        """Some expert was right, but not the picked one: what a perfect router would gain."""
+        return self.oracle_accuracy - self.picked_accuracy
+
     def to_json(self) -> dict[str, Any]:
         names = ("router_entropy", "usage_entropy", "picked_accuracy", "oracle_accuracy")
         numbers = {name: getattr(self, name) for name in (*names, "best_expert_accuracy")}
@@ -72,6 +96,17 @@ class Insight:
             "dead_experts": self.dead,
             "collapsed": self.collapsed,
         }
+
+
+def use_of(gate: np.ndarray) -> dict[str, Any]:
+    """The arguments of `Use`, of a router's probabilities (examples, experts)."""
+    counts = np.bincount(gate.argmax(axis=1), minlength=gate.shape[1])
+    return {
+        "examples": len(gate),
+        "usage": counts / len(gate),
+        "router_entropy": float(entropy(gate).mean()),
+        "usage_entropy": float(entropy(gate.mean(axis=0))),
+    }
 
 
 def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: int) -> Insight:
@@ -89,10 +124,7 @@ def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: 
     picked = right[owner, np.arange(len(targets))]
     counts = np.bincount(owner, minlength=experts)
     return Insight(
-        examples=len(targets),
-        usage=counts / len(targets),
-        router_entropy=float(entropy(gate).mean()),
-        usage_entropy=float(entropy(gate.mean(axis=0))),
+        **use_of(gate),
         picked_accuracy=float(picked.mean()),
         **alone(answers, targets),
         # Where an expert owns nothing, 0 right of 0: NaN.
@@ -103,7 +135,7 @@ def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: 
     )
 
 
-def alone(answers: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def alone(answers: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     """How good the experts are without anyone who picks: the best one, and any of them."""
     right = answers == targets
     return {
@@ -132,7 +164,7 @@ def entropy(shares: np.ndarray) -> np.ndarray:
     return np.maximum(value, 0)  # a share of 1 and a bit
 
 
-def warning(found: Insight, settings: Mapping[str, Any]) -> str | None:
+def warning(found: Use, settings: Mapping[str, Any]) -> str | None:
     """What is wrong with the use of the experts, and what to do; None where nothing is.
 
     Args:
@@ -164,26 +196,10 @@ def warning(found: Insight, settings: Mapping[str, Any]) -> str | None:
 
 def as_text(found: Insight) -> str:
     """The use and the accuracy of the experts, for a terminal."""
-    count = len(found.usage)
-    order = np.argsort(-found.usage, kind="stable")[:_SHOWN]
-    table = [["", "used", "right on its own"]]
-    for expert in np.sort(order):
-        right = found.expert_accuracy[expert]
-        table.append(
-            [
-                f"expert {expert}",
-                f"{found.usage[expert]:.1%}",
-                "-" if np.isnan(right) else f"{right:.4f}",
-            ]
-        )
-    more = [f"and {count - _SHOWN} more, which run.json has"] if count > _SHOWN else []
+    cells = ["-" if np.isnan(right) else f"{right:.4f}" for right in found.expert_accuracy]
     return "\n".join(
         [
-            f"On {found.examples:,} validation examples:",
-            *(f"  {line}" for line in [*aligned(table), *more]),
-            f"  The router's entropy is {found.router_entropy:.2f} nats (0 sure, "
-            f"{np.log(count):.2f} undecided), that of its mean {found.usage_entropy:.2f} "
-            f"({np.log(count):.2f} is even use).",
+            *found.table("right on its own", cells),
             f"  The picked expert is right on {found.picked_accuracy:.4f}, the best one alone on "
             f"{found.best_expert_accuracy:.4f}, some expert on {found.oracle_accuracy:.4f}: a "
             f"perfect router would gain {100 * found.oracle_gap:.1f} points.",

@@ -35,7 +35,7 @@ class Report(tf_keras.callbacks.Callback):
         logs = {} if logs is None else logs
         note = ", ".join(
             f"{name.replace('val_', 'validation ').replace('_', ' ')} {logs[name]:.4f}"
-            for name in ("loss", "val_cross_entropy", "val_accuracy")
+            for name in ("loss", *_scores(logs))
             if name in logs
         )
         if self.trained is not None and self.trained.router is not None:
@@ -54,6 +54,12 @@ class Report(tf_keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         self.progress.close()
+
+
+def _scores(logs: dict[str, float]) -> list[str]:
+    """Names of the validation scores, such as val_cross_entropy and val_accuracy."""
+    names = [name for name in logs if name.startswith("val_") and name != "val_loss"]
+    return sorted(names, reverse=True)
 
 
 def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:

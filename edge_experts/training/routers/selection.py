@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +32,8 @@ class ExpertSelection(tf_keras.callbacks.Callback):
             asked of every expert, "random" any; in the first `select_epochs` epochs; into "all"
             others, the "weakest" one, or those that the router leaves "unused"; with noise of
             `perturb` of the parameters' own standard deviation.
-        inputs, labels: those validation examples.
+        inputs, targets: those validation examples; targets as `answers` takes them.
+        answers: how an expert's outputs are judged.
     """
 
     def __init__(
@@ -39,11 +41,12 @@ class ExpertSelection(tf_keras.callbacks.Callback):
         config: TrainConfig,
         model: SparseExperts,
         inputs: Mapping[str, np.ndarray],
-        labels: np.ndarray,
+        targets: np.ndarray,
+        answers: Any = None,
     ):
         super().__init__()
         self.config, self.experts_of = config, model
-        self.inputs, self.labels = inputs, labels
+        self.inputs, self.targets, self.answers = inputs, targets, answers
         self.random = np.random.default_rng(config.seed)
         self.chosen: list[int] = []
 
@@ -52,7 +55,7 @@ class ExpertSelection(tf_keras.callbacks.Callback):
             return
         experts, bank = self.experts_of.experts, self.model.bank
         bank.write(experts)
-        losses = expert_losses(self.experts_of, self.inputs, self.labels)
+        losses = expert_losses(self.experts_of, self.inputs, self.targets, self.answers)
         if self.config.select == "greedy":
             chosen = int(np.argmin(losses))
         else:
@@ -90,16 +93,25 @@ def copy_parameters(
 
 
 def expert_losses(
-    model: SparseExperts, inputs: Mapping[str, np.ndarray], labels: np.ndarray
+    model: SparseExperts,
+    inputs: Mapping[str, np.ndarray],
+    targets: np.ndarray,
+    answers: Any = None,
 ) -> np.ndarray:
-    """Every expert's mean cross-entropy on all the examples, whoever they would be routed to."""
-    bank = ExpertBank(model.experts)
+    """Every expert's mean loss on all the examples, whoever they would be routed to.
+
+    Args:
+        targets: labels, (examples,), or (examples, columns) as `answers` takes them.
+        answers: how outputs are judged; by cross-entropy if None.
+    """
+    bank, answers = ExpertBank(model.experts), answers or Answers(share=0.0)
+    targets = targets.reshape(len(targets), -1)
     logits = predict(
         lambda batch, training: tf.transpose(bank(batch), (1, 0, 2)), model.expert_inputs(inputs)
     )
     return np.array(
         [
-            float(np.mean(Answers(share=0.0).of(logits[:, expert], labels[:, None])))
+            float(np.mean(answers.of(logits[:, expert], targets)))
             for expert in range(len(model.experts))
         ]
     )

@@ -139,11 +139,13 @@ def _said(dataset: Dataset, capsys: pytest.CaptureFixture[str], **settings: Any)
     """What is said of a data set before it is trained on."""
     from edge_experts.features import encode_all
     from edge_experts.training import TrainConfig, checks
-    from edge_experts.training.trainer import fit_features
+    from edge_experts.training.encoding import fit_features
+    from edge_experts.training.tasks.classification import Classes
 
     features = fit_features(dataset)
     arrays = encode_all(features, dataset.train.inputs)
-    checks.warn(dataset, TrainConfig(**settings), features, arrays)
+    task = Classes(dataset.labels)
+    checks.warn(task, dataset, TrainConfig(**settings), features, arrays)
     return capsys.readouterr().err.splitlines()
 
 

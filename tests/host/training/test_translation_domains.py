@@ -67,6 +67,7 @@ def toy() -> Dataset:
     return Dataset(
         name="toy",
         kind="translation",
+        task_type="translation",
         task="translation from English",
         labels=LABELS,
         train=split(slice(0, 64)),

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..insight import Insight
 from ..ownership import Owned
-from . import experts, owned
+from ..value_findings import ValueInsight
+from . import experts, owned, values
 
 
 def draw(
@@ -33,6 +34,33 @@ def draw(
     if found is not None:
         paths.append(folder / "experts.png")
         experts.experts(found, labels, paths[-1])
+    if inputs is not None:
+        paths.append(folder / "owned.png")
+        owned.owned(inputs, paths[-1])
+    return paths
+
+
+def draw_values(
+    folder: Path,
+    names: Sequence[str],
+    predicted: np.ndarray,
+    targets: np.ndarray,
+    owner: np.ndarray | None,
+    found: ValueInsight | None = None,
+    inputs: Owned | None = None,
+) -> list[Path]:
+    """Likewise, of a model that predicts values.
+
+    Args:
+        predicted, targets: (examples, outputs), in the data's units.
+        owner: the expert of each example; None where no router picks.
+    """
+    folder.mkdir()
+    paths = [folder / "predictions.png"]
+    values.predictions(names, predicted, targets, owner, paths[0])
+    if found is not None:
+        paths.append(folder / "experts.png")
+        values.experts(found, paths[-1])
     if inputs is not None:
         paths.append(folder / "owned.png")
         owned.owned(inputs, paths[-1])

@@ -1,0 +1,178 @@
+"""Targets of classification: one label for each example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+from ..splitting import assign
+from . import Targets, Wanted
+
+_LEAST_ROWS = 10  # for each label, on the average
+_INSTEAD = "for numbers to predict (regression) give --task regression"
+
+
+class Classification:
+    """One label for each example, of two labels or more."""
+
+    numbers: tuple[str, ...] = ()
+
+    def claims_columns(self, columns: Sequence[str]) -> bool:
+        return "label" in columns
+
+    def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
+        return True
+
+    def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
+        if "label" not in columns:
+            raise DataError(
+                f"{path}: no column 'label' in its header; found: {', '.join(columns)}. Name the "
+                "column of the classes 'label', or one of numbers to predict 'target'"
+            )
+        return ("label",)
+
+    def cell(self, path: Path, line: int, column: str, text: str) -> Any:
+        label = text.strip()
+        if not label:
+            raise DataError(f"{path}: line {line}: the label is empty")
+        return label
+
+    def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
+        return row.get("text", row)
+
+    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
+        labels = tuple(sorted({label for (label,) in rows}))
+        index = {label: place for place, label in enumerate(labels)}
+        _refuse_measurements(name, len(labels), len(rows))
+        return Wanted(labels, np.array([index[label] for (label,) in rows]))
+
+    def of_arrays(
+        self, name: str, y_train: np.ndarray, y_test: np.ndarray, labels: Sequence[str] | None
+    ) -> tuple[Wanted, Wanted]:
+        train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
+        values = np.unique(np.concatenate([train, test]))
+        _refuse_measurements(name, len(values), len(train) + len(test))
+        names = tuple(labels) if labels else tuple(str(value) for value in values)
+        return (
+            Wanted(names, np.searchsorted(values, train)),
+            Wanted(names, np.searchsorted(values, test)),
+        )
+
+    def assign(
+        self,
+        wishes: np.ndarray,
+        targets: np.ndarray,
+        seed: int,
+        draw: Sequence[str] = ("test", "validation"),
+        *,
+        examples: Sequence[Any] | None = None,
+    ) -> np.ndarray:
+        """Stratified by label."""
+        return assign(wishes, targets, seed, draw)
+
+    def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
+        """At least two labels, each of them in the training split."""
+        if len(labels) < 2:
+            raise DataError(
+                f"{name}: has one class only ({', '.join(labels)}); a classifier needs at least two"
+            )
+        _refuse_untaught(name, labels, splits["train"])
+
+    def title(self, kind: str) -> str:
+        return f"{kind} classification"
+
+    def requests(
+        self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
+    ) -> Sequence[Any] | np.ndarray:
+        return inputs
+
+
+class Translation(Classification):
+    """Pairs of sentences, whose label names the language, and the domain where there are several.
+
+    See `edge_experts/datasets/translation/corpus.py`.
+    """
+
+    def claims_columns(self, columns: Sequence[str]) -> bool:
+        return {"label", "text", "translation"} <= set(columns)
+
+    def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
+        return False
+
+    def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
+        pair = (row["text"].strip(), row["translation"].strip())
+        if not all(pair):
+            raise DataError(f"{path}: line {line}: a text and its translation must not be empty")
+        return pair
+
+    def assign(
+        self,
+        wishes: np.ndarray,
+        targets: np.ndarray,
+        seed: int,
+        draw: Sequence[str] = ("test", "validation"),
+        *,
+        examples: Sequence[Any] | None = None,
+    ) -> np.ndarray:
+        """An English sentence that training has seen in one language is no test of another one."""
+        groups = None if examples is None else [source for source, _ in examples]
+        return assign(wishes, targets, seed, draw, groups=groups)
+
+    def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
+        _refuse_untaught(name, labels, splits["train"])
+
+    def title(self, kind: str) -> str:
+        return "translation"
+
+    def requests(
+        self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
+    ) -> Sequence[Any] | np.ndarray:
+        """The first sentence of each pair, and the name of its label."""
+        names = [labels[target] for target in targets]
+        return [(source, name) for (source, _), name in zip(inputs, names, strict=True)]
+
+
+def _refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None:
+    missing = set(range(len(labels))) - set(train.tolist())
+    if missing:
+        raise DataError(f"{name}: the label {labels[min(missing)]!r} has no example to train on")
+
+
+def _refuse_measurements(name: str, labels: int, rows: int) -> None:
+    """Nearly as many labels as rows are measurements rather than classes."""
+    if labels > 1 and rows < _LEAST_ROWS * labels:
+        raise DataError(
+            f"{name}: {rows} rows for {labels} labels; at least {_LEAST_ROWS} for each are needed. "
+            f"Labels are classes: {_INSTEAD}, or name their column 'target'"
+        )
+
+
+def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
+    """The labels, (examples,) int64: one axis of 1 more and floats that are whole are taken too.
+
+    Raises:
+        DataError: they are not one whole number for each example.
+    """
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        raise DataError(
+            f"{name}: {part} must have one label for each example, got the shape {y.shape}; "
+            f"several labels for one example are not offered, and {_INSTEAD}"
+        )
+    # What is not finite, or too large for int64, changes on the way.
+    with np.errstate(invalid="ignore"):
+        whole = y.astype(np.int64) if y.dtype.kind in "buif" else None
+    if whole is None or not np.array_equal(whole, y) or (whole < 0).any() != (y < 0).any():
+        raise DataError(
+            f"{name}: {part} must hold whole numbers, one label for each example, got {y.dtype}; "
+            f"{_INSTEAD}"
+        )
+    return whole
+
+
+TARGETS: Targets = Classification()

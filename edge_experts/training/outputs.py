@@ -1,0 +1,40 @@
+"""Outputs of several experts as one, by what they stand for: labels' logits, or values."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import tensorflow as tf
+
+from .losses import mixture
+
+
+class Combination(Protocol):
+    """Combines the outputs of experts, (experts, rows, outputs)."""
+
+    def mixture(self, gate: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """(rows, outputs), weighted by a gate's log-probabilities (rows, experts)."""
+
+    def total(self, outputs: tf.Tensor) -> tf.Tensor:
+        """(rows, outputs), of experts that are added."""
+
+
+class _Labels:
+    """Logits in, log-probabilities out."""
+
+    def mixture(self, gate: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return mixture(gate, outputs)
+
+    def total(self, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.nn.log_softmax(tf.reduce_sum(outputs, axis=0))
+
+
+class _Values:
+    def mixture(self, gate: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.transpose(tf.exp(gate))[:, :, None] * outputs, axis=0)
+
+    def total(self, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(outputs, axis=0)
+
+
+COMBINATIONS: dict[str, Combination] = {"labels": _Labels(), "values": _Values()}

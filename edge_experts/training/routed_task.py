@@ -1,0 +1,95 @@
+"""Interface of a task whose experts are networks of one output vector, routed once per input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import tf_keras
+
+from ..datasets import Dataset
+
+
+class Findings(Protocol):
+    """Insight into a trained model on the validation split."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Metrics for run.json."""
+
+    def as_text(self, settings: Mapping[str, Any]) -> str:
+        """Lines for a terminal; empty for a dense network."""
+
+    def draw(self, folder: Path, owned: Any) -> list[Path]:
+        """Writes pictures into the folder, which is made, and returns their paths."""
+
+    def surety(self) -> np.ndarray | None:
+        """Examples' order from typical to odd for their experts, (examples,); None: no router."""
+
+
+class RoutedTask(Protocol):
+    """Objective, targets and scores of one task, fitted to a training split.
+
+    Attributes:
+        output_kind: a name in `outputs.COMBINATIONS`.
+        output_words: outputs of a network, in an error's words.
+        primary: the score, higher is better, that decides between models.
+        primary_words: the same for people.
+    """
+
+    output_kind: str
+    output_words: str
+    primary: str
+    primary_words: str
+
+    def answers(self, share: float, temperature: float) -> Any:
+        """Judge of the outputs, such as `losses.Answers`, for one stage.
+
+        Args:
+            share: of a teacher in what is wanted.
+            temperature: of a teacher's probabilities, where there are any.
+        """
+
+    def network_targets(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as `answers` splits them, (examples, columns)."""
+
+    def classes(self, targets: np.ndarray) -> np.ndarray:
+        """Classes of examples, (examples,) int64: labels, or quantiles of values."""
+
+    def class_names(self) -> Sequence[str]:
+        """Names of these classes."""
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Scores of a deployed model's outputs (examples, outputs) against a data set's targets."""
+
+    def oddities(self, dataset: Dataset) -> Iterator[str]:
+        """Sentences about targets that the user should know before training."""
+
+    def findings(
+        self, gate: np.ndarray | None, outputs: np.ndarray, targets: np.ndarray
+    ) -> Findings:
+        """Insight into a trained model.
+
+        Args:
+            gate: a router's probabilities (examples, experts), or None.
+            outputs: (experts, examples, outputs).
+        """
+
+    def keras_targets(self, targets: np.ndarray) -> np.ndarray:
+        """Targets as `keras_loss` takes them."""
+
+    def keras_loss(self) -> tuple[Any, list[tf_keras.metrics.Metric]]:
+        """Loss and metrics of a single network that `fit` trains; the metric is the primary one."""
+
+    def closeness(self, targets: Any, outputs: Any) -> Any:
+        """(rows,) score of outputs, higher is better, for targets that `answers` takes."""
+
+    def matched(
+        self, name: str, labels: Sequence[str], targets: np.ndarray, known: Sequence[str]
+    ) -> np.ndarray:
+        """Targets of a data set with these labels, as targets of one with the known labels.
+
+        Raises:
+            DataError: they do not fit, with a remedy.
+        """

@@ -1,0 +1,116 @@
+"""Training of classifiers: cross-entropy with labels, accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from ...datasets import Dataset
+from ...errors import DataError
+from ...run_folder import Run
+from .. import checks
+from ..config import TrainConfig
+from ..losses import Answers
+from ..report.class_findings import ClassFindings
+from ..routed_task import RoutedTask
+from .routed_once import RoutedTraining
+
+
+class Classes:
+    """Labels as targets; see `RoutedTask`."""
+
+    output_kind = "labels"
+    output_words = "one logit for each label"
+    primary = "accuracy"
+    primary_words = "accuracy"
+
+    def __init__(self, labels: Sequence[str]):
+        self.labels = labels
+
+    def answers(self, share: float, temperature: float) -> Answers:
+        return Answers(share, temperature)
+
+    def network_targets(self, targets: np.ndarray) -> np.ndarray:
+        return targets[:, None]
+
+    def classes(self, targets: np.ndarray) -> np.ndarray:
+        return targets
+
+    def class_names(self) -> Sequence[str]:
+        return self.labels
+
+    def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        return {"accuracy": round(float(np.mean(outputs.argmax(axis=1) == targets)), 5)}
+
+    def oddities(self, dataset: Dataset) -> Iterator[str]:
+        return checks.few_labels(dataset)
+
+    def findings(
+        self, gate: np.ndarray | None, outputs: np.ndarray, targets: np.ndarray
+    ) -> ClassFindings:
+        return ClassFindings(gate, outputs, targets, self.labels)
+
+    def keras_targets(self, targets: np.ndarray) -> np.ndarray:
+        return targets
+
+    def keras_loss(self) -> tuple[Any, list[Any]]:
+        return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
+
+    def closeness(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """1 for each answer that is right: targets are labels, or begin with them."""
+        labels = tf.cast(tf.reshape(targets, (tf.shape(outputs)[0], -1))[:, 0], tf.int64)
+        return tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
+
+    def matched(
+        self, name: str, labels: Sequence[str], targets: np.ndarray, known: Sequence[str]
+    ) -> np.ndarray:
+        unknown = set(labels) - set(known)
+        if unknown:
+            raise DataError(
+                f"{name}: has labels that the run does not know: {', '.join(sorted(unknown))}; it "
+                f"knows {', '.join(known[:20])}. All experts answer with the same labels: for new "
+                "ones, train again on the old and the new data together"
+            )
+        places: np.ndarray = np.array([known.index(label) for label in labels])[targets]
+        return places
+
+
+class Classification:
+    """Training of classifiers; see `TrainingTask`."""
+
+    def settings(self, dataset: Dataset) -> Mapping[str, Any]:
+        return {}
+
+    def train(
+        self,
+        dataset: Dataset,
+        out: Path,
+        config: TrainConfig,
+        *,
+        name: str | None,
+        teacher: Path | None,
+        force: bool,
+        pictures: bool,
+    ) -> Run:
+        training = RoutedTraining(Classes(dataset.labels), lambda run, outputs: outputs)
+        return training.train(
+            dataset, out, config, name=name, teacher=teacher, force=force, pictures=pictures
+        )
+
+    def summary(self, run: Run) -> str:
+        metrics = run.metrics
+        return (
+            f"accuracy {metrics['validation_accuracy']:.4f} on validation, "
+            f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
+        )
+
+    def routed(self, run: Run, command: str) -> RoutedTask:
+        return Classes(run.labels)
+
+
+TRAINING = Classification()

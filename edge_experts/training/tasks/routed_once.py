@@ -1,0 +1,173 @@
+"""Training of a router and experts that answer with one vector each: the loop of several tasks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tf_keras
+
+from ... import run_folder
+from ...datasets import Dataset
+from ...errors import UsageError
+from ...features import encode_all
+from ...format.atomic import refuse_existing, staged
+from ...format.manifest import TaskSpec
+from .. import activations, checks, distribution, networks
+from ..building import build
+from ..checkpoints import Checkpoints
+from ..config import TrainConfig, teacher_config
+from ..encoding import fit_features
+from ..inference import predict
+from ..leaving import leave
+from ..report.conclusion import conclude
+from ..routed_task import RoutedTask
+from ..stages import Stages
+
+_TAUGHT = ("train", "validation")  # the splits that a teacher answers
+
+
+@dataclass(frozen=True)
+class RoutedTraining:
+    """One training of a routed task.
+
+    Attributes:
+        task: fitted to the data's training split.
+        read_teacher: outputs of a finished run's model as outputs of this training's.
+        task_spec: for the run folder.
+    """
+
+    task: RoutedTask
+    read_teacher: Callable[[run_folder.Run, np.ndarray], np.ndarray]
+    task_spec: TaskSpec | None = None
+
+    def train(
+        self,
+        dataset: Dataset,
+        out: Path,
+        config: TrainConfig,
+        *,
+        name: str | None,
+        teacher: Path | None,
+        force: bool,
+        pictures: bool,
+    ) -> run_folder.Run:
+        """Trains, evaluates and writes the run folder; `stages.py` has the stages."""
+        checks.refuse(dataset, config)
+        refuse_existing(out, force=force)
+        task = self.task
+        with distribution.scope(config.distribute) as chief:
+            tf_keras.utils.set_random_seed(config.seed)
+            classes = task.classes(dataset.train.targets)
+            features = fit_features(dataset, classes, fine=config.model is None)
+            data = {
+                name: encode_all(features, getattr(dataset, name).inputs)
+                for name in ("train", "validation", "test")
+            }
+            checks.warn(task, dataset, config, features, data["train"])
+            train = data["train"]
+            shapes = networks.Shapes(
+                dataset.kind,
+                {name: (array.shape[1:], str(array.dtype)) for name, array in train.items()},
+                len(dataset.labels),
+                features.settings,
+                activations.BY_NAME[config.activation],
+                task.output_kind,
+                task.output_words,
+            )
+            checkpoints = Checkpoints(
+                out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
+                {
+                    "config": config.to_json(),
+                    "data": dataset.fingerprint(),
+                    "teacher": teacher and asdict(run_folder.read_run(teacher)),
+                },
+            )
+            with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                model = build(shapes, config, train)
+                taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
+                logs = folder / run_folder.LOGS
+                stages = Stages(model, config, task, dataset, data, taught, logs, checkpoints)
+                stages.run()
+                found = conclude(
+                    model,
+                    task,
+                    dataset,
+                    features,
+                    data["validation"],
+                    config,
+                    folder,
+                    pictures=pictures,
+                )
+                run = leave(
+                    folder,
+                    model,
+                    features,
+                    dataset,
+                    name=name or dataset.name,
+                    seed=config.seed,
+                    config=config.to_json(),
+                    metrics=stages.metrics() | found,
+                    task_spec=self.task_spec,
+                )
+        checkpoints.remove()
+        return run
+
+    def _taught(
+        self,
+        dataset: Dataset,
+        data: Mapping[str, Mapping[str, np.ndarray]],
+        shapes: networks.Shapes,
+        config: TrainConfig,
+        given: Path | None,
+        checkpoints: Checkpoints,
+        folder: Path,
+    ) -> dict[str, np.ndarray]:
+        """A teacher's outputs for the training and the validation examples; empty without one."""
+        if given is not None:
+            return self._answers_of(given, dataset)
+        if not config.teacher_epochs or config.dense is not None:
+            return {}
+        alone = teacher_config(config)
+        model = build(shapes, alone, data["train"])
+        logs = folder / run_folder.LOGS / "teacher"
+        own = checkpoints.of("teacher")
+        Stages(model, alone, self.task, dataset, data, {}, logs, own).run()
+        return {split: predict(model, data[split]) for split in _TAUGHT}
+
+    def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:
+        """What the model of a run folder answers, by its own features.
+
+        Raises:
+            RunFolderError: it is none.
+            UsageError: it knows other labels, another task, or another kind of data.
+        """
+        described = run_folder.read_run(run)
+        if described.task_type != dataset.task_type:
+            raise UsageError(
+                f"teacher {run}: it was trained for {described.task_type}, and {dataset.name} is "
+                f"for {dataset.task_type}; train it on the same data"
+            )
+        if described.labels != dataset.labels:
+            raise UsageError(
+                f"teacher {run}: it knows the labels {', '.join(described.labels[:5])} ..., and "
+                f"not those of {dataset.name}; train it on the same data"
+            )
+        features = run_folder.read_features(run, described)
+        model = tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+        try:
+            outputs: dict[str, Any] = {
+                split: predict(model, encode_all(features, getattr(dataset, split).inputs))
+                for split in _TAUGHT
+            }
+        except (ValueError, TypeError, UsageError) as error:
+            raise UsageError(
+                f"teacher {run}: it does not take the inputs of {dataset.name} ({error}); train it "
+                "on the same data"
+            ) from None
+        return {split: self.read_teacher(described, each) for split, each in outputs.items()}

@@ -1,0 +1,52 @@
+"""Training of translators, by `edge_experts/training/translation/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...datasets import Dataset
+from ...errors import UsageError
+from ...run_folder import Run
+from ..config import TrainConfig
+from ..routed_task import RoutedTask
+
+
+class Translation:
+    """Training of translators; see `TrainingTask`."""
+
+    def settings(self, dataset: Dataset) -> Mapping[str, Any]:
+        """An expert for each label."""
+        return {"experts": len(dataset.labels)}
+
+    def train(
+        self,
+        dataset: Dataset,
+        out: Path,
+        config: TrainConfig,
+        *,
+        name: str | None,
+        teacher: Path | None,
+        force: bool,
+        pictures: bool,
+    ) -> Run:
+        from .. import translation
+
+        return translation.train(dataset, out, config, name=name, force=force)
+
+    def summary(self, run: Run) -> str:
+        metrics = run.metrics
+        return (
+            f"accuracy {metrics['validation_accuracy']:.4f} on validation, "
+            f"{metrics['test_accuracy']:.4f} on test examples (of next pieces, float)"
+        )
+
+    def routed(self, run: Run, command: str) -> RoutedTask:
+        raise UsageError(
+            f"{run.name}: {command} is not for translators, whose experts write a text; `train` "
+            "and `evaluate` do it"
+        )
+
+
+TRAINING = Translation()
