@@ -34,7 +34,7 @@ class Latency:
 
     answers: Positive
     total_us: Percentiles
-    parts_us: dict[str, Percentiles]
+    parts_us: Annotated[dict[str, Percentiles], Length(0, len(Timings._fields))]
     quantiles_us: Annotated[tuple[float, ...], Length(101, 101)]
 
     def __post_init__(self) -> None:

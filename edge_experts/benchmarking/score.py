@@ -47,7 +47,8 @@ class Accuracy:
 
     @property
     def score(self) -> Score:
-        half = _NORMAL_95 * math.sqrt(self.accuracy * (1 - self.accuracy) / self.examples)
+        variance = max(0.0, self.accuracy * (1 - self.accuracy) / max(1, self.examples))
+        half = _NORMAL_95 * math.sqrt(variance)
         interval = self.accuracy - half, self.accuracy + half
         return Score(self.accuracy, self.examples, interval=interval)
 

@@ -73,6 +73,15 @@ Layout = Annotated[
         "expert is computed (gated) or one is branched to (nested-if)."
     ),
 ]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TASK",
+        help="What the targets are, where the data does not say it: classification (a column "
+        "`label`, whole numbers) or regression (`target`, or `target:NAME`; other numbers).",
+        show_default=False,
+    ),
+]
 Width = Annotated[
     float | None,
     typer.Option(help="Multiplies the units of an expert's hidden layers.  [default: 1.0]"),

@@ -114,7 +114,8 @@ def _check(value: Any, hint: Any, names: tuple[str, ...]) -> None:
     if isinstance(value, int | float):
         within = next((one for one in _parts(hint)[1] if isinstance(one, Within)), _UNBOUNDED)
         if not within.least <= value <= within.most:
-            raise ValueError(_sentence(names, _expected(Annotated[_parts(hint)[0], within]), value))
+            kind = int if _parts(hint)[0] is int else float
+            raise ValueError(_sentence(names, _expected(Annotated[kind, within]), value))
     elif isinstance(value, list | tuple | dict):
         length = next((one for one in _parts(hint)[1] if isinstance(one, Length)), Length())
         if not length.least <= len(value) <= length.most:
