@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from edge_experts import run_folder
 from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
 from edge_experts.errors import ModelError
-from edge_experts.features import encode_all
 from edge_experts.format.atomic import staged
 from edge_experts.format.manifest import Manifest
 
@@ -20,30 +20,46 @@ from .auto import Search, automatic
 from .bundle import base as bases
 from .bundle.assembly import Bundling
 from .network_files import File
-from .options import budget_asked, check, compressions_asked, run_asked, target_asked
+from .options import ConvertOptions
 from .process.cache import Cache
 from .process.error_messages import alternative
 from .recipes import RECIPE_NAMES
 from .sources import Sources
-from .verify import confidence, parity
-
-_CALIBRATION = 2000  # training examples to draw representative inputs from
+from .tasks import ConversionTask, open_conversion
+from .verify.confidence import Unsure
+from .verify.proof import Proof
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What came of it: the bundle, how it compares with Keras, and how well it does."""
+    """A finished bundle, how it compares with Keras, and its scores.
+
+    Attributes:
+        test_accuracy: on the test examples; nan where the task has no accuracy.
+        calibration_error: likewise; nan where scores are no probabilities.
+        bytes: of all files.
+        packed_bytes: of the archive that `pack` makes of them.
+        search: where the recipes were chosen.
+        scores: the task's scores as deployed, on the test examples.
+        words: lines that tell a person of it.
+        figures: the same as JSON; only what this task has.
+        next_command: arguments of `run BUNDLE`, for a hint.
+    """
 
     bundle: Path
     manifest: Manifest
-    parity: parity.Parity
+    parity: Any  # `verify.proof.Parity`, with the figures of its task
     test_accuracy: float
     test_examples: int
     calibration_error: float
-    unsure: confidence.Unsure
-    bytes: int  # of all files
-    packed_bytes: int  # of the archive that `pack` makes of them
-    search: Search | None = None  # where the recipes were chosen
+    unsure: Unsure
+    bytes: int
+    packed_bytes: int
+    search: Search | None = None
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    next_command: str = ""
 
 
 def convert(
@@ -67,12 +83,14 @@ def convert(
     processes: int | None = None,
     cache: bool = True,
     force: bool = False,
+    beams: int | None = None,
 ) -> Conversion:
     """Convert a finished training to a bundle, and prove it on the interpreter of this machine.
 
     Networks are converted in child processes; then another one, which never imports TensorFlow,
     opens the result with the device runtime and answers the validation and test examples. Only
-    then does the folder `out` appear, whole.
+    then does the folder `out` appear, whole. The run's task says which options have a meaning:
+    `converters.tasks`.
 
     Args:
         run: the run folder that training wrote.
@@ -90,7 +108,8 @@ def convert(
         max_accuracy_drop: points of validation accuracy that compression and conversion may cost
             together; 2 by default, and then only where so few examples could not have lost them
             by chance. By default 3 % of the labels that Keras is sure of may differ too, where
-            nothing was compressed or chosen.
+            nothing was compressed or chosen. Of regression: points (hundredths) of R2; of
+            translation: chrF, without a default.
         size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
             chosen for each network, by measuring each, so that the least is lost within them;
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
@@ -108,6 +127,7 @@ def convert(
             that the run folder keeps, up to 2,000.
         processes: convert in at most so many; as many as there are cores by default.
         cache: take what was converted before from the user's cache, and keep it there.
+        beams: of translation: beams of the search, 1 (greedy) by default.
 
     Raises:
         UsageError: an option or a path cannot be used.
@@ -117,96 +137,125 @@ def convert(
         ModelError: the interpreter refused a converted file.
         ThresholdError: the accuracy dropped too far; nothing was written.
     """
-    run, out = Path(run), Path(out)
-    check(quantization, layout, io, second_share, abstain_below)
-    place = None if target is None else target_asked(target, quantization)
-    compressions = compressions_asked(compress, quantization, layout, size_budget_compressed)
-    budget = budget_asked(
-        quantization, layout, size_budget, size_budget_compressed, max_accuracy_drop
+    options = ConvertOptions(
+        quantization=quantization,
+        io=io,
+        layout=layout,
+        top_k=top_k,
+        second_share=second_share,
+        abstain_below=abstain_below,
+        max_accuracy_drop=max_accuracy_drop,
+        size_budget=size_budget,
+        size_budget_compressed=size_budget_compressed,
+        target=target,
+        base=base,
+        bundle_version=bundle_version,
+        compress=compress,
+        data=data,
+        processes=processes,
+        cache=cache,
+        force=force,
+        beams=beams,
     )
-    description = run_asked(run_folder.read_run(run), layout, top_k, second_share)
-    update = None if base is None else bases.read(base, description.experts, quantization, layout)
-    version = bundle_version or 1 if update is None else update.next_version(bundle_version)
-    features = run_folder.read_features(run, description)
-    examples = run_folder.read_examples(run, features)
-    calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
-    validation = encode_all(features, examples["validation"].inputs)
-    order = {"layout": layout, "top_k": description.top_k, "second": second_share is not None}
-    kept = Cache.of_user() if cache else Cache(None)
-    search = None
-    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
+    return convert_with(Path(run), Path(out), options)
+
+
+def opened(run: Path) -> ConversionTask:
+    """The task of a run folder.
+
+    Raises:
+        RunFolderError: it is not a finished run.
+        MissingPartError: no installed package has its task.
+    """
+    described = run_folder.read_run(run)
+    return open_conversion(described, run_folder.read_features(run, described))
+
+
+def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
+    """`convert`, with its options as one object."""
+    described = run_folder.read_run(run)
+    features = run_folder.read_features(run, described)
+    options.refuse_meaningless(open_conversion(described, features))
+    task = open_conversion(options.applied(described), features)
+    task.require()
+    update = None
+    if options.base is not None:
+        quantization, layout = options.quantization, options.layout
+        update = bases.read(options.base, task.run.experts, quantization, layout)
+    examples = task.examples(run_folder.read_examples(run, features))
+    with staged(out, force=options.force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         sources = Sources(
             job,
             run,
-            order,
-            calibration,
-            validation,
-            networks=description.experts + 1,
+            options.order(task),
+            examples.calibration,
+            examples.validation,
+            networks=task.run.experts + 1,
+            files=examples.files,
             base={} if update is None else update.files(),
-            data=data,
-            processes=processes,
-            kept=kept,
+            data=options.data,
+            processes=options.processes,
+            kept=Cache.of_user() if options.cache else Cache(None),
         )
         with sources:
             bundling = Bundling(
-                description,
+                task,
                 features,
                 examples,
                 sources.plain.prepare(),
                 sources.plain.seen,
-                version=version,
-                second_share=second_share,
-                abstain_below=abstain_below,
-                made={"quantization": quantization, "io": io, "layout": layout},
-                update=update,
-                target=place,
+                options,
+                update,
             )
-            if quantization == "auto":
-                manifest, proof, search = automatic(
-                    sources.try_compressed(compressions),
-                    RECIPE_NAMES if place is None else place.recipes,
-                    budget,
-                    bundling,
-                    folder,
-                    job,
-                    validation,
-                    _takes_all if place is None else place.check,
-                )
+            if options.is_auto:
+                recipes = RECIPE_NAMES if options.place is None else options.place.recipes
+                made = sources.try_compressed(options.compressions)
+                manifest, proof, search = automatic(made, recipes, bundling, folder, job)
             else:
-                made = sources.compressed(*compressions) if compressions else sources.plain
-                files = [File(path, quantization, io) for path in made.paths]
-                made.make(files)
-                made.refuse_failed(files)
-                for file in files:
-                    if place is not None:
-                        place.check(made.place(file).read_bytes(), file.network)
-                    bundling.add(folder, file.path, made.place(file))
-                how: dict[str, Any] = {"networks": made.digests}
-                if compressions:
-                    how["compression"] = compressions[0].to_json()
-                try:
-                    manifest, proof = bundling.finish(folder, job, max_accuracy_drop, how)
-                except ModelError as error:
-                    layers = frozenset[str]().union(*map(made.layers, made.paths))
-                    other = alternative(quantization, str(error), layers)
-                    raise ModelError(f"as {quantization}, {error}; {other}") from None
-                if not compressions and max_accuracy_drop is None:
-                    proof.parity.refuse_disagreement()
+                manifest, proof = _as_stated(sources, bundling, folder, job)
+                search = None
             taken = [bundling.size(folder, manifest, compressed=one) for one in (False, True)]
     return Conversion(
         out,
         manifest,
         proof.parity,
-        proof.test_accuracy,
+        proof.test_scores.get("accuracy", math.nan),
         proof.test_examples,
-        proof.calibration_error,
+        math.nan if proof.calibration_error is None else proof.calibration_error,
         proof.unsure,
         bytes=taken[0],
         packed_bytes=taken[1],
         search=search,
+        scores=proof.test_scores,
+        words=tuple(task.words(manifest, proof)),
+        figures=task.to_json(manifest, proof),
+        next_command=task.next_command(manifest),
     )
 
 
-def _takes_all(content: bytes, name: str) -> None:
-    """Where no target is stated."""
+def _as_stated(
+    sources: Sources, bundling: Bundling, folder: Path, job: Path
+) -> tuple[Manifest, Proof]:
+    """All networks in the one recipe of the options."""
+    options = bundling.options
+    compressions, quantization = options.compressions, options.quantization
+    made = sources.compressed(*compressions) if compressions else sources.plain
+    files = [File(path, quantization, options.io) for path in made.paths]
+    made.make(files)
+    made.refuse_failed(files)
+    for file in files:
+        bundling.check(made.place(file).read_bytes(), file.network)
+        bundling.add(folder, file.path, made.place(file))
+    how: dict[str, Any] = {"networks": made.digests}
+    if compressions:
+        how["compression"] = compressions[0].to_json()
+    try:
+        manifest, proof = bundling.finish(folder, job, how)
+    except ModelError as error:
+        layers = frozenset[str]().union(*map(made.layers, made.paths))
+        other = alternative(quantization, str(error), layers)
+        raise ModelError(f"as {quantization}, {error}; {other}") from None
+    if not compressions and options.max_accuracy_drop is None:
+        proof.parity.refuse_disagreement()
+    return manifest, proof

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from edge_experts.progress import Progress
 
 from .process import cache
 from .process.error_messages import alternative, name_of
+from .process.order import Order
 from .process.pool import Workers
-from .verify import parity
+from .verify.reference import Reference
 
 _WORTH = 24  # conversions that a second process must have to do, or its start takes longer
 _PREPARED = ("networks.json", "owners.npy", "seen.npz", "reference.npz")
@@ -47,10 +48,11 @@ class Making:
     Args:
         job: a folder of its own, which is filled here.
         run: the run folder.
-        order: what is asked of the model: layout, top_k, second; see worker.py.
+        order: options of the conversion.
         calibration: representative inputs by name, (examples, ...).
         validation: the inputs to compare on, likewise.
         networks: how many files a plain conversion makes.
+        files: further files of the job, by name.
         kept: what was converted before.
         base: files of the bundle that is extended, by (digest of the network, recipe).
         processes: at most so many at once; as many as there are cores by default.
@@ -61,12 +63,13 @@ class Making:
         self,
         job: Path,
         run: Path,
-        order: Mapping[str, Any],
+        order: Order,
         calibration: Mapping[str, np.ndarray],
         validation: Mapping[str, np.ndarray],
         *,
         networks: int,
         kept: cache.Cache,
+        files: Mapping[str, bytes] = MappingProxyType({}),
         base: Mapping[tuple[str, str], bytes] | None = None,
         processes: int | None = None,
         workers: Workers | None = None,
@@ -75,18 +78,19 @@ class Making:
         self._workers = workers or Workers(job, processes or os.cpu_count() or 1)
         self._own_workers = workers is None
         model = (run / run_folder.MODEL).resolve()
-        (job / "job.json").write_text(json.dumps({"model": str(model), **order}))
+        (job / "job.json").write_text(json.dumps({"model": str(model), **order.to_json()}))
         (job / "made").mkdir()
-        parts = {"calibration": npz(**calibration), "validation": npz(**validation)}
-        for name, content in parts.items():
-            (job / f"{name}.npz").write_bytes(content)
+        parts = {"calibration.npz": npz(**calibration), "validation.npz": npz(**validation)}
+        for name, content in {**parts, **files}.items():
+            (job / name).write_bytes(content)
         digests = [_digests(calibration), _digests(validation), sha256(model.read_bytes())]
-        self._key = cache.key("prepared", dict(order), digests)
+        more = {name: sha256(content) for name, content in files.items()}
+        self._key, self._order = cache.key("prepared", order.to_json(), digests, more), order
         self.failed: dict[File, str] = {}  # what could not be made, and why
         self._expected = networks
         self._networks: dict[str, dict[str, Any]] = {}
 
-    def prepare(self) -> parity.Reference:
+    def prepare(self) -> Reference:
         """What Keras answers to the validation inputs.
 
         Raises:
@@ -102,13 +106,7 @@ class Making:
         else:
             cache.unpack(kept, self._job)
         self._networks = json.loads((self._job / "networks.json").read_text())
-        made = np.load(self._job / "reference.npz")
-        return parity.Reference(
-            np.exp(made["log_probabilities"]),
-            made["experts"],
-            made["confidence"],
-            np.exp(made["second"]) if "second" in made else None,
-        )
+        return Reference(dict(np.load(self._job / "reference.npz")))
 
     @property
     def seen(self) -> Path:
@@ -204,7 +202,8 @@ class Making:
     def _key_of(self, file: File) -> str:
         network = self._networks[file.path]
         unique = network["network"] or [self._key, file.path]
-        return cache.key("file", unique, network["calibration"], file.recipe, file.io)
+        settings = dict(self._order.settings)
+        return cache.key("file", unique, network["calibration"], file.recipe, file.io, settings)
 
     def __enter__(self) -> Making:
         return self

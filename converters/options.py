@@ -1,152 +1,218 @@
-"""What a user asked of `convert`: used, or refused before anything starts."""
+"""ConvertOptions: options of one conversion, checked before anything starts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
-from edge_experts import run_folder
 from edge_experts.compression import FOR_ARCHIVES, Compression, unique
+from edge_experts.datasets import Dataset
 from edge_experts.errors import UsageError
+from edge_experts.run_folder import Run
 
 from . import targets
-from .auto import Budget
+from .process.order import Order
 from .recipes import INTEGER, IO, LAYOUTS, QUANTIZATIONS
 from .targets.microcontroller import MICROCONTROLLER, require
+from .tasks import ConversionTask
 
 
-def check(
-    quantization: str,
-    layout: str,
-    io: str,
-    second_share: float | None,
-    abstain_below: float | None,
-) -> None:
-    """Raises UsageError where one of these is nothing that there is."""
-    for option, value, allowed in (
-        ("quantization", quantization, QUANTIZATIONS),
-        ("layout", layout, LAYOUTS),
-        ("io", io, IO),
-    ):
-        if value not in allowed:
-            raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
-    if io == "integer" and quantization not in INTEGER:
-        raise UsageError(f"io 'integer' holds for int8 and int16x8, not for {quantization}")
-    for name, share in (("second_share", second_share), ("abstain_below", abstain_below)):
-        if share is not None and not 0 <= share <= 1:
-            raise UsageError(f"{name} must be from 0 to 1, got {share}")
+@dataclass(frozen=True)
+class Budget:
+    """A size that a choice of recipes must meet, and what it may cost; None: no limit.
+
+    Attributes:
+        size: bytes on disk, or of the archive where `compressed`.
+        max_drop: points of the primary score on validation examples under Keras's.
+    """
+
+    size: int | None = None
+    compressed: bool = False
+    max_drop: float | None = None
+
+    @property
+    def what(self) -> str:
+        return "of its archive" if self.compressed else "on disk"
 
 
-def run_asked(
-    description: run_folder.Run, layout: str, top_k: int | None, second_share: float | None
-) -> run_folder.Run:
-    """The run, with so many experts asked, or as one network in this layout.
+@dataclass(frozen=True)
+class ConvertOptions:
+    """Options of `convert`, which explains them.
 
     Raises:
-        UsageError: its experts cannot be asked so.
+        UsageError: an option, or a combination of them, cannot be used.
+        UnsuitableError: the target takes no files of this quantization.
+        MissingExtraError: a package that the target needs for measuring is not installed.
     """
-    if description.feature_kind == "pieces":
-        raise UsageError(f"{description.name} translates: converters.translating.convert is for it")
-    if top_k is not None:
-        description = _asking(description, top_k)
-    if layout != "split":
-        description = _in_one_file(description, layout)
-    if second_share is not None:
-        _refuse_second(description)
-    return description
+
+    quantization: str = "int8"
+    io: str = "float"
+    layout: str = "split"
+    top_k: int | None = None
+    second_share: float | None = None
+    abstain_below: float | None = None
+    max_accuracy_drop: float | None = None
+    size_budget: int | None = None
+    size_budget_compressed: int | None = None
+    target: str | None = None
+    base: str | Path | None = None
+    bundle_version: int | None = None
+    compress: str | Compression | Sequence[str | Compression] = ()
+    data: Dataset | None = None
+    processes: int | None = None
+    cache: bool = True
+    force: bool = False
+    beams: int | None = None
+
+    def __post_init__(self) -> None:
+        for option, value, allowed in (
+            ("quantization", self.quantization, QUANTIZATIONS),
+            ("layout", self.layout, LAYOUTS),
+            ("io", self.io, IO),
+        ):
+            if value not in allowed:
+                raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
+        if self.io == "integer" and self.quantization not in INTEGER:
+            raise UsageError(
+                f"io 'integer' holds for int8 and int16x8, not for {self.quantization}"
+            )
+        for name in ("second_share", "abstain_below"):
+            share = getattr(self, name)
+            if share is not None and not 0 <= share <= 1:
+                raise UsageError(f"{name} must be from 0 to 1, got {share}")
+        if self.beams is not None and not 1 <= self.beams <= 64:
+            raise UsageError(f"beams must be from 1 to 64, got {self.beams}")
+        if self.place is not None:
+            self.place.refuse_recipe(self.quantization)
+            if self.place is MICROCONTROLLER:
+                require()
+        self._check_compressions()
+        self._check_budget()
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether a recipe is chosen for each network."""
+        return self.quantization == "auto"
+
+    @property
+    def place(self) -> targets.Target | None:
+        """The target of that name."""
+        return None if self.target is None else targets.named(self.target)
+
+    @cached_property
+    def compressions(self) -> tuple[Compression, ...]:
+        """The compression of the experts, or those to choose from."""
+        several = [self.compress] if isinstance(self.compress, str | Compression) else self.compress
+        chosen = [Compression(one) if isinstance(one, str) else one for one in several]
+        if not chosen and self.is_auto and self.size_budget_compressed is not None:
+            return FOR_ARCHIVES
+        return unique(chosen)
+
+    @property
+    def budget(self) -> Budget:
+        """The size that a choice of recipes must meet."""
+        compressed = self.size_budget_compressed
+        size = self.size_budget if compressed is None else compressed
+        return Budget(size, compressed is not None, self.max_accuracy_drop)
+
+    def refuse_meaningless(self, task: ConversionTask, **more: Any) -> None:
+        """Raises UsageError where an option is given that has no meaning for a task.
+
+        Args:
+            more: options of the command line, None where they are not given.
+        """
+        given = {name: value for name, value in more.items() if value is not None}
+        given |= {
+            one.name: value
+            for one in fields(self)
+            if (value := getattr(self, one.name)) not in (one.default, [])
+        }
+        unfit = [f"--{name.replace('_', '-')}" for name in given if name not in task.options]
+        if unfit:
+            raise UsageError(f"{', '.join(unfit)} is not offered for {task.name}")
+        if self.quantization not in task.recipes:
+            raise UsageError(
+                f"--quantization {self.quantization} is not offered for {task.name}, which takes "
+                f"{', '.join(task.recipes)}"
+            )
+        if self.place is not None:
+            task.refuse_target(self.place)
+
+    def applied(self, run: Run) -> Run:
+        """The run, with so many experts asked, or as one network in this layout.
+
+        Raises:
+            UsageError: its experts cannot be asked so.
+        """
+        if self.top_k is not None:
+            run = _asking(run, self.top_k)
+        if self.layout != "split":
+            run = _in_one_file(run, self.layout)
+        if self.second_share is not None:
+            _refuse_second(run)
+        return run
+
+    def order(self, task: ConversionTask) -> Order:
+        """The options that worker processes need."""
+        second = self.second_share is not None
+        return Order(task.networks, self.layout, task.run.top_k, second, dict(task.settings(self)))
+
+    def _check_compressions(self) -> None:
+        if len(self.compressions) > 1 and not self.is_auto:
+            raise UsageError(
+                "compress takes one way, whose steps are joined by +; quantization 'auto' chooses "
+                "between several"
+            )
+        if self.compress and self.layout != "split":
+            raise UsageError(
+                f"compress holds for files of their own, not for layout {self.layout!r}"
+            )
+
+    def _check_budget(self) -> None:
+        both = (self.size_budget, self.size_budget_compressed)
+        if both != (None, None) and not self.is_auto:
+            raise UsageError(f"a size budget needs quantization 'auto', got {self.quantization!r}")
+        if self.is_auto and self.layout != "split":
+            raise UsageError(
+                f"quantization 'auto' chooses for each file; layout {self.layout!r} has one"
+            )
+        if None not in both:
+            raise UsageError("state size_budget or size_budget_compressed, not both")
 
 
-def target_asked(name: str, quantization: str) -> targets.Target:
-    """The target of that name.
-
-    Raises:
-        UsageError: there is none.
-        UnsuitableError: it takes no files made so.
-        MissingExtraError: what it needs for measuring is not installed.
-    """
-    target = targets.named(name)
-    target.refuse_recipe(quantization)
-    if target is MICROCONTROLLER:
-        require()
-    return target
-
-
-def compressions_asked(
-    asked: str | Compression | Sequence[str | Compression],
-    quantization: str,
-    layout: str,
-    archive: int | None,
-) -> tuple[Compression, ...]:
-    """The ways to make experts smaller, or to choose from.
-
-    Raises:
-        UsageError: more than one and nothing that chooses, or none of a network of its own.
-    """
-    several = [asked] if isinstance(asked, str | Compression) else list(asked)
-    chosen = [Compression(one) if isinstance(one, str) else one for one in several]
-    if len(chosen) > 1 and quantization != "auto":
-        raise UsageError(
-            "compress takes one way, whose steps are joined by +; quantization 'auto' chooses "
-            "between several"
-        )
-    if chosen and layout != "split":
-        raise UsageError(f"compress holds for files of their own, not for layout {layout!r}")
-    if not chosen and quantization == "auto" and archive is not None:
-        return FOR_ARCHIVES
-    return unique(chosen)
-
-
-def budget_asked(
-    quantization: str,
-    layout: str,
-    size: int | None,
-    compressed: int | None,
-    max_drop: float | None,
-) -> Budget:
-    """What may be chosen from.
-
-    Raises:
-        UsageError: there is nothing to choose, or two sizes.
-    """
-    if (size is not None or compressed is not None) and quantization != "auto":
-        raise UsageError(f"a size budget needs quantization 'auto', got {quantization!r}")
-    if quantization == "auto" and layout != "split":
-        raise UsageError(f"quantization 'auto' chooses for each file; layout {layout!r} has one")
-    if size is not None and compressed is not None:
-        raise UsageError("state size_budget or size_budget_compressed, not both")
-    return Budget(size if compressed is None else compressed, compressed is not None, max_drop)
-
-
-def _asking(description: run_folder.Run, top_k: int) -> run_folder.Run:
+def _asking(run: Run, top_k: int) -> Run:
     """The run with so many experts asked."""
-    if description.combine != "top":
+    if run.combine != "top":
         raise UsageError("top_k holds for models with a router, this one sums all its experts")
-    if not 1 <= top_k <= description.experts:
-        raise UsageError(f"top_k must be from 1 to {description.experts} (experts), got {top_k}")
-    return replace(description, top_k=top_k)
+    if not 1 <= top_k <= run.experts:
+        raise UsageError(f"top_k must be from 1 to {run.experts} (experts), got {top_k}")
+    return replace(run, top_k=top_k)
 
 
-def _refuse_second(description: run_folder.Run) -> None:
+def _refuse_second(run: Run) -> None:
     """Raises UsageError where no second expert can be asked."""
-    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
+    if run.experts == 1 or run.combine != "top" or run.top_k != 1:
         raise UsageError(
             "second_share holds for models whose router picks one expert of several, each in a "
             "file of its own; where more are always asked, pass top_k 1 with it"
         )
 
 
-def _in_one_file(description: run_folder.Run, layout: str) -> run_folder.Run:
+def _in_one_file(run: Run, layout: str) -> Run:
     """The run as one of a network without a router."""
-    if description.experts == 1 or description.combine != "top" or description.top_k != 1:
+    if run.experts == 1 or run.combine != "top" or run.top_k != 1:
         raise UsageError(
             f"layout {layout!r} holds for models whose router picks one expert of several"
         )
-    macs = dict(description.metrics.get("macs", {}))
+    macs = dict(run.metrics.get("macs", {}))
     if macs and layout == "gated":
-        macs["active"] = macs["router"] + description.experts * macs["expert"]
+        macs["active"] = macs["router"] + run.experts * macs["expert"]
     return replace(
-        description,
-        name=f"{description.name}-{layout}",
+        run,
+        name=f"{run.name}-{layout}",
         experts=1,
-        metrics={**description.metrics, "macs": macs, "expert_usage": []},
+        metrics={**run.metrics, "macs": macs, "expert_usage": []},
     )

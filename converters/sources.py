@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .compression import compress
 from .compression.stage import WORKER
 from .network_files import Making
 from .process.cache import Cache
+from .process.order import Order
 from .process.pool import Workers
 
 AS_TRAINED = ""  # the name of the source that no compression made
@@ -31,7 +33,7 @@ class Sources:
 
     Args:
         job: each source gets a folder of its own in it.
-        order, calibration, validation, networks, base: see Making.
+        order, calibration, validation, networks, files, base: see Making.
         data: what is fine-tuned with; None: the run folder's examples.
     """
 
@@ -39,11 +41,12 @@ class Sources:
         self,
         job: Path,
         run: Path,
-        order: Mapping[str, Any],
+        order: Order,
         calibration: Mapping[str, np.ndarray],
         validation: Mapping[str, np.ndarray],
         *,
         networks: int,
+        files: Mapping[str, bytes] = MappingProxyType({}),
         base: Mapping[tuple[str, str], bytes] | None = None,
         data: Dataset | None = None,
         processes: int | None = None,
@@ -55,6 +58,7 @@ class Sources:
             "calibration": calibration,
             "validation": validation,
             "networks": networks,
+            "files": files,
             "base": base,
         }
         self._kept, self._open = kept, ExitStack()

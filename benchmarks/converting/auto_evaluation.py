@@ -19,6 +19,7 @@ from edge_experts.converters.auto import picture
 from edge_experts.converters.auto.choice import Choosing
 from edge_experts.converters.auto.variants import Point, candidates
 from edge_experts.converters.process.cache import Cache
+from edge_experts.converters.process.order import Order
 from edge_experts.converters.recipes import RECIPE_NAMES
 from edge_experts.converters.sources import Sources
 from edge_experts.converters.verify.parity import fit_temperature
@@ -105,7 +106,7 @@ def evaluate(
         "validation": encode_all(features, examples["validation"].inputs),
         "test": encode_all(features, examples["test"].inputs),
     }
-    order = {"layout": "split", "top_k": 1, "second": False}
+    order = Order()
     with tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         sources = Sources(

@@ -18,6 +18,7 @@ import numpy as np
 from edge_experts.converters import convert
 from edge_experts.converters.network_files import File, Making
 from edge_experts.converters.process.cache import Cache
+from edge_experts.converters.process.order import Order
 
 from edge_experts import run_folder, subprocesses
 from edge_experts.datasets import Split
@@ -83,7 +84,7 @@ def _warm_seconds(run: Path, job: Path, processes: int) -> float:
     making = Making(
         job,
         run,
-        {"layout": "split", "top_k": 1, "second": False},
+        Order(),
         encode_all(features, examples["train"].inputs),
         encode_all(features, examples["validation"].inputs),
         networks=description.experts + 1,

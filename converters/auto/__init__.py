@@ -2,6 +2,6 @@
 
 from .automatic import Search, automatic
 from .choice import AUTO_DROP
-from .variants import Budget, Point
+from .variants import Point
 
-__all__ = ["AUTO_DROP", "Budget", "Point", "Search", "automatic"]
+__all__ = ["AUTO_DROP", "Point", "Search", "automatic"]

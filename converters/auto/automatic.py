@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, cast
 
 from edge_experts.errors import ThresholdError
 from edge_experts.format.manifest import Manifest
 
 from ..bundle.assembly import Bundling
 from ..network_files import Making
-from ..verify.parity import fit_temperature
+from ..tasks.base import RowTask
 from ..verify.proof import Proof
 from .choice import Choosing, choose
-from .variants import Budget, Point, candidates
+from .variants import Point, candidates
 
 _TRIES = 4
 
@@ -50,20 +48,15 @@ class Search:
 def automatic(
     sources: Mapping[str, Making],
     recipes: Sequence[str],
-    budget: Budget,
     bundling: Bundling,
     folder: Path,
     job: Path,
-    validation: Mapping[str, np.ndarray],
-    allowed: Callable[[bytes, str], None],
 ) -> tuple[Manifest, Proof, Search]:
     """Choose variants and write the bundle into `folder`.
 
     Args:
         sources: networks by what compressed them, "" as they are; each prepared.
         recipes: ways to convert.
-        validation: inputs to measure on, by the features' names.
-        allowed: raises where the target does not take a file.
 
     Raises:
         ThresholdError: no choice meets the budget.
@@ -73,17 +66,25 @@ def automatic(
         making.make(list(candidates(method, making, recipes)), what)
     for making in sources.values():
         making.rest()
-    choosing = Choosing(sources, recipes, compressed=budget.compressed, allowed=allowed)
-    reference, targets = bundling.reference, bundling.examples["validation"].targets
-    temperature = fit_temperature(reference.scores, targets)
-    choosing.measure(job, validation, targets, temperature, bundling.interpreter)
-    accuracy = float(np.mean(reference.scores.argmax(axis=1) == targets))
+    task, budget = cast(RowTask, bundling.task), bundling.options.budget
+    choosing = Choosing(
+        sources,
+        recipes,
+        compressed=budget.compressed,
+        task=task.name,
+        primary=task.primary,
+        allowed=bundling.check,
+    )
+    scores, targets = bundling.reference.scores, bundling.examples.splits["validation"].targets
+    temperature, inputs = task.temperature(scores, targets), bundling.examples.validation
+    choosing.measure(job, inputs, task.wanted(targets), temperature, bundling.interpreter)
+    keras_score = task.scores(scores, targets)[task.primary]
     beside = bundling.beside_models(job, compressed=budget.compressed)
     for _ in range(_TRIES):
-        point = choose(choosing, budget, beside, accuracy)
+        point = choose(choosing, budget, beside, keras_score)
         for variant in point.variants:
             bundling.add(folder, variant.file.path, variant.place)
-        manifest, proof = bundling.finish(folder, job, budget.max_drop, _made(point, sources))
+        manifest, proof = bundling.finish(folder, job, _made(point, sources))
         beside += bundling.size(folder, manifest, compressed=budget.compressed) - point.size
         if budget.size is None or choosing.size_of(point) + beside <= budget.size:
             break

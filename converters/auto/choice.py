@@ -16,9 +16,10 @@ from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from ..network_files import File, Making
+from ..options import Budget
 from ..process.child_process import run_module
 from .knapsack import Table, solve
-from .variants import Budget, Point, Variant, candidates
+from .variants import Point, Variant, candidates
 
 AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
 _POINTS = 24  # sizes that the frontier is asked at
@@ -39,6 +40,7 @@ class Choosing:
             only one whose router is used.
         recipes: ways to convert each.
         compressed: sizes are those in an archive.
+        task: its name in `CONVERSIONS`, and that of its primary score.
         allowed: raises where a target does not take a file.
     """
 
@@ -48,9 +50,12 @@ class Choosing:
         recipes: Sequence[str],
         *,
         compressed: bool,
+        task: str = "classification",
+        primary: str = "accuracy",
         allowed: Callable[[bytes, str], None] = lambda content, name: None,
     ):
         self._compressed, self._allowed = compressed, allowed
+        self._task, self.primary = task, primary
         self.refused: dict[str, list[str]] = {}  # reasons, and the networks they hold for
         offered: dict[str, list[tuple[str, File]]] = {path: [] for path in sources[""].paths}
         for method, making in sources.items():
@@ -144,6 +149,7 @@ class Choosing:
         self._routers = self._variants.get(ROUTER, [])
         self._experts = [own for path, own in self._variants.items() if path != ROUTER]
         order = {
+            "task": self._task,
             "router": [str(variant.place) for variant in self._routers],
             "experts": [[str(variant.place) for variant in own] for own in self._experts],
             "temperature": temperature,
@@ -257,17 +263,18 @@ class Choosing:
         return Point(
             size=fixed + sum(variant.size for variant in chosen),
             loss=float(loss.sum() / self._count),
-            accuracy=float(1 - wrong.sum() / self._count),
+            score=float(1 - wrong.sum() / self._count),
             variants=tuple(chosen),
+            primary=self.primary,
             uniform=uniform,
         )
 
 
-def choose(choosing: Choosing, budget: Budget, fixed: int, keras_accuracy: float) -> Point:
+def choose(choosing: Choosing, budget: Budget, fixed: int, keras_score: float) -> Point:
     """The choice that a budget asks for.
 
-    With a size: the least loss within it. Without: the smallest that loses no more accuracy than
-    allowed.
+    With a size: the least loss within it. Without: the smallest that loses no more of the primary
+    score than allowed.
 
     Raises:
         ThresholdError: there is none.
@@ -285,11 +292,12 @@ def choose(choosing: Choosing, budget: Budget, fixed: int, keras_accuracy: float
         return point
     allowed = AUTO_DROP if budget.max_drop is None else budget.max_drop
     for point in choosing.frontier(fixed):
-        if 100 * (keras_accuracy - point.accuracy) <= allowed:
+        if 100 * (keras_score - point.score) <= allowed:
             return point
     raise ThresholdError(
-        f"every choice of recipes loses more than {allowed} points of validation accuracy "
-        f"({keras_accuracy:.4f} in Keras). Nothing was written; allow more by --max-accuracy-drop"
+        f"every choice of recipes loses more than {allowed} points of validation "
+        f"{choosing.primary} ({keras_score:.4f} in Keras). Nothing was written; allow more by "
+        "--max-accuracy-drop"
     )
 
 

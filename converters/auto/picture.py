@@ -17,17 +17,18 @@ def draw(
     chosen: Sequence[Point],
     compressed: bool,
 ) -> None:
-    """Two panels, the loss that is minimized and the accuracy that comes of it, against size."""
+    """Two panels against size: the loss that is minimized, and the primary score."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, 2)
+    primary = chosen[0].primary
     for axes, key, title in zip(
         panels,
-        ("loss", "accuracy"),
-        ("negative log-likelihood, nats", "accuracy, validation examples"),
+        ("loss", "score"),
+        ("mean loss, validation examples", f"{primary}, validation examples"),
         strict=True,
     ):
         _panel(axes, frontier, uniform, chosen, key)

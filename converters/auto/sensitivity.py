@@ -6,19 +6,18 @@ sends to it. So any choice of variants has the loss that was measured, not a gue
 
 The folder JOB holds
 
-    sensitivity.json   {"router": [file, ...], "experts": [[file, ...], ...], "temperature": T,
-                       "only": [[router variant, expert, variant], ...], null for all};
-                       no router: []
+    sensitivity.json   {"task": its name, "router": [file, ...], "experts": [[file, ...], ...],
+                       "temperature": T, "only": [[router variant, expert, variant], ...], null
+                       for all}; no router: []
     validation.npz     arrays of the inputs, by the features' names
-    targets.npy        the right labels
+    targets.npy        what outputs are compared with: the right labels, or outputs
 
 and gets
 
     refused.json       files that the interpreter refuses, and why; where there are any, that
                        is all
-    sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the summed
-                       negative log-likelihood of the right labels, how many were wrong, of how
-                       many;
+    sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the task's
+                       losses and the shares by which answers are wrong, summed over how many;
                        right, (router variants, variants, examples): whether an example's own expert
                        answers it right in this variant; owners, (router variants, examples)
 """
@@ -37,9 +36,13 @@ from edge_experts.errors import ModelError
 from edge_experts.format.manifest import TRUNK
 from edge_experts.runtime.interpreter import Model
 
+from ..tasks import CONVERSIONS
+from ..tasks.base import RowTask
+
 
 def main(job: Path) -> None:
     order = json.loads((job / "sensitivity.json").read_text())
+    task: RowTask = CONVERSIONS.get(order["task"])
     arrays, targets = dict(np.load(job / "validation.npz")), np.load(job / "targets.npy")
     routers, experts = order["router"], order["experts"]
     refused = _refused([*routers, *(file for own in experts for file in own)])
@@ -51,12 +54,14 @@ def main(job: Path) -> None:
     measured["right"] = np.zeros((shape[0], shape[2], len(targets)), bool)
     measured["owners"] = np.zeros((shape[0], len(targets)), int)
 
-    def keep(place: tuple[int, int, int], logits: np.ndarray, own: np.ndarray) -> None:
-        right = logits.argmax(axis=1) == targets[own]
-        measured["losses"][place] = _loss(logits / order["temperature"], targets[own])
-        measured["wrong"][place] = np.sum(~right)
+    def keep(place: tuple[int, int, int], outputs: np.ndarray, own: np.ndarray) -> None:
+        if not len(own):
+            return
+        losses, wrong = task.losses(outputs, targets[own], targets, order["temperature"])
+        measured["losses"][place] = losses.sum()
+        measured["wrong"][place] = wrong.sum()
         measured["counts"][place] = len(own)
-        measured["right"][place[0], place[2], own] = right
+        measured["right"][place[0], place[2], own] = wrong == 0
         measured["owners"][place[0], own] = place[1]
 
     if not routers:
@@ -84,7 +89,7 @@ class _Asked:
         self._known: dict[str, dict[int, np.ndarray]] = {}
 
     def answers(self, file: str, seen: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """A file's logits (rows, labels)."""
+        """A file's outputs (rows, labels)."""
         if TRUNK in seen:
             return _answers(file, seen, rows)
         known = self._known.setdefault(file, {})
@@ -134,7 +139,7 @@ def _routed(
 
 
 def _answers(file: str, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """A file's logits (rows, labels)."""
+    """A file's outputs (rows, labels)."""
     model = Model(Path(file).read_bytes(), file)
     answers = [model(_one(arrays, row)).copy() for row in rows]
     return np.array(answers) if answers else np.zeros((0, 1), np.float32)
@@ -142,14 +147,6 @@ def _answers(file: str, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> n
 
 def _one(arrays: Mapping[str, np.ndarray], row: int) -> dict[str, np.ndarray]:
     return {name: array[row : row + 1] for name, array in arrays.items()}
-
-
-def _loss(logits: np.ndarray, targets: np.ndarray) -> float:
-    if not len(targets):
-        return 0.0
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    right = shifted[np.arange(len(targets)), targets]
-    return float(np.sum(np.log(np.exp(shifted).sum(axis=1)) - right))
 
 
 if __name__ == "__main__":

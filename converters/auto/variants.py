@@ -15,24 +15,6 @@ _WIDE = ("float32", "int16x8")  # recipes for who has room, and need not compres
 
 
 @dataclass(frozen=True)
-class Budget:
-    """What a bundle may take, and what that may cost; None: no limit.
-
-    Attributes:
-        size: bytes on disk, or of the archive where `compressed`.
-        max_drop: points of validation accuracy under Keras's.
-    """
-
-    size: int | None = None
-    compressed: bool = False
-    max_drop: float | None = None
-
-    @property
-    def what(self) -> str:
-        return "of its archive" if self.compressed else "on disk"
-
-
-@dataclass(frozen=True)
 class Variant:
     """A network made in one way: by a recipe, of what a compression left of it."""
 
@@ -63,15 +45,18 @@ class Point:
 
     Attributes:
         size: of the bundle or its archive, bytes, nearly: what is beside the models is estimated.
-        loss: mean negative log-likelihood of the right labels, nats.
-        accuracy: both on the validation examples, by the router's first choice.
+        loss: mean loss of the task, such as the negative log-likelihood of the right labels.
+        score: the task's primary score; both on the validation examples, by the router's first
+            choice.
+        primary: the name of that score.
         uniform: the one way that all networks are made in, where it is one.
     """
 
     size: int
     loss: float
-    accuracy: float
+    score: float
     variants: tuple[Variant, ...]
+    primary: str = "accuracy"
     uniform: str | None = None
 
     def counts(self) -> dict[str, int]:
@@ -83,7 +68,7 @@ class Point:
         return {
             "bytes": self.size,
             "loss": round(self.loss, 6),
-            "accuracy": round(self.accuracy, 6),
+            self.primary: round(self.score, 6),
             "networks": self.counts(),
             **({} if self.uniform is None else {"uniform": self.uniform}),
         }

@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.datasets import Split
 from edge_experts.features import Features
 from edge_experts.format.archive import pack, packed_bytes
-from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest, expert_path
+from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest
 from edge_experts.run_folder import Run
 from edge_experts.version import VERSION
 
 from ..network_files import File
-from ..targets import Target
+from ..options import ConvertOptions
 from ..targets.microcontroller import MICROCONTROLLER, measure
-from ..verify import confidence
+from ..tasks import ConversionTask
+from ..tasks.base import GOLDEN_EXAMPLES, Examples
 from ..verify.drift_counts import describe
-from ..verify.parity import Reference
 from ..verify.proof import Proof, prove
+from ..verify.reference import Reference
 from . import bundle_files
 from .base import Base
 from .structures import summarize
@@ -40,38 +40,35 @@ class Bundling:
     """All of a bundle but its models.
 
     Attributes:
-        examples: the "validation" and "test" examples that it must answer.
         reference: what Keras answers to the validation examples.
         seen: an .npz file of what the experts see of the calibration inputs.
-        made: what the manifest says of how its models were made.
         update: the bundle that this one is an update of.
-        target: where it is to run; None: wherever its operators are.
     """
 
-    run: Run
+    task: ConversionTask
     features: Features
-    examples: Mapping[str, Split]
+    examples: Examples
     reference: Reference
     seen: Path
-    version: int
-    second_share: float | None
-    abstain_below: float | None
-    made: Mapping[str, Any]
+    options: ConvertOptions
     update: Base | None = None
-    target: Target | None = None
 
     @property
-    def experts(self) -> frozenset[str]:
-        """The paths of the experts' files."""
-        return frozenset(expert_path(index) for index in range(self.run.experts))
+    def run(self) -> Run:
+        return self.task.run
 
     @property
     def interpreter(self) -> str | None:
         """The package that models are run on here: the target's where it is one for Python
         runtimes and installed; None: the one that a user here would meet."""
-        target = self.target
+        target = self.options.place
         usable = target is not None and target is not MICROCONTROLLER and target.installed
         return target.package if target is not None and usable else None
+
+    def check(self, content: bytes, name: str) -> None:
+        """Raises UnsuitableError where the target does not take a file of the network `name`."""
+        if self.options.place is not None:
+            self.options.place.check(content, name)
 
     def add(self, folder: Path, path: str, model: Path) -> None:
         """Put a model in its place."""
@@ -82,7 +79,7 @@ class Bundling:
         """About how many bytes a bundle takes beside its models."""
         with tempfile.TemporaryDirectory(dir=job) as folder:
             place = Path(folder)
-            inputs = list(self.examples["validation"].inputs[: bundle_files.GOLDEN_EXAMPLES])
+            inputs = list(self.examples.splits["validation"].inputs[:GOLDEN_EXAMPLES])
             scores = self.reference.scores[: len(inputs)].astype(np.float32)
             golden = bundle_files.write_golden(
                 place, self.features, inputs, scores, np.zeros(len(inputs), int)
@@ -98,17 +95,11 @@ class Bundling:
                 return pack(folder, Path(file.name))
         return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files)
 
-    def finish(
-        self,
-        folder: Path,
-        job: Path,
-        max_accuracy_drop: float | None,
-        made: Mapping[str, Any] | None = None,
-    ) -> tuple[Manifest, Proof]:
+    def finish(self, folder: Path, job: Path, made: Mapping[str, Any]) -> tuple[Manifest, Proof]:
         """Prove the models in `folder`, and write all that belongs beside them.
 
         Args:
-            made: what else the manifest says of how they were made.
+            made: what the manifest says of how each of them was made.
 
         Raises:
             ModelError: the interpreter refuses a model.
@@ -116,39 +107,44 @@ class Bundling:
         """
         (job / "bundle").unlink(missing_ok=True)
         (job / "bundle").symlink_to(folder)
+        for name, content in self.examples.files.items():
+            (job / name).write_bytes(content)
+        task, options, splits = self.task, self.options, self.examples.splits
         manifest = replace(
-            bundle_files.draft(folder, self.run, self.features, self.version),
-            second_below=self.reference.second_below(self.second_share),
-            abstain_below=self.abstain_below,
+            bundle_files.draft(folder, self.run, self.features, self._version),
+            second_below=self.reference.second_below(options.second_share),
+            abstain_below=options.abstain_below,
+            **task.manifest_parts(options),
         )
         bundle_files.write_manifest(folder, manifest)
-        proof = prove(job, self.features, self.examples, self.reference, manifest, self.interpreter)
-        proof.parity.refuse_beyond(max_accuracy_drop)
+        deployed = prove(job, self.features, splits, manifest, self.interpreter)
+        proof = task.judge(self.reference, deployed, manifest, splits)
+        proof.parity.refuse_beyond(options.max_accuracy_drop)
         arenas, on_target = self._on_target(folder, job, manifest)
         manifest = replace(
-            bundle_files.with_costs(manifest, proof.costs, arenas),
+            bundle_files.with_costs(manifest, deployed.costs, arenas),
             temperature=proof.temperature,
-            verified_on={**proof.verified_on, **on_target},
+            verified_on={**deployed.verified_on, **on_target},
             golden=self._golden(folder, manifest, proof),
-            reference=describe(
-                proof.scores,
-                len(manifest.experts),
-                proof.experts if manifest.router is not None else None,
-                proof.router,
-            ),
+            reference=describe(manifest, proof.scores, proof.arrays),
         )
-        made = {**(made or {}), **_models(folder, manifest)}
-        manifest = replace(manifest, provenance=self._provenance(folder, manifest, proof, made))
-        card = bundle_files.model_card(manifest, self.run, proof.parity, proof.unsure).encode()
+        provenance = self._provenance(folder, manifest, proof, made)
+        manifest = replace(manifest, provenance=provenance)
+        card = task.card(manifest, proof).encode()
         manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, card))
         bundle_files.write_manifest(folder, manifest)
         return manifest, proof
+
+    @property
+    def _version(self) -> int:
+        version = self.options.bundle_version
+        return version or 1 if self.update is None else self.update.next_version(version)
 
     def _on_target(
         self, folder: Path, job: Path, manifest: Manifest
     ) -> tuple[dict[str, int], dict[str, Any]]:
         """The arenas that files need, by path, and what the manifest says of the target."""
-        target = self.target
+        target = self.options.place
         if target is None:
             return {}, {}
         if target is not MICROCONTROLLER:
@@ -161,41 +157,39 @@ class Bundling:
             "target": target.name,
             "run_on_target": True,
             target.package: found.version,
-            "equal_labels_there": min(one.equal_labels for one in found.files.values()),
+            **self.task.on_microcontroller(found.files),
         }
 
-    def _golden(self, folder: Path, manifest: Manifest, proof: Proof) -> Any:
-        distance = self.reference.distance(manifest.second_below)
-        rows = bundle_files.choose_golden(proof.scores, proof.experts, proof.asked, distance)
+    def _golden(self, folder: Path, manifest: Manifest, proof: Proof) -> FileEntry:
+        golden = self.task.golden(self.reference, proof, manifest)
         return bundle_files.write_golden(
             folder,
             self.features,
-            [self.examples["validation"].inputs[row] for row in rows],
-            proof.scores[rows].astype(np.float32),
-            proof.experts[rows],
+            [self.examples.splits["validation"].inputs[row] for row in golden.rows],
+            proof.scores[golden.rows].astype(np.float32),
+            proof.experts[golden.rows],
+            golden.arrays,
         )
 
     def _provenance(
         self, folder: Path, manifest: Manifest, proof: Proof, made: Mapping[str, Any]
     ) -> dict[str, Any]:
+        options = self.options
         return {
             "edge_experts": VERSION,
             "data": self.run.origin,
-            **self.made,
+            "quantization": options.quantization,
+            "io": options.io,
+            "layout": options.layout,
             **made,
+            **_models(folder, manifest),
             **({} if self.update is None else {"changes": self.update.changes(manifest)}),
             "structures": summarize(
                 {path: (folder / path).read_bytes() for path in models(manifest)}
             ),
             "seed": self.run.config.get("seed"),
             "versions": dict(self.run.versions),
-            "parity": bundle_files.parity_record(proof.parity),
-            "test_accuracy": round(proof.test_accuracy, 6),
-            "test_examples": proof.test_examples,
-            "calibration_error": round(proof.calibration_error, 6),
-            "expert_usage": self.run.metrics.get("expert_usage"),
-            "macs": confidence.macs(self.run, proof.unsure.asked_second),
-            "validation": proof.unsure.to_json(),
+            **self.task.provenance(proof),
         }
 
 

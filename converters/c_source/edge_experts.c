@@ -18,11 +18,7 @@ int edge_experts_ask(const float *x, edge_experts_run run, void *context,
     }
     failed = run(context, &edge_experts_experts[answer->expert], x, trunk, answer->scores);
     if (failed) return failed;
-    answer->label = edge_experts_pick(answer->scores, EDGE_EXPERTS_LABELS);
-    edge_experts_softmax(answer->scores, EDGE_EXPERTS_LABELS);
-    answer->score = answer->scores[answer->label];
-    answer->abstained = answer->score < EDGE_EXPERTS_ABSTAIN_BELOW;
-    return 0;
+@FINISH@    return 0;
 }
 
 #if EDGE_EXPERTS_TABLE
@@ -73,19 +69,7 @@ int edge_experts_pick(const float *values, int count) {
     return best;
 }
 
-void edge_experts_softmax(float *logits, int count) {
-    const float largest = logits[edge_experts_pick(logits, count)];
-    float sum = 0.0f;
-    int place;
-
-    for (place = 0; place < count; place++) {
-        logits[place] = expf((logits[place] - largest) / EDGE_EXPERTS_TEMPERATURE);
-        sum += logits[place];
-    }
-    for (place = 0; place < count; place++) logits[place] /= sum;
-}
-
-void edge_experts_write(const edge_experts_tensor *tensor, const float *values, void *data) {
+@FUNCTIONS@void edge_experts_write(const edge_experts_tensor *tensor, const float *values, void *data) {
     int8_t *integers = (int8_t *)data;
     int place;
 

@@ -3,7 +3,7 @@
  *     static float x[EDGE_EXPERTS_INPUTS];
  *     edge_experts_answer answer;
  *     edge_experts_encode(example, x);
- *     if (edge_experts_ask(x, run, context, &answer) == 0) puts(edge_experts_labels[answer.label]);
+ *     if (edge_experts_ask(x, run, context, &answer) == 0) @SHOW@
  *
  * `run` puts one model into an interpreter; edge_experts_tflm.hpp has it for TensorFlow Lite Micro.
  * C99 and C++11. Compile without -ffast-math: gaps in the inputs are told by comparisons with NaN.
@@ -52,15 +52,7 @@ extern const edge_experts_model edge_experts_router; /* data is NULL where there
 extern const edge_experts_model edge_experts_experts[EDGE_EXPERTS_COUNT];
 extern const char *const edge_experts_labels[EDGE_EXPERTS_LABELS]; /* UTF-8 */
 
-typedef struct {
-    int expert;
-    int label;
-    float score;   /* the label's probability, calibrated on validation data */
-    int abstained; /* 1 where the score is under EDGE_EXPERTS_ABSTAIN_BELOW */
-    float scores[EDGE_EXPERTS_LABELS];
-} edge_experts_answer;
-
-/* Runs one model: edge_experts_write its inputs, invoke, edge_experts_read its outputs. The router
+@ANSWER@/* Runs one model: edge_experts_write its inputs, invoke, edge_experts_read its outputs. The router
  * leaves its second output in `trunk`, and experts that build on it take it from there: real
  * numbers, because the two files scale their integers differently. 0: done. */
 typedef int (*edge_experts_run)(void *context, const edge_experts_model *model, const float *x,
@@ -92,9 +84,7 @@ void edge_experts_encode(const float *example, float *x);
 
 /* The index of the largest number, the first of equals. */
 int edge_experts_pick(const float *values, int count);
-/* Logits to calibrated probabilities, in place. */
-void edge_experts_softmax(float *logits, int count);
-/* Real numbers to what the tensor holds, and back; nothing where the model has no such tensor. */
+@DECLARATIONS@/* Real numbers to what the tensor holds, and back; nothing where the model has no such tensor. */
 void edge_experts_write(const edge_experts_tensor *tensor, const float *values, void *data);
 void edge_experts_read(const edge_experts_tensor *tensor, const void *data, float *values);
 

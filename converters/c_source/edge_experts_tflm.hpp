@@ -2,7 +2,7 @@
 //
 //     alignas(16) static uint8_t arena[EDGE_EXPERTS_ARENA_BYTES];
 //     static edge_experts::Runner runner(arena, sizeof arena);
-//     if (runner.ask(x, &answer) == 0) puts(edge_experts_labels[answer.label]);
+//     if (runner.ask(x, &answer) == 0) @SHOW@
 #ifndef EDGE_EXPERTS_TFLM_HPP
 #define EDGE_EXPERTS_TFLM_HPP
 

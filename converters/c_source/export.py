@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,14 @@ from edge_experts.runtime import golden
 from edge_experts.runtime.interpreter import Model
 
 from ..targets.microcontroller import measure
-from . import literals, networks, readme, scaling
+from ..tasks import CONVERSIONS
+from ..tasks import c_literals as literals
+from ..tasks.base import RowTask
+from ..tasks.c_answers import CAnswer
+from . import networks, readme, scaling
 from .networks import Network
 
-# The same for every bundle; all that differs is in the files that are written beside them.
+# The same for every bundle of a task; the rest is in the files that are written beside them.
 _STATIC = ("edge_experts.h", "edge_experts.c", "edge_experts_tflm.hpp")
 
 
@@ -90,6 +93,8 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
     if out.resolve() == bundle.resolve() or bundle.resolve() in out.resolve().parents:
         raise UsageError(f"{out}: is in the bundle; name a folder outside it")
     manifest = read_manifest(bundle)
+    if "c_source" not in CONVERSIONS.get(manifest.task_type).options:
+        raise UnsuitableError(f"C source is not offered for {manifest.task_type}")
     refuse_features(manifest.features.kind, asks_one=manifest.asks_one)
     features = read_features(bundle, manifest.features)
     entries = [entry for entry in (manifest.router, *manifest.experts) if entry is not None]
@@ -104,7 +109,9 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
     )
     with staged(out, force=force) as folder:
         for name in _STATIC:
-            shutil.copyfile(Path(__file__).parent / name, folder / name)
+            template = (Path(__file__).parent / name).read_text(encoding="utf-8")
+            text = _answer(manifest).put_into(template)
+            (folder / name).write_text(text, encoding="utf-8")
         for name, text in _written(manifest, features, files, made).items():
             (folder / name).write_text(text, encoding="utf-8")
     return made
@@ -147,8 +154,15 @@ def _written(
             arenas=made.arenas,
             arena_bytes=made.arena_bytes,
             operators=made.operators,
+            shown=_answer(manifest).shown,
         ),
     }
+
+
+def _answer(manifest: Manifest) -> CAnswer:
+    """The part of C source that is its task's."""
+    task: RowTask = CONVERSIONS.get(manifest.task_type)
+    return task.c_answer(manifest)
 
 
 def _models(files: Sequence[Network]) -> str:
@@ -167,8 +181,7 @@ def _config(manifest: Manifest, features: Features, files: Sequence[Network], ma
         "COUNT": len(manifest.experts),
         "LABELS": len(manifest.labels),
         "TRUNK": files[0].trunk,
-        "TEMPERATURE": literals.single(manifest.temperature),
-        "ABSTAIN_BELOW": literals.single(manifest.abstain_below or 0.0),
+        **_answer(manifest).defines,
         **scaling.defines(features),
     }
     lines = "\n".join(f"#define EDGE_EXPERTS_{name} {value}" for name, value in defined.items())
@@ -192,6 +205,7 @@ def _tables(manifest: Manifest, features: Features, files: Sequence[Network], ma
         f"{literals.listing(records)}\n}};\n\n"
         "const char *const edge_experts_labels[EDGE_EXPERTS_LABELS] = {\n"
         f"{literals.listing(map(literals.text, manifest.labels))}\n}};\n\n"
+        f"{_answer(manifest).definitions}"
         f"{scaling.definitions(features)}"
     )
 

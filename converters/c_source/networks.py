@@ -12,7 +12,7 @@ from edge_experts.format.manifest import ROUTER, TRUNK
 
 from ..targets.microcontroller import MICROCONTROLLER
 from ..targets.reading import Port, Structure, read
-from . import literals
+from ..tasks import c_literals as literals
 
 _TYPES = {"FLOAT32": "EDGE_EXPERTS_FLOAT32", "INT8": "EDGE_EXPERTS_INT8"}
 _NONE = "{EDGE_EXPERTS_NONE, 0, 0, 0.0f, 0}"

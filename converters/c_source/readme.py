@@ -25,6 +25,7 @@ def text(
     arenas: Mapping[str, int],
     arena_bytes: int,
     operators: Sequence[str],
+    shown: str,
 ) -> str:
     """README.md, in Markdown."""
     encode = _ARRAY if manifest.features.kind == "array" else _TABLE
@@ -43,8 +44,7 @@ here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-mat
 {encode}\
     edge_experts_answer answer;
     if (runner.ask(x, &answer) == 0)
-        printf("%s, %d %%\\n", edge_experts_labels[answer.label], (int)(100 * answer.score));
-
+{shown}
 Router and experts run one after the other in the same arena; each is set up anew for each answer.
 Where the router's memory can be spared, give it an arena and an interpreter of its own.
 `edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is

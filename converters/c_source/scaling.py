@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_experts.features import ArrayFeatures, Features, TableFeatures
 
-from . import literals
+from ..tasks import c_literals as literals
 
 
 def defines(features: Features) -> dict[str, int]:

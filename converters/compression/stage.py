@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ def compress(
             f"{run}: its experts' answers are summed, so that none has inputs of its own to be "
             "fine-tuned on; train with a router (combine = 'top')"
         )
+    _refuse_teacher(run, described, teacher)
     features = run_folder.read_features(run, described)
     splits = _splits(run, features, described, data)
     with tempfile.TemporaryDirectory() as temporary:
@@ -82,6 +83,7 @@ def compress(
         taught = None if teacher is None else Path(teacher) / run_folder.MODEL
         model = run / run_folder.MODEL
         order: dict[str, Any] = {
+            "run": str(run.resolve()),
             "model": str(model.resolve()),
             "teacher": taught and str(taught.resolve()),
             "config": dict(described.config),
@@ -91,6 +93,8 @@ def compress(
         digests = _write(job, features, splits)
         models = [path and _digest(path) for path in (model, taught)]
         key = ["compressed", models, digests, order["config"], order["compression"]]
+        if described.task_spec is not None:
+            key.append(asdict(described.task_spec))
         stage = _Stage(job, described.experts, key, kept or cache.Cache(None), compression)
         metrics = stage.run(processes or os.cpu_count() or 1, workers)
         with staged(out, force=force) as folder:
@@ -104,6 +108,18 @@ def compress(
             )
             made.write(folder)
     return made
+
+
+def _refuse_teacher(run: Path, described: run_folder.Run, teacher: str | Path | None) -> None:
+    """Refuses a teacher whose outputs have another meaning than the run's."""
+    if teacher is None:
+        return
+    theirs = run_folder.read_run(Path(teacher))
+    if (theirs.task_type, theirs.task_spec) != (described.task_type, described.task_spec):
+        raise UsageError(
+            f"teacher {teacher}: it is for {theirs.task_type} or other targets than {run}; train "
+            "it on the same data"
+        )
 
 
 class _Stage:

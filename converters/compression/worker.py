@@ -7,14 +7,14 @@ Tasks come as JSON lines, as for the converters' worker.py:
 
 A task with a "job" is one of that folder instead of JOB. The folder holds
 
-    job.json          {"model": path of model.keras, "teacher": path or null, "config": the
-                      training's, "compression": what is asked for}
+    job.json          {"run": path of the run folder, "model": path of model.keras, "teacher": path
+                      or null, "config": the training's, "compression": what is asked for}
     train.npz, validation.npz, test.npz                          encoded inputs, by name
-    train.npy, validation.npy, test.npy                          the right labels' indices
+    train.npy, validation.npy, test.npy                          the targets
 
 and gets, with the assembled model,
 
-    metrics.json      its accuracies, and how many of its parameters are not zero
+    metrics.json      its scores, and how many of its parameters are not zero
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ from edge_experts.training import SparseExperts  # sets up Keras before TensorFl
 
 import tf_keras  # isort: skip
 
+from edge_experts.run_folder import read_run  # isort: skip
 from edge_experts.training.inference import predict  # isort: skip
+from edge_experts.training.routed_task import RoutedTask  # isort: skip
+from edge_experts.training.tasks import training_of  # isort: skip
 
 from ..process.worker import Jobs, serve  # isort: skip
 
@@ -65,15 +68,22 @@ class Job:
         model = SparseExperts(self._model.router, made, **options)
         model.save(self.folder / out)
         metrics: dict[str, Any] = {
-            f"{split}_accuracy": self._accuracy(model, split) for split in ("validation", "test")
+            f"{split}_{name}": value
+            for split in ("validation", "test")
+            for name, value in self._scores(model, split).items()
         }
         weights = [array for expert in made for array in expert.get_weights()]
         metrics["nonzero"] = sum(int(np.count_nonzero(array)) for array in weights)
         (self.folder / "metrics.json").write_text(json.dumps(metrics))
 
-    def _accuracy(self, model: SparseExperts, split: str) -> float:
-        right = predict(model, self._inputs(split)).argmax(axis=1) == self._labels(split)
-        return round(float(right.mean()), 5)
+    def _scores(self, model: SparseExperts, split: str) -> dict[str, Any]:
+        outputs = predict(model, self._inputs(split))
+        return self._task.scores(outputs, self._targets(split))
+
+    @cached_property
+    def _task(self) -> RoutedTask:
+        run = read_run(Path(self._order["run"]))
+        return training_of(run.task_type).routed(run, "--compress")
 
     @cached_property
     def _model(self) -> SparseExperts:
@@ -87,16 +97,17 @@ class Job:
         return Lessons(
             self._model,
             {split: self._inputs(split) for split in splits},
-            {split: self._labels(split) for split in splits},
+            {split: self._targets(split) for split in splits},
             self._order["config"],
             teacher=teacher and tf_keras.models.load_model(teacher, compile=False),
             epochs=self._order["compression"]["epochs"],
+            task=self._task,
         )
 
     def _inputs(self, split: str) -> dict[str, np.ndarray]:
         return dict(np.load(self.folder / f"{split}.npz"))
 
-    def _labels(self, split: str) -> np.ndarray:
+    def _targets(self, split: str) -> np.ndarray:
         return np.load(self.folder / f"{split}.npy")
 
 

@@ -7,9 +7,11 @@ import json
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from edge_experts import run_folder, subprocesses
 from edge_experts.benchmarking import onnx
@@ -20,12 +22,37 @@ from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
+from ..tasks import CONVERSIONS
+from ..tasks.base import RowTask
 from .forms import FORMS
-from .proof import Proof, prove
+from .proof import prove
 
 _CALIBRATION = 300  # training examples, the first: those that int8 files of TFLite see
 _STEPS = 4
 _NEEDED = ("onnx", "onnxruntime", "tf2onnx")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Scores of the file that answers sooner, and of the network before quantization, by name.
+
+    Attributes:
+        microseconds: the median answer of each quantized file.
+    """
+
+    fastest: str
+    microseconds: dict[str, float]
+    scores: dict[str, Any]
+    float_scores: dict[str, Any]
+    examples: int
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.scores["accuracy"])
+
+    @property
+    def float_accuracy(self) -> float:
+        return float(self.float_scores["accuracy"])
 
 
 @dataclass(frozen=True)
@@ -62,9 +89,10 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
             "networks: `edge-experts train --dense active` or `--dense all` make them"
         )
     features = run_folder.read_features(run, description)
+    task: RowTask = CONVERSIONS.get(description.task_type)(description, features)
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
-        proof = _make(run, features, job)
+        proof = _make(run, task, features, job)
         shutil.copyfile(job / proof.fastest, folder / onnx.NETWORK)
         run_folder.write_features(folder, features)
         said = onnx.Description(
@@ -73,12 +101,17 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
             feature_kind=features.kind,
             feature_settings=features.settings,
             quantization=f"int8, {FORMS[proof.fastest]}",
-            accuracy=round(proof.accuracy, 6),
+            accuracy=_rounded(proof.scores).get("accuracy"),
+            scores=_rounded(proof.scores),
             examples=proof.examples,
             versions={**{name: version(name) for name in _NEEDED}, "machine": platform.machine()},
         )
         (folder / onnx.DESCRIPTION).write_text(said.to_json(), encoding="utf-8")
     return Exported(out, said, proof, sum(path.stat().st_size for path in onnx.files(out)))
+
+
+def _rounded(scores: Mapping[str, Any]) -> dict[str, float]:
+    return {name: round(one, 6) for name, one in scores.items() if isinstance(one, float)}
 
 
 def require() -> None:
@@ -88,20 +121,26 @@ def require() -> None:
             raise MissingExtraError(name, "onnx")
 
 
-def _make(run: Path, features: Features, job: Path) -> Proof:
+def _make(run: Path, task: RowTask, features: Features, job: Path) -> Proof:
     """The files, in a job's folder, and how they do."""
     examples = run_folder.read_examples(run, features)
     calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
-    test = encode_all(features, examples["test"].inputs)
+    test, targets = encode_all(features, examples["test"].inputs), examples["test"].targets
     (job / "calibration.npz").write_bytes(npz(**calibration))
-    (job / "test.npz").write_bytes(npz(targets=examples["test"].targets, **test))
+    (job / "test.npz").write_bytes(npz(**test))
     model = (run / run_folder.MODEL).resolve()
     (job / "job.json").write_text(json.dumps({"model": str(model)}))
     with Progress("Exporting to ONNX", _STEPS) as progress:
         run_module(f"{__package__}.worker", job, progress.step, _failure)
-        proof = subprocesses.call(prove, job)
+        found = subprocesses.call(prove, job)
         progress.step("proven in ONNX Runtime")
-    return proof
+    return Proof(
+        found.fastest,
+        found.microseconds,
+        task.scores(found.outputs, targets),
+        task.scores(found.float_outputs, targets),
+        len(targets),
+    )
 
 
 def _failure(last: str, reason: str) -> ConversionError:

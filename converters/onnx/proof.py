@@ -16,36 +16,35 @@ _TIMED, _ROUNDS = 100, 5
 
 
 @dataclass(frozen=True)
-class Proof:
-    """How the files do.
+class Answers:
+    """What the files answer, and how fast.
 
     Attributes:
         fastest: the quantized file that answers sooner on this machine.
         microseconds: the median answer of each.
-        accuracy: of `fastest`, on the test inputs.
-        float_accuracy: of the network before quantization.
+        outputs: of `fastest` for the test inputs, (examples, labels).
+        float_outputs: of the network before quantization.
     """
 
     fastest: str
     microseconds: dict[str, float]
-    accuracy: float
-    float_accuracy: float
-    examples: int
+    outputs: np.ndarray
+    float_outputs: np.ndarray
 
 
-def prove(folder: Path) -> Proof:
+def prove(folder: Path) -> Answers:
     """Time the quantized files in turn, and ask the faster one, and the float one, everything.
 
     A rival that is made slower than it need be would be no rival: which form is the faster differs
     from network to network, by up to twenty times.
 
     Args:
-        folder: with the files, and test.npz: targets, and inputs by name.
+        folder: with the files, and test.npz: inputs by name.
     """
     test = dict(np.load(folder / "test.npz"))
-    targets = test.pop("targets")
+    count = len(next(iter(test.values())))
     asked = {name: onnx.session(folder / name) for name in (FLOAT, *FORMS)}
-    rows = [_row(test, row) for row in range(min(_TIMED, len(targets)))]
+    rows = [_row(test, row) for row in range(min(_TIMED, count))]
     times: dict[str, list[float]] = {name: [] for name in FORMS}
     for turn in range(1 + _ROUNDS):
         for name, kept in times.items():
@@ -54,17 +53,15 @@ def prove(folder: Path) -> Proof:
                 kept.append(float(np.median(taken)))
     medians = {name: float(np.median(kept)) for name, kept in times.items()}
     fastest = min(medians, key=medians.__getitem__)
-    right = dict.fromkeys((FLOAT, fastest), 0)
-    for place, target in enumerate(targets):
-        row = _row(test, place)
-        for name in right:
-            right[name] += int(asked[name](row).argmax() == target)
-    return Proof(
+    outputs = {
+        name: np.stack([asked[name](_row(test, row)).ravel() for row in range(count)])
+        for name in (FLOAT, fastest)
+    }
+    return Answers(
         fastest=fastest,
         microseconds={name: round(value, 2) for name, value in medians.items()},
-        accuracy=right[fastest] / len(targets),
-        float_accuracy=right[FLOAT] / len(targets),
-        examples=len(targets),
+        outputs=outputs[fastest],
+        float_outputs=outputs[FLOAT],
     )
 
 

@@ -9,20 +9,17 @@ runs here. Tasks come as JSON lines on stdin, and each is answered by a JSON lin
 
 A task with a "job" is one of that folder instead of JOB. The folder holds
 
-    job.json         {"model": path of model.keras, "layout": name, "top_k": number,
-                      "second": whether a second expert may be asked}
+    job.json         {"model": path of model.keras, and the fields of `Order`}
     calibration.npz  arrays of representative inputs, by the features' names
     validation.npz   arrays of the inputs to compare on, likewise
 
 and what "prepare" makes of them, for all workers:
 
     networks.json    for each file of the bundle, digests of the Keras network that it is made from
-                     and of its calibration inputs
+                     and of its calibration inputs, and its kinds of layers
     owners.npy       the expert that each calibration input is routed to; -1 without a router
     seen.npz         what the experts see of the calibration inputs: with the router's trunk
-    reference.npz    what Keras answers to the validation inputs: log_probabilities; the router's
-                     first choice, experts, and its probability, confidence; and second:
-                     log_probabilities with the second choice asked too
+    reference.npz    what Keras answers to the validation inputs; see verify/reference.py
 """
 
 from __future__ import annotations
@@ -30,60 +27,47 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pkgutil
 import sys
 import traceback
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_experts.format.manifest import ROUTER, expert_path
-from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
-from edge_experts.training.inference import predict
+import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 
-import tensorflow as tf  # isort: skip
 import tf_keras  # isort: skip
 
-from ..tflite.layouts import IN_ONE_FILE  # isort: skip
 from .error_messages import reason_of  # isort: skip
-from ..tflite.quantization import Samples, to_tflite  # isort: skip
+from .order import Order  # isort: skip
 
-ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
-_MOST = 300
+if TYPE_CHECKING:
+    from ..tflite.quantization import Samples
 
 
 class Job:
-    """The model of a job, and what is asked of it."""
+    """The model of a job, and its task's networks."""
 
     def __init__(self, folder: Path):
         self.folder = folder
 
     @cached_property
-    def _order(self) -> dict[str, Any]:
-        return json.loads((self.folder / "job.json").read_text())
-
-    @cached_property
-    def _model(self) -> SparseExperts:
-        return tf_keras.models.load_model(self._order["model"], compile=False)
-
-    @cached_property
-    def _networks(self) -> dict[str, tf_keras.Model]:
-        """The network of each file of the bundle."""
-        model, layout = self._model, self._order["layout"]
-        if layout in IN_ONE_FILE:
-            return {expert_path(0): IN_ONE_FILE[layout](model)}
-        router = {} if model.router is None else {ROUTER: model.router}
-        return router | {expert_path(index): one for index, one in enumerate(model.experts)}
+    def _networks(self) -> Any:
+        order = json.loads((self.folder / "job.json").read_text())
+        kind = pkgutil.resolve_name(order["networks"])  # imports the model's classes
+        model = tf_keras.models.load_model(order.pop("model"), compile=False)
+        return kind(model, Order(**order))
 
     @cached_property
     def _calibration(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self.folder / "calibration.npz"))
+        return self._arrays("calibration")
 
     @cached_property
     def _seen(self) -> dict[str, np.ndarray]:
-        return dict(np.load(self.folder / "seen.npz"))
+        return self._arrays("seen")
 
     @cached_property
     def _owners(self) -> np.ndarray:
@@ -98,54 +82,33 @@ class Job:
 
     def convert(self, path: str, recipe: str, io: str, out: str) -> None:
         """Make one file of the bundle."""
-        content = to_tflite(self._networks[path], recipe, self._samples(path), io)
+        content = self._networks.to_tflite(path, recipe, self._samples(path), io)
         (self.folder / out).write_bytes(content)
 
     def prepare(self) -> None:
         """What all conversions need, and what they are compared with."""
-        model, in_one_file = self._model, self._order["layout"] in IN_ONE_FILE
-        routed = model.router is not None and not in_one_file
-        owners = model.route(self._calibration) if routed else np.full(self._count(), -1)
+        owners, seen = self._networks.route(self._calibration)
         np.save(self.folder / "owners.npy", owners)
-        seen = model.expert_inputs(self._calibration) if routed else self._calibration
         np.savez(self.folder / "seen.npz", **seen)
         networks = {
             path: {
-                # A network in one file holds functions, which its configuration does not tell.
-                "network": "" if in_one_file else network_digest(network),
+                "network": network_digest(network) if self._networks.identified else "",
                 "calibration": _digest(self._samples(path)),
                 "layers": sorted(kinds_of(network)),
             }
-            for path, network in self._networks.items()
+            for path, network in self._networks.files.items()
         }
         (self.folder / "networks.json").write_text(json.dumps(networks))
-        np.savez(self.folder / "reference.npz", **self._reference(routed))
-
-    def _count(self) -> int:
-        return len(next(iter(self._calibration.values())))
-
-    def _reference(self, routed: bool) -> dict[str, np.ndarray]:
-        model, validation = self._model, dict(np.load(self.folder / "validation.npz"))
-        model.top_k = self._order["top_k"]
-        reference = {"log_probabilities": predict(model, validation)}
-        count = len(reference["log_probabilities"])
-        reference |= {"experts": np.zeros(count, int), "confidence": np.ones(count)}
-        if routed:
-            gate = tf.nn.softmax(model.gate(validation)).numpy()
-            reference |= {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
-        if self._order["second"]:
-            pair = SparseExperts(model.router, model.experts, top_k=2)
-            reference["second"] = predict(pair, validation)
-        return reference
+        reference = self._networks.reference(self._arrays("validation"), self.folder)
+        np.savez(self.folder / "reference.npz", **reference)
 
     def _samples(self, path: str) -> Samples:
         """Representative inputs of a network."""
-        if path == ROUTER:
-            return _rows(self._calibration, np.arange(self._count()))
-        if (self._owners < 0).all():
-            return _rows(self._seen, np.arange(self._count()))
-        expert = list(self._networks).index(path) - (ROUTER in self._networks)
-        return _rows(self._seen, representative(self._owners, expert))
+        return self._networks.samples(path, self._calibration, self._seen, self._owners)
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+        with np.load(self.folder / f"{name}.npz") as arrays:
+            return dict(arrays)
 
 
 def network_digest(network: tf_keras.Model) -> str:
@@ -173,17 +136,6 @@ def _digest(samples: Samples) -> str:
         digest.update(f"{name}{array.dtype}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def representative(owners: np.ndarray, expert: int) -> np.ndarray:
-    """Rows to calibrate an expert with: its own, filled up with others where it owns few."""
-    own = np.flatnonzero(owners == expert)
-    others = np.flatnonzero(owners != expert)
-    return np.concatenate([own, others[: max(0, ENOUGH - len(own))]])
-
-
-def _rows(samples: Samples, rows: np.ndarray) -> Samples:
-    return {name: array[rows[:_MOST]] for name, array in samples.items()}
 
 
 def _failure(do: Callable[[dict[str, Any]], None], task: dict[str, Any]) -> str | None:

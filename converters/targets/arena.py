@@ -7,9 +7,10 @@
 
 and leaves
 
-    arenas.json   {"files": {name: {"failed": null or the reason, "arena_bytes": number,
-                   "equal_labels": share}}, "version": tflite-micro's}
+    arenas.json   {"files": {name: {"failed": null or the reason, "arena_bytes": number}},
+                   "version": tflite-micro's}
     answers.npz   by name: TensorFlow Lite Micro's answers (examples, outputs); where it answered
+    here.npz      the same of this machine's interpreter
 
 Each attempt is a fork of its own: in an arena that is too small, TensorFlow Lite Micro does not
 always say so, but uses a null pointer, and dies.
@@ -42,7 +43,7 @@ def main(job: Path) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # deaths are expected
     order, arrays = json.loads((job / "micro.json").read_text()), dict(np.load(job / "micro.npz"))
     found: dict[str, dict[str, object]] = {}
-    answers = {}
+    answers, here = {}, {}
     for name, file in order["files"].items():
         print(name, flush=True)
         content = Path(file["path"]).read_bytes()
@@ -52,9 +53,9 @@ def main(job: Path) -> None:
         if answer is not None:
             answers[name] = answer
             found[name]["arena_bytes"] = _smallest(content, inputs, answer)
-            same = answer.argmax(axis=1) == _here(content, inputs).argmax(axis=1)
-            found[name]["equal_labels"] = float(np.mean(same))
+            here[name] = _here(content, inputs)
     np.savez(job / "answers.npz", **answers)
+    np.savez(job / "here.npz", **here)
     (job / "arenas.json").write_text(
         json.dumps({"files": found, "version": tflite_micro.__version__})
     )

@@ -58,13 +58,25 @@ class Measured:
         arena_bytes: the smallest arena in which it is set up and answers rightly, in steps of 16,
             on this 64-bit machine; where pointers have 32 bits, it needs less.
         answers: (examples, outputs), as the file gives them.
-        equal_labels: share of the examples that the interpreter of this machine, tflite-runtime
-            or LiteRT, gives the same label.
+        here: those of the interpreter of this machine, tflite-runtime or LiteRT.
+        scale: of a step of these integers; 1 of floats.
     """
 
     arena_bytes: int
     answers: np.ndarray
-    equal_labels: float
+    here: np.ndarray
+    scale: float
+
+    @property
+    def equal_labels(self) -> float:
+        """Share of the examples that both give the same label."""
+        return float(np.mean(self.answers.argmax(axis=1) == self.here.argmax(axis=1)))
+
+    @property
+    def largest_difference(self) -> float:
+        """Between the outputs of both, in real numbers."""
+        steps = np.abs(self.answers.astype(np.float64) - self.here)
+        return float(steps.max() * self.scale)
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ def measure(
     with Progress("Measuring arenas", len(files)) as progress:
         run_module("edge_experts.converters.targets.arena", job, progress.step, _failure)
     found = json.loads((job / "arenas.json").read_text())
-    answers = np.load(job / "answers.npz")
+    answers, here = np.load(job / "answers.npz"), np.load(job / "here.npz")
     for path, network in paths.items():
         reason = found["files"][path]["failed"]
         if reason:
@@ -123,7 +135,8 @@ def measure(
         path: Measured(
             found["files"][path]["arena_bytes"],
             answers[path],
-            found["files"][path]["equal_labels"],
+            here[path],
+            read((folder / path).read_bytes()).outputs[0].scale or 1.0,
         )
         for path in paths
     }

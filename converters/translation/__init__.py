@@ -1,5 +1,1 @@
-"""Convert networks that translate: a file for each, with two functions over the same weights."""
-
-from .convert import convert
-
-__all__ = ["convert"]
+"""Translators' networks: a file for each, with two functions over the same weights."""

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.manifest import Manifest
+from edge_experts.runtime.tasks import task_class
 
 _BINS = 10  # of as many examples each
 
 
 def describe(
-    scores: np.ndarray, experts: int, gates: np.ndarray | None, router: np.ndarray | None
-) -> Reference:
-    """The reference of a bundle.
+    manifest: Manifest, scores: np.ndarray, arrays: Mapping[str, np.ndarray]
+) -> Reference | None:
+    """The reference of a bundle; None where `monitor` does not watch its task.
 
     Args:
         scores: of the answers, calibrated, (examples, labels).
-        experts: how many the bundle has.
-        gates: the router's first choice, (examples,); None where nothing is routed.
-        router: its probability of that and its entropy, (examples, 2); None likewise.
+        arrays: "experts", the router's first choice, (examples,), and "router", its probability of
+            that and its entropy, (examples, 2).
     """
-    score = histogram(scores.max(axis=1))
-    if gates is None or router is None:
+    task = task_class(manifest)
+    if not task.watched:
+        return None
+    score = histogram(task.drift_values(scores))
+    if manifest.router is None:
         return Reference(score)
     return Reference(
         score=score,
-        experts=tuple(np.bincount(gates, minlength=experts).tolist()),
-        confidence=histogram(router[:, 0]),
-        entropy=histogram(router[:, 1]),
+        experts=tuple(np.bincount(arrays["experts"], minlength=len(manifest.experts)).tolist()),
+        confidence=histogram(arrays["router"][:, 0]),
+        entropy=histogram(arrays["router"][:, 1]),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,35 +15,6 @@ MAX_ACCURACY_DROP = 2.0  # points, where the user states nothing
 SURE = 0.2  # the margin between Keras's two best scores from which an input counts as confident
 EQUAL = 0.97  # of the labels of confident inputs
 ENOUGH = 100  # confident inputs, below which 3 % of them are too few to judge by
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What Keras answers to the validation examples."""
-
-    scores: np.ndarray  # (examples, labels)
-    experts: np.ndarray  # the router's first choice, (examples,)
-    confidence: np.ndarray  # the router's probability of it, (examples,)
-    scores_of_two: np.ndarray | None = None  # with the second choice asked too, (examples, labels)
-
-    def second_below(self, share: float | None) -> float | None:
-        """The confidence that at most this share of the examples are under."""
-        if share is None:
-            return None
-        return float(np.quantile(self.confidence.astype(np.float64), share))
-
-    def as_deployed(self, second_below: float | None) -> np.ndarray:
-        """The scores of a bundle with this threshold, (examples, labels)."""
-        if second_below is None or self.scores_of_two is None:
-            return self.scores
-        unsure = self.confidence < second_below
-        return np.where(unsure[:, None], self.scores_of_two, self.scores)
-
-    def distance(self, second_below: float | None) -> np.ndarray:
-        """Of the confidence from where another number of experts is asked, (examples,)."""
-        if second_below is None:
-            return np.ones(len(self.confidence))
-        return np.abs(self.confidence - second_below)
 
 
 @dataclass(frozen=True)
@@ -76,9 +48,21 @@ class Parity:
     experts: tuple[ExpertParity, ...] = ()  # those that were asked, where it is one for an example
 
     @property
+    def scores(self) -> dict[str, float]:
+        """Scores as deployed."""
+        return {"accuracy": self.deployed_accuracy}
+
+    @property
+    def keras_scores(self) -> dict[str, float]:
+        return {"accuracy": self.keras_accuracy}
+
+    @property
     def accuracy_drop(self) -> float:
         """What conversion cost, in points of accuracy (hundredths)."""
         return 100 * (self.keras_accuracy - self.deployed_accuracy)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "accuracy_drop": self.accuracy_drop}
 
     def refuse_beyond(self, max_accuracy_drop: float | None) -> None:
         """Raises ThresholdError when conversion cost more accuracy than was allowed.

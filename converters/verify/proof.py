@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,36 +20,89 @@ from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
 from ..process.error_messages import name_of
-from . import confidence, parity
+from .confidence import Unsure
+
+
+class Parity(Protocol):
+    """The bundle beside Keras, on the validation examples."""
+
+    @property
+    def examples(self) -> int: ...
+
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """Scores as deployed, by name: those of the task."""
+
+    @property
+    def keras_scores(self) -> Mapping[str, float]: ...
+
+    def refuse_beyond(self, max_drop: float | None) -> None:
+        """Raises ThresholdError where conversion cost more of the primary score than allowed.
+
+        Args:
+            max_drop: points; None: the task's own limit, if it has one.
+        """
+
+    def refuse_disagreement(self) -> None:
+        """Raises ThresholdError where answers differ too much, whatever the scores are."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What the proof process leaves.
+
+    Attributes:
+        arrays: of the validation examples and then the test examples, (examples, ...): scores,
+            experts, asked, router and the task's own; see proof_process.py.
+        costs: bytes in memory, by path.
+        verified_on: interpreter, version, python, machine.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    costs: dict[str, int]
+    verified_on: dict[str, str]
+
+    def first(self, count: int) -> dict[str, np.ndarray]:
+        """The arrays of the first examples, which are the validation examples."""
+        return {name: array[:count] for name, array in self.arrays.items()}
 
 
 @dataclass(frozen=True)
 class Proof:
-    """How the bundle did on the interpreter; the arrays are of the validation examples."""
+    """How the bundle did on the interpreter; the arrays are of the validation examples.
 
-    parity: parity.Parity
-    unsure: confidence.Unsure
+    Attributes:
+        scores: calibrated, (examples, labels).
+        arrays: of `Deployed`: experts, the first asked, (examples,); asked, how many; router, the
+            probability of its first choice and its entropy, (examples, 2).
+        test_scores: by name, on `test_examples` examples.
+        calibration_error: on the test examples; None where scores are no probabilities.
+    """
+
+    parity: Parity
+    unsure: Unsure
     temperature: float
-    scores: np.ndarray  # calibrated, (examples, labels)
-    experts: np.ndarray  # the first asked, (examples,)
-    asked: np.ndarray  # how many, (examples,)
-    router: np.ndarray  # its probability of its first choice, and its entropy, (examples, 2)
-    test_accuracy: float
+    scores: np.ndarray
+    arrays: Mapping[str, np.ndarray]
+    test_scores: Mapping[str, Any]
     test_examples: int
-    calibration_error: float  # on the test examples
-    costs: dict[str, int]  # bytes in memory, by path
-    verified_on: dict[str, str]  # interpreter, version, python, machine
+    calibration_error: float | None = None
+
+    @property
+    def experts(self) -> np.ndarray:
+        return self.arrays["experts"]
 
 
 def prove(
     job: Path,
     features: Features,
-    examples: Mapping[str, Split],
-    reference: parity.Reference,
+    splits: Mapping[str, Split],
     manifest: Manifest,
     interpreter: str | None = None,
-) -> Proof:
-    """Answer the validation and test examples with the device runtime, and compare with Keras.
+) -> Deployed:
+    """Answer the validation and test examples with the device runtime.
 
     Args:
         interpreter: the package to run them on; None: the one that a user here would meet.
@@ -56,8 +110,7 @@ def prove(
     Raises:
         ModelError: the interpreter refuses a file, or dies of it.
     """
-    validation, test = examples["validation"], examples["test"]
-    inputs = [*validation.inputs, *test.inputs]
+    inputs = [*splits["validation"].inputs, *splits["test"].inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
     files = 2 + len(manifest.experts) + (manifest.router is not None)  # the first is opened thrice
     with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
@@ -68,29 +121,8 @@ def prove(
             _failure,
             interpreter=interpreter,
         )
-    deployed = np.load(job / "deployed.npz")
-    count = len(validation.targets)
-    scores, experts, asked = (deployed[name] for name in ("scores", "experts", "asked"))
-    found = parity.compare(
-        reference.as_deployed(manifest.second_below),
-        reference.experts,
-        scores[:count],
-        experts[:count],
-        validation.targets,
-    )
-    temperature = parity.fit_temperature(scores[:count], validation.targets)
-    scores = parity.at_temperature(scores, temperature)
-    return Proof(
-        parity=found,
-        unsure=confidence.measure(manifest, scores[:count], asked[:count], validation.targets),
-        temperature=temperature,
-        scores=scores[:count],
-        experts=experts[:count],
-        asked=asked[:count],
-        router=deployed["router"][:count],
-        test_accuracy=float(np.mean(scores[count:].argmax(axis=1) == test.targets)),
-        test_examples=len(test.targets),
-        calibration_error=parity.expected_calibration_error(scores[count:], test.targets),
+    return Deployed(
+        dict(np.load(job / "deployed.npz")),
         costs=json.loads((job / "costs.json").read_text()),
         verified_on=json.loads((job / "verified.json").read_text()),
     )

@@ -35,7 +35,7 @@ def read(folder: Path) -> Contender:
             feature_kind=said.feature_kind,
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),
             resident_bytes=(folder / onnx.NETWORK).stat().st_size,
-            accuracy=Accuracy(said.accuracy, said.examples),
+            accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
         )
     manifest = read_manifest(folder)
     return Contender(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ class Description:
 
     Attributes:
         quantization: how numbers are stored and computed, and in which of ONNX's two forms.
-        accuracy: of the test examples, answered by ONNX Runtime where it was exported.
+        accuracy: of the test examples, answered by ONNX Runtime where it was exported; None where
+            the task has none.
         examples: how many these were.
     """
 
@@ -48,9 +49,10 @@ class Description:
     feature_kind: str
     feature_settings: Mapping[str, Any]
     quantization: str
-    accuracy: float
+    accuracy: float | None
     examples: int
     versions: Mapping[str, str]
+    scores: Mapping[str, float] = field(default_factory=dict)  # of the same, by name
     format_version: str = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -67,16 +69,17 @@ def read(folder: Path) -> Description:
     path = folder / DESCRIPTION
     try:
         reader = Reader(strict_json(_read(path, LIMITS.manifest_bytes)), str(path))
-        made = reader.object("feature_settings").content
+        said, made = reader.content, reader.object("feature_settings").content
         return Description(
             name=reader.text("name"),
             labels=tuple(map(str, reader.items("labels", 1, LIMITS.labels))),
             feature_kind=reader.text("feature_kind"),
             feature_settings=made,
             quantization=reader.text("quantization"),
-            accuracy=reader.number("accuracy", 0, 1),
+            accuracy=None if said.get("accuracy") is None else reader.number("accuracy", 0, 1),
             examples=reader.whole("examples"),
             versions=reader.object("versions").content,
+            scores=reader.object("scores").content if "scores" in said else {},
         )
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not what `edge-experts export-onnx` writes ({error})") from None

@@ -103,6 +103,12 @@ def balance(gate: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.shape(gate)[1], gate.dtype) * tf.reduce_sum(share**2)
 
 
+def right(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Whether each answer is right: targets are labels, or begin with them."""
+    labels = tf.cast(tf.reshape(targets, (tf.shape(logits)[0], -1))[:, 0], tf.int64)
+    return tf.cast(tf.argmax(logits, axis=-1) == labels, tf.float32)
+
+
 def _cross_entropy(target: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_sum(target * tf.nn.log_softmax(logits), axis=-1)
 

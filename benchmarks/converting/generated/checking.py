@@ -14,6 +14,7 @@ import numpy as np
 from edge_experts.converters.network_files import File, Making
 from edge_experts.converters.process.cache import Cache
 from edge_experts.converters.process.child_process import reason_of_end
+from edge_experts.converters.process.order import Order
 from edge_experts.converters.process.pool import Workers
 from edge_experts.converters.recipes import RECIPE_NAMES
 from edge_experts.converters.verify import parity
@@ -133,7 +134,7 @@ def _converted(
     making = Making(
         job,
         run,
-        {"layout": "split", "top_k": 1, "second": False},
+        Order(),
         {"x": case.data.known},
         {"x": case.data.test[:16]},
         networks=len(case.layers),

@@ -12,7 +12,6 @@ from ...compression import Compression
 from ...errors import UsageError
 from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
 from .conversion import as_json, in_words
-from .convert_translators import convert_translators
 from .export_c import in_words as in_c
 
 
@@ -187,83 +186,48 @@ def convert(
     """
     require_training()
     from ... import datasets, plotting, run_folder
-    from ...converters import convert as run_conversion
+    from ...converters import ConvertOptions, convert_with, opened
     from ...converters.c_source import c_source as write_c
     from ...converters.c_source import refuse_run
 
-    if run_folder.read_run(run).feature_kind == "pieces":
-        given = {
-            "--top-k": top_k,
-            "--second-share": second_share,
-            "--abstain-below": abstain_below,
-            "--size-budget": size_budget,
-            "--size-budget-compressed": size_budget_compressed,
-            "--frontier": frontier,
-            "--processes": processes,
-            "--c-source": c_source,
-            "--base": base,
-            "--compress": compress,
-            "--data": data,
-        }
-        unfit = [name for name, value in given.items() if value] + ["--layout"] * (
-            layout != "split"
-        )
-        if unfit or quantization in ("auto", "int16x8") or io != "float":
-            raise UsageError(
-                f"{run} translates, for which {', '.join(unfit) or quantization} is not offered; "
-                "--quantization takes float32, float16, dynamic or int8"
-            )
-        convert_translators(
-            run,
-            out,
-            quantization=quantization,
-            beams=beams or 1,
-            max_drop=max_accuracy_drop,
-            target=target,
-            cache=cache,
-            bundle_version=bundle_version or 1,
-            force=force,
-            json=json,
-        )
-        return
-    if beams is not None:
-        raise UsageError(f"--beams is for runs that translate; {run} does not")
-    if frontier is not None:
-        plotting.require(frontier, "--frontier")
-        if quantization != "auto":
-            raise UsageError("--frontier shows what --quantization auto chose from")
-
-    if c_source is not None:
-        from ...format.atomic import refuse_existing
-
-        refuse_existing(c_source, force=force)
-        refuse_run(run, top_k=top_k, second_share=second_share)
     compressions = _compressions(compress or [], sparsity, clusters, compress_epochs)
-    if data is not None and not compressions and size_budget_compressed is None:
-        raise UsageError("--data is what --compress fine-tunes with; there is none")
-    # Other splits than the training's would teach what the test asks.
-    seed = 0 if data is None else run_folder.read_run(run).config.get("seed") or 0
-    made = run_conversion(
-        run,
-        out,
+    options = ConvertOptions(
         quantization=quantization,
         io=io,
-        size_budget=size_budget,
-        size_budget_compressed=size_budget_compressed,
-        compress=compressions,
-        data=None if data is None else datasets.load(data, seed),
-        processes=processes,
-        cache=cache,
         layout=layout,
         top_k=top_k,
         second_share=second_share,
         abstain_below=abstain_below,
         max_accuracy_drop=max_accuracy_drop,
+        size_budget=size_budget,
+        size_budget_compressed=size_budget_compressed,
         target=target,
         base=base,
         bundle_version=bundle_version,
+        compress=compressions,
+        processes=processes,
+        cache=cache,
         force=force,
+        beams=beams,
     )
+    task = opened(run)
+    options.refuse_meaningless(task, frontier=frontier, c_source=c_source, data=data)
+    if frontier is not None:
+        plotting.require(frontier, "--frontier")
+        if quantization != "auto":
+            raise UsageError("--frontier shows what --quantization auto chose from")
+    if c_source is not None:
+        from ...format.atomic import refuse_existing
+
+        refuse_existing(c_source, force=force)
+        refuse_run(run, top_k=top_k, second_share=second_share)
+    if data is not None:
+        if not compressions and size_budget_compressed is None:
+            raise UsageError("--data is what --compress fine-tunes with; there is none")
+        # Other splits than the training's would teach what the test asks.
+        seed = run_folder.read_run(run).config.get("seed") or 0
+        options = replace(options, data=datasets.load(data, seed))
+    made = convert_with(run, out, options)
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
         from ...converters.auto import picture
@@ -276,12 +240,12 @@ def convert(
             compressed=size_budget_compressed is not None,
         )
     if json:
-        print_json(as_json(made, target, written))
+        print_json(as_json(made, target, written, task.options))
         return
     in_words(made, base)
     if written is not None:
         print(in_c(written))
-    print(f"Next: edge-experts run {out} 'your text'", file=sys.stderr)
+    print(f"Next: edge-experts run {out} {made.next_command}", file=sys.stderr)
 
 
 def _compressions(

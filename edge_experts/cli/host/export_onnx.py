@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +27,7 @@ def export_onnx(
     from ...converters.onnx import export_onnx as export
 
     made = export(run, out, force=force)
-    proof = asdict(made.proof)
-    del proof["fastest"]
+    proof = made.proof
     if json:
         print_json(
             {
@@ -37,12 +35,18 @@ def export_onnx(
                 "folder": str(made.folder),
                 "bytes": made.bytes,
                 "quantization": made.description.quantization,
-                **proof,
+                "microseconds": proof.microseconds,
+                **proof.scores,
+                **{f"float_{name}": value for name, value in proof.float_scores.items()},
+                "examples": proof.examples,
             }
         )
     else:
+        scores = ", ".join(
+            f"{name} {value:.4f}, {proof.float_scores[name]:.4f} before quantization"
+            for name, value in made.description.scores.items()
+        )
         print(
-            f"{made.folder}: {made.bytes:,} bytes, {made.description.quantization}; accuracy "
-            f"{made.proof.accuracy:.4f} on {made.proof.examples:,} test examples "
-            f"({made.proof.float_accuracy:.4f} before quantization)"
+            f"{made.folder}: {made.bytes:,} bytes, {made.description.quantization}; on "
+            f"{proof.examples:,} test examples: {scores}"
         )

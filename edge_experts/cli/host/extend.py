@@ -39,7 +39,7 @@ def extend(
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Refuse the run when the old test examples lose more accuracy.",
+            help="Refuse the run when the old test examples lose more accuracy, or R2.",
             show_default=False,
         ),
     ] = None,
@@ -58,13 +58,17 @@ def extend(
     from ...run_folder import read_run
 
     refuse_existing(out, force=force)
-    trained_with = read_run(run).config.get("seed") or 0
+    earlier = read_run(run)
+    trained_with, task = earlier.config.get("seed") or 0, earlier.task_type
     from ... import datasets
     from ...training import extend as run_extension
+    from ...training.tasks import training_of
+
+    primary = training_of(task).routed(earlier, "extend").primary
 
     # With another seed, test examples of one command would be training examples of another.
-    new = datasets.load(data, trained_with)
-    old = None if old_data is None else datasets.load(old_data, trained_with)
+    new = datasets.load(data, trained_with, task)
+    old = None if old_data is None else datasets.load(old_data, trained_with, task)
     made = run_extension(
         run,
         new,
@@ -88,7 +92,7 @@ def extend(
         f"was retrained; as they were: experts {kept}"
     )
     print("test examples       before    after")
-    for name, change in made.extends["accuracy"].items():
+    for name, change in made.extends[primary].items():
         count = f"{name} ({change['examples']:,})"
         print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
     print(

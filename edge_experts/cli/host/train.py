@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ...errors import UsageError
-from ..options import Force, Model, RouterModel, Source, Width, require_training
+from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
 
 
 def train(
     data: Source,
     out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    task: Task = None,
     experts: Annotated[
         int | None,
         typer.Option(
@@ -122,12 +123,13 @@ def train(
     from ...training import TrainConfig
     from ...training import train as run_training
     from ...training.recipes import config_of
+    from ...training.tasks import training_of
 
     try:
         TrainConfig(**settings)  # before anything is fetched
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, settings.get("seed", 0))
+    dataset = datasets.load(data, settings.get("seed", 0), task)
     run = run_training(
         dataset,
         out,
@@ -136,12 +138,7 @@ def train(
         force=force,
         pictures=pictures,
     )
-    metrics = run.metrics
-    how = "float, hard routing" if run.feature_kind != "pieces" else "of next pieces, float"
-    print(
-        f"{out}: accuracy {metrics['validation_accuracy']:.4f} on validation, "
-        f"{metrics['test_accuracy']:.4f} on test examples ({how})"
-    )
+    print(f"{out}: {training_of(dataset.task_type).summary(run)}")
     if (drawn := out / PICTURES).exists():
         print(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr

@@ -103,6 +103,14 @@ class Translation(Classification):
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
         return False
 
+    def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
+        if not self.claims_columns(columns):
+            raise DataError(
+                f"{path}: translations need the columns 'text', 'translation' and 'label', the "
+                f"language; found: {', '.join(columns)}"
+            )
+        return ("label",)
+
     def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
         pair = (row["text"].strip(), row["translation"].strip())
         if not all(pair):

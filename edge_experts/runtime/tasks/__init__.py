@@ -14,6 +14,7 @@ TASKS = Registry(
     {
         "classification": f"{__name__}.classification:Classification",
         "translation": f"{__name__}.translation:Translation",
+        "regression": f"{__name__}.regression:Regression",
     },
 )
 

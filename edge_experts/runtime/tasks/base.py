@@ -103,5 +103,9 @@ class Task(Protocol):
         """Tensors of an answer over HTTP, each named as an attribute of the answer."""
 
     @staticmethod
+    def drift_values(scores: np.ndarray) -> np.ndarray:
+        """Numbers that `monitor` counts in bins, (examples, labels) to (examples,)."""
+
+    @staticmethod
     def deployed_score(manifest: Manifest) -> str:
         """A row of `inspect`: metrics as deployed, from what the manifest says of them."""

@@ -193,3 +193,9 @@ class RoutedOnce(ABC):
     ) -> str | None:
         """None: scores and experts are compared already."""
         return None
+
+    @staticmethod
+    def drift_values(scores: np.ndarray) -> np.ndarray:
+        """The largest of each row, (examples, labels) to (examples,)."""
+        largest: np.ndarray = scores.max(axis=1)
+        return largest

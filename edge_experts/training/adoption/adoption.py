@@ -21,6 +21,7 @@ from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, users
 from ..report.reporting import expert_usage
+from ..tasks import training_of
 from . import files
 from .fitted import fitted, refuse_changed, table_rows
 
@@ -60,10 +61,11 @@ def adopt(
 
     Raises:
         UsageError: a file cannot be taken, or does not fit the others or the data.
-        DataError: the data is of texts, or the labels are others.
+        DataError: the data is of texts or for another task, or the labels are others.
     """
     networks, out = Path(networks), Path(out)
     refuse_existing(out, force=force)
+    training_of(dataset.task_type).refuse_adoption(dataset)
     found = files.find(networks)
     _refuse_without_router(networks, found, combine)
     dataset = dataset if labels is None else _in_order(dataset, labels)

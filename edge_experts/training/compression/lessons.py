@@ -11,8 +11,8 @@ import numpy as np
 from ..batches import batch_size
 from ..config import TrainConfig
 from ..inference import predict
-from ..losses import Answers
 from ..model import SparseExperts
+from ..routed_task import RoutedTask
 from .tuning import Arrays, Tuning
 
 _ENOUGH = 1000  # examples, below which an expert's own are filled up with others
@@ -24,28 +24,30 @@ _LEARNING_RATE = 2e-3  # of runs that do not say theirs, because they were not t
 class Lessons:
     """The fine-tuning of each expert of a model.
 
-    An expert learns the labels and a teacher's answers. Without a teacher its own former answers
+    An expert learns the targets and a teacher's answers. Without a teacher its own former answers
     are in their place: they keep it what it was, also on inputs that are not its own.
 
     Args:
         data: encoded inputs by split, "train" and "validation".
-        labels: the right labels' indices, likewise.
+        wanted: the data set's targets, likewise.
         config: of the training that made the model.
         teacher: a dense network.
         epochs: as many as about a thousand steps take by default.
+        task: the objective of the experts.
     """
 
     def __init__(
         self,
         model: SparseExperts,
         data: Mapping[str, Arrays],
-        labels: Mapping[str, np.ndarray],
+        wanted: Mapping[str, np.ndarray],
         config: Mapping[str, Any],
         *,
         teacher: SparseExperts | None = None,
         epochs: int | None = None,
+        task: RoutedTask,
     ):
-        self._model, self._data, self._labels = model, data, labels
+        self._model, self._data, self._wanted, self._task = model, data, wanted, task
         self._config, self._teacher, self._epochs = config, teacher, epochs
 
     def of(self, expert: int) -> Tuning:
@@ -60,7 +62,9 @@ class Lessons:
         }
         size = batch_size(len(targets["train"]), self._setting("batch_size"))
         steps = -(-len(targets["train"]) // size)
-        answers = Answers(self._setting("distillation"), self._setting("distillation_temperature"))
+        answers = self._task.answers(
+            self._setting("distillation"), self._setting("distillation_temperature")
+        )
         return Tuning(
             inputs["train"],
             targets["train"],
@@ -68,13 +72,14 @@ class Lessons:
             epochs=self._epochs or max(2, round(_STEPS / steps)),
             learning_rate=self._rate * _TUNING,
             batch_size=size,
-            loss=lambda truth, logits: answers.of(logits, truth),
+            loss=lambda truth, outputs: answers.of(outputs, truth),
+            closeness=self._task.closeness,
         )
 
     @cached_property
     def _owners(self) -> dict[str, np.ndarray]:
         if self._model.router is None:
-            return {split: np.zeros(len(rows), int) for split, rows in self._labels.items()}
+            return {split: np.zeros(len(rows), int) for split, rows in self._wanted.items()}
         return {split: self._model.route(inputs) for split, inputs in self._data.items()}
 
     @cached_property
@@ -87,13 +92,14 @@ class Lessons:
         return np.concatenate([own, others[: max(0, _ENOUGH - len(own))]])
 
     def _targets(self, split: str, expert: int, inputs: Arrays, rows: np.ndarray) -> np.ndarray:
-        """(examples, 1 + labels): the label's index, and the teacher's logits."""
+        """(examples, columns): the targets as networks take them, and the teacher's outputs."""
         if self._teacher is None:
             taught = predict(self._model.experts[expert], inputs)
         else:
-            own = {name: array[rows] for name, array in self._data[split].items()}
-            taught = predict(self._teacher, own)
-        return np.concatenate([self._labels[split][rows, None], taught], axis=1).astype(np.float32)
+            seen = {name: array[rows] for name, array in self._data[split].items()}
+            taught = predict(self._teacher, seen)
+        own = self._task.network_targets(self._wanted[split][rows])
+        return np.concatenate([own, taught], axis=1).astype(np.float32)
 
     @property
     def _rate(self) -> float:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
+
+from ..losses import right
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -28,6 +31,7 @@ class Tuning:
     learning_rate: float
     batch_size: int
     loss: Callable[..., tf.Tensor] | None = None  # cross-entropy with labels
+    closeness: Callable[..., tf.Tensor] | None = None  # (rows,), higher is better; 1 for right
 
     @property
     def steps(self) -> int:
@@ -46,10 +50,11 @@ class Tuning:
             settled: the step before which no epoch counts.
         """
         schedule = tf_keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
+        closeness = self.closeness or right
         network.compile(
             tf_keras.optimizers.Adam(schedule),
             self.loss or tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[right],
+            metrics=[tf_keras.metrics.MeanMetricWrapper(closeness, name="closeness")],
         )
         network.fit(
             self.inputs,
@@ -71,24 +76,18 @@ class _Best(tf_keras.callbacks.Callback):
         self.first = first
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.best = -1.0
+        self.best = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        share = (logs or {})["val_right"]
-        if epoch >= self.first and share >= self.best:
+        closeness = (logs or {})["val_closeness"]
+        if epoch >= self.first and not closeness < self.best:
             # Not `get_weights`, which a clustered layer answers without its centroids.
-            self.best = share
+            self.best = closeness
             self.values = [variable.numpy() for variable in self.model.variables]
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         for variable, value in zip(self.model.variables, self.values, strict=True):
             variable.assign(value)
-
-
-def right(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Whether each answer is right: targets are labels, or begin with them."""
-    labels = tf.cast(tf.reshape(targets, (tf.shape(logits)[0], -1))[:, 0], tf.int64)
-    return tf.cast(tf.argmax(logits, axis=-1) == labels, tf.float32)
 
 
 def copied(network: tf_keras.Model) -> tf_keras.Model:

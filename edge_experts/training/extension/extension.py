@@ -13,7 +13,6 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
-from ...datasets.dataset import refuse_translation
 from ...errors import DataError, RunFolderError, ThresholdError, UsageError
 from ...features import Features, encode_all
 from ...format.atomic import refuse_existing, staged
@@ -22,22 +21,26 @@ from ..config import TrainConfig
 from ..leaving import KEPT_EXAMPLES, versions
 from ..model import SparseExperts
 from ..report.reporting import expert_usage
-from .teaching import Part, Teaching, accuracy
+from ..routed_task import RoutedTask
+from ..tasks import training_of
+from .teaching import Part, Teaching, answers, score
 
 SPLITS = tuple(KEPT_EXAMPLES)
 
 
 @dataclass(frozen=True)
 class Change:
-    """How many of the same test examples are answered right, before and after."""
+    """The task's primary score on the same test examples, before and after."""
 
     before: float
     after: float
     examples: int
 
     @classmethod
-    def between(cls, before: SparseExperts, after: SparseExperts, test: Part) -> Change:
-        return cls(accuracy(before, test), accuracy(after, test), len(test.targets))
+    def between(
+        cls, task: RoutedTask, before: SparseExperts, after: SparseExperts, test: Part
+    ) -> Change:
+        return cls(score(task, before, test), score(task, after, test), len(test.targets))
 
 
 def extend(
@@ -55,7 +58,7 @@ def extend(
     """Train one more expert on new data, and the router to send such inputs to it.
 
     The features stay as they are, because all experts depend on them. The new expert is a copy of
-    the one that is best on the new data, trained further, or a fresh one: whichever answers more of
+    the one that is best on the new data, trained further, or a fresh one: whichever does better on
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
     send old examples where it sent them before, and new ones to the new expert. Where it can tell
     the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
@@ -63,14 +66,15 @@ def extend(
 
     Args:
         run: the run folder to start from, which is only read.
-        dataset: the new data, of the same kind; its labels must be among the run's.
+        dataset: the new data, of the same kind and task; its labels must be among the run's.
         out: the run folder to write, which holds examples of both.
         retrain: instead of adding an expert, train this one further, on the new data and on its
             own part of the old.
         old_data: what the run was trained on, to remember it by; otherwise the examples that the
             run folder keeps, up to 2,000.
         epochs: of the expert, at most; the router's are three times as many.
-        max_forgetting: points of accuracy that the old test examples may lose.
+        max_forgetting: points (hundredths) of accuracy, or of R2, that the old test examples may
+            lose.
 
     Raises:
         UsageError: the run cannot be extended, or the data does not fit it.
@@ -78,13 +82,13 @@ def extend(
     """
     run, out = Path(run), Path(out)
     refuse_existing(out, force=force)
-    refuse_translation(dataset, "extend")
     earlier = run_folder.read_run(run)
+    task = training_of(earlier.task_type).routed(earlier, "extend")
     _refuse(run, earlier, retrain)
     features = run_folder.read_features(run, earlier)
-    old, new = run_folder.read_examples(run, features), _fitting(dataset, run, earlier)
+    old, new = run_folder.read_examples(run, features), _fitting(task, dataset, run, earlier)
     if old_data is not None:
-        old["train"] = _fitting(old_data, run, earlier)["train"]
+        old["train"] = _fitting(task, old_data, run, earlier)["train"]
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
     tf_keras.utils.set_random_seed(seed)
@@ -93,6 +97,7 @@ def extend(
         settings = {**asdict(TrainConfig()), **earlier.config}
         teaching = Teaching(
             before,
+            task,
             old_parts,
             new_parts,
             epochs=epochs,
@@ -102,10 +107,10 @@ def extend(
         )
         after, start = teaching.added() if retrain is None else teaching.retrained(retrain)
         changes = {
-            "old": Change.between(before, after, old_parts["test"]),
-            "new": Change.between(before, after, new_parts["test"]),
+            "old": Change.between(task, before, after, old_parts["test"]),
+            "new": Change.between(task, before, after, new_parts["test"]),
         }
-        _refuse_forgetting(changes["old"], max_forgetting)
+        _refuse_forgetting(task, changes["old"], max_forgetting)
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
@@ -114,7 +119,7 @@ def extend(
             experts=len(after.experts),
             origin=f"{earlier.origin}; extended with {dataset.origin}",
             config={**earlier.config, "experts": len(after.experts)},
-            metrics={**_metrics(after, old_parts, new_parts), "history": teaching.history},
+            metrics={**_metrics(task, after, old_parts, new_parts), "history": teaching.history},
             versions=versions(),
             extends={
                 "name": earlier.name,
@@ -126,7 +131,7 @@ def extend(
                 "router": "retrained",
                 "started_from": start,
                 "seed": seed,
-                "accuracy": {name: asdict(change) for name, change in changes.items()},
+                task.primary: {name: asdict(change) for name, change in changes.items()},
             },
         )
         made.write(folder)
@@ -148,12 +153,19 @@ def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
         )
 
 
-def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, Split]:
-    """The data's splits, with the run's labels.
+def _fitting(
+    task: RoutedTask, dataset: Dataset, run: Path, earlier: run_folder.Run
+) -> dict[str, Split]:
+    """The data's splits, with the run's labels or outputs.
 
     Raises:
-        DataError: it is of another kind, or has labels that the run does not know.
+        DataError: it is of another kind or task, or has labels that the run does not know.
     """
+    if dataset.task_type != earlier.task_type:
+        raise DataError(
+            f"{dataset.name}: its targets are for {dataset.task_type}, and {run} was trained for "
+            f"{earlier.task_type}; extend it with data of the same task"
+        )
     kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
     kind = "text" if dataset.kind == "text" else kind
     fitting = {kind, "tokens"} if kind == "array" else {kind}
@@ -162,16 +174,14 @@ def _fitting(dataset: Dataset, run: Path, earlier: run_folder.Run) -> dict[str, 
             f"{dataset.name}: its examples are of kind {dataset.kind!r}, read as {kind!r}, and "
             f"those of {run} as {earlier.feature_kind!r}; extend it with data of the same kind"
         )
-    unknown = set(dataset.labels) - set(earlier.labels)
-    if unknown:
-        raise DataError(
-            f"{dataset.name}: has labels that {run} does not know: {', '.join(sorted(unknown))}; "
-            f"it knows {', '.join(earlier.labels[:20])}. All experts answer with the same labels: "
-            "for new ones, train again on the old and the new data together"
-        )
-    places = np.array([earlier.labels.index(label) for label in dataset.labels])
     splits = {name: getattr(dataset, name) for name in SPLITS}
-    return {name: Split(split.inputs, places[split.targets]) for name, split in splits.items()}
+    return {
+        name: Split(
+            split.inputs,
+            task.matched(dataset.name, dataset.labels, split.targets, earlier.labels),
+        )
+        for name, split in splits.items()
+    }
 
 
 def _encoded(
@@ -198,12 +208,12 @@ def _load(run: Path) -> SparseExperts:
         ) from None
 
 
-def _refuse_forgetting(change: Change, most: float | None) -> None:
+def _refuse_forgetting(task: RoutedTask, change: Change, most: float | None) -> None:
     lost = 100 * (change.before - change.after)
     if most is not None and lost > most:
         raise ThresholdError(
-            f"{lost:.2f} points of accuracy on {change.examples:,} old test examples were "
-            f"forgotten ({change.before:.4f} to {change.after:.4f}); --max-forgetting allows "
+            f"{lost:.2f} points of {task.primary_words} on {change.examples:,} old test examples "
+            f"were forgotten ({change.before:.4f} to {change.after:.4f}); --max-forgetting allows "
             f"{most}. Nothing was written; give the old data again with --old-data"
         )
 
@@ -230,15 +240,19 @@ def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, 
 
 
 def _metrics(
-    model: SparseExperts, old: Mapping[str, Part], new: Mapping[str, Part]
+    task: RoutedTask, model: SparseExperts, old: Mapping[str, Part], new: Mapping[str, Part]
 ) -> dict[str, Any]:
     """What a training says of its model, of the old and the new examples together."""
-    validation, test = (old[name].with_more(new[name]) for name in ("validation", "test"))
+    both = {name: old[name].with_more(new[name]) for name in ("validation", "test")}
+    scores = {
+        f"{split}_{name}": value
+        for split, part in both.items()
+        for name, value in task.scores(answers(model, part.inputs), part.targets).items()
+    }
     router, expert = cost.macs(model.router), cost.macs(model.experts[0])
     return {
-        "validation_accuracy": round(accuracy(model, validation), 5),
-        "test_accuracy": round(accuracy(model, test), 5),
-        "expert_usage": expert_usage(model, validation.inputs),
+        **scores,
+        "expert_usage": expert_usage(model, both["validation"].inputs),
         "macs": {"router": router, "expert": expert, "active": router + model.top_k * expert},
         "parameters": int(model.count_params()),
     }

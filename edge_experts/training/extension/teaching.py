@@ -13,6 +13,7 @@ import tf_keras
 
 from ..model import SparseExperts
 from ..report.reporting import Report
+from ..routed_task import RoutedTask
 from .widening import gate_of, widened
 
 _STEPS, _SMALLEST_BATCH = 50, 16
@@ -23,7 +24,7 @@ _FURTHER = 3  # what is trained already is trained further at this fraction of t
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded inputs, (examples, ...), and the index of each one's label, (examples,)."""
+    """Encoded inputs, (examples, ...), and what is wanted of each, as the data set has it."""
 
     inputs: Mapping[str, np.ndarray]
     targets: np.ndarray
@@ -45,6 +46,7 @@ class Teaching:
     """One extension of a model, which itself is not changed.
 
     Args:
+        task: the objective of the experts, and the score that decides between them.
         old, new: parts named "train" and "validation".
         learning_rate: of a fresh network.
     """
@@ -52,6 +54,7 @@ class Teaching:
     def __init__(
         self,
         model: SparseExperts,
+        task: RoutedTask,
         old: Mapping[str, Part],
         new: Mapping[str, Part],
         *,
@@ -60,7 +63,7 @@ class Teaching:
         learning_rate: float,
         logs: Path,
     ):
-        self.model, self.old, self.new = model, old, new
+        self.model, self.task, self.old, self.new = model, task, old, new
         self.router: tf_keras.Model = model.router
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
         self.logs = logs
@@ -70,7 +73,7 @@ class Teaching:
         """The model with one expert more, and what that one started as."""
         experts = self.model.experts
         new = {name: self._seen(part) for name, part in self.new.items()}
-        best = int(np.argmax([accuracy(expert, new["validation"]) for expert in experts]))
+        best = int(np.argmax([self._score(expert, new["validation"]) for expert in experts]))
         candidates = {
             f"a copy of expert {best}": _copy(experts[best]),
             "a fresh network": tf_keras.models.clone_model(experts[best]),
@@ -78,7 +81,7 @@ class Teaching:
         for start, candidate in candidates.items():
             rate = self.learning_rate / (1 if start == "a fresh network" else _FURTHER)
             self._teach(f"New expert, {start}", candidate, new["train"], new["validation"], rate)
-        chosen = max(candidates, key=lambda name: accuracy(candidates[name], new["validation"]))
+        chosen = max(candidates, key=lambda name: self._score(candidates[name], new["validation"]))
         router = self._router(widened(self.router), len(experts))
         return self._together(router, [*experts, candidates[chosen]]), chosen
 
@@ -104,15 +107,20 @@ class Teaching:
     def _teach(
         self, what: str, expert: tf_keras.Model, train: Part, validation: Part, rate: float
     ) -> None:
+        loss, metrics = self.task.keras_loss()
         self._fit(
             what,
             tf_keras.Model(expert.input, expert.output),
-            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            (train.inputs, train.targets),
-            (validation.inputs, validation.targets),
-            self.epochs,
-            rate,
+            loss,
+            metrics,
+            *((part.inputs, self.task.keras_targets(part.targets)) for part in (train, validation)),
+            epochs=self.epochs,
+            learning_rate=rate,
+            monitor=f"val_{self.task.primary}",
         )
+
+    def _score(self, network: tf_keras.Model, part: Part) -> float:
+        return score(self.task, network, part)
 
     def _router(self, router: tf_keras.Model, expert: int) -> tf_keras.Model:
         """Train it to send new inputs to `expert`, and old ones where they were sent before.
@@ -142,10 +150,12 @@ class Teaching:
             "Router",
             student,
             tf_keras.losses.CategoricalCrossentropy(from_logits=True),
+            ["accuracy"],
             examples("train"),
             examples("validation"),
-            _ROUTER_EPOCHS * self.epochs,
-            self.learning_rate,
+            epochs=_ROUTER_EPOCHS * self.epochs,
+            learning_rate=self.learning_rate,
+            monitor="val_loss",
         )
         router.trainable = True
         return router
@@ -155,19 +165,20 @@ class Teaching:
         what: str,
         network: tf_keras.Model,
         loss: tf_keras.losses.Loss,
+        metrics: list[Any],
         train: tuple[Any, ...],
         validation: tuple[Any, ...],
+        *,
         epochs: int,
         learning_rate: float,
+        monitor: str,
     ) -> None:
         count = len(train[1])
         size = min(self.batch_size, max(_SMALLEST_BATCH, count // _STEPS))
         rate = tf_keras.optimizers.schedules.CosineDecay(
             learning_rate, max(1, -(-count // size)) * epochs
         )
-        network.compile(
-            tf_keras.optimizers.Adam(rate), loss, metrics=["accuracy"], weighted_metrics=[]
-        )
+        network.compile(tf_keras.optimizers.Adam(rate), loss, metrics=metrics, weighted_metrics=[])
         made = network.fit(
             *train[:2],
             sample_weight=train[2] if len(train) > 2 else None,
@@ -183,8 +194,9 @@ class Teaching:
                     profile_batch=0,
                 ),
                 tf_keras.callbacks.EarlyStopping(
-                    "val_loss" if len(train) > 2 else "val_accuracy",
+                    monitor,
                     patience=4,
+                    mode="min" if monitor == "val_loss" else "max",
                     restore_best_weights=True,
                 ),
             ],
@@ -234,6 +246,6 @@ def answers(network: tf_keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
     return tf.nest.map_structure(lambda *outputs: np.concatenate(outputs), *parts)
 
 
-def accuracy(network: tf_keras.Model, part: Part) -> float:
-    """The share of the part's examples whose label has the largest output."""
-    return float(np.mean(answers(network, part.inputs).argmax(axis=1) == part.targets))
+def score(task: RoutedTask, network: tf_keras.Model, part: Part) -> float:
+    """The task's primary score of a network on a part; higher is better."""
+    return float(task.scores(answers(network, part.inputs), part.targets)[task.primary])

@@ -48,6 +48,13 @@ class TrainingTask(Protocol):
     def summary(self, run: Run) -> str:
         """Scores of a finished training in words, for the end of `train`."""
 
+    def refuse_adoption(self, dataset: Dataset) -> None:
+        """Refuses networks that were trained elsewhere, where the task cannot take them.
+
+        Raises:
+            DataError: with a remedy.
+        """
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         """Objective and scores of a finished training whose experts are routed once per input.
 

@@ -15,7 +15,7 @@ from ...errors import DataError
 from ...run_folder import Run
 from .. import checks
 from ..config import TrainConfig
-from ..losses import Answers
+from ..losses import Answers, right
 from ..report.class_findings import ClassFindings
 from ..routed_task import RoutedTask
 from .routed_once import RoutedTraining
@@ -62,9 +62,7 @@ class Classes:
         return tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"]
 
     def closeness(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """1 for each answer that is right: targets are labels, or begin with them."""
-        labels = tf.cast(tf.reshape(targets, (tf.shape(outputs)[0], -1))[:, 0], tf.int64)
-        return tf.cast(tf.argmax(outputs, axis=-1) == labels, tf.float32)
+        return right(targets, outputs)
 
     def matched(
         self, name: str, labels: Sequence[str], targets: np.ndarray, known: Sequence[str]
@@ -108,6 +106,9 @@ class Classification:
             f"accuracy {metrics['validation_accuracy']:.4f} on validation, "
             f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
         )
+
+    def refuse_adoption(self, dataset: Dataset) -> None:
+        """Any networks with an output for each label fit."""
 
     def routed(self, run: Run, command: str) -> RoutedTask:
         return Classes(run.labels)

@@ -174,6 +174,12 @@ class Regression:
             f"examples, mean absolute error {metrics['test_mae']:.6g} (float, hard routing)"
         )
 
+    def refuse_adoption(self, dataset: Dataset) -> None:
+        raise DataError(
+            f"{dataset.name}: adopt is for networks that classify, and does not know how the "
+            "targets of a network were standardized; train it with --model MODULE:FUNCTION"
+        )
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         return Values.of_run(run)
 

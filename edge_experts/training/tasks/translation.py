@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...datasets import Dataset
-from ...errors import UsageError
+from ...errors import DataError, UsageError
 from ...run_folder import Run
 from ..config import TrainConfig
 from ..routed_task import RoutedTask
@@ -40,6 +40,11 @@ class Translation:
         return (
             f"accuracy {metrics['validation_accuracy']:.4f} on validation, "
             f"{metrics['test_accuracy']:.4f} on test examples (of next pieces, float)"
+        )
+
+    def refuse_adoption(self, dataset: Dataset) -> None:
+        raise DataError(
+            f"{dataset.name}: adopt is for networks that classify; `train` makes translators"
         )
 
     def routed(self, run: Run, command: str) -> RoutedTask:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edge_experts.converters.c_source import literals, networks
+from edge_experts.converters.c_source import networks
+from edge_experts.converters.tasks import c_literals as literals
 
 from edge_experts.errors import UnsuitableError
 

@@ -145,7 +145,7 @@ def test_summed_experts_are_chosen_too(make_run: Any, make_model: Any, tmp_path:
     made = convert(run, tmp_path / "b", quantization="auto", max_accuracy_drop=5)
     assert made.search is not None
     exact = {point.uniform: point for point in made.search.uniform}["float32"]
-    assert exact.accuracy == pytest.approx(made.parity.keras_accuracy)
+    assert exact.score == pytest.approx(made.parity.keras_accuracy)
     assert made.parity.accuracy_drop <= 5
 
 
@@ -173,13 +173,16 @@ def test_options_that_do_not_go_together_are_refused(
 
 def test_losses_of_variants_add_up() -> None:
     """What the search adds up is what the whole bundle has: experts do not meet."""
-    from edge_experts.converters.auto.sensitivity import _loss
+    from edge_experts.converters.tasks.classification import Classification
+
+    def loss(logits: np.ndarray, wanted: np.ndarray) -> float:
+        return float(Classification.losses(logits, wanted, targets, 1.0)[0].sum())
 
     logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, -1.0]])
     targets = np.array([0, 0, 1])
-    parts = _loss(logits[:1], targets[:1]) + _loss(logits[1:], targets[1:])
-    assert _loss(logits, targets) == pytest.approx(parts)
-    assert _loss(logits[:0], targets[:0]) == 0.0
+    parts = loss(logits[:1], targets[:1]) + loss(logits[1:], targets[1:])
+    assert loss(logits, targets) == pytest.approx(parts)
+    assert loss(logits[:0], targets[:0]) == 0.0
 
 
 def test_a_budget_below_all_in_int8_takes_what_was_pruned(
@@ -219,9 +222,10 @@ def test_what_the_interpreter_refuses_is_left_out(
     from edge_experts.converters.auto.choice import Choosing
     from edge_experts.converters.network_files import File
     from edge_experts.converters.process.cache import Cache
+    from edge_experts.converters.process.order import Order
     from edge_experts.converters.sources import Sources
 
-    order = {"layout": "split", "top_k": 1, "second": False}
+    order = Order()
     run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
     job.mkdir()
     with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
@@ -244,9 +248,10 @@ def test_choices_asked_alone_answer_as_they_did_among_all(
     from edge_experts.converters.auto.choice import Choosing
     from edge_experts.converters.network_files import File
     from edge_experts.converters.process.cache import Cache
+    from edge_experts.converters.process.order import Order
     from edge_experts.converters.sources import Sources
 
-    order = {"layout": "split", "top_k": 1, "second": False}
+    order = Order()
     run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
     job.mkdir()
     with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
@@ -258,7 +263,7 @@ def test_choices_asked_alone_answer_as_they_did_among_all(
         chosen = [point for point in points if point is not None]
         right = choosing.right(chosen, job, arrays, TARGETS)
     assert right.shape == (3, len(TARGETS))
-    assert right.mean(axis=1).tolist() == pytest.approx([point.accuracy for point in chosen])
+    assert right.mean(axis=1).tolist() == pytest.approx([point.score for point in chosen])
 
 
 def test_a_paired_difference_counts_what_only_one_gets_right() -> None:

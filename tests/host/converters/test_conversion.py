@@ -211,7 +211,7 @@ def test_an_unknown_quantization_is_named(tmp_path: Path) -> None:
 
 def test_an_expert_that_owns_few_inputs_is_calibrated_with_others() -> None:
     from edge_experts.training import SparseExperts  # noqa: F401  sets up Keras for the worker
-    from edge_experts.converters.process.worker import ENOUGH, representative  # isort: skip
+    from edge_experts.converters.tasks.networks import ENOUGH, representative  # isort: skip
 
     owners = np.array([0] * 500 + [1] * 30 + [2] * 20)
     rows = representative(owners, 1)

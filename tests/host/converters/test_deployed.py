@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from edge_experts.converters.verify.drift_counts import describe, histogram
+
+from edge_experts.format.manifest import read_manifest
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 150, 5000])
@@ -32,10 +37,15 @@ def test_one_number_is_one_bin() -> None:
     assert found.counts == (10,)
 
 
-def test_what_is_not_routed_has_scores_only() -> None:
-    scores = np.random.default_rng(0).dirichlet(np.ones(3), 50)
-    assert describe(scores, 1, None, None).experts is None
-    routed = describe(scores, 4, np.zeros(50, int), np.random.default_rng(0).random((50, 2)))
-    assert routed.experts == (50, 0, 0, 0)
+def test_what_is_not_routed_has_scores_only(sentiment_bundle: Path) -> None:
+    manifest, random = read_manifest(sentiment_bundle), np.random.default_rng(0)
+    scores = random.dirichlet(np.ones(3), 50)
+    arrays = {"experts": np.zeros(50, int), "router": random.random((50, 2))}
+    alone = describe(replace(manifest, router=None), scores, arrays)
+    assert alone is not None
+    assert alone.experts is None
+    routed = describe(manifest, scores, arrays)
+    assert routed is not None
+    assert routed.experts == (50, *[0] * (len(manifest.experts) - 1))
     assert routed.entropy is not None
     assert sum(routed.entropy.counts) == 50

@@ -148,10 +148,11 @@ def test_two_processes_make_what_one_does(
 def test_a_death_fails_its_expert_alone(make_run: Any, make_model: Any, tmp_path: Path) -> None:
     from edge_experts.converters import convert
     from edge_experts.converters.process import pool as workers
+    from edge_experts.converters.process.order import Order
 
     job = tmp_path / "job"
     job.mkdir()
-    (job / "job.json").write_text(json.dumps({"model": "none", "layout": "split"}))
+    (job / "job.json").write_text(json.dumps({"model": "none", **Order().to_json()}))
     with workers.Workers(job, 1) as pool:
         pool.start(1)
         process = pool._all[0]._process

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,16 +75,17 @@ def test_microcontrollers_are_refused_by_name(
     ],
 )
 def test_an_operator_that_is_not_there_is_refused(
-    translator_bundle: Path, tmp_path: Path, changed: dict[str, int], message: str
+    translator_bundle: Path, changed: dict[str, int], message: str
 ) -> None:
     from edge_experts.converters.targets import TARGETS
-    from edge_experts.converters.translation import making
 
-    shutil.copytree(translator_bundle / "experts", tmp_path / "made/experts")
-    target = TARGETS["pi-bookworm"]
-    making.check(tmp_path, target)
+    content, target = (
+        (translator_bundle / "experts/000.tflite").read_bytes(),
+        TARGETS["pi-bookworm"],
+    )
+    target.check(content, "expert 0")
     with pytest.raises(UnsuitableError, match=message):
-        making.check(tmp_path, replace(target, operators={**target.operators, **changed}))
+        replace(target, operators={**target.operators, **changed}).check(content, "expert 0")
 
 
 def test_inspect_shows_both_functions(cli: Cli, first: tuple[Path, dict[str, Any], str]) -> None:

@@ -104,25 +104,25 @@ def run(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bundle(run: Path) -> Path:
-    from edge_experts.converters.translation import convert
+    from edge_experts.converters import convert
 
     out = run.with_name("toy.bundle")
     made = convert(run, out)
-    assert made.routed is not None
-    assert made.routed.examples == 24
-    assert made.routed.keras == made.routed.deployed == made.routed.equal == 1.0
-    assert made.deployed["chrf"] > made.keras["chrf"] - 5
+    routed = made.parity.routed
+    assert routed.examples == 24
+    assert routed.keras == routed.deployed == routed.equal == 1.0
+    assert made.scores["chrf"] > made.parity.keras_scores["chrf"] - 5
     return out
 
 
 @pytest.fixture(scope="module")
 def rival(toy: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One network for all labels."""
-    from edge_experts.converters.translation import convert
+    from edge_experts.converters import convert
 
     out = tmp_path_factory.mktemp("rival") / "rival.bundle"
     run = _trained(toy, out.with_name("rival.run"), dense="active", **SMALL)
-    assert convert(run, out, quantization="float32").routed is None
+    assert convert(run, out, quantization="float32").parity.routed is None
     return out
 
 

@@ -1,0 +1,29 @@
+"""Order: options of a conversion that its worker processes need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Order:
+    """What worker processes are to convert.
+
+    Attributes:
+        networks: "module:class" of the task's networks; see `tasks.networks`.
+        layout: "split", or one network of all; see `LAYOUTS`.
+        top_k: how many experts answer an input.
+        second: whether the router's second choice answers too where the first is unsure.
+        settings: the task's own, which change the bytes of files.
+    """
+
+    networks: str = "edge_experts.converters.tasks.networks:ClassificationNetworks"
+    layout: str = "split"
+    top_k: int = 1
+    second: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)

@@ -1,0 +1,30 @@
+"""Conversions of tasks: one for each kind of answer. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+from edge_experts.features import Features
+from edge_experts.registry import Registry
+from edge_experts.run_folder import Run
+
+from .base import ConversionTask
+
+__all__ = ["CONVERSIONS", "ConversionTask", "open_conversion"]
+
+CONVERSIONS = Registry(
+    "edge_experts.conversions",
+    {
+        "classification": f"{__name__}.classification:Classification",
+        "translation": f"{__name__}.translation:Translation",
+        "regression": f"{__name__}.regression:Regression",
+    },
+)
+
+
+def open_conversion(run: Run, features: Features) -> ConversionTask:
+    """The conversion of a run.
+
+    Raises:
+        MissingPartError: no installed package has its task.
+    """
+    task: ConversionTask = CONVERSIONS.get(run.task_type)(run, features)
+    return task

@@ -1,0 +1,131 @@
+"""Networks of tasks in the worker processes: which become files, how, and what Keras answers.
+
+Imported in worker processes only: it needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from edge_experts.format.manifest import ROUTER, expert_path
+from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
+from edge_experts.training.inference import predict
+
+import tensorflow as tf  # isort: skip
+
+from ..process.order import Order  # isort: skip
+from ..tflite.layouts import IN_ONE_FILE  # isort: skip
+from ..tflite.quantization import Samples, to_tflite  # isort: skip
+
+ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
+_MOST = 300
+
+
+class Networks(Protocol):
+    """A model's networks, as one task converts them.
+
+    Attributes:
+        files: the network of each file of the bundle.
+        identified: whether a network's configuration and weights tell it from all others.
+    """
+
+    files: dict[str, Any]
+    identified: bool
+
+    def __init__(self, model: Any, order: Order): ...
+
+    def route(self, calibration: Samples) -> tuple[np.ndarray, Samples]:
+        """The expert of each calibration input, -1 without a router; and experts' inputs."""
+
+    def samples(
+        self, path: str, calibration: Samples, seen: Samples, owners: np.ndarray
+    ) -> Samples:
+        """Representative inputs of a file's network."""
+
+    def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
+        """Converts one network."""
+
+    def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
+        """What Keras answers; see `verify.reference`."""
+
+
+class RowNetworks:
+    """Networks that give a row of numbers: a router and experts, or all in one file."""
+
+    def __init__(self, model: SparseExperts, order: Order):
+        self._model, self._order = model, order
+        self.identified = order.layout not in IN_ONE_FILE  # those hold functions
+        if not self.identified:
+            self.files = {expert_path(0): IN_ONE_FILE[order.layout](model)}
+            return
+        router = {} if model.router is None else {ROUTER: model.router}
+        self.files = router | {expert_path(index): one for index, one in enumerate(model.experts)}
+
+    @property
+    def _routed(self) -> bool:
+        return self._model.router is not None and self.identified
+
+    def route(self, calibration: Samples) -> tuple[np.ndarray, Samples]:
+        if not self._routed:
+            return np.full(_count(calibration), -1), calibration
+        return self._model.route(calibration), self._model.expert_inputs(calibration)
+
+    def samples(
+        self, path: str, calibration: Samples, seen: Samples, owners: np.ndarray
+    ) -> Samples:
+        if path == ROUTER:
+            return _rows(calibration, np.arange(len(owners)))
+        if (owners < 0).all():
+            return _rows(seen, np.arange(len(owners)))
+        expert = list(self.files).index(path) - (ROUTER in self.files)
+        return _rows(seen, representative(owners, expert))
+
+    def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
+        return to_tflite(self.files[path], recipe, samples, io)
+
+    def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
+        count = _count(validation)
+        found = {"experts": np.zeros(count, int), "confidence": np.ones(count)}
+        if self._routed:
+            gate = tf.nn.softmax(self._model.gate(validation)).numpy()
+            found = {"experts": gate.argmax(axis=1), "confidence": gate.max(axis=1)}
+        found["scores"] = self.scores(validation, self._order.top_k)
+        if self._order.second:
+            found["second"] = self.scores(validation, 2)
+        return found
+
+    def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
+        """Scores of the model's answers, (examples, labels), where so many experts answer."""
+        before, self._model.top_k = self._model.top_k, top_k
+        found: np.ndarray = predict(self._model, inputs)
+        self._model.top_k = before
+        return found
+
+
+class ClassificationNetworks(RowNetworks):
+    """Networks whose scores are probabilities of labels; the model gives their logarithms."""
+
+    def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
+        return np.exp(super().scores(inputs, top_k))
+
+
+class RegressionNetworks(RowNetworks):
+    """Networks whose scores are standardized outputs."""
+
+
+def representative(owners: np.ndarray, expert: int) -> np.ndarray:
+    """Rows to calibrate an expert with: its own, filled up with others where it owns few."""
+    own = np.flatnonzero(owners == expert)
+    others = np.flatnonzero(owners != expert)
+    return np.concatenate([own, others[: max(0, ENOUGH - len(own))]])
+
+
+def _count(samples: Samples) -> int:
+    return len(next(iter(samples.values())))
+
+
+def _rows(samples: Samples, rows: np.ndarray) -> Samples:
+    return {name: array[rows[:_MOST]] for name, array in samples.items()}

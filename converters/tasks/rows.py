@@ -1,0 +1,205 @@
+"""Conversions of tasks whose experts give one row of numbers for an input."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from edge_experts.compression import Compression
+from edge_experts.datasets import Split
+from edge_experts.features import Features, encode_all
+from edge_experts.format.inspection import arenas
+from edge_experts.format.manifest import Manifest
+from edge_experts.run_folder import Run
+
+from ..recipes import QUANTIZATIONS
+from ..targets import Target
+from ..verify import confidence
+from ..verify.proof import Proof
+from ..verify.reference import Reference
+from .base import COMMON, OF_ROWS, Examples, Golden, spread
+
+_CALIBRATION = 2000  # training examples to draw representative inputs from
+
+
+class Rows(ABC):
+    """What classification and regression have in common."""
+
+    options = COMMON | OF_ROWS
+    recipes = QUANTIZATIONS
+
+    def __init__(self, run: Run, features: Features):
+        self.run, self.features = run, features
+
+    def require(self) -> None:
+        """Nothing beyond what conversion needs."""
+        return
+
+    def refuse_target(self, target: Target) -> None:
+        """Nothing: every target runs such files."""
+        return
+
+    def settings(self, options: Any) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+    def examples(self, splits: Mapping[str, Split]) -> Examples:
+        return Examples(
+            encode_all(self.features, splits["train"].inputs[:_CALIBRATION]),
+            encode_all(self.features, splits["validation"].inputs),
+            splits,
+        )
+
+    def manifest_parts(self, options: Any) -> Mapping[str, Any]:
+        return {"task_spec": self.run.task_spec}
+
+    @abstractmethod
+    def clear(self, proof: Proof) -> np.ndarray:
+        """How far answers are from becoming others by a last bit, (examples,)."""
+
+    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+        clear = np.minimum(self.clear(proof), reference.distance(manifest.second_below))
+        return Golden(spread(clear, proof.experts, proof.arrays["asked"]))
+
+    def provenance(self, proof: Proof) -> dict[str, Any]:
+        return {
+            "parity": _record(asdict(proof.parity)),  # type: ignore[call-overload]
+            **self.test_record(proof),
+            "test_examples": proof.test_examples,
+            "expert_usage": self.run.metrics.get("expert_usage"),
+            "macs": confidence.macs(self.run, proof.unsure.asked_second),
+            "validation": proof.unsure.to_json(),
+        }
+
+    @abstractmethod
+    def test_record(self, proof: Proof) -> dict[str, Any]:
+        """Scores on the test examples, for the manifest."""
+
+    @abstractmethod
+    def card_rows(self, manifest: Manifest, proof: Proof) -> list[str]:
+        """Rows of the model card on scores and parity."""
+
+    @abstractmethod
+    def limits(self, manifest: Manifest) -> str:
+        """Lines of the model card on what the bundle cannot do."""
+
+    @abstractmethod
+    def outputs(self) -> str:
+        """Labels or outputs, in words."""
+
+    def card(self, manifest: Manifest, proof: Proof) -> str:
+        experts = manifest.experts
+        total = sum(entry.bytes for entry in manifest.files)
+        router = 0 if manifest.router is None else manifest.router.bytes
+        largest = max(entry.bytes for entry in experts)
+        usage = ", ".join(f"{share:.0%}" for share in self.run.metrics.get("expert_usage", []))
+        on, found = manifest.verified_on, manifest.provenance
+        rows = "\n".join(
+            [
+                f"| data | {self.run.origin} |",
+                *self.card_rows(manifest, proof),
+                f"| use of the experts | {usage or 'one expert'} |",
+                *_unsure(manifest, proof.unsure),
+                *_compression(found),
+                f"| quantization | {_recipes(found)} |",
+                f"| layout | {found['layout']} |",
+                f"| files | {total:,} bytes, router {router:,}, largest expert {largest:,} |",
+                f"| models | {found['models_bytes']:,} bytes, {found['models_packed_bytes']:,} in "
+                "an archive |",
+                f"| verified on | {on.get('interpreter')} {on.get('version')}, "
+                f"{on.get('machine')} |",
+                *_target(manifest),
+            ]
+        )
+        return f"""# {manifest.name}
+
+{manifest.task}: {self.outputs()}, {len(experts)} expert(s),
+{manifest.asking}.
+
+| | |
+|---|---|
+{rows}
+
+## Limits
+{self.limits(manifest)}
+"""
+
+    def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:
+        return {
+            "examples": proof.test_examples,
+            "parity": proof.parity.to_json(),
+            "top_k": manifest.top_k,
+            "second_below": manifest.second_below,
+            "validation": proof.unsure.to_json(),
+            "compression": manifest.provenance.get("compression"),
+            "arenas": arenas(manifest),
+            "changes": manifest.provenance.get("changes"),
+        }
+
+    def unsure_words(self, proof: Proof) -> list[str]:
+        """A line on the second expert, where one may be asked."""
+        second = proof.unsure.asked_second
+        if second is None:
+            return []
+        return [f"a second expert asked for {second:.1%} of the validation examples"]
+
+    def next_command(self, manifest: Manifest) -> str:
+        return "'your text'"
+
+
+def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:
+    """Rows of the card's table for the thresholds that are set."""
+    rows = []
+    if unsure.asked_second is not None:
+        rows.append(
+            f"| a second expert asked | {unsure.asked_second:.1%} of the validation examples |"
+        )
+    if unsure.abstained is not None:
+        accuracy = unsure.accuracy_answered
+        rest = "" if accuracy is None else f"; accuracy on the others {accuracy:.4f}"
+        rows.append(
+            f"| abstains, under a score of {manifest.abstain_below:g} | {unsure.abstained:.1%} of "
+            f"the validation examples{rest} |"
+        )
+    return rows
+
+
+def _recipes(found: Mapping[str, Any]) -> str:
+    """How the models were made: in one way, or each in its own."""
+    recipes = found.get("recipes")
+    if not recipes:
+        return str(found["quantization"])
+    names = sorted(set(recipes.values()))
+    return ", ".join(f"{list(recipes.values()).count(name)} x {name}" for name in names)
+
+
+def _target(manifest: Manifest) -> list[str]:
+    """The rows of what it was made for."""
+    target = manifest.verified_on.get("target")
+    if target is None:
+        return []
+    taken = arenas(manifest).values()
+    how = "run on its interpreter" if manifest.verified_on["run_on_target"] else "operators only"
+    return [
+        f"| made for | {target} ({how}) |",
+        *([f"| arena | up to {max(taken):,} bytes |"] if taken else []),
+    ]
+
+
+def _compression(found: Mapping[str, Any]) -> list[str]:
+    """A row for what made the experts smaller, where something did."""
+    made = found.get("compression")
+    return [f"| experts made smaller | {Compression(**made).name} |"] if made else []
+
+
+def _record(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures with six decimals, those of each expert too."""
+
+    def rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: round(one, 6) for key, one in figures.items() if isinstance(one, int | float)}
+
+    return {**rounded(figures), "experts": [rounded(one) for one in figures["experts"]]}

@@ -1,0 +1,182 @@
+"""Regression converted: every recipe, layout and combination, compared with Keras."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge_experts import run_folder
+from edge_experts.datasets import Split
+from edge_experts.errors import ThresholdError, UsageError
+from edge_experts.features import ArrayFeatures
+from edge_experts.format.manifest import TaskSpec, read_manifest
+from edge_experts.runtime import ExpertRuntime, golden
+
+MEAN, SCALE = (20.0, -3.0), (8.0, 0.5)
+X = np.random.default_rng(0).normal(size=(160, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def make_values_run(tmp_path: Path, keras: Any) -> Any:
+    """A run folder of two outputs whose experts differ clearly, and targets near its answers."""
+    from edge_experts.training import SparseExperts
+    from edge_experts.training.inference import predict
+
+    def make(experts: int = 3, noise: float = 0.1, **options: Any) -> Path:
+        def network(units: int, seed: int) -> Any:
+            keras.utils.set_random_seed(seed)
+            inputs = keras.Input((6,), name="x")
+            hidden = keras.layers.Dense(8, activation="relu")(inputs)
+            return keras.Model({"x": inputs}, keras.layers.Dense(units)(hidden))
+
+        networks = [network(2, index + 1) for index in range(experts)]
+        model = SparseExperts(network(experts, 0), networks, output_kind="values", **options)
+        folder = tmp_path / "values.run"
+        folder.mkdir()
+        model.save(folder / run_folder.MODEL)
+        features = ArrayFeatures.fit(X, channels=False)
+        outputs = predict(model, {"x": np.stack([features.encode(row)["x"][0] for row in X])})
+        random = np.random.default_rng(1)
+        targets = (outputs + random.normal(0, noise, outputs.shape)) * SCALE + MEAN
+        run_folder.write_features(folder, features)
+        splits = dict.fromkeys(("train", "validation", "test"), Split(list(X), targets))
+        run_folder.write_examples(folder, features, splits)
+        run_folder.Run(
+            name="values",
+            task="array regression",
+            labels=("weight", "height"),
+            combine=model.combine,
+            top_k=model.top_k,
+            experts=experts,
+            origin="made by a test",
+            feature_kind=features.kind,
+            feature_settings=features.settings,
+            config={"seed": 0},
+            metrics={},
+            versions={},
+            task_spec=TaskSpec("regression", {"mean": list(MEAN), "scale": list(SCALE)}),
+        ).write(folder)
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize("quantization", ["float32", "float16", "dynamic", "int8", "int16x8"])
+def test_every_quantization_answers_as_keras_does(
+    make_values_run: Any, tmp_path: Path, quantization: str
+) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(make_values_run(), tmp_path / "b", quantization=quantization)
+    exact = quantization in ("float32", "float16")
+    parity = made.parity
+    assert parity.largest_difference <= (0.01 if exact else 0.5)
+    assert parity.keras_r2 - parity.deployed_r2 < (0.001 if exact else 0.02)
+    assert made.scores["r2"] > 0.9
+    assert made.scores["mae"] == pytest.approx(0.1 * np.mean(SCALE) * 0.8, rel=0.3)
+    assert sum(one.examples for one in parity.experts) <= len(X)
+    manifest = read_manifest(tmp_path / "b")
+    assert manifest.task_spec == TaskSpec("regression", {"mean": list(MEAN), "scale": list(SCALE)})
+    assert manifest.temperature == 1.0
+    found = manifest.provenance
+    assert set(found["test_scores"]) == {"mae", "rmse", "r2"}
+    assert found["test_examples"] == len(X)
+    assert manifest.reference is not None
+    assert sum(manifest.reference.score.counts) == len(X)
+    published = golden.read(tmp_path / "b")
+    assert set(published.experts.tolist()) == {one.expert for one in parity.experts}
+    assert "| R2 as deployed |" in (tmp_path / "b/MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("trained", "options"),
+    [
+        ({"combine": "sum"}, {}),
+        ({"top_k": 2}, {}),
+        ({"experts": 1}, {}),
+        ({}, {"top_k": 2}),
+        ({}, {"second_share": 0.4}),
+        ({}, {"layout": "gated"}),
+        ({}, {"layout": "nested-if"}),
+    ],
+)
+def test_every_way_to_combine_is_deployed_as_trained(
+    make_values_run: Any, tmp_path: Path, trained: Any, options: Any
+) -> None:
+    from edge_experts.converters import convert
+
+    run = make_values_run(**trained)
+    made = convert(run, tmp_path / "b", quantization="float32", max_accuracy_drop=100, **options)
+    assert made.parity.largest_difference < 1e-4
+    asked = made.unsure.asked_second
+    assert asked == (pytest.approx(0.4, abs=0.02) if "second_share" in options else None)
+
+
+def test_files_of_integers_take_and_give_integers(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(make_values_run(), tmp_path / "b", io="integer")
+    assert made.manifest.provenance["structures"][0]["outputs"][0]["type"] == "INT8"
+    assert made.parity.largest_difference < 0.5
+
+
+def test_recipes_are_chosen_by_squared_error(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    made = convert(make_values_run(), tmp_path / "b", quantization="auto")
+    assert made.search is not None
+    exact = next(one for one in made.search.uniform if one.uniform == "float32")
+    assert exact.primary == "r2"
+    assert exact.score == pytest.approx(made.parity.keras_r2, abs=1e-4)
+    assert exact.loss == pytest.approx(0.01, rel=0.3)  # the square of the noise
+    assert set(made.search.chosen.to_json()) >= {"bytes", "loss", "r2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"abstain_below": 0.5}, "--abstain-below"), ({"beams": 2}, "--beams")],
+)
+def test_options_of_other_tasks_are_refused_by_name(
+    make_values_run: Any, tmp_path: Path, options: Any, message: str
+) -> None:
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match=f"{message} is not offered for regression"):
+        convert(make_values_run(), tmp_path / "b", **options)
+
+
+def test_drops_in_r2_and_far_outputs_are_refused() -> None:
+    from edge_experts.converters.tasks.regression import RegressionParity
+
+    parity = RegressionParity(200, 1.0, 0.1, 0.0, 0.9, 0.87, 1.0, 1.1, 1.0, 1.1, drop_error=2.0)
+    parity.refuse_beyond(None)  # 3 points, which is within two standard errors
+    with pytest.raises(ThresholdError, match=r"3\.00 points of R2"):
+        parity.refuse_beyond(2.5)
+    parity.refuse_disagreement()
+    far = RegressionParity(200, 1.0, 0.9, 0.04, 0.9, 0.9, 1.0, 1.0, 1.0, 1.0, drop_error=0.0)
+    with pytest.raises(ThresholdError, match=r"gives 4\.0% of 200 validation examples"):
+        far.refuse_disagreement()
+
+
+def test_microcontrollers_answer_alike(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    pytest.importorskip("tflite_micro")
+    made = convert(make_values_run(), tmp_path / "b", target="microcontroller")
+    on = made.manifest.verified_on
+    assert on["largest_difference_there"] < 0.1
+    assert "equal_labels_there" not in on
+
+
+def test_a_bundle_extends_another(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    run = make_values_run()
+    convert(run, tmp_path / "base")
+    made = convert(run, tmp_path / "b", base=tmp_path / "base")
+    assert made.manifest.provenance["changes"]["kept"] == [0, 1, 2]
+    with ExpertRuntime(tmp_path / "b") as runtime:
+        assert runtime.predict(X[0]).scores.shape == (2,)
