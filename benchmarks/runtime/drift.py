@@ -47,7 +47,7 @@ def measure(
     """
     dice, found = np.random.default_rng(seed), []
     with ExpertRuntime(bundle) as runtime, Progress("Asking", len(shifts)) as progress:
-        reference, temperature = runtime.manifest.reference, runtime.manifest.temperature
+        reference, task = runtime.manifest.reference, runtime.task
         if reference is None:
             raise UsageError(f"{bundle}: has no reference; convert it again")
         for shift, examples in shifts.items():
@@ -57,7 +57,9 @@ def measure(
                 runtime.predict(example)
             since = []
             for _ in range(streams):
-                monitor = Monitor(reference, temperature)
+                monitor = Monitor(
+                    reference, lambda outputs: task.drift_values(task.scores(outputs))
+                )
                 since.append(_since(monitor, answers, _order(dice, len(answers), length)))
             noticed = [one for one in since if one is not None]
             after = int(np.median(noticed)) if noticed else None

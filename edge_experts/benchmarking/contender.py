@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
-from . import onnx
-from .score import Accuracy, Chrf, Score, read_accuracy, read_chrf, read_scores
+from ..runtime.tasks import task_class
+from . import onnx, score
+from .score import Accuracy, Chrf, Score
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,14 @@ def read(folder: Path) -> Contender:
             accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
         )
     manifest = read_manifest(folder)
+    deployed = task_class(manifest).deployed(manifest)
     return Contender(
         feature_kind=manifest.features.kind,
         total_bytes=sum(entry.bytes for entry in manifest.files),
         resident_bytes=resident_bytes(manifest),
-        accuracy=read_accuracy(manifest.provenance),
-        chrf=read_chrf(manifest.provenance),
-        scores=read_scores(manifest.provenance),
+        accuracy=score.accuracy(deployed),
+        chrf=score.chrf(deployed),
+        scores=score.others(deployed),
     )
 
 

@@ -10,11 +10,10 @@ is compared piece by piece.
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,17 +22,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import BundleError, UsageError
-from ..features import Features, PieceFeatures, encode_all, read_features
+from ..features import Features, encode_all, read_features
 from ..format.atomic import write_whole
-from ..format.checked_files import read_checked
 from ..format.manifest import Manifest, read_manifest
 from ..format.npz import npz, plain_arrays
-from ..progress import Progress
 from ..runtime import ExpertRuntime, interpreter
-from ..runtime.batch import examples_of
 from ..runtime.interpreter import Delegate
-from ..runtime.tasks.translation.beam_search import ENCODE, STEP, no_text, write
-from ..runtime.tasks.translation.signatures import Functions
+from .tasks import measurements_of
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -108,7 +103,8 @@ def compare(bundle: Path, expected: Path) -> Agreement:
     plain = _answers(bundle, arrays, "reference")
     usual = _answers(bundle, arrays, "xnnpack")
     other_expert = usual["expert"] != stored["expert"]
-    other = _apart(_said(usual), _said(stored)) > 0
+    choices = measurements_of(manifest.task_type).choices
+    other = _apart(choices(usual), choices(stored)) > 0
     # Probabilities of other tokens are not compared.
     output, alike = "output", ~other_expert
     if "chances" in usual:
@@ -132,76 +128,7 @@ def _answers(
 ) -> dict[str, np.ndarray]:
     """Everything that models give, by name, (examples, ...)."""
     with ExpertRuntime(bundle, strict=True, delegate=delegate) as runtime:
-        return _OF_TASK[runtime.task.name](runtime, arrays, delegate)
-
-
-def _numbers(
-    runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
-) -> dict[str, np.ndarray]:
-    """By name: the gate, (examples, experts), the expert, and its output."""
-    seen: list[tuple[np.ndarray | None, np.ndarray]] = []
-    runtime.observer = lambda gate, logits: seen.append((gate, logits))
-    experts = runtime.predict_arrays(arrays).experts
-    gates = [gate for gate, _ in seen if gate is not None]
-    output = np.array([logits for _, logits in seen])
-    return {"gate": np.array(gates), "expert": experts, "output": output}
-
-
-def _texts(
-    runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
-) -> dict[str, np.ndarray]:
-    """By name: the expert, its `pieces`, (examples, most) with -1 behind them, their `chances`, and
-    as `bits` a digest of all that the router and its functions gave.
-    """
-    folder, manifest, features = runtime.folder, runtime.manifest, runtime.features
-    assert isinstance(features, PieceFeatures)
-    never = no_text(len(features.targets))
-
-    @functools.cache
-    def functions(expert: int) -> Functions:
-        entry = manifest.experts[expert]
-        content = read_checked(folder, entry)
-        return Functions(content, entry.path, (ENCODE, STEP), delegate=delegate)
-
-    rows: dict[str, list[Any]] = {"expert": [], "pieces": [], "chances": [], "bits": []}
-    examples = list(examples_of(arrays))
-    with Progress(f"{delegate} kernels", len(examples)) as progress:
-        for one in examples:
-            gate, (expert, *_) = runtime.task.pick(one, runtime.access)
-            asked = functions(expert)
-            bits = hashlib.sha256(b"" if gate is None else gate.tobytes())
-            text = write(_noted(asked, bits), one, asked.inputs(STEP)["past_keys"], never)
-            rows["expert"].append(expert)
-            for name, values, rest in (
-                ("pieces", text.pieces, -1),
-                ("chances", np.exp(text.chances), 0),
-            ):
-                room = asked.inputs(STEP)["past_keys"][2] - len(values)
-                rows[name].append(np.pad(values, (0, room), constant_values=rest))
-            rows["bits"].append(np.frombuffer(bits.digest(), np.uint8))
-            progress.step()
-    return {name: np.array(values) for name, values in rows.items()}
-
-
-# What models give, by a task's name.
-_OF_TASK = {"classification": _numbers, "translation": _texts}
-
-
-def _noted(functions: Functions, bits: Any) -> Callable[[str, Mapping[str, np.ndarray]], Any]:
-    """The functions, all of whose results go into a digest."""
-
-    def ask(name: str, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        made = functions(name, given)
-        for key in sorted(made):
-            bits.update(made[key].tobytes())
-        return made
-
-    return ask
-
-
-def _said(answers: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The answers as whole numbers: pieces, or a label's index, (examples, ...)."""
-    return answers["pieces"] if "pieces" in answers else answers["output"].argmax(axis=1)
+        return measurements_of(runtime.task.name).record(runtime, arrays, delegate)
 
 
 def _read(expected: Path, bundle: Path, manifest: Manifest) -> dict[str, np.ndarray]:
@@ -272,8 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("give --data and --out to make a file, or --check to compare with one")
     from ..datasets import load
 
-    features = read_features(asked.bundle, read_manifest(asked.bundle).features)
-    examples = _examples(load(asked.data), features, asked.every, asked.count)
+    manifest = read_manifest(asked.bundle)
+    features = read_features(asked.bundle, manifest.features)
+    dataset = load(asked.data, task_type=manifest.task_type)
+    examples = _examples(dataset, features, asked.every, asked.count)
     write_whole(asked.out, npz(**expect(asked.bundle, examples)))
     print(f"{asked.out}: {len(examples):,} examples of {asked.data}", file=sys.stderr)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from ..format.strict_json import deceives
-from .bounds import LARGEST, Interval, Positive, Share, Within
+from ..runtime.tasks.base import Deployed
+from .bounds import Interval, Positive, Share, Within
 
 # Of the names that are known; scores of other names are taken to be better the higher they are.
 _LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "perplexity", "rmse"})
 _NORMAL_95 = 1.96
 MOST = 16  # scores of a bundle
-_CHARACTERS = 40  # of a score's name
 
 
 @dataclass(frozen=True)
@@ -72,43 +71,26 @@ def primary(scores: Mapping[str, Score]) -> str | None:
     )
 
 
-def read_accuracy(provenance: Mapping[str, Any]) -> Accuracy | None:
-    """The accuracy that a manifest's provenance, which may say anything, has."""
-    accuracy: Any = provenance.get("test_accuracy")
-    examples: Any = provenance.get("test_examples")
-    if _number(accuracy, 0, 1) and _positive(examples):
-        return Accuracy(float(accuracy), examples)
-    return None
+def accuracy(deployed: Deployed | None) -> Accuracy | None:
+    """The accuracy, of a task that has one."""
+    if deployed is None or "accuracy" not in deployed.scores:
+        return None
+    return Accuracy(deployed.scores["accuracy"], deployed.examples)
 
 
-def read_chrf(provenance: Mapping[str, Any]) -> Chrf | None:
-    """Likewise, of what translates."""
-    proven: Any = provenance.get("validation")
-    proven = proven if isinstance(proven, dict) else {}
-    scores, sentences = proven.get("deployed"), proven.get("examples")
-    chrf: Any = scores.get("chrf") if isinstance(scores, dict) else None
-    if _number(chrf, 0, 100) and _positive(sentences):
-        return Chrf(float(chrf), sentences)
-    return None
+def chrf(deployed: Deployed | None) -> Chrf | None:
+    """The chrF, of a task that has one."""
+    if deployed is None or "chrf" not in deployed.scores:
+        return None
+    return Chrf(deployed.scores["chrf"], deployed.examples)
 
 
-def read_scores(provenance: Mapping[str, Any]) -> dict[str, Score]:
-    """The numbers among `test_scores`, whatever the task calls them."""
-    told: Any = provenance.get("test_scores")
-    examples: Any = provenance.get("test_examples")
-    if not isinstance(told, dict) or not _positive(examples):
+def others(deployed: Deployed | None) -> dict[str, Score]:
+    """All other scores, by the task's names for them."""
+    if deployed is None:
         return {}
-    known = [(name, value) for name, value in told.items() if _number(value, -LARGEST, LARGEST)]
     return {
-        name: Score(float(value), examples, higher_is_better=name not in _LOWER_IS_BETTER)
-        for name, value in known[:MOST]
-        if 0 < len(name) <= _CHARACTERS and not deceives(name)
+        name: Score(value, deployed.examples, higher_is_better=name not in _LOWER_IS_BETTER)
+        for name, value in deployed.scores.items()
+        if name not in ("accuracy", "chrf")
     }
-
-
-def _number(value: Any, least: float, most: float) -> bool:
-    return type(value) in (int, float) and least <= value <= most
-
-
-def _positive(value: Any) -> bool:
-    return type(value) is int and value > 0

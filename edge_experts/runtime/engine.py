@@ -96,7 +96,7 @@ class ExpertRuntime:
         self.folder = resolve(Path(bundle))
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
-        self.task: Task = open_task(self.manifest, self.features)
+        self.task: Task = open_task(self.manifest, self.features, self.folder)
         self.models = self._opening(
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
@@ -248,7 +248,10 @@ class ExpertRuntime:
         self._prefetcher = Prefetcher(self._experts) if self._prefetch else None
         self._monitor: Monitor | None = None
         if self._reference is not None:
-            self._monitor = Monitor(self._reference, self.manifest.temperature)
+            task = self.task
+            self._monitor = Monitor(
+                self._reference, lambda outputs: task.drift_values(task.scores(outputs))
+            )
         self.access = BundleAccess(
             self.models,
             self._experts,

@@ -8,7 +8,7 @@ fields: a text is one tensor `text`, with `to` beside it where it is translated,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,16 +90,10 @@ def outputs_from(answers: Sequence[Answer], task: Task, asked: Any) -> list[dict
         {
             **described[name],
             "shape": [len(answers), *described[name]["shape"][1:]],
-            "data": _values(name, answers),
+            "data": task.tensor(name, answers),
         }
         for name in names
     ]
-
-
-def _values(name: str, answers: Iterable[Answer]) -> list[Any]:
-    if name == "scores":
-        return [round(float(score), 6) for answer in answers for score in answer.scores]
-    return [getattr(answer, name) for answer in answers]
 
 
 def _described(name: str, datatype: str, shape: Sequence[int]) -> dict[str, Any]:

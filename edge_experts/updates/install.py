@@ -265,7 +265,7 @@ def _costs(folder: Path) -> dict[str, int]:
     """In a process of its own."""
     allocator.map_large_blocks()  # as the runtime does
     manifest = read_manifest(folder)
-    task = open_task(manifest, read_features(folder, manifest.features))
+    task = open_task(manifest, read_features(folder, manifest.features), folder)
     arrays = {name: array[:1] for name, array in golden.read(folder).arrays.items()}
     return costs.measure(folder, manifest, arrays, task.open_expert)
 

@@ -33,6 +33,12 @@ def evaluate(
             help="Likewise for a bundle that translates.", min=0, max=100, show_default=False
         ),
     ] = None,
+    min_r2: Annotated[
+        float | None,
+        typer.Option(
+            help="Likewise for a bundle of regression.", min=-1e6, max=1, show_default=False
+        ),
+    ] = None,
     most: Annotated[
         int | None,
         typer.Option(
@@ -54,7 +60,8 @@ def evaluate(
     """Measure the accuracy of a bundle as deployed: its own files, through the runtime.
 
     It is over all examples, those included where the bundle abstains. Of a bundle that translates
-    it is chrF and BLEU, by sacrebleu, and how often its router, if it has one, is right.
+    it is chrF and BLEU, by sacrebleu, and how often its router, if it has one, is right. Of a
+    bundle of regression it is the mean absolute error, the root mean squared error and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """
@@ -65,16 +72,17 @@ def evaluate(
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
         commands = commands_of(runtime.task)
-        thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf}
+        thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
         check_options(commands, runtime.task.name, {"--show": show, **thresholds})
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
-        dataset = datasets.load(data, chosen)
+        dataset = datasets.load(data, chosen, runtime.manifest.task_type)
         unknown = commands.unknown_labels(dataset, runtime.manifest)
         if unknown:
             raise DataError(
-                f"{data}: has labels that {bundle} does not know: {', '.join(sorted(unknown))}"
+                f"{data}: has {runtime.task.labels_are} that {bundle} does not know: "
+                f"{', '.join(sorted(unknown))}"
             )
         examples = _some(getattr(dataset, split), most, chosen)
         result = commands.evaluate(runtime, dataset, examples, name=split, show=show, seed=chosen)

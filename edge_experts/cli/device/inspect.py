@@ -8,6 +8,7 @@ from .bundle import in_words
 
 if TYPE_CHECKING:
     from ...format.manifest import Manifest
+    from ...runtime.tasks import Task
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
@@ -27,22 +28,22 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     if json:
         print_json({"schema_version": "1.1", **asdict(manifest), "anatomy": found})
         return
-    deployed = task_class(manifest).deployed_score(manifest)
-    for part in (_head(manifest, deployed), _parity(manifest), _files(found), _structures(found)):
+    task = task_class(manifest)
+    for part in (_head(manifest, task), _parity(manifest, task), _files(found), _structures(found)):
         for line in part:
             print(harmless(line).rstrip())  # anyone may have written it
 
 
-def _head(manifest: Manifest, deployed: str) -> Iterator[str]:
+def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:
     provenance, on = manifest.provenance, manifest.verified_on
     yield f"{manifest.name} (bundle version {manifest.bundle_version})"
     yield f"  task         {manifest.task}"
-    yield f"  labels       {', '.join(manifest.labels)}"
+    yield f"  {task.labels_are:<12} {', '.join(manifest.labels)}"
     yield f"  experts      {len(manifest.experts)}, {manifest.asking}"
     if manifest.abstain_below is not None:
         yield f"  abstains     where the score is under {manifest.abstain_below:g}"
     yield f"  quantization {provenance.get('quantization')}"
-    yield f"  {deployed}"
+    yield f"  {task.deployed_score(manifest)}"
     yield f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}"
     if "target" in on:
         how = "its interpreter ran it" if on.get("run_on_target") else "by its table of operators"
@@ -53,21 +54,19 @@ def _head(manifest: Manifest, deployed: str) -> Iterator[str]:
         yield f"  changes      since version {changes.get('base_version')}: {in_words(changes)}"
 
 
-def _parity(manifest: Manifest) -> Iterator[str]:
+def _parity(manifest: Manifest, task: type[Task]) -> Iterator[str]:
     """Beside Keras, end to end and expert by expert."""
     found = manifest.provenance.get("parity")
     if not isinstance(found, dict):
         return
-    yield "  beside Keras   examples   equal labels   accuracy: Keras's, deployed"
+    yield "  beside Keras   examples   " + " ".join(column.title for column in task.parity)
     experts = found.get("experts")
     told = [one for one in experts if isinstance(one, dict)] if isinstance(experts, list) else []
     for one in (found, *told):
         who = f"expert {one['expert']}" if "expert" in one else "end to end"
         yield (
             f"    {who:<12}{_number(one, 'examples', ',.0f'):>9}"
-            f"{_number(one, 'equal_labels', '.2%'):>15}"
-            f"{_number(one, 'keras_accuracy', '.4f'):>12}"
-            f"{_number(one, 'deployed_accuracy', '.4f'):>9}"
+            + "".join(f"{_number(one, key, form):>{width}}" for _, key, form, width in task.parity)
         )
 
 

@@ -9,7 +9,7 @@ answering, in blocks; `evidence.py` says when the two differ.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,14 +57,19 @@ class Monitor:
     Threads may share it: an answer that would have to wait is left out.
 
     Args:
-        temperature: the bundle's, for scores.
+        values: the numbers whose histogram is the reference's `score`, of many outputs of experts,
+            (answers, ...) to (answers,).
         false_alarms: the probability that it ever warns if inputs do not change.
     """
 
     def __init__(
-        self, reference: Reference, temperature: float, *, false_alarms: float = FALSE_ALARMS
+        self,
+        reference: Reference,
+        values: Callable[[np.ndarray], np.ndarray],
+        *,
+        false_alarms: float = FALSE_ALARMS,
     ):
-        self._temperature = temperature
+        self._values = values
         self._edges = {"score": np.array(reference.score.edges)}
         counts = {"score": reference.score.counts}
         if reference.experts is not None:
@@ -77,12 +82,12 @@ class Monitor:
         self._routed = reference.experts is not None
         self._false_alarms = false_alarms / len(BLOCKS)
         self._lock = threading.Lock()
-        self._gates = self._logits = np.zeros((0, 0), np.float32)
+        self._gates = self._outputs = np.zeros((0, 0), np.float32)
         self._waiting = 0
         self._start()
 
-    def observe(self, gate: np.ndarray | None, logits: np.ndarray) -> None:
-        """One answer: the router's logits (experts,), None without one; and the answer's (labels,).
+    def observe(self, gate: np.ndarray | None, output: np.ndarray) -> None:
+        """One answer: the router's logits, (experts,), None without one; and the output, (labels,).
 
         It takes about a microsecond: what is made of them is worked out for many at a time.
         """
@@ -90,9 +95,9 @@ class Monitor:
             return
         try:
             row = self._waiting
-            if row == len(self._logits):
-                row = self._count_waiting(gate, logits)
-            self._logits[row] = logits
+            if row == len(self._outputs):
+                row = self._count_waiting(gate, output)
+            self._outputs[row] = output
             if gate is not None:
                 self._gates[row] = gate
             self._waiting = row + 1
@@ -119,22 +124,22 @@ class Monitor:
         self._found: Block | None = None
 
     def _count_waiting(
-        self, gate: np.ndarray | None = None, logits: np.ndarray | None = None
+        self, gate: np.ndarray | None = None, output: np.ndarray | None = None
     ) -> int:
         """Count the answers that wait; then there is room for one like these, in row 0."""
         if self._waiting:
             self._count(self._waiting)
             self._waiting = 0
-        if not len(self._logits) and logits is not None:
+        if not len(self._outputs) and output is not None:
             experts = 0 if gate is None else len(gate)
-            rows = max(1, min(_ROWS, _NUMBERS // (experts + len(logits))))
-            self._logits = np.zeros((rows, len(logits)), np.float32)
+            rows = max(1, min(_ROWS, _NUMBERS // (experts + len(output))))
+            self._outputs = np.zeros((rows, len(output)), np.float32)
             self._gates = np.zeros((rows, experts), np.float32)
         return 0
 
     def _count(self, rows: int) -> None:
-        logits, gates = self._logits[:rows], self._gates[:rows]
-        values = {"score": first_probabilities(logits / np.float32(self._temperature))}
+        outputs, gates = self._outputs[:rows], self._gates[:rows]
+        values = {"score": self._values(outputs)}
         if self._routed:
             values["confidence"], values["entropy"] = first_probabilities(gates), entropies(gates)
         bins = {

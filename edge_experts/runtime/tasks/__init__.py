@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ...errors import ManifestError
 from ...features import Features
-from ...format.manifest import Manifest
+from ...format.manifest import MANIFEST, Manifest
 from ...registry import Registry
 from .base import Task
 
@@ -29,6 +32,18 @@ def task_class(manifest: Manifest) -> type[Task]:
     return task
 
 
-def open_task(manifest: Manifest, features: Features) -> Task:
-    """The task of a bundle, with the features of its inputs."""
-    return task_class(manifest)(manifest, features)
+def open_task(manifest: Manifest, features: Features, folder: Path | None = None) -> Task:
+    """The task of a bundle, with the features of its inputs.
+
+    Args:
+        folder: the bundle's, for errors.
+
+    Raises:
+        ManifestError: the manifest breaks a rule of the task.
+        MissingPartError: no installed package has the task.
+    """
+    try:
+        return task_class(manifest)(manifest, features)
+    except ManifestError as error:
+        where = MANIFEST if folder is None else folder / MANIFEST
+        raise ManifestError(f"{where}: {error}") from None

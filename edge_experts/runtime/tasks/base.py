@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -21,6 +21,42 @@ from ..interpreter import Delegate, Expert
 
 Arrays = Mapping[str, np.ndarray]
 Tensor = tuple[str, str, tuple[int, ...]]  # name, datatype (KServe), shape without the batch
+SCORE_TOLERANCE = 0.05  # of scores: integer kernels of processors differ in the last bits
+
+
+class GoldenAnswer(NamedTuple):
+    """An answer that a bundle was published with.
+
+    Attributes:
+        scores: (labels,).
+        expert: -1 where all experts are summed.
+        of_task: the task's own arrays of this example, by name.
+    """
+
+    scores: np.ndarray
+    expert: Any  # a number of the file, of any type
+    of_task: Arrays
+
+
+class Deployed(NamedTuple):
+    """Scores of a bundle's own files, by name, on so many examples, where it was made."""
+
+    scores: Mapping[str, float]
+    examples: int
+
+
+class Column(NamedTuple):
+    """A column of the table in `inspect` that compares a bundle with its Keras networks.
+
+    Attributes:
+        key: of the number in the manifest's `provenance.parity`.
+        form: its format specification.
+    """
+
+    title: str
+    key: str
+    form: str
+    width: int
 
 
 class Task(Protocol):
@@ -29,12 +65,17 @@ class Task(Protocol):
     Attributes:
         name: its key in the registry.
         watched: whether `monitor` can compare its answers with those to validation examples.
+        labels_are: what the manifest's labels name, such as "labels" or "outputs".
+        parity: columns for `inspect`.
     """
 
     name: str
     watched: bool
+    labels_are: str
+    parity: Sequence[Column]
 
-    def __init__(self, manifest: Manifest, features: Features): ...
+    def __init__(self, manifest: Manifest, features: Features):
+        """Raises ManifestError, naming the field, where the manifest breaks a rule of the task."""
 
     def check_features(self, folder: Path) -> None:
         """Raises BundleError, naming the folder, where the features do not fit the task."""
@@ -96,15 +137,25 @@ class Task(Protocol):
             KeyError, ValueError: they are missing, or not of so many examples.
         """
 
-    def golden_difference(self, answer: Answer, arrays: Arrays, row: int) -> str | None:
-        """Says how an answer differs from those arrays; None where it is the same."""
+    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
+        """Says how an answer differs from the published one; None where it is the same."""
 
     def outputs(self) -> list[Tensor]:
-        """Tensors of an answer over HTTP, each named as an attribute of the answer."""
+        """Tensors of an answer over HTTP, the most important one first."""
+
+    def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
+        """Values of one of these tensors, of all answers, as JSON holds them."""
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """Scores of many outputs of experts, (examples, ...) to (examples, labels)."""
 
     @staticmethod
     def drift_values(scores: np.ndarray) -> np.ndarray:
         """Numbers that `monitor` counts in bins, (examples, labels) to (examples,)."""
+
+    @staticmethod
+    def deployed(manifest: Manifest) -> Deployed | None:
+        """Scores as deployed; None where the manifest does not say, or says what makes no sense."""
 
     @staticmethod
     def deployed_score(manifest: Manifest) -> str:

@@ -12,8 +12,8 @@ from ...format.manifest import Manifest
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
 from ..batch import examples_of
-from .base import Tensor
-from .routed_once import RoutedOnce
+from .base import Deployed, Tensor
+from .routed_once import RoutedOnce, known_scores
 
 _TINY = 1e-12  # the least probability whose logarithm is taken
 
@@ -61,10 +61,14 @@ class Classification(RoutedOnce):
         logits = logits.reshape(len(questions), len(self._labels))
         return Predictions(
             labels=logits.argmax(axis=1),
-            scores=softmax(logits, self._temperature),
+            scores=self.scores(logits),
             experts=np.array([question.first for question in questions], int),
             degraded=np.array([question.reason is not None for question in questions], bool),
         )
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """Calibrated probabilities of logits."""
+        return softmax(outputs, self._temperature)
 
     def outputs(self) -> list[Tensor]:
         return [
@@ -74,6 +78,12 @@ class Classification(RoutedOnce):
             ("abstained", "BOOL", ()),
             ("degraded", "BOOL", ()),
         ]
+
+    @staticmethod
+    def deployed(manifest: Manifest) -> Deployed | None:
+        said = manifest.provenance
+        scores = {"accuracy": said.get("test_accuracy")}
+        return known_scores(scores, said.get("test_examples"), {"accuracy": (0, 1)})
 
     @staticmethod
     def deployed_score(manifest: Manifest) -> str:

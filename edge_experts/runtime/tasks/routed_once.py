@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ModelError, UsageError
+from ...errors import ManifestError, ModelError, UsageError
 from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
@@ -19,6 +19,7 @@ from ..batch import Question
 from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.quarantine import UNAVAILABLE
+from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
 
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: begun, encoded, routed
@@ -30,7 +31,16 @@ class RoutedOnce(ABC):
     Where an expert cannot be used, the router's next choice answers, unless the runtime is strict.
     """
 
+    labels_are = "labels"
+    parity: Sequence[Column] = (
+        Column("equal labels  ", "equal_labels", ".2%", 15),
+        Column("accuracy: Keras's,", "keras_accuracy", ".4f", 12),
+        Column("deployed", "deployed_accuracy", ".4f", 9),
+    )
+
     def __init__(self, manifest: Manifest, features: Features):
+        if manifest.layers:
+            raise ManifestError("layers must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
         # Looked up once: every answer needs them.
         self.encode = features.encode
@@ -166,7 +176,7 @@ class RoutedOnce(ABC):
         """Compares its inputs with the arrays of the bundle, and its output with the labels."""
         if not isinstance(expert, Model):
             raise ModelError(f"{expert.name}: is no expert of this task")
-        must_fit(expert, shapes, len(self.manifest.labels), "labels")
+        must_fit(expert, shapes, len(self.manifest.labels), self.labels_are)
 
     def prefix(self, index: int) -> str:
         """Nothing: the path names the expert."""
@@ -188,14 +198,58 @@ class RoutedOnce(ABC):
         """Nothing."""
         return {}
 
-    def golden_difference(
-        self, answer: Answer, arrays: Mapping[str, np.ndarray], row: int
-    ) -> str | None:
-        """None: scores and experts are compared already."""
-        return None
+    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
+        """Compares the expert, the label and its scores."""
+        label = self.manifest.labels[int(wanted.scores.argmax())]
+        apart = float(np.abs(answer.scores - wanted.scores).max())
+        same = answer.expert == wanted.expert and answer.label == label
+        if same and apart <= SCORE_TOLERANCE:  # nor NaN
+            return None
+        return (
+            f"{answer.label!r} from expert {answer.expert}, {label!r} from expert {wanted.expert} "
+            f"was expected (scores differ by up to {apart:.3f})"
+        )
+
+    @abstractmethod
+    def outputs(self) -> list[Tensor]:
+        """As of `Task`; `tensor` takes values from the attributes of these names."""
+
+    def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
+        """Values of the attribute of that name; scores are rounded."""
+        if name == "scores":
+            return [round(float(score), 6) for answer in answers for score in answer.scores]
+        return [getattr(answer, name) for answer in answers]
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        """The outputs as they are; a task that makes probabilities of them overrides it."""
+        return outputs
 
     @staticmethod
     def drift_values(scores: np.ndarray) -> np.ndarray:
         """The largest of each row, (examples, labels) to (examples,)."""
         largest: np.ndarray = scores.max(axis=1)
         return largest
+
+    @staticmethod
+    @abstractmethod
+    def deployed(manifest: Manifest) -> Deployed | None:
+        """As of `Task`."""
+
+
+def known_scores(
+    scores: Any, examples: Any, allowed: Mapping[str, tuple[float, float]]
+) -> Deployed | None:
+    """Scores of a manifest's provenance, where anything may stand.
+
+    Args:
+        allowed: names of scores that there must be, with the least and the largest value.
+    """
+    if not isinstance(scores, Mapping) or type(examples) is not int or examples < 1:
+        return None
+    known: dict[str, float] = {}
+    for name, (least, most) in allowed.items():
+        value: Any = scores.get(name)
+        if type(value) not in (int, float) or not least <= value <= most:
+            return None
+        known[name] = float(value)
+    return Deployed(known, examples)

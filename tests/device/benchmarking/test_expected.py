@@ -149,7 +149,7 @@ def test_examples_are_taken_from_all_of_the_test_and_fit(
 
     toy = translators.toy()
     toy.test.inputs[4] = ("far too long " * 40, "")  # type: ignore[index]
-    monkeypatch.setattr(datasets, "load", lambda _: toy)
+    monkeypatch.setattr(datasets, "load", lambda *_, **__: toy)
     out = tmp_path / "e.npz"
     options = ["--data", "toy", "--every", "2", "--count", "4", "--out", str(out)]
     expected.main([str(translator_bundle), *options])

@@ -19,9 +19,10 @@ from device_tests import soak
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import BundleError, MachineError, ThresholdError
 from edge_experts.format.manifest import expert_path, read_manifest
-from edge_experts.runtime import forking, golden
+from edge_experts.runtime import forking
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.memory import costs
+from edge_experts.runtime.tasks.base import SCORE_TOLERANCE
 
 from ..many import INPUTS
 
@@ -167,7 +168,7 @@ def test_delegates_agree(many_experts: Path, delegate: Any) -> None:
             one, other = expected.predict(example), runtime.predict(example)
             assert one.label == other.label
             # Integer kernels may differ in the last bit, as those of different boards do.
-            assert one.scores == pytest.approx(other.scores, abs=golden.SCORE_TOLERANCE)
+            assert one.scores == pytest.approx(other.scores, abs=SCORE_TOLERANCE)
 
 
 def test_what_happens_in_a_child_happens_here_too(many_experts: Path) -> None:

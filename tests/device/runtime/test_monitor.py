@@ -15,7 +15,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST, read_manifest
 from edge_experts.runtime.drift import evidence, monitor
-from edge_experts.runtime.drift.monitor import Monitor
+from edge_experts.runtime.drift.monitor import Monitor, first_probabilities
 from edge_experts.runtime.metrics import RuntimeCollector
 
 from ...attacks.bundles import EXAMPLES, publish, tiny_bundle
@@ -40,9 +40,9 @@ def histogram(values: np.ndarray) -> Histogram:
 
 def reference(gates: np.ndarray, logits: np.ndarray) -> Reference:
     return Reference(
-        score=histogram(monitor.first_probabilities(logits)),
+        score=histogram(first_probabilities(logits)),
         experts=tuple(np.bincount(gates.argmax(axis=1), minlength=EXPERTS).tolist()),
-        confidence=histogram(monitor.first_probabilities(gates)),
+        confidence=histogram(first_probabilities(gates)),
         entropy=histogram(monitor.entropies(gates)),
     )
 
@@ -57,7 +57,7 @@ def test_signals_are_those_of_the_softmax() -> None:
     gates, _ = drawn(np.random.default_rng(0), 50)
     powers = np.exp(gates.astype(np.float64))
     shares = powers / powers.sum(axis=1, keepdims=True)
-    assert monitor.first_probabilities(gates) == pytest.approx(shares.max(axis=1), abs=1e-6)
+    assert first_probabilities(gates) == pytest.approx(shares.max(axis=1), abs=1e-6)
     entropy = -(shares * np.log(shares)).sum(axis=1)
     assert monitor.entropies(gates) == pytest.approx(entropy, abs=1e-5)
 
@@ -91,7 +91,7 @@ def test_false_alarms_are_no_more_than_stated() -> None:
     alarms = 0
     for _ in range(trials):
         # A small reference, far from exact.
-        found = Monitor(reference(*drawn(dice, 80)), 1.0, false_alarms=stated)
+        found = Monitor(reference(*drawn(dice, 80)), first_probabilities, false_alarms=stated)
         alarms += watched(found, *drawn(dice, 1500)).drift.drifted
     assert alarms <= trials * stated + 3 * math.sqrt(trials * stated * (1 - stated))
 
@@ -112,7 +112,7 @@ def test_taking_the_reference_for_exact_would_alarm_more_often() -> None:
 @pytest.mark.parametrize(("scale", "within"), [(8.0, 300), (3.0, 1500), (2.4, 20_000)])
 def test_changes_are_found_the_sooner_the_larger_they_are(scale: float, within: int) -> None:
     dice = np.random.default_rng(4)
-    found = Monitor(reference(*drawn(dice, 2000)), 1.0)
+    found = Monitor(reference(*drawn(dice, 2000)), first_probabilities)
     watched(found, *drawn(dice, 3000))
     assert not found.drift.drifted
     watched(found, *drawn(dice, within, scale))
@@ -130,7 +130,7 @@ def test_changes_are_found_the_sooner_the_larger_they_are(scale: float, within: 
 def test_small_changes_do_not_matter_however_sure_they_are() -> None:
     counts = np.full(10, 10**6)
     same = Histogram(tuple(range(1, 10)), tuple(counts.tolist()))
-    block = Monitor(Reference(same), 1.0)._blocks[-1]
+    block = Monitor(Reference(same), first_probabilities)._blocks[-1]
     block.add({"score": np.repeat(np.arange(10), np.array([4600, 3400, *[4000] * 8]))}, 40_000)
     assert not block.speaks(0.001)
     assert block._expected["score"].evidence(block.counts["score"]) > math.log(1000)
@@ -140,7 +140,7 @@ def test_small_changes_do_not_matter_however_sure_they_are() -> None:
 
 def test_what_all_blocks_may_spend_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     gates, logits = drawn(np.random.default_rng(5), 500)
-    found = Monitor(reference(gates, logits), 1.0, false_alarms=0.3)
+    found = Monitor(reference(gates, logits), first_probabilities, false_alarms=0.3)
     block, spent = found._blocks[0], 0.0
     monkeypatch.setattr(evidence.Block, "_matters", lambda _: True)
     for _ in range(2000):
@@ -158,7 +158,7 @@ def test_what_all_blocks_may_spend_adds_up(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_memory_is_constant() -> None:
     gates, logits = drawn(np.random.default_rng(6), 4000)
-    found = watched(Monitor(reference(gates, logits), 1.0), gates, logits)
+    found = watched(Monitor(reference(gates, logits), first_probabilities), gates, logits)
     tracemalloc.start()
     try:
         watched(found, gates, logits)
@@ -173,16 +173,16 @@ def test_memory_is_constant() -> None:
 
 def test_many_labels_wait_in_few_rows() -> None:
     score = Histogram((0.5,), (1, 1))
-    found = Monitor(Reference(score), 1.0)
+    found = Monitor(Reference(score), first_probabilities)
     for _ in range(5):
         found.observe(None, np.zeros(100_000, np.float32))
-    assert found._logits.nbytes <= 4 * max(100_000, monitor._NUMBERS)
+    assert found._outputs.nbytes <= 4 * max(100_000, monitor._NUMBERS)
     assert found.drift.answers == 5
 
 
 def test_an_answer_that_would_have_to_wait_is_left_out() -> None:
     gates, logits = drawn(np.random.default_rng(7), 10)
-    found = watched(Monitor(reference(gates, logits), 1.0), gates, logits)
+    found = watched(Monitor(reference(gates, logits), first_probabilities), gates, logits)
     with found._lock:
         found.observe(gates[0], logits[0])
     assert found.drift.answers == 10

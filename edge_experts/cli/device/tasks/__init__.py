@@ -23,6 +23,7 @@ COMMANDS = Registry(
     {
         "classification": f"{__name__}.classification",
         "translation": f"{__name__}.translation",
+        "regression": f"{__name__}.regression",
     },
 )
 
@@ -83,13 +84,14 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
     """Refuses options that have no meaning for a task.
 
     Args:
-        given: values by option; None, 0 and False are not given.
+        given: values by option; None, the whole number 0 and False are not given.
 
     Raises:
         UsageError: one of them is given, and not among the task's own.
     """
     for option, value in given.items():
-        if value and option not in commands.OPTIONS:
+        is_given = value if isinstance(value, bool | int) else value is not None
+        if is_given and option not in commands.OPTIONS:
             others = [task for task in COMMANDS.names if option in COMMANDS.get(task).OPTIONS]
             raise UsageError(
                 f"{option} is for bundles of {', '.join(others)}; this one is of {name}"

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import BundleError, ModelError
+from ....errors import BundleError, ManifestError, ModelError
 from ....features import Features
 from ....features.pieces import PieceFeatures
 from ....format.manifest import Manifest
 from ...answer import Answer, Clock
 from ...fit import Shapes
 from ...interpreter import Delegate, Expert
-from ..base import Tensor
-from ..routed_once import Arrays, RoutedOnce
+from ..base import Deployed, GoldenAnswer, Tensor
+from ..routed_once import Arrays, RoutedOnce, known_scores
 from .beam_search import Text
 from .signatures import Signatures
 from .writer import Writer, Written
@@ -29,6 +29,8 @@ class Translation(RoutedOnce):
     name, watched = "translation", False
 
     def __init__(self, manifest: Manifest, features: Features):
+        if manifest.generation is None:
+            raise ManifestError("generation is missing, and its experts write")
         super().__init__(manifest, features)
         self._signatures: dict[int, Signatures] = {}
 
@@ -140,12 +142,11 @@ class Translation(RoutedOnce):
             raise ValueError("must hold the pieces of each of its examples")
         return {"pieces": pieces}
 
-    def golden_difference(
-        self, answer: Answer, arrays: Mapping[str, np.ndarray], row: int
-    ) -> str | None:
-        wanted = arrays["pieces"][row]
-        if isinstance(answer, Written) and np.array_equal(answer.pieces, wanted[wanted >= 0]):
-            return None
+    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
+        """Compares written tokens, then expert and scores."""
+        pieces = wanted.of_task["pieces"]
+        if isinstance(answer, Written) and np.array_equal(answer.pieces, pieces[pieces >= 0]):
+            return super().golden_difference(answer, wanted)
         return f"expert {answer.expert} writes {answer.text!r:.80}, and something else was expected"
 
     def outputs(self) -> list[Tensor]:
@@ -159,9 +160,13 @@ class Translation(RoutedOnce):
         ]
 
     @staticmethod
+    def deployed(manifest: Manifest) -> Deployed | None:
+        proven = _proven(manifest)
+        return known_scores(proven.get("deployed"), proven.get("examples"), {"chrf": (0, 100)})
+
+    @staticmethod
     def deployed_score(manifest: Manifest) -> str:
-        proven = manifest.provenance.get("validation")
-        proven = proven if isinstance(proven, dict) else {}
+        proven = _proven(manifest)
         scores = proven.get("deployed")
         scores = scores if isinstance(scores, dict) else {}
         return (
@@ -174,6 +179,11 @@ def named(arrays: Mapping[str, np.ndarray], logits: np.ndarray | None = None) ->
     """A router's logits, or zeros; minus infinity for experts that the example does not name."""
     asked: np.ndarray = arrays["asked"][0]
     return asked if logits is None else np.where(asked < 0, asked, logits)
+
+
+def _proven(manifest: Manifest) -> Mapping[str, Any]:
+    proven = manifest.provenance.get("validation")
+    return proven if isinstance(proven, dict) else {}
 
 
 def _number(value: Any) -> str:
