@@ -31,7 +31,7 @@ class Regression:
     others: tuple[str, ...] = ("mae", "rmse")
     points = "points of R2"
     gained = "explain {} points more of the targets' variance (R2)"
-    outputs = "outputs"
+    outputs = "output(s)"
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """None."""
@@ -49,13 +49,7 @@ class Regression:
         told = subprocesses.call(answers, bundle, list(dataset.test.inputs), "values")
         values = np.array([[one[name] for name in dataset.labels] for one in told], np.float64)
         wanted = dataset.test.targets
-        variance = wanted.var(axis=0)
-        # A constant target has no variance to explain: its scale is taken as 1.
-        squares = (values - wanted) ** 2 / np.where(variance > 0, variance, 1.0)
-        losses = squares.mean(axis=1).tolist()
-        return Outcome(
-            _scores(values, dataset), len(wanted), tuple(float(f"{x:.6g}") for x in losses)
-        )
+        return Outcome(_scores(values, dataset), len(wanted), losses_of(values, wanted))
 
     def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
         return self.answered(conversion.bundle, dataset)
@@ -91,6 +85,16 @@ class Regression:
 
     def heading(self) -> dict[str, Any]:
         return {"task": "regression", "score": self.score}
+
+
+def losses_of(values: np.ndarray, wanted: np.ndarray) -> tuple[float, ...]:
+    """Squared errors by the variance of the targets, the mean over the outputs, (examples,).
+
+    A constant target has no variance to explain: 1 is taken in its place.
+    """
+    variance = wanted.var(axis=0)
+    squares = (values - wanted) ** 2 / np.where(variance > 0, variance, 1.0)
+    return tuple(float(f"{loss:.6g}") for loss in squares.mean(axis=1).tolist())
 
 
 def _scores(values: np.ndarray, dataset: Dataset) -> Scores:
