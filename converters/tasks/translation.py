@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from edge_experts.datasets import Split
 from edge_experts.datasets.translation import scores
-from edge_experts.errors import ThresholdError, UnsuitableError
+from edge_experts.errors import UnsuitableError
 from edge_experts.features import Features, PieceFeatures, encode_all
 from edge_experts.features.pieces import END, FIRST_TARGET, PADDING
 from edge_experts.format.expert_names import Generation, language
@@ -23,6 +23,7 @@ from ..targets.microcontroller import MICROCONTROLLER, Measured
 from ..verify.confidence import Unsure
 from ..verify.proof import Deployed, Proof
 from ..verify.reference import Reference
+from ..verify.translation_parity import Routed, TranslationParity
 from .base import COMMON, Examples, Golden
 
 _CALIBRATION = 48  # pairs for each expert
@@ -30,64 +31,6 @@ _PROVEN = 24  # validation sentences for each label that Keras translates too
 _GOLDEN = 4  # of these, for each label
 _LENGTH = 64  # of an answer, in pieces, as the networks are
 _ROUTED = "routed.npz"  # sentences for the router, where there is one
-
-
-@dataclass(frozen=True)
-class Routed:
-    """Shares of sentences that the router sends to their own expert, and alike.
-
-    Of the experts of a sentence's language.
-    """
-
-    keras: float
-    deployed: float
-    equal: float
-    examples: int
-
-
-@dataclass(frozen=True)
-class TranslationParity:
-    """chrF and BLEU of the same validation sentences by Keras and as deployed.
-
-    Attributes:
-        same: share of sentences that both translate alike.
-        routed: of more of them, where a router picks.
-    """
-
-    examples: int
-    keras: Mapping[str, float]
-    deployed: Mapping[str, float]
-    same: float
-    routed: Routed | None = None
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        return self.deployed
-
-    @property
-    def keras_scores(self) -> Mapping[str, float]:
-        return self.keras
-
-    def refuse_beyond(self, max_drop: float | None) -> None:
-        """Raises ThresholdError where conversion cost more chrF; without a limit, never."""
-        drop = self.keras["chrf"] - self.deployed["chrf"]
-        if max_drop is not None and drop > max_drop:
-            raise ThresholdError(
-                f"conversion costs {drop:.2f} chrF, more than the {max_drop:g} allowed; "
-                "try --quantization dynamic"
-            )
-
-    def refuse_disagreement(self) -> None:
-        """Never: a sentence can be translated in several ways."""
-        return
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "keras": dict(self.keras),
-            "deployed": dict(self.deployed),
-            "same": self.same,
-            "examples": self.examples,
-        }
 
 
 class Translation:

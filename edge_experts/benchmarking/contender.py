@@ -37,6 +37,7 @@ def read(folder: Path) -> Contender:
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),
             resident_bytes=(folder / onnx.NETWORK).stat().st_size,
             accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
+            scores=None if said.accuracy is not None else Deployed(said.scores, said.examples),
         )
     manifest = read_manifest(folder)
     deployed = task_class(manifest).deployed(manifest)

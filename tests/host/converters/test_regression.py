@@ -149,7 +149,7 @@ def test_options_of_other_tasks_are_refused_by_name(
 
 
 def test_drops_in_r2_and_far_outputs_are_refused() -> None:
-    from edge_experts.converters.tasks.regression import RegressionParity
+    from edge_experts.converters.verify.value_parity import RegressionParity
 
     parity = RegressionParity(200, 1.0, 0.1, 0.0, 0.9, 0.87, 1.0, 1.1, 1.0, 1.1, drop_error=2.0)
     parity.refuse_beyond(None)  # 3 points, which is within two standard errors
