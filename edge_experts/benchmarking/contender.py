@@ -8,6 +8,7 @@ from pathlib import Path
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
 from ..runtime.tasks import task_class
+from ..runtime.tasks.base import Deployed
 from . import onnx, score
 from .score import Accuracy, Chrf, Score
 
@@ -32,12 +33,15 @@ def read(folder: Path) -> Contender:
     """
     if onnx.is_onnx(folder):
         said = onnx.read(folder)
+        told = said.scores if said.accuracy is None else {"accuracy": said.accuracy}
+        numbers = {name: value for name, value in told.items() if type(value) in (int, float)}
+        deployed: Deployed | None = Deployed(numbers, said.examples)
         return Contender(
             feature_kind=said.feature_kind,
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),
             resident_bytes=(folder / onnx.NETWORK).stat().st_size,
-            accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
-            scores=None if said.accuracy is not None else Deployed(said.scores, said.examples),
+            accuracy=score.accuracy(deployed),
+            scores=score.others(deployed),
         )
     manifest = read_manifest(folder)
     deployed = task_class(manifest).deployed(manifest)

@@ -91,6 +91,6 @@ def others(deployed: Deployed | None) -> dict[str, Score]:
         return {}
     return {
         name: Score(value, deployed.examples, higher_is_better=name not in _LOWER_IS_BETTER)
-        for name, value in deployed.scores.items()
+        for name, value in list(deployed.scores.items())[:MOST]
         if name not in ("accuracy", "chrf")
     }

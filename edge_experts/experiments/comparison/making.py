@@ -151,10 +151,10 @@ class Maker:
     def _export(self, contender: Contender) -> Measured:
         run = self._run(contender)
         made = export_onnx(run, self._deployed(contender), force=True)
-        outcome = self.task.exported(made.proof)
+        outcome, trained = self.task.exported(made.proof)
         return Measured(
             scores=outcome.scores,
-            float_scores={self.task.score: made.proof.float_accuracy},
+            float_scores=trained,
             examples=outcome.examples,
             macs=round(run_folder.read_run(run).metrics["macs"]["active"]),
             **_sizes(onnx.files(made.folder)),

@@ -79,11 +79,10 @@ class ComparedTask(Protocol):
     def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
         """Scores of a `converters.Conversion` on the test split."""
 
-    def exported(self, proof: Any) -> Outcome:
-        """Scores of what ONNX Runtime runs, from the proof of its export.
+    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+        """Scores of what ONNX Runtime runs, from the proof of its export, and before quantization.
 
-        Raises:
-            UnsuitableError: it does not run networks of this task.
+        Without losses.
         """
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:

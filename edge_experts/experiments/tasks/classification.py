@@ -47,8 +47,9 @@ class Classification:
     def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
         return Outcome({"accuracy": conversion.test_accuracy}, conversion.test_examples)
 
-    def exported(self, proof: Any) -> Outcome:
-        return Outcome({"accuracy": proof.accuracy}, proof.examples)
+    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+        outcome = Outcome({"accuracy": proof.accuracy}, proof.examples)
+        return outcome, {"accuracy": proof.float_accuracy}
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
         """Only examples count that one of them gets right and the other wrong (McNemar, 1947); one

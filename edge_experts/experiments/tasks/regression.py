@@ -14,7 +14,6 @@ from ... import subprocesses
 from ...benchmarking.answers import answers
 from ...datasets import Dataset
 from ...datasets.targets.regression_scores import scores as scores_of
-from ...errors import UnsuitableError
 from . import ComparedTask, Interval, Outcome, Scores
 
 _SCORES = ("r2", "mae", "rmse")
@@ -54,8 +53,8 @@ class Regression:
     def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
         return self.answered(conversion.bundle, dataset)
 
-    def exported(self, proof: Any) -> Outcome:
-        raise UnsuitableError("export to ONNX is for classifiers")
+    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+        return Outcome(_known(proof.scores), proof.examples), _known(proof.float_scores)
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
         """By the differences of the squared errors, whose spread is theirs of the examples."""
@@ -99,7 +98,11 @@ def losses_of(values: np.ndarray, wanted: np.ndarray) -> tuple[float, ...]:
 
 def _scores(values: np.ndarray, dataset: Dataset) -> Scores:
     found = scores_of(values, dataset.test.targets, dataset.labels)
-    return {name: found[name] for name in _SCORES}
+    return _known(found)
+
+
+def _known(found: Mapping[str, Any]) -> Scores:
+    return {name: float(found[name]) for name in _SCORES}
 
 
 COMPARISON: ComparedTask = Regression()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,9 @@ def test_other_tasks_are_refused_by_name(keras: Any, tmp_path: Path, command: st
         "words", "translation", "t", ("de",), pairs, pairs, pairs, "a test", "translation"
     )
     words = f"words: {command} is for classification and regression; `train` and `evaluate` do it"
-    commands = {"compare": lambda: compare(dataset, tmp_path), "advise": lambda: advise(dataset)}
+    commands: dict[str, Callable[[], object]] = {
+        "compare": lambda: compare(dataset, tmp_path),
+        "advise": lambda: advise(dataset),
+    }
     with pytest.raises(DataError, match=words):
         commands[command]()
