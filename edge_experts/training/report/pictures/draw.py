@@ -9,7 +9,7 @@ import numpy as np
 
 from ..insight import Insight
 from ..ownership import Owned
-from ..value_findings import ValueInsight
+from ..value_insight import ValueInsight
 from . import experts, owned, values
 
 

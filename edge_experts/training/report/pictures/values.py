@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..ownership import top
-from ..value_findings import ValueInsight
+from ..value_insight import ValueInsight
 from .canvas import canvas, left_out, short
 
 _EXPERTS, _COLORS, _OUTPUTS, _POINTS = 32, 10, 6, 3000
