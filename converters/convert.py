@@ -19,7 +19,7 @@ from edge_experts.format.manifest import Manifest
 from .auto import Search, automatic
 from .bundle import base as bases
 from .bundle.assembly import Bundling
-from .network_files import File
+from .network_files import File, Workload
 from .options import ConvertOptions
 from .process.cache import Cache
 from .process.error_messages import alternative
@@ -185,19 +185,16 @@ def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
     examples = task.examples(run_folder.read_examples(run, features))
     with staged(out, force=options.force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
-        sources = Sources(
-            job,
-            run,
+        work = Workload(
             options.order(task),
             examples.calibration,
             examples.validation,
-            networks=task.run.experts + 1,
-            files=examples.files,
-            base={} if update is None else update.files(),
-            data=options.data,
-            processes=options.processes,
-            kept=Cache.of_user() if options.cache else Cache(None),
+            task.run.experts + 1,
+            examples.files,
+            {} if update is None else update.files(),
         )
+        kept = Cache.of_user() if options.cache else Cache(None)
+        sources = Sources(job, run, work, data=options.data, processes=options.processes, kept=kept)
         with sources:
             bundling = Bundling(
                 task,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -42,19 +42,33 @@ class File:
         return name_of(self.path)
 
 
+@dataclass(frozen=True)
+class Workload:
+    """Networks of one run to convert, and what they are compared on.
+
+    Attributes:
+        calibration: representative inputs by name, (examples, ...).
+        validation: inputs that Keras answers, likewise.
+        networks: how many files a plain conversion makes.
+        files: further files of the job, by name.
+        base: files of the bundle that is extended, by (digest of the network, recipe).
+    """
+
+    order: Order
+    calibration: Mapping[str, np.ndarray]
+    validation: Mapping[str, np.ndarray]
+    networks: int
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    base: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+
+
 class Making:
     """One run's networks, ready to be made into files.
 
     Args:
         job: a folder of its own, which is filled here.
         run: the run folder.
-        order: options of the conversion.
-        calibration: representative inputs by name, (examples, ...).
-        validation: the inputs to compare on, likewise.
-        networks: how many files a plain conversion makes.
-        files: further files of the job, by name.
         kept: what was converted before.
-        base: files of the bundle that is extended, by (digest of the network, recipe).
         processes: at most so many at once; as many as there are cores by default.
         workers: processes that were started before, and are not ended here.
     """
@@ -63,31 +77,32 @@ class Making:
         self,
         job: Path,
         run: Path,
-        order: Order,
-        calibration: Mapping[str, np.ndarray],
-        validation: Mapping[str, np.ndarray],
+        work: Workload,
         *,
-        networks: int,
         kept: cache.Cache,
-        files: Mapping[str, bytes] = MappingProxyType({}),
-        base: Mapping[tuple[str, str], bytes] | None = None,
         processes: int | None = None,
         workers: Workers | None = None,
     ):
-        self._job, self._kept, self._base = job, kept, base or {}
+        self._job, self._kept, self._work = job, kept, work
         self._workers = workers or Workers(job, processes or os.cpu_count() or 1)
         self._own_workers = workers is None
         model = (run / run_folder.MODEL).resolve()
-        (job / "job.json").write_text(json.dumps({"model": str(model), **order.to_json()}))
+        (job / "job.json").write_text(json.dumps({"model": str(model), **work.order.to_json()}))
         (job / "made").mkdir()
-        parts = {"calibration.npz": npz(**calibration), "validation.npz": npz(**validation)}
-        for name, content in {**parts, **files}.items():
+        parts = {
+            "calibration.npz": npz(**work.calibration),
+            "validation.npz": npz(**work.validation),
+        }
+        for name, content in {**parts, **work.files}.items():
             (job / name).write_bytes(content)
-        digests = [_digests(calibration), _digests(validation), sha256(model.read_bytes())]
-        more = {name: sha256(content) for name, content in files.items()}
-        self._key, self._order = cache.key("prepared", order.to_json(), digests, more), order
+        digests = [
+            _digests(work.calibration),
+            _digests(work.validation),
+            sha256(model.read_bytes()),
+        ]
+        more = {name: sha256(content) for name, content in work.files.items()}
+        self._key = cache.key("prepared", work.order.to_json(), digests, more)
         self.failed: dict[File, str] = {}  # what could not be made, and why
-        self._expected = networks
         self._networks: dict[str, dict[str, Any]] = {}
 
     def prepare(self) -> Reference:
@@ -98,7 +113,7 @@ class Making:
         """
         kept = self._kept.get(self._key)
         if kept is None:
-            self._workers.start(1 + self._expected // _WORTH)
+            self._workers.start(1 + self._work.networks // _WORTH)
             failed = self._workers.run([{"do": "prepare", "job": str(self._job)}])
             if failed:
                 raise ConversionError(f"the Keras model cannot be run: {failed[0]}; train again")
@@ -167,7 +182,7 @@ class Making:
         place, digest = self.place(file), self._networks[file.path]["network"]
         if place.exists():
             return ""
-        content, said = self._base.get((digest, file.recipe)), ", as in the base"
+        content, said = self._work.base.get((digest, file.recipe)), ", as in the base"
         if content is None:
             content, said = self._kept.get(place.name), ", as before"
         if content is None:
@@ -202,7 +217,7 @@ class Making:
     def _key_of(self, file: File) -> str:
         network = self._networks[file.path]
         unique = network["network"] or [self._key, file.path]
-        settings = dict(self._order.settings)
+        settings = dict(self._work.order.settings)
         return cache.key("file", unique, network["calibration"], file.recipe, file.io, settings)
 
     def __enter__(self) -> Making:

@@ -7,10 +7,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import numpy as np
 
 from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
@@ -18,9 +14,8 @@ from edge_experts.errors import UnsuitableError
 
 from .compression import compress
 from .compression.stage import WORKER
-from .network_files import Making
+from .network_files import Making, Workload
 from .process.cache import Cache
-from .process.order import Order
 from .process.pool import Workers
 
 AS_TRAINED = ""  # the name of the source that no compression made
@@ -33,7 +28,6 @@ class Sources:
 
     Args:
         job: each source gets a folder of its own in it.
-        order, calibration, validation, networks, files, base: see Making.
         data: what is fine-tuned with; None: the run folder's examples.
     """
 
@@ -41,26 +35,13 @@ class Sources:
         self,
         job: Path,
         run: Path,
-        order: Order,
-        calibration: Mapping[str, np.ndarray],
-        validation: Mapping[str, np.ndarray],
+        work: Workload,
         *,
-        networks: int,
-        files: Mapping[str, bytes] = MappingProxyType({}),
-        base: Mapping[tuple[str, str], bytes] | None = None,
         data: Dataset | None = None,
         processes: int | None = None,
         kept: Cache,
     ):
-        self._job, self._run, self._data = job, run, data
-        self._options: dict[str, Any] = {
-            "order": order,
-            "calibration": calibration,
-            "validation": validation,
-            "networks": networks,
-            "files": files,
-            "base": base,
-        }
+        self._job, self._run, self._work, self._data = job, run, work, data
         self._kept, self._open = kept, ExitStack()
         most = processes or os.cpu_count() or 1
         self._converters = self._open.enter_context(Workers(job, most))
@@ -111,7 +92,7 @@ class Sources:
     def _add(self, name: str, run: Path) -> Making:
         folder = self._job / f"source-{len(self.all)}"
         folder.mkdir()
-        making = Making(folder, run, **self._options, kept=self._kept, workers=self._converters)
+        making = Making(folder, run, self._work, kept=self._kept, workers=self._converters)
         self.all[name] = self._open.enter_context(making)
         return self.all[name]
 

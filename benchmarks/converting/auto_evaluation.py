@@ -18,6 +18,7 @@ import numpy as np
 from edge_experts.converters.auto import picture
 from edge_experts.converters.auto.choice import Choosing
 from edge_experts.converters.auto.variants import Point, candidates
+from edge_experts.converters.network_files import Workload
 from edge_experts.converters.process.cache import Cache
 from edge_experts.converters.process.order import Order
 from edge_experts.converters.recipes import RECIPE_NAMES
@@ -106,19 +107,10 @@ def evaluate(
         "validation": encode_all(features, examples["validation"].inputs),
         "test": encode_all(features, examples["test"].inputs),
     }
-    order = Order()
+    work = Workload(Order(), arrays["train"], arrays["validation"], described.experts + 1)
     with tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
-        sources = Sources(
-            job,
-            run,
-            order,
-            arrays["train"],
-            arrays["validation"],
-            networks=described.experts + 1,
-            data=data,
-            kept=Cache.of_user(),
-        )
+        sources = Sources(job, run, work, data=data, kept=Cache.of_user())
         with sources:
             scores = sources.plain.prepare().scores
             for method, making in sources.try_compressed(FOR_ARCHIVES).items():

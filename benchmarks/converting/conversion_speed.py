@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from edge_experts.converters import convert
-from edge_experts.converters.network_files import File, Making
+from edge_experts.converters.network_files import File, Making, Workload
 from edge_experts.converters.process.cache import Cache
 from edge_experts.converters.process.order import Order
 
@@ -84,10 +84,12 @@ def _warm_seconds(run: Path, job: Path, processes: int) -> float:
     making = Making(
         job,
         run,
-        Order(),
-        encode_all(features, examples["train"].inputs),
-        encode_all(features, examples["validation"].inputs),
-        networks=description.experts + 1,
+        Workload(
+            Order(),
+            encode_all(features, examples["train"].inputs),
+            encode_all(features, examples["validation"].inputs),
+            networks=description.experts + 1,
+        ),
         processes=processes,
         kept=Cache(None),
     )

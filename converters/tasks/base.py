@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -187,6 +187,3 @@ def _in_turn(rows: np.ndarray, count: int, clear: np.ndarray, experts: np.ndarra
     while len(chosen) < count:
         chosen += [queue.pop(0) for queue in queues if queue]
     return chosen[:count]
-
-
-Check = Callable[[bytes, str], None]  # raises where a target does not take a file

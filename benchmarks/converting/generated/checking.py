@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from edge_experts.converters.network_files import File, Making
+from edge_experts.converters.network_files import File, Making, Workload
 from edge_experts.converters.process.cache import Cache
 from edge_experts.converters.process.child_process import reason_of_end
 from edge_experts.converters.process.order import Order
@@ -134,10 +134,9 @@ def _converted(
     making = Making(
         job,
         run,
-        Order(),
-        {"x": case.data.known},
-        {"x": case.data.test[:16]},
-        networks=len(case.layers),
+        Workload(
+            Order(), {"x": case.data.known}, {"x": case.data.test[:16]}, networks=len(case.layers)
+        ),
         kept=Cache(None),
         workers=workers,
     )

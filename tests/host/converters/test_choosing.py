@@ -220,15 +220,15 @@ def test_what_the_interpreter_refuses_is_left_out(
 ) -> None:
     """As it refuses int16 operators that the converter makes."""
     from edge_experts.converters.auto.choice import Choosing
-    from edge_experts.converters.network_files import File
+    from edge_experts.converters.network_files import File, Workload
     from edge_experts.converters.process.cache import Cache
     from edge_experts.converters.process.order import Order
     from edge_experts.converters.sources import Sources
 
-    order = Order()
+    work = Workload(Order(), arrays, arrays, networks=4)
     run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
     job.mkdir()
-    with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
+    with Sources(job, run, work, kept=Cache(None)) as sources:
         sources.plain.prepare()
         sources.plain.make([File(path, one) for path in sources.plain.paths for one in recipes])
         sources.plain.place(File("experts/001.tflite", "int8")).write_bytes(b"nothing like it" * 9)
@@ -246,15 +246,15 @@ def test_choices_asked_alone_answer_as_they_did_among_all(
     make_run: Any, make_model: Any, arrays: Any, tmp_path: Path
 ) -> None:
     from edge_experts.converters.auto.choice import Choosing
-    from edge_experts.converters.network_files import File
+    from edge_experts.converters.network_files import File, Workload
     from edge_experts.converters.process.cache import Cache
     from edge_experts.converters.process.order import Order
     from edge_experts.converters.sources import Sources
 
-    order = Order()
+    work = Workload(Order(), arrays, arrays, networks=4)
     run, recipes, job = make_run(make_model()), ("float32", "int8"), tmp_path / "job"
     job.mkdir()
-    with Sources(job, run, order, arrays, arrays, networks=4, kept=Cache(None)) as sources:
+    with Sources(job, run, work, kept=Cache(None)) as sources:
         sources.plain.prepare()
         sources.plain.make([File(path, one) for path in sources.plain.paths for one in recipes])
         choosing = Choosing(sources.all, recipes, compressed=False)

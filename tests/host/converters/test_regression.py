@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,15 @@ import numpy as np
 import pytest
 
 from edge_experts import run_folder
+from edge_experts.compression import Compression
 from edge_experts.datasets import Split
 from edge_experts.errors import ThresholdError, UsageError
 from edge_experts.features import ArrayFeatures
 from edge_experts.format.manifest import TaskSpec, read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
+
+from ...conftest import Cli
+from ..compilers import compile_
 
 MEAN, SCALE = (20.0, -3.0), (8.0, 0.5)
 X = np.random.default_rng(0).normal(size=(160, 6)).astype(np.float32)
@@ -169,6 +175,84 @@ def test_microcontrollers_answer_alike(make_values_run: Any, tmp_path: Path) -> 
     on = made.manifest.verified_on
     assert on["largest_difference_there"] < 0.1
     assert "equal_labels_there" not in on
+
+
+class _Answer(ctypes.Structure):
+    _fields_ = (
+        ("expert", ctypes.c_int),
+        ("scores", ctypes.c_float * 2),
+        ("values", ctypes.c_float * 2),
+    )
+
+
+def test_c_gives_values_in_the_datas_units(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+    from edge_experts.converters.c_source import c_source
+
+    pytest.importorskip("tflite_micro")
+    convert(make_values_run(), tmp_path / "b", target="microcontroller", io="integer")
+    c_source(tmp_path / "b", tmp_path / "c")
+    assert "answer.values[i]" in (tmp_path / "c/README.md").read_text()
+    warnings, files = ("-Wall", "-Wextra", "-Werror", "-pedantic"), sorted(tmp_path.glob("c/*.c"))
+    library = tmp_path / "values.so"
+    compile_("gcc", "-std=c99", *warnings, "-shared", "-fPIC", *files, "-lm", "-o", library)
+    given = [[0.0, 2.0, 1.0], [0.5, -1.0]]  # the gate's, then the expert's
+
+    kind = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 4, ctypes.POINTER(ctypes.c_float))
+
+    def run(context: Any, model: Any, x: Any, trunk: Any, output: Any) -> int:
+        for place, value in enumerate(given.pop(0)):
+            output[place] = value
+        return 0
+
+    answer, asked = _Answer(), ctypes.CDLL(str(library)).edge_experts_ask
+    assert asked(None, kind(run), None, ctypes.byref(answer)) == 0
+    assert answer.expert == 1
+    assert list(answer.scores) == [0.5, -1.0]
+    assert list(answer.values) == [24.0, -3.5]  # output * scale + mean
+
+
+def test_onnx_runtime_is_judged_by_r2(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters.onnx import export_onnx
+
+    from edge_experts.benchmarking import contender, onnx
+
+    for name in ("onnx", "onnxruntime", "tf2onnx"):
+        pytest.importorskip(name)
+    made = export_onnx(make_values_run(experts=1), tmp_path / "o")
+    assert made.proof.scores["r2"] == pytest.approx(made.proof.float_scores["r2"], abs=0.05)
+    assert made.proof.float_scores["r2"] > 0.9
+    assert made.description.accuracy is None
+    assert onnx.read(tmp_path / "o") == made.description
+    told = contender.read(tmp_path / "o")
+    assert told.accuracy is None
+    assert told.scores is not None
+    assert told.scores.scores == made.description.scores
+
+
+def test_experts_are_made_smaller_first(make_values_run: Any, tmp_path: Path) -> None:
+    from edge_experts.converters import convert
+
+    compression = Compression("pruning", sparsity=0.5, epochs=2)
+    made = convert(make_values_run(), tmp_path / "b", compress=compression, max_accuracy_drop=100)
+    assert made.manifest.provenance["compression"]["method"] == "pruning"
+    assert made.scores["r2"] > 0
+
+
+def test_the_command_tells_of_r2_in_words_and_json(
+    make_values_run: Any, tmp_path: Path, cli: Cli
+) -> None:
+    run = make_values_run()
+    done = cli("convert", run, "--out", tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+    assert "R2 as deployed 0.9" in done.stdout
+    done = cli("convert", run, "--out", tmp_path / "b", "--force", "--json")
+    said = json.loads(done.stdout)
+    assert {"r2", "mae", "rmse", "outputs", "parity", "bytes", "search", "c_source"} <= set(said)
+    assert not {"accuracy", "abstain_below", "calibration_error"} & set(said)
+    assert said["parity"]["r2_drop"] == pytest.approx(
+        100 * (said["parity"]["keras_r2"] - said["parity"]["deployed_r2"])
+    )
 
 
 def test_a_bundle_extends_another(make_values_run: Any, tmp_path: Path) -> None:
