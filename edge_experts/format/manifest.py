@@ -264,6 +264,8 @@ def _manifest(reader: Reader, version: str) -> Manifest:
     task_spec, layers = _task_spec(reader, version), _layers(reader, version, len(experts))
     if layers and (router is not None or combine != "top" or generation is not None):
         raise reader.error("layers", "need combine top, and neither router nor generation")
+    if task_spec is not None and generation is not None:
+        raise reader.error("generation", "must be null where there is a task_spec")
     routed = router is not None or bool(layers)
     if not routed and combine == "top" and len(experts) > 1 and generation is None:
         raise reader.error("router", "is missing, and there is more than one expert to pick from")

@@ -42,7 +42,7 @@ def monitor(
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
             raise UsageError(
-                f"{bundle}: a bundle of {runtime.task.name}; only what chooses labels is watched"
+                f"{bundle}: a bundle of {runtime.task.name}, whose answers are not watched"
             )
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")

@@ -117,7 +117,8 @@ class Regression(RoutedOnce):
     name, watched = "regression", True
     labels_are = "outputs"
     parity = (
-        Column("R2: Keras's,", "keras_r2", ".4f", 15),
+        Column("largest difference  ", "largest_difference", ".3g", 21),
+        Column("R2: Keras's,", "keras_r2", ".4f", 12),
         Column("deployed", "deployed_r2", ".4f", 9),
     )
 

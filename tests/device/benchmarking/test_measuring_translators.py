@@ -229,10 +229,10 @@ def test_what_cannot_be_measured_is_said_before_the_work(
     assert "warm, side by side" not in done.stderr
 
 
-def test_monitor_says_that_it_watches_labels(translator_bundle: Path, cli: Cli) -> None:
+def test_monitor_says_that_it_watches_no_translations(translator_bundle: Path, cli: Cli) -> None:
     done = cli("monitor", translator_bundle, stdin="print\n")
     assert done.returncode == 2
-    assert "only what chooses labels is watched" in done.stderr
+    assert "a bundle of translation, whose answers are not watched" in done.stderr
 
 
 def test_to_is_for_translators(many_experts: Path, tmp_path: Path, cli: Cli) -> None:

@@ -19,26 +19,48 @@ from tests.tiny import INPUTS, tiny_bundle
 PACKAGE = Path(__file__).parents[3] / "edge_experts"
 LAYERS = ("features", "runtime", "benchmarking", "serving", "updates", "cli/device")
 # The registries, and the tasks themselves.
-OWN = ("runtime/tasks", "cli/device/tasks")
-CLASSES = {"Classification", "Translation", "Task", "Writer", "Written"}
+OWN = ("runtime/tasks", "cli/device/tasks", "benchmarking/tasks")
+CLASSES = {"Classification", "Translation", "Regression", "Task", "Writer", "Written"}
+CLASSES |= {"Estimate", "Estimates"}
+# Attributes that tell a task from another one.
+TELLING = {"generation", "task_spec", "task_type"}
+KEYS = {"generation", "task_spec", "translation", "classification", "regression"}
 
 
 def special_cases(source: str) -> Iterator[int]:
-    """Lines that compare a task's name or `generation`, or ask for the class of a task's object."""
+    """Lines that choose by task: by its name, what only one has, or the class of its objects."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             operands = [node.left, *node.comparators]
-            for one in operands:
-                if isinstance(one, ast.Attribute) and (
-                    one.attr == "generation"
-                    or (one.attr == "name" and ast.unparse(one.value).endswith("task"))
-                ):
-                    yield node.lineno
+            if any(map(_tells, operands)):
+                yield node.lineno
+        if isinstance(node, ast.Match | ast.If | ast.IfExp | ast.While) and _tells(
+            node.subject if isinstance(node, ast.Match) else node.test
+        ):
+            yield node.lineno
+        if isinstance(node, ast.BoolOp) and any(map(_tells, node.values)):
+            yield node.lineno
+        if isinstance(node, ast.UnaryOp) and _tells(node.operand):
+            yield node.lineno
+        if isinstance(node, ast.Subscript) and _tells(node.slice):  # a table by task
+            yield node.lineno
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".get"):
+            owner = ast.unparse(node.func).split(".")[-2]
+            if any(map(_tells, node.args)) and not owner.isupper():  # no registry
+                yield node.lineno
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "hasattr"):
             if CLASSES & {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}:
                 yield node.lineno
             if ast.unparse(node.func) == "hasattr" and "task" in ast.unparse(node.args[0]):
                 yield node.lineno
+
+
+def _tells(node: ast.expr) -> bool:
+    """True for an expression that is another one for each task."""
+    if isinstance(node, ast.Attribute):
+        of_task = node.attr == "name" and ast.unparse(node.value).endswith("task")
+        return of_task or node.attr in TELLING
+    return isinstance(node, ast.Constant) and node.value in KEYS
 
 
 def _files() -> list[Path]:
@@ -66,6 +88,15 @@ def test_no_device_module_asks_which_task_it_is() -> None:
         "x = isinstance(answer, Written)",
         "x = isinstance(runtime.task, Translation)",
         "x = hasattr(self.task, 'beams')",
+        "if 'regression' == kind: pass",
+        "x = 1 if manifest.task_spec else 2",
+        "x = _OF_TASK[runtime.task.name]",
+        "x = content.get('generation')",
+        "x = tables.get(manifest.task_type)",
+        "match manifest.task_type:\n    case _: pass",
+        "x = isinstance(answer, Estimate)",
+        "if manifest.generation and routed: pass",
+        "x = not manifest.task_spec",
     ],
 )
 def test_a_special_case_is_noticed(line: str) -> None:
