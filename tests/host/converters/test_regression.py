@@ -79,10 +79,13 @@ def test_every_quantization_answers_as_keras_does(
     made = convert(make_values_run(), tmp_path / "b", quantization=quantization)
     exact = quantization in ("float32", "float16")
     parity = made.parity
-    assert parity.largest_difference <= (0.01 if exact else 0.5)
-    assert parity.keras_r2 - parity.deployed_r2 < (0.001 if exact else 0.02)
+    for one in parity.experts:  # an example that is routed otherwise is further off
+        assert one.largest_difference <= (0.01 if exact else 0.1)
+        assert one.keras_r2 - one.deployed_r2 < (0.001 if exact else 0.02)
+    assert parity.equal_experts >= (1.0 if exact else 0.97)
+    assert parity.keras_r2 - parity.deployed_r2 < (0.001 if exact else 0.05)
     assert made.scores["r2"] > 0.9
-    assert made.scores["mae"] == pytest.approx(0.1 * np.mean(SCALE) * 0.8, rel=0.3)
+    assert made.scores["mae"] == pytest.approx(0.1 * np.mean(SCALE) * 0.8, rel=0.4)
     assert sum(one.examples for one in parity.experts) <= len(X)
     manifest = read_manifest(tmp_path / "b")
     assert manifest.task_spec == TaskSpec("regression", {"mean": list(MEAN), "scale": list(SCALE)})
@@ -126,7 +129,7 @@ def test_files_of_integers_take_and_give_integers(make_values_run: Any, tmp_path
 
     made = convert(make_values_run(), tmp_path / "b", io="integer")
     assert made.manifest.provenance["structures"][0]["outputs"][0]["type"] == "INT8"
-    assert made.parity.largest_difference < 0.5
+    assert max(one.largest_difference for one in made.parity.experts) < 0.1
 
 
 def test_recipes_are_chosen_by_squared_error(make_values_run: Any, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 _TRAINING = """
 import sys
@@ -18,7 +19,8 @@ from edge_experts.training import config_for, train
 
 random = np.random.default_rng(0)
 x = random.standard_normal((2000, 6)).astype(np.float32)
-y = (x[:, 0] * x[:, 1] > 0).astype(int)
+y = x[:, 0] * x[:, 1]
+y = (y > 0).astype(int) if sys.argv[3] == "labels" else y
 config = config_for(
     "table", experts=4, epochs=2, choice_epochs=int(sys.argv[2]), tune_epochs=1,
     teacher_epochs=0,
@@ -28,9 +30,9 @@ train(data, sys.argv[1], config, pictures=False)
 """
 
 
-def _train(out: Path, epochs: int) -> subprocess.Popen[str]:
+def _train(out: Path, epochs: int, targets: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _TRAINING, str(out), str(epochs)],
+        [sys.executable, "-c", _TRAINING, str(out), str(epochs), targets],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -38,9 +40,10 @@ def _train(out: Path, epochs: int) -> subprocess.Popen[str]:
     )
 
 
-def test_a_killed_training_goes_on_in_the_epoch_where_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize("targets", ["labels", "values"])
+def test_a_killed_training_goes_on_in_the_epoch_where_it_was(tmp_path: Path, targets: str) -> None:
     out, epochs = tmp_path / "killed.run", 60
-    process = _train(out, epochs)
+    process = _train(out, epochs, targets)
     assert process.stderr is not None
     for line in process.stderr:  # a line for every sixth epoch
         if line.startswith("Choosing experts: 18/"):
@@ -51,7 +54,7 @@ def test_a_killed_training_goes_on_in_the_epoch_where_it_was(tmp_path: Path) -> 
     left = sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith("."))
     assert left == ["killed.run.checkpoints"], "no run folder, and what it had reached"
 
-    again = _train(out, epochs)
+    again = _train(out, epochs, targets)
     _, said = again.communicate(timeout=240)
     assert again.returncode == 0, said
     assert "Resumed after 'mixture'" in said

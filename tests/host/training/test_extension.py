@@ -250,6 +250,7 @@ def test_what_experts_share_with_the_router_is_not_trained(
     make_model: Any, keras: Any, tmp_path: Path
 ) -> None:
     from edge_experts.training.extension.teaching import Part, Teaching
+    from edge_experts.training.tasks.classification import Classes
 
     x = keras.Input((2,), name="x")
     trunk = keras.layers.Dense(3, "relu")(x)
@@ -259,7 +260,14 @@ def test_what_experts_share_with_the_router_is_not_trained(
     model = make_model(2)
     model.router = router
     teaching = Teaching(
-        model, parts, parts, epochs=1, batch_size=16, learning_rate=0.1, logs=tmp_path
+        model,
+        Classes(("a", "b")),
+        parts,
+        parts,
+        epochs=1,
+        batch_size=16,
+        learning_rate=0.1,
+        logs=tmp_path,
     )
     before = [weight.copy() for weight in router.get_weights()]
     trained = teaching._router(router, 1)
