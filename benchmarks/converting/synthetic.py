@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from edge_experts.converters.bundle import bundle_files as export
+from edge_experts.converters.tasks.base import GOLDEN_EXAMPLES
 
 from edge_experts import subprocesses
 from edge_experts.features import ArrayFeatures, Features
@@ -96,7 +97,7 @@ class Synthetic:
         return [f"label {label}" for label in range(self.labels)]
 
     def golden(self) -> list[np.ndarray]:
-        return list(self.examples(self.seed + 1)[: export.GOLDEN_EXAMPLES])
+        return list(self.examples(self.seed + 1)[:GOLDEN_EXAMPLES])
 
     def build(self, out: Path, models: Path | None = None) -> None:
         """Write the bundle; see `build`."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from .. import subprocesses
 from ..errors import ThresholdError, UsageError
@@ -16,10 +16,12 @@ from ..format.manifest import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from . import contender, latency, onnx, session
+from .bounds import Count, Length, Positive
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map
 from .measure import conditions, energy, environment, growth
 from .row import REFERENCE, SPARSE, Row, all_times, row
+from .throughput import Writing
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
@@ -35,25 +37,34 @@ class Benchmark:
     """Results; a `Latency` that is None could not be measured here, see `latency`."""
 
     bundle: str
-    golden_examples: int
-    inputs: int
+    golden_examples: Count
+    inputs: Count
     inputs_sha256: str  # runs that asked the same can be compared input by input
     first_from_storage: latency.Latency | None
     first_cached: latency.Latency | None
     switch_from_storage: latency.Latency | None
     switch_cached: latency.Latency | None
     warm: latency.Latency  # with the parts of each answer
-    rows: tuple[Row, ...]
+    rows: Annotated[tuple[Row, ...], Length(1, 64)]
     experts: ExpertMap
     before: conditions.Conditions
     under_load: conditions.Conditions
     cautions: tuple[str, ...]
-    environment: dict[str, object]
-    threads: int
-    command: str  # that was run; empty where none was
-    energy: energy.Energy | None  # None: the board has no sensor
-    sessions: tuple[session.Session, ...] = field(repr=False)
+    environment: Annotated[dict[str, object], Length(0, 100)]
+    threads: Positive
+    command: str = ""  # that was run; empty where none was
+    energy: energy.Energy | None = None  # None: the board has no sensor
+    sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        if len({row.name for row in self.rows}) < len(self.rows):
+            raise ValueError("rows must have different names")
+
+    @property
+    def throughputs(self) -> dict[str, Writing]:
+        """How fast each contender writes, of those that do."""
+        return {row.name: row.generation for row in self.rows if row.generation}
 
     def to_json(self) -> dict[str, Any]:
         """All but the raw times, which `raw.as_csv` has."""
@@ -62,7 +73,7 @@ class Benchmark:
             told = asdict(everything[name])
             everything[name] = {key: value for key, value in told.items() if value is not None}
         everything["energy"] = None if self.energy is None else asdict(self.energy)
-        everything["rows"] = [one.to_json() for one in self.rows]
+        everything["rows"] = [asdict(one) for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
             if isinstance(value, latency.Latency):

@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..format.manifest import Manifest, read_manifest
 from ..runtime import ExpertRuntime
 from ..runtime.tasks import task_class
 from ..runtime.tasks.base import Deployed
-from . import onnx
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """As deployed: of so many test examples, where the files were made."""
-
-    accuracy: float
-    examples: int
-
-
-@dataclass(frozen=True)
-class Chrf:
-    """From 0 to 100, as deployed: of so many validation sentences, where the files were made."""
-
-    chrf: float
-    sentences: int
+from . import onnx, score
+from .score import Accuracy, Chrf, Score
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A bundle, or a network in ONNX Runtime.
-
-    Attributes:
-        accuracy, chrf, scores: None where its maker did not say; `scores` are those of tasks that
-            have others than the first two.
-    """
+    """A bundle, or a network in ONNX Runtime."""
 
     feature_kind: str
     total_bytes: int  # of all files
     resident_bytes: int  # files of what must be in memory for an answer
-    accuracy: Accuracy | None
-    chrf: Chrf | None = None
-    scores: Deployed | None = None
+    accuracy: Accuracy | None  # None: its maker did not say
+    chrf: Chrf | None = None  # likewise
+    scores: dict[str, Score] = field(default_factory=dict)  # by the names of the task
 
 
 def read(folder: Path) -> Contender:
@@ -53,25 +33,25 @@ def read(folder: Path) -> Contender:
     """
     if onnx.is_onnx(folder):
         said = onnx.read(folder)
+        told = said.scores if said.accuracy is None else {"accuracy": said.accuracy}
+        numbers = {name: value for name, value in told.items() if type(value) in (int, float)}
+        deployed: Deployed | None = Deployed(numbers, said.examples)
         return Contender(
             feature_kind=said.feature_kind,
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),
             resident_bytes=(folder / onnx.NETWORK).stat().st_size,
-            accuracy=None if said.accuracy is None else Accuracy(said.accuracy, said.examples),
-            scores=None if said.accuracy is not None else Deployed(said.scores, said.examples),
+            accuracy=score.accuracy(deployed),
+            scores=score.others(deployed),
         )
     manifest = read_manifest(folder)
     deployed = task_class(manifest).deployed(manifest)
-    scores, examples = ({}, 0) if deployed is None else deployed
-    accuracy, chrf = scores.get("accuracy"), scores.get("chrf")
-    others = accuracy is None and chrf is None
     return Contender(
         feature_kind=manifest.features.kind,
         total_bytes=sum(entry.bytes for entry in manifest.files),
         resident_bytes=resident_bytes(manifest),
-        accuracy=None if accuracy is None else Accuracy(accuracy, examples),
-        chrf=None if chrf is None else Chrf(chrf, examples),
-        scores=deployed if others else None,
+        accuracy=score.accuracy(deployed),
+        chrf=score.chrf(deployed),
+        scores=score.others(deployed),
     )
 
 

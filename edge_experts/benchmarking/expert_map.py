@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from ..format.limits import LIMITS
 from ..runtime import ExpertRuntime
+from .bounds import Count, Length, Positive, Within
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,18 @@ class ExpertMap:
             bundle was made with; None where it does not say.
     """
 
-    experts: int
-    labels: int
-    names: tuple[str, ...]
-    answers: tuple[tuple[int, int, int], ...]
-    published: tuple[int, ...] | None
+    experts: Annotated[int, Within(1, LIMITS.experts)]
+    labels: Positive
+    names: Annotated[tuple[str, ...], Length(0, LIMITS.labels)]
+    answers: tuple[tuple[Count, Count, Count], ...]
+    published: tuple[Count, ...] | None = None
+
+    def __post_init__(self) -> None:
+        names = len(self.names)
+        if any(expert >= self.experts or place >= names for expert, place, _ in self.answers):
+            raise ValueError("answers must be of experts and labels that there are")
+        if self.published is not None and len(self.published) != self.experts:
+            raise ValueError(f"published must be a list of {self.experts}, one for each expert")
 
 
 def expert_map(runtime: ExpertRuntime, inputs: Sequence[Any]) -> ExpertMap:

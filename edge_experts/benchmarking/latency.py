@@ -6,28 +6,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
 from ..format.manifest import MANIFEST, read_manifest
 from ..runtime import ExpertRuntime, Timings
+from .bounds import Amount, Length, Positive
 from .measure import page_cache
 
-PERCENTILES = (50, 90, 99)
+
+class Percentiles(TypedDict):
+    """Microseconds."""
+
+    p50: Amount
+    p90: Amount
+    p99: Amount
+    max: Amount
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds: {"p50", "p90", "p99", "max"} of the whole and of each part.
+    """Microseconds of the whole and of each part.
 
     `quantiles_us` are the whole's at 0, 1, 2 ... 100 %: what its distribution is drawn from.
     """
 
-    answers: int
-    total_us: dict[str, float]
-    parts_us: dict[str, dict[str, float]]
-    quantiles_us: tuple[float, ...]
+    answers: Positive
+    total_us: Percentiles
+    parts_us: Annotated[dict[str, Percentiles], Length(0, len(Timings._fields))]
+    quantiles_us: Annotated[tuple[float, ...], Length(101, 101)]
+
+    def __post_init__(self) -> None:
+        if list(self.quantiles_us) != sorted(self.quantiles_us):
+            raise ValueError("quantiles_us must ascend")
 
 
 def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] = ()) -> Latency:
@@ -107,9 +119,6 @@ def _files(bundle: Path, *, experts_only: bool) -> list[Path]:
     return [bundle / MANIFEST, *(bundle / entry.path for entry in manifest.files)]
 
 
-def _percentiles(values: Any) -> dict[str, float]:
-    found = {
-        f"p{rank}": round(float(value), 2)
-        for rank, value in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=True)
-    }
-    return {**found, "max": round(float(np.max(values)), 2)}
+def _percentiles(values: Any) -> Percentiles:
+    p50, p90, p99 = (round(float(value), 2) for value in np.percentile(values, (50, 90, 99)))
+    return {"p50": p50, "p90": p90, "p99": p99, "max": round(float(np.max(values)), 2)}

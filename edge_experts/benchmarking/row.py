@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
-from ..runtime.tasks.base import Deployed
 from . import latency
-from .contender import Accuracy, Chrf, Contender
+from .bounds import Amount, Count, Interval, Length, Samples
+from .contender import Contender
 from .measure import growth, intervals
+from .score import MOST, Accuracy, Chrf, Score
 from .session import Session
 from .throughput import Writing, writing
 
@@ -26,33 +27,31 @@ class Row:
     same round; the two are only ever compared within a round. Intervals say where the same figure
     of another run lies, see `intervals.of_another_run`. `resident_bytes` are the files of what must
     be in memory for an answer; what memory they take is `growth`. `generation` is how fast it
-    writes; None where it chooses labels. `accuracy` is of what chooses them, `chrf` of what writes,
-    and `scores` are those of any other task.
+    writes; None of what does not. `scores` are all that the maker measured, by name; two of them
+    are `accuracy` and `chrf` too, as before schema 1.3.
     """
 
     name: str
     warm: latency.Latency
-    p50_interval_us: tuple[float, float]
-    ratio: float
-    ratio_interval: tuple[float, float]
+    p50_interval_us: Interval
+    ratio: Amount
+    ratio_interval: Interval
     difference_us: float
-    total_bytes: int
-    resident_bytes: int
+    total_bytes: Count
+    resident_bytes: Count
     accuracy: Accuracy | None
     growth: growth.Growth | None  # None: it lives in the sparse bundle's files
-    session_p50_us: tuple[float, ...]
-    session_ratio: tuple[float, ...]
-    input_p50_us: tuple[float, ...]
+    session_p50_us: Samples
+    session_ratio: Samples
+    input_p50_us: Samples
     generation: Writing | None = None
     chrf: Chrf | None = None
-    scores: Deployed | None = None
+    scores: Annotated[dict[str, Score], Length(0, MOST)] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields; of `scores` the examples beside each, and nothing where there are none."""
-        content = {name: value for name, value in asdict(self).items() if name != "scores"}
-        if self.scores is not None:
-            content["scores"] = {**self.scores.scores, "examples": self.scores.examples}
-        return content
+    def __post_init__(self) -> None:
+        for name, one in (("accuracy", self.accuracy), ("chrF", self.chrf)):
+            if one is not None:
+                self.scores.setdefault(name, one.score)
 
 
 def row(
@@ -86,7 +85,7 @@ def row(
         input_p50_us=tuple(round(float(value), 2) for value in by_input),
         generation=writing(name, SPARSE if name == REFERENCE else name, sessions),
         chrf=contender.chrf,
-        scores=contender.scores,
+        scores=dict(contender.scores),
     )
 
 

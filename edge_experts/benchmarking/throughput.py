@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import latency
+from .bounds import Amount, Count, Interval, Samples
 from .measure import intervals
 from .session import Session
 
@@ -24,10 +25,10 @@ class Writing:
             its answer only.
     """
 
-    tokens: int
-    tokens_per_second: float
-    tokens_per_second_interval: tuple[float, float]
-    session_tokens_per_second: tuple[float, ...]
+    tokens: Count
+    session_tokens_per_second: Samples
+    tokens_per_second: Amount
+    tokens_per_second_interval: Interval
     first_token: latency.Latency | None
 
 

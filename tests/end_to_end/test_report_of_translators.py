@@ -48,7 +48,7 @@ def test_what_translators_write_is_drawn_and_told(browser: Any, written: Path) -
     ((_, y),) = shown.drawn("accuracy-bytes", "point-0")
     assert y == pytest.approx(chrf, rel=0.01)
     text = shown.run("document.body.innerText")
-    assert f"{chrf:.1f}\nchrF as deployed" in text
+    assert f"{chrf:.2f}\nchrF as deployed" in text
     assert f"{number(rows[0]['generation']['tokens_per_second'])}\ntokens a second" in text
     timeline = rows[0]["growth"]["timeline"]
     assert f"loaded {len(timeline['loads'])} times and left {len(timeline['evictions'])}" in text

@@ -10,6 +10,7 @@ from typing import Any
 
 from ... import subprocesses
 from ...runtime import ExpertRuntime
+from ..bounds import Amount, Positive
 from . import sensors
 
 _SECONDS = 3.0  # of each, idle and answering; sensors are slow
@@ -25,11 +26,11 @@ class Energy:
     """
 
     sensor: str
-    idle_w: float
-    answering_w: float
-    answers: int
-    per_answer_uj: float | None
-    whole_per_answer_uj: float
+    idle_w: Amount
+    answering_w: Amount
+    answers: Positive
+    per_answer_uj: Amount | None
+    whole_per_answer_uj: Amount
 
 
 def measure(

@@ -17,6 +17,7 @@ from ...format.manifest import Manifest, read_manifest
 from ...runtime import golden, interpreter
 from ...runtime.memory import process_memory
 from .. import onnx
+from ..bounds import Count
 from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5
@@ -32,15 +33,15 @@ class Growth:
     (LiteRT touches more of its own code, as pages of its file). None where it is not known.
     """
 
-    base_bytes: int
-    growth_bytes: int
+    base_bytes: Count
+    growth_bytes: Count
     anonymous_bytes: int
     file_bytes: int
-    budget_bytes: int | None
-    experts_visited: int
-    answers: int
+    budget_bytes: Count | None
+    experts_visited: Count
+    answers: Count
     timeline: Timeline
-    bound_bytes: int | None = None
+    bound_bytes: Count | None = None
 
 
 def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None) -> Growth:

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
 from ...runtime import ExpertRuntime
 from ...runtime.interpreter import Expert
 from ...runtime.memory.process_memory import Memory
 from ...runtime.models import Models
+from ..bounds import Count, Length
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,20 @@ class Timeline:
         evictions: likewise, of those that left.
     """
 
-    milliseconds: list[float] = field(default_factory=list)
+    milliseconds: Annotated[list[float], Length(1)] = field(default_factory=list)
     resident_bytes: list[int] = field(default_factory=list)
     anonymous_bytes: list[int] = field(default_factory=list)
-    loads: list[tuple[int, int]] = field(default_factory=list)
-    evictions: list[tuple[int, int]] = field(default_factory=list)
+    loads: list[tuple[Count, Count]] = field(default_factory=list)
+    evictions: list[tuple[Count, Count]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        count = len(self.milliseconds)
+        for name in ("resident_bytes", "anonymous_bytes"):
+            if len(getattr(self, name)) != count:
+                raise ValueError(f"{name} must be a list of {count}, as many as milliseconds")
+        for name in ("loads", "evictions"):
+            if any(sample >= count for sample, _ in getattr(self, name)):
+                raise ValueError(f"{name} must be of samples that there are")
 
 
 class Noting(Models):

@@ -12,19 +12,14 @@ from ..row import REFERENCE, SPARSE
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. accuracy: "
-    "as deployed, of the test examples, where the files were made. growth: "
+    "another run lies. time ratio: to the sparse experts, medians paired round by round. growth: "
     "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
     "expert, and what the runtime may take at most: twice the files of what is in memory, and "
     "4 MB; its anonymous and file pages, each at its own peak."
 )
-_OF_OTHERS = (
-    " {names}: as deployed, of the test examples, in the data's units, where the files were made."
-)
 _OF_TOKENS = (
     " tokens: pieces of the vocabulary, with the ends of answers, of one round. tokens/s: of whole "
-    "answers. first token: from the question on. chrF: as deployed, of validation sentences, where "
-    "the files were made."
+    "answers. first token: from the question on."
 )
 
 
@@ -72,14 +67,16 @@ def as_text(result: Benchmark) -> str:
 
 def notes(result: Benchmark) -> str:
     """How the tables are to be read."""
-    others = _others(result)
-    told = _OF_OTHERS.format(names=", ".join(others)) if others else ""
-    return _NOTES + told + (_OF_TOKENS if writing_table(result) else "")
+    return _NOTES + _scores_told(result) + (_OF_TOKENS if writing_table(result) else "")
 
 
-def _others(result: Benchmark) -> list[str]:
-    """Names of scores other than accuracy and chrF."""
-    return sorted({name for row in result.rows if row.scores for name in row.scores.scores})
+def _scores_told(result: Benchmark) -> str:
+    told = {name: one for row in result.rows for name, one in row.scores.items()}
+    return "".join(
+        f" {name}: as deployed, of {one.of}, where the files were made"
+        f"{'' if one.higher_is_better else '; lower is better'}."
+        for name, one in told.items()
+    )
 
 
 def memory_told(result: Benchmark) -> list[str]:
@@ -116,44 +113,31 @@ def phase_table(result: Benchmark) -> list[list[str]]:
 def contender_table(result: Benchmark) -> list[list[str]]:
     """The sparse bundle and its rivals, all measured in the same run."""
     head = ["side by side", "p50 µs", "95 %", "p99 µs", "time ratio", "95 %", "files kB"]
-    judged = [
-        name
-        for name, of in (("accuracy", "accuracy"), ("chrF", "chrf"))
-        if any(getattr(row, of) is not None for row in result.rows)
-    ]
-    others = _others(result)
+    scores = list(dict.fromkeys(name for row in result.rows for name in row.scores))
     memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
-    rows = [[*head, *judged, *others, *memory]]
+    rows = [[*head, *scores, *memory]]
     for row in result.rows:
         low, high = row.p50_interval_us
         times = [number(row.warm.total_us["p50"]), f"{number(low)} to {number(high)}"]
         low, high = row.ratio_interval
         ratio = [f"{row.ratio:.2f}", "" if row.name == SPARSE else f"{low:.2f} to {high:.2f}"]
         p99, files = number(row.warm.total_us["p99"]), f"{row.total_bytes / 1000:.0f}"
-        cells = [row.name, *times, p99, *ratio, files]
-        if "accuracy" in judged:
-            cells.append("" if row.accuracy is None else f"{row.accuracy.accuracy:.4f}")
-        if "chrF" in judged:
-            cells.append("" if row.chrf is None else f"{row.chrf.chrf:.2f}")
-        known = {} if row.scores is None else row.scores.scores
-        cells += [f"{known[name]:.5g}" if name in known else "" for name in others]
-        rows.append([*cells, *_growth(row.growth)])
+        judged = [row.scores[name].text if name in row.scores else "" for name in scores]
+        rows.append([row.name, *times, p99, *ratio, files, *judged, *_growth(row.growth)])
     return rows
 
 
 def writing_table(result: Benchmark) -> list[list[str]]:
-    """How fast contenders write; empty where they choose labels."""
+    """How fast contenders write; empty where none does."""
     header = ["writing", "tokens/s", "95 %", "tokens", "first token, p50 µs", "p90", "p99", "max"]
     rows = []
-    for row in result.rows:
-        if row.generation is None:
-            continue
-        found, (low, high) = row.generation, row.generation.tokens_per_second_interval
+    for name, found in result.throughputs.items():
+        low, high = found.tokens_per_second_interval
         speed = [number(found.tokens_per_second), f"{number(low)} to {number(high)}"]
         first = ["", "", "", ""]
         if found.first_token is not None:
-            first = [number(value) for value in found.first_token.total_us.values()]
-        rows.append([row.name, *speed, f"{found.tokens:,}", *first])
+            first = _percentiles(found.first_token)
+        rows.append([name, *speed, f"{found.tokens:,}", *first])
     return [header, *rows] if rows else []
 
 
@@ -161,7 +145,12 @@ def _phase(name: str, latency: Latency | None) -> list[str]:
     if latency is None:
         return [name, *["-"] * 8]
     parts = [number(part["p50"]) for part in latency.parts_us.values()]
-    return [name, *(number(value) for value in latency.total_us.values()), *parts]
+    return [name, *_percentiles(latency), *parts]
+
+
+def _percentiles(latency: Latency) -> list[str]:
+    total = latency.total_us
+    return [number(value) for value in (total["p50"], total["p90"], total["p99"], total["max"])]
 
 
 def _growth(growth: Growth | None) -> list[str]:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from ..options import Json, Source, duration, print_json, require_training, size
+from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
 def advise(
     data: Source,
+    task: Task = None,
     memory: Annotated[
         int | None,
         typer.Option(
@@ -41,7 +42,7 @@ def advise(
     require_training()
     from ... import datasets
 
-    dataset = datasets.load(data, seed)
+    dataset = datasets.load(data, seed, task_type=task)
     from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
@@ -50,5 +51,6 @@ def advise(
         return
     print(advice.as_text(found))
     out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    command = f"edge-experts {found.verdict.command} --data {data}{out} {found.verdict.options}"
+    source = f"{data} --task {task}" if task else data
+    command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
     print(f"Next: {command}", file=sys.stderr)

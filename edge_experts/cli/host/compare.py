@@ -12,6 +12,7 @@ from ..options import (
     Recipe,
     RouterModel,
     Source,
+    Task,
     Width,
     as_typed,
     print_json,
@@ -21,6 +22,7 @@ from ..options import (
 
 def compare(
     data: Source,
+    task: Task = None,
     seeds: Annotated[
         int, typer.Option(help="How many trainings of each, by seeds 0, 1 ...", min=1, max=10)
     ] = 1,
@@ -64,7 +66,7 @@ def compare(
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="Draw accuracy against memory and multiply-adds: a .png or .svg.",
+            help="Draw accuracy, or R2, against memory and multiply-adds: a .png or .svg.",
             show_default=False,
         ),
     ] = None,
@@ -74,7 +76,8 @@ def compare(
 
     Dense networks of the same active size and of all experts' size, the latter pruned and
     quantized; experts routed at random and by hashing; the article's method; one and two experts
-    asked. All learn from the same data, as long, from the same teacher.
+    asked. All learn from the same data, as long, from the same teacher. Classifiers are compared by
+    accuracy, models of numbers by R2.
 
     Example: edge-experts compare --data sentiment --seeds 3 --out compared
     """
@@ -93,16 +96,16 @@ def compare(
     settings |= {name: value for name, value in given.items() if value is not None}
     from ... import plotting
     from ...experiments import comparison
-    from ...training import config_for
+    from ...training.recipes import config_of
 
     if out is not None or picture is not None:
         plotting.require(picture)
-    dataset = datasets.load(data)
+    dataset = datasets.load(data, task_type=task)
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(
             dataset,
             out or Path(temporary),
-            config=config_for(dataset.kind, **settings),
+            config=config_of(dataset, **settings),
             seeds=range(seeds),
             quantization=quantization,
             rows=None if rows is None else [name.strip() for name in rows.split(",")],

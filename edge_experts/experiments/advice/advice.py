@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 
 from ... import subprocesses
-from ...benchmarking import accuracy, session
+from ...benchmarking import session
 from ...benchmarking.measure.growth import room_for_one
 from ...converters import convert
 from ...datasets import Dataset, Split
-from ...datasets.dataset import refuse_translation
 from ...format.manifest import read_manifest
 from ...text_table import aligned, number
 from ...training.config import TrainConfig
-from ...training.recipes import config_for
+from ...training.recipes import config_of
 from ...training.trainer import train
-from .verdict import Candidate, Verdict, gain, judge
+from ..tasks import ComparedTask, Outcome, comparison_of, task_named
+from .verdict import Candidate, Verdict, judge
 
 SCHEMA_VERSION = "1.0"
 _TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000
@@ -40,9 +40,19 @@ class Advice:
     judged_on: int
     candidates: tuple[Candidate, ...]
     verdict: Verdict
+    task_type: str = "classification"
+
+    @property
+    def task(self) -> ComparedTask:
+        return task_named(self.task_type)
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        content = asdict(self)
+        del content["task_type"]
+        content["candidates"] = [
+            {**self.task.candidate(one.pop("scores")), **one} for one in content["candidates"]
+        ]
+        return {"schema_version": SCHEMA_VERSION, **self.task.heading(), **content}
 
 
 def advise(
@@ -59,8 +69,11 @@ def advise(
     Args:
         memory: bytes that the router and the expert in memory may take on the device.
         latency_us: microseconds that an answer may take, on this machine.
+
+    Raises:
+        DataError: models of this task are not compared.
     """
-    refuse_translation(dataset, "advise")
+    task = comparison_of(dataset, "advise")
     sample = quick_look(dataset, seed)
     counts = (4, 8) if len(dataset.train) >= _FEW else (2, 4)
     plans: dict[str, dict[str, Any]] = {
@@ -68,7 +81,7 @@ def advise(
         f"dense, {counts[-1]} experts' size": {"dense": "all", "experts": counts[-1]},
         **{f"{count} experts": {"experts": count} for count in counts},
     }
-    candidates = _candidates(sample, plans, seed)
+    candidates = _candidates(task, sample, plans, seed)
     _, everything, *sparse = candidates
     return Advice(
         data=dataset.name,
@@ -78,7 +91,8 @@ def advise(
         trained_on=len(sample.train),
         judged_on=len(sample.test),
         candidates=tuple(candidates),
-        verdict=judge(everything, sparse, memory=memory, latency_us=latency_us),
+        verdict=judge(everything, sparse, gained=task.gained, memory=memory, latency_us=latency_us),
+        task_type=dataset.task_type,
     )
 
 
@@ -86,8 +100,8 @@ def quick_look(dataset: Dataset, seed: int) -> Dataset:
     """A part of the data set: its validation split as the test, its test split left out."""
     random = np.random.default_rng(seed)
     rows = random.permutation(len(dataset.train))
-    _, first = np.unique(dataset.train.targets[rows], return_index=True)
-    rows = np.concatenate([rows[first], np.delete(rows, first)])  # every label is trained on
+    first = task_named(dataset.task_type).essential(dataset.train.targets[rows])
+    rows = np.concatenate([rows[first], np.delete(rows, first)])
     cut = min(_TRAIN, len(rows) - len(rows) // 8)
     judged = random.permutation(len(dataset.validation))[:_JUDGED]
     return replace(
@@ -100,18 +114,19 @@ def quick_look(dataset: Dataset, seed: int) -> Dataset:
 
 def as_text(advice: Advice) -> str:
     """The evidence, and the verdict with what to do next, for a terminal."""
-    table = [["", "accuracy", "points more", "95 %", "multiply-adds", "memory kB", "µs here"]]
+    task = advice.task
+    table = [["", task.title, "points more", "95 %", "multiply-adds", "memory kB", "µs here"]]
     for one in advice.candidates:
         more, half = 100 * one.gain, 100 * one.give_or_take
         cells = ["", ""] if one is advice.candidates[0] else [f"{more:+.1f}", f"± {half:.1f}"]
         cost = [f"{one.macs:,}", f"{one.resident_bytes / 1000:,.0f}", number(one.answer_us)]
-        table.append([one.name, f"{one.accuracy:.4f}", *cells, *cost])
+        table.append([one.name, f"{one.scores[task.score]:.4f}", *cells, *cost])
     verdict = advice.verdict
     sure = f"{100 * verdict.chance:.0f} chances of 100"
     return "\n".join(
         [
-            f"{advice.data}: {advice.kind}, {advice.labels} labels, {advice.examples:,} examples "
-            "to train on",
+            f"{advice.data}: {advice.kind}, {advice.labels} {task.outputs}, {advice.examples:,} "
+            "examples to train on",
             f"A quick look: int8 models trained on {advice.trained_on:,} of them, judged on "
             f"{advice.judged_on:,} validation examples",
             "",
@@ -126,33 +141,35 @@ def as_text(advice: Advice) -> str:
 
 
 def _candidates(
-    sample: Dataset, plans: Mapping[str, Mapping[str, Any]], seed: int
+    task: ComparedTask, sample: Dataset, plans: Mapping[str, Mapping[str, Any]], seed: int
 ) -> list[Candidate]:
-    """Train, convert and measure each plan's model; gains are over the first's accuracy."""
-    inputs = list(sample.test.inputs)
-    truth = [sample.labels[target] for target in sample.test.targets]
+    """Train, convert and measure each plan's model; gains are over the first's score."""
+    inputs = list(sample.test.inputs[:_TIMED])
+    bundles: dict[str, Path] = {}
+    macs: dict[str, int] = {}
+    outcomes: dict[str, Outcome] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        bundles, macs, right = {}, {}, {}
         for place, (name, settings) in enumerate(plans.items(), 1):
             print(f"{place} of {len(plans)}: {name}", flush=True, file=sys.stderr)
             # A teacher would take longer than the look.
-            config = config_for(sample.kind, seed=seed, teacher_epochs=0, **settings)
+            config = config_of(sample, seed=seed, teacher_epochs=0, **settings)
             bundles[name], macs[name] = _made(sample, config, Path(temporary, str(place)))
-            answers = subprocesses.call(accuracy.labels, bundles[name], inputs)
-            right[name] = [answer == label for answer, label in zip(answers, truth, strict=True)]
+            outcomes[name] = task.answered(bundles[name], sample)
         timed = subprocesses.call(
             session.run,
             bundles,
             {},
-            inputs[:_TIMED],
+            inputs,
             rounds=_ROUNDS,
             seconds=0.0,
             threads=1,
             seed=seed,
         )
-        base = right[next(iter(plans))]
+        base = outcomes[next(iter(plans))]
         return [
-            _candidate(name, path, gain(right[name], base), right[name], macs[name], timed)
+            _candidate(
+                name, path, task.paired(outcomes[name], base), outcomes[name], macs[name], timed
+            )
             for name, path in bundles.items()
         ]
 
@@ -161,7 +178,7 @@ def _candidate(
     name: str,
     bundle: Path,
     gained: tuple[float, float],
-    right: Sequence[bool],
+    outcome: Outcome,
     macs: int,
     timed: session.Session,
 ) -> Candidate:
@@ -169,7 +186,7 @@ def _candidate(
     return Candidate(
         name=name,
         experts=len(manifest.experts),
-        accuracy=sum(right) / len(right),
+        scores=outcome.scores,
         gain=gained[0],
         error=gained[1],
         macs=macs,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WORTH = 0.005  # of accuracy: what experts must gain to be worth their trouble
+WORTH = 0.005  # of the primary score: what experts must gain to be worth their trouble
 # Before any look, a gain of experts is taken to be within two points of none, two times of three:
 # so it was on the data sets that the README compares. Few examples then move an opinion little.
 _EXPECTED = 0.02
@@ -18,13 +18,13 @@ _LIKELY, _UNLIKELY = 0.8, 0.2
 class Candidate:
     """A model that the quick look trained and converted.
 
-    `gain` is its accuracy less the dense network's of an expert's size on the same examples,
-    `error` that difference's standard error.
+    `gain` is its primary score less that of the dense network of an expert's size on the same
+    examples, `error` that difference's standard error.
     """
 
     name: str
     experts: int
-    accuracy: float
+    scores: Mapping[str, float]
     gain: float
     error: float
     macs: int
@@ -49,22 +49,11 @@ class Verdict:
     options: str
 
 
-def gain(right: Sequence[bool], base: Sequence[bool]) -> tuple[float, float]:
-    """The difference of two models' accuracy on the same examples, and its standard error.
-
-    Only examples count that one of them gets right and the other wrong (McNemar, 1947); one more
-    of them is assumed, so that few examples without any do not look like certainty.
-    """
-    pairs = list(zip(right, base, strict=True))
-    only, other = (sum(pair == kind for pair in pairs) for kind in ((True, False), (False, True)))
-    difference = (only - other) / len(pairs)
-    return difference, math.sqrt(only + other + 1) / len(pairs)
-
-
 def judge(
     everything: Candidate,
     sparse: Sequence[Candidate],
     *,
+    gained: str,
     memory: int | None = None,
     latency_us: float | None = None,
 ) -> Verdict:
@@ -73,6 +62,7 @@ def judge(
     Args:
         everything: the dense network of all experts' size; against that of an expert's size, all
             candidates' gains are measured.
+        gained: what better models do, see `ComparedTask`.
         memory: bytes that a model may take on the device.
         latency_us: microseconds that an answer may take.
     """
@@ -85,8 +75,8 @@ def judge(
     best = _fewest_of_the_best(sparse)
     chance = _chance(best)
     reasons = [
-        f"{best.experts} experts answer {_points(best)} points more of the examples right than "
-        "the dense network of the same cost.",
+        f"{best.experts} experts {gained.format(_points(best))} than the dense network of the "
+        "same cost.",
         f"A dense network with all their parameters: {_points(everything)} points. "
         + (
             "So there is something that a larger model can learn here."

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...datasets import Dataset
-from ...datasets.dataset import refuse_translation
 from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
 from ...training.config import TrainConfig
-from ...training.recipes import config_for
+from ...training.recipes import config_of
 from ..advice.advice import quick_look
+from ..tasks import comparison_of
 from .contenders import Contender, chosen
 from .making import Maker
 from .records import Record
@@ -48,9 +48,10 @@ def compare(
 
     Raises:
         UsageError: an option that cannot be used, or `folder` holds rows made otherwise.
+        DataError: models of this task are not compared.
     """
-    refuse_translation(dataset, "compare")
-    config = config or config_for(dataset.kind)
+    task = comparison_of(dataset, "compare")
+    config = config or config_of(dataset)
     if config.dense is not None:
         raise UsageError("compare makes the dense rows itself; leave `dense` out")
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
@@ -67,6 +68,7 @@ def compare(
             folder,
             replace(config, seed=seed),
             quantization,
+            task,
         )
         for seed in seeds
     ]
@@ -87,11 +89,13 @@ def compare(
             Row(
                 one.name,
                 tuple(measured for by in records if (measured := by[one.name].measured)),
+                task.score,
             )
             for one in contenders
             if one.name not in reasons
         ),
         unavailable=reasons,
+        task_type=dataset.task_type,
     )
 
 
@@ -113,7 +117,9 @@ def _all(
             for contender in todo:
                 record = found[contender.name] = _made(maker, contender)
                 record.write(maker.path(contender.name))
-                result = f"{record.measured.accuracy:.4f}" if record.measured else record.reason
+                result = record.reason
+                if record.measured:
+                    result = f"{record.measured.scores[maker.task.score]:.4f}"
                 progress.step(f"{contender.name}, seed {maker.config.seed}: {result}")
     return records
 

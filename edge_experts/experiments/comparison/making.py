@@ -23,6 +23,7 @@ from ...training.config import TrainConfig, teacher_config
 from ...training.inference import predict
 from ...training.trainer import train
 from ...version import VERSION
+from ..tasks import ComparedTask, Scores
 from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
 from .records import Record, read
 from .results import Measured
@@ -49,6 +50,7 @@ class Maker:
     shared: Path
     config: TrainConfig
     quantization: str
+    task: ComparedTask
 
     def path(self, name: str) -> Path:
         """Where a row's record is."""
@@ -134,41 +136,42 @@ class Maker:
         )
         manifest = conversion.manifest
         files = [conversion.bundle / entry.path for entry in manifest.files]
+        outcome = self.task.converted(conversion, self.dataset)
         return Measured(
-            accuracy=conversion.test_accuracy,
-            float_accuracy=self._float_accuracy(contender),
-            examples=conversion.test_examples,
+            scores=outcome.scores,
+            float_scores=self._float_scores(contender),
+            examples=outcome.examples,
             macs=round(manifest.provenance["macs"]["active"]),
             **_sizes(files),
             resident_bytes=resident_bytes(manifest),
             quantization=self._quantization(contender),
+            losses=outcome.losses,
         )
 
     def _export(self, contender: Contender) -> Measured:
         run = self._run(contender)
         made = export_onnx(run, self._deployed(contender), force=True)
+        outcome, trained = self.task.exported(made.proof)
         return Measured(
-            accuracy=made.proof.accuracy,
-            float_accuracy=made.proof.float_accuracy,
-            examples=made.proof.examples,
+            scores=outcome.scores,
+            float_scores=trained,
+            examples=outcome.examples,
             macs=round(run_folder.read_run(run).metrics["macs"]["active"]),
             **_sizes(onnx.files(made.folder)),
             resident_bytes=(made.folder / onnx.NETWORK).stat().st_size,
             quantization=self._quantization(contender),
         )
 
-    def _float_accuracy(self, contender: Contender) -> float:
+    def _float_scores(self, contender: Contender) -> Scores:
         """On the whole test split, before conversion."""
         folder = self._run(contender)
         run = run_folder.read_run(folder)
         if contender.top_k is None:
-            return float(run.metrics["test_accuracy"])
+            return self.task.trained(run.metrics)
         model = tf_keras.models.load_model(folder / run_folder.MODEL, compile=False)
         model.top_k = contender.top_k
-        test = self.dataset.test
-        inputs = encode_all(run_folder.read_features(folder, run), test.inputs)
-        right = predict(model, inputs).argmax(axis=1) == test.targets
-        return round(float(right.mean()), 5)
+        inputs = encode_all(run_folder.read_features(folder, run), self.dataset.test.inputs)
+        return self.task.of_outputs(predict(model, inputs), self.dataset, run)
 
     def _train(self, run: Path, config: TrainConfig, teacher: Path | None) -> None:
         train(
@@ -219,7 +222,7 @@ class Maker:
             raise UnsuitableError(f"there are no {top_k} experts to ask")
 
 
-def _sizes(files: Iterable[Path]) -> dict[str, int]:
+def _sizes(files: Iterable[Path]) -> dict[str, Any]:
     """Bytes as they are, and of each file deflated."""
     contents = [path.read_bytes() for path in files]
     return {

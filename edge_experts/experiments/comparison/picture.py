@@ -1,4 +1,4 @@
-"""Accuracy against what it costs, as a picture."""
+"""The primary score against what it costs, as a picture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def draw(result: Comparison, path: Path) -> None:
         _panel(axes, result, cost)
         axes.set_xlabel(title)
         axes.tick_params(labelleft=True)
-    panels[0].set_ylabel("accuracy as deployed")
+    panels[0].set_ylabel(f"{result.task.title} as deployed")
     several = f"{len(result.seeds)} seeds, 95 % intervals" if len(result.seeds) > 1 else "one seed"
     figure.suptitle(f"{result.data}: {result.examples:,} examples, {several}")
     for axes in panels:
@@ -48,10 +48,10 @@ def _panel(axes: Any, result: Comparison, cost: str) -> None:
     axes.grid(alpha=0.3)
     for row in result.rows:
         interval = row.interval
-        error = None if interval is None else interval[1] - row.accuracy
+        error = None if interval is None else interval[1] - row.score
         axes.errorbar(
             getattr(row.costs, cost),
-            row.accuracy,
+            row.score,
             yerr=error,
             fmt=_marker(row),
             color=_colour(row),

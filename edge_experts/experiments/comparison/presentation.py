@@ -13,23 +13,15 @@ from .contenders import DENSE_ACTIVE
 from .results import Comparison, Row
 from .verdict import judge
 
-_HEAD = (
-    "as deployed",
-    "numbers",
-    "accuracy",
-    "95 %",
-    "float",
-    "multiply-adds",
-    "files kB",
-    "deflated",
-    "resident kB",
-    "gap closed",
-)
+_COSTS = ("multiply-adds", "files kB", "deflated", "resident kB")
 
 
 def as_text(result: Comparison) -> str:
     """The table, what it was measured on, and what it says in words."""
-    lines = aligned([_HEAD, *(_cells(result, row) for row in result.rows)])
+    task = result.task
+    scores = (task.title, "95 %", "float", *(name.upper() for name in task.others))
+    head = ("as deployed", "numbers", *scores, *_COSTS, "gap closed")
+    lines = aligned([head, *(_cells(result, row) for row in result.rows)])
     lines += [f"{name}: none here, {reason}" for name, reason in result.unavailable.items()]
     judged = f"{result.examples:,} {'validation' if result.quick else 'test'} examples"
     several = f"means of {len(result.seeds)} seeds" if len(result.seeds) > 1 else "one seed"
@@ -46,9 +38,10 @@ def _cells(result: Comparison, row: Row) -> list[str]:
     return [
         row.name,
         costs.quantization,
-        f"{row.accuracy:.4f}",
-        "" if interval is None else f"± {interval[1] - row.accuracy:.4f}",
-        f"{row.float_accuracy:.4f}",
+        f"{row.score:.4f}",
+        "" if interval is None else f"± {interval[1] - row.score:.4f}",
+        f"{row.float_score:.4f}",
+        *(f"{row.mean(name):,.5g}" for name in result.task.others),
         f"{costs.macs:,}",
         *(f"{size / 1000:,.0f}" for size in sizes),
         _closed(result, row),

@@ -43,7 +43,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
         measured = content["measured"]
         found = Record(
             dict(content["made_with"]),
-            None if measured is None else Measured(**measured),
+            None if measured is None else _measured(measured),
             content["reason"],
         )
     except FileNotFoundError:
@@ -54,6 +54,15 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
     if differences:
         raise UsageError(f"{path}: was made with {'; '.join(differences[:3])}; {remedy}")
     return found
+
+
+def _measured(content: Mapping[str, Any]) -> Measured:
+    """What a record has; older ones have an accuracy in place of scores."""
+    content = dict(content)
+    for name in ("scores", "float_scores"):
+        if name not in content:
+            content[name] = {"accuracy": content.pop(name.replace("scores", "accuracy"))}
+    return Measured(**{**content, "losses": tuple(content.get("losses", ()))})
 
 
 def _differences(name: str, old: Any, new: Any) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...benchmarking.measure.intervals import student_t
+from ..tasks import ComparedTask, Outcome, Scores, task_named
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS, SPARSE
 
 SCHEMA_VERSION = "1.1"
@@ -19,44 +20,60 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Measured:
-    """One contender by one seed, as deployed."""
+    """One contender by one seed, as deployed.
 
-    accuracy: float
-    float_accuracy: float
+    Attributes:
+        scores: as deployed; `float_scores` are those of the Keras model.
+        losses: of each test example, where the task compares them.
+    """
+
+    scores: Scores
+    float_scores: Scores
     examples: int
     macs: int
     total_bytes: int
     compressed_bytes: int  # of all files, each deflated: zeros are worth something only here
     resident_bytes: int
     quantization: str
+    losses: tuple[float, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.scores, self.examples, self.losses)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One contender by all seeds."""
+    """One contender by all seeds; `primary` is the key of the score that decides."""
 
     name: str
     seeds: tuple[Measured, ...]
+    primary: str = "accuracy"
 
     @property
-    def accuracies(self) -> tuple[float, ...]:
-        return tuple(one.accuracy for one in self.seeds)
+    def by_seed(self) -> tuple[float, ...]:
+        """The primary score of each seed."""
+        return tuple(one.scores[self.primary] for one in self.seeds)
 
     @property
-    def accuracy(self) -> float:
-        return statistics.mean(self.accuracies)
+    def score(self) -> float:
+        return self.mean(self.primary)
 
     @property
     def interval(self) -> Interval | None:
-        return of_mean(self.accuracies)
+        return of_mean(self.by_seed)
 
     @property
-    def float_accuracy(self) -> float:
-        return statistics.mean(one.float_accuracy for one in self.seeds)
+    def float_score(self) -> float:
+        return statistics.mean(one.float_scores[self.primary] for one in self.seeds)
+
+    def mean(self, name: str) -> float:
+        """Of a score, over seeds."""
+        return statistics.mean(one.scores[name] for one in self.seeds)
 
     @property
     def costs(self) -> Measured:
-        """By the first seed: seeds differ in accuracy, and by a few bytes."""
+        """By the first seed: seeds differ in their scores, and by a few bytes."""
         return self.seeds[0]
 
 
@@ -77,6 +94,11 @@ class Comparison:
     seeds: tuple[int, ...]
     rows: tuple[Row, ...]
     unavailable: dict[str, str]
+    task_type: str = "classification"
+
+    @property
+    def task(self) -> ComparedTask:
+        return task_named(self.task_type)
 
     @property
     def examples(self) -> int:
@@ -87,14 +109,14 @@ class Comparison:
         return next((row for row in self.rows if row.name == name), None)
 
     def gains(self, row: Row, over: Row) -> tuple[float, ...]:
-        """By how much one is more accurate than another, seed by seed."""
-        return tuple(a - b for a, b in zip(row.accuracies, over.accuracies, strict=True))
+        """By how much one's primary score is above another's, seed by seed."""
+        return tuple(a - b for a, b in zip(row.by_seed, over.by_seed, strict=True))
 
     @property
     def everything(self) -> Row | None:
         """The better, by its mean, of the dense networks with all experts' parameters."""
         rows = filter(None, map(self.row, (DENSE_ALL, DENSE_BUCKETS)))
-        return max(rows, key=lambda row: row.accuracy, default=None)
+        return max(rows, key=lambda row: row.score, default=None)
 
     @property
     def gap(self) -> float | None:
@@ -102,7 +124,7 @@ class Comparison:
         active, everything = self.row(DENSE_ACTIVE), self.everything
         if active is None or everything is None:
             return None
-        gap = everything.accuracy - active.accuracy
+        gap = everything.score - active.score
         return None if gap < _LEAST_GAP else gap
 
     def gap_closed(self, row: Row | None) -> float | None:
@@ -123,6 +145,7 @@ class Comparison:
         sparse = self.row(SPARSE)
         return {
             "schema_version": SCHEMA_VERSION,
+            **self.task.heading(),
             "data": self.data,
             "trained_on": self.trained_on,
             "examples": self.examples,
@@ -140,10 +163,11 @@ class Comparison:
     def _row_json(self, row: Row) -> dict[str, Any]:
         return {
             "name": row.name,
-            "accuracy": round(row.accuracy, 6),
-            "accuracy_interval": row.interval,
-            "accuracies": list(row.accuracies),
-            "float_accuracies": [one.float_accuracy for one in row.seeds],
+            **self.task.row(
+                [one.scores for one in row.seeds],
+                [one.float_scores for one in row.seeds],
+                row.interval,
+            ),
             "quantization": row.costs.quantization,
             "macs": row.costs.macs,
             "total_bytes": row.costs.total_bytes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +35,8 @@ def judge(result: Comparison) -> Verdict:
     if sparse is None or active is None:
         return Verdict(None, gap)
     gain, (low, high) = difference(result, sparse, active)
-    measured = f"{_points(gain)} points (95 %: {_points(low)} to {_points(high)}{_by(result)})"
+    points = result.task.points
+    measured = f"{_points(gain)} {points} (95 %: {_points(low)} to {_points(high)}{_by(result)})"
     if low > 0:
         word = "Sparse experts pay here" if gain >= WORTH else "Sparse experts gain a little here"
         first = f"{word}: {measured} over the dense network of the same active size."
@@ -53,16 +53,14 @@ def judge(result: Comparison) -> Verdict:
 
 
 def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interval]:
-    """How much more accurate one row is, and the 95 % interval of that.
+    """How much better one row's primary score is, and the 95 % interval of that.
 
-    Of one seed: of the difference between two shares of the test examples. It is wide: that both
-    answer the same examples, and mostly alike, is not made use of.
+    Of one seed: by the test examples, as the task says.
     """
     gains = result.gains(row, other)
     mean, interval = statistics.mean(gains), of_mean(gains)
     if interval is None:
-        spread = sum(one.accuracy * (1 - one.accuracy) for one in (row, other))
-        half = _NORMAL_95 * math.sqrt(spread / result.examples)
+        half = _NORMAL_95 * result.task.error(row.costs.outcome, other.costs.outcome)
         interval = mean - half, mean + half
     return mean, interval
 
@@ -83,7 +81,7 @@ def _gap(result: Comparison) -> tuple[str, ...]:
     shown = "" if interval is None else f" (95 %: {interval[0]:.2f} to {interval[1]:.2f})"
     return (
         f"They close {closed:.2f} of the gap between the two dense networks{shown}, which is "
-        f"{_points(result.gap)} points.",
+        f"{_points(result.gap)} {result.task.points}.",
     )
 
 

@@ -14,10 +14,10 @@ from edge_experts.benchmarking.contender import read
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.report.text_report import as_text
 from edge_experts.benchmarking.row import REFERENCE
+from edge_experts.benchmarking.score import primary
 from edge_experts.features import encode_all, read_features
 from edge_experts.format.manifest import read_manifest
 from edge_experts.format.npz import npz
-from edge_experts.runtime.tasks.base import Deployed
 from tests.tiny import INPUTS, PICKED, tiny_bundle, tiny_regression
 
 SCORES = {"mae": 12.25, "rmse": 20.5, "r2": 0.875}
@@ -42,12 +42,17 @@ def test_the_reference_loop_estimates_the_same(tmp_path: Path, outputs: int) -> 
 
 def test_a_row_has_the_scores_of_its_task(tiny: Path, tmp_path: Path) -> None:
     found = read(tiny)
-    assert found.scores == Deployed(SCORES, 40)
+    assert {name: one.value for name, one in found.scores.items()} == SCORES
+    assert {name: one.higher_is_better for name, one in found.scores.items()} == {
+        "mae": False, "rmse": False, "r2": True,
+    }  # fmt: skip
+    assert {(one.examples, one.of) for one in found.scores.values()} == {(40, "test examples")}
+    assert primary(found.scores) == "r2"
     assert found.accuracy is None
     assert found.chrf is None
     said = {"test_accuracy": 0.75, "test_examples": 8}
     labels = read(tiny_bundle(tmp_path / "labels.bundle", provenance=said))
-    assert labels.scores is None
+    assert labels.scores == {}
     assert labels.accuracy is not None
     assert (labels.accuracy.accuracy, labels.accuracy.examples) == (0.75, 8)
 
@@ -57,12 +62,13 @@ def test_a_benchmark_of_estimates(tiny: Path, tmp_path: Path) -> None:
     found = benchmark(tiny, against=[rival], rounds=2)
     told = found.to_json()["rows"]
     assert [row["name"] for row in told] == ["sparse experts", REFERENCE, "rival"]
-    assert [row.get("scores") for row in told] == [{**SCORES, "examples": 40}] * 2 + [None]
+    values = [{name: one["value"] for name, one in row["scores"].items()} for row in told]
+    assert values == [SCORES, SCORES, {}]
     assert found.experts.names == ("price",)
     assert sum(count for _, _, count in found.experts.answers) == len(INPUTS)
     text = as_text(found)
     header = next(line for line in text.splitlines() if line.startswith("side by side"))
-    assert "files kB mae r2 rmse growth MB" in " ".join(header.split())
+    assert f"files kB {' '.join(SCORES)} growth MB" in " ".join(header.split())
     assert "12.25" in text
     assert "0.875" in text
 

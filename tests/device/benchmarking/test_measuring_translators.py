@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.benchmarking import contender, session
+from edge_experts.benchmarking import contender, score, session
 from edge_experts.benchmarking.reference import reference_loop
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.throughput import writing
@@ -54,7 +54,7 @@ def test_how_well_it_translates_is_told_where_its_maker_told_it(
 ) -> None:
     told = read_manifest(translator_bundle).provenance["validation"]
     found = contender.read(translator_bundle).chrf
-    assert found == contender.Chrf(told["deployed"]["chrf"], told["examples"])
+    assert found == score.Chrf(told["deployed"]["chrf"], told["examples"])
     manifest = read_manifest(dense)
     publish(dense, replace(manifest, provenance={"validation": validation}))
     assert contender.read(dense).chrf is None

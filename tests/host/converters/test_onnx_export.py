@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.benchmarking import contender, onnx
+from edge_experts.benchmarking import contender, onnx, score
 from edge_experts.benchmarking.benchmark import benchmark
 from edge_experts.errors import BundleError, MissingExtraError, ModelError, UnsuitableError
 
@@ -50,7 +50,7 @@ def test_it_answers_as_keras_does_and_is_measured_beside_a_bundle(
     result = benchmark(tmp_path / "dense.bundle", against=[made.folder], rounds=1)
     ours, theirs = result.rows[0], result.rows[-1]
     assert theirs.name == "dense.onnx"
-    assert theirs.accuracy == contender.Accuracy(round(made.proof.accuracy, 6), 40)
+    assert theirs.accuracy == score.Accuracy(round(made.proof.accuracy, 6), 40)
     assert theirs.total_bytes == made.bytes == sum(map(_size, made.folder.iterdir()))
     assert theirs.growth is not None
     assert ours.growth is not None

@@ -19,7 +19,7 @@ def candidate(keras: Any) -> Any:
         settings: dict[str, Any] = {
             "name": "any",
             "experts": 4,
-            "accuracy": 0.8 + gain,
+            "scores": {"accuracy": 0.8 + gain},
             "macs": 1000,
             "total_bytes": 10_000,
             "resident_bytes": 20_000,
@@ -32,8 +32,9 @@ def candidate(keras: Any) -> Any:
 
 def _judge(sparse: Any, everything: Any, **limits: Any) -> Any:
     from edge_experts.experiments.advice.verdict import judge
+    from edge_experts.experiments.tasks.classification import COMPARISON
 
-    return judge(everything, sparse, **limits)
+    return judge(everything, sparse, gained=COMPARISON.gained, **limits)
 
 
 def test_a_clear_gain_is_likely_to_pay(candidate: Any) -> None:
@@ -80,7 +81,15 @@ def test_limits_that_are_too_narrow_ask_for_narrower_experts(
 
 
 def test_a_gains_error_is_that_of_paired_answers(keras: Any) -> None:
-    from edge_experts.experiments.advice.verdict import gain
+    from edge_experts.experiments.tasks import Outcome
+    from edge_experts.experiments.tasks.classification import COMPARISON
+
+    def gain(right: list[bool], base: list[bool]) -> tuple[float, float]:
+        one, other = (
+            Outcome({}, len(answers), tuple(float(not answer) for answer in answers))
+            for answers in (right, base)
+        )
+        return COMPARISON.paired(one, other)
 
     assert gain([True] * 10, [True] * 10) == (0.0, 0.1)
     chance, gains, errors = random.Random(0), [], []

@@ -20,6 +20,10 @@ from edge_experts.errors import MissingExtraError, UsageError
 NAMES = ("sparse", "random-routed", "hash-routed", "dense-active", "dense-all")
 
 
+def _share(accuracy: float) -> dict[str, float]:
+    return {"accuracy": accuracy}
+
+
 @pytest.fixture
 def compared(keras: Any) -> Any:
     """A comparison of rows by their accuracies, one for each seed."""
@@ -30,7 +34,10 @@ def compared(keras: Any) -> Any:
         rows = tuple(
             Row(
                 name.replace("_", "-"),
-                tuple(Measured(one, one, 10_000, 500, 4000, 3000, 2000, "int8") for one in values),
+                tuple(
+                    Measured(_share(one), _share(one), 10_000, 500, 4000, 3000, 2000, "int8")
+                    for one in values
+                ),
             )
             for name, values in accuracies.items()
         )
@@ -226,7 +233,7 @@ def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
     path = tmp_path / "sparse.json"
     made_with = {"config": {"experts": 4, "width": 1.0}, "data": {"sha256": "ab"}}
     assert read(path, made_with) is None
-    measured = Measured(0.9, 0.91, 100, 500, 4000, 3000, 2000, "int8")
+    measured = Measured(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
     Record(made_with, measured).write(path)
     found = read(path, made_with)
     assert found is not None
@@ -310,7 +317,7 @@ def test_a_quick_look_leaves_the_test_split_alone(
             from edge_experts.errors import UnsuitableError
 
             raise UnsuitableError("it does not hold")
-        return Measured(0.9, 0.91, 100, 500, 4000, 3000, 2000, "int8")
+        return Measured(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
 
     monkeypatch.setattr(making.Maker, "make", make)
     config = config_for("table", teacher_epochs=0)

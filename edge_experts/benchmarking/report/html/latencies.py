@@ -22,8 +22,8 @@ def warm(result: Benchmark) -> Markup:
 
 def first_token(result: Benchmark) -> Markup | None:
     """From the question to the first token, of contenders that write; None where none does."""
-    written = {row.name: row.generation for row in result.rows if row.generation is not None}
-    times = {name: one.first_token for name, one in written.items() if one.first_token is not None}
+    written = result.throughputs.items()
+    times = {name: one.first_token for name, one in written if one.first_token is not None}
     meaning = "Share of answers whose first token is there within a time, for each contender"
     return _shares(times, "first-token", meaning) if times else None
 

@@ -13,6 +13,8 @@ from ....errors import MissingExtraError, UsageError
 from ....format.strict_json import harmless
 from ....text_table import number
 from ...benchmark import Benchmark
+from ...score import primary
+from ..compared import Compared
 from ..text_report import (
     contender_table,
     energy_told,
@@ -21,7 +23,6 @@ from ..text_report import (
     phase_table,
     writing_table,
 )
-from .reading import Compared
 
 _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
@@ -59,28 +60,29 @@ def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
         memory=memory_told(result),
         conditions=_conditions(result),
         energy=None if result.energy is None else energy_told(result.energy),
+        score=primary(result.rows[0].scores),
         comparison=comparison,
         compared=None if comparison is None else _compared(comparison),
     )
 
 
 def _figures(result: Benchmark, comparison: Compared | None) -> dict[str, Any]:
-    from . import accuracies, experts, latencies, svg, timelines
+    from . import experts, latencies, quality, svg, timelines
 
     with svg.drawing():
         found = {
             "warm": latencies.warm(result),
             "first_token": latencies.first_token(result),
             "phases": latencies.phases(result),
-            "accuracy_bytes": accuracies.by_bytes(result),
-            "accuracy_time": accuracies.by_time(result),
+            "quality_bytes": quality.by_bytes(result),
+            "quality_time": quality.by_time(result),
             "memory": timelines.growth(result),
             "residency": timelines.residency(result),
             "answers": experts.answers(result),
             "usage": experts.usage(result),
         }
         for cost in ("resident_bytes", "macs"):
-            drawn = None if comparison is None else accuracies.compared(comparison, cost)
+            drawn = None if comparison is None else quality.compared(comparison, cost)
             found[f"compared_{cost}"] = drawn
     return found
 
@@ -98,20 +100,17 @@ def _highlights(result: Benchmark) -> list[tuple[str, str]]:
     """The bundle's figures that people ask for first."""
     ours = result.rows[0]
     found = [(f"{number(result.warm.total_us['p50'])} µs", "median warm answer")]
-    if ours.generation is not None:
-        found.append((number(ours.generation.tokens_per_second), "tokens a second"))
-        first = ours.generation.first_token
+    written = result.throughputs.get(ours.name)
+    if written:
+        found.append((number(written.tokens_per_second), "tokens a second"))
+        first = written.first_token
         if first is not None:
             found.append((f"{number(first.total_us['p50'])} µs", "median time to the first token"))
     if ours.growth is not None:
         found.append((f"{ours.growth.growth_bytes / 1e6:.1f} MB", "memory above the base"))
     found.append((f"{ours.total_bytes / 1000:,.0f} kB", "all files"))
-    if ours.accuracy is not None:
-        told = f"accuracy as deployed, {ours.accuracy.examples:,} test examples"
-        found.append((f"{ours.accuracy.accuracy:.4f}", told))
-    if ours.chrf is not None:
-        told = f"chrF as deployed, {ours.chrf.sentences:,} validation sentences"
-        found.append((f"{ours.chrf.chrf:.1f}", told))
+    for name, score in ours.scores.items():
+        found.append((score.text, f"{name} as deployed, {score.examples:,} {score.of}"))
     return found
 
 
@@ -133,13 +132,15 @@ def _told(value: object) -> str:
 
 
 def _compared(found: Compared) -> Sequence[Sequence[str]]:
-    head = ["contender", "numbers", "accuracy", "95 %", "multiply-adds", "files kB",
+    others = [name for name in found.rows[0].scores if name != found.score]
+    head = ["contender", "numbers", found.score, "95 %", *others, "multiply-adds", "files kB",
             "resident kB", "gap closed"]  # fmt: skip
     rows = []
     for row in found.rows:
         low_high = "" if row.interval is None else f"{row.interval[0]:.4f} to {row.interval[1]:.4f}"
         sizes = (f"{size / 1000:,.0f}" for size in (row.total_bytes, row.resident_bytes))
         closed = "" if row.gap_closed is None else f"{row.gap_closed:.2f}"
-        cells = [row.name, row.quantization, f"{row.accuracy:.4f}", low_high, f"{row.macs:,}"]
-        rows.append([*cells, *sizes, closed])
+        told = [f"{row.scores[name]:,.4f}" if name in row.scores else "" for name in others]
+        cells = [row.name, row.quantization, f"{row.scores[found.score]:.4f}", low_high, *told]
+        rows.append([*cells, f"{row.macs:,}", *sizes, closed])
     return [head, *rows]

@@ -1,21 +1,19 @@
-"""Accuracy, or chrF, as deployed against what it costs: of contenders whose both were measured."""
+"""A score as deployed against what it costs: of contenders whose both were measured."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from ...benchmark import Benchmark
-from ...row import REFERENCE, Row
+from ...row import REFERENCE
+from ...score import primary
+from ..compared import Compared
 from . import svg
-from .reading import Compared
 
-_NORMAL_95 = 1.96
 _BYTES = "bytes of files in memory for an answer"
-_TITLES = {"accuracy": "Accuracy", "chrF": "chrF"}
 _ALIKE = 3  # times
 
 
@@ -41,38 +39,31 @@ def by_time(result: Benchmark) -> Markup | None:
 
 def compared(found: Compared, cost: str) -> Markup | None:
     """A comparison's rows against `resident_bytes` or `macs`."""
-    points = [Point(row.name, getattr(row, cost), row.accuracy, row.interval) for row in found.rows]
+    points = [
+        Point(row.name, getattr(row, cost), row.scores[found.score], row.interval)
+        for row in found.rows
+    ]
     titles = {
         "resident_bytes": _BYTES,
         "macs": "multiply-adds an answer",
     }
-    return _drawn(points, f"compared-{cost.replace('_', '-')}", titles[cost])
+    return _drawn(points, f"compared-{cost.replace('_', '-')}", titles[cost], found.score)
 
 
 def _of(result: Benchmark, costs: Sequence[float], name: str, title: str) -> Markup | None:
-    rows = [  # the reference loop is the bundle once more
-        (row, cost) for row, cost in zip(result.rows, costs, strict=True) if row.name != REFERENCE
+    score = primary(result.rows[0].scores)
+    if score is None:
+        return None
+    points = [
+        Point(row.name, cost, row.scores[score].value, row.scores[score].interval)
+        for row, cost in zip(result.rows, costs, strict=True)
+        # The reference loop is the bundle once more.
+        if row.name != REFERENCE and score in row.scores
     ]
-    written = [Point(row.name, cost, row.chrf.chrf, None) for row, cost in rows if row.chrf]
-    if written:
-        return _drawn(written, name, title, "chrF")
-    return _drawn(_points(rows), name, title)
+    return _drawn(points, name, title, score)
 
 
-def _points(rows: Sequence[tuple[Row, float]]) -> list[Point]:
-    found = []
-    for row, cost in rows:
-        if row.accuracy is None:
-            continue
-        share, examples = row.accuracy.accuracy, row.accuracy.examples
-        half = _NORMAL_95 * math.sqrt(share * (1 - share) / examples)
-        found.append(Point(row.name, cost, share, (share - half, share + half)))
-    return found
-
-
-def _drawn(
-    points: Sequence[Point], name: str, title: str, quality: str = "accuracy"
-) -> Markup | None:
+def _drawn(points: Sequence[Point], name: str, title: str, score: str) -> Markup | None:
     points = [point for point in points if point.cost > 0]
     if not points:
         return None
@@ -93,9 +84,9 @@ def _drawn(
         drawn.append(mark)
     _scale(axes, [point.cost for point in points])
     axes.set_xlabel(title)
-    axes.set_ylabel(f"{quality} as deployed")
+    axes.set_ylabel(f"{svg.shown(score)} as deployed")
     svg.legend_below(figure, drawn, [svg.shown(point.name) for point in points])
-    return svg.as_svg(figure, name, f"{_TITLES[quality]} as deployed against {title}")
+    return svg.as_svg(figure, name, f"{score} as deployed against {title}")
 
 
 def _scale(axes: Any, costs: Sequence[float]) -> None:

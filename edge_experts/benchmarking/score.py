@@ -1,0 +1,96 @@
+"""Scores of a bundle as deployed, which its maker measured on the converted files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from ..runtime.tasks.base import Deployed
+from .bounds import Interval, Positive, Share, Within
+
+# Of the names that are known; scores of other names are taken to be better the higher they are.
+_LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "perplexity", "rmse"})
+_NORMAL_95 = 1.96
+MOST = 16  # scores of a bundle
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score.
+
+    Attributes:
+        examples: how many it was measured on.
+        of: what those are.
+        interval: 95 %, by the number of examples; None where it is not known.
+    """
+
+    value: float
+    examples: Positive
+    of: str = "test examples"
+    higher_is_better: bool = True
+    interval: Interval | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.value:.4f}" if abs(self.value) <= 1 else f"{self.value:,.2f}"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of test examples that the deployed files answer right."""
+
+    accuracy: Share
+    examples: Positive
+
+    @property
+    def score(self) -> Score:
+        variance = max(0.0, self.accuracy * (1 - self.accuracy) / max(1, self.examples))
+        half = _NORMAL_95 * math.sqrt(variance)
+        interval = self.accuracy - half, self.accuracy + half
+        return Score(self.accuracy, self.examples, interval=interval)
+
+
+@dataclass(frozen=True)
+class Chrf:
+    """chrF of the deployed files on validation sentences."""
+
+    chrf: Annotated[float, Within(0, 100)]
+    sentences: Positive
+
+    @property
+    def score(self) -> Score:
+        return Score(self.chrf, self.sentences, "validation sentences")
+
+
+def primary(scores: Mapping[str, Score]) -> str | None:
+    """The name of the score to draw: the first that is better the higher it is."""
+    return next((name for name, one in scores.items() if one.higher_is_better), None) or next(
+        iter(scores), None
+    )
+
+
+def accuracy(deployed: Deployed | None) -> Accuracy | None:
+    """The accuracy, of a task that has one."""
+    if deployed is None or "accuracy" not in deployed.scores:
+        return None
+    return Accuracy(deployed.scores["accuracy"], deployed.examples)
+
+
+def chrf(deployed: Deployed | None) -> Chrf | None:
+    """The chrF, of a task that has one."""
+    if deployed is None or "chrf" not in deployed.scores:
+        return None
+    return Chrf(deployed.scores["chrf"], deployed.examples)
+
+
+def others(deployed: Deployed | None) -> dict[str, Score]:
+    """All other scores, by the task's names for them."""
+    if deployed is None:
+        return {}
+    return {
+        name: Score(value, deployed.examples, higher_is_better=name not in _LOWER_IS_BETTER)
+        for name, value in list(deployed.scores.items())[:MOST]
+        if name not in ("accuracy", "chrf")
+    }

@@ -1,0 +1,88 @@
+"""Classification: accuracy, and McNemar's test of two models on the same examples."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import subprocesses
+from ...benchmarking.answers import answers
+from ...datasets import Dataset
+from . import ComparedTask, Interval, Outcome, Scores
+
+
+class Classification:
+    """Share of examples that are answered right; a loss is 0 or 1."""
+
+    score = title = "accuracy"
+    others: tuple[str, ...] = ()
+    points = "points"
+    gained = "answer {} points more of the examples right"
+    outputs = "labels"
+
+    def essential(self, targets: np.ndarray) -> np.ndarray:
+        """The first example of each label."""
+        first: np.ndarray = np.unique(targets, return_index=True)[1]
+        return first
+
+    def trained(self, metrics: Mapping[str, Any]) -> Scores:
+        return {"accuracy": float(metrics["test_accuracy"])}
+
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Scores:
+        right = outputs.argmax(axis=1) == dataset.test.targets
+        return {"accuracy": round(float(right.mean()), 5)}
+
+    def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
+        labels = subprocesses.call(answers, bundle, list(dataset.test.inputs), "label")
+        truth = [dataset.labels[target] for target in dataset.test.targets]
+        right = [answer == label for answer, label in zip(labels, truth, strict=True)]
+        scores = {"accuracy": sum(right) / len(right)}
+        return Outcome(scores, len(right), tuple(float(not one) for one in right))
+
+    def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
+        return Outcome({"accuracy": conversion.test_accuracy}, conversion.test_examples)
+
+    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+        outcome = Outcome({"accuracy": proof.accuracy}, proof.examples)
+        return outcome, {"accuracy": proof.float_accuracy}
+
+    def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
+        """Only examples count that one of them gets right and the other wrong (McNemar, 1947); one
+        more of them is assumed, so that few examples without any do not look like certainty.
+        """
+        pairs = list(zip(one.losses, base.losses, strict=True))
+        only, other = sum(a < b for a, b in pairs), sum(a > b for a, b in pairs)
+        return (only - other) / len(pairs), math.sqrt(only + other + 1) / len(pairs)
+
+    def error(self, one: Outcome, other: Outcome) -> float:
+        """Of the difference between two shares of the examples.
+
+        It is large: that both answer the same examples, and mostly alike, is not made use of.
+        """
+        shares = [outcome.scores["accuracy"] for outcome in (one, other)]
+        return math.sqrt(sum(share * (1 - share) for share in shares) / one.examples)
+
+    def row(
+        self, deployed: Sequence[Scores], trained: Sequence[Scores], interval: Interval | None
+    ) -> dict[str, Any]:
+        accuracies = [scores["accuracy"] for scores in deployed]
+        return {
+            "accuracy": round(statistics.mean(accuracies), 6),
+            "accuracy_interval": interval,
+            "accuracies": accuracies,
+            "float_accuracies": [scores["accuracy"] for scores in trained],
+        }
+
+    def candidate(self, scores: Scores) -> dict[str, Any]:
+        return dict(scores)
+
+    def heading(self) -> dict[str, Any]:
+        return {}
+
+
+COMPARISON: ComparedTask = Classification()

@@ -1,0 +1,108 @@
+"""Regression: R2, and the squared errors of two models on the same examples."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import subprocesses
+from ...benchmarking.answers import answers
+from ...datasets import Dataset
+from ...datasets.targets.regression_scores import scores as scores_of
+from . import ComparedTask, Interval, Outcome, Scores
+
+_SCORES = ("r2", "mae", "rmse")
+
+
+class Regression:
+    """Share of the targets' variance that is explained.
+
+    The loss of an example is its squared error by the variance of the targets, the mean over the
+    outputs.
+    """
+
+    score, title = "r2", "R2"
+    others: tuple[str, ...] = ("mae", "rmse")
+    points = "points of R2"
+    gained = "explain {} points more of the targets' variance (R2)"
+    outputs = "output(s)"
+
+    def essential(self, targets: np.ndarray) -> np.ndarray:
+        """None."""
+        return np.empty(0, np.int64)
+
+    def trained(self, metrics: Mapping[str, Any]) -> Scores:
+        return {name: float(metrics[f"test_{name}"]) for name in _SCORES}
+
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Scores:
+        config = run.task_spec.config
+        values = outputs * np.array(config["scale"]) + np.array(config["mean"])
+        return _scores(values, dataset)
+
+    def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
+        told = subprocesses.call(answers, bundle, list(dataset.test.inputs), "values")
+        values = np.array([[one[name] for name in dataset.labels] for one in told], np.float64)
+        wanted = dataset.test.targets
+        return Outcome(_scores(values, dataset), len(wanted), losses_of(values, wanted))
+
+    def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
+        return self.answered(conversion.bundle, dataset)
+
+    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+        return Outcome(_known(proof.scores), proof.examples), _known(proof.float_scores)
+
+    def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
+        """By the differences of the squared errors, whose spread is theirs of the examples."""
+        difference = np.array(base.losses) - np.array(one.losses)
+        count = len(difference)
+        spread = float(difference.std(ddof=1)) if count > 1 else math.inf
+        # Two models that answer alike are no more certain than their rounding.
+        return float(difference.mean()), max(spread / math.sqrt(count), 1e-6)
+
+    def error(self, one: Outcome, other: Outcome) -> float:
+        return self.paired(one, other)[1]
+
+    def row(
+        self, deployed: Sequence[Scores], trained: Sequence[Scores], interval: Interval | None
+    ) -> dict[str, Any]:
+        return {
+            "scores": {
+                name: round(statistics.mean(one[name] for one in deployed), 6) for name in _SCORES
+            },
+            "score_interval": interval,
+            "seed_scores": [dict(one) for one in deployed],
+            "float_scores": [dict(one) for one in trained],
+        }
+
+    def candidate(self, scores: Scores) -> dict[str, Any]:
+        return {"scores": dict(scores)}
+
+    def heading(self) -> dict[str, Any]:
+        return {"task": "regression", "score": self.score}
+
+
+def losses_of(values: np.ndarray, wanted: np.ndarray) -> tuple[float, ...]:
+    """Squared errors by the variance of the targets, the mean over the outputs, (examples,).
+
+    A constant target has no variance to explain: 1 is taken in its place.
+    """
+    variance = wanted.var(axis=0)
+    squares = (values - wanted) ** 2 / np.where(variance > 0, variance, 1.0)
+    return tuple(float(f"{loss:.6g}") for loss in squares.mean(axis=1).tolist())
+
+
+def _scores(values: np.ndarray, dataset: Dataset) -> Scores:
+    found = scores_of(values, dataset.test.targets, dataset.labels)
+    return _known(found)
+
+
+def _known(found: Mapping[str, Any]) -> Scores:
+    return {name: float(found[name]) for name in _SCORES}
+
+
+COMPARISON: ComparedTask = Regression()
