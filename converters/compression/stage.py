@@ -92,9 +92,8 @@ def compress(
         (job / "job.json").write_text(json.dumps(order))
         digests = _write(job, features, splits)
         models = [path and _digest(path) for path in (model, taught)]
-        key = ["compressed", models, digests, order["config"], order["compression"]]
-        if described.task_spec is not None:
-            key.append(asdict(described.task_spec))
+        spec = described.task_spec and asdict(described.task_spec)
+        key = ["compressed", models, digests, order["config"], order["compression"], spec]
         stage = _Stage(job, described.experts, key, kept or cache.Cache(None), compression)
         metrics = stage.run(processes or os.cpu_count() or 1, workers)
         with staged(out, force=force) as folder:

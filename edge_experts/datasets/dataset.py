@@ -15,7 +15,7 @@ from ..format.strict_json import odd_label
 from .splitting import Split
 from .targets import targets_of
 
-__all__ = ["KINDS", "Dataset", "Split", "refuse_translation"]
+__all__ = ["KINDS", "Dataset", "Split"]
 
 KINDS = ("text", "table", "image", "window", "translation")
 SPLITS = ("train", "validation", "test")
@@ -63,9 +63,3 @@ class Dataset:
                 digest.update(json.dumps(list(inputs), default=str).encode())
             digest.update(split.targets.tobytes())
         return digest.hexdigest()
-
-
-def refuse_translation(dataset: Dataset, what: str) -> None:
-    """Raises DataError where the examples are pairs of sentences, which `what` is not for."""
-    if dataset.task_type == "translation":
-        raise DataError(f"{dataset.name}: {what} is for classifiers; `train` and `evaluate` do it")

@@ -111,7 +111,7 @@ def test_it_is_served(bundle: dict[str, Path]) -> None:
                 for word in line.split()
                 if word.startswith("http://")
             ).rstrip("/.,")
-            with urllib.request.urlopen(f"{address}/v2/models/int8") as answer:
+            with urllib.request.urlopen(f"{address}/models/turns") as answer:
                 described = json.load(answer)
         finally:
             server.terminate()

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -116,6 +117,7 @@ def benchmark(
     from ...format.atomic import write_whole
     from ...runtime import ExpertRuntime
     from .examples import given
+    from .tasks import check_options, commands_of
 
     if bundle is None:
         raise UsageError("name the bundle to measure, or --compare two results")
@@ -133,7 +135,11 @@ def benchmark(
     asked = None
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
-            lines = given(None, input, runtime.features, to)
+            check_options(commands_of(runtime.task), runtime.task.name, {"--to": to})
+            parse: Any = runtime.features.parse
+            if to is not None:
+                parse = partial(parse, to=to)
+            lines = given(None, input, runtime.features, parse)
             asked = [part for _, line in lines for part in runtime.task.parts(line)]
     result = run_benchmark(
         bundle,

@@ -16,36 +16,24 @@ if TYPE_CHECKING:
 
 
 def given(
-    texts: Sequence[str] | None, path: Path | None, features: Features, to: str | None = None
+    texts: Sequence[str] | None,
+    path: Path | None,
+    features: Features,
+    parse: Callable[[str], Any] | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """What to call each example, and the example itself, as they come.
 
     Args:
-        to: what lines are to be translated to, where that is asked.
+        parse: makes an example of a line; by default the features do.
 
     Raises:
         UsageError: one of them cannot be read.
     """
-    parse = parser(features, to)
+    parse = parse or features.parse
     if path is not None:
         return _in_file(path, features, parse)
     lines = texts or _stdin()
     return ((line, parse(line)) for line in lines)
-
-
-def parser(features: Features, to: str | None) -> Callable[[str], Any]:
-    """Makes an example of a line.
-
-    Raises:
-        UsageError: what to translate to is named, and nothing is translated.
-    """
-    if to is None:
-        return features.parse
-    from ...features import PieceFeatures
-
-    if not isinstance(features, PieceFeatures):
-        raise UsageError("--to is for bundles that translate; this one does not")
-    return lambda line: features.parse(line, to)
 
 
 def lines(texts: Sequence[str] | None, path: Path | None) -> Iterator[str]:

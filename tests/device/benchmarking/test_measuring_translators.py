@@ -239,7 +239,7 @@ def test_to_is_for_translators(many_experts: Path, tmp_path: Path, cli: Cli) -> 
     (tmp_path / "lines.txt").write_text("[]\n")
     for command, message in (
         ("run", "--to is for bundles of translation; this one is of classification"),
-        ("benchmark", "--to is for bundles that translate"),
+        ("benchmark", "--to is for bundles of translation"),
     ):
         done = cli(command, many_experts, "--input", tmp_path / "lines.txt", "--to", "de")
         assert done.returncode == 2

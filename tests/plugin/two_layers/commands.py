@@ -31,7 +31,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, example in given(texts, path, runtime.features, to):
+    for name, example in given(texts, path, runtime.features):
         answer = runtime.predict(example)
         watch.look(answer)
         state = [round(float(value), 6) for value in answer.scores]

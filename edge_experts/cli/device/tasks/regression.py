@@ -28,7 +28,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, example in given(texts, path, runtime.features, to):
+    for name, example in given(texts, path, runtime.features):
         answer = runtime.predict(example)
         watch.look(answer)
         print(_json(answer, watch) if json else _line(answer, name), flush=True)
