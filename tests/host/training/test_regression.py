@@ -18,7 +18,7 @@ from edge_experts.run_folder import read_examples, read_features, read_run
 
 from ...conftest import Cli
 
-QUICK: dict[str, Any] = {"experts": 2, "epochs": 2, "choice_epochs": 1, "tune_epochs": 1}
+QUICK: dict[str, Any] = {"experts": 2, "epochs": 2, "choice_epochs": 0}
 
 
 def piecewise(seed: int = 0, outputs: int = 1, rows: int = 600) -> Dataset:
@@ -85,7 +85,7 @@ def test_a_mixture_beats_a_dense_network_on_a_piecewise_function(
         both = keras.layers.Concatenate()([hidden, inputs["x"]])
         return keras.Model(inputs, keras.layers.Dense(shapes.labels)(both))
 
-    settings = {"epochs": 15, "choice_epochs": 15, "tune_epochs": 0, "model": linear}
+    settings = {"epochs": 12, "choice_epochs": 12, "model": linear}
     rates = {"learning_rate": 0.02, "mixture_learning_rate": 0.02, "wide_learning_rate": 0.02}
     for seed in range(2):
         data = piecewise(seed)
@@ -105,6 +105,7 @@ def test_a_mixture_beats_a_dense_network_on_a_piecewise_function(
         {"router": "hash"},
         {"router": "random", "trunk": False},
         {"trunk": False, "warm_epochs": 1},
+        {"choice_epochs": 1, "tune_epochs": 1},
         {"top_k": 2},
         {"combine": "sum", "select": "greedy"},
         {"select": "greedy", "select_into": "weakest"},
@@ -186,6 +187,26 @@ def test_a_constant_target_is_learned_with_a_warning(
     assert run.task_spec.config == {"mean": [7.5], "scale": [1.0]}
     assert np.isfinite(run.metrics["test_r2"])
     assert "the target 'target' is 7.5 in all examples" in capsys.readouterr().err
+
+
+def test_targets_that_few_examples_decide_are_named() -> None:
+    from edge_experts.training.tasks.regression import Values
+
+    data = piecewise()
+    skewed = replace(data, train=replace(data.train, targets=np.exp(data.train.targets / 20)))
+    (said,) = Values.of_data(skewed).oddities(skewed)
+    assert "its logarithm may be a better target" in said
+    assert not list(Values.of_data(data).oddities(data))
+
+
+def test_classes_of_values_are_fifths_of_the_training_split() -> None:
+    from edge_experts.training.tasks.regression import Values
+
+    data = piecewise()
+    task = Values.of_data(data)
+    counts = np.bincount(task.classes(data.train.targets), minlength=5)
+    assert counts.tolist() == [len(data.train) // 5] * 5
+    assert len(task.class_names()) == 5
 
 
 def test_a_network_that_diverges_is_refused(keras: Any, tmp_path: Path) -> None:
