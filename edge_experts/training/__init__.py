@@ -6,6 +6,9 @@ from ..keras_setup import import_keras
 
 import_keras()
 
+# Keras finds what saved models name only once it is registered.
+from . import activations as activations  # noqa: E402
+from . import layers as layers  # noqa: E402
 from .adoption import adopt  # noqa: E402
 from .config import TrainConfig  # noqa: E402
 from .extension.extension import extend  # noqa: E402
