@@ -68,16 +68,15 @@ class Choosing:
     ) -> list[Variant]:
         variants, reasons = [], []
         for method, file in offered:
-            making = sources[method]
+            making, name = sources[method], f"{method} {file.recipe}".strip()
             if file in making.failed:
-                reasons.append(f"{method} {file.recipe}".strip() + f": {making.failed[file]}")
+                reasons.append(f"{name}: {making.failed[file]}")
                 continue
             content = making.place(file).read_bytes()
             try:
                 self._allowed(content, file.network)
             except EdgeExpertsError as error:
-                said = str(error).removeprefix(f"{file.network}: ")
-                reasons.append(f"{method} {file.recipe}".strip() + f": {said}")
+                reasons.append(f"{name}: " + str(error).removeprefix(f"{file.network}: "))
                 continue
             size = packed_bytes(path, content) if self._compressed else len(content)
             variants.append(Variant(method, file, making.place(file), size))
@@ -271,10 +270,7 @@ class Choosing:
 
 
 def choose(choosing: Choosing, budget: Budget, fixed: int, keras_score: float) -> Point:
-    """The choice that a budget asks for.
-
-    With a size: the least loss within it. Without: the smallest that loses no more of the primary
-    score than allowed.
+    """The least loss within a size; without one, the smallest choice that loses no more.
 
     Raises:
         ThresholdError: there is none.
@@ -295,9 +291,8 @@ def choose(choosing: Choosing, budget: Budget, fixed: int, keras_score: float) -
         if 100 * (keras_score - point.score) <= allowed:
             return point
     raise ThresholdError(
-        f"every choice of recipes loses more than {allowed} points of validation "
-        f"{choosing.primary} ({keras_score:.4f} in Keras). Nothing was written; allow more by "
-        "--max-accuracy-drop"
+        f"every choice loses more than {allowed} points of validation {choosing.primary} "
+        f"({keras_score:.4f} in Keras). Nothing was written; allow more by --max-accuracy-drop"
     )
 
 

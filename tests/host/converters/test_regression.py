@@ -223,7 +223,7 @@ def test_onnx_runtime_is_judged_by_r2(make_values_run: Any, tmp_path: Path) -> N
     for name in ("onnx", "onnxruntime", "tf2onnx"):
         pytest.importorskip(name)
     made = export_onnx(make_values_run(experts=1), tmp_path / "o")
-    assert made.proof.scores["r2"] == pytest.approx(made.proof.float_scores["r2"], abs=0.05)
+    assert made.proof.scores["r2"] == pytest.approx(made.proof.float_scores["r2"], abs=0.1)
     assert made.proof.float_scores["r2"] > 0.9
     assert made.description.accuracy is None
     assert onnx.read(tmp_path / "o") == made.description
