@@ -12,7 +12,7 @@ import pytest
 from device_tests.soak import Soak, soak
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.errors import DigestError
 from edge_experts.format.checked_files import read_checked
 from edge_experts.format.manifest import read_manifest
@@ -37,7 +37,7 @@ def test_golden_examples_are_answered_as_published(published: Path) -> None:
 def test_answers_equal_the_reference_loops(published: Path) -> None:
     if not read_manifest(published).asks_one:
         pytest.skip("the reference loop asks one expert; this bundle may ask several")
-    ask = reference_loop(published)
+    ask = reference_texts(published)
     with ExpertRuntime(published) as runtime:
         for example in golden.read(published).inputs:
             assert runtime.predict(example).text == ask(example)

@@ -21,8 +21,8 @@ _SCRIPT = """
 import sys
 from pathlib import Path
 import typer
-from edge_experts.benchmarking.reference import reference_loop
-print(reference_loop(Path(sys.argv[1]))(sys.argv[2]))
+from edge_experts.benchmarking.reference import reference_texts
+print(reference_texts(Path(sys.argv[1]))(sys.argv[2]))
 """
 _TEXT = "a film to remember"
 

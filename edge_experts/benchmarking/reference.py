@@ -18,13 +18,25 @@ from .bare import Files
 from .tasks import measurements_of
 
 
-def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], str]:
-    """A function from an example to its answer's text, for bundles that ask one expert.
+def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], Any]:
+    """A function from an example to its answer, for bundles that ask one expert.
 
     Their models must take floats.
     """
+    files = _opened(bundle, threads)
+    return measurements_of(files.manifest.task_type).reference_loop(files)
+
+
+def reference_texts(bundle: Path) -> Callable[[Any], str]:
+    """The same function with the answer as a text, as `Answer.text` has it."""
+    files = _opened(bundle, 1)
+    measurements = measurements_of(files.manifest.task_type)
+    loop = measurements.reference_loop(files)
+    return lambda example: measurements.spelled(files, loop(example))
+
+
+def _opened(bundle: Path, threads: int) -> Files:
     manifest = read_manifest(bundle)
     spec = manifest.features
     arrays = {} if spec.file is None else dict(np.load(bundle / spec.file.path))
-    files = Files(bundle, manifest, features.restore(spec.kind, spec.config, arrays), threads)
-    return measurements_of(manifest.task_type).reference_loop(files)
+    return Files(bundle, manifest, features.restore(spec.kind, spec.config, arrays), threads)

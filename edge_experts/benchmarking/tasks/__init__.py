@@ -25,11 +25,14 @@ MEASUREMENTS = Registry(
 class Measurements(Protocol):
     """Module of one task."""
 
-    def reference_loop(self, files: Files) -> Callable[[Any], str]:
-        """The shortest function from an example to its answer's text.
+    def reference_loop(self, files: Files) -> Callable[[Any], Any]:
+        """The shortest function from an example to its answer, which is timed.
 
         Only for bundles that ask one expert.
         """
+
+    def spelled(self, files: Files, answer: Any) -> str:
+        """An answer of that loop as a text, as `Answer.text` has it."""
 
     def record(
         self, runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate

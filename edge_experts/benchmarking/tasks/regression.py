@@ -12,13 +12,13 @@ from ..bare import Files
 from .recording import record as record
 
 
-def reference_loop(files: Files) -> Callable[[Any], str]:
+def reference_loop(files: Files) -> Callable[[Any], np.ndarray]:
     encode, router, experts = files.features.encode, files.router, files.experts
-    spec, names = files.manifest.task_spec, files.manifest.labels
+    spec = files.manifest.task_spec
     assert spec is not None
     mean, scale = (np.array(spec.config[key], np.float32) for key in ("mean", "scale"))
 
-    def answer(example: Any) -> str:
+    def answer(example: Any) -> np.ndarray:
         arrays = encode(example)
         pick = 0
         if router:
@@ -26,12 +26,18 @@ def reference_loop(files: Files) -> Callable[[Any], str]:
             pick = int(gate.argmax())
             if trunk:
                 arrays[TRUNK] = trunk[0]
-        told = [f"{one:.7g}" for one in (experts[pick](arrays)[0][0] * scale + mean).tolist()]
-        if len(told) == 1:
-            return told[0]
-        return ", ".join(f"{name} {one}" for name, one in zip(names, told, strict=True))
+        values: np.ndarray = experts[pick](arrays)[0][0] * scale + mean
+        return values
 
     return answer
+
+
+def spelled(files: Files, answer: np.ndarray) -> str:
+    told = [f"{one:.7g}" for one in answer.tolist()]
+    if len(told) == 1:
+        return told[0]
+    names = files.manifest.labels
+    return ", ".join(f"{name} {one}" for name, one in zip(names, told, strict=True))
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:

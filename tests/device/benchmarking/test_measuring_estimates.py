@@ -11,7 +11,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import expected
 from edge_experts.benchmarking.benchmark import benchmark
 from edge_experts.benchmarking.contender import read
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.benchmarking.report.text_report import as_text
 from edge_experts.benchmarking.row import REFERENCE
 from edge_experts.benchmarking.score import primary
@@ -33,7 +33,7 @@ def tiny(tmp_path: Path) -> Path:
 def test_the_reference_loop_estimates_the_same(tmp_path: Path, outputs: int) -> None:
     mean, scale = [100.3, -2.7][:outputs], [20.1, 0.3][:outputs]
     bundle = tiny_regression(tmp_path / "tiny.bundle", mean=mean, scale=scale)
-    ask = reference_loop(bundle)
+    ask = reference_texts(bundle)
     dice = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
     with ExpertRuntime(bundle) as runtime:
         for example in [*INPUTS, *dice]:

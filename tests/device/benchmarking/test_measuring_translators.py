@@ -13,7 +13,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import contender, score, session
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.throughput import writing
 from edge_experts.format.manifest import expert_path, read_manifest
@@ -27,7 +27,7 @@ EXAMPLES = [("open the file", "de"), ("close old page", "fr"), ("print", "de")]
 
 
 def test_the_reference_loop_writes_the_same(translator_bundle: Path) -> None:
-    ask = reference_loop(translator_bundle)
+    ask = reference_texts(translator_bundle)
     with ExpertRuntime(translator_bundle) as runtime:
         for example in golden.read(translator_bundle).inputs:
             assert ask(example) == runtime.predict(example).text

@@ -14,7 +14,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.errors import (
     DigestError,
     GoldenError,
@@ -42,7 +42,7 @@ def test_golden_examples_are_answered_as_published(sentiment_bundle: Path) -> No
 
 
 def test_answers_equal_the_reference_loops(sentiment_bundle: Path) -> None:
-    ask = reference_loop(sentiment_bundle)
+    ask = reference_texts(sentiment_bundle)
     inputs = [*golden.read(sentiment_bundle).inputs, *ODD]
     with ExpertRuntime(sentiment_bundle) as runtime:
         assert [runtime.predict(text).label for text in inputs] == [ask(text) for text in inputs]

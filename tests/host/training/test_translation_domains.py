@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_experts import datasets, run_folder
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import BundleError, DataError, DigestError
 from edge_experts.format.expert_names import language, languages
@@ -211,7 +211,7 @@ def test_strictly_nobody_stands_in(without_help: Path) -> None:
 
 def test_the_reference_loop_asks_the_same_experts(bundle: Path, rival: Path) -> None:
     for folder in (bundle, rival):
-        ask = reference_loop(folder)
+        ask = reference_texts(folder)
         with ExpertRuntime(folder) as runtime:
             for example in golden.read(folder).inputs:
                 assert ask(example) == runtime.predict(example).text
