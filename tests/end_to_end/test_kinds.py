@@ -123,6 +123,26 @@ def test_the_readmes_own_data(cli: Cli, tmp_path: Path) -> None:
     assert "side by side" in done.stdout
 
 
+def test_the_readmes_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
+    lines = ["area,rooms,town,target:price,target:heating"]
+    for n in range(300):
+        area, town = RANDOM.uniform(40, 200), n % 3
+        price = 1500 * area + 40_000 * town + RANDOM.normal(0, 2000)
+        row = f"{area:.1f},{int(area // 30)},{['Graz', 'Linz', 'Wien'][town]}"
+        lines.append(f"{row},{price:.0f},{0.9 * area:.1f}")
+    (tmp_path / "houses.csv").write_text("\n".join(lines) + "\n")
+    commands = re.findall(r"^    edge-experts (.+)$", _readme("numbers"), re.M)
+    assert [command.split()[0] for command in commands] == ["train", "convert", "run", "evaluate"]
+    for command in [*commands[:3], f"{commands[3]} --min-r2 0.8 --json"]:
+        done = cli(*command.split(), cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found["outputs"]) == {"price", "heating"}
+    assert found["mae"] == pytest.approx(
+        np.mean([one["mae"] for one in found["outputs"].values()]), rel=1e-3
+    )
+
+
 def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
     example = _readme("own expert")
     code, command, _ = re.split(r"\n[A-Z].*:\n|\n\nA router", example)
