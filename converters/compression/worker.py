@@ -34,7 +34,7 @@ import tf_keras  # isort: skip
 
 from edge_experts.run_folder import read_run  # isort: skip
 from edge_experts.training.inference import predict  # isort: skip
-from edge_experts.training.routed_task import RoutedTask  # isort: skip
+from edge_experts.training.objectives.routed_task import RoutedTask  # isort: skip
 from edge_experts.training.tasks import training_of  # isort: skip
 
 from ..process.worker import Jobs, serve  # isort: skip

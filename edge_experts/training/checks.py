@@ -12,8 +12,8 @@ from ..datasets import Dataset
 from ..errors import UsageError
 from ..features import Features
 from .config import TrainConfig
+from .objectives.routed_task import RoutedTask
 from .report.ownership import column_names
-from .routed_task import RoutedTask
 
 _FEW = 5  # examples of a label
 _SHARE = 10  # examples for each expert

@@ -9,8 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from .bank import ExpertBank
-from .losses import balance
 from .model import SparseExperts, answer, asked
+from .objectives.losses import balance
 
 OBJECTIVES = ("likelihood", "expectation", "own")
 

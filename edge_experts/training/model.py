@@ -10,8 +10,8 @@ import tf_keras
 
 from ..format.manifest import COMBINE, TRUNK
 from .inference import predict
-from .losses import balance
-from .outputs import COMBINATIONS
+from .objectives.losses import balance
+from .objectives.outputs import COMBINATIONS
 
 _IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
 

@@ -20,11 +20,11 @@ from .config import TrainConfig
 from .fitting import Fit
 from .inference import predict
 from .learner import Learner, Objective
-from .losses import Answers
 from .model import SparseExperts, asked, gate_of
-from .outputs import COMBINATIONS
+from .objectives.losses import Answers
+from .objectives.outputs import COMBINATIONS
+from .objectives.routed_task import RoutedTask
 from .report.reporting import Report, expert_usage
-from .routed_task import RoutedTask
 from .routers import hashing, partition
 from .routers.selection import ExpertSelection, copy_parameters
 

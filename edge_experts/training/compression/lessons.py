@@ -12,7 +12,7 @@ from ..batches import batch_size
 from ..config import TrainConfig
 from ..inference import predict
 from ..model import SparseExperts
-from ..routed_task import RoutedTask
+from ..objectives.routed_task import RoutedTask
 from .tuning import Arrays, Tuning
 
 _ENOUGH = 1000  # examples, below which an expert's own are filled up with others

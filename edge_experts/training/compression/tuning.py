@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from ..losses import right
+from ..objectives.losses import right
 
 Arrays = Mapping[str, np.ndarray]
 

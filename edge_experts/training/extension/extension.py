@@ -20,8 +20,8 @@ from .. import cost
 from ..config import TrainConfig
 from ..leaving import KEPT_EXAMPLES, versions
 from ..model import SparseExperts
+from ..objectives.routed_task import RoutedTask
 from ..report.reporting import expert_usage
-from ..routed_task import RoutedTask
 from ..tasks import training_of
 from .teaching import Part, Teaching, answers, score
 

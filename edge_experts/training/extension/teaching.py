@@ -12,8 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from ..model import SparseExperts
+from ..objectives.routed_task import RoutedTask
 from ..report.reporting import Report
-from ..routed_task import RoutedTask
 from .widening import gate_of, widened
 
 _STEPS, _SMALLEST_BATCH = 50, 16

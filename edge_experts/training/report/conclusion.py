@@ -19,7 +19,7 @@ from ..bank import ExpertBank
 from ..config import TrainConfig
 from ..inference import predict
 from ..model import SparseExperts, asked
-from ..routed_task import Findings, RoutedTask
+from ..objectives.routed_task import Findings, RoutedTask
 from .insight import softmax
 from .ownership import Owned, column_names
 

@@ -12,8 +12,8 @@ import tf_keras
 from ..bank import ExpertBank
 from ..config import TrainConfig
 from ..inference import predict
-from ..losses import Answers
 from ..model import SparseExperts
+from ..objectives.losses import Answers
 
 _UNUSED = 0.1  # of an even share of the inputs: an expert with less is not used
 

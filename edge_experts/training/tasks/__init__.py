@@ -10,7 +10,7 @@ from ...datasets import Dataset
 from ...registry import Registry
 from ...run_folder import Run
 from ..config import TrainConfig
-from ..routed_task import RoutedTask
+from ..objectives.routed_task import RoutedTask
 
 TRAININGS = Registry(
     "edge_experts.trainings",

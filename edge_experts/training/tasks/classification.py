@@ -15,9 +15,9 @@ from ...errors import DataError
 from ...run_folder import Run
 from .. import checks
 from ..config import TrainConfig
-from ..losses import Answers, right
+from ..objectives.losses import Answers, right
+from ..objectives.routed_task import RoutedTask
 from ..report.class_findings import ClassFindings
-from ..routed_task import RoutedTask
 from .routed_once import RoutedTraining
 
 

@@ -16,9 +16,9 @@ from ...errors import DataError, UsageError
 from ...format.manifest import TaskSpec
 from ...run_folder import Run
 from ..config import TrainConfig
+from ..objectives.routed_task import RoutedTask
+from ..objectives.value_losses import R2, ValueAnswers
 from ..report.value_findings import ValueFindings
-from ..routed_task import RoutedTask
-from ..value_losses import R2, ValueAnswers
 from .routed_once import RoutedTraining
 
 _QUANTILES = ("lowest fifth", "low", "middle", "high", "highest fifth")

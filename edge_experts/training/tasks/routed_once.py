@@ -24,8 +24,8 @@ from ..config import TrainConfig, teacher_config
 from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
+from ..objectives.routed_task import RoutedTask
 from ..report.conclusion import conclude
-from ..routed_task import RoutedTask
 from ..stages import Stages
 
 _TAUGHT = ("train", "validation")  # the splits that a teacher answers

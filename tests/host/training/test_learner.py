@@ -21,7 +21,7 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 def _loss(model: Any, arrays: Arrays, **objective: Any) -> float:
     """What one step reports before it changes anything."""
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.losses import Answers
+    from edge_experts.training.objectives.losses import Answers
 
     import tf_keras  # isort: skip
 
@@ -88,7 +88,7 @@ def test_experts_on_their_own_inputs_leave_the_router_alone(
 ) -> None:
     from edge_experts.training import batches
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.losses import Answers
+    from edge_experts.training.objectives.losses import Answers
 
     import tf_keras  # isort: skip
 

@@ -19,7 +19,7 @@ def select(arrays: Arrays) -> Any:
     """A selection of a model's experts, run for some epochs; what was chosen."""
     from edge_experts.training import TrainConfig
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.losses import Answers
+    from edge_experts.training.objectives.losses import Answers
     from edge_experts.training.routers.selection import ExpertSelection
 
     def run(model: Any, epochs: int = 1, **settings: Any) -> list[int]:
@@ -99,7 +99,7 @@ def test_perturbed_copies_differ_from_each_other(make_model: Any) -> None:
 
 
 def test_an_answer_is_judged_by_its_label_and_by_the_teacher() -> None:
-    from edge_experts.training.losses import Answers
+    from edge_experts.training.objectives.losses import Answers
 
     student, teacher = np.array([[1.0, -1.0]]), np.array([[0.5, 2.0]])
 

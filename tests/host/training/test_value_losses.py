@@ -19,7 +19,7 @@ TAUGHT = RANDOM.normal(size=(20, 2)).astype(np.float32)
 
 @pytest.fixture
 def answers(keras: Any) -> Any:
-    from edge_experts.training.value_losses import ValueAnswers
+    from edge_experts.training.objectives.value_losses import ValueAnswers
 
     return ValueAnswers(share=0.25)
 
@@ -69,7 +69,7 @@ def test_a_teacher_has_its_share_of_what_is_wanted(answers: Any) -> None:
 @given(arrays(np.float32, (24, 2), elements=st.floats(-3, 3, width=32)))
 def test_r2_in_batches_is_that_of_all(keras: Any, predicted: np.ndarray) -> None:
     from edge_experts.datasets.targets.regression_scores import scores
-    from edge_experts.training.value_losses import R2
+    from edge_experts.training.objectives.value_losses import R2
 
     wanted = np.random.default_rng(1).normal(size=(24, 2)).astype(np.float32)
     metric = R2(2)

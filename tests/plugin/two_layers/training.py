@@ -18,7 +18,7 @@ from edge_experts.run_folder import Run
 from edge_experts.training.config import TrainConfig
 from edge_experts.training.encoding import fit_features
 from edge_experts.training.leaving import leave
-from edge_experts.training.routed_task import RoutedTask
+from edge_experts.training.objectives.routed_task import RoutedTask
 
 from .model import LayeredExperts
 

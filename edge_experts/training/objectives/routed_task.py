@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import tf_keras
 
-from ..datasets import Dataset
+from ...datasets import Dataset
 
 
 class Findings(Protocol):
