@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.benchmarking.measure import page_cache
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.memory import process_memory
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.errors import ThresholdError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory import process_memory
 

@@ -15,7 +15,7 @@ from edge_experts.benchmarking.measure.growth import measure_growth, room_for_on
 from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.errors import DigestError
 from edge_experts.format.checked_files import read_checked
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden, interpreter, selfcheck
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from edge_experts.errors import DigestError
 from edge_experts.format.install_root import resolve
-from edge_experts.format.manifest import MANIFEST, FileEntry, read_manifest
+from edge_experts.format.manifest import MANIFEST, FileEntry
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.installed import InstalledRuntime
 from edge_experts.updates.install import install, rollback

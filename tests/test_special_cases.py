@@ -23,6 +23,7 @@ OWN = (
     "edge_experts/training/translation",
     # Where the formats 1.x, which have no task_spec, are told apart.
     "edge_experts/format/manifest.py",
+    "edge_experts/format/manifest_parser.py",
     "edge_experts/run_folder.py",
 )
 NAMES = {"classification", "translation", "regression", "pieces"}  # of tasks, and of their features

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts import subprocesses
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden, interpreter
 from edge_experts.runtime.memory import allocator, process_memory
 

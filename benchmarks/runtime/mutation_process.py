@@ -20,7 +20,8 @@ import numpy as np
 
 from edge_experts.errors import EdgeExpertsError
 from edge_experts.features import Features, encode_all
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.answer import Predictions
 

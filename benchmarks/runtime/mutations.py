@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_experts.errors import MachineError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 

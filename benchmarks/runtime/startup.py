@@ -14,7 +14,7 @@ from pathlib import Path
 from time import perf_counter
 
 from edge_experts.errors import UsageError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.progress import Progress
 
 _SCRIPT = """

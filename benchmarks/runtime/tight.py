@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_experts.errors import MachineError, ThresholdError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 _PROGRAM = "device_tests.every_expert"
 _GROUPS = Path("/sys/fs/cgroup")

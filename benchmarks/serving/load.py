@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.errors import MachineError, ThresholdError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory.process_memory import resident_bytes
 from edge_experts.serving.tensors import inputs_of, outputs_of

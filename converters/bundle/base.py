@@ -8,7 +8,8 @@ from typing import Any
 
 from edge_experts.errors import UsageError
 from edge_experts.format.checked_files import read_checked
-from edge_experts.format.manifest import FileEntry, Manifest, read_manifest
+from edge_experts.format.manifest import FileEntry, Manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 
 @dataclass(frozen=True)

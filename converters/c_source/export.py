@@ -12,7 +12,8 @@ from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.features import Features, read_features
 from edge_experts.format.atomic import refuse_existing, staged
 from edge_experts.format.checked_files import read_checked
-from edge_experts.format.manifest import TRUNK, Manifest, read_manifest
+from edge_experts.format.manifest import TRUNK, Manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.interpreter import Model
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_experts.errors import MachineError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from .bundles import synthetic
 from .kinds import board

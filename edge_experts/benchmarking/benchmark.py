@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from .. import subprocesses
 from ..errors import ThresholdError, UsageError
 from ..features import read_features
-from ..format.manifest import read_manifest
+from ..format.manifest_parser import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from . import contender, latency, onnx, session

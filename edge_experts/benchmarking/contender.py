@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..format.manifest import Manifest, read_manifest
+from ..format.manifest import Manifest
+from ..format.manifest_parser import read_manifest
 from ..runtime import ExpertRuntime
 from ..runtime.tasks import task_class
 from ..runtime.tasks.base import Deployed

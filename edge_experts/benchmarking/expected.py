@@ -24,7 +24,8 @@ import numpy as np
 from ..errors import BundleError, UsageError
 from ..features import Features, encode_all, read_features
 from ..format.atomic import write_whole
-from ..format.manifest import Manifest, read_manifest
+from ..format.manifest import Manifest
+from ..format.manifest_parser import read_manifest
 from ..format.npz import npz, plain_arrays
 from ..runtime import ExpertRuntime, interpreter
 from ..runtime.interpreter import Delegate

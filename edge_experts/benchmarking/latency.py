@@ -10,7 +10,8 @@ from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
-from ..format.manifest import MANIFEST, read_manifest
+from ..format.manifest import MANIFEST
+from ..format.manifest_parser import read_manifest
 from ..runtime import ExpertRuntime, Timings
 from .bounds import Amount, Length, Positive
 from .measure import page_cache

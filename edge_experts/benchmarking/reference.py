@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import features
-from ..format.manifest import read_manifest
+from ..format.manifest_parser import read_manifest
 from .bare import Files
 from .tasks import measurements_of
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from ..errors import UsageError
 from ..format.checked_files import read_checked, read_signature
 from ..format.install_root import resolve
-from ..format.manifest import MANIFEST, SIGNATURE, read_manifest
+from ..format.manifest import MANIFEST, SIGNATURE
+from ..format.manifest_parser import read_manifest
 from ..progress import Progress
 from ..updates import signing
 from . import resolving

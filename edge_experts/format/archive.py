@@ -17,7 +17,8 @@ from ..errors import BundleError, DigestError, UsageError
 from . import disk
 from .atomic import staged, write_whole
 from .checked_files import check, read_checked, read_signature
-from .manifest import LIMITS, MANIFEST, SIGNATURE, FileEntry, parse_manifest, read_manifest
+from .manifest import LIMITS, MANIFEST, SIGNATURE, FileEntry
+from .manifest_parser import parse_manifest, read_manifest
 from .zips import DAMAGED, open_zip, read_member
 
 _LEVEL = 9

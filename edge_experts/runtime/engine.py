@@ -11,7 +11,8 @@ import numpy as np
 from ..errors import BundleError, MachineError, UsageError
 from ..features import read_features
 from ..format.install_root import resolve
-from ..format.manifest import Manifest, read_manifest
+from ..format.manifest import Manifest
+from ..format.manifest_parser import read_manifest
 from . import forking
 from .access import Observer
 from .answer import Answer, Predictions

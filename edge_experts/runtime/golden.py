@@ -18,7 +18,8 @@ from ..errors import BundleError, GoldenError, UsageError
 from ..features import Features, read_features
 from ..format.checked_files import read_arrays
 from ..format.limits import LIMITS
-from ..format.manifest import Manifest, read_manifest
+from ..format.manifest import Manifest
+from ..format.manifest_parser import read_manifest
 from .engine import ExpertRuntime
 from .tasks import Task, open_task
 from .tasks.base import GoldenAnswer

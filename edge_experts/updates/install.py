@@ -13,14 +13,8 @@ from ..features import read_features
 from ..format import disk
 from ..format.atomic import staged
 from ..format.checked_files import read_checked, read_signature
-from ..format.manifest import (
-    MANIFEST,
-    SIGNATURE,
-    FileEntry,
-    Manifest,
-    parse_manifest,
-    read_manifest,
-)
+from ..format.manifest import MANIFEST, SIGNATURE, FileEntry, Manifest
+from ..format.manifest_parser import parse_manifest, read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from ..runtime.memory import allocator, costs, measured_costs

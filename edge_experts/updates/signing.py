@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MissingExtraError, SignatureError, UsageError
 from ..format.atomic import refuse_existing, write_whole
-from ..format.manifest import LIMITS, MANIFEST, SIGNATURE, parse_manifest, sha256
+from ..format.manifest import LIMITS, MANIFEST, SIGNATURE, sha256
+from ..format.manifest_parser import parse_manifest
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ed25519

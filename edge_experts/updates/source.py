@@ -10,7 +10,8 @@ from ..errors import ManifestError
 from ..format.archive import Archive
 from ..format.checked_files import read_checked, read_signature
 from ..format.install_root import resolve
-from ..format.manifest import LIMITS, MANIFEST, FileEntry, parse_manifest
+from ..format.manifest import LIMITS, MANIFEST, FileEntry
+from ..format.manifest_parser import parse_manifest
 
 
 class Folder:

@@ -18,8 +18,8 @@ from edge_experts.format.manifest import (
     Manifest,
     canonical_digest,
     expert_path,
-    read_manifest,
 )
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.format.npz import npz
 from edge_experts.runtime import ExpertRuntime, golden
 

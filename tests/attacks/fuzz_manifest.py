@@ -21,7 +21,8 @@ import atheris
 with atheris.instrument_imports(include=["edge_experts"]):
     from edge_experts.errors import BundleError
     from edge_experts.format import drift_reference, strict_json  # noqa: F401
-    from edge_experts.format import manifest as bundle
+    from edge_experts.format.manifest import canonical_digest
+    from edge_experts.format.manifest_parser import parse_manifest
 
 from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places, writing
 
@@ -49,17 +50,17 @@ _TOKENS = (
 
 def one_input(raw: bytes) -> None:
     with contextlib.suppress(BundleError):
-        bundle.parse_manifest(raw)
+        parse_manifest(raw)
     try:
         content = json.loads(raw)
         if not isinstance(content, dict):
             return
-        content["digest"] = bundle.canonical_digest(content)
+        content["digest"] = canonical_digest(content)
         signed = json.dumps(content).encode()
     except (ValueError, RecursionError):
         return
     with contextlib.suppress(BundleError):
-        bundle.parse_manifest(signed)
+        parse_manifest(signed)
 
 
 def mutated(raw: bytes, most: int, seed: int) -> bytes:

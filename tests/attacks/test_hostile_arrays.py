@@ -309,7 +309,7 @@ def test_odd_golden_examples_are_refused(tiny: Path, changes: dict[str, Any]) ->
 )
 @pytest.mark.parametrize("kind", ["text", "table"])
 def test_odd_golden_texts_and_rows_are_refused(tiny: Path, kind: str, text: str) -> None:
-    from edge_experts.format.manifest import read_manifest
+    from edge_experts.format.manifest_parser import read_manifest
     from edge_experts.runtime import golden
     from edge_experts.runtime.engine import ExpertRuntime
     from edge_experts.runtime.tasks import open_task

@@ -20,13 +20,8 @@ from hypothesis import strategies as st
 from edge_experts.cli.device.inspect import inspect
 from edge_experts.errors import BundleError, DigestError, ManifestError, MemoryBudgetError
 from edge_experts.format.limits import LIMITS
-from edge_experts.format.manifest import (
-    MANIFEST,
-    FileEntry,
-    expert_path,
-    parse_manifest,
-    read_manifest,
-)
+from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 
 from .bundles import rewritten, use
 from .manifests import ODD, changed, manifest, odd_manifests, places, signed, writing

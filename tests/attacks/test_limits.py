@@ -19,7 +19,7 @@ from edge_experts.format import checked_files, zips
 from edge_experts.format import npz as arrays
 from edge_experts.format.archive import pack, unpack
 from edge_experts.format.limits import LIMITS, Limits
-from edge_experts.format.manifest import parse_manifest
+from edge_experts.format.manifest_parser import parse_manifest
 from edge_experts.format.npz import npz
 from edge_experts.runtime import fit, golden
 from edge_experts.runtime.interpreter import Model

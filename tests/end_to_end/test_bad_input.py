@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.format.manifest import FORMAT_VERSION, MANIFEST, canonical_digest, read_manifest
+from edge_experts.format.manifest import FORMAT_VERSION, MANIFEST, canonical_digest
+from edge_experts.format.manifest_parser import read_manifest
 from tests.conftest import Cli
 
 HEADER = "text,label\n"

@@ -12,7 +12,8 @@ import pytest
 from edge_experts.format import disk
 from edge_experts.format.checked_files import read_checked
 from edge_experts.format.install_root import CURRENT, is_root, resolve
-from edge_experts.format.manifest import Manifest, read_manifest
+from edge_experts.format.manifest import Manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.updates.install import install
 from tests.tiny import tiny_bundle
 

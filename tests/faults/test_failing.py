@@ -17,7 +17,7 @@ import pytest
 from edge_experts import subprocesses
 from edge_experts.format import disk
 from edge_experts.format.atomic import staged, write_whole
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory import measured_costs
 from edge_experts.updates import signing
 from edge_experts.updates.install import install, rollback

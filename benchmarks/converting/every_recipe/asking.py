@@ -22,7 +22,7 @@ import numpy as np
 from edge_experts import features
 from edge_experts.errors import ModelError
 from edge_experts.features import read_features
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.memory import allocator, costs
 from edge_experts.runtime.tasks import open_task

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import subprocesses
-from ...format.manifest import Manifest, read_manifest
+from ...format.manifest import Manifest
+from ...format.manifest_parser import read_manifest
 from ...runtime import golden, interpreter
 from ...runtime.memory import process_memory
 from .. import onnx

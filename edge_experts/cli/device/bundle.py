@@ -46,7 +46,7 @@ def pack(
     Example: edge-experts pack new.bundle --since old.bundle --out update.zip
     """
     from ...format.archive import pack as write_archive
-    from ...format.manifest import read_manifest
+    from ...format.manifest_parser import read_manifest
     from ...updates.source import digests
 
     known = frozenset() if since is None else digests(since)

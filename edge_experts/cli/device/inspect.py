@@ -19,7 +19,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from dataclasses import asdict
 
     from ...format.inspection import anatomy
-    from ...format.manifest import read_manifest
+    from ...format.manifest_parser import read_manifest
     from ...format.strict_json import harmless
     from ...runtime.tasks import task_class
 

@@ -16,7 +16,7 @@ from ...benchmarking import session
 from ...benchmarking.measure.growth import room_for_one
 from ...converters import convert
 from ...datasets import Dataset, Split
-from ...format.manifest import read_manifest
+from ...format.manifest_parser import read_manifest
 from ...text_table import aligned, number
 from ...training.config import TrainConfig
 from ...training.recipes import config_of

@@ -89,7 +89,8 @@ def test_what_was_made_for_something_else_is_refused(
 def test_several_experts_together_are_refused(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from edge_experts.format.manifest import MANIFEST, read_manifest
+    from edge_experts.format.manifest import MANIFEST
+    from edge_experts.format.manifest_parser import read_manifest
 
     bundle = tiny_bundle(tmp_path / "two.bundle")
     (bundle / MANIFEST).write_text(replace(read_manifest(bundle), top_k=2).to_json())

@@ -16,7 +16,7 @@ from edge_experts.benchmarking.report.text_report import as_text
 from edge_experts.benchmarking.row import REFERENCE
 from edge_experts.benchmarking.score import primary
 from edge_experts.features import encode_all, read_features
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.format.npz import npz
 from tests.tiny import INPUTS, PICKED, tiny_bundle, tiny_regression
 

@@ -16,7 +16,8 @@ from edge_experts.benchmarking import contender, score, session
 from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.throughput import writing
-from edge_experts.format.manifest import expert_path, read_manifest
+from edge_experts.format.manifest import expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.tasks.translation.writer import Written
 

@@ -18,7 +18,8 @@ from benchmarks.runtime import kernels, loading, scale, tight
 from device_tests import soak
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import BundleError, MachineError, ThresholdError
-from edge_experts.format.manifest import expert_path, read_manifest
+from edge_experts.format.manifest import expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import forking
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.memory import costs

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.serving.load import running
 from edge_experts.format.install_root import resolve
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory import measured_costs
 from tests.layered import INPUTS, layered_bundle, path_of
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import BundleError, DigestError, UsageError
 from edge_experts.format.archive import pack, packed_bytes, unpack
-from edge_experts.format.manifest import MANIFEST, canonical_digest, read_manifest
+from edge_experts.format.manifest import MANIFEST, canonical_digest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 from ...tiny import tiny_bundle

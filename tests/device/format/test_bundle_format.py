@@ -21,9 +21,8 @@ from edge_experts.format.manifest import (
     Manifest,
     canonical_digest,
     expert_path,
-    parse_manifest,
-    read_manifest,
 )
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 
 
 def _manifest() -> Manifest:

@@ -22,10 +22,9 @@ from edge_experts.format.manifest import (
     Layer,
     Manifest,
     expert_path,
-    parse_manifest,
-    read_manifest,
     router_path,
 )
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 
 from ...conftest import Cli
 

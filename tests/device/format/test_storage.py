@@ -15,7 +15,8 @@ from edge_experts.errors import BundleError, DigestError, UsageError
 from edge_experts.features import read_features
 from edge_experts.format.atomic import cache_folder, remove, staged, write_whole
 from edge_experts.format.checked_files import read_arrays, read_checked
-from edge_experts.format.manifest import FEATURES, FeatureSpec, FileEntry, read_manifest
+from edge_experts.format.manifest import FEATURES, FeatureSpec, FileEntry
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...tiny import INPUTS, tiny_bundle
 

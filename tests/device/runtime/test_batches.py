@@ -12,7 +12,8 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
 from edge_experts.features import encode_all
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.interpreter import Expert
 
 from ..many import INPUTS, of_expert, spoil

@@ -19,7 +19,8 @@ from edge_experts.benchmarking.benchmark import benchmark
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.benchmarking.report import text_report
 from edge_experts.errors import ManifestError
-from edge_experts.format.manifest import GOLDEN, MANIFEST, FileEntry, parse_manifest, read_manifest
+from edge_experts.format.manifest import GOLDEN, MANIFEST, FileEntry
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 from edge_experts.format.npz import npz
 from edge_experts.runtime import golden
 from edge_experts.runtime.answer import Answer, first_probability, softmax

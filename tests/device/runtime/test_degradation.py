@@ -13,7 +13,8 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import DigestError, GoldenError, MemoryBudgetError, ModelError
-from edge_experts.format.manifest import MANIFEST, ROUTER, FileEntry, expert_path, read_manifest
+from edge_experts.format.manifest import MANIFEST, ROUTER, FileEntry, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.answer import softmax
 from edge_experts.runtime.memory import quarantine

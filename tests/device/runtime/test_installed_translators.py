@@ -17,7 +17,8 @@ from edge_experts.errors import DigestError, GoldenError
 from edge_experts.format.archive import pack
 from edge_experts.format.checked_files import read_arrays
 from edge_experts.format.install_root import resolve
-from edge_experts.format.manifest import GOLDEN, FileEntry, Manifest, expert_path, read_manifest
+from edge_experts.format.manifest import GOLDEN, FileEntry, Manifest, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.format.npz import npz
 from edge_experts.runtime import golden
 from edge_experts.updates.install import install, rollback

@@ -22,7 +22,8 @@ from edge_experts.errors import (
     ModelError,
     UsageError,
 )
-from edge_experts.format.manifest import expert_path, parse_manifest, read_manifest, router_path
+from edge_experts.format.manifest import expert_path, router_path
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.batch import Question
 from tests.layered import (

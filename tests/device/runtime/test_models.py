@@ -14,14 +14,8 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.errors import DigestError, InterpreterError, MissingExtraError, ModelError
 from edge_experts.format.checked_files import read_checked
-from edge_experts.format.manifest import (
-    MANIFEST,
-    ROUTER,
-    TRUNK,
-    FileEntry,
-    expert_path,
-    read_manifest,
-)
+from edge_experts.format.manifest import MANIFEST, ROUTER, TRUNK, FileEntry, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import interpreter
 from edge_experts.runtime.interpreter import Model
 from edge_experts.runtime.memory import allocator

@@ -13,7 +13,8 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.format.drift_reference import Histogram, Reference
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.drift import evidence, monitor
 from edge_experts.runtime.drift.monitor import Monitor, first_probabilities
 from edge_experts.runtime.metrics import RuntimeCollector

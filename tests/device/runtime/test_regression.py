@@ -17,7 +17,8 @@ from edge_experts import ExpertRuntime
 from edge_experts.errors import BundleError, GoldenError, ManifestError, MissingPartError
 from edge_experts.features import encode_all
 from edge_experts.format.drift_reference import Histogram, Reference
-from edge_experts.format.manifest import TaskSpec, expert_path, read_manifest
+from edge_experts.format.manifest import TaskSpec, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.answer import softmax
 from edge_experts.runtime.tasks.regression import Estimate, Estimates, Regression

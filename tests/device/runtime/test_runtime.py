@@ -23,7 +23,8 @@ from edge_experts.errors import (
     ModelError,
     UsageError,
 )
-from edge_experts.format.manifest import MANIFEST, Manifest, read_manifest
+from edge_experts.format.manifest import MANIFEST, Manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden, interpreter, selfcheck
 from edge_experts.runtime.answer import Answer, softmax
 from edge_experts.runtime.interpreter import Model

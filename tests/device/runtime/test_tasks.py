@@ -12,7 +12,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.tasks import TASKS, task_class
 from tests.tiny import INPUTS, tiny_bundle
 

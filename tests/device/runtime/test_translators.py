@@ -18,7 +18,8 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, ModelError, UsageError
 from edge_experts.format.drift_reference import Histogram, Reference
-from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
+from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import interpreter, selfcheck
 from edge_experts.runtime.tasks.translation.writer import Written
 

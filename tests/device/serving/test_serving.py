@@ -19,7 +19,8 @@ from benchmarks.serving.load import hold_at_limit, running
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
 from edge_experts.features import ArrayFeatures, TableFeatures, TextFeatures
-from edge_experts.format.manifest import expert_path, read_manifest
+from edge_experts.format.manifest import expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 from edge_experts.runtime.memory.process_memory import resident_bytes
 from edge_experts.serving.tensors import examples_of

@@ -14,7 +14,8 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.errors import MemoryBudgetError
 from edge_experts.format.install_root import resolve
-from edge_experts.format.manifest import canonical_digest, read_manifest
+from edge_experts.format.manifest import canonical_digest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory import measured_costs
 from edge_experts.updates.install import install
 

@@ -25,7 +25,8 @@ from edge_experts.errors import (
 from edge_experts.format import disk
 from edge_experts.format.archive import pack
 from edge_experts.format.install_root import resolve
-from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path, read_manifest
+from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.updates.install import install, rollback
 from edge_experts.updates.root import HISTORY, Root
 from edge_experts.updates.source import digests

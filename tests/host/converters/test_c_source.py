@@ -18,7 +18,7 @@ from edge_experts import run_folder
 from edge_experts.datasets import Split
 from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.features import ArrayFeatures
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 from ..compilers import LABELS, compile_

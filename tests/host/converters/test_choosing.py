@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from edge_experts.compression import Compression
 from edge_experts.errors import ThresholdError, UsageError
 from edge_experts.format.archive import pack
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 from ..conftest import TARGETS

@@ -11,7 +11,7 @@ import pytest
 
 from edge_experts.compression import Compression
 from edge_experts.errors import ConversionError, UnsuitableError, UsageError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 

@@ -13,7 +13,7 @@ import pytest
 
 from edge_experts import run_folder
 from edge_experts.errors import ConversionError, UsageError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
 
 from ..conftest import TARGETS, TEXTS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from edge_experts.converters.verify.drift_counts import describe, histogram
 
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 150, 5000])

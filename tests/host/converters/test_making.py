@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from edge_experts.errors import ConversionError
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 

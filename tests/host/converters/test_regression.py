@@ -15,7 +15,8 @@ from edge_experts.compression import Compression
 from edge_experts.datasets import Split
 from edge_experts.errors import ThresholdError, UsageError
 from edge_experts.features import ArrayFeatures
-from edge_experts.format.manifest import TaskSpec, read_manifest
+from edge_experts.format.manifest import TaskSpec
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 
 from ...conftest import Cli

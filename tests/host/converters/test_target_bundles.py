@@ -19,7 +19,7 @@ from edge_experts import run_folder
 from edge_experts.datasets import Split
 from edge_experts.errors import MissingExtraError, UnsuitableError
 from edge_experts.features.array import ArrayFeatures
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 

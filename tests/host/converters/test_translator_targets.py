@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from edge_experts.errors import UnsuitableError
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 

@@ -13,7 +13,8 @@ import pytest
 from edge_experts import datasets, run_folder
 from edge_experts.datasets import Dataset
 from edge_experts.errors import DataError, DigestError, ManifestError, ThresholdError, UsageError
-from edge_experts.format.manifest import MANIFEST, Manifest, read_manifest
+from edge_experts.format.manifest import MANIFEST, Manifest
+from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
 

@@ -17,7 +17,8 @@ from edge_experts.datasets import Dataset
 from edge_experts.datasets.translation import corpus, help_pages
 from edge_experts.errors import BundleError, DigestError, GoldenError, MissingExtraError, UsageError
 from edge_experts.features.pieces import normalized
-from edge_experts.format.manifest import MANIFEST, read_manifest
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.tasks.translation.writer import Written
 
@@ -210,7 +211,7 @@ def test_a_manifest_must_name_a_target_for_each_expert(bundle: Path) -> None:
     assert manifest.asks_one
     text = replace(manifest, generation=None).to_json().encode()
     from edge_experts.errors import ManifestError
-    from edge_experts.format.manifest import parse_manifest
+    from edge_experts.format.manifest_parser import parse_manifest
 
     with pytest.raises(ManifestError, match="router is missing"):
         parse_manifest(text)

@@ -19,7 +19,7 @@ from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import BundleError, DataError, DigestError
 from edge_experts.format.expert_names import language, languages
-from edge_experts.format.manifest import read_manifest
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.tasks.translation.writer import Written
 
