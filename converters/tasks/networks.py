@@ -78,10 +78,15 @@ class RowNetworks:
     ) -> Samples:
         if path == ROUTER:
             return _rows(calibration, np.arange(len(owners)))
-        if (owners < 0).all():
-            return _rows(seen, np.arange(len(owners)))
-        expert = list(self.files).index(path) - (ROUTER in self.files)
-        return _rows(seen, representative(owners, expert))
+        rows = np.arange(len(owners))
+        if (owners >= 0).any():
+            expert = list(self.files).index(path) - (ROUTER in self.files)
+            rows = representative(owners, expert)
+        return _rows(seen, self.ordered(path, seen, rows))
+
+    def ordered(self, path: str, seen: Samples, rows: np.ndarray) -> np.ndarray:
+        """Rows that a network may be calibrated with, of which the first are taken."""
+        return rows
 
     def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
         return to_tflite(self.files[path], recipe, samples, io)
@@ -114,6 +119,20 @@ class ClassificationNetworks(RowNetworks):
 
 class RegressionNetworks(RowNetworks):
     """Networks whose scores are standardized outputs."""
+
+    def ordered(self, path: str, seen: Samples, rows: np.ndarray) -> np.ndarray:
+        """Rows with the least and the greatest outputs first.
+
+        An int8 network gives no value beyond those that it was calibrated with.
+        """
+        inputs = {name: array[rows] for name, array in seen.items()}
+        outputs = (
+            predict(self.files[path], inputs)
+            if self.identified
+            else self.scores(inputs, self._order.top_k)
+        )
+        extreme = np.unique([outputs.argmin(axis=0), outputs.argmax(axis=0)])
+        return np.concatenate([rows[extreme], np.delete(rows, extreme)])
 
 
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:

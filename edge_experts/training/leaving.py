@@ -71,11 +71,15 @@ def versions() -> dict[str, str]:
 
 
 def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
-    """A sample of every split, so that conversion needs the run folder only."""
+    """A sample of every split in random order, so that conversion needs the run folder only.
+
+    The first examples calibrate its networks: in the order of the data, where prices may rise or
+    one label follow another, they would be all alike.
+    """
     random = np.random.default_rng(seed)
     kept = {}
     for name, most in KEPT_EXAMPLES.items():
         split: Split = getattr(dataset, name)
-        rows = np.sort(random.permutation(len(split))[:most])
+        rows = random.permutation(len(split))[:most]
         kept[name] = Split([split.inputs[row] for row in rows], split.targets[rows])
     return kept

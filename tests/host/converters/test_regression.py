@@ -32,7 +32,15 @@ def make_values_run(tmp_path: Path, keras: Any) -> Any:
     from edge_experts.training import SparseExperts
     from edge_experts.training.inference import predict
 
-    def make(experts: int = 3, noise: float = 0.1, **options: Any) -> Path:
+    def make(
+        experts: int = 3,
+        noise: float = 0.1,
+        x: np.ndarray = X,
+        rising: bool = False,
+        **options: Any,
+    ) -> Path:
+        """`rising`: examples in the order of their largest output."""
+
         def network(units: int, seed: int) -> Any:
             keras.utils.set_random_seed(seed)
             inputs = keras.Input((6,), name="x")
@@ -44,12 +52,15 @@ def make_values_run(tmp_path: Path, keras: Any) -> Any:
         folder = tmp_path / "values.run"
         folder.mkdir()
         model.save(folder / run_folder.MODEL)
-        features = ArrayFeatures.fit(X, channels=False)
-        outputs = predict(model, {"x": np.stack([features.encode(row)["x"][0] for row in X])})
+        features = ArrayFeatures.fit(x, channels=False)
+        outputs = predict(model, {"x": np.stack([features.encode(row)["x"][0] for row in x])})
+        if rising:
+            order = np.abs(outputs).max(axis=1).argsort()
+            x, outputs = x[order], outputs[order]
         random = np.random.default_rng(1)
         targets = (outputs + random.normal(0, noise, outputs.shape)) * SCALE + MEAN
         run_folder.write_features(folder, features)
-        splits = dict.fromkeys(("train", "validation", "test"), Split(list(X), targets))
+        splits = dict.fromkeys(("train", "validation", "test"), Split(list(x), targets))
         run_folder.write_examples(folder, features, splits)
         run_folder.Run(
             name="values",
@@ -99,6 +110,19 @@ def test_every_quantization_answers_as_keras_does(
     published = golden.read(tmp_path / "b")
     assert set(published.experts.tolist()) == {one.expert for one in parity.experts}
     assert "| R2 as deployed |" in (tmp_path / "b/MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("layout", ["split", "gated"])
+def test_int8_reaches_the_largest_outputs_of_ordered_examples(
+    make_values_run: Any, tmp_path: Path, layout: str
+) -> None:
+    """The first examples alone would calibrate it for the smallest ones."""
+    from edge_experts.converters import convert
+
+    x = np.random.default_rng(3).normal(size=(1500, 6)).astype(np.float32)
+    run = make_values_run(1 if layout == "split" else 2, x=x, rising=True)
+    made = convert(run, tmp_path / "b", layout=layout, max_accuracy_drop=100, cache=False)
+    assert made.parity.keras_r2 - made.parity.deployed_r2 < 0.02
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,19 @@ def test_a_run_folder_has_targets_in_their_units(keras: Any, tmp_path: Path, out
     assert ("test_outputs" in run.metrics) == (outputs > 1)
 
 
+def test_the_first_examples_of_a_run_folder_are_as_the_rest(keras: Any, tmp_path: Path) -> None:
+    """The first ones calibrate a conversion; data in order of their targets must not matter."""
+    rising = np.sort(np.random.default_rng(0).normal(size=1000))
+    features = np.stack([rising, rising**2], axis=1)
+    data = datasets.from_arrays("rising", features, rising, features[::5], rising[::5])
+    trained(data, tmp_path / "a.run")
+    run = read_run(tmp_path / "a.run")
+    kept = read_examples(tmp_path / "a.run", read_features(tmp_path / "a.run", run))["train"]
+    first = kept.targets[:200, 0]
+    assert abs(first.mean() - kept.targets.mean()) < 0.3
+    assert first.std() > 0.7
+
+
 def test_a_mixture_beats_a_dense_network_on_a_piecewise_function(
     keras: Any, tmp_path: Path
 ) -> None:
