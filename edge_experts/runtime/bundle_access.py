@@ -99,9 +99,10 @@ class BundleAccess:
 
     def close(self) -> None:
         """Refuses every further input."""
-        self.route = _closed
-        for layer in self.layers:
-            layer.route = _closed
+        with self._renewing:  # or a first routing would open it again
+            self.route = _closed
+            for layer in self.layers:
+                layer.route = _closed
 
     @property
     def is_closed(self) -> bool:
