@@ -130,7 +130,7 @@ class BundleAccess:
 
 
 def _of(router: Model) -> Callable[[Arrays], np.ndarray]:
-    """What experts build on is added to the features."""
+    """A router's logits; where it has a trunk, that is added to the features."""
     return router.with_trunk if router.has_trunk else router
 
 
