@@ -217,8 +217,9 @@ class Making:
     def _key_of(self, file: File) -> str:
         network = self._networks[file.path]
         unique = network["network"] or [self._key, file.path]
-        settings = dict(self._work.order.settings)
-        return cache.key("file", unique, network["calibration"], file.recipe, file.io, settings)
+        order = self._work.order
+        how = [order.networks, dict(order.settings), file.recipe, file.io]
+        return cache.key("file", unique, network["calibration"], *how)
 
     def __enter__(self) -> Making:
         return self

@@ -94,7 +94,7 @@ class ConvertOptions:
 
     @property
     def is_auto(self) -> bool:
-        """Whether a recipe is chosen for each network."""
+        """True where a recipe is chosen for each network."""
         return self.quantization == "auto"
 
     @property

@@ -40,14 +40,14 @@ class Registry:
         """The implementation of that name; the package's own cannot be replaced.
 
         Raises:
-            MissingPartError: no installed package has it.
+            MissingPartError: no installed package has it, or it cannot be imported.
         """
         value = self.own.get(name)
         if value is not None:
             return _imported(value)
         for point in _points(self.group):
             if point.name == name:
-                return point.load()
+                return _loaded(point)
         raise MissingPartError(
             f"no installed package provides {name!r} in {self.group}, which has "
             f"{', '.join(self.names)}; install the package that this task comes from"
@@ -56,9 +56,21 @@ class Registry:
 
 @cache
 def _imported(value: str) -> Any:
-    module, _, attribute = value.partition(":")
-    found = importlib.import_module(module)
-    return getattr(found, attribute) if attribute else found
+    name, _, attribute = value.partition(":")
+    module = importlib.import_module(name)
+    return getattr(module, attribute) if attribute else module
+
+
+@cache
+def _loaded(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        package = "" if point.dist is None else f" of the package {point.dist.name}"
+        raise MissingPartError(
+            f"{point.name!r} in {point.group} is {point.value}{package}, which cannot be imported: "
+            f"{error}; install what it needs, or uninstall the package"
+        ) from error
 
 
 @cache

@@ -79,17 +79,17 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        spec = content.pop("task_spec", None)
-        run = Run(
-            **{**content, "labels": tuple(content["labels"])},
-            task_spec=None if spec is None else TaskSpec(**spec),
-        )
+        spec = content.get("task_spec")
+        if spec is not None and (type(spec["type"]), type(spec["config"])) != (str, dict):
+            raise ValueError("task_spec must be a text `type` and an object `config`")
+        known = {"labels": tuple(content["labels"]), "task_spec": spec and TaskSpec(**spec)}
+        run = Run(**{**content, **known})
     except FileNotFoundError:
         hint = "`edge-experts train` makes run folders"
         if (folder / MANIFEST).exists():
             hint = "it is a bundle: name the run folder that it was converted from"
         raise RunFolderError(f"{folder}: not a run folder, it has no {RUN}; {hint}") from None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunFolderError(f"{path}: not what training writes ({error}); train again") from None
     if run.format_version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
         raise RunFolderError(f"{path}: format {run.format_version!r} is not {FORMAT_VERSION}")

@@ -192,9 +192,10 @@ def _splits(
 ) -> dict[str, Split]:
     if data is None:
         return run_folder.read_examples(run, features)
-    if data.labels != described.labels:
+    if (data.task_type, data.labels) != (described.task_type, described.labels):
         raise UsageError(
-            f"{data.name}: its labels are not those that {run} was trained on; pass the same data"
+            f"{data.name}: its labels or targets are not those that {run} was trained on; pass the "
+            "same data"
         )
     return {name: getattr(data, name) for name in _SPLITS}
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edge_experts import run_folder, subprocesses
 from edge_experts.benchmarking import onnx
@@ -22,8 +22,8 @@ from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
-from ..tasks import CONVERSIONS
-from ..tasks.base import RowTask
+from ..tasks import open_conversion
+from ..tasks.base import OF_ROWS, RowTask
 from .forms import FORMS
 from .proof import prove
 
@@ -77,7 +77,7 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
 
     Raises:
         MissingExtraError: what makes or runs ONNX files is not installed.
-        UnsuitableError: the run has a router or several experts.
+        UnsuitableError: the run has a router or several experts, or writes texts.
         ConversionError: a tool refused the network.
     """
     run, out = Path(run), Path(out)
@@ -89,7 +89,10 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
             "networks: `edge-experts train --dense active` or `--dense all` make them"
         )
     features = run_folder.read_features(run, description)
-    task: RowTask = CONVERSIONS.get(description.task_type)(description, features)
+    conversion = open_conversion(description, features)
+    if not conversion.options >= OF_ROWS:
+        raise UnsuitableError(f"{run}: ONNX files are not offered for {conversion.name}")
+    task = cast(RowTask, conversion)
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
         proof = _make(run, task, features, job)

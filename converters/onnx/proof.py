@@ -17,7 +17,7 @@ _TIMED, _ROUNDS = 100, 5
 
 @dataclass(frozen=True)
 class Answers:
-    """What the files answer, and how fast.
+    """Answers of the files, and their speed.
 
     Attributes:
         fastest: the quantized file that answers sooner on this machine.

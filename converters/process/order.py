@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Order:
-    """What worker processes are to convert.
+    """Options of one conversion for its worker processes.
 
     Attributes:
         networks: "module:class" of the task's networks; see `tasks.networks`.

@@ -130,7 +130,7 @@ class RowTask(ConversionTask, Protocol):
     """A task whose experts give a row of numbers: its recipes can be chosen file by file."""
 
     def wanted(self, targets: np.ndarray) -> np.ndarray:
-        """What experts' outputs are compared with, (examples, ...)."""
+        """Values that experts' outputs are compared with, (examples, ...)."""
 
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         """The temperature of outputs whose scores Keras gives."""

@@ -49,7 +49,7 @@ class Networks(Protocol):
         """Converts one network."""
 
     def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
-        """What Keras answers; see `verify.reference`."""
+        """Answers of Keras; see `verify.reference`."""
 
 
 class RowNetworks:

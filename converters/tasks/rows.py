@@ -27,7 +27,7 @@ _CALIBRATION = 2000  # training examples to draw representative inputs from
 
 
 class Rows(ABC):
-    """What classification and regression have in common."""
+    """Common parts of classification and regression."""
 
     options = COMMON | OF_ROWS
     recipes = QUANTIZATIONS
@@ -60,7 +60,7 @@ class Rows(ABC):
 
     @abstractmethod
     def clear(self, proof: Proof) -> np.ndarray:
-        """How far answers are from becoming others by a last bit, (examples,)."""
+        """Distance of answers from others, which a last bit could make of them, (examples,)."""
 
     def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
         clear = np.minimum(self.clear(proof), reference.distance(manifest.second_below))
@@ -170,7 +170,7 @@ def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:
 
 
 def _recipes(found: Mapping[str, Any]) -> str:
-    """How the models were made: in one way, or each in its own."""
+    """Recipes of the models: one for all, or each its own."""
     recipes = found.get("recipes")
     if not recipes:
         return str(found["quantization"])

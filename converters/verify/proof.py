@@ -51,7 +51,7 @@ class Parity(Protocol):
 
 @dataclass(frozen=True)
 class Deployed:
-    """What the proof process leaves.
+    """Results of the proof process.
 
     Attributes:
         arrays: of the validation examples and then the test examples, (examples, ...): scores,
@@ -71,7 +71,7 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Proof:
-    """How the bundle did on the interpreter; the arrays are of the validation examples.
+    """Results of the bundle on the interpreter; the arrays are of the validation examples.
 
     Attributes:
         scores: calibrated, (examples, labels).

@@ -46,7 +46,7 @@ class Reference:
         return np.where(unsure[:, None], self.arrays["second"], self.scores)
 
     def distance(self, second_below: float | None) -> np.ndarray:
-        """Of the confidence from where another number of experts is asked, (examples,)."""
+        """Distance of the confidence to where another number of experts is asked, (examples,)."""
         if second_below is None:
             return np.ones(len(self.confidence))
         return np.abs(self.confidence - second_below)

@@ -63,7 +63,7 @@ class Benchmark:
 
     @property
     def throughputs(self) -> dict[str, Writing]:
-        """How fast each contender writes, of those that do."""
+        """Throughput of each contender that writes."""
         return {row.name: row.generation for row in self.rows if row.generation}
 
     def to_json(self) -> dict[str, Any]:

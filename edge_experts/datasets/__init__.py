@@ -45,7 +45,8 @@ def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
         named = NAMED[source](seed)
         if task_type not in (None, named.task_type):
             raise UsageError(
-                f"{source}: a set for {named.task_type}, not for {task_type}; leave --task away"
+                f"{source}: a set for {named.task_type}, not for {task_type}; name other data, or "
+                "leave --task away"
             )
         return named
     path = Path(source)

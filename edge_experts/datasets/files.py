@@ -100,7 +100,8 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
 
 def _refuse_both(path: Path, columns: Iterable[str]) -> None:
     """Refuses a table that several tasks claim, of which none is a special form of another."""
-    if "label" in columns and "target" in columns:
+    names = list(columns)
+    if "label" in names and targets_of("regression").claims_columns(names):
         raise DataError(
             f"{path}: has a column 'label' and a column 'target'; say which one is wanted: --task "
             "classification or --task regression (the other one is then an input), or leave one out"

@@ -1,4 +1,4 @@
-"""What the runtime gives a task: the routers and experts of its bundle.
+"""Access of a task to the runtime: the routers and experts of its bundle.
 
 An expert's key is its place among the bundle's experts, as in `Answer.experts`, `pin` and
 `quarantined`. A router's key is its layer's place. A thread holds one expert at most: it frees one

@@ -99,9 +99,10 @@ class BundleAccess:
 
     def close(self) -> None:
         """Refuses every further input."""
-        self.route = _closed
-        for layer in self.layers:
-            layer.route = _closed
+        with self._renewing:  # or a first routing would open it again
+            self.route = _closed
+            for layer in self.layers:
+                layer.route = _closed
 
     @property
     def is_closed(self) -> bool:
@@ -129,7 +130,7 @@ class BundleAccess:
 
 
 def _of(router: Model) -> Callable[[Arrays], np.ndarray]:
-    """What experts build on is added to the features."""
+    """A router's logits; where it has a trunk, that is added to the features."""
     return router.with_trunk if router.has_trunk else router
 
 

@@ -19,7 +19,10 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regis
     folder = tmp_path / "other-1.0.dist-info"
     folder.mkdir()
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
-    (folder / "entry_points.txt").write_text("[a.group]\nmade = other_tasks:MADE\nown = other:NO\n")
+    (folder / "entry_points.txt").write_text(
+        "[a.group]\nmade = other_tasks:MADE\nown = other:NO\n"
+        "[b.group]\nlacking = other_tasks:LACKING\ngone = gone_tasks:GONE\n"
+    )
     (tmp_path / "other_tasks.py").write_text("MADE = 'made elsewhere'\n")
     monkeypatch.syspath_prepend(tmp_path)
     registry._points.cache_clear()
@@ -38,3 +41,12 @@ def test_the_packages_own_come_first_and_cannot_be_replaced(installed: Registry)
 def test_what_nobody_provides_is_refused_by_name(installed: Registry) -> None:
     with pytest.raises(MissingPartError, match=r"'other' in a\.group, which has own, module, made"):
         installed.get("other")
+
+
+@pytest.mark.parametrize("name", ["lacking", "gone"])
+def test_what_cannot_be_imported_is_refused_with_its_package(
+    installed: Registry, name: str
+) -> None:
+    broken = Registry("b.group", installed.own)
+    with pytest.raises(MissingPartError, match=rf"'{name}' in b\.group is .* of the package other"):
+        broken.get(name)

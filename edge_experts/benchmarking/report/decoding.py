@@ -127,7 +127,7 @@ def _check(value: Any, hint: Any, names: tuple[str, ...]) -> None:
 
 
 def _contents(value: Any, hint: Any) -> Iterator[tuple[str, Any, Any]]:
-    """What is in a value: its name or place, itself, and its type."""
+    """Yields the parts of a value: name or place, the part itself, and its type."""
     if is_dataclass(value):
         kind: Any = type(value)
         for name, inner in _hints(kind).items():

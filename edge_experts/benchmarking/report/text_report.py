@@ -128,7 +128,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
 
 
 def writing_table(result: Benchmark) -> list[list[str]]:
-    """How fast contenders write; empty where none does."""
+    """Throughput of the contenders that write; empty where none does."""
     header = ["writing", "tokens/s", "95 %", "tokens", "first token, p50 µs", "p90", "p99", "max"]
     rows = []
     for name, found in result.throughputs.items():

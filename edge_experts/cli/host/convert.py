@@ -227,7 +227,7 @@ def convert(
             raise UsageError("--data is what --compress fine-tunes with; there is none")
         # Other splits than the training's would teach what the test asks.
         seed = run_folder.read_run(run).config.get("seed") or 0
-        options = replace(options, data=datasets.load(data, seed))
+        options = replace(options, data=datasets.load(data, seed, task.run.task_type))
     made = convert_with(run, out, options)
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:

@@ -80,7 +80,7 @@ class Classification:
             raise DataError(
                 f"{name}: has one class only ({', '.join(labels)}); a classifier needs at least two"
             )
-        _refuse_untaught(name, labels, splits["train"])
+        refuse_untaught(name, labels, splits["train"])
 
     def title(self, kind: str) -> str:
         return f"{kind} classification"
@@ -91,60 +91,8 @@ class Classification:
         return inputs
 
 
-class Translation(Classification):
-    """Pairs of sentences, whose label names the language, and the domain where there are several.
-
-    See `edge_experts/datasets/translation/corpus.py`.
-    """
-
-    def claims_columns(self, columns: Sequence[str]) -> bool:
-        return {"label", "text", "translation"} <= set(columns)
-
-    def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
-        return False
-
-    def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
-        if not self.claims_columns(columns):
-            raise DataError(
-                f"{path}: translations need the columns 'text', 'translation' and 'label', the "
-                f"language; found: {', '.join(columns)}"
-            )
-        return ("label",)
-
-    def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
-        pair = (row["text"].strip(), row["translation"].strip())
-        if not all(pair):
-            raise DataError(f"{path}: line {line}: a text and its translation must not be empty")
-        return pair
-
-    def assign(
-        self,
-        wishes: np.ndarray,
-        targets: np.ndarray,
-        seed: int,
-        draw: Sequence[str] = ("test", "validation"),
-        *,
-        examples: Sequence[Any] | None = None,
-    ) -> np.ndarray:
-        """An English sentence that training has seen in one language is no test of another one."""
-        groups = None if examples is None else [source for source, _ in examples]
-        return assign(wishes, targets, seed, draw, groups=groups)
-
-    def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
-        _refuse_untaught(name, labels, splits["train"])
-
-    def title(self, kind: str) -> str:
-        return "translation"
-
-    def requests(
-        self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
-    ) -> Sequence[Any] | np.ndarray:
-        """The first sentence of each pair, and the name of its label."""
-        names = [labels[target] for target in targets]
-        return [(source, name) for (source, _), name in zip(inputs, names, strict=True)]
-
-
-def _refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None:
+def refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None:
+    """Raises DataError where a label has no example to train on."""
     missing = set(range(len(labels))) - set(train.tolist())
     if missing:
         raise DataError(f"{name}: the label {labels[min(missing)]!r} has no example to train on")

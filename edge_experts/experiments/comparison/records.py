@@ -57,7 +57,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
 
 
 def _measured(content: Mapping[str, Any]) -> Measured:
-    """What a record has; older ones have an accuracy in place of scores."""
+    """Fields of a record; older ones have an accuracy in place of scores."""
     content = dict(content)
     for name in ("scores", "float_scores"):
         if name not in content:

@@ -68,7 +68,7 @@ class Row:
         return statistics.mean(one.float_scores[self.primary] for one in self.seeds)
 
     def mean(self, name: str) -> float:
-        """Of a score, over seeds."""
+        """The mean of a score over seeds."""
         return statistics.mean(one.scores[name] for one in self.seeds)
 
     @property

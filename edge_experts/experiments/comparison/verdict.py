@@ -53,7 +53,7 @@ def judge(result: Comparison) -> Verdict:
 
 
 def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interval]:
-    """How much better one row's primary score is, and the 95 % interval of that.
+    """The gain of one row's primary score over another's, and its 95 % interval.
 
     Of one seed: by the test examples, as the task says.
     """

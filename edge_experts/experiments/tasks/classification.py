@@ -60,7 +60,7 @@ class Classification:
         return (only - other) / len(pairs), math.sqrt(only + other + 1) / len(pairs)
 
     def error(self, one: Outcome, other: Outcome) -> float:
-        """Of the difference between two shares of the examples.
+        """The standard error of the difference between two shares of the examples.
 
         It is large: that both answer the same examples, and mostly alike, is not made use of.
         """

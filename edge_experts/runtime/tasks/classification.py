@@ -11,7 +11,6 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
-from ..batch import examples_of
 from .base import Deployed, Tensor
 from .routed_once import RoutedOnce, known_scores
 
@@ -52,19 +51,7 @@ class Classification(RoutedOnce):
         return mixture
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
-        questions = [self.question(one, models) for one in examples_of(arrays)]
-        models.run(questions)
-        if models.observer is not None:
-            for question in questions:
-                models.observer(question.gate, question.output)
-        logits = np.array([question.output for question in questions], np.float32)
-        logits = logits.reshape(len(questions), len(self._labels))
-        return Predictions(
-            labels=logits.argmax(axis=1),
-            scores=self.scores(logits),
-            experts=np.array([question.first for question in questions], int),
-            degraded=np.array([question.reason is not None for question in questions], bool),
-        )
+        return self.predictions(arrays, models)
 
     def scores(self, outputs: np.ndarray) -> np.ndarray:
         """Calibrated probabilities of logits."""

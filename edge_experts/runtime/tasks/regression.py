@@ -15,7 +15,6 @@ from ...format.manifest import Manifest
 from ...format.strict_json import Reader
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
-from ..batch import examples_of
 from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
 from .routed_once import RoutedOnce, known_scores
 
@@ -154,21 +153,10 @@ class Regression(RoutedOnce):
         return mean
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Estimates:
-        questions = [self.question(one, models) for one in examples_of(arrays)]
-        models.run(questions)
-        if models.observer is not None:
-            for question in questions:
-                models.observer(question.gate, question.output)
-        outputs = np.array([question.output for question in questions], np.float32)
-        outputs = outputs.reshape(len(questions), len(self._units.names))
-        found = Estimates(
-            labels=np.zeros(len(questions), int),
-            scores=outputs,
-            experts=np.array([question.first for question in questions], int),
-            degraded=np.array([question.reason is not None for question in questions], bool),
-        )
-        found.values = self._units.values(outputs)
-        return found
+        rows = self.predictions(arrays, models)
+        estimates = Estimates(*rows._replace(labels=np.zeros(len(rows.labels), int)))
+        estimates.values = self._units.values(rows.scores)
+        return estimates
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         """The values in the data's units: `values`, (examples, outputs) float32."""

@@ -15,7 +15,7 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, first_probability
-from ..batch import Question
+from ..batch import Question, examples_of
 from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
@@ -144,6 +144,22 @@ class RoutedOnce(ABC):
         """Refuses; tasks whose answers are rows of an array override it."""
         raise UsageError(
             "predict_arrays is for bundles that answer with arrays of numbers: use predict_batch"
+        )
+
+    def predictions(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
+        """Answers many encoded examples, of experts that output a number for each label."""
+        questions = [self.question(one, models) for one in examples_of(arrays)]
+        models.run(questions)
+        if models.observer is not None:
+            for question in questions:
+                models.observer(question.gate, question.output)
+        outputs = np.array([question.output for question in questions], np.float32)
+        outputs = outputs.reshape(len(questions), len(self.manifest.labels))
+        return Predictions(
+            labels=outputs.argmax(axis=1),
+            scores=self.scores(outputs),
+            experts=np.array([question.first for question in questions], int),
+            degraded=np.array([question.reason is not None for question in questions], bool),
         )
 
     def question(self, arrays: Arrays, models: Access) -> Question:

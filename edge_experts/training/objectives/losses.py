@@ -44,7 +44,7 @@ class Answers:
         ]
 
     def truth(self, targets: tf.Tensor, labels: int) -> tf.Tensor:
-        """What `metrics` compare the answers with."""
+        """Values that `metrics` compare the answers with."""
         return targets[:, 0]
 
     def loss(self, logits: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
@@ -104,7 +104,7 @@ def balance(gate: tf.Tensor) -> tf.Tensor:
 
 
 def right(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Whether each answer is right: targets are labels, or begin with them."""
+    """1 for each answer that is right, else 0: targets are labels, or begin with them."""
     labels = tf.cast(tf.reshape(targets, (tf.shape(logits)[0], -1))[:, 0], tf.int64)
     return tf.cast(tf.argmax(logits, axis=-1) == labels, tf.float32)
 

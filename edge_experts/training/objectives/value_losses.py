@@ -85,7 +85,7 @@ class ValueAnswers(tf.Module):
         return [R2(outputs), tf_keras.metrics.MeanSquaredError("squared_error")]
 
     def truth(self, targets: tf.Tensor, outputs: int) -> tf.Tensor:
-        """What `metrics` compare the answers with."""
+        """Values that `metrics` compare the answers with."""
         return targets[:, :outputs]
 
     def _wanted(self, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:

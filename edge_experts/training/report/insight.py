@@ -21,7 +21,7 @@ _SHOWN = 16  # experts in a terminal
 
 @dataclass(frozen=True, eq=False)
 class Use:
-    """How a router uses N experts, on held-out examples.
+    """Use of N experts by a router, on held-out examples.
 
     An expert owns the inputs for which it is the router's first choice.
     """
@@ -70,7 +70,7 @@ class Use:
 
 @dataclass(frozen=True, eq=False)
 class Insight(Use):
-    """Of a router and N experts that classify; `measure` makes it."""
+    """Insight into a router and N experts that classify; `measure` makes it."""
 
     picked_accuracy: float  # of the router's first choice
     oracle_accuracy: float  # some expert is right

@@ -12,7 +12,7 @@ from .insight import Use
 
 @dataclass(frozen=True, eq=False)
 class ValueInsight(Use):
-    """Of a router and N experts that predict values; errors are in the data's units.
+    """Insight into a router and N experts that predict values; errors are in the data's units.
 
     The oracle is a router that always picks the expert with the smallest squared error.
     """

@@ -141,7 +141,7 @@ class RoutedTraining:
         return {split: predict(model, data[split]) for split in _TAUGHT}
 
     def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:
-        """What the model of a run folder answers, by its own features.
+        """Answers of a run folder's model, by its own features.
 
         Raises:
             RunFolderError: it is none.

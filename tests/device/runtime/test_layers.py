@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,12 @@ def test_the_manifest_tells_its_layers(bundle: Path) -> None:
     assert manifest.asking == "in 2 layers of 2, 2, the best 1 of each asked"
     again = parse_manifest(manifest.to_json().encode())
     assert again == manifest
+
+
+def test_more_experts_than_a_layer_has_are_refused(bundle: Path) -> None:
+    odd = replace(read_manifest(bundle), top_k=3)  # of four experts, two in each layer
+    with pytest.raises(ManifestError, match="top_k must be at most the experts of each layer"):
+        parse_manifest(odd.to_json().encode())
 
 
 def test_without_the_package_the_bundle_says_what_is_missing(tmp_path: Path) -> None:

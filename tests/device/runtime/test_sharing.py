@@ -10,7 +10,9 @@ import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
+from edge_experts.runtime.bundle_access import BundleAccess
 
 from ..many import INPUTS, together
 
@@ -201,3 +204,28 @@ def test_pins_stay_until_they_are_taken_back(many_experts: Path) -> None:
             runtime.predict(example)
         runtime.release()
         assert runtime.resident == ()
+
+
+def test_a_child_that_is_closed_while_it_routes_first_stays_closed() -> None:
+    class Router:
+        has_trunk = False
+
+        def __call__(self, arrays: Any) -> np.ndarray:
+            return np.zeros(1)
+
+    class Models:
+        routers = (Router(),)
+
+        def renew_routers(self) -> None:
+            closing.start()
+            closing.join(0.1)
+
+    experts: Any = SimpleNamespace(free=None, reject=None)
+    manifest: Any = SimpleNamespace(layers=())
+    models: Any = Models()
+    access = BundleAccess(manifest, models, experts, None, strict=True, inherited=True)
+    closing = threading.Thread(target=access.close)
+    with suppress(UsageError):  # the first input may still be answered
+        access.route({})
+    closing.join()
+    assert access.is_closed

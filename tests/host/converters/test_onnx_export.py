@@ -63,6 +63,17 @@ def _size(path: Path) -> int:
     return path.stat().st_size
 
 
+def test_a_task_without_rows_of_numbers_is_refused(
+    dense: Any, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts.converters.onnx import export_onnx
+    from edge_experts.converters.tasks import base, classification
+
+    monkeypatch.setattr(classification.Classification, "options", base.COMMON)
+    with pytest.raises(UnsuitableError, match="ONNX files are not offered for classification"):
+        export_onnx(make_run(dense), tmp_path / "dense.onnx")
+
+
 def test_a_run_with_experts_is_refused(make_run: Any, make_model: Any, tmp_path: Path) -> None:
     from edge_experts.converters.onnx import export_onnx
 

@@ -13,7 +13,7 @@ import pytest
 from edge_experts import run_folder
 from edge_experts.compression import Compression
 from edge_experts.datasets import Split
-from edge_experts.errors import ThresholdError, UsageError
+from edge_experts.errors import DataError, RunFolderError, ThresholdError, UsageError
 from edge_experts.features import ArrayFeatures
 from edge_experts.format.manifest import TaskSpec
 from edge_experts.format.manifest_parser import read_manifest
@@ -291,3 +291,26 @@ def test_a_bundle_extends_another(make_values_run: Any, tmp_path: Path) -> None:
     assert made.manifest.provenance["changes"]["kept"] == [0, 1, 2]
     with ExpertRuntime(tmp_path / "b") as runtime:
         assert runtime.predict(X[0]).scores.shape == (2,)
+
+
+def test_data_to_fine_tune_on_is_read_for_the_task_of_the_run(
+    make_values_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts import datasets
+    from edge_experts.cli.host.convert import convert as command
+
+    def load(source: str, seed: int, task_type: str) -> None:
+        raise DataError(f"{source} for {task_type}")
+
+    monkeypatch.setattr(datasets, "load", load)
+    with pytest.raises(DataError, match=r"sizes\.csv for regression"):
+        command(make_values_run(), tmp_path / "b", compress=["clustering"], data="sizes.csv")
+
+
+@pytest.mark.parametrize(
+    "text", ['"text"', "[]", '{"labels": ["a"], "task_spec": {"type": 3, "config": {}}}']
+)
+def test_a_run_that_nothing_wrote_is_refused_by_its_file(tmp_path: Path, text: str) -> None:
+    (tmp_path / run_folder.RUN).write_text(text)
+    with pytest.raises(RunFolderError, match=r"run\.json: not what training writes"):
+        run_folder.read_run(tmp_path)

@@ -164,9 +164,10 @@ def test_odd_arrays_that_are_refused(tmp_path: Path, changes: dict[str, Any], wo
         datasets.load(npz(tmp_path, VALUES, **changes), task_type="regression")
 
 
-def test_a_table_of_two_tasks_is_refused_until_one_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["target", "target:price"])
+def test_a_table_of_two_tasks_is_refused_until_one_is_named(tmp_path: Path, target: str) -> None:
     rows = [f"{n},{'ab'[n % 2]},{n / 3}" for n in range(60)]
-    path = csv(tmp_path, rows, "size,label,target")
+    path = csv(tmp_path, rows, f"size,label,{target}")
     with pytest.raises(DataError, match="--task classification or --task regression"):
         datasets.load(path)
     assert datasets.load(path, task_type="classification").labels == ("a", "b")

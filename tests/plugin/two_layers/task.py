@@ -42,7 +42,7 @@ class LastState(Answer):
 
 
 class Request:
-    """What one input carries from step to step."""
+    """State of one input from step to step."""
 
     def __init__(self, task: TwoLayers, example: Any):
         self._labels = task.manifest.labels
@@ -135,7 +135,7 @@ class TwoLayers:
     def pick(
         self, arrays: dict[str, np.ndarray], models: Access
     ) -> tuple[np.ndarray | None, tuple[int, ...]]:
-        """Of the first step only; the state is added."""
+        """Routes the first step only; the state is added."""
         arrays.update(self.started(arrays))
         layer = models.layers[0]
         gate = layer.route(arrays)
