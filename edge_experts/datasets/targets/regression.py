@@ -107,7 +107,7 @@ class Regression:
         has the same test examples.
         """
         count = len(targets)
-        ranks = _ranks(sum(_ranks(column) for column in targets.T))
+        ranks = _ranks(np.sum([_ranks(column) for column in targets.T], axis=0))
         strata = max(1, min(_STRATA, count // _STRATUM))
         return assign(wishes, ranks * strata // max(1, count), seed, draw)
 

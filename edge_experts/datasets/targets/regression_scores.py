@@ -25,8 +25,8 @@ def scores(predicted: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> d
     error = predicted.astype(np.float64) - wanted
     squares = (error**2).sum(axis=0)
     total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
-    # A constant target has no variance to explain: 0 where every prediction is right.
-    shares = np.divide(squares, total, out=np.where(squares > 0, np.inf, 1.0), where=total > 0)
+    # A constant target has no variance to explain: its R2 is 0, so that it cannot hide the others'.
+    shares = np.divide(squares, total, out=np.ones_like(total), where=total > 0)
     each = {
         "mae": np.abs(error).mean(axis=0),
         "rmse": np.sqrt((error**2).mean(axis=0)),

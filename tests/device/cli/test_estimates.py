@@ -121,7 +121,7 @@ def test_a_threshold_of_r2(tmp_path: Path) -> None:
     for least in (0, 0.5):
         with pytest.raises(ThresholdError, match=rf"r2 -33\.\d+ is below --min-r2 {least}"):
             done(*asked, "--min-r2", least)
-    with pytest.raises(UsageError, match="--min-r2 must be a number, got nan"):
+    with pytest.raises(UsageError, match="--min-r2 must be a finite number, got nan"):
         done(*asked, "--min-r2", "nan")
 
 

@@ -207,6 +207,13 @@ def test_scores_of_tiny_units_are_not_zero() -> None:
     assert found["mae"] == found["rmse"] == pytest.approx(2.5e-13, rel=1e-5)
 
 
+def test_a_constant_output_does_not_hide_the_others() -> None:
+    wanted = np.stack([np.full(60, 5.0), VALUES], axis=1)
+    found = scores(wanted + 0.01, wanted, ["constant", "varying"])
+    assert found["outputs"]["constant"]["r2"] == 0
+    assert found["r2"] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_a_table_without_targets_names_the_columns(tmp_path: Path) -> None:
     path = csv(tmp_path, ["1,2"] * 60, "size,price")
     with pytest.raises(DataError, match="one of numbers to predict 'target'"):

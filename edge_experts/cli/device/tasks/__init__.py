@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -88,11 +87,9 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
         given: values by option; None, the whole number 0 and False are not given.
 
     Raises:
-        UsageError: one of them is given, and not among the task's own; or is not a number.
+        UsageError: one of them is given, and not among the task's own.
     """
     for option, value in given.items():
-        if isinstance(value, float) and isnan(value):
-            raise UsageError(f"{option} must be a number, got nan")
         is_given = value if isinstance(value, bool | int) else value is not None
         if is_given and option not in commands.OPTIONS:
             others = [task for task in COMMANDS.names if option in COMMANDS.get(task).OPTIONS]
