@@ -149,7 +149,9 @@ class Rows(ABC):
         return [f"a second expert asked for {second:.1%} of the validation examples"]
 
     def next_command(self, manifest: Manifest) -> str:
-        return "'your text'"
+        """The file that holds examples, where they are no texts."""
+        inputs = {"table": "--input rows.csv", "array": "--input examples.npy"}
+        return inputs.get(manifest.features.kind, "'your text'")
 
 
 def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from math import isfinite
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+from ..errors import UsageError
 from ..version import VERSION
 from .device import (
     benchmark,
@@ -31,6 +34,18 @@ from .host import (
     quickstart,
     train,
 )
+
+
+class _Command(TyperCommand):
+    """Command whose numbers are finite: click's ranges let nan pass, and nan is below nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        for name, value in ctx.params.items():
+            if isinstance(value, float) and not isfinite(value):
+                option = name.replace("_", "-")
+                raise UsageError(f"--{option} must be a finite number, got {value}")
+        return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="edge-experts",
@@ -66,6 +81,8 @@ app.command()(update.sign)
 app.command()(export_c.export_c)
 app.command()(export_onnx.export_onnx)
 app.command()(doctor.doctor)
+for registered in app.registered_commands:
+    registered.cls = _Command
 
 
 def _version(asked: bool) -> None:

@@ -102,8 +102,8 @@ Source = Annotated[
     typer.Option(
         "--data",
         help="A named data set (sentiment, reviews, sections, fashion-mnist, mnist, "
-        "mnist-and-fashion), or your own .csv or .tsv with a column label, or .npz of arrays; the "
-        "README says what is in them.",
+        "mnist-and-fashion, diamonds), or your own .csv or .tsv with a column label or target, or "
+        ".npz of arrays; the README says what is in them.",
         show_default=False,
     ),
 ]

@@ -18,6 +18,7 @@ from ..errors import DataError
 from . import npz, rows
 from .arrays import from_arrays
 from .dataset import SPLITS, Dataset, Split
+from .rows import TARGET
 from .targets import targets_of, type_of_columns
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -69,9 +70,8 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
         columns = columns or task.columns(path, list(row))
         cells = [task.cell(path, line, column, row.pop(column)) for column in columns]
         if not row:
-            raise DataError(
-                f"{path}: has {columns[0]}s only; add a column 'text', or columns of numbers"
-            )
+            only = columns[0].partition(":")[0]
+            raise DataError(f"{path}: has {only}s only; add a column 'text', or columns of numbers")
         inputs.append(task.example(path, line, row))
         values.append(cells)
         wishes.append(wish)
@@ -100,9 +100,10 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
 
 def _refuse_both(path: Path, columns: Iterable[str]) -> None:
     """Refuses a table that several tasks claim, of which none is a special form of another."""
-    names = list(columns)
-    if "label" in names and targets_of("regression").claims_columns(names):
+    target = next((name for name in columns if TARGET.fullmatch(name)), None)
+    if "label" in columns and target is not None:
         raise DataError(
-            f"{path}: has a column 'label' and a column 'target'; say which one is wanted: --task "
-            "classification or --task regression (the other one is then an input), or leave one out"
+            f"{path}: has a column 'label' and a column {target!r}; say which one is wanted: "
+            "--task classification or --task regression (the other one is then an input), or leave "
+            "one out"
         )

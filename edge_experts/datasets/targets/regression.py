@@ -40,6 +40,17 @@ class Regression:
                 f"{path}: no column 'target' in its header; found: {', '.join(columns)}. Name the "
                 "column of numbers to predict 'target', or several 'target:NAME'"
             )
+        names = [_output(column) for column in found]
+        for column, name in zip(found, names, strict=True):
+            if not name:
+                raise DataError(
+                    f"{path}: column {column!r} of its header has no name behind the colon; name "
+                    "it 'target:NAME', or 'target' if there is only one"
+                )
+            if names.count(name) > 1:
+                raise DataError(
+                    f"{path}: two columns of its header predict {name!r}; rename {column!r}"
+                )
         return found
 
     def cell(self, path: Path, line: int, column: str, text: str) -> Any:
@@ -61,7 +72,7 @@ class Regression:
         return row.get("text", row)
 
     def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
-        names = tuple(column.removeprefix(PREFIX).strip() for column in columns)
+        names = tuple(_output(column) for column in columns)
         return Wanted(names, np.array(rows, np.float64))
 
     def of_arrays(
@@ -90,10 +101,13 @@ class Regression:
         *,
         examples: Sequence[Any] | None = None,
     ) -> np.ndarray:
-        """Stratified by quantiles of the first output."""
+        """Stratified by quantiles: of several outputs by those of the sum of their ranks.
+
+        A sum does not depend on the order of the columns, so that a file with other columns first
+        has the same test examples.
+        """
         count = len(targets)
-        ranks = np.empty(count, np.int64)
-        ranks[np.argsort(targets[:, 0], kind="stable")] = np.arange(count)
+        ranks = _ranks(np.sum([_ranks(column) for column in targets.T], axis=0))
         strata = max(1, min(_STRATA, count // _STRATUM))
         return assign(wishes, ranks * strata // max(1, count), seed, draw)
 
@@ -128,6 +142,18 @@ class Regression:
 
 def _named(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in columns if name == NAME or name.startswith(PREFIX))
+
+
+def _output(column: str) -> str:
+    """Name of the output that a column holds."""
+    return column.removeprefix(PREFIX).strip()
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Place of each value in ascending order, (examples,) int64; equal ones in their own order."""
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
 
 
 def _numbers(name: str, part: str, y: np.ndarray) -> np.ndarray:

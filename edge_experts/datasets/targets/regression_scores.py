@@ -25,17 +25,22 @@ def scores(predicted: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> d
     error = predicted.astype(np.float64) - wanted
     squares = (error**2).sum(axis=0)
     total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
-    # A constant target has no variance to explain: 0 where every prediction is right.
-    shares = np.divide(squares, total, out=np.where(squares > 0, np.inf, 1.0), where=total > 0)
+    # A constant target has no variance to explain: its R2 is 0, so that it cannot hide the others'.
+    shares = np.divide(squares, total, out=np.ones_like(total), where=total > 0)
     each = {
         "mae": np.abs(error).mean(axis=0),
         "rmse": np.sqrt((error**2).mean(axis=0)),
         "r2": np.maximum(1 - shares, _LEAST_R2),
     }
-    found: dict[str, Any] = {name: round(float(values.mean()), 6) for name, values in each.items()}
+    found: dict[str, Any] = {name: _rounded(values.mean()) for name, values in each.items()}
     if len(names) > 1:
         found["outputs"] = {
-            output: {name: round(float(values[place]), 6) for name, values in each.items()}
+            output: {name: _rounded(values[place]) for name, values in each.items()}
             for place, output in enumerate(names)
         }
     return found
+
+
+def _rounded(value: float) -> float:
+    """The value to 6 decimals, or to 7 digits where it is small: units may be tiny."""
+    return round(float(value), 6) if abs(value) >= 1 else float(f"{value:.7g}")

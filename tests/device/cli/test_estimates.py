@@ -99,6 +99,13 @@ def test_evaluate_refuses_other_outputs(tiny: Path, tmp_path: Path) -> None:
         done("evaluate", tiny, "--data", arrays(tmp_path / "d.npz", VALUES[:, :1] + 0.25))
 
 
+def test_evaluate_refuses_data_without_an_output(tiny: Path, tmp_path: Path) -> None:
+    data = tmp_path / "d.csv"
+    data.write_text("x,target:width\n" + "1,2.5\n" * 60, encoding="utf-8")
+    with pytest.raises(DataError, match=r"has no target price, .* add the column 'target:price'"):
+        done("evaluate", tiny, "--data", data)
+
+
 def test_evaluate_of_several_outputs(tmp_path: Path) -> None:
     bundle = tiny_regression(tmp_path / "two.bundle", labels=("target 0", "target 1"))
     names = json.loads(done("evaluate", bundle, "--data", arrays(tmp_path / "d.npz", VALUES),
@@ -114,6 +121,8 @@ def test_a_threshold_of_r2(tmp_path: Path) -> None:
     for least in (0, 0.5):
         with pytest.raises(ThresholdError, match=rf"r2 -33\.\d+ is below --min-r2 {least}"):
             done(*asked, "--min-r2", least)
+    with pytest.raises(UsageError, match="--min-r2 must be a finite number, got nan"):
+        done(*asked, "--min-r2", "nan")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from edge_experts import datasets
 from edge_experts.datasets import Dataset, Split, diamonds
 from edge_experts.datasets.targets import TARGETS, targets_of
+from edge_experts.datasets.targets.regression_scores import scores
 from edge_experts.errors import DataError, MissingPartError, UsageError
 
 VALUES = np.linspace(-3.25, 9.5, 60)
@@ -173,6 +174,44 @@ def test_a_table_of_two_tasks_is_refused_until_one_is_named(tmp_path: Path, targ
     assert datasets.load(path, task_type="classification").labels == ("a", "b")
     data = datasets.load(path, task_type="regression")
     assert "label" in data.train.inputs[0]
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("target:,size", "column 'target:' .* has no name behind the colon; name it"),
+        ("target,target:target", "two columns .* predict 'target'; rename 'target'"),
+        ("target:cm,target: cm", "two columns .* predict 'cm'; rename 'target:cm'"),
+        ("target:cm,target:kg", "has targets only; add a column 'text'"),
+    ],
+    ids=["no name", "target twice", "spaces", "no inputs"],
+)
+def test_headers_of_targets_that_are_refused(tmp_path: Path, header: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        datasets.load(csv(tmp_path, ["1,2"] * 60, header))
+
+
+def test_the_order_of_columns_changes_no_split(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    cells = [(str(n), *map(str, random.normal(size=2))) for n in range(100)]
+    one = datasets.load(csv(tmp_path, [",".join(row) for row in cells], "n,target:a,target:b"))
+    rows = [",".join(reversed(row)) for row in cells]
+    other = datasets.load(csv(tmp_path, rows, "target:b,target:a,n"))
+    for split in ("train", "validation", "test"):
+        assert getattr(one, split).inputs == getattr(other, split).inputs
+
+
+def test_scores_of_tiny_units_are_not_zero() -> None:
+    wanted = VALUES[:, None] * 1e-12
+    found = scores(wanted + 2.5e-13, wanted, ["y"])
+    assert found["mae"] == found["rmse"] == pytest.approx(2.5e-13, rel=1e-5)
+
+
+def test_a_constant_output_does_not_hide_the_others() -> None:
+    wanted = np.stack([np.full(60, 5.0), VALUES], axis=1)
+    found = scores(wanted + 0.01, wanted, ["constant", "varying"])
+    assert found["outputs"]["constant"]["r2"] == 0
+    assert found["r2"] == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_table_without_targets_names_the_columns(tmp_path: Path) -> None:

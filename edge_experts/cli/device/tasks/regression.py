@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....errors import DataError
 from ..examples import given
 from . import Evaluation
 
@@ -74,6 +75,13 @@ def evaluate(
     from ....runtime.tasks.regression import Estimate
 
     manifest, count = runtime.manifest, len(split)
+    missing = [label for label in manifest.labels if label not in dataset.labels]
+    if missing:
+        # Splits are drawn by all outputs: others would hold examples that it was trained on.
+        raise DataError(
+            f"{dataset.name}: has no target {', '.join(missing)}, which the bundle predicts; add "
+            f"the column 'target:{missing[0]}'"
+        )
     predicted = np.zeros((count, len(dataset.labels)))
     used = np.zeros((count, len(manifest.experts)), bool)
     with Progress(f"Evaluating on {count:,} examples", 10) as progress:
