@@ -78,9 +78,10 @@ def test_the_converters_refusal_names_the_operator(keras: Any, tmp_path: Path) -
 
 
 def test_a_conversion_that_takes_too_long_fails_alone(tmp_path: Path) -> None:
+    from edge_experts.converters.process.order import Order
     from edge_experts.converters.process.pool import Workers
 
-    (tmp_path / "job.json").write_text(json.dumps({"model": "none", "layout": "split"}))
+    (tmp_path / "job.json").write_text(json.dumps({"model": "none", **Order().to_json()}))
     task = {"do": "convert", "path": "experts/000.tflite", "recipe": "int8", "io": "float"}
     with Workers(tmp_path, 1, patience=0.2) as workers:
         failed = workers.run([{**task, "out": "made"}])
