@@ -36,7 +36,7 @@ class Conversion:
 
     Attributes:
         test_accuracy: on the test examples; nan where the task has no accuracy.
-        calibration_error: likewise; nan where scores are no probabilities.
+        calibration_error: on the test examples; nan where scores are not probabilities.
         bytes: of all files.
         packed_bytes: of the archive that `pack` makes of them.
         search: where the recipes were chosen.

@@ -48,7 +48,7 @@ class Workload:
 
     Attributes:
         calibration: representative inputs by name, (examples, ...).
-        validation: inputs that Keras answers, likewise.
+        validation: inputs that Keras answers, by name, (examples, ...).
         networks: how many files a plain conversion makes.
         files: further files of the job, by name.
         base: files of the bundle that is extended, by (digest of the network, recipe).

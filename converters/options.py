@@ -142,7 +142,7 @@ class ConvertOptions:
             task.refuse_target(self.place)
 
     def applied(self, run: Run) -> Run:
-        """The run, with so many experts asked, or as one network in this layout.
+        """The run with the `top_k` and the layout of these options.
 
         Raises:
             UsageError: its experts cannot be asked so.
@@ -184,7 +184,7 @@ class ConvertOptions:
 
 
 def _asking(run: Run, top_k: int) -> Run:
-    """The run with so many experts asked."""
+    """The run with that `top_k`."""
     if run.combine != "top":
         raise UsageError("top_k holds for models with a router, this one sums all its experts")
     if not 1 <= top_k <= run.experts:

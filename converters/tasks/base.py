@@ -38,7 +38,7 @@ class Examples:
 
     Attributes:
         calibration: representative inputs by name, (examples, ...).
-        validation: inputs that Keras answers for comparison, likewise.
+        validation: inputs that Keras answers for comparison, by name, (examples, ...).
         splits: "validation" and "test": the examples that the bundle answers.
         files: further files of the worker's job and of the proof's, by name.
     """
@@ -87,7 +87,7 @@ class ConversionTask(Protocol):
         """Raises UnsuitableError where the target cannot run files of this task."""
 
     def settings(self, options: Any) -> Mapping[str, Any]:
-        """Options of its own that change the bytes of files; see `Order`."""
+        """Options of this task alone that change the bytes of files; see `Order`."""
 
     def examples(self, splits: Mapping[str, Split]) -> Examples:
         """The examples of a run folder, as this conversion uses them."""

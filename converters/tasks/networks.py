@@ -103,7 +103,7 @@ class RowNetworks:
         return found
 
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
-        """Scores of the model's answers, (examples, labels), where so many experts answer."""
+        """Scores of the model, (examples, labels), with `top_k` experts for each input."""
         before, self._model.top_k = self._model.top_k, top_k
         found: np.ndarray = predict(self._model, inputs)
         self._model.top_k = before

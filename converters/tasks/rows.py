@@ -67,8 +67,9 @@ class Rows(ABC):
         return Golden(spread(clear, proof.experts, proof.arrays["asked"]))
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
+        parity: Any = proof.parity  # a dataclass of figures, in every task of rows
         return {
-            "parity": _record(asdict(proof.parity)),  # type: ignore[call-overload]
+            "parity": _record(asdict(parity)),
             **self.test_record(proof),
             "test_examples": proof.test_examples,
             "expert_usage": self.run.metrics.get("expert_usage"),

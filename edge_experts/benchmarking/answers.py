@@ -1,4 +1,4 @@
-"""Answers of a bundle, for those who judge it in a process of its own."""
+"""Answers of a bundle, written for a comparison in another process."""
 
 from __future__ import annotations
 

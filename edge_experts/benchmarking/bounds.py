@@ -1,4 +1,4 @@
-"""Bounds of measured fields, part of their types; whoever reads a result checks them."""
+"""Bounds of measured fields, as parts of their types; the reader of a result checks them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Contender:
     total_bytes: int  # of all files
     resident_bytes: int  # files of what must be in memory for an answer
     accuracy: Accuracy | None  # None: its maker did not say
-    chrf: Chrf | None = None  # likewise
+    chrf: Chrf | None = None  # None where the bundle writes no text
     scores: dict[str, Score] = field(default_factory=dict)  # by the names of the task
 
 
