@@ -32,8 +32,9 @@ _DAY = re.compile(r"(?:19|20)\d{6}")
 # Seconds, milliseconds, microseconds and nanoseconds since 1970, between 2001 and 2099.
 _EPOCHS = tuple((1e9 * unit, 4.1e9 * unit) for unit in (1, 1e3, 1e6, 1e9))
 _CLOCK_NAME = re.compile(
-    r"(?:.*[^a-z])?(?:time|times|timestamp|timestamps|datetime|date|day|epoch|ts|unix|unixtime|clock"
-    r"|zeit|datum|zeitstempel|fecha|heure|utc|created|updated)(?:[^a-z].*)?",
+    r"(?:.*[^a-z])?(?:t|ts|times?|timestamps?|datetime|date|day|epoch|unix|unixtime|clock|utc|tick"
+    r"|seconds?|secs?|ms|millis|milliseconds?|minutes?|hours?|elapsed|uptime|frame|created|updated"
+    r"|zeit|datum|zeitstempel|fecha|heure)(?:[^a-z].*)?",
     re.IGNORECASE,
 )
 
