@@ -59,7 +59,7 @@ def load(
                 f"{source}: a set for {named.task_type}, not for {task_type}; name other data, or "
                 "leave --task away"
             )
-        if columns is not None and columns.to_json():
+        if columns is not None and columns.to_json() and features is None:
             raise UsageError(f"{source}: a named set; options that name columns hold for files")
         return named
     path = Path(source)

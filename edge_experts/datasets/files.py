@@ -45,7 +45,7 @@ def load(
         UsageError: columns are named, and the file has none.
     """
     if path.suffix.lower() == ".npz":
-        if columns is not None and columns.to_json():
+        if columns is not None and columns.to_json() and features is None:
             raise UsageError(
                 f"{path}: has arrays; options that name columns hold for .csv and .tsv"
             )

@@ -134,15 +134,16 @@ def _of_groups(
     def distance(found: np.ndarray) -> float:
         return float(np.sum((found - wanted) ** 2 / np.maximum(wanted, 1)))
 
+    def keeps_labels(found: np.ndarray) -> bool:
+        return bool((left[found > 0] > found[found > 0]).all())
+
     for place in order:
         more = have + counts[place]
-        if (
-            distance(more) < distance(have)
-            and (left[counts[place] > 0] > more[counts[place] > 0]).all()
-        ):
+        if distance(more) < distance(have) and keeps_labels(more):
             taken[place], have = True, more
     if not taken.any() and len(names) > 1:
-        taken[order[-1]] = True  # the smallest
+        smallest = order[::-1]
+        taken[next((one for one in smallest if keeps_labels(counts[one])), smallest[0])] = True
     found = np.zeros(len(splits), bool)
     found[np.flatnonzero(free)[taken[which]]] = True
     return found

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..column_options import LabelColumn, columns_of, print_notes
 from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def evaluate(
             help="For splitting a file without a split column.  [default: the training's]", min=0
         ),
     ] = None,
+    label_column: LabelColumn = None,
     memory_budget: MemoryBudget = None,
     min_accuracy: Annotated[
         float | None,
@@ -77,7 +79,9 @@ def evaluate(
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
-        dataset = datasets.load(data, chosen, runtime.manifest.task_type)
+        columns = columns_of(label_column, recorded=runtime.manifest.provenance.get("columns"))
+        dataset = datasets.load(data, chosen, runtime.manifest.task_type, columns, runtime.features)
+        print_notes(dataset)
         unknown = commands.unknown_labels(dataset, runtime.manifest)
         if unknown:
             raise DataError(

@@ -74,7 +74,7 @@ def test_the_header_says_what_separates_not_the_cells(tmp_path: Path) -> None:
 def test_a_decimal_comma_between_semicolons_is_a_number(tmp_path: Path) -> None:
     data = load_written(tmp_path, _table("size;name;label", "{half};n, {c};{c}"))
     assert data.train.inputs[0]["name"].startswith("n, "), "what is no number keeps its comma"
-    features = TableFeatures.fit(data.train.inputs, data.types)
+    features = _fitted(data)
     half = [features.encode({"size": size, "name": None})["x"][0, 0] for size in ("2,5", 2.5)]
     assert half[0] == half[1] != 0
 
