@@ -123,8 +123,12 @@ def _gather(
         return taken, tf.gather(answers, rows), *weights
 
     def gathered(epochs: Callable[[], Iterator[Lists]]) -> tf.data.Dataset:
-        lists = tf.data.Dataset.from_generator(epochs, output_signature=signature)
-        rows = lists.flat_map(lambda *each: tf.data.Dataset.from_tensor_slices(each))
+        slices = tf.data.Dataset.from_tensor_slices
+        if tf.distribute.has_strategy():  # it cannot share out what a generator makes
+            rows = slices(tuple(map(np.concatenate, zip(*epochs(), strict=True))))
+        else:
+            lists = tf.data.Dataset.from_generator(epochs, output_signature=signature)
+            rows = lists.flat_map(lambda *each: slices(each))
         batches = rows.batch(size, drop_remainder=True)
         return batches.map(batch, num_parallel_calls=2).prefetch(2)
 

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,7 @@ from ..format.atomic import write_whole
 from .leaving import versions
 from .randomness import reseed
 
+LONG_EPOCH, EVERY = 600.0, 300.0  # seconds: longer epochs are kept within, that often
 _SETTINGS = "settings.json"
 _VALUES = "values"  # of a file of arrays, the one that is JSON
 
@@ -90,16 +92,22 @@ class Checkpoints:
             self.remove()
 
     def stage(
-        self, name: str, model: tf_keras.Model, seed: int, work: Callable[[], Record]
-    ) -> Record:
+        self,
+        name: str,
+        model: tf_keras.Model,
+        seed: int,
+        work: Callable[[], None],
+        history: dict[str, Any] | None = None,
+    ) -> float:
         """Do a stage unless it is done; then the model gets the weights that it ended with.
 
         Args:
             seed: of all random numbers that the stage draws.
-            work: changes the model's weights.
+            work: changes the model's weights, and adds to `history`.
+            history: losses and scores by what was fitted; those of a stage that is done are added.
 
         Returns:
-            The record that `work` returned, now or when the stage was done.
+            Seconds that the stage took, now or when it was done.
         """
         done = self._restored(name, model)
         if done is not None:
@@ -107,10 +115,15 @@ class Checkpoints:
             record = done.values
         else:
             reseed(seed, name)
-            record = work()
+            begin = time.perf_counter()
+            work()
+            record = {"history": history, "seconds": round(time.perf_counter() - begin, 1)}
             self.save(name, model, record)
+        if history is not None:
+            history |= record["history"]
         reseed(seed, name, "done")
-        return record
+        seconds: float = record["seconds"]
+        return seconds
 
     def restore(self, stage: str, model: tf_keras.Model) -> bool:
         """Whether the stage is done; then the model has the weights that it ended with."""
@@ -167,6 +180,29 @@ class Checkpoints:
             )
         except (OSError, ValueError, AttributeError, TypeError):
             return ["versions"]
+
+
+class EpochClock:
+    """Says when an epoch is so long that its state is kept within it."""
+
+    def __init__(self, steps: int):
+        self._steps = steps
+
+    def begin(self, step: int) -> None:
+        """An epoch begins, or goes on, at a step."""
+        self._first, self._begin = step, time.monotonic()
+        self._last = self._begin
+
+    def is_due(self, step: int) -> bool:
+        """Whether the state is to be kept after so many steps of the epoch."""
+        now = time.monotonic()
+        if step == self._steps or now - self._last < EVERY:
+            return False
+        each = (now - self._begin) / (step - self._first)
+        if each * self._steps < LONG_EPOCH:
+            return False
+        self._last = now
+        return True
 
 
 @cache

@@ -103,8 +103,8 @@ class Best(tf_keras.callbacks.Callback):
         self.best_weights = self._weights()
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.current = self._weights()
         if self.model.optimizer.use_ema:
+            self.current = self._weights()
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -113,7 +113,8 @@ class Best(tf_keras.callbacks.Callback):
         if epoch >= self.first and not score < self.best:
             self.best, self.best_epoch = score, epoch
             self.best_weights = self._weights()
-        self._assign(self.current)
+        if self.model.optimizer.use_ema:
+            self._assign(self.current)
         if self.patience and epoch - self.best_epoch >= self.patience:
             self.model.stop_training = True
 

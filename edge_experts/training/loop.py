@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
@@ -12,10 +11,9 @@ import tensorflow as tf
 import tf_keras
 
 from .batches import Batches
-from .checkpoints import Snapshot, Snapshots
+from .checkpoints import EpochClock, Snapshot, Snapshots
 from .randomness import by_step, deterministic, generator_states
 
-LONG_EPOCH, EVERY = 600.0, 300.0  # seconds: longer epochs are kept within, that often
 _VALIDATION_BATCH = 1024
 _OWN = "variable/"  # what the names of a kept state's variables begin with
 
@@ -33,7 +31,7 @@ class Resumable(Protocol):
 def fit(
     model: tf_keras.Model,
     batches: Batches,
-    validation: tuple[Any, ...],
+    validation: tuple[Any, ...] | None = None,
     callbacks: Sequence[tf_keras.callbacks.Callback] = (),
     snapshots: Snapshots | None = None,
 ) -> dict[str, list[float]]:
@@ -59,12 +57,15 @@ class _Loop:
         self,
         model: tf_keras.Model,
         batches: Batches,
-        validation: tuple[Any, ...],
+        validation: tuple[Any, ...] | None,
         callbacks: Sequence[tf_keras.callbacks.Callback],
         snapshots: Snapshots | None,
     ):
         self._model, self._batches, self._snapshots = model, batches, snapshots
-        self._validation = tf.data.Dataset.from_tensor_slices(validation).batch(_VALIDATION_BATCH)
+        self._validation = None
+        if validation is not None:
+            examples = tf.data.Dataset.from_tensor_slices(validation)
+            self._validation = examples.batch(_VALIDATION_BATCH)
         self._history = tf_keras.callbacks.History()
         self._own = [*callbacks, self._history]
         self._callbacks = tf_keras.callbacks.CallbackList(
@@ -72,6 +73,8 @@ class _Loop:
         )
         model.optimizer.build(model.trainable_variables)
         self._step = model.make_train_function(force=True)
+        if not model.metrics:  # Keras makes those of `compile` when it first scores a batch
+            model.evaluate(batches.dataset.take(1), verbose=0)
 
     def run(self) -> dict[str, list[float]]:
         model, callbacks, batches = self._model, self._callbacks, self._batches
@@ -83,7 +86,7 @@ class _Loop:
         callbacks.on_train_begin()
         epoch, step = (0, 0) if kept is None else self._resume_callbacks(kept)
         data = iter(_distributed(model, batches.after(epoch * batches.steps + step)))
-        clock = _Clock(batches.steps)
+        clock = EpochClock(batches.steps)
         while epoch < batches.epochs and not model.stop_training:
             clock.begin(step)
             callbacks.on_epoch_begin(epoch)
@@ -92,19 +95,26 @@ class _Loop:
                 callbacks.on_train_batch_begin(place)
                 logs = self._step(data)
                 callbacks.on_train_batch_end(place, logs)
-                if clock.is_due(place + 1):
+                # Machines that train together would not be due at the same step.
+                if not tf.distribute.has_strategy() and clock.is_due(place + 1):
                     self._keep(epoch, place + 1)
             scores = {name: float(value) for name, value in logs.items()}
-            found = model.evaluate(
-                self._validation, verbose=0, return_dict=True, callbacks=callbacks
-            )
-            scores |= {f"val_{name}": float(value) for name, value in found.items()}
-            callbacks.on_epoch_end(epoch, scores)
+            callbacks.on_epoch_end(epoch, scores | self._validated())
             model.reset_metrics()
             epoch, step = epoch + 1, 0
             self._keep(epoch, step)
         callbacks.on_train_end()
-        return {key: [float(value) for value in each] for key, each in self._history.history.items()}
+        return {
+            key: [float(value) for value in each] for key, each in self._history.history.items()
+        }
+
+    def _validated(self) -> dict[str, float]:
+        if self._validation is None:
+            return {}
+        found = self._model.evaluate(
+            self._validation, verbose=0, return_dict=True, callbacks=self._callbacks
+        )
+        return {f"val_{name}": float(value) for name, value in found.items()}
 
     def _keep(self, epoch: int, step: int) -> None:
         if self._snapshots is None:
@@ -147,9 +157,7 @@ class _Loop:
         self._model.stop_training = kept.values["stopped"]
         self._history.history = kept.values["history"]
         own = [each for each in self._own if isinstance(each, Resumable)]
-        for place, (callback, state) in enumerate(
-            zip(own, kept.values["callbacks"], strict=True)
-        ):
+        for place, (callback, state) in enumerate(zip(own, kept.values["callbacks"], strict=True)):
             begin = f"callback/{place}/"
             arrays = {
                 name.removeprefix(begin): array
@@ -170,29 +178,6 @@ class _Loop:
             *generator_states(model),
         ]
         return list({id(variable): variable for variable in every}.values())
-
-
-class _Clock:
-    """Says when an epoch is so long that its state is kept within it."""
-
-    def __init__(self, steps: int):
-        self._steps = steps
-
-    def begin(self, step: int) -> None:
-        """An epoch begins, or goes on, at a step."""
-        self._first, self._begin = step, time.monotonic()
-        self._last = self._begin
-
-    def is_due(self, step: int) -> bool:
-        """Whether the state is to be kept after so many steps of the epoch."""
-        now = time.monotonic()
-        if step == self._steps or now - self._last < EVERY or tf.distribute.has_strategy():
-            return False  # machines that train together would not reach it at the same step
-        each = (now - self._begin) / (step - self._first)
-        if each * self._steps < LONG_EPOCH:
-            return False
-        self._last = now
-        return True
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def deterministic() -> Iterator[None]:
 
 
 @contextmanager
-def by_step(step: tf.Variable) -> Iterator[None]:
+def by_step(step: tf.Variable, seed: int | None = None) -> Iterator[None]:
     """Inside, while a training step is traced, random operations depend on the step's number.
 
     TensorFlow's own continue from the state of their kernels, which no checkpoint can hold. In
@@ -57,14 +57,15 @@ def by_step(step: tf.Variable) -> Iterator[None]:
 
     Args:
         step: () int64, the optimizer's iterations.
+        seed: in place of the global one, which is that of the moment when the step is traced.
     """
     _install()
     passed, places = tf.cast(tf.identity(step), tf.int64), count()
 
-    def key(seed: int | None) -> tf.Tensor:
+    def key(now: int | None) -> tf.Tensor:
         replica = tf.distribute.get_replica_context()
         number = 0 if replica is None else replica.replica_id_in_sync_group
-        place = tf.constant(_hashed(seed or 0, str(next(places))), tf.int64)
+        place = tf.constant(_hashed(seed or now or 0, str(next(places))), tf.int64)
         return tf.stack([place + tf.cast(number, tf.int64), passed])
 
     token = _key.set(key)

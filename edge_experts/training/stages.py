@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,19 +64,8 @@ class Stages:
     def run(self) -> None:
         """Every stage that the configuration asks for, in turn, but those that are done already."""
         for stage in self._plan():
-            name = stage.__name__.strip("_")
-            record = self.checkpoints.stage(
-                name, self.model, self.config.seed, lambda stage=stage: self._timed(stage)
-            )
-            self.history |= record["history"]
-            self.seconds[name] = record["seconds"]
-
-    def _timed(self, stage: Callable[[], None]) -> dict[str, Any]:
-        """Do a stage; its own history, and the seconds that it took."""
-        before, begin = set(self.history), time.perf_counter()
-        stage()
-        own = {what: each for what, each in self.history.items() if what not in before}
-        return {"history": own, "seconds": round(time.perf_counter() - begin, 1)}
+            name, seed = stage.__name__.strip("_"), self.config.seed
+            self.seconds[name] = self.checkpoints.stage(name, self.model, seed, stage, self.history)
 
     def _plan(self) -> list[Callable[[], None]]:
         config = self.config
