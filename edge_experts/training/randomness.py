@@ -120,7 +120,7 @@ def generator_states(model: tf_keras.Model) -> list[tf.Variable]:
     """States of the generators that layers of a model have of their own, such as RandomFlip's."""
     generators: list[Any] = [
         getattr(getattr(layer, "_random_generator", None), "_generator", None)
-        for layer in model.submodules
+        for layer in model._flatten_layers()
     ]
     return [each.state for each in generators if isinstance(each, tf.random.Generator)]
 

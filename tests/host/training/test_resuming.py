@@ -132,7 +132,7 @@ def test_a_loop_goes_on_at_any_step(
 
     whole = train("whole")
     assert len(whole[1]["loss"]) >= 3
-    for stop in {1, 3, 5, 6, 10, int(chance.integers(1, 15))}:
+    for stop in {4, 5, int(chance.integers(1, 15))}:  # within an epoch, after one, anywhere
         with stopping(monkeypatch, stop), pytest.raises(Stopped):
             train(f"stopped {stop}")
         resumed = train(f"stopped {stop}")
