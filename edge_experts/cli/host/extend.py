@@ -32,8 +32,14 @@ def extend(
         ),
     ] = None,
     epochs: Annotated[
-        int, typer.Option(help="Of the expert, at most; thrice that of the router.", min=1)
-    ] = 10,
+        int | None,
+        typer.Option(
+            help="Of the expert, at most; thrice that of the router.  [default: 10; with few rows "
+            "as many as 500 steps take]",
+            min=1,
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
@@ -49,7 +55,8 @@ def extend(
     """Train one more expert for new data, or retrain one; the others stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed.
+    examples is printed, and what it gains on the validation examples. A killed extension goes on
+    where it was when the same command is given again.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
@@ -95,8 +102,23 @@ def extend(
     for name, change in made.extends[primary].items():
         count = f"{name} ({change['examples']:,})"
         print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
+    gains = made.extends["gain"]
+    print("validation examples    points    95 % interval")
+    for name, gain in gains.items():
+        count = f"{name} ({gain['examples']:,})"
+        print(f"  {count:<16}{gain['points']:>+12.1f}    {gain['low']:+.1f} to {gain['high']:+.1f}")
+    if gains["new"]["low"] > 0:
+        print(
+            f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
+            f"{run.stem}.bundle   (the bundle made of {run})",
+            file=sys.stderr,
+        )
+        return
+    tried = "a copy of the best expert and a fresh network" if made.extends["added"] else "it"
     print(
-        f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-        f"{run.stem}.bundle   (the bundle made of {run})",
+        f"The {'new' if made.extends['added'] else 'retrained'} expert gained nothing on new data "
+        f"that {gains['new']['examples']:,} validation rows can show. Tried: {tried}, on "
+        f"{made.extends['taught_rows']:,} training rows. Instead of converting {out}, collect more "
+        f"rows like these and extend {run} again, or keep {run} as it is.",
         file=sys.stderr,
     )
