@@ -14,7 +14,7 @@ _PACKAGES = {
 
 
 def doctor(json: Json = False) -> None:
-    """Tell what is installed here and whether the interpreter really runs a model.
+    """Check the installation by running a tiny model.
 
     Ends with exit code 4 when the device part does not work.
 
