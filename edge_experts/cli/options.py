@@ -144,7 +144,9 @@ MemoryBudget = Annotated[
 
 
 def require_training() -> None:
-    """Say that TensorFlow is missing before any work is done. Importing it takes seconds.
+    """Say that TensorFlow is missing before any work is done, or else that it is being loaded.
+
+    Importing it takes seconds, in which nothing else is printed.
 
     Raises:
         DevicePartError: this is what `deploy` sends to boards.
@@ -154,6 +156,8 @@ def require_training() -> None:
         raise DevicePartError("edge_experts.training")
     if not all(importlib.util.find_spec(name) for name in ("tensorflow", "tf_keras")):
         raise MissingExtraError("TensorFlow", "train")
+    if "tensorflow" not in sys.modules:
+        print("Loading TensorFlow, which takes some seconds ...", file=sys.stderr, flush=True)
 
 
 def require_serving() -> None:

@@ -15,6 +15,7 @@ DEVICE_PART = (
     # the ground
     "errors",
     "keras_setup",
+    "native_stderr",
     "plotting",
     "progress",
     "registry",

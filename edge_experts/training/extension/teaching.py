@@ -19,6 +19,7 @@ from .widening import gate_of, widened
 _STEPS, _SMALLEST_BATCH = 50, 16
 _AT_ONCE = 1024
 _ROUTER_EPOCHS = 3  # for each of an expert's: what it takes from old experts is what is forgotten
+_PATIENCE = 4  # epochs without a better score before a network is done
 _FURTHER = 3  # what is trained already is trained further at this fraction of the learning rate
 
 
@@ -187,7 +188,7 @@ class Teaching:
             verbose=0,
             validation_data=validation,
             callbacks=[
-                Report(what, epochs),
+                Report(what, epochs, score=monitor.removeprefix("val_"), patience=_PATIENCE),
                 tf_keras.callbacks.TensorBoard(
                     str(self.logs / what.lower().replace(",", "").replace(" ", "_")),
                     write_graph=False,
@@ -195,7 +196,7 @@ class Teaching:
                 ),
                 tf_keras.callbacks.EarlyStopping(
                     monitor,
-                    patience=4,
+                    patience=_PATIENCE,
                     mode="min" if monitor == "val_loss" else "max",
                     restore_best_weights=True,
                 ),

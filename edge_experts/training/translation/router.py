@@ -53,7 +53,7 @@ def train(
     rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, steps)
     student = tf_keras.Model(router.input, router.output)  # the router is saved without optimizer
     student.compile(tf_keras.optimizers.Adam(rate), loss)
-    student.fit(inputs, experts, _BATCH, epochs, verbose=0, callbacks=[Report("Router", epochs)])
+    student.fit(inputs, experts, _BATCH, epochs, verbose=0, callbacks=[Report("router", epochs)])
 
 
 def accuracy(

@@ -107,7 +107,7 @@ def fit(
     start, began = process_time(), monotonic()
     network = learner.network
     if not checkpoints.restore("warm", network):
-        learner.train(every, config.warm_epochs, "All together")
+        learner.train(every, config.warm_epochs, "one expert")
         checkpoints.save("warm", network)
     common = network.get_weights()
     experts = 1 if config.dense else len(labels)
@@ -117,8 +117,8 @@ def fit(
         stage = "tune all" if config.dense else f"tune {index}"
         if config.tune_epochs and not checkpoints.restore(stage, network):
             own = every if config.dense else pairs["train"][index]
-            called = "All together" if config.dense else labels[index]
-            learner.train(own, config.tune_epochs, called, _TUNING_RATE)
+            called = "all labels" if config.dense else labels[index]
+            learner.train(own, config.tune_epochs, f"own inputs, {called}", _TUNING_RATE)
             checkpoints.save(stage, network)
         expert.set_weights(network.get_weights())
     if model.router is not None and not checkpoints.restore("router", model.router):
