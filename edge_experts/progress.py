@@ -111,7 +111,7 @@ def _terminal_bar(what: str, total: int) -> Any:
     """tqdm's bar, which keeps several on lines of their own, with our line."""
     from tqdm import tqdm
 
-    class Bar(tqdm):  # type: ignore[type-arg]
+    class Bar(tqdm):  # type: ignore[misc]
         @staticmethod
         def format_meter(*_given: Any, **values: Any) -> str:
             # One column less than there are: at the last one, some terminals begin a new line.

@@ -14,6 +14,7 @@ DEVICE_PART = (
     "__main__",
     # the ground
     "errors",
+    "installation",
     "keras_setup",
     "native_stderr",
     "plotting",
