@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ import pytest
 
 from benchmarks.training.resume import differences
 from benchmarks.training.resume_process import STAGES, table, text, window
-from edge_experts import datasets
 from edge_experts.datasets import Dataset
 from edge_experts.format import disk
 from edge_experts.run_folder import read_run
@@ -41,6 +39,7 @@ def stopping(monkeypatch: pytest.MonkeyPatch, writes: int, *, within: str = "") 
         def counted(snapshots: Any, snapshot: Any) -> None:
             last = next(left) == 0
             if last and within:
+
                 def dead(*_: Any, **__: Any) -> None:
                     raise Stopped
 
