@@ -18,7 +18,9 @@ def train(
     experts: Annotated[
         int | None,
         typer.Option(
-            help="How many expert networks.  [default: 4; of translations, one a label]", min=1
+            help="How many expert networks.  [default: 1, 4 or 16, chosen by validation examples; "
+            "of translations, one a label]",
+            min=1,
         ),
     ] = None,
     router: Annotated[
@@ -87,6 +89,12 @@ def train(
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
+    gain: Annotated[
+        bool,
+        typer.Option(
+            help="With --experts, train one network too, and say what experts gain over it."
+        ),
+    ] = True,
     pictures: Annotated[
         bool, typer.Option(help="Draw what came of it, into the run folder.")
     ] = True,
@@ -119,6 +127,7 @@ def train(
         "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
+    settings.setdefault("measure_gain", gain)
     from ... import datasets
     from ...training import TrainConfig
     from ...training import train as run_training
