@@ -84,9 +84,9 @@ def _stretches(classes: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _snapped(place: int, starts: np.ndarray, length: int) -> int:
-    """The nearest start, where one is nearer than half a stretch: it cuts no series in two."""
+    """The nearest start, where one is as near as a stretch is long: no series is cut in two."""
     nearest = int(starts[np.argmin(abs(starts - place))])
-    return nearest if abs(nearest - place) <= length // 2 else place
+    return nearest if abs(nearest - place) <= length else place
 
 
 def _by_class(classes: np.ndarray) -> list[np.ndarray]:
