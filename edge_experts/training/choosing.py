@@ -134,9 +134,11 @@ def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
     todo = plans(config, examples)
     trained: list[Trained] = []
     for plan in todo:
+        if len(trained) > 1 and trained[-1].points.mean() <= trained[0].points.mean():
+            break  # where a few experts gain nothing, many are not tried
         name = _name(plan)
         if len(todo) > 1:
-            print(f"Candidate {len(trained) + 1} of {len(todo)}: {_words(plan)}", file=sys.stderr)
+            print(f"Candidate {len(trained) + 1}: {_words(plan)}", file=sys.stderr)
         try:
             trained.append(train(plan, name if len(todo) > 1 else ""))
         except UnsuitableError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,14 @@ class Fit:
             validation_data=validation,
             validation_batch_size=1024,
             callbacks=[
-                Best(self.patience, f"val_{learner.answers.best}"),
+                Best(
+                    self.patience,
+                    f"val_{learner.answers.best}",
+                    # An early epoch that is better by chance has the gate of a half-way training.
+                    None
+                    if self.patience
+                    else partial(learner.answers.chance, examples=len(validation[1])),
+                ),
                 *callbacks,
                 tf_keras.callbacks.TensorBoard(str(self.logs), write_graph=False, profile_batch=0),
                 tf_keras.callbacks.BackupAndRestore(str(self.backup)),
@@ -88,11 +96,17 @@ class Best(tf_keras.callbacks.Callback):
     while the learning rate is high. The best is by accuracy, or R2: overfitting first makes scores
     too sure of themselves, which the calibration after conversion takes back, and costs right
     answers only later.
+
+    Args:
+        patience: epochs without a better one before the training ends; 0: it does not.
+        score: the name of a validation score.
+        chance: by how much a later epoch may be worse than the best score and still be taken.
     """
 
-    def __init__(self, patience: int, score: str):
+    def __init__(self, patience: int, score: str, chance: Callable[[float], float] | None = None):
         super().__init__()
         self.patience, self.score = patience, score
+        self.chance = chance or (lambda score: 0.0)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.best, self.best_epoch = -math.inf, 0
@@ -104,8 +118,9 @@ class Best(tf_keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         score = (logs or {})[self.score]
-        if not score < self.best:  # NaN is kept, so that the end of the training sees it
-            self.best, self.best_epoch = score, epoch
+        slack = self.chance(self.best) if math.isfinite(self.best) else 0.0
+        if not score < self.best - slack:  # NaN is kept, so that the end of the training sees it
+            self.best, self.best_epoch = max(score, self.best), epoch
             self.best_weights = self.model.get_weights()
         self.model.set_weights(self.current)
         if self.patience and epoch - self.best_epoch >= self.patience:

@@ -99,7 +99,7 @@ def test_arrays_and_files_are_held_out_alike(tmp_path: Any) -> None:
     test = [line.replace("train", "test") for line in lines[:9]]
     path = tmp_path / "persons.csv"
     path.write_text("\n".join(["a,b,c,d,e,label,split", *lines, *test]))
-    rows = datasets.load(path).validation.inputs
+    rows: Any = datasets.load(path).validation.inputs
     assert np.allclose(
         sorted(float(row["a"]) for row in rows), sorted(data.validation.inputs[:, 0])
     )
