@@ -192,8 +192,10 @@ SETS = {
     one.name: one
     for one in (
         PublicSet("letter", "table", "last 4,000 of 20,000", _UCI, _keel("letter", first=16_000)),
-        PublicSet("satellite", "table", "as published", _UCI, _keel("satimage", first=4435)),
-        PublicSet("pen-digits", "table", "by writer", _UCI, _keel("penbased", first=7494)),
+        PublicSet("satellite", "table", "last 2,000 of 6,435", _UCI, _keel("satimage", first=4435)),
+        PublicSet(
+            "pen-digits", "table", "last 3,498 of 10,992", _UCI, _keel("penbased", first=7494)
+        ),
         PublicSet("vowels", "table", "by speaker", _UCI, _keel("vowel", first=528, skip=3)),
         PublicSet("telescope", "table", _DRAWN, _UCI, _keel("magic")),
         PublicSet("spam", "table", _DRAWN, _UCI, _keel("spambase")),
