@@ -40,7 +40,7 @@ class Progress:
 
     def skip(self, steps: int) -> None:
         """Count steps that were done before, in a training that goes on."""
-        self._done += steps
+        self.done += steps
         if self._bar is not None:
             self._bar.update(steps)
 
