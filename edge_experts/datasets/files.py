@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import npz, recordings, row_file, rows
+from . import npz, recordings, row_file, rows, series
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
@@ -97,5 +97,10 @@ def split_names(path: Path, file: RowFile, seed: int) -> np.ndarray:
         if isinstance(made, str):
             raise DataError(f"{path}: column {file.columns.time!r}: {made}")
         return made
-    groups = {} if file.groups is None else {"groups": file.groups}
-    return task.assign(file.wishes, file.wanted.targets, seed, examples=file.inputs, **groups)
+    targets = file.wanted.targets
+    if file.groups is not None:
+        return task.assign(file.wishes, targets, seed, examples=file.inputs, groups=file.groups)
+    splits = task.assign(file.wishes, targets, seed, examples=file.inputs)
+    if "validation" in file.wishes:
+        return splits
+    return series.redraw(splits, file.inputs, targets, seed)
