@@ -125,29 +125,27 @@ class ArrayContract:
         Raises:
             UsageError: the scale is not certain; the message names the remedy.
         """
+        is_image = self.kind == "image"
+        if not is_image and not self.whole:
+            return array
         low, high = _extremes(array)
-        least, largest = self.range
-        fractions = not typed_whole and _has_fractions(array)
-        scale = self.full_scale if self.kind == "image" else None
+        scale = self.full_scale
         if scale == 1:
             return self._on_unit_scale(array, low, high, typed_whole=typed_whole)
-        if scale is not None and low >= 0 and 0 < high <= 1 and not typed_whole:
-            has_faint = self.faintest <= 1
-            if fractions and (self.whole or not has_faint):
+        is_faint = max(-low, high) < self.faintest / _FAINT
+        is_unit = scale is not None and low >= 0 and 0 < high <= 1
+        is_signed = scale is not None and low < 0 and high - low < scale / 8
+        if (is_faint or is_unit or is_signed) and not typed_whole:
+            fractions, has_units = _has_fractions(array), self.faintest <= 1
+            if scale and is_unit and fractions and (self.whole or not has_units):
                 return _rescaled(array, scale)
-            if not has_faint:
+            if is_unit and not fractions and not has_units:
                 raise self._refused(low, high, "only 0 and 1", f"give numbers from 0 to {scale}")
-        if self.whole and fractions and max(-low, high) < self.faintest / _FAINT:
-            raise self._refused(low, high, "fractions", "undo the scaling")
-        if scale is not None and fractions and low < 0 and high - low < scale / 8:
-            raise self._refused(low, high, "negative", f"give numbers from 0 to {scale}")
-        room = largest - least if scale is None else scale
-        far = _FAR_PIXEL if scale is None else _TOLERANCE
-        if (
-            self.kind == "image"
-            and room
-            and (low < least - far * room or high > (scale or largest) + far * room)
-        ):
+            if fractions and ((is_faint and self.whole) or is_signed):
+                raise self._refused(low, high, "fractions", "undo the scaling")
+        least, largest = self.range
+        room = (largest - least) * _FAR_PIXEL if scale is None else scale * _TOLERANCE
+        if is_image and room and (low < least - room or high > (scale or largest) + room):
             raise self._refused(low, high, "outside the range", "scale them alike")
         return array
 

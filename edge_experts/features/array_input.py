@@ -120,7 +120,10 @@ def _with_gaps(array: np.ndarray) -> np.ndarray:
 
 
 def _has_booleans(example: Sequence[Any]) -> bool:
-    return any(
-        type(each) is bool or (isinstance(each, list | tuple) and _has_booleans(each))
-        for each in example
+    kinds = set(map(type, example))
+    if bool in kinds:
+        return True
+    nested = not kinds.isdisjoint((list, tuple))
+    return nested and any(
+        isinstance(each, list | tuple) and _has_booleans(each) for each in example
     )

@@ -84,6 +84,7 @@ class ContractArrays(PlainArrays):
         # Bytes cannot leave the range of bytes, whatever is in them.
         self._bytes = contract.dtype == "uint8" and contract.full_scale == 255
         self._scaled = contract.kind == "image"
+        self._in_range = contract.full_scale is not None  # `read` sees to it
 
     @classmethod
     def of(
@@ -130,14 +131,16 @@ class ContractArrays(PlainArrays):
     def read(self, example: Any, shape: tuple[int, ...]) -> np.ndarray:
         array = numbers(example, booleans=self._contract.dtype == "bool")
         array = shaped(array, shape, is_image=self._scaled)
-        with np.errstate(over="ignore"):
-            single = array.astype(np.float32)
         if self._bytes and array.dtype == np.uint8:
-            return single
-        return self._contract.converted(single, typed_whole=array.dtype.kind in "bui")
+            return array.astype(np.float32)
+        typed_whole = array.dtype.kind in "bui"
+        if array.dtype != np.float32:
+            with np.errstate(over="ignore"):
+                array = array.astype(np.float32)
+        return self._contract.converted(array, typed_whole=typed_whole)
 
     def judge(self, standard: np.ndarray, warnings: list[str] | None) -> None:
         low, high = self._near
-        if ((standard >= low) & (standard <= high)).all():
+        if self._in_range or ((standard >= low) & (standard <= high)).all():
             return
         outside(standard, *self._standard, warnings)
