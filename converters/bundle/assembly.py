@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Bundling:
         reference: what Keras answers to the validation examples.
         seen: an .npz file of what the experts see of the calibration inputs.
         update: the bundle that this one is an update of.
+        trained_rows: contents of the run's files of hashes.
     """
 
     task: ConversionTask
@@ -52,6 +53,7 @@ class Bundling:
     seen: Path
     options: ConvertOptions
     update: Base | None = None
+    trained_rows: Sequence[bytes] = ()
 
     @property
     def run(self) -> Run:
@@ -85,7 +87,8 @@ class Bundling:
                 place, self.features, inputs, scores, np.zeros(len(inputs), int)
             )
             features = bundle_files.write_features(place, self.features)
-            files = [entry for entry in (golden, features) if entry is not None]
+            rows = bundle_files.write_rows(place, self.features, self.trained_rows)
+            files = [entry for entry in (golden, features, *rows) if entry is not None]
             return _MANIFEST[compressed] + sum(_bytes(place, entry, compressed) for entry in files)
 
     def size(self, folder: Path, manifest: Manifest, *, compressed: bool) -> int:
@@ -111,7 +114,14 @@ class Bundling:
             (job / name).write_bytes(content)
         task, options, splits = self.task, self.options, self.examples.splits
         manifest = replace(
-            bundle_files.draft(folder, self.run, self.features, self._version, task.layers),
+            bundle_files.draft(
+                folder,
+                self.run,
+                self.features,
+                self._version,
+                task.layers,
+                self.trained_rows,
+            ),
             second_below=self.reference.second_below(options.second_share),
             abstain_below=options.abstain_below,
             **task.manifest_parts(options),

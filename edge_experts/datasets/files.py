@@ -78,7 +78,8 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
     if task_type is None or not inputs:
         raise DataError(f"{path}: has no rows below its header")
     wanted = task.of_rows(str(path), columns, values)
-    kind = _KINDS[type(inputs[0])]
+    task.refuse_few(str(path), wanted.labels, len(values))
+    kind = kind_of_example(inputs[0])
     splits = task.assign(np.array(wishes), wanted.targets, seed, examples=inputs)
 
     def take(name: str) -> Split:
@@ -96,6 +97,11 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
         test=take("test"),
         task_type=task_type,
     )
+
+
+def kind_of_example(example: Any) -> str:
+    """The kind of data that an example of a table makes."""
+    return _KINDS[type(example)]
 
 
 def _refuse_both(path: Path, columns: Iterable[str]) -> None:

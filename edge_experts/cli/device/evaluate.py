@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -8,13 +9,17 @@ from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
     from ...datasets import Split
+    from ...datasets.held_out import Holdout, Selection
+    from ...features import Features
+    from ...format.trained_rows import TrainedRows
 
 
 def evaluate(
     bundle: Bundle,
     data: Source,
     split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Which part of the data.")
+        Literal["train", "validation", "test"],
+        typer.Option(help="Which part of the data; of the test part without trained rows."),
     ] = "test",
     seed: Annotated[
         int | None,
@@ -55,9 +60,16 @@ def evaluate(
             min=0,
         ),
     ] = 0,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all-rows", help="Measure on every row, also on those of the training."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure the accuracy of a bundle as deployed: its own files, through the runtime.
+
+    Rows that the bundle was trained on are left out, in whatever file they stand; of the rest of a
+    file every row counts, or those of its test split where it has one.
 
     It is over all examples, those included where the bundle abstains. Of a bundle that translates
     it is chrF and BLEU, by sacrebleu, and how often its router, if it has one, is right. Of a
@@ -65,11 +77,13 @@ def evaluate(
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """
-    from ... import datasets
-    from ...errors import DataError
+    from ...errors import DataError, UsageError
+    from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
     from .tasks import check_options, check_thresholds, commands_of
 
+    if all_rows and split != "test":
+        raise UsageError(f"--all-rows is for all splits; leave --split {split} away")
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
         commands = commands_of(runtime.task)
         thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
@@ -77,20 +91,71 @@ def evaluate(
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
-        dataset = datasets.load(data, chosen, runtime.manifest.task_type)
+        trained = read_trained_rows(bundle, runtime.manifest)
+        any_rows = all_rows or (trained is not None and split == "test")
+        source = _read(data, chosen, runtime.manifest.task_type, any_rows=any_rows)
+        dataset = source.dataset
         unknown = commands.unknown_labels(dataset, runtime.manifest)
         if unknown:
             raise DataError(
                 f"{data}: has {runtime.task.labels_are} that {bundle} does not know: "
                 f"{', '.join(sorted(unknown))}"
             )
-        examples = _some(getattr(dataset, split), most, chosen)
-        result = commands.evaluate(runtime, dataset, examples, name=split, show=show, seed=chosen)
+        selection = _selected(source, split, runtime.features, trained, all_rows=all_rows)
+        examples = _some(selection.split, most, chosen)
+        result = commands.evaluate(
+            runtime, dataset, examples, name=selection.name, show=show, seed=chosen
+        )
+    known = None if trained is None else selection.left_out
     if json:
-        print_json({"schema_version": "1.0", **result.found})
+        print_json({"schema_version": "1.0", **result.found, "left_out": known})
     else:
-        print("\n".join(result.lines))
+        print("\n".join([*result.lines, *_told(selection)]))
+    if trained is None and split == "test":
+        print(
+            "edge-experts: note: this bundle does not say which rows it was trained on; those of "
+            "its training's own file are left out by --seed, others are not known",
+            file=sys.stderr,
+        )
     check_thresholds(commands, result, thresholds)
+
+
+def _read(data: str, seed: int, task_type: str, *, any_rows: bool) -> Holdout:
+    """The data; with `any_rows` also some of which no bundle could be trained."""
+    from ... import datasets
+    from ...datasets import held_out
+
+    if any_rows:
+        return held_out.read(data, seed, task_type)
+    return held_out.Holdout(datasets.load(data, seed, task_type), has_splits=True)
+
+
+def _selected(
+    source: Holdout, split: str, features: Features, trained: TrainedRows | None, *, all_rows: bool
+) -> Selection:
+    """The rows to measure on.
+
+    A bundle of 0.1.0 does not know the rows of its training: there its seed draws the splits.
+    """
+    from ...datasets import held_out
+
+    if all_rows:
+        return held_out.Selection(held_out.whole(source.dataset), "all rows")
+    if trained is None or split != "test":
+        return held_out.Selection(getattr(source.dataset, split), split)
+    return held_out.select(source, features, trained)
+
+
+def _told(selection: Selection) -> list[str]:
+    """A sentence on rows of the training, where there are any."""
+    if selection.left_out:
+        return [f"left out {selection.left_out:,} rows that it was trained on"]
+    if selection.alike:
+        return [
+            f"{selection.alike:,} rows equal rows of the training, as many as chance explains: "
+            "none was left out"
+        ]
+    return []
 
 
 def _some(split: Split, most: int | None, seed: int) -> Split:
