@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-Fields = dict[str, tuple[type[str] | type[np.number], tuple[int, ...]]]
+Fields = dict[str, tuple[type[str] | type[np.generic], tuple[int, ...]]]
 
 
 def described(fields: Fields) -> list[dict[str, Any]]:

@@ -29,7 +29,13 @@ _NUMBERS = {
     "FP64": "float64",
     "BOOL": "bool",
 }
-_DATATYPES = {str: "BYTES", np.int32: "INT32", np.float32: "FP32", np.float64: "FP64"}
+_DATATYPES: dict[type, str] = {
+    str: "BYTES",
+    np.bool_: "BOOL",
+    np.int32: "INT32",
+    np.float32: "FP32",
+    np.float64: "FP64",
+}
 Tensor = Mapping[str, Any]  # "name", "datatype", "shape" and "data", as in JSON
 
 

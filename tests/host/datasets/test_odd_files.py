@@ -86,8 +86,6 @@ def test_text_and_labels_keep_their_commas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "zero"),
     [
-        ("", True),
-        ("NaN", True),
         ("inf", True),
         ("1e999", True),
         ("7", True),
@@ -112,8 +110,8 @@ def test_seconds_since_1970_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_cell_far_from_all_others_is_still_a_number() -> None:
-    features = TableFeatures.fit([{"x": f"{n}"} for n in range(9)])
-    for cell in ("1e29", "-1e29", "1e300", "inf", 10**400, True, None, "?", float("nan")):
+    features = TableFeatures.fit([{"x": f"{n * n}"} for n in range(9)])
+    for cell in ("1e29", "-1e29", "1e300", "inf", 10**400, None, "?", float("nan")):
         assert np.isfinite(features.encode({"x": cell})["x"]).all()
 
 
