@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from edge_experts.features import Features
+from edge_experts.features.fields import in_words
 from edge_experts.format.archive import pack, packed_bytes
-from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest
+from edge_experts.format.manifest import CONTRACT, MANIFEST, MODEL_CARD, FileEntry, Manifest
 from edge_experts.run_folder import Run
 from edge_experts.version import VERSION
 
@@ -32,6 +33,7 @@ from .structures import summarize
 # Bytes of a manifest and a model card, on disk and in an archive, before they are known: rather too
 # few, as a search measures them once a choice is written, but refuses at once what cannot fit.
 _MANIFEST = {False: 4000, True: 2000}
+_SHOWN = 40  # inputs in the model card, of which a table has one for each column
 _MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
 
 
@@ -140,7 +142,7 @@ class Bundling:
         )
         provenance = self._provenance(folder, manifest, proof, made)
         manifest = replace(manifest, provenance=provenance)
-        card = task.card(manifest, proof).encode()
+        card = (task.card(manifest, proof) + _inputs(self.features)).encode()
         manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, card))
         bundle_files.write_manifest(folder, manifest)
         return manifest, proof
@@ -206,6 +208,17 @@ class Bundling:
 def models(manifest: Manifest) -> list[str]:
     """The paths of the routers and the experts."""
     return [entry.path for entry in manifest.models]
+
+
+def _inputs(features: Features) -> str:
+    """Section of the model card on what each input must be, where there is a contract for it."""
+    if CONTRACT not in features.settings:
+        return ""
+    found = features.inputs
+    lines = [f"- {in_words(field)}" for field in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        lines.append(f"- and {len(found) - _SHOWN} more, which `edge-experts inspect --json` lists")
+    return "\n## Inputs\n" + "\n".join(lines) + "\n"
 
 
 def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..format.limits import LIMITS
+from ..format.strict_json import example_json
 from .fields import Fields, described
 
 
@@ -95,7 +95,7 @@ class ArrayFeatures:
     def parse(self, line: str) -> Any:
         """A line is an array in JSON."""
         try:
-            return json.loads(line)
+            return example_json(line)
         except ValueError as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
 

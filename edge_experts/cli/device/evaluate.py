@@ -106,9 +106,9 @@ def evaluate(
         result = commands.evaluate(
             runtime, dataset, examples, name=selection.name, show=show, seed=chosen
         )
-    known = None if trained is None else selection.left_out
+    known = {} if trained is None else {"left_out": selection.left_out}
     if json:
-        print_json({"schema_version": "1.0", **result.found, "left_out": known})
+        print_json({"schema_version": "1.0", **result.found, **known})
     else:
         print("\n".join([*result.lines, *_told(selection)]))
     if trained is None and split == "test":

@@ -17,7 +17,7 @@ def monitor(
     input: Annotated[  # noqa: A002  as of run
         Path | None,
         typer.Option(
-            help="A file: one input on each line, .npy or .csv; without it, lines from stdin.",
+            help="A file, as for `run`; without it, lines from stdin.",
             show_default=False,
         ),
     ] = None,
@@ -37,7 +37,8 @@ def monitor(
     """
     from ...errors import ThresholdError, UsageError
     from ...runtime import ExpertRuntime
-    from .examples import given
+    from .examples import answers
+    from .watch import Watch
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
@@ -46,8 +47,9 @@ def monitor(
             )
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
-        for _, example in given(None, input, runtime.features):
-            runtime.predict(example)
+        watch = Watch(runtime, drift=False)
+        for _ in answers(runtime, None, input, watch):
+            pass
         found: Drift = runtime.drift
     if not found.answers:
         raise UsageError("there was nothing to answer; give inputs on stdin, or --input FILE")
@@ -57,6 +59,7 @@ def monitor(
         print("\n".join(_lines(found)))
     if found.drifted and fail_on_drift:
         raise ThresholdError(found.warning)
+    watch.finish()
 
 
 def in_json(found: Drift) -> dict[str, Any]:

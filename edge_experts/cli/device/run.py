@@ -16,7 +16,10 @@ def run(
     ] = None,
     input: Annotated[  # noqa: A002  the contract's name
         Path | None,
-        typer.Option(help="A file: one input on each line, .npy or .csv.", show_default=False),
+        typer.Option(
+            help="A file as for training: .csv, .tsv, .npz, .npy, .jsonl, or a line each.",
+            show_default=False,
+        ),
     ] = None,
     to: Annotated[
         str | None,
@@ -30,7 +33,10 @@ def run(
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where an expert cannot be used.")
+        bool,
+        typer.Option(
+            "--strict", help="Stop where a line cannot be answered, or an expert not used."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -40,8 +46,9 @@ def run(
     a language has several experts, the router picks one for each sentence.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
-    --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word. Where an expert is damaged or missing,
+    --input also takes what `train` takes. A line that cannot be answered says so on stderr, the
+    others are answered, and the exit code is 2. Where the bundle abstains, the label that it would
+    have given stands behind the word. Where an expert is damaged or missing,
     the router's next choice answers, and stderr says so once for each expert. Where bundles are
     installed, a running command moves over to a newly installed one between two inputs. Where
     inputs turn out to differ from those that the bundle was made from, a warning on stderr says so,
@@ -66,4 +73,6 @@ def run(
     ) as runtime:
         commands = commands_of(runtime.task)
         check_options(commands, runtime.task.name, {"--to": to})
-        commands.run(runtime, text, input, to, Watch(runtime), json=json)
+        watch = Watch(runtime, json=json, strict=strict)
+        commands.run(runtime, text, input, to, watch, json=json)
+        watch.finish()
