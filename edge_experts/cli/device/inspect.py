@@ -15,7 +15,7 @@ _SHOWN = 40  # inputs, of which a table has one for each column
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
-    """Show what a bundle says of itself: labels, accuracy, operators, and where its bytes went.
+    """Show a bundle's labels, accuracy, operators and sizes.
 
     Example: edge-experts inspect sentiment.bundle
     """

@@ -107,6 +107,17 @@ def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
     return f"{option} {given}", function
 
 
+def source_of(*given: Given | None) -> list[str]:
+    """The source of the modules that these functions are in, as far as Python finds it."""
+    found = []
+    for each in given:
+        if each is not None:
+            module = inspect.getmodule(_function("--model", each)[1])
+            with contextlib.suppress(OSError, TypeError):
+                found.append(inspect.getsource(module))  # type: ignore[arg-type]
+    return found
+
+
 def checked(
     network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
 ) -> tf_keras.Model:
