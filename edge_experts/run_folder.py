@@ -57,6 +57,7 @@ class Run:
     extends: Mapping[str, Any] | None = None  # the run that this one added to, and what changed
     task_spec: TaskSpec | None = None  # None for classification and translation
     format_version: str = FORMAT_VERSION
+    columns: Mapping[str, Any] | None = None  # of the file: see datasets.Columns
 
     @property
     def task_type(self) -> str:
@@ -69,6 +70,8 @@ class Run:
         content = asdict(self)
         if self.task_spec is None:
             del content["task_spec"]
+        if self.columns is None:
+            del content["columns"]
         text = json.dumps(content, indent=2, ensure_ascii=False)
         (folder / RUN).write_text(text + "\n", encoding="utf-8")
 

@@ -200,6 +200,7 @@ class Bundling:
                 {path: (folder / path).read_bytes() for path in models(manifest)}
             ),
             "seed": self.run.config.get("seed"),
+            **({} if self.run.columns is None else {"columns": dict(self.run.columns)}),
             "versions": dict(self.run.versions),
             **self.task.provenance(proof),
         }

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
 from ..features import Features
 from ..format.trained_rows import TrainedRows
-from . import NAMED, files, load, npz, rows
+from . import NAMED, files, load, npz, row_file
 from .arrays import kind_of
+from .columns import Columns
 from .dataset import SPLITS, Dataset, Split
 from .row_hashes import hashes
 from .targets import targets_of
@@ -58,20 +58,28 @@ class Selection:
     alike: int = 0
 
 
-def read(source: str, seed: int, task_type: str) -> Holdout:
+def read(
+    source: str,
+    seed: int,
+    task_type: str,
+    columns: Columns | None = None,
+    features: Features | None = None,
+) -> Holdout:
     """Reads data to measure a bundle on.
 
     Args:
-        source, seed, task_type: as of `datasets.load`.
+        source, seed, task_type, columns, features: as of `datasets.load`.
 
     Raises:
         DataError: there is no such data, or a row of it cannot be read.
     """
     path = Path(source)
     if source in NAMED or not path.is_file() or path.suffix.lower() not in files.SUFFIXES:
-        return Holdout(load(source, seed, task_type), has_splits=True)  # or its error
-    read_file = _arrays if path.suffix.lower() == ".npz" else _rows
-    return read_file(path, seed, task_type)
+        # Or the error of such a source.
+        return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
+    if path.suffix.lower() == ".npz":
+        return _arrays(path, task_type)
+    return _rows(path, seed, task_type, columns, features)
 
 
 def select(source: Holdout, features: Features, trained: TrainedRows) -> Selection:
@@ -155,7 +163,7 @@ def _taken(split: Split, mask: np.ndarray) -> Split:
     return Split([split.inputs[place] for place in places], split.targets[places])
 
 
-def _arrays(path: Path, seed: int, task_type: str) -> Holdout:
+def _arrays(path: Path, task_type: str) -> Holdout:
     """An .npz with examples and their targets, of one split or of two."""
     names = npz.array_names(path)
     pairs = [pair for pair in _PAIRS if set(pair) <= set(names)]
@@ -183,29 +191,17 @@ def _arrays(path: Path, seed: int, task_type: str) -> Holdout:
     return _source(path, task_type, kind, wanted[0].labels, splits, has_splits=len(pairs) > 1)
 
 
-def _rows(path: Path, seed: int, task_type: str) -> Holdout:
+def _rows(
+    path: Path, seed: int, task_type: str, columns: Columns | None, features: Features | None
+) -> Holdout:
     """A table; without a column of splits they are drawn as for a training, by the seed."""
-    task = targets_of(task_type)
-    inputs: list[Any] = []
-    cells, wishes = [], []
-    columns: tuple[str, ...] = ()
-    for line, row in rows.read(path, task.numbers):
-        wishes.append((row.pop("split", None) or "").strip().lower())
-        if wishes[-1] not in ("", *SPLITS):
-            raise DataError(
-                f"{path}: line {line}: split must be one of {SPLITS}, got {wishes[-1]!r:.40}"
-            )
-        columns = columns or task.columns(path, list(row))
-        cells.append([task.cell(path, line, column, row.pop(column)) for column in columns])
-        inputs.append(task.example(path, line, row))
-    if not inputs:
-        raise DataError(f"{path}: has no rows below its header")
-    wanted, wish = task.of_rows(str(path), columns, cells), np.array(wishes)
-    drawn = task.assign(wish, wanted.targets, seed, examples=inputs)
-    splits = {name: _taken(Split(inputs, wanted.targets), drawn == name) for name in SPLITS}
-    kind = files.kind_of_example(inputs[0])
-    has_splits = "test" in wishes
-    return _source(path, task_type, kind, wanted.labels, splits, has_splits=has_splits)
+    file = row_file.read(path, task_type, columns, features)
+    drawn = files.split_names(path, file, seed)
+    every = Split(file.inputs, file.wanted.targets)
+    splits = {name: _taken(every, drawn == name) for name in SPLITS}
+    labels, has_splits = file.wanted.labels, "test" in file.wishes
+    found = _source(path, task_type, file.kind, labels, splits, has_splits=has_splits)
+    return Holdout(replace(found.dataset, notes=file.notes), found.has_splits)
 
 
 def _source(

@@ -59,6 +59,7 @@ def leave(
         metrics=dict(metrics),
         versions=versions(),
         task_spec=task_spec,
+        columns=dataset.columns.to_json() or None,
     )
     run.write(folder)
     return run

@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..column_options import LabelColumn, columns_of, print_notes
 from ..help import LIMITS, RARE
 from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
-    from ...datasets import Split
+    from ...datasets import Columns, Split
     from ...datasets.held_out import Holdout, Selection
     from ...features import Features
     from ...format.trained_rows import TrainedRows
+    from ...runtime import ExpertRuntime
 
 
 def evaluate(
@@ -30,6 +32,7 @@ def evaluate(
             show_default="the training's",
         ),
     ] = None,
+    label_column: LabelColumn = None,
     memory_budget: MemoryBudget = None,
     min_accuracy: Annotated[
         float | None,
@@ -109,10 +112,12 @@ def evaluate(
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
+        columns = columns_of(label_column, recorded=runtime.manifest.provenance.get("columns"))
         trained = read_trained_rows(bundle, runtime.manifest)
         any_rows = all_rows or (trained is not None and split == "test")
-        source = _read(data, chosen, runtime.manifest.task_type, any_rows=any_rows)
+        source = _read(data, chosen, runtime, columns, any_rows=any_rows)
         dataset = source.dataset
+        print_notes(dataset)
         unknown = commands.unknown_labels(dataset, runtime.manifest)
         if unknown:
             raise DataError(
@@ -138,14 +143,17 @@ def evaluate(
     check_thresholds(commands, result, thresholds)
 
 
-def _read(data: str, seed: int, task_type: str, *, any_rows: bool) -> Holdout:
+def _read(
+    data: str, seed: int, runtime: ExpertRuntime, columns: Columns, *, any_rows: bool
+) -> Holdout:
     """The data; with `any_rows` also some of which no bundle could be trained."""
     from ... import datasets
     from ...datasets import held_out
 
+    how = (data, seed, runtime.manifest.task_type, columns, runtime.features)
     if any_rows:
-        return held_out.read(data, seed, task_type)
-    return held_out.Holdout(datasets.load(data, seed, task_type), has_splits=True)
+        return held_out.read(*how)
+    return held_out.Holdout(datasets.load(*how), has_splits=True)
 
 
 def _selected(

@@ -34,9 +34,7 @@ def run(
     threads: Threads = 1,
     strict: Annotated[
         bool,
-        typer.Option(
-            "--strict", help="Fail at a broken line or expert.", rich_help_panel=RARE
-        ),
+        typer.Option("--strict", help="Fail at a broken line or expert.", rich_help_panel=RARE),
     ] = False,
     json: Json = False,
 ) -> None:

@@ -1,17 +1,33 @@
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    as_options,
+    columns_of,
+    print_notes,
+)
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
 def advise(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     memory: Annotated[
         int | None,
         typer.Option(
@@ -43,7 +59,9 @@ def advise(
     require_training()
     from ... import datasets
 
-    dataset = datasets.load(data, seed, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, seed, task, columns)
+    print_notes(dataset)
     from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
@@ -52,6 +70,6 @@ def advise(
         return
     print(advice.as_text(found))
     out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    source = f"{data} --task {task}" if task else data
+    source = shlex.join([data, *(["--task", task] if task else []), *as_options(columns)])
     command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
     print(f"Next: {command}", file=sys.stderr)

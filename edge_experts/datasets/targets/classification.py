@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from .. import class_labels
 from ..splitting import assign
 from . import Targets, Wanted
 
@@ -44,10 +45,18 @@ class Classification:
     def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
         return row.get("text", row)
 
-    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
-        labels = tuple(sorted({label for (label,) in rows}))
+    def of_rows(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        lines: Sequence[int] = (),
+    ) -> Wanted:
+        cells = [label for (label,) in rows]
+        spelled, notes = class_labels.merged(name, cells, lines or range(1, len(cells) + 1))
+        labels = tuple(sorted(set(spelled.values())))
         index = {label: place for place, label in enumerate(labels)}
-        return Wanted(labels, np.array([index[label] for (label,) in rows]))
+        return Wanted(labels, np.array([index[spelled[cell]] for cell in cells]), notes)
 
     def of_arrays(
         self, name: str, y_train: np.ndarray, y_test: np.ndarray, labels: Sequence[str] | None
@@ -76,9 +85,10 @@ class Classification:
         draw: Sequence[str] = ("test", "validation"),
         *,
         examples: Sequence[Any] | None = None,
+        groups: Sequence[str] | None = None,
     ) -> np.ndarray:
         """Stratified by label."""
-        return assign(wishes, targets, seed, draw)
+        return assign(wishes, targets, seed, draw, groups=groups)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
         """At least two labels, each of them in the training split."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .inference import MOST_VALUES, TypedColumn, typed, typed_rows
+from .inference import MOST_VALUES, TypedColumn, number_of_cells, typed, typed_rows
 from .kinds import BooleanColumn, CategoryColumn, Column, NumberColumn, column, scalar
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "NumberColumn",
     "TypedColumn",
     "column",
+    "number_of_cells",
     "scalar",
     "typed",
     "typed_rows",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from .gaps import is_gap
 from .numerals import NumberFormat
 
 _CLOCK = r"(?P<hour>\d\d?):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
@@ -19,7 +18,8 @@ _MONTH = rf"(?P<name>{'|'.join(_MONTHS)})[a-z]*\.?"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE | re.ASCII)
     for form in (
-        rf"(?P<year>\d{{4}})[-/.](?P<month>\d\d?)(?:[-/.](?P<day>\d\d?)(?:(?:[t_]| +){_TIME})?)?",
+        rf"(?P<year>\d{{4}})[-/.](?P<month>\d\d?)[-/.](?P<day>\d\d?)(?:(?:[t_]| +){_TIME})?",
+        r"(?P<year>\d{4})[-/](?P<month>\d\d?)",
         r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)"
         rf"t(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?{_ZONE}",
         rf"(?P<first>\d\d?)(?P<mark>[./-])(?P<next>\d\d?)[./-](?P<year>\d{{4}}|\d\d){_AFTER}",
@@ -28,12 +28,14 @@ _FORMS = tuple(
         _TIME,
     )
 )
+_DIGITS = re.compile(r"[+-]?\d*[.,]?\d*")  # a number at most
 _DAY = re.compile(r"(?:19|20)\d{6}")
 # Seconds, milliseconds, microseconds and nanoseconds since 1970, between 2001 and 2099.
 _EPOCHS = tuple((1e9 * unit, 4.1e9 * unit) for unit in (1, 1e3, 1e6, 1e9))
 _CLOCK_NAME = re.compile(
-    r"(?:.*[^a-z])?(?:time|times|timestamp|timestamps|datetime|date|day|epoch|ts|unix|unixtime|clock"
-    r"|zeit|datum|zeitstempel|fecha|heure|utc|created|updated)(?:[^a-z].*)?",
+    r"(?:.*[^a-z])?(?:t|ts|times?|timestamps?|datetime|date|day|epoch|unix|unixtime|clock|utc|tick"
+    r"|seconds?|secs?|ms|millis|milliseconds?|minutes?|hours?|elapsed|uptime|frame|created|updated"
+    r"|zeit|datum|zeitstempel|fecha|heure)(?:[^a-z].*)?",
     re.IGNORECASE,
 )
 
@@ -90,7 +92,7 @@ def moments(texts: Sequence[str]) -> list[float] | str:
 
 def _parts(text: str) -> dict[str, str] | None:
     text = text.strip()
-    if not 4 <= len(text) <= 40 or is_gap(text):
+    if not 4 <= len(text) <= 40 or _DIGITS.fullmatch(text):
         return None
     for form in _FORMS:
         match = form.fullmatch(text)

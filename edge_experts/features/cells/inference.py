@@ -131,16 +131,11 @@ def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:
         return "times since 1970", True
     if rising and whole and set(steps) == {1.0}:
         return "numbers of the rows, in their order", True
-    if rising and (named or _is_even(steps)):
+    if rising and named:
         return "a clock: its numbers rise from row to row", True
     if whole and _ID_NAME.fullmatch(name) and len(set(values)) == len(values):
         return "identifiers: all numbers differ", False
     return "", rising
-
-
-def _is_even(steps: Sequence[float]) -> bool:
-    """True for steps of one size, but for rounding."""
-    return max(steps) - min(steps) <= 1e-3 * max(steps)
 
 
 def _category(
@@ -176,22 +171,45 @@ def typed_rows(
     lines: Sequence[int] | None = None,
     *,
     keep: Sequence[str] = (),
-    comma: bool | None = None,
+    likely_comma: bool | None = None,
 ) -> list[TypedColumn]:
     """The types of all columns of a file's rows.
 
     Args:
-        comma: True where decimal commas are likely: between semicolons.
+        likely_comma: True where decimal commas are likely, should no column show it: between
+            semicolons.
 
     Raises:
         DataError: as `typed`.
     """
     lines = lines or range(1, len(rows) + 1)
     cells = {name: [_text(row[name]) for row in rows] for name in rows[0]}
-    evidence = _decimal_comma(cells) if comma is None else comma
+    evidence = _decimal_comma(cells)
+    comma = likely_comma if evidence is None else evidence
     return [
-        typed(where, name, column, lines, keep=name in keep, comma=evidence)
+        typed(where, name, column, lines, keep=name in keep, comma=comma)
         for name, column in cells.items()
+    ]
+
+
+def number_of_cells(texts: Sequence[str]) -> list[str] | None:
+    """Cells of a column of numbers in plain digits; None where it is no such column for certain.
+
+    Gaps stay as they are.
+    """
+    stripped = [text.strip() for text in texts]
+    counts = Counter(text for text in stripped if not is_gap(text))
+    lines = dict.fromkeys(counts, 0)
+    try:
+        found, _ = number_format(Cells("", "", counts, lines)) if counts else (None, "")
+    except DataError:
+        return None
+    if found is None:
+        return None
+    numbers = [None if is_gap(text) else found.number(text) for text in stripped]
+    return [
+        text if number is None else repr(number)
+        for text, number in zip(texts, numbers, strict=True)
     ]
 
 

@@ -23,6 +23,7 @@ from .booleans import boolean
 from .gaps import is_gap
 from .numerals import LARGEST, NumberFormat, normalized, parts
 
+_PLAIN = {str, bool, int, float, type(None)}
 Scalar = str | bool | int | float | None
 
 
@@ -48,14 +49,20 @@ class NumberColumn:
         if abs(number) > LARGEST:
             _warn(warnings, f"column {self.name!r}: {_short(value)} is infinite: read as a gap")
             return None
-        low, high = self.range
-        if not low - (high - low) <= number <= high + (high - low):
+        if not self._bounds[0] <= number <= self._bounds[1]:
+            low, high = self.range
             _warn(
                 warnings,
                 f"column {self.name!r}: {number:g} lies far outside {low:g} to {high:g}, the range "
                 "of training",
             )
         return number
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        """Numbers that are not far outside the range of training."""
+        low, high = self.range
+        return (low - (high - low), high + (high - low)) if math.isfinite(low) else self.range
 
     def number(self, value: Scalar) -> float | None:
         """The number in a cell, or None for a gap; infinite where float cannot hold it.
@@ -69,9 +76,11 @@ class NumberColumn:
             return float(value)
         if isinstance(value, int | float):
             return _float(value)
-        if value is None or is_gap(value):
+        if value is None:
             return None
         number = self.format.number(value)
+        if number is None and is_gap(value):
+            return None
         if number is None and self.is_binary and (truth := boolean(value)) is not None:
             number = float(truth)
         if number is None:
@@ -225,6 +234,8 @@ def scalar(name: str, value: Any) -> Scalar:
     Raises:
         UsageError: a list, an object or whatever else.
     """
+    if type(value) in _PLAIN:
+        return value  # type: ignore[no-any-return]
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
     if isinstance(value, Decimal):

@@ -102,7 +102,8 @@ def number_format(cells: Cells, *, comma: bool | None = None) -> tuple[NumberFor
     unit = units.most_common(1)[0][0]
     of_unit = {text: one for text, one in numerals.items() if one.unit == unit}
     taken, found = _best(cells, of_unit)
-    odd = [text for text in cells.counts if text not in taken]
+    is_taken = set(taken)
+    odd = [text for text in cells.counts if text not in is_taken]
     share = cells.count(taken) / cells.total
     if odd and _is_category(cells, numerals, odd, share, unit):
         return None, f"a category, because of {cells.listed(odd)}" if share >= _HALF else ""

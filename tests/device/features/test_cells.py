@@ -127,7 +127,7 @@ def test_the_type_of_a_column(cells: list[str], kind: str) -> None:
     ("cells", "kind"),
     [
         ([str(n) for n in range(60)], "left out"),
-        ([str(n * 0.02) for n in range(60)], "left out"),
+        ([str(n * 0.02) for n in range(60)], "number"),
         ([str(1_700_000_000 + n * n) for n in range(60)], "left out"),
         ([str(n * n % 61) for n in range(60)], "number"),
         ([str(n * n) for n in range(60)], "number"),
@@ -143,6 +143,9 @@ def test_a_clock_is_known_by_its_name_too() -> None:
     cells = [str(1_700_000_000_000 + n * 37 % 1000) for n in range(60)]
     assert _kind(cells, "timestamp") == "left out"
     assert _kind(cells, "weight") == "number"
+    rising = [str(n * 0.02) for n in range(60)]
+    assert _kind(rising, "t") == _kind(rising, "elapsed_ms") == "left out"
+    assert typed("f.csv", "t", rising, range(60), keep=True).column is not None
 
 
 def test_a_word_that_is_a_gap_elsewhere_is_a_value_where_it_is_frequent() -> None:
