@@ -128,7 +128,8 @@ class Reader:
 
     def _table(self, path: Path) -> Iterator[Input]:
         wanted = set(self.features.fields) - set(self.given)
-        for line, row in rows.read(path):
+        points = getattr(self.features, "decimal_commas", False)  # of tables of 0.1.0
+        for line, row in rows.read(path, decimal_points=points):
             for name in wanted - set(row):
                 if name in _ELSEWHERE and _ELSEWHERE[name] in row:
                     row[name] = row[_ELSEWHERE[name]]

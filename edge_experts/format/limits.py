@@ -29,6 +29,7 @@ class Limits:
     columns: int = 10_000  # of a table
     column_values: int = 1000  # of a category
     value_characters: int = 10_000  # of a column's name, or of a category's value
+    unicode_rows: int = 20_000  # of each of the Unicode tables; Unicode 16 has 4,000
     arrays: int = 64  # in an .npz
     array_file_bytes: int = 2**26  # of features.npz and golden.npz, packed
     array_bytes: int = 2**28  # and of their arrays, unpacked

@@ -22,7 +22,7 @@ NAMES = (
     *("serving-load", "training-speed", "translator-training-speed", "resume", "gains"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
-    "structure",
+    *("unicode", "structure"),
 )
 MAKERS = ("synthetic", "synthetic-translators")  # write a bundle and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
@@ -35,6 +35,7 @@ RUNS: tuple[tuple[str, Sequence[str], str], ...] = (
     ("mutations", ("--count", "40"), "by_mutation"),
     ("mutations", ("--only", "3", "--seed", "1"), "outcome"),
     ("soak", ("--requests", "300", "--threads", "2", "--experts", "1"), "quarters"),
+    ("unicode", ("--count", "50"), "pythons"),
     ("tight", ("--cap", "96", "--budget", "1"), "answered"),
 )
 # `main` with one process for each figure rather than several.
