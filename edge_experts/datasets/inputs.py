@@ -129,7 +129,15 @@ class Reader:
     def _table(self, path: Path) -> Iterator[Input]:
         wanted = set(self.features.fields) - set(self.given)
         points = getattr(self.features, "decimal_commas", False)  # of tables of 0.1.0
-        for line, row in rows.read(path, decimal_points=points):
+        broken: list[Input] = []
+
+        def note(line: int, error: DataError) -> None:
+            where = f"{path}: line {line}"
+            broken.append(Input(f"{path.name}:{line}", where, line, problem=error))
+
+        for line, row in rows.read(path, decimal_points=points, broken=note):
+            yield from broken
+            broken.clear()
             for name in wanted - set(row):
                 if name in _ELSEWHERE and _ELSEWHERE[name] in row:
                     row[name] = row[_ELSEWHERE[name]]
@@ -145,6 +153,7 @@ class Reader:
             where = f"{path.name}:{line}"
             example = self.features.put_together({**self.given, **parts})
             yield Input(where, f"{path}: line {line}", line, example)
+        yield from broken
 
     def _other(self, name: str) -> bool:
         """Whether a column is none that training takes for targets, splits or nothing."""
