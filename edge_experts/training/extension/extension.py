@@ -13,6 +13,7 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
+from ...datasets.row_hashes import trained_rows
 from ...errors import DataError, RunFolderError, ThresholdError, UsageError
 from ...features import Features, encode_all
 from ...format.atomic import refuse_existing, staged
@@ -136,6 +137,10 @@ def extend(
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
+        known = run_folder.read_trained_rows(run)
+        if known:  # where the old rows are not known, all together are not
+            added = trained_rows(features, dataset).to_bytes()
+            run_folder.write_trained_rows(folder, [*known, added])
         made = replace(
             earlier,
             experts=len(after.experts),
