@@ -71,9 +71,7 @@ def measure(
 
 
 class _Trainer:
-    def __init__(
-        self, context: multiprocessing.context.ForkServerContext, kind: str, folder: Path
-    ):
+    def __init__(self, context: multiprocessing.context.ForkServerContext, kind: str, folder: Path):
         self._context, self._kind, self._folder = context, kind, folder
 
     def start(self, name: str) -> multiprocessing.context.ForkServerProcess:
@@ -125,9 +123,7 @@ def differences(one: Path, other: Path) -> list[str]:
     left out are seconds, and TensorBoard's files, which hold times.
     """
     ours, theirs = dict(_contents(one)), dict(_contents(other))
-    return sorted(
-        name for name in {*ours, *theirs} if ours.get(name, b"") != theirs.get(name, b"")
-    )
+    return sorted(name for name in {*ours, *theirs} if ours.get(name, b"") != theirs.get(name, b""))
 
 
 def _contents(run: Path) -> Iterator[tuple[str, bytes]]:
