@@ -15,6 +15,7 @@ from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
 from .converting import commands as converting
+from .gains import commands as gains
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -42,6 +43,7 @@ app.command()(serving.serving_load)
 app.command()(training.training_speed)
 app.command()(training.translator_training_speed)
 app.command()(training.resume)
+app.command()(gains.gains)
 app.command()(converting.conversion_speed)
 app.command()(converting.synthetic)
 app.command()(converting.synthetic_translators)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-import tempfile
 
 from .errors import MissingExtraError, UsageError
+from .native_stderr import held_back
 
 
 def import_keras() -> None:
@@ -23,20 +24,12 @@ def import_keras() -> None:
         return
     # On a machine without a GPU TensorFlow writes a screen of errors about one while it is
     # imported, below Python and whatever the log level. They come back if the import fails.
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
+    with held_back(lambda line: True):
         try:
             import tf_keras  # noqa: F401
         except ModuleNotFoundError as error:
             if error.name not in ("tensorflow", "tf_keras"):
                 raise
             raise MissingExtraError("TensorFlow", "train") from None
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    # Advice about retracing, deprecated functions and the like, which no user can follow.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,18 @@ class Fit:
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         learner.compile(optimizer)
+        # An early epoch that is better by chance has the gate of a half-way training.
+        chance = partial(learner.answers.chance, examples=len(validation[1]))
         history = loop.fit(
             learner,
             drawn,
             validation,
             [
-                Best(f"val_{learner.answers.best}", self.patience),
+                Best(
+                    f"val_{learner.answers.best}",
+                    self.patience,
+                    chance=None if self.patience else chance,
+                ),
                 *callbacks,
                 tf_keras.callbacks.TensorBoard(str(self.logs), write_graph=False, profile_batch=0),
             ],
@@ -91,12 +98,22 @@ class Best(tf_keras.callbacks.Callback):
         patience: epochs without a better one before the training ends; 0: it does not.
         first: the epoch before which none counts.
         lower: whether lower scores are better.
+        chance: by how much a later epoch may be worse than the best score and still be taken.
     """
 
-    def __init__(self, score: str, patience: int = 0, *, first: int = 0, lower: bool = False):
+    def __init__(
+        self,
+        score: str,
+        patience: int = 0,
+        *,
+        first: int = 0,
+        lower: bool = False,
+        chance: Callable[[float], float] | None = None,
+    ):
         super().__init__()
         self.score, self.patience, self.first = score, patience, first
         self.sign = -1 if lower else 1
+        self.chance = chance or (lambda score: 0.0)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.best, self.best_epoch = -math.inf, self.first
@@ -109,9 +126,10 @@ class Best(tf_keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         score = self.sign * (logs or {})[self.score]
+        slack = self.chance(self.best) if math.isfinite(self.best) else 0.0
         # NaN is kept, so that the end of the training sees it
-        if epoch >= self.first and not score < self.best:
-            self.best, self.best_epoch = score, epoch
+        if epoch >= self.first and not score < self.best - slack:
+            self.best, self.best_epoch = max(score, self.best), epoch
             self.best_weights = self._weights()
         if self.model.optimizer.use_ema:
             self._assign(self.current)

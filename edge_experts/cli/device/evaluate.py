@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..help import LIMITS, RARE
 from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
@@ -14,54 +15,71 @@ def evaluate(
     bundle: Bundle,
     data: Source,
     split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Which part of the data.")
+        Literal["train", "validation", "test"], typer.Option(help="Part of the data.")
     ] = "test",
     seed: Annotated[
         int | None,
         typer.Option(
-            help="For splitting a file without a split column.  [default: the training's]", min=0
+            help="Seed of the split of a file without one.",
+            min=0,
+            show_default="the training's",
         ),
     ] = None,
     memory_budget: MemoryBudget = None,
     min_accuracy: Annotated[
         float | None,
-        typer.Option(help="End with exit code 5 below it.", min=0, max=1, show_default=False),
+        typer.Option(
+            help="Exit code 5 below this accuracy.",
+            min=0,
+            max=1,
+            show_default="no limit",
+            rich_help_panel=LIMITS,
+        ),
     ] = None,
     min_chrf: Annotated[
         float | None,
         typer.Option(
-            help="Likewise for a bundle that translates.", min=0, max=100, show_default=False
+            help="Exit code 5 below this chrF, of translations.",
+            min=0,
+            max=100,
+            show_default="no limit",
+            rich_help_panel=LIMITS,
         ),
     ] = None,
     min_r2: Annotated[
         float | None,
         typer.Option(
-            help="Likewise for a bundle of regression.", min=-1e6, max=1, show_default=False
+            help="Exit code 5 below this R2, of regression.",
+            min=-1e6,
+            max=1,
+            show_default="no limit",
+            rich_help_panel=LIMITS,
         ),
     ] = None,
     most: Annotated[
         int | None,
         typer.Option(
-            help="Only so many examples, drawn by the seed.  [default: all]",
+            help="Most examples, drawn by the seed.",
             min=1,
-            show_default=False,
+            show_default="all",
         ),
     ] = None,
     show: Annotated[
         int,
         typer.Option(
-            help="Of a bundle that translates: so many examples, drawn by the seed, with what it "
-            "writes.",
+            help="Translations to print, drawn by the seed.",
             min=0,
+            rich_help_panel=RARE,
         ),
     ] = 0,
     json: Json = False,
 ) -> None:
-    """Measure the accuracy of a bundle as deployed: its own files, through the runtime.
+    """Measure a bundle's accuracy as deployed.
 
-    It is over all examples, those included where the bundle abstains. Of a bundle that translates
-    it is chrF and BLEU, by sacrebleu, and how often its router, if it has one, is right. Of a
-    bundle of regression it is the mean absolute error, the root mean squared error and R2.
+    Its own files answer, through the runtime. The accuracy is over all examples, those included
+    where the bundle abstains. Of a bundle that translates it is chrF and BLEU, by sacrebleu, and
+    how often its router, if it has one, is right. Of a bundle of regression it is the mean absolute
+    error, the root mean squared error and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
-    """Show what a bundle says of itself: labels, accuracy, operators, and where its bytes went.
+    """Show a bundle's labels, accuracy, operators and sizes.
 
     Example: edge-experts inspect sentiment.bundle
     """

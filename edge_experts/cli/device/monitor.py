@@ -17,17 +17,18 @@ def monitor(
     input: Annotated[  # noqa: A002  as of run
         Path | None,
         typer.Option(
-            help="A file: one input on each line, .npy or .csv; without it, lines from stdin.",
-            show_default=False,
+            metavar="FILE",
+            help="Inputs: lines, rows of a .csv, arrays of an .npy.",
+            show_default="lines of stdin",
         ),
     ] = None,
     fail_on_drift: Annotated[
-        bool, typer.Option("--fail-on-drift", help="End with exit code 5 where inputs changed.")
+        bool, typer.Option("--fail-on-drift", help="Exit code 5 if inputs changed.")
     ] = False,
     memory_budget: MemoryBudget = None,
     json: Json = False,
 ) -> None:
-    """Say whether inputs still look like those that the bundle was made from.
+    """Tell whether inputs still look like the validation data.
 
     It compares which expert the router picks, how sure it is, and how sure the answers are with
     the same on the validation examples. If inputs did not change and do not depend on each other,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..help import RARE
 from ..options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
@@ -12,29 +13,32 @@ def run(
     bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
-        typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
+        typer.Argument(help="Inputs; without any, lines of stdin.", show_default=False),
     ] = None,
     input: Annotated[  # noqa: A002  the contract's name
         Path | None,
-        typer.Option(help="A file: one input on each line, .npy or .csv.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Inputs: lines, rows of a .csv, arrays of an .npy.",
+            show_default="lines of stdin",
+        ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
             metavar="LANGUAGE",
-            help="What to translate to, where the bundle translates; LANGUAGE/DOMAIN to choose "
-            "the expert too.",
-            show_default=False,
+            help="Language to translate to; LANGUAGE/DOMAIN to choose the expert.",
         ),
     ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where an expert cannot be used.")
+        bool,
+        typer.Option("--strict", help="Fail where an expert cannot be used.", rich_help_panel=RARE),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
+    """Answer inputs from the command line, a file or stdin.
 
     Where the bundle translates, a line's translation is a line, written sentence by sentence. Where
     a language has several experts, the router picks one for each sentence.

@@ -17,8 +17,8 @@ def advise(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="What a model may take in the board's memory, such as 500KB.",
-            show_default=False,
+            help="Memory for a model on the board, such as 500KB.",
+            show_default="no limit",
         ),
     ] = None,
     latency: Annotated[
@@ -26,16 +26,17 @@ def advise(
         typer.Option(
             parser=duration,
             metavar="TIME",
-            help="How long an answer may take on this machine, such as 2ms; boards are slower.",
-            show_default=False,
+            help="Latency of an answer on this machine, such as 2ms.",
+            show_default="no limit",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For what is drawn at random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     json: Json = False,
 ) -> None:
-    """Take a quick look at a data set: would sparse experts pay, how many, and how big?
+    """Tell whether sparse experts are likely to pay on a data set.
 
-    Trains and measures small models on a part of the data, in a few minutes.
+    Also how many, how big, and how sure it is. Trains and measures small models on a part of the
+    data, in a few minutes.
 
     Example: edge-experts advise --data sentiment --memory 500KB
     """

@@ -10,49 +10,48 @@ from ..options import Force, Json, Source, print_json, require_training
 
 
 def extend(
-    run: Annotated[Path, typer.Argument(help="The run folder to add to.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="Run folder to extend.", show_default=False)],
     data: Source,
-    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
     retrain: Annotated[
         int | None,
         typer.Option(
             metavar="INDEX",
             help="Train this expert further instead of adding one.",
             min=0,
-            show_default=False,
         ),
     ] = None,
     old_data: Annotated[
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="What the run was trained on, to remember it by; otherwise the examples that the "
-            "run folder keeps.",
-            show_default=False,
+            help="Data that the run was trained on.",
+            show_default="up to 2,000 examples that the run folder keeps",
         ),
     ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Of the expert, at most; thrice that of the router.  [default: 10; with few rows "
-            "as many as 500 steps take]",
+            help="Most epochs of the expert; of the router three times as many.",
             min=1,
-            show_default=False,
+            show_default="10; with few rows as many as 500 steps take",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Refuse the run when the old test examples lose more accuracy, or R2.",
-            show_default=False,
+            help="Exit code 5 if the old test examples lose more accuracy (or R2) than this.",
+            show_default="no limit",
         ),
     ] = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Train one more expert for new data, or retrain one; the others stay as they are.
+    """Add one expert for new data, or retrain one.
+
+    All other experts stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
     examples is printed, and what it gains on the new ones. A killed extension goes on where it was

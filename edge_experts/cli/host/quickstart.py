@@ -18,10 +18,14 @@ _SENTENCES = (
 def quickstart(
     out: Annotated[
         Path,
-        typer.Option(help="Where runs and bundles go; replaces what an earlier one left there."),
+        typer.Option(
+            metavar="FOLDER", help="Folder of runs and bundles; an earlier one's are replaced."
+        ),
     ] = Path("quickstart"),
 ) -> None:
-    """The whole road on real sentences: train, convert, run, benchmark. About five minutes.
+    """Train, convert, run and benchmark on real sentences.
+
+    Takes about five minutes.
 
     Example: edge-experts quickstart --out my-first-experts
     """

@@ -8,87 +8,111 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ...errors import UsageError
+from ..help import RARE
 from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
 
 
 def train(
     data: Source,
-    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
     task: Task = None,
     experts: Annotated[
         int | None,
         typer.Option(
-            help="How many expert networks.  [default: 4; of translations, one a label]", min=1
+            help="Number of expert networks.",
+            min=1,
+            show_default="1, 4 or 16, chosen on validation examples; of translations one a label",
         ),
     ] = None,
     router: Annotated[
         Literal["learned", "kmeans", "clusters", "hash", "random"] | None,
-        typer.Option(
-            help="How inputs are told apart: which expert is best, what lies together, labels that "
-            "a teacher confuses; or, to measure that against, by hashing and at random.  "
-            "[default: learned]"
-        ),
+        typer.Option(help="Method that assigns inputs to experts.", show_default="learned"),
     ] = None,
     trunk: Annotated[
         bool | None,
         typer.Option(
             "--trunk/--no-trunk",
-            help="Experts build on the router's hidden layer.  [default: all but texts]",
+            help="Build experts on the router's hidden layer.",
+            show_default="--trunk; of texts --no-trunk",
+            rich_help_panel=RARE,
         ),
     ] = None,
     teacher: Annotated[
         Path | None,
         typer.Option(
-            help="A run folder whose model teaches this one; else one may be trained first.",
-            show_default=False,
+            metavar="RUN",
+            help="Run folder whose model is the teacher.",
+            show_default="none; of images one is trained first",
         ),
     ] = None,
     select: Annotated[
         Literal["greedy", "random", "none"] | None,
-        typer.Option(help="Copy the best, or any, expert to the others.  [default: none]"),
+        typer.Option(
+            help="Expert to copy into others after an epoch.",
+            show_default="none",
+            rich_help_panel=RARE,
+        ),
     ] = None,
     select_into: Annotated[
         Literal["all", "weakest", "unused"] | None,
-        typer.Option(help="Which others it is copied to.  [default: all]"),
+        typer.Option(
+            help="Experts that --select copies into.", show_default="all", rich_help_panel=RARE
+        ),
     ] = None,
     distribute: Annotated[
         Literal["none", "mirrored", "workers"] | None,
         typer.Option(
-            help="Train on all processors of this machine, or on the machines in TF_CONFIG.  "
-            "[default: none]"
+            help="Train on all processors of this machine (mirrored), or on the machines in the "
+            "variable TF_CONFIG (workers).",
+            show_default="none",
+            rich_help_panel=RARE,
         ),
     ] = None,
     combine: Annotated[
         Literal["top", "sum"] | None,
-        typer.Option(help="Ask the router's choice, or sum all experts.  [default: top]"),
+        typer.Option(
+            help="Route to the top experts, or sum all of them.",
+            show_default="top",
+            rich_help_panel=RARE,
+        ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(help="How many experts answer an input.  [default: 1]", min=1)
+        int | None, typer.Option(help="Experts that answer an input.", min=1, show_default="1")
     ] = None,
     dense: Annotated[
         Literal["active", "all", "buckets", "one"] | None,
         typer.Option(
-            help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together (buckets: of texts, by more buckets instead of "
-            "wider ones), or one expert with the router's trunk."
+            help="Train a dense baseline instead: of the active size, of all experts' size (texts: "
+            "by more buckets), or one expert with the trunk.",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
+        int | None,
+        typer.Option(
+            help="Most epochs of the mixture stage.",
+            min=1,
+            show_default="texts 6, images 6, others 16",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="For everything that is drawn at random.  [default: 0]", min=0),
+        typer.Option(help="Seed of everything random.", min=0, show_default="0"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
+        typer.Option(metavar="FILE.toml", help="Settings; options given here win."),
     ] = None,
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
+    gain: Annotated[
+        bool,
+        typer.Option(
+            help="With --experts, measure the gain over one network too.", rich_help_panel=RARE
+        ),
+    ] = True,
     pictures: Annotated[
-        bool, typer.Option(help="Draw what came of it, into the run folder.")
+        bool, typer.Option(help="Draw pictures into the run folder.", rich_help_panel=RARE)
     ] = True,
     force: Force = False,
 ) -> None:
@@ -119,6 +143,7 @@ def train(
         "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
+    settings.setdefault("measure_gain", gain)
     from ... import datasets
     from ...training import TrainConfig
     from ...training import train as run_training

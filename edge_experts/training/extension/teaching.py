@@ -205,9 +205,10 @@ class Teaching:
             network.compile(
                 tf_keras.optimizers.Adam(rate), loss, metrics=metrics, weighted_metrics=[]
             )
+            patience = max(1, round(_PATIENCE * count))
             callbacks = [
-                Best(best, max(1, round(_PATIENCE * count)), lower=best == "val_loss"),
-                Report(what, count),
+                Best(best, patience, lower=best == "val_loss"),
+                Report(what, count, score=best.removeprefix("val_"), patience=patience),
                 tf_keras.callbacks.TensorBoard(
                     str(self.logs / stage), write_graph=False, profile_batch=0
                 ),

@@ -63,7 +63,7 @@ def train(
     rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, epochs * drawn.steps)
     student = tf_keras.Model(router.input, router.output)  # the router is saved without optimizer
     student.compile(tf_keras.optimizers.Adam(rate), loss)
-    loop.fit(student, drawn, callbacks=[Report("Router", epochs)], snapshots=snapshots)
+    loop.fit(student, drawn, callbacks=[Report("router", epochs)], snapshots=snapshots)
 
 
 def accuracy(

@@ -113,7 +113,7 @@ def fit(
             stage, network, config.seed, lambda: learner.train(own, epochs, what, rate, running)
         )
 
-    learn("warm", every, config.warm_epochs, "All together", 1.0)
+    learn("warm", every, config.warm_epochs, "one expert", 1.0)
     common = network.get_weights()
     experts = 1 if config.dense else len(labels)
     model = Translators(network.size, experts, _DROPOUT, routed=experts > len(spoken))
@@ -122,8 +122,8 @@ def fit(
         if config.tune_epochs:
             stage = "tune all" if config.dense else f"tune {index}"
             own = every if config.dense else pairs["train"][index]
-            called = "All together" if config.dense else labels[index]
-            learn(stage, own, config.tune_epochs, called, _TUNING_RATE)
+            called = "all labels" if config.dense else labels[index]
+            learn(stage, own, config.tune_epochs, f"own inputs, {called}", _TUNING_RATE)
         expert.set_weights(network.get_weights())
     if model.router is not None:
         gate, running = model.router, checkpoints.epochs_of("router")
