@@ -66,8 +66,8 @@ def extend(
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
     send old examples where it sent them before, and new ones to the new expert. Where it can tell
     the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
-    expert, and the run says what that costs. It also says what the expert gains on the validation
-    examples, with an interval (`extends["gain"]`): with few examples it may be nothing.
+    expert, and the run says what that costs. It also says what that gains on the test examples,
+    with an interval (`extends["gain"]`): with few examples it may be nothing.
 
     An extension that is killed leaves OUT.checkpoints, and goes on from there.
 
@@ -131,7 +131,7 @@ def extend(
         }
         _refuse_forgetting(task, changes["old"], max_forgetting)
         gains = {
-            name: Gain.between(task, before, after, parts["validation"])
+            name: Gain.between(task, before, after, parts["test"])
             for name, parts in (("old", old_parts), ("new", new_parts))
         }
         after.save(folder / run_folder.MODEL)
