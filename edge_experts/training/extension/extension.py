@@ -23,6 +23,7 @@ from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
 from ..report.reporting import expert_usage
 from ..tasks import training_of
+from .first_router import with_router
 from .teaching import Part, Teaching, answers, score
 
 SPLITS = tuple(KEPT_EXAMPLES)
@@ -92,7 +93,7 @@ def extend(
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
     tf_keras.utils.set_random_seed(seed)
-    before = _load(run)
+    before = with_router(_load(run), dataset.kind, features.settings, old_parts["train"].inputs)
     with staged(out, force=force) as folder:
         settings = {**asdict(TrainConfig()), **earlier.config}
         teaching = Teaching(
@@ -139,12 +140,17 @@ def extend(
 
 
 def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
-    """Raises UsageError where there is no router to send inputs to one expert."""
-    if earlier.combine != "top" or earlier.experts == 1:
-        what = "is one network" if earlier.experts == 1 else "sums all its experts"
+    """Raises UsageError where no router could send inputs to one expert."""
+    if earlier.combine != "top":
         raise UsageError(
-            f"{run}: {what}, so no router could send new inputs to an expert of their own; train "
-            "it again on the old and the new data together"
+            f"{run}: sums all its experts, so no router could send new inputs to an expert of their "
+            "own; train it again on the old and the new data together"
+        )
+    if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
+        raise UsageError(
+            f"{run}: is one network, so there is no expert to retrain beside others; leave "
+            "--retrain out, which adds an expert, or train it again on the old and the new data "
+            "together"
         )
     if retrain is not None and not 0 <= retrain < earlier.experts:
         raise UsageError(
