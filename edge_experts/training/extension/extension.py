@@ -26,6 +26,7 @@ from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
+from .first_router import with_router
 from .gain import Gain
 from .teaching import Part, Teaching, answers, score
 
@@ -100,7 +101,7 @@ def extend(
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
     reseed(seed)
-    before = _load(run)
+    before = with_router(_load(run), dataset.kind, features.settings, old_parts["train"].inputs)
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
         {
@@ -169,12 +170,17 @@ def extend(
 
 
 def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
-    """Raises UsageError where there is no router to send inputs to one expert."""
-    if earlier.combine != "top" or earlier.experts == 1:
-        what = "is one network" if earlier.experts == 1 else "sums all its experts"
+    """Raises UsageError where no router could send inputs to one expert."""
+    if earlier.combine != "top":
         raise UsageError(
-            f"{run}: {what}, so no router could send new inputs to an expert of their own; train "
-            "it again on the old and the new data together"
+            f"{run}: sums all its experts, so no router could send new inputs to an expert of their "
+            "own; train it again on the old and the new data together"
+        )
+    if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
+        raise UsageError(
+            f"{run}: is one network, so there is no expert to retrain beside others; leave "
+            "--retrain out, which adds an expert, or train it again on the old and the new data "
+            "together"
         )
     if retrain is not None and not 0 <= retrain < earlier.experts:
         raise UsageError(
