@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..hints import print_next, unused
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
@@ -51,7 +51,8 @@ def advise(
         print_json(found.to_json())
         return
     print(advice.as_text(found))
-    out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    source = f"{data} --task {task}" if task else data
-    command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
-    print(f"Next: {command}", file=sys.stderr)
+    words = [found.verdict.command, "--data", data]
+    words += ["--task", task] if task else []
+    if found.verdict.command == "train":
+        words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
+    print_next(*words, *found.verdict.options.split())

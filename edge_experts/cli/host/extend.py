@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
@@ -96,8 +97,9 @@ def extend(
     for name, change in made.extends[primary].items():
         count = f"{name} ({change['examples']:,})"
         print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
-    print(
-        f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-        f"{run.stem}.bundle   (the bundle made of {run})",
-        file=sys.stderr,
-    )
+    base = run.with_name(f"{run.stem}.bundle")
+    if base.exists():
+        print_convert(out, "--base", base)
+    else:
+        print(f"With --base, name the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+        print_convert(out)
