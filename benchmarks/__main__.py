@@ -10,10 +10,12 @@ import sys
 
 import typer
 
+from edge_experts.cli.signals import orderly_end
 from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
 from .converting import commands as converting
+from .gains import commands as gains
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -40,6 +42,8 @@ app.command()(runtime.drift)
 app.command()(serving.serving_load)
 app.command()(training.training_speed)
 app.command()(training.translator_training_speed)
+app.command()(training.resume)
+app.command()(gains.gains)
 app.command()(converting.conversion_speed)
 app.command()(converting.synthetic)
 app.command()(converting.synthetic_translators)
@@ -52,7 +56,8 @@ app.command()(structure)
 def main() -> None:
     """Run the program that the command line names; an error ends with its exit code."""
     try:
-        app(prog_name="python -m benchmarks")
+        with orderly_end():
+            app(prog_name="python -m benchmarks")
     except EdgeExpertsError as error:
         _fail(error)
     except OSError as error:

@@ -38,6 +38,12 @@ class Progress:
         elif self.done % max(1, self._total // 10) == 0 or self.done == self._total:
             print(f"{self._what}: {self.done}/{self._total} {note}".rstrip(), file=sys.stderr)
 
+    def skip(self, steps: int) -> None:
+        """Count steps that were done before, in a training that goes on."""
+        self.done += steps
+        if self._bar is not None:
+            self._bar.update(steps)
+
     def note(self, text: str) -> None:
         """Something happens within a step that takes long."""
         if self._bar is not None:

@@ -161,13 +161,23 @@ class _Stage:
             for index, key in enumerate(keys):
                 content = self._kept.get(key)
                 if content is None:
-                    tasks.append(self._task("expert", index=index, out=_file(index)))
+                    folder = self._kept.unfinished(key)
+                    tasks.append(
+                        self._task(
+                            "expert",
+                            index=index,
+                            out=_file(index),
+                            checkpoints=folder and str(folder.resolve()),
+                        )
+                    )
                 else:
                     (self._job / _file(index)).write_bytes(content)
                     progress.step(f"expert {index}, as before")
             workers.start(len(tasks))
             failed = workers.run(tasks, lambda task: progress.step(f"expert {task['index']}"))
         for place, task in enumerate(tasks):
+            if task["checkpoints"]:
+                shutil.rmtree(task["checkpoints"], ignore_errors=True)
             if place not in failed:
                 self._kept.put(keys[task["index"]], (self._job / task["out"]).read_bytes())
         self._refuse({tasks[place]["index"]: reason for place, reason in failed.items()})

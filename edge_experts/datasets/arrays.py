@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import DataError
+from . import series
 from .dataset import Dataset, Split
 from .targets import targets_of, type_of_arrays
 
@@ -30,7 +31,7 @@ def from_arrays(
 
     Whole numbers are labels of classes; other numbers, (examples,) or (examples, outputs), are
     values to predict. A stratified tenth of the training examples by `seed` becomes the validation
-    split.
+    split; of data in series, stretches of it (`series.py`).
 
     Args:
         labels: names of the classes in the order of their numbers, or of the outputs.
@@ -62,6 +63,7 @@ def from_arrays(
             "shape: (columns,), (time, channels), (height, width) or (height, width, channels)"
         )
     splits = task.assign(np.full(len(y_train), ""), train.targets, seed, draw=["validation"])
+    splits = series.redraw(splits, x_train, train.targets, seed)
     validation = splits == "validation"
     kind = kind_of(x_train)
     return Dataset(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from . import npz, rows
+from . import npz, rows, series
 from .arrays import from_arrays
 from .dataset import SPLITS, Dataset, Split
 from .rows import TARGET
@@ -80,6 +80,8 @@ def _load_rows(path: Path, seed: int, task_type: str | None) -> Dataset:
     wanted = task.of_rows(str(path), columns, values)
     kind = _KINDS[type(inputs[0])]
     splits = task.assign(np.array(wishes), wanted.targets, seed, examples=inputs)
+    if "validation" not in wishes:
+        splits = series.redraw(splits, inputs, wanted.targets, seed)
 
     def take(name: str) -> Split:
         places = np.flatnonzero(splits == name)

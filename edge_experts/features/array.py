@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..format.limits import LIMITS
-from .fields import Fields
+from .fields import Fields, described
 
 
 def single(numbers: np.ndarray) -> np.ndarray:
@@ -103,13 +103,17 @@ class ArrayFeatures:
     def fields(self) -> Fields:
         return {"x": (np.float32, self._shape)}
 
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return described(self.fields)
+
     def put_together(self, parts: Mapping[str, Any]) -> Any:
         return parts["x"]
 
     def take_apart(self, example: Any) -> Mapping[str, Any]:
         return {"x": example}
 
-    def encode(self, example: Any) -> dict[str, np.ndarray]:
+    def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
         """The example, standardized.
 
         Raises:

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import UsageError
 from ..format.expert_names import language, languages
 from . import packing
-from .fields import Fields
+from .fields import Fields, described
 from .lexicon import Lexicon
 
 PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; no sentence has UNKNOWN: bytes spell it
@@ -113,6 +113,10 @@ class PieceFeatures:
     def fields(self) -> Fields:
         return {"text": (str, ()), "to": (str, ())}
 
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return described(self.fields)
+
     def put_together(self, parts: Mapping[str, Any]) -> Example:
         return parts["text"], parts["to"]
 
@@ -131,7 +135,7 @@ class PieceFeatures:
             raise UsageError(f"--to must be one of {', '.join(self.requests)}, got {to!r:.40}")
         return line, to or self.targets[0]
 
-    def encode(self, example: Example) -> dict[str, np.ndarray]:
+    def encode(self, example: Example, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
         """One sentence as pieces, its language's own before it.
 
         Raises:

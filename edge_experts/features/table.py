@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError, UsageError
 from ..format.limits import LIMITS
 from . import packing
-from .fields import Fields
+from .fields import Fields, described
 
 _MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
 _LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
@@ -135,13 +135,19 @@ class TableFeatures:
         """A text for each category, a number for each other column."""
         return {one["name"]: (str if "values" in one else np.float64, ()) for one in self._columns}
 
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return described(self.fields)
+
     def put_together(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
         return parts
 
     def take_apart(self, example: Mapping[str, Any]) -> Mapping[str, Any]:
         return example
 
-    def encode(self, example: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    def encode(
+        self, example: Mapping[str, Any], warnings: list[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """The row as numbers.
 
         Raises:

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..errors import UsageError
 from . import packing
-from .fields import Fields
+from .fields import Fields, described
 
 # A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
 # is a word of its own, because it often carries the feeling of the sentence.
@@ -169,6 +169,10 @@ class TextFeatures:
     def fields(self) -> Fields:
         return {"text": (str, ())}
 
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return described(self.fields)
+
     def put_together(self, parts: Mapping[str, Any]) -> str:
         return str(parts["text"])
 
@@ -179,7 +183,7 @@ class TextFeatures:
         """A line is an example."""
         return line
 
-    def encode(self, example: str) -> dict[str, np.ndarray]:
+    def encode(self, example: str, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
         """The text's weightiest n-grams, each once, with their weights scaled to unit norm.
 
         A text without any known n-gram gives weights of 0, and so does the unused rest.

@@ -51,7 +51,7 @@ class TokenFeatures(ArrayFeatures):
     def arrays(self) -> dict[str, np.ndarray]:
         return {}
 
-    def encode(self, example: Any) -> dict[str, np.ndarray]:
+    def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
         """The example as int32.
 
         Raises:

@@ -31,8 +31,10 @@ MODEL_CARD = "MODEL_CARD.md"
 # experts without a router that are asked for by name; 1.5: several of these for one language, of
 # which a router picks
 FORMAT_VERSION = "1.5"
-# 2.x holds those of other tasks, which readers of 1.x must refuse: task_spec, and layers.
-TASKS_VERSION = "2.0"
+# 2.x holds what readers of 1.x must refuse: other tasks (task_spec), layers, and features whose
+# settings have a contract for inputs, which a reader must not ignore.
+CONTRACT = "contract"
+CONTRACT_VERSION = "2.0"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -199,10 +201,10 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
         content = asdict(self, dict_factory=_without_arenas_not_measured)
-        if self.task_spec is None:
+        if self.task_spec is None and CONTRACT not in self.features.config:
             del content["task_spec"], content["layers"]
         else:
-            content["format_version"] = TASKS_VERSION
+            content["format_version"] = CONTRACT_VERSION
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -29,6 +29,9 @@ class TrainConfig:
     """
 
     experts: int = 4
+    # Where more than 0, validation examples choose among one network, `experts` and so many.
+    most_experts: int = 0
+    measure_gain: bool = False  # train one network too, to tell what experts gain over it
     activation: str = "relu"  # of experts' hidden layers; or "sparse_step"
     width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
     router: str = "learned"

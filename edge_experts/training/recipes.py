@@ -52,6 +52,10 @@ _OF_A_MODEL = {  # of the user's own
     "image": {**_FROM_SCRATCH, "teacher_epochs": 12},
 }
 
+# Experts that the default tries beside the recipe's; convolutions of many take hours.
+_MOST_EXPERTS = {"table": 16, "image": 4, "window": 4, "text": 4}
+_OF_EXPERTS = ("experts", "most_experts", "dense", "router", "router_model", "select", "top_k")
+
 
 def config_for(kind: str, **settings: Any) -> TrainConfig:
     """The settings for a kind of data, with the user's in place of the recipe's.
@@ -66,9 +70,14 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
 
 
 def config_of(dataset: Dataset, **settings: Any) -> TrainConfig:
-    """The settings for a data set: those for its kind, then those of its task, then the user's."""
-    own = training_of(dataset.task_type).settings(dataset)
-    return config_for(dataset.kind, **{**own, **settings})
+    """The settings for a data set: those for its kind, then those of its task, then the user's.
+
+    Validation examples choose the number of experts, unless a setting speaks of experts.
+    """
+    own = {**training_of(dataset.task_type).settings(dataset), **settings}
+    if not any(name in own for name in _OF_EXPERTS):
+        own["most_experts"] = _MOST_EXPERTS.get(dataset.kind, 0)
+    return config_for(dataset.kind, **own)
 
 
 def article(config: TrainConfig) -> TrainConfig:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,14 +64,8 @@ class Stages:
     def run(self) -> None:
         """Every stage that the configuration asks for, in turn, but those that are done already."""
         for stage in self._plan():
-            name = stage.__name__.strip("_").replace("_", " ")
-            if self.checkpoints.restore(name, self.model):
-                print(f"Resumed after {name!r}", file=sys.stderr)
-            else:
-                begin = time.perf_counter()
-                stage()
-                self.seconds[name] = round(time.perf_counter() - begin, 1)
-                self.checkpoints.save(name, self.model)
+            name, seed = stage.__name__.strip("_").replace("_", " "), self.config.seed
+            self.seconds[name] = self.checkpoints.stage(name, self.model, seed, stage, self.history)
 
     def _plan(self) -> list[Callable[[], None]]:
         config = self.config

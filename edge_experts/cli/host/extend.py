@@ -31,9 +31,13 @@ def extend(
         ),
     ] = None,
     epochs: Annotated[
-        int,
-        typer.Option(help="Most epochs of the expert; of the router three times as many.", min=1),
-    ] = 10,
+        int | None,
+        typer.Option(
+            help="Most epochs of the expert; of the router three times as many.",
+            min=1,
+            show_default="10; with few rows as many as 500 steps take",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
@@ -51,7 +55,8 @@ def extend(
     All other experts stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed.
+    examples is printed, and what it gains on the validation examples. A killed extension goes on
+    where it was when the same command is given again.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
@@ -97,9 +102,24 @@ def extend(
     for name, change in made.extends[primary].items():
         count = f"{name} ({change['examples']:,})"
         print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
-    base = run.with_name(f"{run.stem}.bundle")
-    if base.exists():
-        print_convert(out, "--base", base)
-    else:
-        print(f"With --base, name the bundle of {run}: its unchanged files stay.", file=sys.stderr)
-        print_convert(out)
+    gains = made.extends["gain"]
+    print("validation examples    points    95 % interval")
+    for name, gain in gains.items():
+        count = f"{name} ({gain['examples']:,})"
+        print(f"  {count:<16}{gain['points']:>+12.1f}    {gain['low']:+.1f} to {gain['high']:+.1f}")
+    if gains["new"]["low"] > 0:
+        base = run.with_name(f"{run.stem}.bundle")
+        if base.exists():
+            print_convert(out, "--base", base)
+        else:
+            print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+            print_convert(out)
+        return
+    tried = "a copy of the best expert and a fresh network" if made.extends["added"] else "it"
+    print(
+        f"The {'new' if made.extends['added'] else 'retrained'} expert gained nothing on new data "
+        f"that {gains['new']['examples']:,} validation rows can show. Tried: {tried}, on "
+        f"{made.extends['taught_rows']:,} training rows. Instead of converting {out}, collect more "
+        f"rows like these and extend {run} again, or keep {run} as it is.",
+        file=sys.stderr,
+    )

@@ -22,7 +22,7 @@ def train(
         typer.Option(
             help="Number of expert networks.",
             min=1,
-            show_default="4; of translations one for each language or domain",
+            show_default="1, 4 or 16, chosen on validation examples; of translations one a label",
         ),
     ] = None,
     router: Annotated[
@@ -106,6 +106,12 @@ def train(
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
+    gain: Annotated[
+        bool,
+        typer.Option(
+            help="With --experts, measure the gain over one network too.", rich_help_panel=RARE
+        ),
+    ] = True,
     pictures: Annotated[
         bool, typer.Option(help="Draw pictures into the run folder.", rich_help_panel=RARE)
     ] = True,
@@ -138,6 +144,7 @@ def train(
         "seed": seed,
     }
     settings |= {name: value for name, value in given.items() if value is not None}
+    settings.setdefault("measure_gain", gain)
     from ... import datasets
     from ...training import TrainConfig
     from ...training import train as run_training

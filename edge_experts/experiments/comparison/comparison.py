@@ -51,7 +51,8 @@ def compare(
         DataError: models of this task are not compared.
     """
     task = comparison_of(dataset, "compare")
-    config = config or config_of(dataset)
+    # The rows are of experts, whether or not they pay: that is for the rows to show.
+    config = replace(config or config_of(dataset), most_experts=0, measure_gain=False)
     if config.dense is not None:
         raise UsageError("compare makes the dense rows itself; leave `dense` out")
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):

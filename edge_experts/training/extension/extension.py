@@ -17,12 +17,15 @@ from ...errors import DataError, RunFolderError, ThresholdError, UsageError
 from ...features import Features, encode_all
 from ...format.atomic import refuse_existing, staged
 from .. import cost
+from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import KEPT_EXAMPLES, versions
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
+from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
+from .gain import Gain
 from .teaching import Part, Teaching, answers, score
 
 SPLITS = tuple(KEPT_EXAMPLES)
@@ -50,7 +53,7 @@ def extend(
     *,
     retrain: int | None = None,
     old_data: Dataset | None = None,
-    epochs: int = 10,
+    epochs: int | None = None,
     seed: int = 0,
     max_forgetting: float | None = None,
     force: bool = False,
@@ -62,7 +65,10 @@ def extend(
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
     send old examples where it sent them before, and new ones to the new expert. Where it can tell
     the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
-    expert, and the run says what that costs.
+    expert, and the run says what that costs. It also says what the expert gains on the validation
+    examples, with an interval (`extends["gain"]`): with few examples it may be nothing.
+
+    An extension that is killed leaves OUT.checkpoints, and goes on from there.
 
     Args:
         run: the run folder to start from, which is only read.
@@ -72,7 +78,8 @@ def extend(
             own part of the old.
         old_data: what the run was trained on, to remember it by; otherwise the examples that the
             run folder keeps, up to 2,000.
-        epochs: of the expert, at most; the router's are three times as many.
+        epochs: of the expert, at most; the router's are three times as many. By default 10, or
+            with few examples as many as 500 steps take.
         max_forgetting: points (hundredths) of accuracy, or of R2, that the old test examples may
             lose.
 
@@ -91,8 +98,17 @@ def extend(
         old["train"] = _fitting(task, old_data, run, earlier)["train"]
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
-    tf_keras.utils.set_random_seed(seed)
+    reseed(seed)
     before = _load(run)
+    checkpoints = Checkpoints(
+        out.with_name(f"{out.name}.checkpoints"),
+        {
+            "run": [_digest(run / run_folder.MODEL), earlier.config],
+            "data": dataset.fingerprint(),
+            "old data": old_data and old_data.fingerprint(),
+            "settings": [retrain, epochs, seed],
+        },
+    )
     with staged(out, force=force) as folder:
         settings = {**asdict(TrainConfig()), **earlier.config}
         teaching = Teaching(
@@ -103,7 +119,9 @@ def extend(
             epochs=epochs,
             batch_size=settings["batch_size"],
             learning_rate=settings["learning_rate"],
+            seed=seed,
             logs=folder / run_folder.LOGS,
+            checkpoints=checkpoints,
         )
         after, start = teaching.added() if retrain is None else teaching.retrained(retrain)
         changes = {
@@ -111,6 +129,10 @@ def extend(
             "new": Change.between(task, before, after, new_parts["test"]),
         }
         _refuse_forgetting(task, changes["old"], max_forgetting)
+        gains = {
+            name: Gain.between(task, before, after, parts["validation"])
+            for name, parts in (("old", old_parts), ("new", new_parts))
+        }
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
@@ -130,11 +152,14 @@ def extend(
                 "kept": [index for index in range(earlier.experts) if index != retrain],
                 "router": "retrained",
                 "started_from": start,
+                "taught_rows": len(new_parts["train"].targets),
+                "gain": {name: asdict(gain) for name, gain in gains.items()},
                 "seed": seed,
                 task.primary: {name: asdict(change) for name, change in changes.items()},
             },
         )
         made.write(folder)
+    checkpoints.remove()
     return made
 
 

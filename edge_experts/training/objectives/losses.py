@@ -6,6 +6,7 @@ is the teacher's logits (rows, labels), or None. All return one number for each 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,6 +43,10 @@ class Answers:
             tf_keras.metrics.SparseCategoricalAccuracy("accuracy"),
             tf_keras.metrics.SparseCategoricalCrossentropy("cross_entropy", from_logits=True),
         ]
+
+    def chance(self, score: float, examples: int) -> float:
+        """The standard error of the score on so many validation examples."""
+        return math.sqrt(max(0.0, score * (1 - score)) / examples)
 
     def truth(self, targets: tf.Tensor, labels: int) -> tf.Tensor:
         """Values that `metrics` compare the answers with."""

@@ -63,6 +63,9 @@ class RoutedTask(Protocol):
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Scores of a deployed model's outputs (examples, outputs) against a data set's targets."""
 
+    def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Points of each example, (examples,): their mean is 100 times the primary score."""
+
     def oddities(self, dataset: Dataset) -> Iterator[str]:
         """Sentences about targets that the user should know before training."""
 

@@ -84,6 +84,10 @@ class ValueAnswers(tf.Module):
         """Scores of the validation examples; `best` is the one that the best epoch is found by."""
         return [R2(outputs), tf_keras.metrics.MeanSquaredError("squared_error")]
 
+    def chance(self, score: float, examples: int) -> float:
+        """Nothing: R2 of two epochs on the same examples differs little by chance."""
+        return 0.0
+
     def truth(self, targets: tf.Tensor, outputs: int) -> tf.Tensor:
         """Values that `metrics` compare the answers with."""
         return targets[:, :outputs]

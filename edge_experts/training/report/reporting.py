@@ -8,6 +8,7 @@ import numpy as np
 import tf_keras
 
 from ...progress import Progress
+from ..checkpoints import Snapshot
 from ..model import SparseExperts
 from .insight import entropy, softmax
 
@@ -40,6 +41,7 @@ class Report(tf_keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.progress = Progress(self.what, self.epochs)
+        self.done = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs
@@ -59,6 +61,7 @@ class Report(tf_keras.callbacks.Callback):
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
             logs["router_entropy"] = float(entropy(gate).mean())
         self.progress.step(note)
+        self.done = epoch + 1
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         done = self.progress.done
@@ -68,6 +71,13 @@ class Report(tf_keras.callbacks.Callback):
                 f"{self.score.replace('_', ' ')} no better for {self.patience}"
             )
         self.progress.close()
+
+    def state(self) -> Snapshot:
+        return Snapshot({}, {"done": self.done})
+
+    def resume(self, snapshot: Snapshot) -> None:
+        self.done = snapshot.values["done"]
+        self.progress.skip(self.done)
 
 
 def _shown(logs: dict[str, float], score: str) -> list[str]:

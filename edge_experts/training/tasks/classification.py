@@ -47,6 +47,9 @@ class Classes:
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         return {"accuracy": round(float(np.mean(outputs.argmax(axis=1) == targets)), 5)}
 
+    def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        return 100.0 * (outputs.argmax(axis=1) == targets)
+
     def oddities(self, dataset: Dataset) -> Iterator[str]:
         return checks.few_labels(dataset)
 

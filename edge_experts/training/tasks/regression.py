@@ -91,6 +91,12 @@ class Values:
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         return scores(self.values(outputs), targets, self.names)
 
+    def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        spread = targets.var(axis=0)
+        squares = (self.values(outputs) - targets) ** 2 / np.where(spread > 0, spread, 1.0)
+        points: np.ndarray = 100.0 * (1.0 - squares.mean(axis=1))
+        return points
+
     def oddities(self, dataset: Dataset) -> Iterator[str]:
         targets = dataset.train.targets
         for place, name in enumerate(self.names):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -20,11 +21,13 @@ from ...format.manifest import TaskSpec
 from .. import activations, checks, distribution, networks
 from ..building import build
 from ..checkpoints import Checkpoints
+from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
 from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
 from ..objectives.routed_task import RoutedTask
+from ..randomness import reseed
 from ..report.conclusion import conclude
 from ..stages import Stages
 
@@ -61,7 +64,7 @@ class RoutedTraining:
         refuse_existing(out, force=force)
         task = self.task
         with distribution.scope(config.distribute) as chief:
-            tf_keras.utils.set_random_seed(config.seed)
+            reseed(config.seed)
             classes = task.classes(dataset.train.targets)
             features = fit_features(dataset, classes, fine=config.model is None)
             data = {
@@ -85,34 +88,50 @@ class RoutedTraining:
                     "config": config.to_json(),
                     "data": dataset.fingerprint(),
                     "teacher": teacher and asdict(run_folder.read_run(teacher)),
+                    "networks": networks.users.source_of(config.model, config.router_model),
                 },
             )
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
-                model = build(shapes, config, train)
                 taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
-                logs = folder / run_folder.LOGS
-                stages = Stages(model, config, task, dataset, data, taught, logs, checkpoints)
-                stages.run()
+
+                def trained(config: TrainConfig, part: str) -> Trained:
+                    # Each candidate begins as if it were trained alone.
+                    tf_keras.utils.set_random_seed(config.seed)
+                    model = build(shapes, config, train)
+                    logs = folder / run_folder.LOGS / part
+                    own = checkpoints.of(part) if part else checkpoints
+                    # A dense network learns from a teacher that the user gives, not from our own.
+                    learned = {} if config.dense is not None and teacher is None else taught
+                    stages = Stages(model, config, task, dataset, data, learned, logs, own)
+                    stages.run()
+                    outputs = predict(model, data["validation"])
+                    points = task.points(outputs, dataset.validation.targets)
+                    return Trained(config, model, stages, points)
+
+                choice = choose(config, len(dataset.train), trained)
+                chosen = choice.chosen
                 found = conclude(
-                    model,
+                    chosen.model,
                     task,
                     dataset,
                     features,
                     data["validation"],
-                    config,
+                    chosen.config,
                     folder,
                     pictures=pictures,
                 )
+                if text := choice.as_text(task.primary_words):
+                    print(text, file=sys.stderr)
                 run = leave(
                     folder,
-                    model,
+                    chosen.model,
                     features,
                     dataset,
                     name=name or dataset.name,
                     seed=config.seed,
-                    config=config.to_json(),
-                    metrics=stages.metrics() | found,
+                    config=chosen.config.to_json(),
+                    metrics=chosen.stages.metrics() | found | choice.to_json(),
                     task_spec=self.task_spec,
                 )
         checkpoints.remove()

@@ -1,0 +1,175 @@
+"""The number of experts, chosen by validation examples: one network, a few experts, or many.
+
+A richer candidate has to be better than a simpler one beyond chance. One network is the dense one
+that costs as many multiply-adds as a router and an expert, so that the choice is never worse than
+that one but by the chance that validation examples leave.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsuitableError
+from .config import TrainConfig
+from .gains import Gain, gain
+from .model import SparseExperts
+from .stages import Stages
+
+_EACH = 50  # examples to train on for each expert of a candidate that is not asked for
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One candidate after its training.
+
+    Attributes:
+        stages: of its training.
+        points: of each validation example, (examples,): their mean is 100 times the score.
+    """
+
+    config: TrainConfig
+    model: SparseExperts
+    stages: Stages
+    points: np.ndarray
+
+    @property
+    def experts(self) -> int:
+        return len(self.model.experts)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen candidate, and what each is worth.
+
+    Attributes:
+        free: whether the number was chosen, rather than given.
+        gains: of each candidate with several experts over one network, by its experts.
+        scores: of each candidate on the validation examples, hundredths, by its experts.
+    """
+
+    chosen: Trained
+    free: bool
+    gains: dict[int, Gain]
+    scores: dict[int, float]
+    examples: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Metrics for run.json; nothing where there was nothing to compare."""
+        if not self.gains:
+            return {}
+        experts = self.chosen.experts
+        own = {} if experts == 1 else {"gain_over_one": self.gains[experts].to_json()}
+        return {
+            **own,
+            "candidates": [
+                {
+                    "experts": count,
+                    "validation_points": round(score, 3),
+                    **({"gain_over_one": self.gains[count].to_json()} if count > 1 else {}),
+                }
+                for count, score in self.scores.items()
+            ],
+            "experts_chosen_by": "validation" if self.free else "the user",
+        }
+
+    def as_text(self, words: str) -> str:
+        """Gains in words, and what to use where there are none; empty without a comparison.
+
+        Args:
+            words: of the score, such as "accuracy".
+        """
+        if not self.gains:
+            return ""
+        experts, examples = self.chosen.experts, f"{self.examples:,} validation examples"
+        told = [f"{count} experts {each.as_text()}" for count, each in self.gains.items()]
+        one = "one network that costs as many multiply-adds"
+        gained = f"Points of {words} gained over {one}: {', '.join(told)}, on {examples}."
+        if self.free and experts == 1:
+            return (
+                f"{gained}\nThat is not beyond chance: one network was taken. --experts "
+                f"{min(self.gains)} takes experts all the same."
+            )
+        if self.free:
+            return f"{gained}\n{experts} experts were taken."
+        if self.gains[experts].is_sure:
+            return gained
+        return (
+            f"{gained}\nThat is not beyond chance: --dense active trains that one network; without "
+            "--experts the validation examples choose."
+        )
+
+
+Train = Callable[[TrainConfig, str], Trained]
+
+
+def plans(config: TrainConfig, examples: int) -> list[TrainConfig]:
+    """Configurations to train, from the simplest: the given one, or one network and experts.
+
+    Args:
+        examples: to train on.
+    """
+    if config.dense is not None or config.experts == 1 or config.combine != "top":
+        return [config]
+    given = replace(config, most_experts=0, measure_gain=False)
+    one = replace(given, dense="active")
+    if not config.most_experts:
+        return [one, given] if config.measure_gain else [given]
+    most = min(config.most_experts, examples // _EACH)
+    counts = sorted({config.experts, most} if most > config.experts else {config.experts})
+    return [one, *(replace(given, experts=count) for count in counts)]
+
+
+def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
+    """Train the candidates and take the simplest that no richer one is better than beyond chance.
+
+    Args:
+        examples: to train on.
+        train: trains a configuration, whose name is for its folders and for people.
+    """
+    todo = plans(config, examples)
+    trained: list[Trained] = []
+    for plan in todo:
+        if len(trained) > 1 and trained[-1].points.mean() <= trained[0].points.mean():
+            break  # where a few experts gain nothing, many are not tried
+        name = _name(plan)
+        if len(todo) > 1:
+            print(f"Candidate {len(trained) + 1}: {_words(plan)}", file=sys.stderr)
+        try:
+            trained.append(train(plan, name if len(todo) > 1 else ""))
+        except UnsuitableError as error:
+            if plan.dense is None:
+                raise
+            print(f"Experts are not compared with one network: {error}", file=sys.stderr)
+    free = config.most_experts > 0
+    return _judged(trained, free)
+
+
+def _judged(trained: Sequence[Trained], free: bool) -> Choice:
+    first = trained[0]
+    several = [one for one in trained if one.experts > 1]
+    gains: dict[int, Gain] = {}
+    chosen = trained[-1]
+    if first.experts == 1 and several:
+        gains = {one.experts: gain(one.points - first.points, len(several)) for one in several}
+    if free:
+        chosen = first
+        for richer in trained[1:]:
+            if gain(richer.points - chosen.points, 1).is_sure:
+                chosen = richer
+    scores = {one.experts: float(one.points.mean()) for one in trained}
+    return Choice(chosen, free, gains, scores, len(first.points))
+
+
+def _name(config: TrainConfig) -> str:
+    return "one-network" if config.dense else f"{config.experts}-experts"
+
+
+def _words(config: TrainConfig) -> str:
+    if config.dense:
+        return "one network, as large as a router and an expert"
+    return f"{config.experts} experts"
