@@ -14,6 +14,7 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
@@ -126,11 +127,12 @@ def extend(
             f"    {gain['low']:+.1f} to {gain['high']:+.1f}"
         )
     if gains["new"]["low"] > 0:
-        print(
-            f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-            f"{run.stem}.bundle   (the bundle made of {run})",
-            file=sys.stderr,
-        )
+        base = run.with_name(f"{run.stem}.bundle")
+        if base.exists():
+            print_convert(out, "--base", base)
+        else:
+            print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+            print_convert(out)
         return
     what, tried = "retrained", "more training on them"
     if made.extends["added"]:
