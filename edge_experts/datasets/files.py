@@ -61,6 +61,7 @@ def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
 
 def _split(path: Path, file: RowFile, seed: int) -> Dataset:
     task = targets_of(file.task_type)
+    task.refuse_few(str(path), file.wanted.labels, len(file.inputs))
     splits = split_names(path, file, seed)
 
     def take(name: str) -> Split:

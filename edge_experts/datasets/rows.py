@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -23,7 +23,11 @@ _SWALLOWED, _ROWS_AMONG = 3, 0.9  # lines within quotes, and the share of them t
 
 
 def read(
-    path: Path, numbers: Sequence[str] = (), *, decimal_points: bool = False
+    path: Path,
+    numbers: Sequence[str] = (),
+    *,
+    decimal_points: bool = False,
+    broken: Callable[[int, DataError], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and columns of every row of a .csv or .tsv, its shape checked.
 
@@ -34,6 +38,8 @@ def read(
 
     Args:
         numbers: columns of those in `NAMED` that hold numbers.
+        broken: takes the line and the error of a row that does not fit the header, and the next
+            rows follow; by default it is raised.
         decimal_points: give 3,14 of a file with semicolons as 3.14, as versions before 0.2 did.
 
     Raises:
@@ -46,11 +52,17 @@ def read(
         for line, cells in _records(path, lines, separator, len(columns)):
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) != len(columns):
-                cells = _fitting(path, line, cells, len(columns), separator)
+            try:
+                if len(cells) != len(columns):
+                    cells = _fitting(path, line, cells, len(columns), separator)
+                if "" in columns:
+                    _refuse_nameless(path, line, columns, cells)
+            except DataError as error:
+                if broken is None:
+                    raise
+                broken(line, error)
+                continue
             row = {name: cell for name, cell in zip(columns, cells, strict=True) if name}
-            if "" in columns:
-                _refuse_nameless(path, line, columns, cells)
             yield line, _with_points(row, numbers) if converts else row
 
 

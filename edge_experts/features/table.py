@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ import numpy as np
 from ..errors import DataError, UsageError
 from ..format.limits import LIMITS
 from ..format.manifest import CONTRACT
+from ..format.strict_json import example_json
 from . import packing
 from .cells import CategoryColumn, Column, DateColumn, NumberColumn, typed_rows
 from .fields import Fields
@@ -178,7 +178,7 @@ class TableFeatures:
     def parse(self, line: str) -> Any:
         """A line is an object, columns to values, in JSON."""
         try:
-            return json.loads(line)
+            return example_json(line)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
 

@@ -101,6 +101,13 @@ class Targets(Protocol):
             DataError: they are no targets.
         """
 
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Refuses fewer rows than such targets can be learned from.
+
+        Raises:
+            DataError: there are too few for so many labels.
+        """
+
     def assign(
         self,
         wishes: np.ndarray,

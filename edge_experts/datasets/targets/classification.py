@@ -56,7 +56,6 @@ class Classification:
         spelled, notes = class_labels.merged(name, cells, lines or range(1, len(cells) + 1))
         labels = tuple(sorted(set(spelled.values())))
         index = {label: place for place, label in enumerate(labels)}
-        _refuse_measurements(name, len(labels), len(rows))
         return Wanted(labels, np.array([index[spelled[cell]] for cell in cells]), notes)
 
     def of_arrays(
@@ -64,12 +63,19 @@ class Classification:
     ) -> tuple[Wanted, Wanted]:
         train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
         values = np.unique(np.concatenate([train, test]))
-        _refuse_measurements(name, len(values), len(train) + len(test))
         names = tuple(labels) if labels else tuple(str(value) for value in values)
         return (
             Wanted(names, np.searchsorted(values, train)),
             Wanted(names, np.searchsorted(values, test)),
         )
+
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Nearly as many labels as rows are measurements rather than classes."""
+        if len(labels) > 1 and rows < _LEAST_ROWS * len(labels):
+            raise DataError(
+                f"{name}: {rows} rows for {len(labels)} labels; at least {_LEAST_ROWS} for each "
+                f"are needed. Labels are classes: {_INSTEAD}, or name their column 'target'"
+            )
 
     def assign(
         self,
@@ -106,15 +112,6 @@ def refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None
     missing = set(range(len(labels))) - set(train.tolist())
     if missing:
         raise DataError(f"{name}: the label {labels[min(missing)]!r} has no example to train on")
-
-
-def _refuse_measurements(name: str, labels: int, rows: int) -> None:
-    """Nearly as many labels as rows are measurements rather than classes."""
-    if labels > 1 and rows < _LEAST_ROWS * labels:
-        raise DataError(
-            f"{name}: {rows} rows for {labels} labels; at least {_LEAST_ROWS} for each are needed. "
-            f"Labels are classes: {_INSTEAD}, or name their column 'target'"
-        )
 
 
 def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:

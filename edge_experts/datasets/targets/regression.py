@@ -98,6 +98,9 @@ class Regression:
             raise DataError(f"{name}: {len(names)} names for {count} outputs; name each once")
         return Wanted(names, train), Wanted(names, test)
 
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Takes any number of rows."""
+
     def assign(
         self,
         wishes: np.ndarray,
