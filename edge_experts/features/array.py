@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from ..errors import UsageError
 from ..format.limits import LIMITS
 from ..format.manifest import CONTRACT
+from ..format.strict_json import example_json
 from .array_rules import ContractArrays, PlainArrays
 from .fields import Fields, described
 
@@ -129,8 +129,8 @@ class ArrayFeatures:
     def parse(self, line: str) -> Any:
         """A line is an array in JSON."""
         try:
-            return json.loads(line)
-        except (ValueError, RecursionError) as error:
+            return example_json(line)
+        except ValueError as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
 
     @property

@@ -19,6 +19,7 @@ class Limits:
     digits: int = 20  # of a whole number: beyond 64 bits
     file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
     experts: int = 4096
+    trainings: int = 1000  # that a bundle has the rows of
     labels: int = 100_000
     label_characters: int = 1000
     name_characters: int = 255  # of name, task, kind

@@ -156,7 +156,7 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
         return fit_features(dataset)
     if isinstance(train, np.ndarray):
         return ArrayFeatures.unscaled(train, kind=dataset.kind)
-    return TableFeatures.unscaled(train)
+    return TableFeatures.unscaled(train, dataset.types)
 
 
 def _metrics(model: SparseExperts, dataset: Dataset, data: dict[str, Any]) -> dict[str, Any]:
