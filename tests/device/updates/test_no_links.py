@@ -28,6 +28,6 @@ def test_it_is_refused_and_nothing_stays(
         (root / "lost+found").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     bundle = tiny_bundle(tmp_path.parent / f"{tmp_path.name}.bundle")
-    with pytest.raises(MachineError, match="no links.*FAT.*edge-experts unpack"):
+    with pytest.raises(MachineError, match=r"no links.*FAT.*edge-experts unpack"):
         install(bundle, root)
     assert sorted(tmp_path.rglob("*")) == before
