@@ -24,7 +24,7 @@ from .training import commands as training
 
 app = typer.Typer(
     name="python -m benchmarks",
-    help="Measuring programs of edge-experts: runtime, conversion, training, server, texts, source.",
+    help="Measuring programs of edge-experts: runtime, conversion, training, server, texts, code.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -43,7 +43,7 @@ class Conversion:
         scores: the task's scores as deployed, on the test examples.
         words: lines that tell a person of it.
         figures: the same as JSON; only what this task has.
-        next_command: arguments of `run BUNDLE`, for a hint.
+        next_command: arguments of `run BUNDLE`, for a hint; empty where only an example will do.
     """
 
     bundle: Path

@@ -36,7 +36,7 @@ _WORDS = (
     "ὈΔΥΣΣΕΎΣ",
     "İstanbul",
     "DİYARBAKIR",
-    "ı",
+    "\u0131",
     "STRASSE",
     "Straße",
     "ǅ",

@@ -17,16 +17,16 @@ LabelColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Holds what is wanted.  [default: label or target]",
+        help="Column of labels, or of numbers to predict.",
         rich_help_panel=_PANEL,
-        show_default=False,
+        show_default="label or target",
     ),
 ]
 Drop = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Leave this column out; repeatable.",
+        help="Column to leave out; repeatable.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -35,7 +35,7 @@ Keep = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Use this column although it holds times or numbers the rows; repeatable.",
+        help="Column to use although it holds times or row numbers; repeatable.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -44,7 +44,7 @@ GroupColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Rows of one group, such as a person, stay in one split.",
+        help="Column of groups, such as persons; a group is in one split only.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -53,7 +53,7 @@ TimeColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Test on the last fifth by this time, instead of rows at random.",
+        help="Column of times; the last fifth of the rows is the test.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),

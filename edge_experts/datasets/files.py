@@ -98,11 +98,10 @@ def split_names(path: Path, file: RowFile, seed: int) -> np.ndarray:
         if isinstance(made, str):
             raise DataError(f"{path}: column {file.columns.time!r}: {made}")
         return made
+    targets = file.wanted.targets
     if file.groups is not None:
-        return task.assign(
-            file.wishes, file.wanted.targets, seed, examples=file.inputs, groups=file.groups
-        )
-    drawn = task.assign(file.wishes, file.wanted.targets, seed, examples=file.inputs)
+        return task.assign(file.wishes, targets, seed, examples=file.inputs, groups=file.groups)
+    splits = task.assign(file.wishes, targets, seed, examples=file.inputs)
     if "validation" in file.wishes:
-        return drawn
-    return series.redraw(drawn, file.inputs, file.wanted.targets, seed)
+        return splits
+    return series.redraw(splits, file.inputs, targets, seed)

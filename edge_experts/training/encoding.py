@@ -30,4 +30,4 @@ def fit_features(
     if not isinstance(train.inputs, np.ndarray):
         return TableFeatures.fit(train.inputs, dataset.types)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
-    return ArrayFeatures.fit(train.inputs, channels=channels)
+    return ArrayFeatures.fit(train.inputs, channels=channels, kind=dataset.kind)

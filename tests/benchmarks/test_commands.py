@@ -35,7 +35,6 @@ RUNS: tuple[tuple[str, Sequence[str], str], ...] = (
     ("mutations", ("--count", "40"), "by_mutation"),
     ("mutations", ("--only", "3", "--seed", "1"), "outcome"),
     ("soak", ("--requests", "300", "--threads", "2", "--experts", "1"), "quarters"),
-    ("unicode", ("--count", "50"), "pythons"),
     ("tight", ("--cap", "96", "--budget", "1"), "answered"),
 )
 # `main` with one process for each figure rather than several.
@@ -161,3 +160,13 @@ def test_an_interrupt_ends_with_130(bundle: Path) -> None:
         "main()"
     )
     assert _run("soak", bundle, code=code).returncode == 130
+
+
+def test_random_texts_have_the_same_tokens_on_this_python() -> None:
+    done = _run("unicode", "--count", "200", "--python", sys.executable, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["different"] for one in found["pythons"]] == [0, 0]
+    done = _run("unicode", "--python", "/no/such/python")
+    assert done.returncode == 6
+    assert "/no/such/python" in done.stderr

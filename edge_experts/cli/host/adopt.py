@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +14,7 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
@@ -105,4 +105,4 @@ def adopt(
         f"{out}: {run.experts} expert(s); accuracy {metrics['validation_accuracy']:.4f} on "
         f"validation, {metrics['test_accuracy']:.4f} on test examples, as they were trained"
     )
-    print(f"Next: edge-experts convert {out} --out {out.stem}.bundle", file=sys.stderr)
+    print_convert(out)

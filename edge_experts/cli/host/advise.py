@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +15,7 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
+from ..hints import print_next, unused
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
@@ -69,7 +68,9 @@ def advise(
         print_json(found.to_json())
         return
     print(advice.as_text(found))
-    out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    source = shlex.join([data, *(["--task", task] if task else []), *as_options(columns)])
-    command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
-    print(f"Next: {command}", file=sys.stderr)
+    words = [found.verdict.command, "--data", data]
+    words += ["--task", task] if task else []
+    words += as_options(columns)
+    if found.verdict.command == "train":
+        words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
+    print_next(*words, *found.verdict.options.split())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from ...compression import Compression
 from ...errors import UsageError
 from ..column_options import columns_of
 from ..help import RARE
+from ..hints import print_run
 from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
 from .conversion import as_json, in_words
 from .export_c import in_words as in_c
@@ -255,7 +255,7 @@ def convert(
     in_words(made, base)
     if written is not None:
         print(in_c(written))
-    print(f"Next: edge-experts run {out} {made.next_command}", file=sys.stderr)
+    print_run(out, made.next_command)
 
 
 def _compressions(

@@ -14,6 +14,7 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
@@ -66,8 +67,8 @@ def extend(
     All other experts stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed, and what it gains on the validation examples. A killed extension goes on
-    where it was when the same command is given again.
+    examples is printed, and what it gains on the new ones. A killed extension goes on where it was
+    when the same command is given again.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
@@ -117,27 +118,30 @@ def extend(
         f"{out}: expert {changed} {done}, it started as {made.extends['started_from']}; the router "
         f"was retrained; as they were: experts {kept}"
     )
-    print("test examples       before    after")
-    for name, change in made.extends[primary].items():
-        count = f"{name} ({change['examples']:,})"
-        print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
     gains = made.extends["gain"]
-    print("validation examples    points    95 % interval")
-    for name, gain in gains.items():
-        count = f"{name} ({gain['examples']:,})"
-        print(f"  {count:<16}{gain['points']:>+12.1f}    {gain['low']:+.1f} to {gain['high']:+.1f}")
-    if gains["new"]["low"] > 0:
+    print("test examples       before    after    points    95 % interval")
+    for name, change in made.extends[primary].items():
+        count, gain = f"{name} ({change['examples']:,})", gains[name]
         print(
-            f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-            f"{run.stem}.bundle   (the bundle made of {run})",
-            file=sys.stderr,
+            f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}{gain['points']:>+10.1f}"
+            f"    {gain['low']:+.1f} to {gain['high']:+.1f}"
         )
+    if gains["new"]["low"] > 0:
+        base = run.with_name(f"{run.stem}.bundle")
+        if base.exists():
+            print_convert(out, "--base", base)
+        else:
+            print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+            print_convert(out)
         return
-    tried = "a copy of the best expert and a fresh network" if made.extends["added"] else "it"
+    what, tried = "retrained", "more training on them"
+    if made.extends["added"]:
+        what, tried = "new", "a copy of the best expert and a fresh network"
     print(
-        f"The {'new' if made.extends['added'] else 'retrained'} expert gained nothing on new data "
-        f"that {gains['new']['examples']:,} validation rows can show. Tried: {tried}, on "
-        f"{made.extends['taught_rows']:,} training rows. Instead of converting {out}, collect more "
-        f"rows like these and extend {run} again, or keep {run} as it is.",
+        f"The {what} expert gained nothing on new data that {gains['new']['examples']:,} test rows "
+        f"can show. Tried: {tried}, with {made.extends['taught_rows']:,} training rows"
+        f"{'' if epochs is None else f' and --epochs {epochs}'}. Instead of converting {out}, "
+        f"collect more rows like these and extend {run} again"
+        f"{'' if epochs is None else ', without --epochs'}, or keep {run} as it is.",
         file=sys.stderr,
     )

@@ -18,6 +18,7 @@ from ..column_options import (
     print_notes,
 )
 from ..help import RARE
+from ..hints import print_convert
 from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
 
 
@@ -184,7 +185,7 @@ def train(
         print(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
         )
-    print(f"Next: edge-experts convert {out} --out {out.stem}.bundle", file=sys.stderr)
+    print_convert(out)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...errors import DataError
 from . import dates
@@ -34,6 +34,7 @@ class TypedColumn:
         reason: why it is left out, for people; "" otherwise.
         clock: it holds times, or numbers that rise from row to row.
         notes: sentences for the user.
+        spare: what it is, should no other column be left; None where it cannot be used.
     """
 
     name: str
@@ -41,6 +42,7 @@ class TypedColumn:
     reason: str = ""
     clock: bool = False
     notes: tuple[str, ...] = ()
+    spare: Column | None = None
 
 
 def typed(
@@ -89,10 +91,10 @@ def typed(
         return _category(every, counts, keep=keep, notes=said)
     numbers = [None if is_gap(text) else found.number(text) for text in stripped]
     reason, rising = _row_reason(name, numbers)
-    if reason and not keep:
-        return TypedColumn(name, None, reason, clock=rising)
     binary = {number for number in numbers if number is not None} <= {0.0, 1.0}
     made = NumberColumn(name, found, is_binary=binary)
+    if reason and not keep:
+        return TypedColumn(name, None, reason, clock=rising, spare=made)
     notes = _gap_notes(name, every, counts, gaps)
     return TypedColumn(name, made, clock=rising, notes=notes)
 
@@ -186,10 +188,19 @@ def typed_rows(
     cells = {name: [_text(row[name]) for row in rows] for name in rows[0]}
     evidence = _decimal_comma(cells)
     comma = likely_comma if evidence is None else evidence
-    return [
+    types = [
         typed(where, name, column, lines, keep=name in keep, comma=comma)
         for name, column in cells.items()
     ]
+    if any(one.column is not None for one in types):
+        return types
+    return [one if one.spare is None else _needed(one) for one in types]
+
+
+def _needed(one: TypedColumn) -> TypedColumn:
+    """A column that would be left out, were there another one."""
+    note = f"column {one.name!r} is used only because there is no other: {one.reason}"
+    return replace(one, column=one.spare, reason="", notes=(*one.notes, note))
 
 
 def number_of_cells(texts: Sequence[str]) -> list[str] | None:

@@ -151,11 +151,11 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     train = dataset.train.inputs
     tables = [rows for network in networks.values() if (rows := table_rows(network)) is not None]
     if tables and isinstance(train, np.ndarray):
-        return TokenFeatures(train.shape[1:], min(tables))
+        return TokenFeatures(train.shape[1:], min(tables), contract=True)
     if standardize:
         return fit_features(dataset)
     if isinstance(train, np.ndarray):
-        return ArrayFeatures.unscaled(train.shape[1:])
+        return ArrayFeatures.unscaled(train, kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)
 
 

@@ -24,6 +24,7 @@ from edge_experts.features.text import TextSettings
 from edge_experts.features.text_rules import PythonWords, TableWords
 from edge_experts.features.unicode_database import VERSION, unicode_tables
 from edge_experts.features.unicode_tables import UnicodeTables, characters, code_points
+from edge_experts.format.limits import LIMITS
 from edge_experts.format.npz import plain_arrays
 
 DATA = Path(__file__).parents[2] / "data" / "text"
@@ -183,38 +184,49 @@ def test_an_unknown_contract_is_refused(kind: str, change: dict[str, Any]) -> No
         return
     with pytest.raises(ManifestError, match="contract"):
         restore(kind, made.settings | {"contract": contract}, made.arrays)
-    for odd in (None, 1, [], "NFC"):
+    others: list[Any] = [None, 1, [], "NFC"]
+    for other in others:
         with pytest.raises(ManifestError, match="contract"):
-            restore(kind, made.settings | {"contract": odd}, made.arrays)
+            restore(kind, made.settings | {"contract": other}, made.arrays)
 
 
 NAMES = [name for name in TABLES.arrays if name.startswith("unicode_")]
+
+
+def _damaged(good: Any, way: int) -> Any:
+    random = np.random.default_rng(way)
+    ways: dict[int, Any] = {
+        0: good.astype(np.float32),
+        1: good[..., :-1],
+        2: good.reshape(-1),
+        3: np.zeros((0,), np.int32),
+        4: np.full_like(good, 2**31 - 1),
+        5: np.full_like(good, -5),
+        6: np.zeros((2, 30_000), np.int32),
+        7: np.repeat(good, 12, axis=-1),
+        8: np.where(random.random(good.shape) < 0.01, random.integers(0, 2**20, good.shape), good),
+    }
+    return ways[way] if way == 0 else ways[way].astype(np.int32)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("way", range(9))
 def test_damaged_tables_are_refused_or_harmless(name: str, way: int) -> None:
     arrays = dict(FEATURES["text"].arrays)
-    good = arrays[name]
-    random = np.random.default_rng(way)
-    odd: list[Any] = [
-        good.astype(np.float32),
-        good[..., :-1],
-        good.reshape(-1),
-        np.zeros((0,), np.int32),
-        np.full_like(good, 2**31 - 1),
-        np.full_like(good, -5),
-        np.zeros((2, 30_000), np.int32),
-        np.repeat(good, 12, axis=-1),
-        np.where(random.random(good.shape) < 0.01, random.integers(0, 2**20, good.shape), good),
-    ]
-    arrays[name] = odd[way].astype(np.int32) if way == 8 else odd[way]
+    arrays[name] = _damaged(arrays[name], way)
     try:
         features = restore("text", FEATURES["text"].settings, arrays)
     except ManifestError:
         return
     for text in random_texts(200):
         assert features.encode(text)["ids"].shape == (1, 8)
+
+
+def test_tables_of_too_many_rows_are_refused() -> None:
+    arrays = dict(FEATURES["text"].arrays)
+    arrays["unicode_ranges"] = np.ones((2, LIMITS.unicode_rows + 1), np.int32)
+    with pytest.raises(ManifestError, match="at most 20000 rows"):
+        restore("text", FEATURES["text"].settings, arrays)
 
 
 @pytest.mark.parametrize("name", NAMES)
