@@ -33,4 +33,3 @@ def test_a_run(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(codecs.BOM_UTF8 + source.read_bytes())
     assert read_run(tmp_path) == read_run(source.parent)
-
