@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..hints import print_next
 from ..options import Bundle, BundleOrRoot, Force, Trust
 
 
@@ -69,7 +70,8 @@ def unpack(
     from ...format.archive import unpack as write_bundle
 
     write_bundle(archive, out, force=force)
-    print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
+    print(f"{out}: unpacked and intact")
+    print_next("verify", out)
 
 
 def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:

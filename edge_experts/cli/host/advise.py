@@ -1,17 +1,32 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    as_options,
+    columns_of,
+    print_notes,
+)
+from ..hints import print_next, unused
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
 def advise(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     memory: Annotated[
         int | None,
         typer.Option(
@@ -43,7 +58,9 @@ def advise(
     require_training()
     from ... import datasets
 
-    dataset = datasets.load(data, seed, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, seed, task, columns)
+    print_notes(dataset)
     from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
@@ -51,7 +68,9 @@ def advise(
         print_json(found.to_json())
         return
     print(advice.as_text(found))
-    out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    source = f"{data} --task {task}" if task else data
-    command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
-    print(f"Next: {command}", file=sys.stderr)
+    words = [found.verdict.command, "--data", data]
+    words += ["--task", task] if task else []
+    words += as_options(columns)
+    if found.verdict.command == "train":
+        words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
+    print_next(*words, *found.verdict.options.split())

@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
@@ -46,6 +55,10 @@ def extend(
             show_default="no limit",
         ),
     ] = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -61,7 +74,7 @@ def extend(
     """
     require_training()
     from ...format.atomic import refuse_existing
-    from ...run_folder import read_run
+    from ...run_folder import read_features, read_run
 
     refuse_existing(out, force=force)
     earlier = read_run(run)
@@ -73,8 +86,16 @@ def extend(
     primary = training_of(task).routed(earlier, "extend").primary
 
     # With another seed, test examples of one command would be training examples of another.
-    new = datasets.load(data, trained_with, task)
-    old = None if old_data is None else datasets.load(old_data, trained_with, task)
+    columns = columns_of(label_column, drop, group_column, time_column, recorded=earlier.columns)
+    features = read_features(run, earlier)
+    new = datasets.load(data, trained_with, task, columns, features)
+    print_notes(new)
+    recorded = columns_of(recorded=earlier.columns)
+    old = (
+        None
+        if old_data is None
+        else datasets.load(old_data, trained_with, task, recorded, features)
+    )
     made = run_extension(
         run,
         new,
@@ -106,11 +127,12 @@ def extend(
             f"    {gain['low']:+.1f} to {gain['high']:+.1f}"
         )
     if gains["new"]["low"] > 0:
-        print(
-            f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-            f"{run.stem}.bundle   (the bundle made of {run})",
-            file=sys.stderr,
-        )
+        base = run.with_name(f"{run.stem}.bundle")
+        if base.exists():
+            print_convert(out, "--base", base)
+        else:
+            print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+            print_convert(out)
         return
     what, tried = "retrained", "more training on them"
     if made.extends["added"]:

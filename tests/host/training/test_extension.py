@@ -196,16 +196,34 @@ def test_a_run_that_cannot_be_extended_is_refused(
 ) -> None:
     from edge_experts.training import extend
 
-    for options, words in (({"experts": 1}, "is one network"), ({"combine": "sum"}, "sums all")):
-        folder = make_run(make_model(**options), name=f"{words}.run")
-        with pytest.raises(UsageError, match=words):
-            extend(folder, new, tmp_path / "out")
+    one, summed = make_run(make_model(experts=1)), make_run(make_model(combine="sum"), name="s.run")
+    with pytest.raises(UsageError, match="is one network, so there is no expert to retrain"):
+        extend(one, new, tmp_path / "out", retrain=0)
+    with pytest.raises(UsageError, match="sums all"):
+        extend(summed, new, tmp_path / "out")
     with pytest.raises(UsageError, match="no expert 2 to retrain; it must be from 0 to 1"):
         extend(run, new, tmp_path / "out", retrain=2)
     with pytest.raises(UsageError, match="a bundle: name the run folder"):
         extend(base, new, tmp_path / "out")
     with pytest.raises(UsageError, match="exists already"):
         extend(run, new, base)
+
+
+def test_an_expert_is_added_to_one_network(new: Dataset, tmp_path: Path) -> None:
+    """As `train` leaves it where experts gain nothing."""
+    from edge_experts.converters import convert
+
+    from edge_experts.training import config_for, extend, train
+
+    config = config_for("table", learning_rate=0.02, dense="active", dense_epochs=4)
+    train(table(0.0, 1, seed=0), tmp_path / "one.run", config, pictures=False)
+    made = extend(tmp_path / "one.run", new, tmp_path / "two.run")
+    assert made.experts == 2
+    assert made.extends is not None
+    assert made.extends["accuracy"]["new"]["after"] > 0.9
+    assert made.extends["accuracy"]["old"]["after"] > 0.9
+    assert weights(tmp_path / "two.run")[0] == weights(tmp_path / "one.run")[0]
+    convert(tmp_path / "two.run", tmp_path / "two.bundle", max_accuracy_drop=100)
 
 
 def test_too_much_forgetting_writes_nothing(run: Path, tmp_path: Path) -> None:
