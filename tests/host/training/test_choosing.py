@@ -79,7 +79,8 @@ def test_a_given_number_is_compared_with_one_network_and_kept() -> None:
 def test_the_simplest_that_no_richer_one_is_better_than(
     few: float, many: float, taken: int
 ) -> None:
-    choice = _chosen({1: _some(0.8), 4: _some(few), 16: _some(many)})
+    others = {4: np.roll(_some(few), 7), 16: np.roll(_some(many), 7)}
+    choice = _chosen({1: _some(0.8), **others})
     assert choice.chosen.experts == taken
     metrics = json.loads(json.dumps(choice.to_json()))
     assert [one["experts"] for one in metrics["candidates"]] == [1, 4, 16]
