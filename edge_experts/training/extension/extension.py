@@ -143,8 +143,8 @@ def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
     """Raises UsageError where no router could send inputs to one expert."""
     if earlier.combine != "top":
         raise UsageError(
-            f"{run}: sums all its experts, so no router could send new inputs to an expert of their "
-            "own; train it again on the old and the new data together"
+            f"{run}: sums all its experts, so no router could send new inputs to an expert of "
+            "their own; train it again on the old and the new data together"
         )
     if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
         raise UsageError(

@@ -141,6 +141,7 @@ def test_few_examples_are_never_sure() -> None:
 
     assert not gain(np.array([100.0, 0, 0, 0, 0, 0])).is_sure
     assert not gain(np.zeros(6)).is_sure
+    assert gain(np.zeros(48)).high > 3, "48 equal answers do not tell that there is no gain"
 
 
 def _linear(examples: int = 400) -> datasets.Dataset:

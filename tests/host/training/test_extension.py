@@ -212,6 +212,7 @@ def test_a_run_that_cannot_be_extended_is_refused(
 def test_an_expert_is_added_to_one_network(new: Dataset, tmp_path: Path) -> None:
     """As `train` leaves it where experts gain nothing."""
     from edge_experts.converters import convert
+
     from edge_experts.training import config_for, extend, train
 
     config = config_for("table", learning_rate=0.02, dense="active", dense_epochs=4)
