@@ -28,9 +28,14 @@ class Gain:
     high: float
 
     @property
+    def errors(self) -> float:
+        """The gain in standard errors."""
+        return self.points / self.error if self.error else 0.0
+
+    @property
     def is_sure(self) -> bool:
         """More than nothing, but for one chance in twenty."""
-        return self.points > _SURE * self.error
+        return self.errors > _SURE
 
     def as_text(self) -> str:
         """ "+1.3 (95 %: 0.2 to 2.4)"."""
