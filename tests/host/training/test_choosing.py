@@ -45,8 +45,14 @@ def _chosen(
     return choose(_config(**settings), 10_000, train)
 
 
-def _some(share: float, examples: int = 1000) -> np.ndarray:
-    return np.arange(examples) % 100 < 100 * share
+def _some(share: float, moved: int = 0, examples: int = 1000) -> np.ndarray:
+    """Right answers for a share of the examples; so many of them other ones."""
+    right = np.random.default_rng(0).permutation(examples) < share * examples
+    if moved:
+        random = np.random.default_rng(1)
+        right[random.choice(np.flatnonzero(right), moved, replace=False)] = False
+        right[random.choice(np.flatnonzero(~right), moved, replace=False)] = True
+    return right
 
 
 def test_candidates_are_one_network_the_recipes_experts_and_many() -> None:
@@ -86,7 +92,7 @@ def test_a_given_number_is_compared_with_one_network_and_kept() -> None:
 def test_the_simplest_that_no_richer_one_is_better_than(
     few: float, many: float, taken: int
 ) -> None:
-    others = {4: np.roll(_some(few), 7), 16: np.roll(_some(many), 7)}
+    others = {4: _some(few, 30), 16: _some(many, 30)}
     choice = _chosen({1: _some(0.8), **others})
     assert choice.chosen.experts == taken
     metrics = json.loads(json.dumps(choice.to_json()))
@@ -96,12 +102,12 @@ def test_the_simplest_that_no_richer_one_is_better_than(
 
 
 def test_a_small_lead_is_tried_on_other_examples() -> None:
-    one, four = _some(0.8), np.roll(_some(0.83), 7)
+    one, four = _some(0.8), _some(0.82, 30)
     assert 1 < _chosen({1: one, 4: four}, most_experts=4).gains[4].errors < 3
     kept = _chosen({1: one, 4: four}, most_experts=4)
     assert kept.chosen.experts == 4
     assert kept.to_json()["gain_over_one"] == kept.confirmed.to_json()
-    lost = _chosen({1: one, 4: four}, later={1: one, 4: np.roll(one, 7)}, most_experts=4)
+    lost = _chosen({1: one, 4: four}, later={1: one, 4: _some(0.8, 30)}, most_experts=4)
     assert lost.chosen.experts == 1
     assert "which did not choose: +0.0" in lost.as_text("accuracy")
     clear = _chosen({1: one, 4: _some(0.95)}, most_experts=4)
