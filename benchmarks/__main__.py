@@ -10,10 +10,13 @@ import sys
 
 import typer
 
+from edge_experts.cli.signals import orderly_end
 from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
 from .converting import commands as converting
+from .features import commands as features
+from .gains import commands as gains
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -21,7 +24,7 @@ from .training import commands as training
 
 app = typer.Typer(
     name="python -m benchmarks",
-    help="Measuring programs of edge-experts: runtime, conversion, training, server, source.",
+    help="Measuring programs of edge-experts: runtime, conversion, training, server, texts, code.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,19 +43,23 @@ app.command()(runtime.drift)
 app.command()(serving.serving_load)
 app.command()(training.training_speed)
 app.command()(training.translator_training_speed)
+app.command()(training.resume)
+app.command()(gains.gains)
 app.command()(converting.conversion_speed)
 app.command()(converting.synthetic)
 app.command()(converting.synthetic_translators)
 app.command()(converting.auto_evaluation)
 app.command()(converting.every_recipe)
 app.command()(converting.generated)
+app.command()(features.unicode)
 app.command()(structure)
 
 
 def main() -> None:
     """Run the program that the command line names; an error ends with its exit code."""
     try:
-        app(prog_name="python -m benchmarks")
+        with orderly_end():
+            app(prog_name="python -m benchmarks")
     except EdgeExpertsError as error:
         _fail(error)
     except OSError as error:

@@ -43,7 +43,7 @@ class Conversion:
         scores: the task's scores as deployed, on the test examples.
         words: lines that tell a person of it.
         figures: the same as JSON; only what this task has.
-        next_command: arguments of `run BUNDLE`, for a hint.
+        next_command: arguments of `run BUNDLE`, for a hint; empty where only an example will do.
     """
 
     bundle: Path
@@ -204,6 +204,7 @@ def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
                 sources.plain.seen,
                 options,
                 update,
+                run_folder.read_trained_rows(run),
             )
             if options.is_auto:
                 recipes = RECIPE_NAMES if options.place is None else options.place.recipes

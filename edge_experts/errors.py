@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import installation
+
 
 class EdgeExpertsError(Exception):
     """Something went wrong that the message explains, with the remedy where there is one."""
@@ -73,7 +75,9 @@ class MissingExtraError(EdgeExpertsError):
     exit_code = 4
 
     def __init__(self, what: str, extra: str):
-        super().__init__(f"{what} is not installed: pip install 'edge-experts[{extra}]'")
+        super().__init__(
+            f"{what} is not installed (edge-experts[{extra}]): {installation.command(extra)}"
+        )
 
 
 class MissingPartError(EdgeExpertsError):
@@ -90,8 +94,8 @@ class DevicePartError(EdgeExpertsError):
     def __init__(self, module: str):
         super().__init__(
             f"this installation has no {module}: it is the device part, as `edge-experts deploy` "
-            "sends it to a board; run this command on the workstation, or install the whole: "
-            "pip install --force-reinstall 'edge-experts[train,cli]'"
+            "sends it to a board; run this command on the workstation, or install "
+            "edge-experts[train,cli] here from a checkout or a whole wheel"
         )
 
 

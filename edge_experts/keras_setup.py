@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-import tempfile
 
 from .errors import MissingExtraError, UsageError
+from .native_stderr import held_back
 
 
 def import_keras() -> None:
@@ -19,24 +20,19 @@ def import_keras() -> None:
     if os.environ.setdefault("TF_USE_LEGACY_KERAS", "1") != "1":
         raise UsageError("the environment variable TF_USE_LEGACY_KERAS must be 1, or not be set")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.path.expanduser("~") == "~":  # noqa: PTH111  Path raises
+        # Neither $HOME nor an entry in passwd: tf_keras would make a folder called "~" here.
+        os.environ.setdefault("KERAS_HOME", os.devnull)
     if "tensorflow" in sys.modules:
         return
     # On a machine without a GPU TensorFlow writes a screen of errors about one while it is
     # imported, below Python and whatever the log level. They come back if the import fails.
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
+    with held_back(lambda line: True):
         try:
             import tf_keras  # noqa: F401
         except ModuleNotFoundError as error:
             if error.name not in ("tensorflow", "tf_keras"):
                 raise
             raise MissingExtraError("TensorFlow", "train") from None
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    # Advice about retracing, deprecated functions and the like, which no user can follow.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

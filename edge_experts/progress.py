@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import shutil
 import sys
+from typing import Any
+
+_NARROW, _WIDE = 10, 30  # columns of a bar
 
 
 class Progress:
@@ -10,26 +15,34 @@ class Progress:
 
     with Progress("Converting", 5) as progress:
         progress.step("expert 0")
+
+    A note is made of parts with ", " between them, the most important first: where a terminal is
+    too narrow for all of them, the last ones are left out.
     """
 
     def __init__(self, what: str, total: int):
-        self._what, self._total, self._done = what, total, 0
-        self._bar = None
+        self._what, self._total, self.done = what, total, 0
+        self._bar: Any = None
         if sys.stderr.isatty():
             try:
-                from tqdm import tqdm
+                self._bar = _terminal_bar(what, total)
             except ModuleNotFoundError:  # the device part alone: plain lines do
                 return
-            self._bar = tqdm(total=total, desc=what, file=sys.stderr, leave=True)
 
     def step(self, note: str = "") -> None:
         """One more step is done."""
-        self._done += 1
+        self.done += 1
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update()
-        elif self._done % max(1, self._total // 10) == 0 or self._done == self._total:
-            print(f"{self._what}: {self._done}/{self._total} {note}".rstrip(), file=sys.stderr)
+        elif self.done % max(1, self._total // 10) == 0 or self.done == self._total:
+            print(f"{self._what}: {self.done}/{self._total} {note}".rstrip(), file=sys.stderr)
+
+    def skip(self, steps: int) -> None:
+        """Count steps that were done before, in a training that goes on."""
+        self.done += steps
+        if self._bar is not None:
+            self._bar.update(steps)
 
     def note(self, text: str) -> None:
         """Something happens within a step that takes long."""
@@ -38,6 +51,11 @@ class Progress:
         else:
             print(f"{self._what}: {text}", file=sys.stderr)
 
+    def stop(self, reason: str) -> None:
+        """The work ends here, before its last step, and a line says why."""
+        self.close()
+        print(f"{self._what}: {reason}", file=sys.stderr)
+
     def __enter__(self) -> Progress:
         return self
 
@@ -45,6 +63,72 @@ class Progress:
         """Leave the terminal as it is; a bar that is not full stays so."""
         if self._bar is not None:
             self._bar.close()
+            self._bar = None
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def line(what: str, done: int, total: int, seconds: float, note: str, columns: int) -> str:
+    """One line of a terminal, at most so many columns: name, count, bar, time left, note.
+
+    The count, and the first part of the note, go before the bar; a bar of ten columns before the
+    time left, and that before the rest of the note.
+    """
+    count = f"{done}/{total}"
+    head = f"{what[: max(0, columns - len(count) - 1)]} {count}".lstrip()
+    first, *more = note.split(", ")
+    while first and len(head) + 2 + len(first) > columns:
+        words = first.split()
+        # "validation accuracy 0.8" becomes "accuracy 0.8"; a number alone would say nothing
+        first = " ".join(words[1:]) if len(words) > 2 else ""
+    room = columns - len(head) - (2 + len(first) if first else 0)
+    bar = _bar(done, total, _NARROW) if room >= _NARROW + 3 else ""
+    room -= len(bar) + 1 if bar else 0
+    left = _time_left(done, total, seconds)
+    shown = left if bar and left and room >= len(left) + 1 else ""
+    room -= len(shown) + 1 if shown else 0
+    notes = [first] if first else []
+    for part in more:
+        if not notes or len(part) + 2 > room:
+            break
+        notes.append(part)
+        room -= len(part) + 2
+    if bar:
+        bar = _bar(done, total, min(_WIDE, _NARROW + max(0, room)))
+    return " ".join(filter(None, [head, bar, shown])) + (f"  {', '.join(notes)}" if notes else "")
+
+
+def _bar(done: int, total: int, width: int) -> str:
+    full = width * min(done, total) // total if total else width
+    return f"[{'#' * full}{'.' * (width - full)}]"
+
+
+def _time_left(done: int, total: int, seconds: float) -> str:
+    if not 0 < done < total:
+        return ""
+    left = math.ceil(seconds / done * (total - done))
+    minutes, rest = divmod(left, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02} left" if hours else f"{minutes}:{rest:02} left"
+
+
+def _terminal_bar(what: str, total: int) -> Any:
+    """tqdm's bar, which keeps several on lines of their own, with our line."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):  # type: ignore[misc]
+        @staticmethod
+        def format_meter(*_given: Any, **values: Any) -> str:
+            # One column less than there are: at the last one, some terminals begin a new line.
+            columns = (values.get("ncols") or shutil.get_terminal_size().columns) - 1
+            return line(
+                what,
+                values["n"],
+                values["total"] or 0,
+                values["elapsed"],
+                values["postfix"] or "",
+                columns,
+            )
+
+    return Bar(total=total, file=sys.stderr, leave=True, dynamic_ncols=True)

@@ -129,7 +129,7 @@ def test_the_device_part_answers_measures_and_installs(board: Path, tmp_path: Pa
 
 def test_every_command_explains_itself_on_a_board(board: Path) -> None:
     done = _on_board(board, "--help")
-    names = re.findall(r"^│ ([a-z][a-z-]+) ", done.stdout, re.MULTILINE)
+    names = re.findall(r"^  ([a-z][a-z-]+) ", done.stdout, re.MULTILINE)
     assert {"run", "train", "benchmark", "deploy"} <= set(names)
     for name in names:
         done = _on_board(board, name, "--help")

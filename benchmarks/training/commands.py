@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from edge_experts.cli.options import Json, require_training
+from edge_experts.errors import ThresholdError, UsageError
 
 from .. import output
 
 _EXPERTS = (8, 16, 64)
 _BATCHES = (32, 128, 512)
 _DRAWN = (512, 1024, 2048)
+_KINDS = ("table", "text", "window")
 
 
 def training_speed(
@@ -69,3 +71,39 @@ def translator_training_speed(
 
     times = measure(drawn or _DRAWN, rounds)
     output.show(asdict(times), times.as_table(), json=json, notes=times.notes())
+
+
+def resume(
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--kind", help="Kind of data, repeatable.", show_default=", ".join(_KINDS)),
+    ] = None,
+    kills: Annotated[int, typer.Option(min=1, help="Trainings to kill, of each kind.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the moments.")] = 0,
+    json: Json = False,
+) -> None:
+    """Kill trainings at random moments, resume them, and compare what they leave.
+
+    With SIGKILL. Weights, features, metrics and history must be, byte for byte, those of a training
+    that nobody disturbed; exit code 5 where one is not.
+
+    Example: python -m benchmarks resume --kind table --kills 5
+    """
+    require_training()
+    from .resume import Kill, as_table, measure
+
+    for kind in kinds or ():
+        if kind not in _KINDS:
+            raise UsageError(f"--kind must be one of {', '.join(_KINDS)}, got {kind!r}")
+
+    def told(kill: Kill) -> None:
+        same = f"DIFFERS in {', '.join(kill.differences)}" if kill.differences else "identical"
+        after = ", ".join(kill.stages) or "no stage"
+        output.warn(f"{kill.kind}: killed after {kill.seconds:.2f} s and {after}: {same}")
+
+    done, seconds = measure(kinds or _KINDS, kills, seed, told)
+    notes = ["Seconds of an undisturbed training; identical: to it, byte for byte."]
+    content = {"kills": [asdict(kill) for kill in done], "seconds": seconds}
+    output.show(content, as_table(done, seconds), json=json, notes=notes)
+    if different := [kill for kill in done if kill.differences]:
+        raise ThresholdError(f"{len(different)} of {len(done)} resumed trainings differ")

@@ -101,6 +101,7 @@ def compress(
             for name in (run_folder.FEATURES, run_folder.EXAMPLES):
                 if (run / name).exists():
                     shutil.copyfile(run / name, folder / name)
+            run_folder.write_trained_rows(folder, run_folder.read_trained_rows(run))
             made = replace(
                 described,
                 metrics={**described.metrics, **metrics, "compression": compression.to_json()},
@@ -161,13 +162,23 @@ class _Stage:
             for index, key in enumerate(keys):
                 content = self._kept.get(key)
                 if content is None:
-                    tasks.append(self._task("expert", index=index, out=_file(index)))
+                    folder = self._kept.unfinished(key)
+                    tasks.append(
+                        self._task(
+                            "expert",
+                            index=index,
+                            out=_file(index),
+                            checkpoints=folder and str(folder.resolve()),
+                        )
+                    )
                 else:
                     (self._job / _file(index)).write_bytes(content)
                     progress.step(f"expert {index}, as before")
             workers.start(len(tasks))
             failed = workers.run(tasks, lambda task: progress.step(f"expert {task['index']}"))
         for place, task in enumerate(tasks):
+            if task["checkpoints"]:
+                shutil.rmtree(task["checkpoints"], ignore_errors=True)
             if place not in failed:
                 self._kept.put(keys[task["index"]], (self._job / task["out"]).read_bytes())
         self._refuse({tasks[place]["index"]: reason for place, reason in failed.items()})

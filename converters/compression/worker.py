@@ -2,7 +2,8 @@
 
 Tasks come as JSON lines, as for the converters' worker.py:
 
-    {"do": "expert", "index": number, "out": file name}         fine-tune one, to a .keras file
+    {"do": "expert", "index": number, "out": file name,         fine-tune one, to a .keras file
+     "checkpoints": folder or null}                             to go on from, and to leave there
     {"do": "assemble", "experts": [file name, ...], "out": file name}     the whole model again
 
 A task with a "job" is one of that folder instead of JOB. The folder holds
@@ -33,6 +34,7 @@ from edge_experts.training import SparseExperts  # sets up Keras before TensorFl
 import tf_keras  # isort: skip
 
 from edge_experts.run_folder import read_run  # isort: skip
+from edge_experts.training.checkpoints import Checkpoints  # isort: skip
 from edge_experts.training.inference import predict  # isort: skip
 from edge_experts.training.objectives.routed_task import RoutedTask  # isort: skip
 from edge_experts.training.tasks import training_of  # isort: skip
@@ -49,17 +51,18 @@ class Job:
 
     def do(self, task: dict[str, Any]) -> None:
         if task["do"] == "expert":
-            self._expert(task["index"]).save(self.folder / task["out"])
+            self._expert(task["index"], task["checkpoints"]).save(self.folder / task["out"])
         else:
             self._assemble([self.folder / name for name in task["experts"]], task["out"])
 
-    def _expert(self, index: int) -> tf_keras.Model:
+    def _expert(self, index: int, folder: str | None) -> tf_keras.Model:
         # tensorflow-model-optimization takes seconds to import.
         from edge_experts.training import compression as compressing
 
-        tf_keras.utils.set_random_seed(self._order["config"].get("seed") or 0)
         compression = Compression(**self._order["compression"])
-        return compressing.apply(self._model.experts[index], self._lessons.of(index), compression)
+        checkpoints = folder and Checkpoints(Path(folder), {})
+        tuning = self._lessons.of(index, checkpoints or None)
+        return compressing.apply(self._model.experts[index], tuning, compression)
 
     def _assemble(self, experts: list[Path], out: str) -> None:
         options = self._model.get_config()

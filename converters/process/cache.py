@@ -11,6 +11,8 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import shutil
+import time
 import zipfile
 from collections.abc import Iterable
 from functools import cache
@@ -22,6 +24,8 @@ from edge_experts.format.atomic import cache_folder, write_whole
 
 _DIGEST = 32  # bytes of SHA-256, in front of the content
 _ROOM = 1_000_000_000  # bytes that entries may take; the least recently used go first
+_UNFINISHED = ".unfinished"
+_FORGOTTEN = 30 * 86400  # seconds after which nobody goes on with it
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
@@ -59,6 +63,10 @@ class Cache:
         except OSError:
             pass
 
+    def unfinished(self, key: str) -> Path | None:
+        """A folder for the state of what is being made, which is removed once it is kept."""
+        return None if self._folder is None else self._folder / f"{key}{_UNFINISHED}"
+
     def trim(self, room: int = _ROOM) -> None:
         """Remove what was not used for longest, until the rest takes at most `room` bytes."""
         if self._folder is None or not self._folder.is_dir():
@@ -68,6 +76,10 @@ class Cache:
             try:
                 status = path.stat()
             except OSError:  # another conversion has removed it
+                continue
+            if path.name.endswith(_UNFINISHED):
+                if time.time() - status.st_mtime > _FORGOTTEN:
+                    shutil.rmtree(path, ignore_errors=True)
                 continue
             found.append((status.st_mtime_ns, status.st_size, path))
         taken = sum(size for _, size, _ in found)

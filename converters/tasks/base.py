@@ -123,7 +123,7 @@ class ConversionTask(Protocol):
         """Lines that `convert` prints."""
 
     def next_command(self, manifest: Manifest) -> str:
-        """Arguments of `run BUNDLE`, for a hint."""
+        """Arguments of `run BUNDLE` for a hint; empty where an example is to be shown instead."""
 
 
 class RowTask(ConversionTask, Protocol):

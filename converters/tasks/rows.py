@@ -150,9 +150,8 @@ class Rows(ABC):
         return [f"a second expert asked for {second:.1%} of the validation examples"]
 
     def next_command(self, manifest: Manifest) -> str:
-        """The file that holds examples, where they are no texts."""
-        inputs = {"table": "--input rows.csv", "array": "--input examples.npy"}
-        return inputs.get(manifest.features.kind, "'your text'")
+        """A text; none for rows and arrays, of which only their data knows examples."""
+        return "'your text'" if manifest.features.kind == "text" else ""
 
 
 def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:

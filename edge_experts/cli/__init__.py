@@ -8,10 +8,16 @@ import os
 import sys
 
 from ..errors import DevicePartError, EdgeExpertsError, MachineError, MissingExtraError
+from .signals import orderly_end
 
 
 def main() -> None:
     """The `edge-experts` command. Errors become one clear text on stderr and an exit code."""
+    with orderly_end():
+        _main()
+
+
+def _main() -> None:
     try:
         from .app import app
     except ModuleNotFoundError as error:

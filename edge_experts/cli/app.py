@@ -6,10 +6,11 @@ from math import isfinite
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from ..errors import UsageError
 from ..version import VERSION
+from . import help as help_texts
 from .device import (
     benchmark,
     bundle,
@@ -46,43 +47,51 @@ class _Command(TyperCommand):
                 raise UsageError(f"--{option} must be a finite number, got {value}")
         return super().invoke(ctx)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return help_texts.usage_words(self)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(help_texts.command_help(self, ctx, help_texts.width()))
+
+
+class _Group(TyperGroup):
+    """The program, whose help has the commands in groups."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        formatter.write(help_texts.group_help(self, ctx, help_texts.width()))
+
 
 app = typer.Typer(
+    cls=_Group,
     name="edge-experts",
     help="Sparse expert models for small ARM boards: train, convert, run, benchmark.",
+    rich_markup_mode=None,  # boxes cut option names at 80 columns
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(quickstart.quickstart)
-app.command()(advise.advise)
-app.command()(train.train)
-app.command()(adopt.adopt)
-app.command()(convert.convert)
-app.command()(extend.extend)
-app.command()(evaluate.evaluate)
-app.command()(compare.compare)
-app.command()(run.run)
-app.command()(serve.serve)
-app.command()(monitor.monitor)
-app.command()(benchmark.benchmark)
-app.command()(report.report)
-app.command()(inspect.inspect)
-app.command()(bundle.verify)
-app.command()(bundle.pack)
-app.command()(bundle.unpack)
-app.command()(update.install)
-app.command()(update.rollback)
-app.command()(deploy.deploy)
-app.command()(update.keygen)
-app.command()(update.sign)
-app.command()(export_c.export_c)
-app.command()(export_onnx.export_onnx)
-app.command()(doctor.doctor)
-for registered in app.registered_commands:
-    registered.cls = _Command
+GROUPS = {
+    "Start": (quickstart.quickstart, advise.advise),
+    "Train": (train.train, adopt.adopt, extend.extend, compare.compare),
+    "Convert": (convert.convert, export_c.export_c, export_onnx.export_onnx),
+    "Answer": (run.run, serve.serve, monitor.monitor),
+    "Measure": (evaluate.evaluate, benchmark.benchmark, report.report),
+    "Ship to boards": (
+        deploy.deploy,
+        update.install,
+        update.rollback,
+        bundle.pack,
+        bundle.unpack,
+        update.keygen,
+        update.sign,
+    ),
+    "Check": (inspect.inspect, bundle.verify, doctor.doctor),
+}
+for panel, commands in GROUPS.items():
+    for command in commands:
+        app.command(cls=_Command, rich_help_panel=panel)(command)
 
 
 def _version(asked: bool) -> None:

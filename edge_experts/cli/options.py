@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import DevicePartError, MissingExtraError
+from .help import RARE
 
 
 def folder(text: str) -> Path:
@@ -22,88 +23,91 @@ def folder(text: str) -> Path:
     return resolve(Path(text))
 
 
-BUNDLE_HELP = "The bundle's folder, or what bundles are installed in."
+BUNDLE_HELP = "A bundle's folder, or the folder that bundles are installed in."
 Bundle = Annotated[
     Path,
     typer.Argument(help=BUNDLE_HELP, parser=folder, show_default=False),
 ]
 # For commands that treat an installed bundle differently.
 BundleOrRoot = Annotated[Path, typer.Argument(help=BUNDLE_HELP, show_default=False)]
-Root = Annotated[Path, typer.Argument(help="What bundles are installed in.", show_default=False)]
+Root = Annotated[
+    Path, typer.Argument(help="Folder that bundles are installed in.", show_default=False)
+]
 Trust = Annotated[
     list[Path] | None,
-    typer.Option(
-        metavar="KEY.pub",
-        help="A public key that may have signed the bundle; repeatable.",
-        show_default=False,
-    ),
+    typer.Option(metavar="KEY.pub", help="Public key to check the signature by; repeatable."),
 ]
 AllowOlder = Annotated[
     bool,
     typer.Option(
-        "--allow-older", help="Also a version not above the newest that was ever installed."
+        "--allow-older",
+        help="Accept a version not above the newest ever installed.",
+        rich_help_panel=RARE,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Compared = Annotated[
     Path | None,
-    typer.Option(
-        metavar="comparison.json",
-        help="What `compare --out` left: its rows are drawn too.",
-        show_default=False,
-    ),
+    typer.Option(metavar="FILE.json", help="Draw the rows of a comparison.json of `compare` too."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace the folder if it exists.")]
-Threads = Annotated[int, typer.Option(help="For the interpreter's kernels.", min=1)]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
+Threads = Annotated[
+    int,
+    typer.Option(help="Threads of the interpreter's kernels.", min=1, rich_help_panel=RARE),
+]
 Recipe = Annotated[
     Literal["float32", "float16", "dynamic", "int8", "int16x8"],  # the converters' RECIPE_NAMES
-    typer.Option("--quantization", help="How numbers are stored and computed."),
+    typer.Option("--quantization", help="Number format of the files."),
 ]
 Quantization = Annotated[
     Literal["float32", "float16", "dynamic", "int8", "int16x8", "auto"],  # their QUANTIZATIONS
-    typer.Option(
-        help="How numbers are stored and computed; auto: for each network what costs least "
-        "accuracy at the size that you state."
-    ),
+    typer.Option(help="Number format of the files; auto: by network, under --size-budget."),
 ]
 Layout = Annotated[
     Literal["split", "gated", "nested-if"],  # the converters' LAYOUTS
-    typer.Option(
-        help="A file for each expert; or, to measure that against, all in one file, where every "
-        "expert is computed (gated) or one is branched to (nested-if)."
-    ),
+    typer.Option(help="A file for each expert; or, to compare, all in one.", rich_help_panel=RARE),
 ]
 Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="What the targets are, where the data does not say it: classification (a column "
-        "`label`, whole numbers) or regression (`target`, or `target:NAME`; other numbers).",
-        show_default=False,
+        help="classification or regression, where the data does not say it.",
+        show_default="by the data",
     ),
 ]
 Width = Annotated[
     float | None,
-    typer.Option(help="Multiplies the units of an expert's hidden layers.  [default: 1.0]"),
+    typer.Option(
+        help="Factor on the units of an expert's hidden layers.",
+        show_default="1.0",
+        rich_help_panel=RARE,
+    ),
 ]
 Model = Annotated[
     str | None,
-    typer.Option(help="module:function that builds an expert from its shapes.", show_default=False),
+    typer.Option(
+        metavar="MODULE:NAME",
+        help="Your function that builds an expert.",
+        show_default="a network for the kind of data",
+        rich_help_panel=RARE,
+    ),
 ]
 RouterModel = Annotated[
     str | None,
     typer.Option(
-        help="module:function that builds the router from its shapes and the number of experts.",
-        show_default=False,
+        metavar="MODULE:NAME",
+        help="Your function that builds the router.",
+        show_default="a network for the kind of data",
+        rich_help_panel=RARE,
     ),
 ]
 Source = Annotated[
     str,
     typer.Option(
         "--data",
-        help="A named data set (sentiment, reviews, sections, fashion-mnist, mnist, "
-        "mnist-and-fashion, diamonds), or your own .csv or .tsv with a column label or target, or "
-        ".npz of arrays; the README says what is in them.",
+        metavar="DATA",
+        help="Your .csv, .tsv or .npz file; or sentiment, reviews, sections, fashion-mnist, mnist, "
+        "mnist-and-fashion, diamonds, translation or translation-domains (README: Your own data).",
         show_default=False,
     ),
 ]
@@ -133,13 +137,16 @@ MemoryBudget = Annotated[
     typer.Option(
         parser=size,
         metavar="SIZE",
-        help="What the router and the experts in memory may take together, such as 8MB.",
+        help="Memory for the router and experts, such as 8MB.",
+        show_default="no limit",
     ),
 ]
 
 
 def require_training() -> None:
-    """Say that TensorFlow is missing before any work is done. Importing it takes seconds.
+    """Say that TensorFlow is missing before any work is done, or else that it is being loaded.
+
+    Importing it takes seconds, in which nothing else is printed.
 
     Raises:
         DevicePartError: this is what `deploy` sends to boards.
@@ -149,6 +156,8 @@ def require_training() -> None:
         raise DevicePartError("edge_experts.training")
     if not all(importlib.util.find_spec(name) for name in ("tensorflow", "tf_keras")):
         raise MissingExtraError("TensorFlow", "train")
+    if "tensorflow" not in sys.modules:
+        print("Loading TensorFlow, which takes some seconds ...", file=sys.stderr, flush=True)
 
 
 def require_serving() -> None:

@@ -14,7 +14,9 @@ DEVICE_PART = (
     "__main__",
     # the ground
     "errors",
+    "installation",
     "keras_setup",
+    "native_stderr",
     "plotting",
     "progress",
     "registry",

@@ -68,8 +68,22 @@ class Features(Protocol):
     def take_apart(self, example: Any) -> Mapping[str, Any]:
         """The values of an example's fields."""
 
-    def encode(self, example: Any) -> dict[str, np.ndarray]:
-        """One example as named arrays, each with a leading dimension of 1."""
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        """Contract of each field, in plain JSON values: `name`, `dtype`, `shape`, and what the kind
+        knows besides: `range`, `layout`, `normalization`, `missing`, `values`, ...
+        """
+
+    def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
+        """One example as named arrays, each with a leading dimension of 1.
+
+        Args:
+            warnings: takes a sentence for each thing about the example that a user should know,
+                such as a category that training never saw.
+
+        Raises:
+            UsageError: the example violates the contract; names the field and the remedy.
+        """
 
 
 _Kind = type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures] | type[PieceFeatures]

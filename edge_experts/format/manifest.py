@@ -31,8 +31,10 @@ MODEL_CARD = "MODEL_CARD.md"
 # experts without a router that are asked for by name; 1.5: several of these for one language, of
 # which a router picks
 FORMAT_VERSION = "1.5"
-# 2.x holds those of other tasks, which readers of 1.x must refuse: task_spec, and layers.
-TASKS_VERSION = "2.0"
+# 2.x holds what readers of 1.x must refuse: other tasks (task_spec), layers, and features whose
+# settings have a contract for inputs, which a reader must not ignore.
+CONTRACT = "contract"
+CONTRACT_VERSION = "2.0"
 TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
 COMBINE = ("top", "sum")
 
@@ -108,6 +110,8 @@ class Manifest:
             this, the second one is asked too, and the two are combined as with `top_k` 2.
         abstain_below: where an answer's calibrated score is under this, the model abstains.
         reference: what answers looked like on validation data.
+        trained_rows: hashes of the rows that it was trained on, which answers do not need: a file
+            for the first training, and one for each that extended it; with a contract only.
     """
 
     name: str
@@ -130,6 +134,7 @@ class Manifest:
     generation: Generation | None = None
     task_spec: TaskSpec | None = None
     layers: tuple[Layer, ...] = ()
+    trained_rows: tuple[FileEntry, ...] = ()
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
@@ -137,7 +142,8 @@ class Manifest:
     def files(self) -> tuple[FileEntry, ...]:
         """Every file that the manifest pins, each once."""
         features = () if self.features.file is None else (self.features.file,)
-        return (*self.routers, *features, *self.experts, self.golden, self.model_card)
+        beside = (self.golden, self.model_card, *self.trained_rows)
+        return (*self.routers, *features, *self.experts, *beside)
 
     @property
     def routers(self) -> tuple[FileEntry, ...]:
@@ -199,10 +205,12 @@ class Manifest:
     def to_json(self) -> str:
         """The text of manifest.json, its digest computed anew."""
         content = asdict(self, dict_factory=_without_arenas_not_measured)
-        if self.task_spec is None:
+        if self.task_spec is None and CONTRACT not in self.features.config:
             del content["task_spec"], content["layers"]
         else:
-            content["format_version"] = TASKS_VERSION
+            content["format_version"] = CONTRACT_VERSION
+        if not self.trained_rows:
+            del content["trained_rows"]
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..errors import FormatVersionError, ManifestError
 from .bounded_read import read_at_most
@@ -12,10 +14,11 @@ from .expert_names import check_names, read_generation
 from .limits import LIMITS
 from .manifest import (
     COMBINE,
+    CONTRACT,
+    CONTRACT_VERSION,
     FORMAT_VERSION,
     MANIFEST,
     SIGNATURE,
-    TASKS_VERSION,
     FeatureSpec,
     FileEntry,
     Layer,
@@ -25,7 +28,7 @@ from .manifest import (
 )
 from .strict_json import AGAIN, Reader, odd_label, strict_json
 
-_MAJOR_VERSIONS = {FORMAT_VERSION.split(".")[0], TASKS_VERSION.split(".")[0]}
+_MAJOR_VERSIONS = {FORMAT_VERSION.split(".")[0], CONTRACT_VERSION.split(".")[0]}
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -73,6 +76,8 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
 
 def _manifest(reader: Reader, version: str) -> Manifest:
     features = reader.object("features")
+    if version.split(".")[0] == FORMAT_VERSION.split(".")[0] and CONTRACT in _config(reader):
+        raise reader.error("features", f"of format {version} have no {CONTRACT}")
     experts = tuple(map(_file, reader.objects("experts", 1, LIMITS.experts)))
     combine, top_k = reader.text("combine"), reader.whole("top_k", 1)
     if combine not in COMBINE:
@@ -128,6 +133,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         generation=generation,
         task_spec=task_spec,
         layers=layers,
+        trained_rows=_trained_rows(reader, version),
         format_version=version,
         digest=reader.text("digest"),
     )
@@ -142,8 +148,23 @@ def _manifest(reader: Reader, version: str) -> Manifest:
 def _task_spec(reader: Reader, version: str) -> TaskSpec | None:
     if version.split(".")[0] == FORMAT_VERSION.split(".")[0]:
         return None
+    if reader.content.get("task_spec") is None and CONTRACT in _config(reader):
+        return None  # classification or translation, as in 1.x
     found = reader.object("task_spec")
     return TaskSpec(found.text("type"), found.object("config").content)
+
+
+def _trained_rows(reader: Reader, version: str) -> tuple[FileEntry, ...]:
+    old = version.split(".")[0] == FORMAT_VERSION.split(".")[0]
+    if old or reader.content.get("trained_rows") is None:
+        return ()
+    return tuple(map(_file, reader.objects("trained_rows", 0, LIMITS.trainings)))
+
+
+def _config(reader: Reader) -> Mapping[str, Any]:
+    """Settings of the features."""
+    config: Mapping[str, Any] = reader.object("features").object("config").content
+    return config
 
 
 def _layers(reader: Reader, version: str, experts: int) -> tuple[Layer, ...]:

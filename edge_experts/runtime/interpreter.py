@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 from ..format.manifest import TRUNK
+from . import xnnpack_greeting
 
 CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
 _PACKAGES = {
@@ -91,6 +92,7 @@ def open_interpreter(content: bytes, name: str, threads: int, delegate: Delegate
         ModelError: the interpreter refuses the file.
         InterpreterError: it does not work beside this numpy.
     """
+    xnnpack_greeting.silence(interpreter_class())
     called, kind = package(), getattr(_found()[1].OpResolverType, _RESOLVERS[delegate])
     try:
         interpreter = _lean_class()(

@@ -1,8 +1,8 @@
-"""Which examples are in which batch, drawn for a whole stage."""
+"""Batches of a stage: the rows of an epoch depend on the seed and the epoch's number alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,42 @@ import tensorflow as tf
 
 _STEPS, _SMALLEST = 50, 16
 
+Lists = tuple[np.ndarray, ...]  # rows, and their weights where there are any
+
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches of (inputs, targets) or (inputs, targets, weights); `steps` of them are an epoch."""
+    """Batches of (inputs, targets) or (inputs, targets, weights).
 
-    dataset: tf.data.Dataset
+    Attributes:
+        steps: batches of an epoch.
+        epochs: how many epochs there are.
+        lists: draws the rows of an epoch, (steps * size, ...), by its number.
+        gathered: makes a data set of batches of lists of rows.
+    """
+
     steps: int
+    epochs: int
+    lists: Callable[[int], Lists]
+    gathered: Callable[[Callable[[], Iterator[Lists]]], tf.data.Dataset]
+
+    @property
+    def dataset(self) -> tf.data.Dataset:
+        """All batches of all epochs."""
+        return self.after(0)
+
+    def after(self, step: int) -> tf.data.Dataset:
+        """The batches after the first `step` of all epochs' steps."""
+        first, passed = divmod(step, self.steps)
+
+        def epochs() -> Iterator[Lists]:
+            for epoch in range(first, self.epochs):
+                lists = self.lists(epoch)
+                size = len(lists[0]) // self.steps
+                begin = passed * size if epoch == first else 0
+                yield tuple(each[begin:] for each in lists)
+
+        return self.gathered(epochs)
 
 
 def batch_size(examples: int, most: int) -> int:
@@ -38,6 +67,7 @@ def draw(
     seed: int,
     owners: np.ndarray | None = None,
     experts: int = 1,
+    weights: np.ndarray | None = None,
 ) -> Batches:
     """Batches for all epochs: (size, ...); or with owners (size, experts, ...).
 
@@ -45,37 +75,61 @@ def draw(
         owners: the expert of each example, (examples,). Then an epoch is as long as the expert
             with most examples needs. Those of the others are spread evenly over its steps, and
             filled up with examples of weight 0.
+        weights: of each example, (examples,); not with owners.
     """
-    random = np.random.default_rng(seed)
     if owners is None:
         steps = len(targets) // size
-        rows = [random.permutation(len(targets))[: steps * size] for _ in range(epochs)]
-        return Batches(_gathered(inputs, targets, size, np.concatenate(rows)), steps)
+
+        def lists(epoch: int) -> Lists:
+            rows = np.random.default_rng((seed, epoch)).permutation(len(targets))[: steps * size]
+            return (rows,) if weights is None else (rows, weights[rows].astype(np.float32))
+
+        kinds = 1 if weights is None else 2
+        return Batches(steps, epochs, lists, _gather(inputs, targets, size, kinds, ()))
     mine = [np.flatnonzero(owners == expert) for expert in range(experts)]
     steps = -(-max(map(len, mine)) // size)
-    shape = (epochs, steps, size, experts)
-    places, weights = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
-    for epoch in range(epochs):
+
+    def by_owner(epoch: int) -> Lists:
+        random = np.random.default_rng((seed, epoch))
+        shape = (steps, size, experts)
+        places, shares = np.zeros(shape, np.int64), np.zeros(shape, np.float32)
         for expert, examples in enumerate(mine):
             parts = np.array_split(random.permutation(examples), steps)
             for step, part in enumerate(parts):
-                places[epoch, step, : len(part), expert] = part
+                places[step, : len(part), expert] = part
                 # A step counts alike for all experts, however few examples one has in it.
-                weights[epoch, step, : len(part), expert] = size / max(1, len(part))
-    lists = places.reshape(-1, experts), weights.reshape(-1, experts)
-    return Batches(_gathered(inputs, targets, size, *lists), steps)
+                shares[step, : len(part), expert] = size / max(1, len(part))
+        return places.reshape(-1, experts), shares.reshape(-1, experts)
+
+    return Batches(steps, epochs, by_owner, _gather(inputs, targets, size, 2, (experts,)))
 
 
-def _gathered(
-    inputs: Mapping[str, np.ndarray], targets: np.ndarray, size: int, *drawn: np.ndarray
-) -> tf.data.Dataset:
-    """Batches of the rows that are drawn, with their weights if there are any."""
+def _gather(
+    inputs: Mapping[str, np.ndarray], targets: np.ndarray, size: int, kinds: int, inner: tuple
+) -> Callable[[Callable[[], Iterator[Lists]]], tf.data.Dataset]:
+    """A function from lists of rows (and weights) to batches of the examples in these rows.
+
+    Args:
+        kinds: 1, of rows alone; or 2, with their weights.
+        inner: shape of a row's entry in the lists.
+    """
     arrays = {name: tf.constant(array) for name, array in inputs.items()}
     answers = tf.constant(targets)
+    types = (tf.int64, tf.float32)[:kinds]
+    signature = tuple(tf.TensorSpec((None, *inner), kind) for kind in types)
 
     def batch(rows: tf.Tensor, *weights: tf.Tensor) -> tuple[object, ...]:
         taken = {name: tf.gather(array, rows) for name, array in arrays.items()}
         return taken, tf.gather(answers, rows), *weights
 
-    lists = tf.data.Dataset.from_tensor_slices(drawn).batch(size, drop_remainder=True)
-    return lists.map(batch, num_parallel_calls=2).prefetch(2)
+    def gathered(epochs: Callable[[], Iterator[Lists]]) -> tf.data.Dataset:
+        slices = tf.data.Dataset.from_tensor_slices
+        if tf.distribute.has_strategy():  # it cannot share out what a generator makes
+            rows = slices(tuple(map(np.concatenate, zip(*epochs(), strict=True))))
+        else:
+            lists = tf.data.Dataset.from_generator(epochs, output_signature=signature)
+            rows = lists.flat_map(lambda *each: slices(each))
+        batches = rows.batch(size, drop_remainder=True)
+        return batches.map(batch, num_parallel_calls=2).prefetch(2)
+
+    return gathered

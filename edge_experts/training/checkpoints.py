@@ -1,10 +1,16 @@
-"""What a killed training leaves, so that it goes on where it was."""
+"""State that a killed training leaves, from which the same command ends as if it had not been."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +18,204 @@ import numpy as np
 import tf_keras
 
 from ..format.atomic import write_whole
-from ..format.npz import npz
+from .leaving import versions
+from .randomness import reseed
 
+LONG_EPOCH, EVERY = 600.0, 300.0  # seconds: longer epochs are kept within, that often
 _SETTINGS = "settings.json"
+_VALUES = "values"  # of a file of arrays, the one that is JSON
+
+Record = Mapping[str, Any]  # JSON: what a stage leaves beside weights
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """State of a stage: arrays by name, and what JSON can hold."""
+
+    arrays: Mapping[str, np.ndarray]
+    values: Record
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """A file with the last snapshot of one stage; each write leaves the old one or the new one."""
+
+    path: Path
+
+    def read(self) -> Snapshot | None:
+        """The last snapshot; None where there is none, or the disk has damaged it."""
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path) as stored:
+                arrays = dict(stored)
+            return Snapshot(arrays, json.loads(arrays.pop(_VALUES).tobytes()))
+        except Exception as error:  # of zipfile, numpy and JSON: whatever damage makes of it
+            print(f"{self.path}: damaged ({error}); this stage starts anew", file=sys.stderr)
+            return None
+
+    def write(self, snapshot: Snapshot) -> None:
+        """Replace the last snapshot."""
+        values = np.frombuffer(json.dumps(snapshot.values).encode(), np.uint8)
+        content = io.BytesIO()  # in memory: on a full disk numpy's writer raises a second error
+        np.savez(content, **snapshot.arrays, **{_VALUES: values})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self.path, content.getvalue())
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
 
 
 class Checkpoints:
-    """A folder with the weights after each stage, and of the last epoch of the one that runs.
+    """A folder with the result of each stage, and the state of the one that runs.
 
     Args:
         folder: made when first written to; `remove` it when the training is done.
-        settings: what a training must share with the one that left the folder to go on from it;
-            what is left by another one is removed.
+        settings: what a training must share with the one that left the folder to go on from it.
+            Versions and this package's code are added. What another one left is removed, and a
+            line on stderr says why.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]):
+    def __init__(self, folder: Path, settings: Mapping[str, Any]):
         self.folder = folder
-        text = json.dumps(settings, sort_keys=True, default=str)
-        self._digest = hashlib.sha256(text.encode()).hexdigest()
-        found = folder / _SETTINGS
-        self.resumes = found.exists() and found.read_text() == self._digest
-        if not self.resumes:
+        self._settings = {name: _digest(value) for name, value in settings.items()}
+        self._settings |= {"versions": _digest(versions()), "code": code_digest()}
+        if not folder.exists():
+            return
+        others = self._others()
+        if others:
+            print(
+                f"{folder}: left by a training with other {' and '.join(others)}; this one starts "
+                "anew",
+                file=sys.stderr,
+            )
             self.remove()
 
+    def stage(
+        self,
+        name: str,
+        model: tf_keras.Model,
+        seed: int,
+        work: Callable[[], None],
+        history: dict[str, Any] | None = None,
+    ) -> float:
+        """Do a stage unless it is done; then the model gets the weights that it ended with.
+
+        Args:
+            seed: of all random numbers that the stage draws.
+            work: changes the model's weights, and adds to `history`.
+            history: losses and scores by what was fitted; those of a stage that is done are added.
+
+        Returns:
+            Seconds that the stage took, now or when it was done.
+        """
+        done = self._restored(name, model)
+        if done is not None:
+            print(f"Resumed after {name!r}", file=sys.stderr)
+            record = done.values
+        else:
+            reseed(seed, name)
+            begin = time.perf_counter()
+            work()
+            record = {"history": history, "seconds": round(time.perf_counter() - begin, 1)}
+            self.save(name, model, record)
+        if history is not None:
+            history |= record["history"]
+        reseed(seed, name, "done")
+        seconds: float = record["seconds"]
+        return seconds
+
     def restore(self, stage: str, model: tf_keras.Model) -> bool:
-        """Whether the stage was finished; then the model has the weights that it ended with."""
-        path = self._weights(stage)
-        if not path.exists():
-            return False
-        with np.load(path) as arrays:
-            model.set_weights([arrays[str(place)] for place in range(len(arrays))])
-        return True
+        """Whether the stage is done; then the model has the weights that it ended with."""
+        return self._restored(stage, model) is not None
 
-    def save(self, stage: str, model: tf_keras.Model) -> None:
+    def save(self, stage: str, model: tf_keras.Model, record: Record | None = None) -> None:
+        """Keep a stage's weights and its record."""
+        self._begin()
         weights = {str(place): array for place, array in enumerate(model.get_weights())}
-        self._begin()
-        write_whole(self._weights(stage), npz(**weights))
+        self._results(stage).write(Snapshot(weights, record or {}))
 
-    def epochs_of(self, stage: str) -> Path:
-        """Where Keras keeps the state after each epoch of a stage."""
+    def epochs_of(self, stage: str) -> Snapshots:
+        """The state of a stage that runs, after its last epoch or within it."""
         self._begin()
-        return self.folder / stage
+        return Snapshots(self.folder / f"{stage}.running.npz")
 
     def of(self, part: str) -> Checkpoints:
         """Those of another model that is trained on the way."""
-        return Checkpoints(self.folder / part, {"digest": self._digest})
+        return Checkpoints(self.folder / part, self._settings)
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _weights(self, stage: str) -> Path:
-        return self.folder / f"{stage}.npz"
+    def _results(self, stage: str) -> Snapshots:
+        return Snapshots(self.folder / f"{stage}.npz")
+
+    def _restored(self, stage: str, model: tf_keras.Model) -> Snapshot | None:
+        found = self._results(stage).read()
+        if found is None:
+            return None
+        weights = [found.arrays[str(place)] for place in range(len(found.arrays))]
+        if [each.shape for each in weights] != [tuple(each.shape) for each in model.weights]:
+            print(
+                f"{self._results(stage).path}: of another network; this stage starts anew",
+                file=sys.stderr,
+            )
+            return None
+        model.set_weights(weights)
+        return found
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / _SETTINGS).write_text(self._digest)
+        if not (self.folder / _SETTINGS).exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / _SETTINGS, json.dumps(self._settings))
+
+    def _others(self) -> list[str]:
+        """Names of the settings in which the folder's training differs from this one."""
+        try:
+            found = json.loads((self.folder / _SETTINGS).read_text())
+            return sorted(
+                name
+                for name in {*found, *self._settings}
+                if found.get(name) != self._settings.get(name)
+            )
+        except (OSError, ValueError, AttributeError, TypeError):
+            return ["versions"]
+
+
+class EpochClock:
+    """Says when an epoch is so long that its state is kept within it."""
+
+    def __init__(self, steps: int):
+        self._steps = steps
+
+    def begin(self, step: int) -> None:
+        """An epoch begins, or goes on, at a step."""
+        self._first, self._begin = step, time.monotonic()
+        self._last = self._begin
+
+    def is_due(self, step: int) -> bool:
+        """Whether the state is to be kept after so many steps of the epoch."""
+        now = time.monotonic()
+        if step == self._steps or now - self._last < EVERY:
+            return False
+        each = (now - self._begin) / (step - self._first)
+        if each * self._steps < LONG_EPOCH:
+            return False
+        self._last = now
+        return True
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of this package's code that decides what a training computes."""
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for folder in ("features", "training"):
+        for path in sorted((package / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(settings: Any) -> str:
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from . import loop
 from .batches import Batches
+from .checkpoints import Snapshot, Snapshots
 from .learner import Learner
 
 _RISING = 0.05  # of the steps: the learning rate rises
@@ -28,7 +30,8 @@ class Fit:
             learning rate (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
         averaging: whether weights are averages over the last steps.
         patience: epochs without a better validation score before it ends; 0: it does not.
-        logs, backup: folders of TensorBoard, and of the state after each epoch.
+        logs: folder of TensorBoard.
+        backup: the state of a stage that runs.
     """
 
     epochs: int
@@ -37,7 +40,7 @@ class Fit:
     averaging: bool
     patience: int
     logs: Path
-    backup: Path
+    backup: Snapshots
 
     def run(
         self,
@@ -57,31 +60,24 @@ class Fit:
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         learner.compile(optimizer)
-        made = learner.fit(
-            drawn.dataset.repeat(),
-            epochs=self.epochs,
-            steps_per_epoch=drawn.steps,
-            verbose=0,
-            validation_data=validation,
-            validation_batch_size=1024,
-            callbacks=[
+        # An early epoch that is better by chance has the gate of a half-way training.
+        chance = partial(learner.answers.chance, examples=len(validation[1]))
+        history = loop.fit(
+            learner,
+            drawn,
+            validation,
+            [
                 Best(
-                    self.patience,
                     f"val_{learner.answers.best}",
-                    # An early epoch that is better by chance has the gate of a half-way training.
-                    None
-                    if self.patience
-                    else partial(learner.answers.chance, examples=len(validation[1])),
+                    self.patience,
+                    chance=None if self.patience else chance,
                 ),
                 *callbacks,
                 tf_keras.callbacks.TensorBoard(str(self.logs), write_graph=False, profile_batch=0),
-                tf_keras.callbacks.BackupAndRestore(str(self.backup)),
             ],
+            self.backup,
         )
-        return {
-            key: [round(float(value), 5) for value in values]
-            for key, values in made.history.items()
-        }
+        return {key: [round(value, 5) for value in values] for key, values in history.items()}
 
 
 def _momentum(steps: int) -> float:
@@ -90,7 +86,7 @@ def _momentum(steps: int) -> float:
 
 
 class Best(tf_keras.callbacks.Callback):
-    """Validates the average of the weights over the last steps, and ends with the best of them.
+    """Ends with the weights of the best epoch; validates averages, where the optimizer has them.
 
     Averages answer better than the weights at any one step (Polyak & Juditsky, 1992), most of all
     while the learning rate is high. The best is by accuracy, or R2: overfitting first makes scores
@@ -98,33 +94,63 @@ class Best(tf_keras.callbacks.Callback):
     answers only later.
 
     Args:
-        patience: epochs without a better one before the training ends; 0: it does not.
         score: the name of a validation score.
+        patience: epochs without a better one before the training ends; 0: it does not.
+        first: the epoch before which none counts.
+        lower: whether lower scores are better.
         chance: by how much a later epoch may be worse than the best score and still be taken.
     """
 
-    def __init__(self, patience: int, score: str, chance: Callable[[float], float] | None = None):
+    def __init__(
+        self,
+        score: str,
+        patience: int = 0,
+        *,
+        first: int = 0,
+        lower: bool = False,
+        chance: Callable[[float], float] | None = None,
+    ):
         super().__init__()
-        self.patience, self.score = patience, score
+        self.score, self.patience, self.first = score, patience, first
+        self.sign = -1 if lower else 1
         self.chance = chance or (lambda score: 0.0)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.best, self.best_epoch = -math.inf, 0
-        self.best_weights = self.model.get_weights()
+        self.best, self.best_epoch = -math.inf, self.first
+        self.best_weights = self._weights()
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.current = self.model.get_weights()
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        if self.model.optimizer.use_ema:
+            self.current = self._weights()
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        score = (logs or {})[self.score]
+        score = self.sign * (logs or {})[self.score]
         slack = self.chance(self.best) if math.isfinite(self.best) else 0.0
-        if not score < self.best - slack:  # NaN is kept, so that the end of the training sees it
+        # NaN is kept, so that the end of the training sees it
+        if epoch >= self.first and not score < self.best - slack:
             self.best, self.best_epoch = max(score, self.best), epoch
-            self.best_weights = self.model.get_weights()
-        self.model.set_weights(self.current)
+            self.best_weights = self._weights()
+        if self.model.optimizer.use_ema:
+            self._assign(self.current)
         if self.patience and epoch - self.best_epoch >= self.patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        self.model.set_weights(self.best_weights)
+        self._assign(self.best_weights)
+
+    def state(self) -> Snapshot:
+        arrays = {str(place): array for place, array in enumerate(self.best_weights)}
+        return Snapshot(arrays, {"best": self.best, "best_epoch": self.best_epoch})
+
+    def resume(self, snapshot: Snapshot) -> None:
+        self.best, self.best_epoch = snapshot.values["best"], snapshot.values["best_epoch"]
+        self.best_weights = [snapshot.arrays[str(place)] for place in range(len(snapshot.arrays))]
+
+    def _weights(self) -> list[np.ndarray]:
+        # Not `get_weights`, which a clustered layer answers without its centroids.
+        return [variable.numpy() for variable in self.model.variables]
+
+    def _assign(self, values: Sequence[np.ndarray]) -> None:
+        for variable, value in zip(self.model.variables, values, strict=True):
+            variable.assign(value)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,14 +64,8 @@ class Stages:
     def run(self) -> None:
         """Every stage that the configuration asks for, in turn, but those that are done already."""
         for stage in self._plan():
-            name = stage.__name__.strip("_")
-            if self.checkpoints.restore(name, self.model):
-                print(f"Resumed after {name!r}", file=sys.stderr)
-            else:
-                begin = time.perf_counter()
-                stage()
-                self.seconds[name] = round(time.perf_counter() - begin, 1)
-                self.checkpoints.save(name, self.model)
+            name, seed = stage.__name__.strip("_").replace("_", " "), self.config.seed
+            self.seconds[name] = self.checkpoints.stage(name, self.model, seed, stage, self.history)
 
     def _plan(self) -> list[Callable[[], None]]:
         config = self.config
@@ -105,18 +97,19 @@ class Stages:
     def _dense(self) -> None:
         config = self.config
         rate = config.wide_learning_rate if config.dense in _WIDE else config.learning_rate
-        self._fit("Dense network", config.all_epochs, rate, objective={"decay": config.decay})
+        name = "teacher" if config.dense == "teacher" else "dense"
+        self._fit(name, config.all_epochs, rate, objective={"decay": config.decay})
 
     def _sum(self) -> None:
         config = self.config
         rate = config.mixture_learning_rate
-        self._fit("Summed experts", config.all_epochs, rate, callbacks=self._selection())
+        self._fit("sum", config.all_epochs, rate, callbacks=self._selection())
 
     def _one_expert(self) -> None:
         """One expert alone, whose parameters all start from."""
         config, experts = self.config, self.model.experts
         self._fit(
-            "One expert",
+            "one expert",
             config.warm_epochs,
             config.learning_rate,
             model=SparseExperts(None, experts[:1], output_kind=self.model.output_kind),
@@ -131,7 +124,7 @@ class Stages:
         config, router = self.config, self.model.router
         kinds = partition.kinds(config, router, self.data, self.wanted, self.teacher)
         self._fit(
-            "Router on kinds of inputs",
+            "router",
             config.router_epochs or _ROUTER_EPOCHS,
             config.learning_rate,
             model=SparseExperts(None, [gate_of(router)]),
@@ -143,7 +136,7 @@ class Stages:
         """Router and experts by the likelihood of the mixture."""
         config = self.config
         self._fit(
-            "Router and experts",
+            "mixture",
             config.epochs,
             config.mixture_learning_rate,
             objective={"balance": config.balance, "decay": config.decay, "tie": config.tie},
@@ -154,7 +147,7 @@ class Stages:
         """Router and experts by what an answer costs, while the gate turns into a choice."""
         config = self.config
         self._fit(
-            "Choosing experts",
+            "choice",
             config.choice_epochs,
             config.mixture_learning_rate,
             objective={
@@ -179,7 +172,7 @@ class Stages:
         before = self._own_losses(targets["validation"], owners["validation"])
         kept = [expert.get_weights() for expert in model.experts]
         self._fit(
-            "Experts on their own inputs",
+            "own inputs",
             config.own_epochs,
             config.learning_rate * (_TUNING if config.learned else 1),
             targets=targets,
@@ -228,7 +221,7 @@ class Stages:
         steps = epochs * drawn.steps
         goal = Objective(answers, steps=steps, **(objective or {}))
         learner = Learner(model, goal, trains_router=trains_router)
-        name = what.lower().replace(" ", "-")
+        name = what.replace(" ", "-")
         fit = Fit(
             epochs=epochs,
             learning_rate=learning_rate,
@@ -238,7 +231,8 @@ class Stages:
             logs=self.logs / name,
             backup=self.checkpoints.epochs_of(name),
         )
-        report = Report(what, epochs, model, data["validation"])
+        score, patience = learner.answers.best, config.patience
+        report = Report(what, epochs, model, data["validation"], score=score, patience=patience)
         validation = (dict(data["validation"]), targets["validation"])
         self.history[what] = fit.run(learner, drawn, validation, [*callbacks, report])
         learner.finish(model)

@@ -128,7 +128,8 @@ def test_the_wheel_of_this_edge_experts_is_the_same_every_time_and_installs(
     shown = [str(tmp_path / "venv/bin/edge-experts"), "--version"]
     done = subprocess.run(shown, capture_output=True, text=True, check=False)
     assert done.returncode == 4  # its entry point is there, and the command line's packages are not
-    assert "pip install 'edge-experts[cli]'" in done.stderr
+    assert "edge-experts[cli]" in done.stderr
+    assert f"pip install '{wheel}[cli]'" in done.stderr, "it works, as the name alone would not"
 
 
 def test_what_runs_on_the_board_needs_nothing_but_python(tmp_path: Path) -> None:

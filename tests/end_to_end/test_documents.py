@@ -29,7 +29,7 @@ def test_ci_runs_the_readmes_own_commands() -> None:
 def test_every_command_in_the_readme_exists(cli: object) -> None:
     from tests.conftest import run_cli
 
-    named = set(re.findall(r"edge-experts ([a-z][a-z-]*)", README))
+    named = set(re.findall(r"(?:`|^    )edge-experts ([a-z][a-z-]*)", README, re.MULTILINE))
     offered = run_cli("--help").stdout
     assert named
     for command in named:

@@ -75,5 +75,5 @@ def test_the_device_part_alone_runs_a_bundle(
             capture_output=True, text=True, check=False, cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 4
-        assert f"pip install 'edge-experts[{extra}]'" in done.stderr
+        assert f"pip install '{wheel}[{extra}]'" in done.stderr
         assert "Traceback" not in done.stderr

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ...errors import UsageError
+from ..help import LIMITS, RARE
 from ..options import (
     BUNDLE_HELP,
     Compared,
@@ -28,33 +28,29 @@ def benchmark(
     against: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Another bundle to measure in the same run, such as a dense rival, or what "
-            "export-onnx wrote; repeatable.",
+            help="Bundle, or network of `export-onnx`, to measure too; repeatable.",
             parser=folder,
             metavar="BUNDLE",
-            show_default=False,
         ),
     ] = None,
     input: Annotated[  # noqa: A002
         Path | None,
         typer.Option(
-            help="Inputs to ask instead of the golden ones, as for `run`.", show_default=False
+            metavar="FILE", help="Inputs, as for `run`.", show_default="the golden examples"
         ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
             metavar="LANGUAGE",
-            help="What to translate --input to, where the bundle translates.",
-            show_default=False,
+            help="Language to translate --input to.",
         ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="Also write the result as a page; `report` makes it later, elsewhere.",
-            show_default=False,
+            help="Write the result as a page too.",
         ),
     ] = None,
     comparison: Compared = None,
@@ -63,43 +59,51 @@ def benchmark(
     rounds: Annotated[
         int | None,
         typer.Option(
-            help="Of each session; in each round every contender answers every input.  [default: "
-            "1,024 answers or more, of slow ones 10 s]",
+            help="Rounds over all inputs in each session.",
             min=1,
+            show_default="1,024 answers or more; of slow ones 10 s",
+            rich_help_panel=RARE,
         ),
     ] = None,
-    seconds: Annotated[
-        float, typer.Option(help="Time warm answers for so long at least.", min=0)
-    ] = 0.0,
+    seconds: Annotated[float, typer.Option(help="Seconds of warm answers, at least.", min=0)] = 0.0,
     raw: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Also write every single time.", show_default=False),
+        typer.Option(metavar="FILE.csv", help="Write every single time too.", rich_help_panel=RARE),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="A.json B.json",
-            help="Measure nothing: compare two results that --json printed.",
-            show_default=False,
+            help="Compare two results of --json; measure nothing.",
         ),
     ] = None,
     max_p50: Annotated[
         float | None,
         typer.Option(
-            metavar="MICROSECONDS", help="End with exit code 5 if half the answers take longer."
+            metavar="MICROSECONDS",
+            help="Exit code 5 if p50 is longer.",
+            show_default="no limit",
+            rich_help_panel=LIMITS,
         ),
     ] = None,
     max_growth: Annotated[
         int | None,
         typer.Option(
-            parser=size, metavar="SIZE", help="End with exit code 5 if memory grows by more."
+            parser=size,
+            metavar="SIZE",
+            help="Exit code 5 if memory grows by more.",
+            show_default="no limit",
+            rich_help_panel=LIMITS,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Time a bundle on this machine, beside the bare interpreter and beside rivals.
+    """Measure latency and memory on this machine.
+
+    The bare interpreter, and bundles named by --against, are measured in turn with it.
 
     Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
+
     Example: edge-experts benchmark --compare before.json after.json
     """
     if compare is not None:
@@ -136,10 +140,7 @@ def benchmark(
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
             check_options(commands_of(runtime.task), runtime.task.name, {"--to": to})
-            parse: Any = runtime.features.parse
-            if to is not None:
-                parse = partial(parse, to=to)
-            lines = given(None, input, runtime.features, parse)
+            lines = given(None, input, runtime.features, runtime.manifest, to)
             asked = [part for _, line in lines for part in runtime.task.parts(line)]
     result = run_benchmark(
         bundle,

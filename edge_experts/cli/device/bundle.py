@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..hints import print_next
 from ..options import Bundle, BundleOrRoot, Force, Trust
 
 
@@ -28,18 +29,16 @@ def in_words(changes: Mapping[str, Any]) -> str:
 
 def pack(
     bundle: Bundle,
-    out: Annotated[Path, typer.Option(help="The archive to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Archive to write.", show_default=False)],
     since: Annotated[
         Path | None,
         typer.Option(
             metavar="BUNDLE",
-            help="Leave out files that this bundle (folder, archive or manifest.json) has, for "
-            "boards on which it is installed.",
-            show_default=False,
+            help="Leave out files that this bundle has (folder, archive or manifest.json).",
         ),
     ] = None,
 ) -> None:
-    """Put a bundle into one file to carry, a zip archive; what pruning saves, it saves here.
+    """Write a bundle, or what changed, to a zip archive.
 
     Example: edge-experts pack sentiment.bundle --out sentiment.zip
 
@@ -60,22 +59,23 @@ def pack(
 
 
 def unpack(
-    archive: Annotated[Path, typer.Argument(help="What pack wrote.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
+    archive: Annotated[Path, typer.Argument(help="Archive of `pack`.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Bundle folder to write.", show_default=False)],
     force: Force = False,
 ) -> None:
-    """Write the bundle of an archive; every byte is checked first.
+    """Write the bundle of an archive, checked.
 
     Example: edge-experts unpack sentiment.zip --out sentiment.bundle
     """
     from ...format.archive import unpack as write_bundle
 
     write_bundle(archive, out, force=force)
-    print(f"{out}: unpacked and intact; next: edge-experts verify {out}")
+    print(f"{out}: unpacked and intact")
+    print_next("verify", out)
 
 
 def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
-    """Check every byte of a bundle, its golden answers on this machine, and who signed it.
+    """Check a bundle's files, golden answers and signature.
 
     With --trust, or where a key was named when it was installed, a bundle that is not signed by one
     of these keys ends with exit code 3, before anything else in it is read.

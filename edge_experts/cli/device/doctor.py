@@ -3,18 +3,30 @@ from __future__ import annotations
 import platform
 import sys
 
+from ... import installation
 from ..options import Json, print_json
 
-_PACKAGES = {
-    "device": ("tflite-runtime", "ai-edge-litert"),
-    "cli": ("typer",),
+# Packages of each extra of pyproject.toml, its own, without those that others bring.
+PACKAGES = {
+    "device": ("tflite-runtime", "ai-edge-litert"),  # either
+    "cli": ("typer", "tqdm"),
     "sign": ("cryptography",),
+    "deploy": ("packaging", "pip"),
+    "serve": ("prometheus-client", "starlette", "uvicorn"),
+    "metrics": ("prometheus-client",),
     "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),
+    "translation": ("sacrebleu", "sentencepiece"),
+    "report": ("jinja2", "matplotlib", "msgspec"),
+    "onnx": ("onnx", "onnxruntime", "tf2onnx"),
+    "dev": (
+        *("build", "coverage", "hypothesis", "import-linter", "mypy", "playwright"),
+        *("pytest", "pytest-xdist", "ruff", "tritonclient"),
+    ),
 }
 
 
 def doctor(json: Json = False) -> None:
-    """Tell what is installed here and whether the interpreter really runs a model.
+    """Check the installation by running a tiny model.
 
     Ends with exit code 4 when the device part does not work.
 
@@ -24,7 +36,7 @@ def doctor(json: Json = False) -> None:
     from ...runtime import selfcheck
 
     packages = {
-        extra: {name: _version(name) for name in names} for extra, names in _PACKAGES.items()
+        extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()
     }
     problem: EdgeExpertsError | None = None
     interpreter: dict[str, str] = {}
@@ -56,14 +68,18 @@ def doctor(json: Json = False) -> None:
         )
         for extra, versions in packages.items():
             found = ", ".join(f"{name} {version or '-'}" for name, version in versions.items())
-            print(f"  {extra:<7} {found}")
+            print(f"  {extra:<11} {found}")
         if interpreter:
             print(
                 f"A tiny model ran on {interpreter['interpreter']} {interpreter['version']}: "
                 "the device part works."
             )
-        for extra in missing:
-            print(f"To add the {extra} part: pip install 'edge-experts[{extra}]'", file=sys.stderr)
+        if missing:
+            print(
+                f"Not installed: {', '.join(missing)}. To add one, such as {missing[0]}: "
+                f"{installation.command(missing[0])}",
+                file=sys.stderr,
+            )
     if problem is not None:
         raise problem
 

@@ -17,17 +17,18 @@ def monitor(
     input: Annotated[  # noqa: A002  as of run
         Path | None,
         typer.Option(
-            help="A file: one input on each line, .npy or .csv; without it, lines from stdin.",
-            show_default=False,
+            metavar="FILE",
+            help="Inputs, as for training: .csv, .npz, .jsonl, lines ...",
+            show_default="lines of stdin",
         ),
     ] = None,
     fail_on_drift: Annotated[
-        bool, typer.Option("--fail-on-drift", help="End with exit code 5 where inputs changed.")
+        bool, typer.Option("--fail-on-drift", help="Exit code 5 if inputs changed.")
     ] = False,
     memory_budget: MemoryBudget = None,
     json: Json = False,
 ) -> None:
-    """Say whether inputs still look like those that the bundle was made from.
+    """Tell whether inputs still look like the validation data.
 
     It compares which expert the router picks, how sure it is, and how sure the answers are with
     the same on the validation examples. If inputs did not change and do not depend on each other,
@@ -37,7 +38,8 @@ def monitor(
     """
     from ...errors import ThresholdError, UsageError
     from ...runtime import ExpertRuntime
-    from .examples import given
+    from .examples import answers
+    from .watch import Watch
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
@@ -46,8 +48,9 @@ def monitor(
             )
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
-        for _, example in given(None, input, runtime.features):
-            runtime.predict(example)
+        watch = Watch(runtime, drift=False)
+        for _ in answers(runtime, None, input, watch):
+            pass
         found: Drift = runtime.drift
     if not found.answers:
         raise UsageError("there was nothing to answer; give inputs on stdin, or --input FILE")
@@ -57,6 +60,7 @@ def monitor(
         print("\n".join(_lines(found)))
     if found.drifted and fail_on_drift:
         raise ThresholdError(found.warning)
+    watch.finish()
 
 
 def in_json(found: Drift) -> dict[str, Any]:

@@ -13,16 +13,18 @@ def report(
         Path,
         typer.Argument(
             metavar="RESULT.json",
-            help="What `edge-experts benchmark BUNDLE --json` printed, on a board or here.",
+            help="Output of `edge-experts benchmark BUNDLE --json`.",
             show_default=False,
         ),
     ],
     page: Annotated[
-        Path, typer.Argument(metavar="FILE.html", help="The page to write.", show_default=False)
+        Path, typer.Argument(metavar="FILE.html", help="Page to write.", show_default=False)
     ],
     comparison: Compared = None,
 ) -> None:
-    """Make a page of a benchmark: figures, tables, where it was measured; it loads nothing.
+    """Draw a benchmark's JSON as an HTML page.
+
+    The page loads nothing from elsewhere.
 
     Example: edge-experts report result.json result.html --comparison compared/comparison.json
     """

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..help import RARE
 from ..options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
@@ -12,36 +13,40 @@ def run(
     bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
-        typer.Argument(help="What to answer; without it, lines from stdin.", show_default=False),
+        typer.Argument(help="Inputs; without any, lines of stdin.", show_default=False),
     ] = None,
     input: Annotated[  # noqa: A002  the contract's name
         Path | None,
-        typer.Option(help="A file: one input on each line, .npy or .csv.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Inputs, as for training: .csv, .npz, .jsonl, lines ...",
+            show_default="lines of stdin",
+        ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
             metavar="LANGUAGE",
-            help="What to translate to, where the bundle translates; LANGUAGE/DOMAIN to choose "
-            "the expert too.",
-            show_default=False,
+            help="Language to translate to; LANGUAGE/DOMAIN to choose the expert.",
         ),
     ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Fail where an expert cannot be used.")
+        bool,
+        typer.Option("--strict", help="Fail at a broken line or expert.", rich_help_panel=RARE),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Answer inputs: from the command line, from a file, or line by line from stdin as they come.
+    """Answer inputs from the command line, a file or stdin.
 
     Where the bundle translates, a line's translation is a line, written sentence by sentence. Where
     a language has several experts, the router picks one for each sentence.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
-    --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word. Where an expert is damaged or missing,
+    --input also takes what `train` takes. A line that cannot be answered says so on stderr, the
+    others are answered, and the exit code is 2. Where the bundle abstains, the label that it would
+    have given stands behind the word. Where an expert is damaged or missing,
     the router's next choice answers, and stderr says so once for each expert. Where bundles are
     installed, a running command moves over to a newly installed one between two inputs. Where
     inputs turn out to differ from those that the bundle was made from, a warning on stderr says so,
@@ -66,4 +71,6 @@ def run(
     ) as runtime:
         commands = commands_of(runtime.task)
         check_options(commands, runtime.task.name, {"--to": to})
-        commands.run(runtime, text, input, to, Watch(runtime), json=json)
+        watch = Watch(runtime, json=json, strict=strict)
+        commands.run(runtime, text, input, to, watch, json=json)
+        watch.finish()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ..help import RARE
 from ..options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
 
 _BODY = 8_000_000  # bytes
@@ -12,31 +13,36 @@ _BODY = 8_000_000  # bytes
 def serve(
     bundle: BundleOrRoot,
     host: Annotated[
-        str, typer.Option(help="Where to listen; 0.0.0.0 is every network of this machine.")
+        str, typer.Option(metavar="ADDRESS", help="Address; 0.0.0.0 for every network.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8080,
-    queue: Annotated[
-        int, typer.Option(help="How many requests may wait; further ones get 503.", min=1)
-    ] = 64,
+    port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8080,
+    queue: Annotated[int, typer.Option(help="Requests that may wait; others get 503.", min=1)] = 64,
     max_body: Annotated[
         int | None,
         typer.Option(
-            parser=size, metavar="SIZE", help="Largest body of a request.  [default: 8MB]"
+            parser=size,
+            metavar="SIZE",
+            help="Largest body of a request.",
+            show_default="8MB",
+            rich_help_panel=RARE,
         ),
     ] = None,
     max_examples: Annotated[
-        int, typer.Option(help="Most examples of a request; of translators, sentences.", min=1)
+        int,
+        typer.Option(help="Most examples of a request.", min=1, rich_help_panel=RARE),
     ] = 1024,
     grace: Annotated[
-        int, typer.Option(help="Seconds to finish what is being answered at the end.", min=0)
+        int,
+        typer.Option(help="Seconds to finish answers at the end.", min=0, rich_help_panel=RARE),
     ] = 30,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
 ) -> None:
-    """Answer over HTTP, by the Open Inference Protocol (version 2), with metrics for Prometheus.
+    """Answer over HTTP, by the Open Inference Protocol.
 
-    Where bundles are installed, it moves over to a newly installed one between two answers. It has
-    no passwords and no encryption: beyond this machine, put it behind a proxy that has.
+    Version 2 of the protocol, and metrics for Prometheus. Where bundles are installed, it moves
+    over to a newly installed one between two answers. It has no passwords and no encryption: beyond
+    this machine, put it behind a proxy that has.
 
     Example: edge-experts serve sentiment.bundle --port 8080
     """

@@ -15,23 +15,22 @@ def install(
     bundle: Annotated[
         Path,
         typer.Argument(
-            help="A bundle's folder, or an archive that `pack` wrote.",
+            help="Bundle's folder, or archive of `pack`.",
             show_default=False,
         ),
     ],
     root: Root,
     trust: Trust = None,
     allow_older: AllowOlder = False,
-    keep: Annotated[
-        int, typer.Option(help="How many versions stay, the current one included.", min=1)
-    ] = 2,
+    keep: Annotated[int, typer.Option(help="Versions that stay, with the current one.", min=1)] = 2,
     json: Json = False,
 ) -> None:
-    """Install a bundle on a board, so that lost power leaves the old or the new one whole.
+    """Install a bundle on this board in one step.
 
-    Files are checked by SHA-256; those that are installed already need not be in the archive. The
-    golden examples are answered here before the switch. Once a key was named by --trust and its
-    bundle installed, only bundles signed by it, or by another named key, are.
+    Lost power leaves the old or the new one whole. Files are checked by SHA-256; those that are
+    installed already need not be in the archive. The golden examples are answered here before the
+    switch. Once a key was named by --trust and its bundle installed, only bundles signed by it, or
+    by another named key, are.
 
     Example: edge-experts install sentiment.bundle /srv/sentiment
 
@@ -44,7 +43,9 @@ def install(
 
 
 def rollback(root: Root, json: Json = False) -> None:
-    """Go back to the bundle that the current one replaced; it is checked and asked first.
+    """Go back to the bundle before the current one.
+
+    Its files and golden answers are checked first.
 
     Example: edge-experts rollback /srv/sentiment
     """
@@ -54,12 +55,10 @@ def rollback(root: Root, json: Json = False) -> None:
 
 
 def keygen(
-    key: Annotated[
-        Path, typer.Argument(help="The secret key to write; KEY.pub goes to the boards.")
-    ],
+    key: Annotated[Path, typer.Argument(help="Secret key to write; KEY.pub goes to the boards.")],
     force: Annotated[bool, typer.Option("--force", help="Replace keys that exist.")] = False,
 ) -> None:
-    """Make a key to sign bundles with (Ed25519).
+    """Make a key pair (Ed25519) to sign bundles with.
 
     Example: edge-experts keygen my.key
     """
@@ -71,9 +70,11 @@ def keygen(
 
 def sign(
     bundle: Bundle,
-    key: Annotated[Path, typer.Option(help="What `keygen` wrote.", show_default=False)],
+    key: Annotated[Path, typer.Option(help="Secret key of `keygen`.", show_default=False)],
 ) -> None:
-    """Sign a bundle: manifest.sig beside the manifest, which pins all other files.
+    """Sign a bundle.
+
+    Writes manifest.sig beside the manifest, which has the digests of all other files.
 
     Example: edge-experts sign sentiment.bundle --key my.key
     """

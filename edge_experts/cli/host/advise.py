@@ -1,24 +1,39 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    as_options,
+    columns_of,
+    print_notes,
+)
+from ..hints import print_next, unused
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
 
 def advise(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     memory: Annotated[
         int | None,
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="What a model may take in the board's memory, such as 500KB.",
-            show_default=False,
+            help="Memory for a model on the board, such as 500KB.",
+            show_default="no limit",
         ),
     ] = None,
     latency: Annotated[
@@ -26,23 +41,26 @@ def advise(
         typer.Option(
             parser=duration,
             metavar="TIME",
-            help="How long an answer may take on this machine, such as 2ms; boards are slower.",
-            show_default=False,
+            help="Latency of an answer on this machine, such as 2ms.",
+            show_default="no limit",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="For what is drawn at random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     json: Json = False,
 ) -> None:
-    """Take a quick look at a data set: would sparse experts pay, how many, and how big?
+    """Tell whether sparse experts are likely to pay on a data set.
 
-    Trains and measures small models on a part of the data, in a few minutes.
+    Also how many, how big, and how sure it is. Trains and measures small models on a part of the
+    data, in a few minutes.
 
     Example: edge-experts advise --data sentiment --memory 500KB
     """
     require_training()
     from ... import datasets
 
-    dataset = datasets.load(data, seed, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, seed, task, columns)
+    print_notes(dataset)
     from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
@@ -50,7 +68,9 @@ def advise(
         print_json(found.to_json())
         return
     print(advice.as_text(found))
-    out = f" --out {Path(data).stem}.run" if found.verdict.command == "train" else ""
-    source = f"{data} --task {task}" if task else data
-    command = f"edge-experts {found.verdict.command} --data {source}{out} {found.verdict.options}"
-    print(f"Next: {command}", file=sys.stderr)
+    words = [found.verdict.command, "--data", data]
+    words += ["--task", task] if task else []
+    words += as_options(columns)
+    if found.verdict.command == "train":
+        words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
+    print_next(*words, *found.verdict.options.split())

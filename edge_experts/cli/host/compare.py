@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
 from ..options import (
     Json,
     Model,
@@ -23,33 +32,44 @@ from ..options import (
 def compare(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     seeds: Annotated[
-        int, typer.Option(help="How many trainings of each, by seeds 0, 1 ...", min=1, max=10)
+        int, typer.Option(help="Trainings of each row, with seeds 0, 1 ...", min=1, max=10)
     ] = 1,
     rows: Annotated[
         str | None,
         typer.Option(
-            help="Which contenders, by names with commas between; the README lists them.  "
-            "[default: all]",
-            show_default=False,
+            metavar="A,B,...",
+            help="Rows to make, by name (README: Do sparse experts pay on your data?).",
+            show_default="all that suit the data",
         ),
     ] = None,
     quick: Annotated[
         bool,
         typer.Option(
             "--quick",
-            help="A first look in minutes: train on 6,000 examples, judge by validation examples.",
+            help="Train on 6,000 examples, judge by validation examples.",
         ),
     ] = False,
     experts: Annotated[
-        int | None, typer.Option(help="How many expert networks.  [default: 4]", min=2)
+        int | None, typer.Option(help="Number of expert networks.", min=2, show_default="4")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
+        int | None,
+        typer.Option(
+            help="Most epochs of the mixture stage.",
+            min=1,
+            show_default="texts 6, images 6, others 16",
+        ),
     ] = None,
     quantization: Recipe = "int8",
     config: Annotated[
-        Path | None, typer.Option(help="A TOML file of training settings.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Training settings; options given here win."),
     ] = None,
     width: Width = None,
     model: Model = None,
@@ -57,22 +77,22 @@ def compare(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Keep all runs, bundles and results in this folder; the same command goes on "
-            "there where it was ended.",
-            show_default=False,
+            metavar="FOLDER",
+            help="Keep runs, bundles and results; the same command resumes there.",
+            show_default="nothing is kept",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make all rows in --out anew.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Make all rows in --out again.")] = False,
     picture: Annotated[
         Path | None,
         typer.Option(
-            help="Draw accuracy, or R2, against memory and multiply-adds: a .png or .svg.",
-            show_default=False,
+            metavar="FILE",
+            help="Draw accuracy or R2 against size (.png or .svg).",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train sparse experts and their rivals alike, and compare them as deployed.
+    """Compare sparse experts with dense baselines on your data.
 
     Dense networks of the same active size and of all experts' size, the latter pruned and
     quantized; experts routed at random and by hashing; the article's method; one and two experts
@@ -100,7 +120,9 @@ def compare(
 
     if out is not None or picture is not None:
         plotting.require(picture)
-    dataset = datasets.load(data, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, task_type=task, columns=columns)
+    print_notes(dataset)
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(
             dataset,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,46 +9,49 @@ import typer
 from ... import compression
 from ...compression import Compression
 from ...errors import UsageError
+from ..column_options import columns_of
+from ..help import RARE
+from ..hints import print_run
 from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
 from .conversion import as_json, in_words
 from .export_c import in_words as in_c
 
+_ANSWERS, _SMALLER = "Accuracy and abstaining", "Smaller files"
+
 
 def convert(
-    run: Annotated[Path, typer.Argument(help="The run folder.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The bundle folder to write.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="Run folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Bundle folder to write.", show_default=False)],
     quantization: Quantization = "int8",
     layout: Layout = "split",
     top_k: Annotated[
         int | None,
-        typer.Option(
-            help="How many experts answer.  [default: the training's]", min=1, show_default=False
-        ),
+        typer.Option(help="Experts that answer an input.", min=1, show_default="as trained"),
     ] = None,
     second_share: Annotated[
         float | None,
         typer.Option(
-            help="Ask a second expert where the router is unsure: for about this share of "
-            "inputs, by the validation examples.",
+            metavar="SHARE",
+            help="Share of inputs, the router's least sure, that a second expert answers too.",
             min=0,
             max=1,
-            show_default=False,
+            rich_help_panel=_ANSWERS,
         ),
     ] = None,
     abstain_below: Annotated[
         float | None,
         typer.Option(
-            help="Abstain where the score, a calibrated probability, is under this.",
+            metavar="SCORE",
+            help="Confidence threshold below which answers abstain.",
             min=0,
             max=1,
-            show_default=False,
+            rich_help_panel=_ANSWERS,
         ),
     ] = None,
     io: Annotated[
         Literal["float", "integer"],  # the converters' IO
         typer.Option(
-            help="What int8 and int16x8 files take and give: floats, or the integers they compute "
-            "in (the runtime here takes both)."
+            help="Type of the inputs and outputs of int8 and int16x8 files.", rich_help_panel=RARE
         ),
     ] = "float",
     size_budget: Annotated[
@@ -57,13 +59,19 @@ def convert(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="With --quantization auto: what the bundle may take on disk, such as 400KB.",
+            help="Size of the bundle on disk, such as 400KB; with --quantization auto.",
+            show_default="no limit",
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     size_budget_compressed: Annotated[
         int | None,
         typer.Option(
-            parser=size, metavar="SIZE", help="Likewise, what its archive (pack) may take."
+            parser=size,
+            metavar="SIZE",
+            help="Likewise, size of its archive (`pack`).",
+            show_default="no limit",
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     frontier: Annotated[
@@ -71,119 +79,117 @@ def convert(
         typer.Option(
             metavar="FILE",
             help="With --quantization auto: draw size against accuracy (.png or .svg).",
-            show_default=False,
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     max_accuracy_drop: Annotated[
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Refuse the bundle when conversion costs more accuracy; of regression points of "
-            "R2, of translation chrF.  [default: 2, beyond what chance makes of few examples, and "
-            "3% of the labels that Keras is sure of; none for translation]",
-            show_default=False,
+            help="Refuse a bundle that loses more accuracy (R2, chrF).",
+            show_default="2 beyond chance, and 3% of the labels Keras is sure of; of translations "
+            "no limit",
+            rich_help_panel=_ANSWERS,
         ),
     ] = None,
     target: Annotated[
         Literal["pi-bookworm", "pi-trixie", "litert", "microcontroller"] | None,  # their TARGETS
         typer.Option(
-            help="Where it is to run: files with operators that are not there are refused, and "
-            "files are run on its interpreter where that is installed here.",
-            show_default=False,
+            help="Refuse operators that the target lacks.",
+            show_default="this machine's interpreter",
         ),
     ] = None,
     c_source: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
-            help="Write the bundle as C source for microcontrollers too (export-c).",
-            show_default=False,
+            metavar="FOLDER", help="Write C source for microcontrollers too.", rich_help_panel=RARE
         ),
     ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
-            metavar="BUNDLE",
-            help="The bundle of the run that this one extends: files of unchanged experts are "
-            "copied from it.",
-            show_default=False,
+            metavar="BUNDLE", help="Bundle of the run that was extended; its files are reused."
         ),
     ] = None,
     bundle_version: Annotated[
         int | None,
         typer.Option(
-            help="Raise it with every bundle you publish.  [default: 1, or the base's + 1]", min=1
+            help="Version; boards refuse lower ones.", min=1, show_default="1, or the base's + 1"
         ),
     ] = None,
     compress: Annotated[
         list[str] | None,
         typer.Option(
             metavar="METHOD",
-            help="Make the experts smaller first, each fine-tuned on its own inputs: pruning, "
-            "clustering, quantization-aware, or steps joined by +. With --quantization auto "
-            "several, or all, to choose from.  [default: none; of a compressed budget what pays]",
-            show_default=False,
+            help="pruning, clustering, quantization-aware, or several joined by +; with "
+            "--quantization auto repeatable, or all.",
+            show_default="none; under --size-budget-compressed what pays",
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     sparsity: Annotated[
         str,
         typer.Option(
-            metavar="SHARE", help="Of weights that pruning sets to zero; or 2:4, two of every four."
+            metavar="SHARE",
+            help="Share of weights pruned to zero; or 2:4.",
+            rich_help_panel=_SMALLER,
         ),
     ] = "0.5",
     clusters: Annotated[
-        int, typer.Option(help="How many values clustering leaves to a layer's weights.")
+        int,
+        typer.Option(help="Values that clustering leaves to a layer.", rich_help_panel=_SMALLER),
     ] = 16,
     compress_epochs: Annotated[
         int | None,
         typer.Option(
-            help="Of fine-tuning, for each step.  [default: about 1,000 batches]",
+            help="Epochs of fine-tuning for each method.",
             min=1,
-            show_default=False,
+            show_default="about 1,000 batches",
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="SOURCE",
-            help="What the run was trained on, to fine-tune with.  [default: the run folder's own "
-            "examples, up to 2,000, which are few]",
-            show_default=False,
+            metavar="DATA",
+            help="Data of the training, to fine-tune with.",
+            show_default="up to 2,000 examples that the run folder keeps",
+            rich_help_panel=_SMALLER,
         ),
     ] = None,
     processes: Annotated[
         int | None,
         typer.Option(
-            help="Convert in at most so many processes.  [default: a core each]",
-            min=1,
-            show_default=False,
+            help="Most processes.", min=1, show_default="one a core", rich_help_panel=RARE
         ),
     ] = None,
     cache: Annotated[
         bool,
         typer.Option(
-            "--cache/--no-cache", help="Take networks that were converted before from the cache."
+            "--cache/--no-cache", help="Reuse networks converted before.", rich_help_panel=RARE
         ),
     ] = True,
     beams: Annotated[
         int | None,
         typer.Option(
-            help="Of a run that translates: how many beginnings of a translation are followed at "
-            "once.  [default: 1, greedy]",
+            help="Width of beam search, of translations.",
             min=1,
             max=64,
-            show_default=False,
+            show_default="1, greedy",
+            rich_help_panel=RARE,
         ),
     ] = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Convert a training run to a bundle: one TFLite file for the router and for each expert.
+    """Convert a run folder to a bundle of TFLite files.
 
-    Every file is run in the interpreter of this machine and compared with Keras before the bundle
-    appears.
+    The router and each expert are a file each. Every file is run in the interpreter of this machine
+    and compared with Keras before the bundle appears.
 
-    Example: edge-experts convert sentiment.run --out sentiment.bundle --quantization int8
+    Example: edge-experts convert sentiment.run --out sentiment.bundle
+
+    Example: edge-experts convert a.run --out a.bundle --quantization auto --size-budget 400KB
     """
     require_training()
     from ... import datasets, plotting, run_folder
@@ -226,8 +232,11 @@ def convert(
         if not compressions and size_budget_compressed is None:
             raise UsageError("--data is what --compress fine-tunes with; there is none")
         # Other splits than the training's would teach what the test asks.
-        seed = run_folder.read_run(run).config.get("seed") or 0
-        options = replace(options, data=datasets.load(data, seed, task.run.task_type))
+        seed = task.run.config.get("seed") or 0
+        columns = columns_of(recorded=task.run.columns)
+        features = run_folder.read_features(run, task.run)
+        loaded = datasets.load(data, seed, task.run.task_type, columns, features)
+        options = replace(options, data=loaded)
     made = convert_with(run, out, options)
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
@@ -246,7 +255,7 @@ def convert(
     in_words(made, base)
     if written is not None:
         print(in_c(written))
-    print(f"Next: edge-experts run {out} {made.next_command}", file=sys.stderr)
+    print_run(out, made.next_command)
 
 
 def _compressions(

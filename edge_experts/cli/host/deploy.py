@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..help import RARE
 from ..options import AllowOlder, Bundle, Json, Trust, print_json
 
 if TYPE_CHECKING:
@@ -17,28 +18,31 @@ def deploy(
         list[str],
         typer.Argument(
             metavar="HOST...",
-            help="Boards as ssh takes them: user@host, or names of ~/.ssh/config.",
+            help="user@host, or names of ~/.ssh/config.",
             show_default=False,
         ),
     ],
     root: Annotated[
-        str, typer.Option(help="The folder on the board that everything goes into.")
+        str, typer.Option(help="Folder on the board for everything.", metavar="FOLDER")
     ] = "~/.local/share/edge-experts",
     name: Annotated[
         str | None,
-        typer.Option(help="Of the bundle on the board.  [default: its own]", show_default=False),
+        typer.Option(help="Name of the bundle on the board.", show_default="its own"),
     ] = None,
     ssh: Annotated[
         str,
-        typer.Option("--ssh", "-e", help="The ssh command, such as 'ssh -p 2222 -i my.key'."),
+        typer.Option("--ssh", "-e", metavar="COMMAND", help="ssh with options, as 'ssh -p 2222'."),
     ] = "ssh",
-    python: Annotated[str, typer.Option(help="The board's Python, 3.11 or later.")] = "python3",
+    python: Annotated[
+        str, typer.Option(metavar="COMMAND", help="The board's Python, 3.11 to 3.13.")
+    ] = "python3",
     wheels: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Take the board's packages from here instead of the network.",
-            show_default=False,
+            help="Folder of wheels for the board.",
+            show_default="fetched by pip",
+            rich_help_panel=RARE,
         ),
     ] = None,
     trust: Trust = None,
@@ -47,32 +51,31 @@ def deploy(
         bool,
         typer.Option(
             "--unit",
-            help="Also bring the server, write a unit for systemd beside the bundle, and print the "
-            "command that enables it.",
+            help="Install the HTTP server too, with a systemd unit.",
         ),
     ] = False,
-    port: Annotated[int, typer.Option(help="Of the unit's server.", min=1, max=65535)] = 8080,
+    port: Annotated[int, typer.Option(help="Port of the unit's server.", min=1, max=65535)] = 8080,
     benchmark: Annotated[
-        bool, typer.Option("--benchmark/--no-benchmark", help="Also measure the bundle there.")
+        bool, typer.Option("--benchmark/--no-benchmark", help="Benchmark the bundle there.")
     ] = True,
     save: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Where each board's benchmark is kept.  [default: beside the bundle, .boards]",
-            show_default=False,
+            help="Folder of the boards' benchmarks.",
+            show_default="BUNDLE's name with .boards",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Ask the boards, and change nothing on them.")
+        bool, typer.Option("--dry-run", help="Only say what would be sent.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Install a bundle on boards over ssh, prove it and measure it there; all boards at once.
+    """Install a bundle on boards over ssh, and benchmark it there.
 
-    The first time, the device part goes along into a virtual environment (the board needs Python,
-    rsync, and no network); later, only files that changed. A board where anything fails answers as
-    before, and the others go on.
+    All boards are served at once. The first time, the device part goes along into a virtual
+    environment (the board needs Python, rsync, and no network); later, only files that changed. A
+    board where anything fails answers as before, and the others go on.
 
     Example: edge-experts deploy sentiment.bundle pi@raspberrypi.local
 

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 def export_c(
     bundle: Bundle,
-    out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Write a bundle as C source for microcontrollers: files as arrays, and a small dispatch.
+    """Write a bundle as C source for microcontrollers.
 
-    Its README.md says how to use it with TensorFlow Lite Micro.
+    The folder has the files as arrays and a small dispatch in C99; its README.md says how to use it
+    with TensorFlow Lite Micro.
 
     Example: edge-experts export-c flowers.bundle --out flowers_c
     """

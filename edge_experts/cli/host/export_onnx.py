@@ -11,17 +11,19 @@ from ..options import Force, Json, print_json, require_training
 def export_onnx(
     run: Annotated[
         Path,
-        typer.Argument(help="The run folder of a dense network.", show_default=False),
+        typer.Argument(help="Run folder of a dense network.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option(help="The folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Write a dense network for ONNX Runtime, quantized by it, to measure beside a bundle.
+    """Write a dense network for ONNX Runtime.
 
-    Then: edge-experts benchmark sparse.bundle --against dense.onnx
+    It is quantized by ONNX Runtime, to be measured beside a bundle.
 
     Example: edge-experts export-onnx dense.run --out dense.onnx
+
+    Example: edge-experts benchmark sparse.bundle --against dense.onnx
     """
     require_training()
     from ...converters.onnx import export_onnx as export

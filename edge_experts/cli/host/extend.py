@@ -6,56 +6,75 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
+from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
 
 def extend(
-    run: Annotated[Path, typer.Argument(help="The run folder to add to.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="Run folder to extend.", show_default=False)],
     data: Source,
-    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
     retrain: Annotated[
         int | None,
         typer.Option(
             metavar="INDEX",
             help="Train this expert further instead of adding one.",
             min=0,
-            show_default=False,
         ),
     ] = None,
     old_data: Annotated[
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="What the run was trained on, to remember it by; otherwise the examples that the "
-            "run folder keeps.",
-            show_default=False,
+            help="Data that the run was trained on.",
+            show_default="up to 2,000 examples that the run folder keeps",
         ),
     ] = None,
     epochs: Annotated[
-        int, typer.Option(help="Of the expert, at most; thrice that of the router.", min=1)
-    ] = 10,
-    seed: Annotated[int, typer.Option(help="For everything that is drawn at random.", min=0)] = 0,
+        int | None,
+        typer.Option(
+            help="Most epochs of the expert; of the router three times as many.",
+            min=1,
+            show_default="10; with few rows as many as 500 steps take",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Refuse the run when the old test examples lose more accuracy, or R2.",
-            show_default=False,
+            help="Exit code 5 if the old test examples lose more accuracy (or R2) than this.",
+            show_default="no limit",
         ),
     ] = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Train one more expert for new data, or retrain one; the others stay as they are.
+    """Add one expert for new data, or retrain one.
+
+    All other experts stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed.
+    examples is printed, and what it gains on the new ones. A killed extension goes on where it was
+    when the same command is given again.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
     require_training()
     from ...format.atomic import refuse_existing
-    from ...run_folder import read_run
+    from ...run_folder import read_features, read_run
 
     refuse_existing(out, force=force)
     earlier = read_run(run)
@@ -67,8 +86,16 @@ def extend(
     primary = training_of(task).routed(earlier, "extend").primary
 
     # With another seed, test examples of one command would be training examples of another.
-    new = datasets.load(data, trained_with, task)
-    old = None if old_data is None else datasets.load(old_data, trained_with, task)
+    columns = columns_of(label_column, drop, group_column, time_column, recorded=earlier.columns)
+    features = read_features(run, earlier)
+    new = datasets.load(data, trained_with, task, columns, features)
+    print_notes(new)
+    recorded = columns_of(recorded=earlier.columns)
+    old = (
+        None
+        if old_data is None
+        else datasets.load(old_data, trained_with, task, recorded, features)
+    )
     made = run_extension(
         run,
         new,
@@ -91,12 +118,30 @@ def extend(
         f"{out}: expert {changed} {done}, it started as {made.extends['started_from']}; the router "
         f"was retrained; as they were: experts {kept}"
     )
-    print("test examples       before    after")
+    gains = made.extends["gain"]
+    print("test examples       before    after    points    95 % interval")
     for name, change in made.extends[primary].items():
-        count = f"{name} ({change['examples']:,})"
-        print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
+        count, gain = f"{name} ({change['examples']:,})", gains[name]
+        print(
+            f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}{gain['points']:>+10.1f}"
+            f"    {gain['low']:+.1f} to {gain['high']:+.1f}"
+        )
+    if gains["new"]["low"] > 0:
+        base = run.with_name(f"{run.stem}.bundle")
+        if base.exists():
+            print_convert(out, "--base", base)
+        else:
+            print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
+            print_convert(out)
+        return
+    what, tried = "retrained", "more training on them"
+    if made.extends["added"]:
+        what, tried = "new", "a copy of the best expert and a fresh network"
     print(
-        f"Next: edge-experts convert {out} --out {out.stem}.bundle --base "
-        f"{run.stem}.bundle   (the bundle made of {run})",
+        f"The {what} expert gained nothing on new data that {gains['new']['examples']:,} test rows "
+        f"can show. Tried: {tried}, with {made.extends['taught_rows']:,} training rows"
+        f"{'' if epochs is None else f' and --epochs {epochs}'}. Instead of converting {out}, "
+        f"collect more rows like these and extend {run} again"
+        f"{'' if epochs is None else ', without --epochs'}, or keep {run} as it is.",
         file=sys.stderr,
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..hints import print_next
 from ..options import require_training
 
 _SENTENCES = (
@@ -18,10 +19,14 @@ _SENTENCES = (
 def quickstart(
     out: Annotated[
         Path,
-        typer.Option(help="Where runs and bundles go; replaces what an earlier one left there."),
+        typer.Option(
+            metavar="FOLDER", help="Folder of runs and bundles; an earlier one's are replaced."
+        ),
     ] = Path("quickstart"),
 ) -> None:
-    """The whole road on real sentences: train, convert, run, benchmark. About five minutes.
+    """Train, convert, run and benchmark on real sentences.
+
+    Takes about five minutes.
 
     Example: edge-experts quickstart --out my-first-experts
     """
@@ -58,6 +63,7 @@ def quickstart(
     print(as_text(benchmark(bundle, against=rivals)))
     minutes = (time.monotonic() - start) / 60
     print(
-        f"\nDone in {minutes:.1f} minutes. Try it: edge-experts run {bundle} 'your own sentence'\n"
-        f"To run it on a Raspberry Pi, copy {bundle} there: see the README."
+        f"\nDone in {minutes:.1f} minutes. To run it on a Raspberry Pi, see the README: "
+        "On your Raspberry Pi."
     )
+    print_next("run", bundle, "your own sentence")

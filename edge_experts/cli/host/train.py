@@ -8,83 +8,114 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ...errors import UsageError
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
+from ..help import RARE
+from ..hints import print_convert
 from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
 
 
 def train(
     data: Source,
-    out: Annotated[Path, typer.Option(help="The run folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     experts: Annotated[
         int | None,
         typer.Option(
-            help="How many expert networks.  [default: 1, 4 or 16, chosen by validation examples; "
-            "of translations, one a label]",
+            help="Number of expert networks.",
             min=1,
+            show_default="1, 4 or 16, chosen on validation examples; of translations one a label",
         ),
     ] = None,
     router: Annotated[
         Literal["learned", "kmeans", "clusters", "hash", "random"] | None,
-        typer.Option(
-            help="How inputs are told apart: which expert is best, what lies together, labels that "
-            "a teacher confuses; or, to measure that against, by hashing and at random.  "
-            "[default: learned]"
-        ),
+        typer.Option(help="Method that assigns inputs to experts.", show_default="learned"),
     ] = None,
     trunk: Annotated[
         bool | None,
         typer.Option(
             "--trunk/--no-trunk",
-            help="Experts build on the router's hidden layer.  [default: all but texts]",
+            help="Build experts on the router's hidden layer.",
+            show_default="--trunk; of texts --no-trunk",
+            rich_help_panel=RARE,
         ),
     ] = None,
     teacher: Annotated[
         Path | None,
         typer.Option(
-            help="A run folder whose model teaches this one; else one may be trained first.",
-            show_default=False,
+            metavar="RUN",
+            help="Run folder whose model is the teacher.",
+            show_default="none; of images one is trained first",
         ),
     ] = None,
     select: Annotated[
         Literal["greedy", "random", "none"] | None,
-        typer.Option(help="Copy the best, or any, expert to the others.  [default: none]"),
+        typer.Option(
+            help="Expert to copy into others after an epoch.",
+            show_default="none",
+            rich_help_panel=RARE,
+        ),
     ] = None,
     select_into: Annotated[
         Literal["all", "weakest", "unused"] | None,
-        typer.Option(help="Which others it is copied to.  [default: all]"),
+        typer.Option(
+            help="Experts that --select copies into.", show_default="all", rich_help_panel=RARE
+        ),
     ] = None,
     distribute: Annotated[
         Literal["none", "mirrored", "workers"] | None,
         typer.Option(
-            help="Train on all processors of this machine, or on the machines in TF_CONFIG.  "
-            "[default: none]"
+            help="Train on all processors of this machine (mirrored), or on the machines in the "
+            "variable TF_CONFIG (workers).",
+            show_default="none",
+            rich_help_panel=RARE,
         ),
     ] = None,
     combine: Annotated[
         Literal["top", "sum"] | None,
-        typer.Option(help="Ask the router's choice, or sum all experts.  [default: top]"),
+        typer.Option(
+            help="Route to the top experts, or sum all of them.",
+            show_default="top",
+            rich_help_panel=RARE,
+        ),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option(help="How many experts answer an input.  [default: 1]", min=1)
+        int | None, typer.Option(help="Experts that answer an input.", min=1, show_default="1")
     ] = None,
     dense: Annotated[
         Literal["active", "all", "buckets", "one"] | None,
         typer.Option(
-            help="Train the dense rival instead: as large as what a sparse model asks for one "
-            "input, or as all its experts together (buckets: of texts, by more buckets instead of "
-            "wider ones), or one expert with the router's trunk."
+            help="Train a dense baseline instead: of the active size, of all experts' size (texts: "
+            "by more buckets), or one expert with the trunk.",
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Of the mixture, at most.", min=1, show_default=False)
+        int | None,
+        typer.Option(
+            help="Most epochs of the mixture stage.",
+            min=1,
+            show_default="texts 6, images 6, others 16",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="For everything that is drawn at random.  [default: 0]", min=0),
+        typer.Option(help="Seed of everything random.", min=0, show_default="0"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="A TOML file of settings; options given here win.", show_default=False),
+        typer.Option(metavar="FILE.toml", help="Settings; options given here win."),
     ] = None,
     width: Width = None,
     model: Model = None,
@@ -92,11 +123,11 @@ def train(
     gain: Annotated[
         bool,
         typer.Option(
-            help="With --experts, train one network too, and say what experts gain over it."
+            help="With --experts, measure the gain over one network too.", rich_help_panel=RARE
         ),
     ] = True,
     pictures: Annotated[
-        bool, typer.Option(help="Draw what came of it, into the run folder.")
+        bool, typer.Option(help="Draw pictures into the run folder.", rich_help_panel=RARE)
     ] = True,
     force: Force = False,
 ) -> None:
@@ -109,6 +140,7 @@ def train(
     from ...run_folder import PICTURES
 
     refuse_existing(out, force=force)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
     settings = {} if config is None else read_config(config)
     given = {
         "experts": experts,
@@ -138,7 +170,8 @@ def train(
         TrainConfig(**settings)  # before anything is fetched
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, settings.get("seed", 0), task)
+    dataset = datasets.load(data, settings.get("seed", 0), task, columns)
+    print_notes(dataset)
     run = run_training(
         dataset,
         out,
@@ -152,7 +185,7 @@ def train(
         print(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
         )
-    print(f"Next: edge-experts convert {out} --out {out.stem}.bundle", file=sys.stderr)
+    print_convert(out)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -87,11 +87,15 @@ def judge(
     limited = memory is not None or latency_us is not None
     if limited and fits(everything):
         if everything.gain >= best.gain - everything.error:
+            larger = _chance(everything) > 0.5
             reasons.append(
                 "That dense network keeps to your limits too, and is as accurate: experts save "
                 "nothing that you need."
+                if larger
+                else "The dense network of an expert's size, smaller than both, is as accurate."
             )
-            return Verdict("unlikely", chance, tuple(reasons), "train", "--dense all")
+            size = "all" if larger else "active"
+            return Verdict("unlikely", chance, tuple(reasons), "train", f"--dense {size}")
     elif limited:
         reasons.append("That dense network does not keep to your limits.")
     options = f"--experts {best.experts}"

@@ -23,7 +23,7 @@ from ...training.config import TrainConfig, teacher_config
 from ...training.inference import predict
 from ...training.trainer import train
 from ...version import VERSION
-from ..tasks import ComparedTask, Scores
+from ..tasks import ComparedTask, Outcome, Scores
 from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
 from .records import Record, read
 from .results import Measured
@@ -63,7 +63,7 @@ class Maker:
             UsageError: it was made with other settings, or from other data.
         """
         found = read(self.path(contender.name), self.made_with(contender))
-        left = self._run(contender).is_dir() and self._deployed(contender).is_dir()
+        left = self.run_of(contender).is_dir() and self.deployed_of(contender).is_dir()
         return found if found and found.measured and left else None
 
     def made_with(self, contender: Contender) -> dict[str, Any]:
@@ -96,25 +96,30 @@ class Maker:
             UnsuitableError: the method does not hold for the network, as the message says.
         """
         try:
-            self._make_run(contender)
-            return self._export(contender) if contender.onnx else self._deploy(contender)
+            self.make_run(contender)
+            return self._export(contender) if contender.onnx else self.deploy(contender)
         except (ConversionError, MissingExtraError, ModelError) as error:
             if contender.name in MUST_HOLD:
                 raise
             raise UnsuitableError(str(error)) from None
 
-    def _make_run(self, contender: Contender) -> None:
+    def make_run(self, contender: Contender) -> None:
+        """Train or compress a row's run folder; nothing for a row that takes another one's.
+
+        Raises:
+            UnsuitableError: the method does not hold for the network, as the message says.
+        """
         if contender.top_k is not None:
             self._refuse_top_k(contender.top_k)
         if contender.settings is not None:
-            self._train(self._run(contender), self._settings(contender), self._teacher(contender))
+            self._train(self.run_of(contender), self._settings(contender), self._teacher(contender))
         elif contender.compress is not None and contender.of is not None:
-            active = run_folder.read_run(self._run(CONTENDERS[DENSE_ACTIVE]))
-            base = self._run(CONTENDERS[contender.of])
+            active = run_folder.read_run(self.run_of(CONTENDERS[DENSE_ACTIVE]))
+            base = self.run_of(CONTENDERS[contender.of])
             epochs = TrainConfig(**run_folder.read_run(base).config).all_epochs
             compress(
                 base,
-                self._run(contender),
+                self.run_of(contender),
                 Compression(
                     contender.compress,
                     nonzero=active.metrics["parameters"],
@@ -125,10 +130,11 @@ class Maker:
                 force=True,
             )
 
-    def _deploy(self, contender: Contender) -> Measured:
+    def deploy(self, contender: Contender) -> Measured:
+        """Convert the run of a row to its bundle, and measure that."""
         conversion = convert(
-            self._run(contender),
-            self._deployed(contender),
+            self.run_of(contender),
+            self.deployed_of(contender),
             quantization=self._quantization(contender),
             top_k=contender.top_k,
             max_accuracy_drop=100,  # what it costs is here to be seen
@@ -149,8 +155,8 @@ class Maker:
         )
 
     def _export(self, contender: Contender) -> Measured:
-        run = self._run(contender)
-        made = export_onnx(run, self._deployed(contender), force=True)
+        run = self.run_of(contender)
+        made = export_onnx(run, self.deployed_of(contender), force=True)
         outcome, trained = self.task.exported(made.proof)
         return Measured(
             scores=outcome.scores,
@@ -162,16 +168,20 @@ class Maker:
             quantization=self._quantization(contender),
         )
 
-    def _float_scores(self, contender: Contender) -> Scores:
-        """On the whole test split, before conversion."""
-        folder = self._run(contender)
+    def float_outcome(self, contender: Contender) -> Outcome:
+        """Scores and losses of the row's Keras model on the whole test split."""
+        folder = self.run_of(contender)
         run = run_folder.read_run(folder)
-        if contender.top_k is None:
-            return self.task.trained(run.metrics)
         model = tf_keras.models.load_model(folder / run_folder.MODEL, compile=False)
-        model.top_k = contender.top_k
+        model.top_k = contender.top_k or model.top_k
         inputs = encode_all(run_folder.read_features(folder, run), self.dataset.test.inputs)
         return self.task.of_outputs(predict(model, inputs), self.dataset, run)
+
+    def _float_scores(self, contender: Contender) -> Scores:
+        """On the whole test split, before conversion."""
+        if contender.top_k is not None:
+            return self.float_outcome(contender).scores
+        return self.task.trained(run_folder.read_run(self.run_of(contender)).metrics)
 
     def _train(self, run: Path, config: TrainConfig, teacher: Path | None) -> None:
         train(
@@ -205,11 +215,13 @@ class Maker:
     def _teacher_run(self) -> Path:
         return self.shared / f"{TEACHER}.run"
 
-    def _run(self, contender: Contender) -> Path:
+    def run_of(self, contender: Contender) -> Path:
+        """Return the folder of the row's run."""
         own = contender.settings is not None or contender.compress is not None
         return self.folder / f"{contender.name if own else contender.of}.run"
 
-    def _deployed(self, contender: Contender) -> Path:
+    def deployed_of(self, contender: Contender) -> Path:
+        """Return the folder of the row's bundle, or of what ONNX Runtime takes."""
         return self.folder / f"{contender.name}.{'onnx' if contender.onnx else 'bundle'}"
 
     def _quantization(self, contender: Contender) -> str:

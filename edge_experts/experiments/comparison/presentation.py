@@ -28,7 +28,10 @@ def as_text(result: Comparison) -> str:
     look = ", a quick look" if result.quick else ""
     lines.append(f"({result.data}, {judged}, trained on {result.trained_on:,}{look}, {several})")
     if len(result.seeds) == 1:
-        lines.append("One seed: there is no interval over trainings. --seeds 3 trains each thrice.")
+        lines.append(
+            "One seed: there is no interval over trainings. `edge-experts compare` with --seeds 3 "
+            "trains each row three times."
+        )
     return "\n".join([*lines, *judge(result).sentences])
 
 

@@ -102,7 +102,10 @@ def _instead(result: Comparison) -> str:
 
 def _surer(result: Comparison) -> str:
     more = "3" if len(result.seeds) < 3 else "5 or more"
-    return f"Not sure: more seeds (--seeds {more}) may show that the gain is none of chance."
+    return (
+        f"Not sure: more seeds (`edge-experts compare` with --seeds {more}) may show whether the "
+        "gain is more than chance."
+    )
 
 
 def _routing(result: Comparison, sparse: Row) -> list[str]:

@@ -65,8 +65,8 @@ class ComparedTask(Protocol):
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         """Scores of a Keras model on the test split, from the metrics of its run."""
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Scores:
-        """Scores on the test split.
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
+        """Scores and losses on the test split.
 
         Args:
             outputs: of the run's Keras model, (examples, labels).

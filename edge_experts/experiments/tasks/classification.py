@@ -33,9 +33,10 @@ class Classification:
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         return {"accuracy": float(metrics["test_accuracy"])}
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Scores:
-        right = outputs.argmax(axis=1) == dataset.test.targets
-        return {"accuracy": round(float(right.mean()), 5)}
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
+        wrong = outputs.argmax(axis=1) != dataset.test.targets
+        scores = {"accuracy": round(1 - float(wrong.mean()), 5)}
+        return Outcome(scores, len(wrong), tuple(map(float, wrong)))
 
     def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
         labels = subprocesses.call(answers, bundle, list(dataset.test.inputs), "label")

@@ -39,10 +39,11 @@ class Regression:
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         return {name: float(metrics[f"test_{name}"]) for name in _SCORES}
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Scores:
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
         config = run.task_spec.config
         values = outputs * np.array(config["scale"]) + np.array(config["mean"])
-        return _scores(values, dataset)
+        wanted = dataset.test.targets
+        return Outcome(_scores(values, dataset), len(wanted), losses_of(values, wanted))
 
     def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
         told = subprocesses.call(answers, bundle, list(dataset.test.inputs), "values")

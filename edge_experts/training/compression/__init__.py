@@ -10,6 +10,7 @@ from __future__ import annotations
 import tf_keras
 
 from ...compression import AWARENESS, CLUSTERING, PRUNING, Compression
+from ..randomness import reseed
 from .awareness import quantization_aware
 from .clustering import cluster
 from .pruning import prune, sparsity_for
@@ -26,13 +27,16 @@ def apply(network: tf_keras.Model, tuning: Tuning, compression: Compression) -> 
     """
     steps, done = compression.steps, network
     if PRUNING in steps:
+        reseed(tuning.seed, PRUNING)
         share = compression.sparsity
         if compression.nonzero is not None:
             share = sparsity_for(network, compression.nonzero)
         done = prune(done, tuning, sparsity=share)
     if CLUSTERING in steps:
+        reseed(tuning.seed, CLUSTERING)
         done = cluster(done, tuning, clusters=compression.clusters, keep_zeros=PRUNING in steps)
     if AWARENESS in steps:
+        reseed(tuning.seed, AWARENESS)
         done = quantization_aware(
             done, tuning, keep_zeros=PRUNING in steps, keep_clusters=CLUSTERING in steps
         )

@@ -72,7 +72,7 @@ def quantization_aware(
     if keeping:
         for layer in aware.layers:
             layer.trainable = isinstance(layer, quantization.QuantizeWrapperV2)
-    tuning.fit(aware)
+    tuning.fit(aware, stage="quantization-aware")
     made = _plain(aware)
     _refuse_lost(network, made, zeros=keep_zeros, clusters=keep_clusters)
     return made

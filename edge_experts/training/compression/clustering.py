@@ -57,5 +57,5 @@ def cluster(
             "none of its layers can be clustered by tensorflow-model-optimization; leave "
             "clustering away"
         )
-    tuning.fit(wrapping)
+    tuning.fit(wrapping, stage="clustering")
     return copied(clustering.strip_clustering(wrapping))

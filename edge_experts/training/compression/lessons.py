@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..batches import batch_size
+from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..inference import predict
 from ..model import SparseExperts
@@ -50,8 +51,8 @@ class Lessons:
         self._model, self._data, self._wanted, self._task = model, data, wanted, task
         self._config, self._teacher, self._epochs = config, teacher, epochs
 
-    def of(self, expert: int) -> Tuning:
-        """The fine-tuning of one expert."""
+    def of(self, expert: int, checkpoints: Checkpoints | None = None) -> Tuning:
+        """The fine-tuning of one expert, which goes on from its checkpoints."""
         rows = {split: self._rows(split, expert) for split in self._data}
         inputs = {
             split: {name: array[rows[split]] for name, array in self._seen[split].items()}
@@ -61,7 +62,7 @@ class Lessons:
             split: self._targets(split, expert, inputs[split], rows[split]) for split in rows
         }
         size = batch_size(len(targets["train"]), self._setting("batch_size"))
-        steps = -(-len(targets["train"]) // size)
+        steps = len(targets["train"]) // size
         answers = self._task.answers(
             self._setting("distillation"), self._setting("distillation_temperature")
         )
@@ -74,6 +75,8 @@ class Lessons:
             batch_size=size,
             loss=lambda truth, outputs: answers.of(outputs, truth),
             closeness=self._task.closeness,
+            seed=self._config.get("seed") or 0,
+            checkpoints=checkpoints,
         )
 
     @cached_property

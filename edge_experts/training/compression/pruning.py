@@ -58,7 +58,7 @@ def prune(network: tf_keras.Model, tuning: Tuning, *, sparsity: float | str) -> 
         return sparsity_of_keras.prune_low_magnitude(layer, **options)
 
     pruned = tf_keras.models.clone_model(copied(network), clone_function=wrapped)
-    tuning.fit(pruned, sparsity_of_keras.UpdatePruningStep(), settled=end)
+    tuning.fit(pruned, sparsity_of_keras.UpdatePruningStep(), settled=end, stage="pruning")
     return copied(sparsity_of_keras.strip_pruning(pruned))
 
 

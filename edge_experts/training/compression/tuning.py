@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,6 +9,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from .. import loop
+from ..batches import draw
+from ..checkpoints import Checkpoints
+from ..fitting import Best
 from ..objectives.losses import right
 
 Arrays = Mapping[str, np.ndarray]
@@ -22,6 +25,8 @@ class Tuning:
     Args:
         targets: what `loss` takes: labels, or what a teacher's answers are packed into.
         validation: inputs and targets, which the best epoch is found by.
+        seed: of the order of the examples.
+        checkpoints: from which a fine-tuning that was killed goes on.
     """
 
     inputs: Arrays
@@ -32,21 +37,32 @@ class Tuning:
     batch_size: int
     loss: Callable[..., tf.Tensor] | None = None  # cross-entropy with labels
     closeness: Callable[..., tf.Tensor] | None = None  # (rows,), higher is better; 1 for right
+    seed: int = 0
+    checkpoints: Checkpoints | None = None
 
     @property
     def steps(self) -> int:
         return max(1, self.epochs * self._epoch)
 
     @property
+    def _size(self) -> int:
+        return min(self.batch_size, len(self.targets))
+
+    @property
     def _epoch(self) -> int:
-        return -(-len(self.targets) // self.batch_size)
+        return len(self.targets) // self._size
 
     def fit(
-        self, network: tf_keras.Model, *callbacks: tf_keras.callbacks.Callback, settled: int = 0
+        self,
+        network: tf_keras.Model,
+        *callbacks: tf_keras.callbacks.Callback,
+        stage: str = "tuning",
+        settled: int = 0,
     ) -> None:
         """Train; the network ends with the weights of its best epoch.
 
         Args:
+            stage: a name for its state among the checkpoints.
             settled: the step before which no epoch counts.
         """
         schedule = tf_keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
@@ -56,38 +72,14 @@ class Tuning:
             self.loss or tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=[tf_keras.metrics.MeanMetricWrapper(closeness, name="closeness")],
         )
-        network.fit(
-            self.inputs,
-            self.targets,
-            batch_size=self.batch_size,
-            epochs=self.epochs,
-            verbose=0,
-            validation_data=self.validation,
-            validation_batch_size=1024,
-            callbacks=[*callbacks, _Best(min(settled // self._epoch, self.epochs - 1))],
+        best = Best("val_closeness", first=min(settled // self._epoch, self.epochs - 1))
+        loop.fit(
+            network,
+            draw(self.inputs, self.targets, self._size, self.epochs, seed=self.seed),
+            self.validation,
+            [*callbacks, best],
+            None if self.checkpoints is None else self.checkpoints.epochs_of(stage),
         )
-
-
-class _Best(tf_keras.callbacks.Callback):
-    """Ends with the best weights on the validation examples, of the epochs from `first` on."""
-
-    def __init__(self, first: int):
-        super().__init__()
-        self.first = first
-
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        self.best = -math.inf
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        closeness = (logs or {})["val_closeness"]
-        if epoch >= self.first and not closeness < self.best:
-            # Not `get_weights`, which a clustered layer answers without its centroids.
-            self.best = closeness
-            self.values = [variable.numpy() for variable in self.model.variables]
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        for variable, value in zip(self.model.variables, self.values, strict=True):
-            variable.assign(value)
 
 
 def copied(network: tf_keras.Model) -> tf_keras.Model:

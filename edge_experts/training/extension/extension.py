@@ -13,17 +13,21 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
+from ...datasets.row_hashes import trained_rows
 from ...errors import DataError, RunFolderError, ThresholdError, UsageError
 from ...features import Features, encode_all
 from ...format.atomic import refuse_existing, staged
 from .. import cost
+from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import KEPT_EXAMPLES, versions
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
+from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
+from .gain import Gain
 from .teaching import Part, Teaching, answers, score
 
 SPLITS = tuple(KEPT_EXAMPLES)
@@ -51,7 +55,7 @@ def extend(
     *,
     retrain: int | None = None,
     old_data: Dataset | None = None,
-    epochs: int = 10,
+    epochs: int | None = None,
     seed: int = 0,
     max_forgetting: float | None = None,
     force: bool = False,
@@ -63,7 +67,10 @@ def extend(
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
     send old examples where it sent them before, and new ones to the new expert. Where it can tell
     the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
-    expert, and the run says what that costs.
+    expert, and the run says what that costs. It also says what that gains on the test examples,
+    with an interval (`extends["gain"]`): with few examples it may be nothing.
+
+    An extension that is killed leaves OUT.checkpoints, and goes on from there.
 
     Args:
         run: the run folder to start from, which is only read.
@@ -73,7 +80,8 @@ def extend(
             own part of the old.
         old_data: what the run was trained on, to remember it by; otherwise the examples that the
             run folder keeps, up to 2,000.
-        epochs: of the expert, at most; the router's are three times as many.
+        epochs: of the expert, at most; the router's are three times as many. By default 10, or
+            with few examples as many as 500 steps take.
         max_forgetting: points (hundredths) of accuracy, or of R2, that the old test examples may
             lose.
 
@@ -92,8 +100,17 @@ def extend(
         old["train"] = _fitting(task, old_data, run, earlier)["train"]
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
-    tf_keras.utils.set_random_seed(seed)
+    reseed(seed)
     before = with_router(_load(run), dataset.kind, features.settings, old_parts["train"].inputs)
+    checkpoints = Checkpoints(
+        out.with_name(f"{out.name}.checkpoints"),
+        {
+            "run": [_digest(run / run_folder.MODEL), earlier.config],
+            "data": dataset.fingerprint(),
+            "old data": old_data and old_data.fingerprint(),
+            "settings": [retrain, epochs, seed],
+        },
+    )
     with staged(out, force=force) as folder:
         settings = {**asdict(TrainConfig()), **earlier.config}
         teaching = Teaching(
@@ -104,7 +121,9 @@ def extend(
             epochs=epochs,
             batch_size=settings["batch_size"],
             learning_rate=settings["learning_rate"],
+            seed=seed,
             logs=folder / run_folder.LOGS,
+            checkpoints=checkpoints,
         )
         after, start = teaching.added() if retrain is None else teaching.retrained(retrain)
         changes = {
@@ -112,9 +131,17 @@ def extend(
             "new": Change.between(task, before, after, new_parts["test"]),
         }
         _refuse_forgetting(task, changes["old"], max_forgetting)
+        gains = {
+            name: Gain.between(task, before, after, parts["test"])
+            for name, parts in (("old", old_parts), ("new", new_parts))
+        }
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
+        known = run_folder.read_trained_rows(run)
+        if known:  # where the old rows are not known, all together are not
+            added = trained_rows(features, dataset).to_bytes()
+            run_folder.write_trained_rows(folder, [*known, added])
         made = replace(
             earlier,
             experts=len(after.experts),
@@ -131,11 +158,14 @@ def extend(
                 "kept": [index for index in range(earlier.experts) if index != retrain],
                 "router": "retrained",
                 "started_from": start,
+                "taught_rows": len(new_parts["train"].targets),
+                "gain": {name: asdict(gain) for name, gain in gains.items()},
                 "seed": seed,
                 task.primary: {name: asdict(change) for name, change in changes.items()},
             },
         )
         made.write(folder)
+    checkpoints.remove()
     return made
 
 
@@ -143,8 +173,8 @@ def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
     """Raises UsageError where no router could send inputs to one expert."""
     if earlier.combine != "top":
         raise UsageError(
-            f"{run}: sums all its experts, so no router could send new inputs to an expert of "
-            "their own; train it again on the old and the new data together"
+            f"{run}: sums all its experts, so no router could send new inputs to one "
+            "of them; train it again on the old and the new data together"
         )
     if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
         raise UsageError(

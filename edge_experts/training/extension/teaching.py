@@ -11,12 +11,17 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from .. import loop
+from ..batches import batch_size, draw
+from ..checkpoints import Checkpoints
+from ..fitting import Best
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
 from ..report.reporting import Report
 from .widening import gate_of, widened
 
-_STEPS, _SMALLEST_BATCH = 50, 16
+_EPOCHS, _STEPS = 10, 500  # of an expert, at least, where no number is given
+_PATIENCE = 0.4  # of the epochs
 _AT_ONCE = 1024
 _ROUTER_EPOCHS = 3  # for each of an expert's: what it takes from old experts is what is forgotten
 _FURTHER = 3  # what is trained already is trained further at this fraction of the learning rate
@@ -48,7 +53,11 @@ class Teaching:
     Args:
         task: the objective of the experts, and the score that decides between them.
         old, new: parts named "train" and "validation".
+        epochs: of an expert at most, the router's are three times as many; None: 10, or with few
+            examples as many as 500 steps take.
+        batch_size: at most; a fiftieth of a small data set.
         learning_rate: of a fresh network.
+        checkpoints: from which an extension that was killed goes on.
     """
 
     def __init__(
@@ -58,15 +67,17 @@ class Teaching:
         old: Mapping[str, Part],
         new: Mapping[str, Part],
         *,
-        epochs: int,
+        epochs: int | None,
         batch_size: int,
         learning_rate: float,
+        seed: int,
         logs: Path,
+        checkpoints: Checkpoints,
     ):
         self.model, self.task, self.old, self.new = model, task, old, new
         self.router: tf_keras.Model = model.router
         self.epochs, self.batch_size, self.learning_rate = epochs, batch_size, learning_rate
-        self.logs = logs
+        self.seed, self.logs, self.checkpoints = seed, logs, checkpoints
         self.history: dict[str, dict[str, list[float]]] = {}
 
     def added(self) -> tuple[SparseExperts, str]:
@@ -115,8 +126,9 @@ class Teaching:
             metrics,
             *((part.inputs, self.task.keras_targets(part.targets)) for part in (train, validation)),
             epochs=self.epochs,
+            least=_EPOCHS,
             learning_rate=rate,
-            monitor=f"val_{self.task.primary}",
+            best=f"val_{self.task.primary}",
         )
 
     def _score(self, network: tf_keras.Model, part: Part) -> float:
@@ -153,9 +165,10 @@ class Teaching:
             ["accuracy"],
             examples("train"),
             examples("validation"),
-            epochs=_ROUTER_EPOCHS * self.epochs,
+            epochs=self.epochs and _ROUTER_EPOCHS * self.epochs,
+            least=_ROUTER_EPOCHS * _EPOCHS,
             learning_rate=self.learning_rate,
-            monitor="val_loss",
+            best="val_loss",
         )
         router.trainable = True
         return router
@@ -169,42 +182,44 @@ class Teaching:
         train: tuple[Any, ...],
         validation: tuple[Any, ...],
         *,
-        epochs: int,
+        epochs: int | None,
+        least: int,
         learning_rate: float,
-        monitor: str,
+        best: str,
     ) -> None:
-        count = len(train[1])
-        size = min(self.batch_size, max(_SMALLEST_BATCH, count // _STEPS))
-        rate = tf_keras.optimizers.schedules.CosineDecay(
-            learning_rate, max(1, -(-count // size)) * epochs
-        )
-        network.compile(tf_keras.optimizers.Adam(rate), loss, metrics=metrics, weighted_metrics=[])
-        made = network.fit(
-            *train[:2],
-            sample_weight=train[2] if len(train) > 2 else None,
-            batch_size=size,
-            epochs=epochs,
-            verbose=0,
-            validation_data=validation,
-            callbacks=[
-                Report(what, epochs),
+        """Train a network; it ends with the weights of the epoch with the best score."""
+        stage = what.lower().replace(",", "").replace(" ", "_")
+
+        def work() -> None:
+            size = batch_size(len(train[1]), self.batch_size)
+            count = epochs or max(least, -(-_STEPS // (len(train[1]) // size)))
+            drawn = draw(
+                train[0],
+                train[1],
+                size,
+                count,
+                seed=self.seed,
+                weights=train[2] if len(train) > 2 else None,
+            )
+            rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, count * drawn.steps)
+            network.compile(
+                tf_keras.optimizers.Adam(rate), loss, metrics=metrics, weighted_metrics=[]
+            )
+            patience = max(1, round(_PATIENCE * count))
+            callbacks = [
+                Best(best, patience, lower=best == "val_loss"),
+                Report(what, count, score=best.removeprefix("val_"), patience=patience),
                 tf_keras.callbacks.TensorBoard(
-                    str(self.logs / what.lower().replace(",", "").replace(" ", "_")),
-                    write_graph=False,
-                    profile_batch=0,
+                    str(self.logs / stage), write_graph=False, profile_batch=0
                 ),
-                tf_keras.callbacks.EarlyStopping(
-                    monitor,
-                    patience=4,
-                    mode="min" if monitor == "val_loss" else "max",
-                    restore_best_weights=True,
-                ),
-            ],
-        )
-        self.history[what] = {
-            key: [round(float(value), 5) for value in values]
-            for key, values in made.history.items()
-        }
+            ]
+            running = self.checkpoints.epochs_of(stage)
+            history = loop.fit(network, drawn, validation, callbacks, running)
+            self.history[what] = {
+                key: [round(value, 5) for value in values] for key, values in history.items()
+            }
+
+        self.checkpoints.stage(stage, network, self.seed, work, self.history)
 
     def _gate(self, part: Part) -> np.ndarray:
         """The old router's logits, (examples, experts)."""

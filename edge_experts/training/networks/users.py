@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import tf_keras
 
 from ...errors import UsageError
@@ -26,6 +27,8 @@ from .. import cost
 from .shapes import Shapes, parameters, widened
 
 Given = str | Callable[..., Any]
+_PROBED = 64  # random inputs that a network's outputs are looked at for
+_BOUNDED = ("softmax", "sigmoid", "hard_sigmoid", "tanh", "softsign", "relu", "relu6", "softplus")
 
 
 def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_keras.Model]:
@@ -39,14 +42,14 @@ def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_k
     if options:
         _refuse_without_width(option, build, f"--width {width}")
     with _without_keras_3(option):
-        return [checked(build(shapes, **options), option, shapes) for _ in range(count)]
+        return [_untrained(build(shapes, **options), option, shapes) for _ in range(count)]
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
     """A router for so many experts. Raises UsageError, likewise."""
     option, build = _function("--router-model", given)
     with _without_keras_3(option):
-        return checked(build(shapes, count), option, shapes, (count, "expert"))
+        return _untrained(build(shapes, count), option, shapes, (count, "expert"))
 
 
 def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_keras.Model:
@@ -59,7 +62,7 @@ def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_ke
         return experts(given, shapes, 1, width)[0]
     with _without_keras_3(option):
         made = widened(_at_width(build), shapes, width, cost.macs, macs)
-        return checked(made, option, shapes)
+        return _untrained(made, option, shapes)
 
 
 def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_keras.Model:
@@ -73,7 +76,7 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     with _without_keras_3(option):
         together = count * parameters(build(shapes, width=width))
         made = widened(_at_width(build), shapes, width, parameters, together)
-        return checked(made, option, shapes)
+        return _untrained(made, option, shapes)
 
 
 def _at_width(build: Callable[..., Any]) -> Callable[[Shapes, float], Any]:
@@ -102,6 +105,17 @@ def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{option} {given}: {error}") from None
     return f"{option} {given}", function
+
+
+def source_of(*given: Given | None) -> list[str]:
+    """The source of the modules that these functions are in, as far as Python finds it."""
+    found = []
+    for each in given:
+        if each is not None:
+            module = inspect.getmodule(_function("--model", each)[1])
+            with contextlib.suppress(OSError, TypeError):
+                found.append(inspect.getsource(module))  # type: ignore[arg-type]
+    return found
 
 
 def checked(
@@ -135,6 +149,43 @@ def checked(
     if network.output_shape != (None, count):
         raise UsageError(
             f"{option}: its output must be {(None, count)}, {words}, got {network.output_shape}"
+        )
+    return network
+
+
+def _untrained(
+    network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
+) -> tf_keras.Model:
+    """The checked network, unless its outputs went through a softmax or the like.
+
+    The softmax is computed again in the loss and on the device: training would still run, and end
+    with scores that are nearly equal. Looked at by name and, for functions of the user's own, by
+    value: outputs of untrained networks are below 0 for some of the inputs.
+
+    Raises:
+        UsageError: they did; or as `checked`.
+    """
+    checked(network, option, shapes, outputs)
+    last = network.layers[-1]
+    activation = getattr(getattr(last, "activation", None), "__name__", "")
+    kind = type(last).__name__.lower()
+    named = next((name for name in _BOUNDED if name in (activation, kind)), None)
+    if named is None:
+        random = np.random.default_rng(0)
+        drawn = {
+            name: random.normal(0, 10, (_PROBED, *shape)).astype(dtype)
+            if np.dtype(dtype).kind == "f"
+            else np.zeros((_PROBED, *shape), dtype)
+            for name, (shape, dtype) in shapes.inputs.items()
+        }
+        values = np.asarray(network(drawn, training=False))
+        if np.ptp(values) > 0 and values.min() >= 0 and values.max() <= 1:
+            named = "a function with values from 0 to 1"
+    if named is not None:
+        raise UsageError(
+            f"{option}: its output ends in {named}; it must be free of an activation, because "
+            "training and runtime compute the softmax themselves: end in "
+            f"Dense({network.output_shape[-1]})"
         )
     return network
 

@@ -8,6 +8,7 @@ import numpy as np
 import tf_keras
 
 from ...progress import Progress
+from ..checkpoints import Snapshot
 from ..model import SparseExperts
 from .insight import entropy, softmax
 
@@ -20,23 +21,32 @@ class Report(tf_keras.callbacks.Callback):
     Args:
         trained: the model in training, if it has a router.
         inputs: validation inputs, on which the use of its experts is counted.
+        score: what comes first in a line, and what ends the stage where it gets no better.
+        patience: epochs without a better score before the stage ends.
     """
 
     def __init__(
-        self, what: str, epochs: int, trained: SparseExperts | None = None, inputs: Any = None
+        self,
+        what: str,
+        epochs: int,
+        trained: SparseExperts | None = None,
+        inputs: Any = None,
+        *,
+        score: str = "accuracy",
+        patience: int = 0,
     ):
         super().__init__()
         self.what, self.epochs, self.trained, self.inputs = what, epochs, trained, inputs
+        self.score, self.patience = score, patience
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         self.progress = Progress(self.what, self.epochs)
+        self.done = 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs
         note = ", ".join(
-            f"{name.replace('val_', 'validation ').replace('_', ' ')} {logs[name]:.4f}"
-            for name in ("loss", *_scores(logs))
-            if name in logs
+            f"{_in_words(name)} {logs[name]:.4f}" for name in _shown(logs, f"val_{self.score}")
         )
         if self.trained is not None and self.trained.router is not None:
             gate = softmax(self.trained.gate(self.inputs))
@@ -51,15 +61,34 @@ class Report(tf_keras.callbacks.Callback):
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
             logs["router_entropy"] = float(entropy(gate).mean())
         self.progress.step(note)
+        self.done = epoch + 1
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        done = self.progress.done
+        if self.model.stop_training and done < self.epochs:
+            self.progress.stop(
+                f"stopped after {done} of {self.epochs} epochs: validation "
+                f"{self.score.replace('_', ' ')} no better for {self.patience}"
+            )
         self.progress.close()
 
+    def state(self) -> Snapshot:
+        return Snapshot({}, {"done": self.done})
 
-def _scores(logs: dict[str, float]) -> list[str]:
-    """Names of the validation scores, such as val_cross_entropy and val_accuracy."""
-    names = [name for name in logs if name.startswith("val_") and name != "val_loss"]
-    return sorted(names, reverse=True)
+    def resume(self, snapshot: Snapshot) -> None:
+        self.done = snapshot.values["done"]
+        self.progress.skip(self.done)
+
+
+def _shown(logs: dict[str, float], score: str) -> list[str]:
+    """Names of what a line tells, such as val_accuracy, loss and val_cross_entropy, in order."""
+    others = [name for name in logs if name.startswith("val_") and name != "val_loss"]
+    names = [score, "loss", *sorted(others)]
+    return [name for name in dict.fromkeys(names) if name in logs]
+
+
+def _in_words(name: str) -> str:
+    return name.replace("val_", "validation ").replace("_", " ")
 
 
 def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:

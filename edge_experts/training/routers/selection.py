@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..bank import ExpertBank
+from ..checkpoints import Snapshot
 from ..config import TrainConfig
 from ..inference import predict
 from ..model import SparseExperts
@@ -64,6 +65,13 @@ class ExpertSelection(tf_keras.callbacks.Callback):
         others = [experts[index] for index in self._others(losses) if index != chosen]
         copy_parameters(experts[chosen], others, self.config.perturb, self.random)
         bank.read(experts)
+
+    def state(self) -> Snapshot:
+        return Snapshot({}, {"random": self.random.bit_generator.state, "chosen": self.chosen})
+
+    def resume(self, snapshot: Snapshot) -> None:
+        self.random.bit_generator.state = snapshot.values["random"]
+        self.chosen = list(snapshot.values["chosen"])
 
     def _others(self, losses: np.ndarray) -> Sequence[int]:
         """The experts that a copy goes to."""

@@ -27,6 +27,7 @@ from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
 from ..objectives.routed_task import RoutedTask
+from ..randomness import reseed
 from ..report.conclusion import conclude
 from ..second_split import Examples
 from ..stages import Stages
@@ -64,7 +65,7 @@ class RoutedTraining:
         refuse_existing(out, force=force)
         task = self.task
         with distribution.scope(config.distribute) as chief:
-            tf_keras.utils.set_random_seed(config.seed)
+            reseed(config.seed)
             classes = task.classes(dataset.train.targets)
             features = fit_features(dataset, classes, fine=config.model is None)
             data = {
@@ -88,6 +89,7 @@ class RoutedTraining:
                     "config": config.to_json(),
                     "data": dataset.fingerprint(),
                     "teacher": teacher and asdict(run_folder.read_run(teacher)),
+                    "networks": networks.users.source_of(config.model, config.router_model),
                 },
             )
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:

@@ -14,6 +14,8 @@ import tf_keras
 
 from ...features.pieces import HIDDEN, PADDING
 from ...progress import Progress
+from ..checkpoints import EpochClock, Snapshot, Snapshots
+from ..randomness import by_step, deterministic
 from .batches import Pair, batches_of, epoch
 from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
@@ -46,26 +48,68 @@ class Learner:
 
     def __init__(self, network: Translator, *, pieces: int, rate: float, drawn: int, seed: int):
         self.network, self._pieces, self._rate, self._drawn = network, pieces, rate, drawn
-        self._random = np.random.default_rng(seed)
+        self._seed, self._random = seed, np.random.default_rng(seed)
         self._optimizer = tf_keras.optimizers.legacy.Adam(rate, beta_2=0.98, epsilon=1e-9)
         self._step = tf.function(self._learn, input_signature=[*_SHAPES, _AMONG])
         self._judge = tf.function(self._judged, input_signature=_SHAPES)
 
-    def train(self, pairs: Sequence[Pair], epochs: int, what: str, rate: float = 1.0) -> None:
-        """So many epochs, from new moments of the optimizer; `rate` times the learner's."""
-        for moment in self._optimizer.variables():
+    def train(
+        self,
+        pairs: Sequence[Pair],
+        epochs: int,
+        what: str,
+        rate: float = 1.0,
+        snapshots: Snapshots | None = None,
+    ) -> None:
+        """So many epochs, from new moments of the optimizer; `rate` times the learner's.
+
+        A training that was killed goes on at the step that `snapshots` has kept.
+        """
+        for moment in self._moments():
             moment.assign(tf.zeros_like(moment))
-        steps, step = batches_of(pairs, self._pieces) * epochs, 0
+        each = batches_of(pairs, self._pieces)
+        steps, first = each * epochs, self._resumed(snapshots)
         warm_up = min(_WARM_UP, max(1, steps // 10))
-        losses = deque[float](maxlen=_TOLD)
-        with Progress(what, steps) as progress:  # by steps: an epoch may take minutes
-            for done in range(epochs):
-                for source, target in epoch(pairs, self._pieces, self._random):
+        losses, clock = deque[float](maxlen=_TOLD), EpochClock(each)
+        with deterministic(), Progress(what, steps) as progress:  # an epoch may take minutes
+            progress.skip(first)
+            for done in range(first // each, epochs):
+                clock.begin(max(0, first - done * each))
+                random = np.random.default_rng((self._seed, done))
+                for place, batch in enumerate(epoch(pairs, self._pieces, random)):
+                    step = done * each + place
+                    if step < first:
+                        continue
+                    self._random = np.random.default_rng((self._seed, done, place))
                     falling = 0.5 * (1 + math.cos(math.pi * step / steps))
                     now = self._rate * rate * min((step + 1) / warm_up, falling)
-                    losses.append(self.step(source, target, now))
-                    step += 1
+                    losses.append(self.step(*batch, now))
                     progress.step(f"epoch {done + 1} of {epochs}, loss {fmean(losses):.3f}")
+                    if place + 1 == each or clock.is_due(place + 1):
+                        self._keep(snapshots, step + 1)
+
+    def _moments(self) -> list[tf.Variable]:
+        """Step and moments of the optimizer."""
+        # Keras makes them in the first step, and has no other way to have them made before.
+        self._optimizer._create_all_weights(self.network.trainable_variables)
+        variables: list[tf.Variable] = self._optimizer.variables()
+        return variables
+
+    def _keep(self, snapshots: Snapshots | None, step: int) -> None:
+        if snapshots is not None:
+            state = enumerate([*self.network.variables, *self._moments()])
+            arrays = {str(place): variable.numpy() for place, variable in state}
+            snapshots.write(Snapshot(arrays, {"step": step}))
+
+    def _resumed(self, snapshots: Snapshots | None) -> int:
+        """Take the state that was kept; how many steps were done."""
+        found = None if snapshots is None else snapshots.read()
+        if found is None:
+            return 0
+        for place, variable in enumerate([*self.network.variables, *self._moments()]):
+            variable.assign(found.arrays[str(place)])
+        step: int = found.values["step"]
+        return step
 
     def step(self, source: np.ndarray, target: np.ndarray, rate: float) -> float:
         """One step with a batch, as of `batches.epoch`; the cross-entropy before it, in nats."""
@@ -86,7 +130,8 @@ class Learner:
 
     def _learn(self, source: tf.Tensor, target: tf.Tensor, among: Candidates) -> tf.Tensor:
         variables = self.network.trainable_variables
-        with tf.GradientTape() as tape:
+        numbered = by_step(self._optimizer.iterations, self._seed)
+        with numbered, tf.GradientTape() as tape:
             hidden = self._hidden(source, target, training=True)
             hidden = tf.reshape(hidden, (-1, self.network.size.units))
             weights = tf.cast(tf.reshape(target[:, 1:], (-1,)) != PADDING, tf.float32)

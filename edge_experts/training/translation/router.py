@@ -10,6 +10,9 @@ import tf_keras
 
 from ...features.pieces import HIDDEN, PADDING
 from ...format.expert_names import language
+from .. import loop
+from ..batches import draw
+from ..checkpoints import Snapshots
 from ..layers import WeightedBag
 from ..report.reporting import Report
 from .batches import Pair
@@ -33,13 +36,20 @@ def build(size: Size, experts: int) -> tf_keras.Model:
 
 
 def train(
-    router: tf_keras.Model, pairs: Sequence[Sequence[Pair]], names: Sequence[str], epochs: int
+    router: tf_keras.Model,
+    pairs: Sequence[Sequence[Pair]],
+    names: Sequence[str],
+    epochs: int,
+    seed: int,
+    snapshots: Snapshots | None = None,
 ) -> None:
     """Teach it the experts' own sentences, by cross-entropy among those of one language.
 
     Args:
         pairs: of each expert.
         names: the experts', "de/help".
+        seed: of the order of the sentences.
+        snapshots: where the state is kept, from which a killed training goes on.
     """
     hidden = tf.constant(_other_languages(names))
 
@@ -49,11 +59,11 @@ def train(
         return tf.nn.sparse_softmax_cross_entropy_with_logits(experts, among)
 
     inputs, experts = _arrays(router, pairs)
-    steps = epochs * -(-len(experts) // _BATCH)
-    rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, steps)
+    drawn = draw(inputs, experts, min(_BATCH, len(experts)), epochs, seed=seed)
+    rate = tf_keras.optimizers.schedules.CosineDecay(_RATE, epochs * drawn.steps)
     student = tf_keras.Model(router.input, router.output)  # the router is saved without optimizer
     student.compile(tf_keras.optimizers.Adam(rate), loss)
-    student.fit(inputs, experts, _BATCH, epochs, verbose=0, callbacks=[Report("Router", epochs)])
+    loop.fit(student, drawn, callbacks=[Report("router", epochs)], snapshots=snapshots)
 
 
 def accuracy(

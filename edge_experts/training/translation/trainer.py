@@ -49,7 +49,7 @@ def train(
 ) -> run_folder.Run:
     """Train, judge and write the run folder `out`, which appears whole or not at all.
 
-    A training that is killed leaves OUT.checkpoints, and goes on after its last finished part.
+    A training that is killed leaves OUT.checkpoints, and goes on from there.
     """
     if config.dense is None and config.experts != len(dataset.labels):
         raise UsageError(
@@ -106,24 +106,35 @@ def fit(
     )
     start, began = process_time(), monotonic()
     network = learner.network
-    if not checkpoints.restore("warm", network):
-        learner.train(every, config.warm_epochs, "All together")
-        checkpoints.save("warm", network)
+
+    def learn(stage: str, own: Sequence[batches.Pair], epochs: int, what: str, rate: float) -> None:
+        running = checkpoints.epochs_of(stage)
+        checkpoints.stage(
+            stage, network, config.seed, lambda: learner.train(own, epochs, what, rate, running)
+        )
+
+    learn("warm", every, config.warm_epochs, "one expert", 1.0)
     common = network.get_weights()
     experts = 1 if config.dense else len(labels)
     model = Translators(network.size, experts, _DROPOUT, routed=experts > len(spoken))
     for index, expert in enumerate(model.experts):
         network.set_weights(common)
-        stage = "tune all" if config.dense else f"tune {index}"
-        if config.tune_epochs and not checkpoints.restore(stage, network):
+        if config.tune_epochs:
+            stage = "tune all" if config.dense else f"tune {index}"
             own = every if config.dense else pairs["train"][index]
-            called = "All together" if config.dense else labels[index]
-            learner.train(own, config.tune_epochs, called, _TUNING_RATE)
-            checkpoints.save(stage, network)
+            called = "all labels" if config.dense else labels[index]
+            learn(stage, own, config.tune_epochs, f"own inputs, {called}", _TUNING_RATE)
         expert.set_weights(network.get_weights())
-    if model.router is not None and not checkpoints.restore("router", model.router):
-        router.train(model.router, pairs["train"], labels, config.router_epochs)
-        checkpoints.save("router", model.router)
+    if model.router is not None:
+        gate, running = model.router, checkpoints.epochs_of("router")
+        checkpoints.stage(
+            "router",
+            gate,
+            config.seed,
+            lambda: router.train(
+                gate, pairs["train"], labels, config.router_epochs, config.seed, running
+            ),
+        )
     metrics: dict[str, Any] = {
         "training_seconds": round(process_time() - start, 1),
         "training_wall_seconds": round(monotonic() - began, 1),

@@ -64,6 +64,9 @@ def test_a_dense_network_that_fits_and_is_as_good_is_the_better_choice(candidate
     found = _judge([candidate(0.03)], everything, memory=100_000)
     assert found.word == "unlikely"
     assert found.options == "--dense all"
+    nothing_gained = candidate(0.0, resident_bytes=80_000)
+    found = _judge([candidate(0.0)], nothing_gained, memory=100_000)
+    assert found.options == "--dense active", "the smaller one, which is as accurate"
     found = _judge([candidate(0.03)], everything, memory=50_000)
     assert found.word == "likely"
     assert "does not keep to your limits" in found.reasons[2]

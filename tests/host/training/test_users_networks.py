@@ -142,3 +142,54 @@ def test_keras_3_works_again_afterwards(module: str, shapes: Any) -> None:
     import keras
 
     assert keras.layers.Dense(2)(keras.ops.ones((1, 3))).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        'layers.Dense(shapes.labels, "softmax")(hidden)',
+        'layers.Dense(shapes.labels, "sigmoid")(hidden)',
+        'layers.Dense(shapes.labels, "tanh")(hidden)',
+        "layers.Softmax()(layers.Dense(shapes.labels)(hidden))",
+        "layers.ReLU()(layers.Dense(shapes.labels)(hidden))",
+        "tf.nn.softmax(layers.Dense(shapes.labels)(hidden))",
+        "1 / (1 + tf.exp(-layers.Dense(shapes.labels)(hidden)))",
+    ],
+)
+def test_outputs_that_are_no_logits_are_refused(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: Any, ending: str
+) -> None:
+    (tmp_path / "bounded.py").write_text(f"""
+import tensorflow as tf
+import tf_keras
+from tf_keras import layers
+
+def expert(shapes):
+    inputs = shapes.keras_inputs()
+    hidden = layers.Dense(8, "relu")(inputs["x"])
+    return tf_keras.Model(inputs, {ending})
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    from edge_experts.training.networks import users
+
+    sys.modules.pop("bounded", None)
+    with pytest.raises(UsageError, match=r"--model bounded:expert: .*Dense\(3\)"):
+        users.experts("bounded:expert", shapes, 2, 1.0)
+
+
+def test_a_last_layer_that_starts_at_zero_is_taken(
+    keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shapes: Any
+) -> None:
+    (tmp_path / "zeros.py").write_text("""
+import tf_keras
+
+def expert(shapes):
+    inputs = shapes.keras_inputs()
+    last = tf_keras.layers.Dense(shapes.labels, kernel_initializer="zeros")
+    return tf_keras.Model(inputs, last(inputs["x"]))
+""")
+    monkeypatch.syspath_prepend(tmp_path)
+    from edge_experts.training.networks import users
+
+    sys.modules.pop("zeros", None)
+    assert len(users.experts("zeros:expert", shapes, 2, 1.0)) == 2

@@ -121,7 +121,7 @@ class Conversion:
         return [f"off by {proof.test_scores['off']:.4f} as deployed"]
 
     def next_command(self, manifest: Manifest) -> str:
-        return "--input FILE"
+        return ""
 
 
 def _off(states: np.ndarray, wanted: np.ndarray) -> float:
