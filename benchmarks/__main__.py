@@ -15,6 +15,7 @@ from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
 from .converting import commands as converting
+from .features import commands as features
 from .gains import commands as gains
 from .runtime import commands as runtime
 from .serving import commands as serving
@@ -23,7 +24,7 @@ from .training import commands as training
 
 app = typer.Typer(
     name="python -m benchmarks",
-    help="Measuring programs of edge-experts: runtime, conversion, training, server, source.",
+    help="Measuring programs of edge-experts: runtime, conversion, training, server, texts, code.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -50,6 +51,7 @@ app.command()(converting.synthetic_translators)
 app.command()(converting.auto_evaluation)
 app.command()(converting.every_recipe)
 app.command()(converting.generated)
+app.command()(features.unicode)
 app.command()(structure)
 
 

@@ -204,6 +204,7 @@ def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
                 sources.plain.seen,
                 options,
                 update,
+                run_folder.read_trained_rows(run),
             )
             if options.is_auto:
                 recipes = RECIPE_NAMES if options.place is None else options.place.recipes

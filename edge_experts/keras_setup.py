@@ -20,6 +20,9 @@ def import_keras() -> None:
     if os.environ.setdefault("TF_USE_LEGACY_KERAS", "1") != "1":
         raise UsageError("the environment variable TF_USE_LEGACY_KERAS must be 1, or not be set")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.path.expanduser("~") == "~":  # noqa: PTH111  Path raises
+        # Neither $HOME nor an entry in passwd: tf_keras would make a folder called "~" here.
+        os.environ.setdefault("KERAS_HOME", os.devnull)
     if "tensorflow" in sys.modules:
         return
     # On a machine without a GPU TensorFlow writes a screen of errors about one while it is

@@ -4,6 +4,7 @@ model.keras      the SparseExperts model
 run.json         configuration, metrics, seed, versions
 features.npz     arrays of the features, where they have any
 examples.npz     examples to calibrate, to validate and to test a conversion with
+trained_rows/    hashes of the rows that it was trained on
 logs/            TensorBoard
 pictures/        what came of it, for a person
 """
@@ -11,7 +12,7 @@ pictures/        what came of it, for a person
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from .datasets import Split
 from .errors import RunFolderError
 from .format.manifest import MANIFEST, TaskSpec
 from .format.npz import npz
+from .format.trained_rows import FOLDER as TRAINED_ROWS
+from .format.trained_rows import rows_path
 
 MODEL, RUN, FEATURES, EXAMPLES, LOGS, PICTURES = (
     "model.keras",
@@ -54,6 +57,7 @@ class Run:
     extends: Mapping[str, Any] | None = None  # the run that this one added to, and what changed
     task_spec: TaskSpec | None = None  # None for classification and translation
     format_version: str = FORMAT_VERSION
+    columns: Mapping[str, Any] | None = None  # of the file: see datasets.Columns
 
     @property
     def task_type(self) -> str:
@@ -66,6 +70,8 @@ class Run:
         content = asdict(self)
         if self.task_spec is None:
             del content["task_spec"]
+        if self.columns is None:
+            del content["columns"]
         text = json.dumps(content, indent=2, ensure_ascii=False)
         (folder / RUN).write_text(text + "\n", encoding="utf-8")
 
@@ -105,6 +111,21 @@ def read_features(folder: Path, run: Run) -> features.Features:
 def write_features(folder: Path, made: features.Features) -> None:
     if made.arrays:
         (folder / FEATURES).write_bytes(npz(**made.arrays))
+
+
+def write_trained_rows(folder: Path, contents: Iterable[bytes]) -> None:
+    """Writes hashes of trained rows, a file for each training."""
+    (folder / TRAINED_ROWS).mkdir()
+    for index, content in enumerate(contents):
+        (folder / rows_path(index)).write_bytes(content)
+
+
+def read_trained_rows(folder: Path) -> list[bytes]:
+    """The contents of these files, the first training's first; none in a run folder of 0.1.0."""
+    found: list[bytes] = []
+    while (path := folder / rows_path(len(found))).is_file():
+        found.append(path.read_bytes())
+    return found
 
 
 def write_examples(folder: Path, made: features.Features, splits: Mapping[str, Split]) -> None:

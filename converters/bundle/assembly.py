@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from edge_experts.features import Features
+from edge_experts.features.fields import in_words
 from edge_experts.format.archive import pack, packed_bytes
-from edge_experts.format.manifest import MANIFEST, MODEL_CARD, FileEntry, Manifest
+from edge_experts.format.manifest import CONTRACT, MANIFEST, MODEL_CARD, FileEntry, Manifest
 from edge_experts.run_folder import Run
 from edge_experts.version import VERSION
 
@@ -32,6 +33,7 @@ from .structures import summarize
 # Bytes of a manifest and a model card, on disk and in an archive, before they are known: rather too
 # few, as a search measures them once a choice is written, but refuses at once what cannot fit.
 _MANIFEST = {False: 4000, True: 2000}
+_SHOWN = 40  # inputs in the model card, of which a table has one for each column
 _MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
 
 
@@ -43,6 +45,7 @@ class Bundling:
         reference: what Keras answers to the validation examples.
         seen: an .npz file of what the experts see of the calibration inputs.
         update: the bundle that this one is an update of.
+        trained_rows: contents of the run's files of hashes.
     """
 
     task: ConversionTask
@@ -52,6 +55,7 @@ class Bundling:
     seen: Path
     options: ConvertOptions
     update: Base | None = None
+    trained_rows: Sequence[bytes] = ()
 
     @property
     def run(self) -> Run:
@@ -85,7 +89,8 @@ class Bundling:
                 place, self.features, inputs, scores, np.zeros(len(inputs), int)
             )
             features = bundle_files.write_features(place, self.features)
-            files = [entry for entry in (golden, features) if entry is not None]
+            rows = bundle_files.write_rows(place, self.features, self.trained_rows)
+            files = [entry for entry in (golden, features, *rows) if entry is not None]
             return _MANIFEST[compressed] + sum(_bytes(place, entry, compressed) for entry in files)
 
     def size(self, folder: Path, manifest: Manifest, *, compressed: bool) -> int:
@@ -111,7 +116,14 @@ class Bundling:
             (job / name).write_bytes(content)
         task, options, splits = self.task, self.options, self.examples.splits
         manifest = replace(
-            bundle_files.draft(folder, self.run, self.features, self._version, task.layers),
+            bundle_files.draft(
+                folder,
+                self.run,
+                self.features,
+                self._version,
+                task.layers,
+                self.trained_rows,
+            ),
             second_below=self.reference.second_below(options.second_share),
             abstain_below=options.abstain_below,
             **task.manifest_parts(options),
@@ -130,7 +142,7 @@ class Bundling:
         )
         provenance = self._provenance(folder, manifest, proof, made)
         manifest = replace(manifest, provenance=provenance)
-        card = task.card(manifest, proof).encode()
+        card = (task.card(manifest, proof) + _inputs(self.features)).encode()
         manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, card))
         bundle_files.write_manifest(folder, manifest)
         return manifest, proof
@@ -188,6 +200,7 @@ class Bundling:
                 {path: (folder / path).read_bytes() for path in models(manifest)}
             ),
             "seed": self.run.config.get("seed"),
+            **({} if self.run.columns is None else {"columns": dict(self.run.columns)}),
             "versions": dict(self.run.versions),
             **self.task.provenance(proof),
         }
@@ -196,6 +209,17 @@ class Bundling:
 def models(manifest: Manifest) -> list[str]:
     """The paths of the routers and the experts."""
     return [entry.path for entry in manifest.models]
+
+
+def _inputs(features: Features) -> str:
+    """Section of the model card on what each input must be, where there is a contract for it."""
+    if CONTRACT not in features.settings:
+        return ""
+    found = features.inputs
+    lines = [f"- {in_words(field)}" for field in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        lines.append(f"- and {len(found) - _SHOWN} more, which `edge-experts inspect --json` lists")
+    return "\n## Inputs\n" + "\n".join(lines) + "\n"
 
 
 def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:

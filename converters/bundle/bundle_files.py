@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_experts.features import Features
 from edge_experts.format.manifest import (
+    CONTRACT,
     FEATURES,
     GOLDEN,
     MANIFEST,
@@ -25,6 +26,8 @@ from edge_experts.format.manifest import (
     router_path,
 )
 from edge_experts.format.npz import npz
+from edge_experts.format.trained_rows import FOLDER as TRAINED_ROWS
+from edge_experts.format.trained_rows import rows_path
 from edge_experts.run_folder import Run
 
 
@@ -34,6 +37,7 @@ def draft(
     features: Features,
     bundle_version: int,
     layers: Sequence[int] = (),
+    trained_rows: Sequence[bytes] = (),
 ) -> Manifest:
     """A manifest of the models in `folder`, complete enough for the runtime to open it.
 
@@ -41,6 +45,7 @@ def draft(
 
     Args:
         layers: experts of each layer, where there are several.
+        trained_rows: contents of the run's files of hashes.
     """
     has_router = (folder / ROUTER).exists()
     return Manifest(
@@ -59,6 +64,7 @@ def draft(
         ),
         golden=write(folder, GOLDEN, b""),
         model_card=write(folder, MODEL_CARD, b""),
+        trained_rows=write_rows(folder, features, trained_rows),
         verified_on={},
         provenance={},
     )
@@ -71,6 +77,16 @@ def pin(folder: Path, path: str) -> FileEntry:
 def write(folder: Path, path: str, content: bytes) -> FileEntry:
     (folder / path).write_bytes(content)
     return FileEntry.of(path, content)
+
+
+def write_rows(
+    folder: Path, features: Features, contents: Sequence[bytes]
+) -> tuple[FileEntry, ...]:
+    """Hashes of trained rows, where the bundle's format has a place for them."""
+    if CONTRACT not in features.settings or not contents:
+        return ()
+    (folder / TRAINED_ROWS).mkdir(exist_ok=True)
+    return tuple(write(folder, rows_path(index), one) for index, one in enumerate(contents))
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -101,6 +101,7 @@ def compress(
             for name in (run_folder.FEATURES, run_folder.EXAMPLES):
                 if (run / name).exists():
                     shutil.copyfile(run / name, folder / name)
+            run_folder.write_trained_rows(folder, run_folder.read_trained_rows(run))
             made = replace(
                 described,
                 metrics={**described.metrics, **metrics, "compression": compression.to_json()},

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DataError, UsageError
+from ..features import Features
 from . import diamonds, files, images, reviews, sections, sentiment
 from .arrays import from_arrays
+from .columns import Columns
 from .dataset import Dataset, Split
 from .translation import corpus
 
-__all__ = ["NAMED", "Dataset", "Split", "from_arrays", "load"]
+__all__ = ["NAMED", "Columns", "Dataset", "Split", "from_arrays", "load"]
 
 NAMED: dict[str, Callable[[int], Dataset]] = {
     # The splits of these are their own.
@@ -27,7 +29,13 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
 }
 
 
-def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
+def load(
+    source: str,
+    seed: int = 0,
+    task_type: str | None = None,
+    columns: Columns | None = None,
+    features: Features | None = None,
+) -> Dataset:
     """A data set by name, or from the user's file.
 
     Args:
@@ -35,10 +43,13 @@ def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
         seed: for the splits that the data does not come with.
         task_type: "classification", "regression" or another package's, of a file whose columns or
             arrays do not say it; None: by the data.
+        columns: of a file: which holds labels, groups or times, and which are left out.
+        features: of the bundle or run that a file's rows are for; their columns are then read as
+            these say, and not by what the file shows.
 
     Raises:
         DataError: no such set or file, or one that cannot be used; the message says why.
-        UsageError: the named set is for another task.
+        UsageError: the named set is for another task, or columns are named and it has none.
         NetworkError: a named set could not be downloaded.
     """
     if source in NAMED:
@@ -48,6 +59,8 @@ def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
                 f"{source}: a set for {named.task_type}, not for {task_type}; name other data, or "
                 "leave --task away"
             )
+        if columns is not None and columns.to_json() and features is None:
+            raise UsageError(f"{source}: a named set; options that name columns hold for files")
         return named
     path = Path(source)
     if path.suffix.lower() not in files.SUFFIXES:
@@ -59,4 +72,4 @@ def load(source: str, seed: int = 0, task_type: str | None = None) -> Dataset:
         raise DataError(f"{source}: a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
-    return files.load(path, seed, task_type)
+    return files.load(path, seed, task_type, columns, features)

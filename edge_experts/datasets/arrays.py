@@ -43,6 +43,7 @@ def from_arrays(
     task_type = task_type or type_of_arrays(y_train, y_test)
     task = targets_of(task_type)
     train, test = task.of_arrays(name, y_train, y_test, labels)
+    task.refuse_few(name, train.labels, len(train.targets) + len(test.targets))
     parts = (("train", x_train, train.targets), ("test", x_test, test.targets))
     for part, x, y in parts:
         if x.dtype.kind not in "buif":

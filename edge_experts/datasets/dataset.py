@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..features.cells import Column
 from ..format.strict_json import odd_label
+from .columns import Columns
 from .splitting import Split
 from .targets import targets_of
 
@@ -34,6 +36,9 @@ class Dataset:
     test: Split
     origin: str  # where it came from and its licence, for people
     task_type: str = "classification"  # the name of its task in the registries of tasks
+    columns: Columns = field(default_factory=Columns)  # of a file: the user's choice
+    types: tuple[Column, ...] | None = None  # of a table's columns, where a file was read
+    notes: tuple[str, ...] = ()  # sentences on the data, for people
 
     def __post_init__(self) -> None:
         problem = odd_label(self.labels)

@@ -13,6 +13,21 @@ from ..errors import DataError
 _LARGEST = 2**30  # bytes of all arrays; training needs many times that
 
 
+def array_names(path: Path) -> list[str]:
+    """Names of the arrays of an .npz.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return list(file.files)
+    except PermissionError:
+        raise
+    except Exception as error:  # numpy and zipfile have a dozen kinds of them for odd bytes
+        raise DataError(f"{path}: not an .npz of plain arrays: {error}") from None
+
+
 def read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     """The arrays of these names.
 

@@ -2,92 +2,239 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import TextIO
 
 from ..errors import DataError
+from .encodings import open_text
 
 SUFFIXES = (".csv", ".tsv")
 # Columns that mean something, in any case: Label, TEXT. Their cells are texts.
 NAMED = ("text", "translation", "label", "split")
 TARGET = re.compile(r"target(:.*)?", re.IGNORECASE)  # likewise, of numbers
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _LONGEST_LINE = 2**27  # characters; a cell may hold a whole document
+_HINT = re.compile(r'"?sep=(?P<separator>.)"?', re.IGNORECASE)  # of Excel, as the first line
+_SWALLOWED, _ROWS_AMONG = 3, 0.9  # lines within quotes, and the share of them that are whole rows
 
 
-def read(path: Path, numbers: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, str]]]:
+def read(
+    path: Path,
+    numbers: Sequence[str] = (),
+    *,
+    decimal_points: bool = False,
+    broken: Callable[[int, DataError], None] | None = None,
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and columns of every row of a .csv or .tsv, its shape checked.
 
-    A .csv is separated by what separates most in its header: a comma, a semicolon or a tab. Where
-    that is a semicolon, 3,14 is a number, as spreadsheets of many countries write it. Names of
-    columns lose the spaces around them; rows of nothing but empty cells are passed over.
+    A .csv is separated by what separates most in its header: a comma, a semicolon, a tab or a bar,
+    or by what a first line such as `sep=;` says. A quote is one of a cell where it begins and ends
+    the cell; any other is a character. Names of columns lose the spaces around them; rows of
+    nothing but empty cells are passed over, and so are columns without a name and any cell.
+
+    Args:
+        numbers: columns of those in `NAMED` that hold numbers.
+        broken: takes the line and the error of a row that does not fit the header, and the next
+            rows follow; by default it is raised.
+        decimal_points: give 3,14 of a file with semicolons as 3.14, as versions before 0.2 did.
 
     Raises:
-        DataError: the file is empty, not UTF-8, or a row does not fit the header.
+        DataError: the file is empty, in no known encoding, or a row does not fit the header.
     """
-    csv.field_size_limit(_LONGEST_LINE)
-    line = 1
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            separator = "\t" if path.suffix.lower() == ".tsv" else _separator(path, file)
-            reader = csv.reader(_lines(path, file), delimiter=separator, strict=True)
-            columns = _columns(path, next(reader, []))
-            for cells in reader:
-                line = reader.line_num
-                if not any(cell.strip() for cell in cells):
-                    continue
+    with open_text(path, newline="") as file:
+        lines = _Lines(path, file)
+        separator, columns = _header(path, lines)
+        converts = decimal_points and separator == ";"
+        for line, cells in _records(path, lines, separator, len(columns)):
+            if not any(cell.strip() for cell in cells):
+                continue
+            try:
                 if len(cells) != len(columns):
-                    raise DataError(
-                        f"{path}: line {line}: {len(cells)} cells, and the header has "
-                        f"{len(columns)}; put quotes around a cell that holds the separator "
-                        f"{separator!r}"
-                    )
-                row = dict(zip(columns, cells, strict=True))
-                yield line, _with_points(row, numbers) if separator == ";" else row
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 after line {line} ({error.reason}); save it as UTF-8, or: "
-            f"iconv -f {_encoding(path)} -t utf-8 {path} > utf8{path.suffix}"
-        ) from None
-    except csv.Error as error:
-        raise DataError(f"{path}: after line {line}: {error}") from None
+                    cells = _fitting(path, line, cells, len(columns), separator)
+                if "" in columns:
+                    _refuse_nameless(path, line, columns, cells)
+            except DataError as error:
+                if broken is None:
+                    raise
+                broken(line, error)
+                continue
+            row = {name: cell for name, cell in zip(columns, cells, strict=True) if name}
+            yield line, _with_points(row, numbers) if converts else row
 
 
-def _separator(path: Path, file: IO[str]) -> str:
-    header = next(_lines(path, file), "")
-    file.seek(0)
-    return max(_SEPARATORS, key=lambda one: len(next(csv.reader([header], delimiter=one), [])))
+def has_semicolons(path: Path) -> bool:
+    """True for a file between semicolons, where numbers are likely to have decimal commas.
+
+    Raises:
+        DataError: as `read`.
+    """
+    with open_text(path, newline="") as file:
+        return _header(path, _Lines(path, file))[0] == ";"
 
 
-def _lines(path: Path, file: IO[str]) -> Iterator[str]:
-    """The file's lines. One without an end must not fill the memory before anything is said."""
-    number = 0
-    while line := file.readline(_LONGEST_LINE):
-        number += 1
+class _Lines:
+    """Lines of a file with their numbers, each of bounded length, without their ends."""
+
+    def __init__(self, path: Path, file: TextIO):
+        self._path, self._file = path, file
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while (line := self.next()) is not None:
+            yield line
+
+    def next(self) -> str | None:
+        """The next line, None at the end."""
+        line = self._file.readline(_LONGEST_LINE)
+        if not line:
+            return None
+        self.number += 1
         if len(line) == _LONGEST_LINE or "\0" in line:
             raise DataError(
-                f"{path}: line {number} has zero bytes, or is longer than {_LONGEST_LINE:,} "
-                "characters: this is not a file of text"
+                f"{self._path}: line {self.number} has zero bytes, or is longer than "
+                f"{_LONGEST_LINE:,} characters: this is not a file of text"
             )
-        yield line
+        return line.rstrip("\r\n")
+
+
+def _header(path: Path, lines: _Lines) -> tuple[str, list[str]]:
+    """What separates cells, and the names of the columns."""
+    first = lines.next()
+    if first is None:
+        raise DataError(f"{path}: the file is empty, or its first line is")
+    hint = _HINT.fullmatch(first.strip())
+    if hint is not None and hint["separator"] not in "=\"'":
+        separator, first = hint["separator"], lines.next() or ""
+    elif path.suffix.lower() == ".tsv":
+        separator = "\t"
+    else:
+        counts = {one: len(_cells(first, one)[0]) for one in _SEPARATORS}
+        separator = max(_SEPARATORS, key=lambda one: counts[one])
+    _, header = next(_records(path, lines, separator, 0, first))
+    return separator, _columns(path, header)
+
+
+def _records(
+    path: Path, lines: _Lines, separator: str, columns: int, first: str | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Last line and cells of each row; a cell in quotes may have several lines.
+
+    Args:
+        columns: how many the header has.
+        first: a line that was read already.
+
+    Raises:
+        DataError: a quote is never closed, or what it encloses are rows.
+    """
+    for line in lines if first is None else itertools.chain([first], lines):
+        cells, begun = _cells(line, separator)
+        if begun is None:
+            yield lines.number, cells
+        elif separator == "\t":
+            yield lines.number, line.split(separator)
+        else:
+            cells = _over_lines(path, lines, separator, columns, cells, begun)
+            yield lines.number, cells
+
+
+def _over_lines(
+    path: Path, lines: _Lines, separator: str, columns: int, cells: list[str], begun: str
+) -> list[str]:
+    """Cells of a row of several lines.
+
+    Args:
+        cells, begun: what `_cells` made of the first.
+    """
+    number, parts, rows = lines.number, [begun], 0
+    for line in lines:
+        closed = _closing(line, 0, separator)
+        if closed is None:
+            parts.append(line)
+            rows += len(line.split(separator)) == columns
+            continue
+        if closed < 0:
+            raise DataError(
+                f"{path}: line {lines.number}: a quote within a cell that a quote in line {number} "
+                'opens; write it twice: ""'
+            )
+        if columns > 1 and rows >= max(_SWALLOWED, _ROWS_AMONG * (len(parts) - 1)):
+            raise DataError(
+                f"{path}: line {number}: a quote opens a cell that swallows {rows} lines "
+                'that look like rows; write a quote within a cell twice: "", or save it as .tsv'
+            )
+        cells.append("\n".join([*parts, line[:closed]]).replace('""', '"'))
+        rest = line[closed + 1 :].lstrip(" ")
+        if not rest:
+            return cells
+        more, after = _cells(rest[1:], separator)
+        cells += more
+        if after is None:
+            return cells
+        parts, rows = [after], 0
+    raise DataError(
+        f"{path}: after line {number - 1}: unexpected end of the file: a quote in line {number} "
+        'opens a cell and none closes it; write a quote within a cell twice: ""'
+    )
+
+
+def _cells(line: str, separator: str) -> tuple[list[str], str | None]:
+    """The cells of a line, and the beginning of one whose quotes are not closed."""
+    if '"' not in line:
+        return line.split(separator), None
+    cells: list[str] = []
+    place, end = 0, len(line)
+    while True:
+        start = place
+        while start < end and line[start] == " ":
+            start += 1
+        if start < end and line[start] == '"':
+            closed = _closing(line, start + 1, separator)
+            if closed is None:
+                return cells, line[start + 1 :]
+            if closed > 0:
+                cells.append(line[start + 1 : closed].replace('""', '"'))
+                place = closed + 1
+                while place < end and line[place] == " ":
+                    place += 1
+                if place >= end:
+                    return cells, None
+                place += 1
+                continue
+        stop = line.find(separator, place)
+        if stop < 0:
+            cells.append(line[place:])
+            return cells, None
+        cells.append(line[place:stop])
+        place = stop + 1
+
+
+def _closing(line: str, place: int, separator: str) -> int | None:
+    """Place of the quote that ends a cell; -1 where the next one ends none, None for no quote."""
+    while (place := line.find('"', place)) >= 0:
+        if line.startswith('""', place):
+            place += 2
+            continue
+        after = line[place + 1 :].lstrip(" ")
+        return place if not after or after[0] == separator else -1
+    return None
 
 
 def _columns(path: Path, header: list[str]) -> list[str]:
-    """The header's names, those that mean something in small letters."""
-    if not header:
+    """The header's names, those that mean something in small letters; "" for a last one without."""
+    names = [_plain_name(name.strip()) for name in header]
+    if not any(names):
         raise DataError(f"{path}: the file is empty, or its first line is")
-    names = [name.strip() for name in header]
-    names = [_plain_name(name) for name in names]
-    if "" in names:
+    last = max(place for place, name in enumerate(names) if name)
+    if "" in names[:last]:
         raise DataError(
             f"{path}: column {names.index('') + 1} of its header has no name; name it, or leave "
             "the column out"
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise DataError(f"{path}: two columns of its header have the same name: {twice[0]!r}")
     return names
@@ -99,6 +246,29 @@ def _plain_name(name: str) -> str:
     return name.lower() if name.lower() in NAMED else name
 
 
+def _fitting(path: Path, line: int, cells: list[str], columns: int, separator: str) -> list[str]:
+    """The cells without empty ones at the end that the header does not have.
+
+    Raises:
+        DataError: there are too few or too many.
+    """
+    if len(cells) > columns and not any(cell.strip() for cell in cells[columns:]):
+        return cells[:columns]
+    raise DataError(
+        f"{path}: line {line}: {len(cells)} cells, and the header has {columns}; put quotes around "
+        f"a cell that holds the separator {separator!r}"
+    )
+
+
+def _refuse_nameless(path: Path, line: int, columns: list[str], cells: list[str]) -> None:
+    for place, (name, cell) in enumerate(zip(columns, cells, strict=True), 1):
+        if not name and cell.strip():
+            raise DataError(
+                f"{path}: column {place} of its header has no name, and line {line} has "
+                f"{cell.strip()!r:.40} there; name the column"
+            )
+
+
 def _with_points(row: dict[str, str], numbers: Sequence[str]) -> dict[str, str]:
     """The row with decimal points in place of decimal commas."""
     return {
@@ -107,9 +277,3 @@ def _with_points(row: dict[str, str], numbers: Sequence[str]) -> dict[str, str]:
         else cell
         for name, cell in row.items()
     }
-
-
-def _encoding(path: Path) -> str:
-    """A guess for iconv: what Excel calls Unicode text starts with a mark of its own."""
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "latin1"

@@ -9,6 +9,8 @@ from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 
+from ..features.cells.dates import moments
+
 
 @dataclass(frozen=True)
 class Split:
@@ -79,6 +81,7 @@ def assign(
     draw: Sequence[str] = ("test", "validation"),
     *,
     groups: Sequence[str] | None = None,
+    alike: Sequence[str] | None = None,
 ) -> np.ndarray:
     """A split's name for every row: the data's own wish, else by chance.
 
@@ -87,7 +90,9 @@ def assign(
         targets: the index of each row's label.
         seed: what rows are drawn by.
         draw: the splits to draw from the training rows, unless some row wishes for them.
-        groups: of each row, where rows of one group must not be in two splits by chance.
+        groups: of each row, where no group may be in two splits; whole groups are drawn, so that
+            each split has its share of the rows and of every label as nearly as they allow.
+        alike: of each row a text; rows of one text follow the first of them that is drawn.
     """
     random = np.random.default_rng(seed)
     splits = wishes.astype("<U10")
@@ -95,19 +100,89 @@ def assign(
     for name in draw:
         if name in wishes:
             continue
+        if groups is not None:
+            splits[_of_groups(splits, targets, np.array(groups), random, SHARES[name])] = name
+            continue
         for target in np.unique(targets):
             rows = random.permutation(np.flatnonzero((targets == target) & (splits == "train")))
             splits[rows[: round(len(rows) * SHARES[name])]] = name
-    return splits if groups is None else _whole(splits, wishes, groups)
+    return splits if alike is None else _together(splits, wishes, alike)
 
 
-def _whole(splits: np.ndarray, wishes: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """The splits, where all rows of a group without a wish follow the first of them."""
+def _of_groups(
+    splits: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    random: np.random.Generator,
+    share: float,
+) -> np.ndarray:
+    """True for the rows of the groups that are drawn from those that train.
+
+    Large groups first, each is taken where that brings the counts of labels nearer to their share,
+    and where every label keeps rows to train on.
+    """
+    free = splits == "train"
+    names, which = np.unique(groups[free], return_inverse=True)
+    labels, label = np.unique(targets[free], return_inverse=True)
+    counts = np.zeros((len(names), len(labels)))
+    np.add.at(counts, (which, label), 1)
+    left, wanted = counts.sum(axis=0), counts.sum(axis=0) * share
+    order = random.permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    taken, have = np.zeros(len(names), bool), np.zeros(len(labels))
+
+    def distance(found: np.ndarray) -> float:
+        return float(np.sum((found - wanted) ** 2 / np.maximum(wanted, 1)))
+
+    def keeps_labels(found: np.ndarray) -> bool:
+        return bool((left[found > 0] > found[found > 0]).all())
+
+    for place in order:
+        more = have + counts[place]
+        if distance(more) < distance(have) and keeps_labels(more):
+            taken[place], have = True, more
+    if not taken.any() and len(names) > 1:
+        smallest = order[::-1]
+        taken[next((one for one in smallest if keeps_labels(counts[one])), smallest[0])] = True
+    found = np.zeros(len(splits), bool)
+    found[np.flatnonzero(free)[taken[which]]] = True
+    return found
+
+
+def by_time(wishes: np.ndarray, times: Sequence[str]) -> np.ndarray | str:
+    """A split's name for every row: the last fifth is the test, the tenth before it validates.
+
+    Rows of one time are in one split. Rows that wish for a split are in it.
+
+    Returns:
+        Names, (rows,); or why the times have no order.
+    """
+    ordered = moments(times)
+    if isinstance(ordered, str):
+        return ordered
+    when = np.array(ordered)
+    splits = wishes.astype("<U10")
+    splits[splits == ""] = "train"
+    for name in ("test", "validation"):
+        if name in wishes:
+            continue
+        free = splits == "train"
+        distinct, counts = np.unique(when[free], return_counts=True)
+        if len(distinct) < 2:
+            return "has too few different times to split by"
+        after = counts[::-1].cumsum()[::-1]  # rows from each time on
+        start = int(np.argmin(abs(after[1:] - SHARES[name] * free.sum()))) + 1
+        splits[free & (when >= distinct[start])] = name
+    return splits
+
+
+def _together(splits: np.ndarray, wishes: np.ndarray, alike: Sequence[str]) -> np.ndarray:
+    """The splits, where all rows of a text without a wish follow the first of them."""
     first: dict[str, str] = {}
     return np.array(
         [
-            split if wish else first.setdefault(group, split)
-            for split, wish, group in zip(splits, wishes, groups, strict=True)
+            split if wish else first.setdefault(text, split)
+            for split, wish, text in zip(splits, wishes, alike, strict=True)
         ],
         splits.dtype,
     )

@@ -1,8 +1,7 @@
-"""Images, sensor windows and other arrays of one shape: standardized, nothing else."""
+"""Images, sensor windows and other arrays of one shape: read by their contract, standardized."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,9 @@ import numpy as np
 
 from ..errors import UsageError
 from ..format.limits import LIMITS
+from ..format.manifest import CONTRACT
+from ..format.strict_json import example_json
+from .array_rules import ContractArrays, PlainArrays
 from .fields import Fields, described
 
 
@@ -32,12 +34,20 @@ class ArrayFeatures:
     Args:
         shape: of one example.
         mean, deviation: scalars, or one for each channel.
+        rules: for reading; those of version 0.1.0 if None.
     """
 
     kind = "array"
 
-    def __init__(self, shape: Sequence[int], mean: np.ndarray, deviation: np.ndarray):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        mean: np.ndarray,
+        deviation: np.ndarray,
+        rules: PlainArrays | None = None,
+    ):
         self._shape = tuple(shape)
+        self._rules = rules or PlainArrays()
         if not 0 < len(self._shape) < LIMITS.tensor_rank:
             raise ValueError(f"shape must have 1 to {LIMITS.tensor_rank - 1} axes")
         if not all(type(axis) is int and axis > 0 for axis in self._shape) or (
@@ -52,13 +62,23 @@ class ArrayFeatures:
             raise ValueError("deviation must be above 0")
 
     @classmethod
-    def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
-        """Numbers as they are: for networks that were trained so."""
-        return cls(shape, np.zeros(()), np.ones(()))
+    def unscaled(cls, examples: np.ndarray, *, kind: str | None = None) -> ArrayFeatures:
+        """Numbers as they are: for networks that were trained with ones like these examples.
+
+        Args:
+            kind: as for `fit`.
+        """
+        kind = kind or _kind(examples, channels=True)
+        return cls._of(examples, kind, np.zeros(()), np.ones(()))
 
     @classmethod
-    def fit(cls, examples: np.ndarray, *, channels: bool) -> ArrayFeatures:
-        """Learn mean and deviation from training examples, (examples, *shape)."""
+    def fit(cls, examples: np.ndarray, *, channels: bool, kind: str | None = None) -> ArrayFeatures:
+        """Learn mean, deviation and contract from training examples, (examples, *shape).
+
+        Args:
+            channels: each of the last axis has a scale of its own.
+            kind: "image", "window" or "table"; by the shape if None.
+        """
         axes = tuple(range(examples.ndim - channels))
         finite = np.where(np.isfinite(examples), examples, np.nan).astype(np.float64)
         counts = np.isfinite(finite).sum(axis=axes)
@@ -66,13 +86,27 @@ class ArrayFeatures:
         mean = total / np.maximum(counts, 1)
         spread = np.sqrt(np.nansum((finite - mean) ** 2, axis=axes) / np.maximum(counts, 1))
         # A channel that never changes says nothing, and must not be divided by its rounding.
-        return cls(examples.shape[1:], mean, np.where(spread > 1e-12 * abs(mean), spread, 1.0))
+        deviation = np.where(spread > 1e-12 * abs(mean), spread, 1.0)
+        kind = kind or _kind(examples, channels=channels)
+        return cls._of(examples, kind, mean, deviation)
+
+    @classmethod
+    def _of(
+        cls, examples: np.ndarray, kind: str, mean: np.ndarray, deviation: np.ndarray
+    ) -> ArrayFeatures:
+        rules = ContractArrays.of(examples, kind, single(mean), single(deviation))
+        return cls(examples.shape[1:], mean, deviation, rules)
 
     @classmethod
     def restore(
         cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> ArrayFeatures:
-        return cls(settings["shape"], arrays["mean"], arrays["deviation"])
+        shape, mean, deviation = settings["shape"], arrays["mean"], arrays["deviation"]
+        if CONTRACT not in settings:
+            return cls(shape, mean, deviation)
+        plain = cls(shape, mean, deviation)  # checks them
+        rules = ContractArrays.restore(settings, arrays, plain._mean, plain._deviation)
+        return cls(shape, mean, deviation, rules)
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -80,11 +114,11 @@ class ArrayFeatures:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"shape": list(self._shape)}
+        return {"shape": list(self._shape), **self._rules.contract}
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"mean": self._mean, "deviation": self._deviation}
+        return {"mean": self._mean, "deviation": self._deviation, **self._rules.arrays}
 
     def pack(self, examples: Sequence[Any]) -> np.ndarray:
         return np.stack([np.asarray(example) for example in examples])
@@ -95,7 +129,7 @@ class ArrayFeatures:
     def parse(self, line: str) -> Any:
         """A line is an array in JSON."""
         try:
-            return json.loads(line)
+            return example_json(line)
         except ValueError as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
 
@@ -105,7 +139,8 @@ class ArrayFeatures:
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        return described(self.fields)
+        (x,) = described(self.fields)
+        return [x | self._rules.described]
 
     def put_together(self, parts: Mapping[str, Any]) -> Any:
         return parts["x"]
@@ -117,14 +152,17 @@ class ArrayFeatures:
         """The example, standardized.
 
         Raises:
-            UsageError: it has another shape, or holds something else than numbers.
+            UsageError: it has another shape, holds something else than numbers, or is certainly or
+                possibly on another scale than the training's examples.
         """
-        try:
-            array = np.asarray(example, np.float32)
-        except (TypeError, ValueError):
-            raise UsageError("an example must be an array of numbers, all rows alike") from None
-        if array.shape != self._shape:
-            raise UsageError(f"an example must have the shape {self._shape}, got {array.shape}")
-        standard = (array - self._mean) / self._deviation
+        standard = (self._rules.read(example, self._shape) - self._mean) / self._deviation
+        self._rules.judge(standard, warnings)
         standard[~np.isfinite(standard)] = 0
         return {"x": standard[None]}
+
+
+def _kind(examples: np.ndarray, *, channels: bool) -> str:
+    """Kind of (examples, *shape) by its shape."""
+    if examples.ndim == 2:
+        return "table"
+    return "window" if examples.ndim == 3 and channels else "image"

@@ -8,7 +8,6 @@ is. The pieces are the same as the library's, which a test compares on real sent
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -20,20 +19,19 @@ from ..format.expert_names import language, languages
 from . import packing
 from .fields import Fields, described
 from .lexicon import Lexicon
+from .sentence_rules import WORD_START, PythonSentences, TableSentences
+from .unicode_contract import restored
 
 PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; no sentence has UNKNOWN: bytes spell it
 # In `mask`, where there is no piece: added to scores, it is as good as nothing after softmax, and
 # near enough for int8 to tell the other scores from each other.
 HIDDEN = -16.0
-_SPACE = "\u2581"  # how a piece says that a word begins with it
 _BYTES = 256
 _CACHED_WORDS = 4096
 _LONGEST = 4096  # pieces of a sentence
 _LONGEST_WORD = 200  # characters; a longer one is read in parts, as merging takes its square
-# On one character, likewise for composing them: https://unicode.org/reports/tr15/#Stream_Safe_Text_Format
-_MOST_MARKS = 30
 _MOST_CHARACTERS = 100_000  # of a text; a few minutes' work on a board
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 
 Example = tuple[str, str]  # a text, and the language or the expert that it is for
 
@@ -50,6 +48,7 @@ class PieceFeatures:
             the end, what is unknown, the targets and the 256 bytes.
         names: of experts: a language, or one of its domains, as in "de/help".
         length: of `source`, in pieces; the target stands before a sentence, and an end behind it.
+        rules: for cleaning texts; those of version 0.1.0 if None.
 
     Attributes:
         targets: the languages that a text can be translated to.
@@ -58,7 +57,13 @@ class PieceFeatures:
 
     kind = "pieces"
 
-    def __init__(self, pieces: Lexicon, names: Sequence[str], length: int):
+    def __init__(
+        self,
+        pieces: Lexicon,
+        names: Sequence[str],
+        length: int,
+        rules: PythonSentences | TableSentences | None = None,
+    ):
         if type(length) is not int or not 8 <= length <= _LONGEST:
             raise ValueError(f"length must be from 8 to {_LONGEST}, got {length!r:.40}")
         if not names or not all(isinstance(name, str) for name in names):
@@ -68,6 +73,7 @@ class PieceFeatures:
         self.names, self.targets = tuple(names), languages(names)
         self.requests = tuple(dict.fromkeys((*self.targets, *self.names)))
         self._pieces, self._length = pieces, length
+        self._rules = rules or PythonSentences()
         self._first_byte = FIRST_TARGET + len(self.targets)
         self._first_piece = self._first_byte + _BYTES
         self._word = lru_cache(_CACHED_WORDS)(self._merge)
@@ -79,15 +85,16 @@ class PieceFeatures:
         packed, targets = arrays["pieces"], settings["targets"]
         if packed.dtype != np.uint8 or not isinstance(targets, list):
             raise ValueError("pieces must be bytes, and targets a list")
-        return cls(Lexicon(packed.tobytes()), targets, settings["length"])
+        rules = restored(settings, arrays, PythonSentences, TableSentences)
+        return cls(Lexicon(packed.tobytes()), targets, settings["length"], rules)
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"targets": list(self.names), "length": self._length}
+        return {"targets": list(self.names), "length": self._length, **self._rules.contract}
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"pieces": np.frombuffer(self._pieces.packed, np.uint8)}
+        return {"pieces": np.frombuffer(self._pieces.packed, np.uint8), **self._rules.arrays}
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -115,7 +122,11 @@ class PieceFeatures:
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        return described(self.fields)
+        text, to = described(self.fields)
+        return [
+            text | {"characters": _MOST_CHARACTERS} | self._rules.described,
+            to | {"values": list(self.requests)},
+        ]
 
     def put_together(self, parts: Mapping[str, Any]) -> Example:
         return parts["text"], parts["to"]
@@ -164,7 +175,9 @@ class PieceFeatures:
 
     def pieces(self, text: str) -> list[int]:
         """The ids of a text's pieces."""
-        return [piece for word in _words(normalized(text)) for piece in self._word(word)]
+        return [
+            piece for word in _words(self._rules.normalized(text)) for piece in self._word(word)
+        ]
 
     def text(self, pieces: Sequence[int]) -> str:
         """What pieces spell; bytes that are no UTF-8 become replacement characters."""
@@ -174,7 +187,7 @@ class PieceFeatures:
                 spelled += self._pieces[piece - self._first_piece]
             elif piece >= self._first_byte:
                 spelled.append(piece - self._first_byte)
-        return normalized(spelled.decode("utf-8", errors="replace"))
+        return self._rules.normalized(spelled.decode("utf-8", errors="replace"))
 
     def sentences(self, text: str) -> list[str]:
         """A text in parts that can each be encoded: its sentences, and too long ones cut at words.
@@ -184,7 +197,7 @@ class PieceFeatures:
         """
         _refuse_endless(text)
         parts: list[str] = []
-        for sentence in _SENTENCE_END.split(normalized(text)):
+        for sentence in _SENTENCE_END.split(self._rules.normalized(text)):
             part: list[str] = []
             taken = 0
             for word in self._fitting(_words(sentence)):
@@ -217,7 +230,7 @@ class PieceFeatures:
             known = ", ".join(self.requests)
             raise UsageError(f"cannot translate to {asked!r:.40}, only to {known}")
         _refuse_endless(text)
-        if not normalized(text):
+        if not self._rules.normalized(text):
             raise UsageError("there is nothing to translate: the text is empty")
         return text, asked
 
@@ -226,7 +239,7 @@ class PieceFeatures:
 
         (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909)
         """
-        parts = [one.encode("utf-8", errors="replace") for one in _SPACE + word]
+        parts = [one.encode("utf-8", errors="replace") for one in WORD_START + word]
         merges = [self._merge_of(parts, left) for left in range(len(parts) - 1)]
         while merges and (earliest := min(merges)) < len(self._pieces):
             left = merges.index(earliest)
@@ -248,26 +261,9 @@ class PieceFeatures:
         return [self._first_byte + byte for byte in part]
 
 
-def normalized(text: str) -> str:
-    """Composed characters, one space between words, and nothing that only controls a terminal."""
-    return " ".join(unicodedata.normalize("NFC", "".join(_shown(text))).split())
-
-
-def _shown(text: str) -> Iterator[str]:
-    """The characters that show, and spaces; of endless marks on one of them the first."""
-    marks = 0
-    for character in text:
-        if character.isspace() or character == _SPACE:
-            yield " "
-        elif unicodedata.category(character) not in ("Cc", "Cf", "Cs"):
-            marks = marks + 1 if unicodedata.combining(character) else 0
-            if marks <= _MOST_MARKS:
-                yield character
-
-
 def _words(text: str) -> Iterator[str]:
     """The words of a normalized text, long ones in parts."""
-    for word in text.split():
+    for word in filter(None, text.split(" ")):
         for start in range(0, len(word), _LONGEST_WORD):
             yield word[start : start + _LONGEST_WORD]
 

@@ -2,95 +2,130 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import DataError, UsageError
 from ..format.limits import LIMITS
+from ..format.manifest import CONTRACT
+from ..format.strict_json import example_json
 from . import packing
-from .fields import Fields, described
+from .cells import CategoryColumn, Column, NumberColumn, typed_rows
+from .fields import Fields
+from .first_table_rules import FirstRules
+from .table_contract import TableContract
 
-_MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
-_LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
 _FARTHEST = 1e6  # deviations from the mean; much more overflows in a network's float32
+# Of a column of one number only: what differs later must not move a network that never saw it.
+_CONSTANT = 1e30
+_TARGETS = ("label", "split", "target")  # columns of files that are no inputs
+
+
+class TableRules(Protocol):
+    """How the cells of a row are read.
+
+    Attributes:
+        columns: their settings.
+        names: of the columns.
+        sizes: how many values each category has.
+        contract: what settings say of it; None for rules of 0.1.0.
+        decimal_commas: rows of files between semicolons are given with decimal points.
+    """
+
+    columns: list[dict[str, Any]]
+    names: list[str]
+    sizes: list[int]
+    decimal_commas: bool
+
+    @property
+    def contract(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def fields(self) -> Fields: ...
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]: ...
+
+    def numbers(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[float | None]: ...
+
+    def places(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[int | None]: ...
 
 
 class TableFeatures:
     """A row, a mapping of column names to values, to `x`, (1, width) float32.
 
-    A gap (an empty cell, or what is no number, or infinite, in a column of numbers) counts as the
-    mean; a category that training never saw is none of those it did. A column of gaps only, or of
-    one number only, is 0 throughout training.
+    A gap counts as the mean in a column of numbers, and as none of the values in a category. What a
+    column takes is its type's: `cells/kinds.py`. A column of one number only is 0, whatever it
+    holds later.
 
     Args:
-        columns: for each its "name" and, if it is a category, its "values".
+        rules: by which cells are read.
         mean, deviation: of the columns of numbers, in their order.
     """
 
     kind = "table"
 
-    def __init__(
-        self, columns: Sequence[Mapping[str, Any]], mean: np.ndarray, deviation: np.ndarray
-    ):
-        self._columns = [dict(column) for column in columns]
-        self._numbers = [column["name"] for column in columns if "values" not in column]
-        self._categories = {
-            column["name"]: {value: place for place, value in enumerate(column["values"])}
-            for column in columns
-            if "values" in column
-        }
-        if not (len(self._numbers),) == mean.shape == deviation.shape:
+    def __init__(self, rules: TableRules, mean: np.ndarray, deviation: np.ndarray):
+        self._rules = rules
+        if not (len(rules.columns) - len(rules.sizes),) == mean.shape == deviation.shape:
             raise ValueError("mean and deviation must have one number for each column of numbers")
         if not np.isfinite(mean).all() or not (deviation > 0).all():
             raise ValueError("mean must be finite, and deviation above 0")
         # In float32 the seconds since 1970 have steps of two minutes.
         self._mean, self._deviation = mean.astype(np.float64), deviation.astype(np.float64)
-        self._width = len(mean) + sum(map(len, self._categories.values()))
-        self._known = {*self._numbers, *self._categories}
+        self._width = len(mean) + sum(rules.sizes)
+        self._known = set(rules.names)
 
     @classmethod
-    def fit(cls, rows: Sequence[Mapping[str, str]]) -> TableFeatures:
-        """Learn from training rows which columns are numbers, their scale, and the categories.
+    def fit(
+        cls, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] | None = None
+    ) -> TableFeatures:
+        """Learn the scale of numbers and the values of categories from training rows.
+
+        Args:
+            columns: their types; by the rows if None, where columns that only tell rows apart are
+                left out.
 
         Raises:
-            DataError: a column of text has too many different values to be a category.
+            DataError: a column has no clear type, or no column is left.
         """
-        columns: list[dict[str, Any]] = []
+        if columns is None:
+            columns = [one.column for one in typed_rows("rows", rows) if one.column is not None]
+        if not columns:
+            raise DataError("rows: no column to learn from")
+        fitted: list[Column] = []
         scales: list[tuple[float, float]] = []
-        for name in rows[0]:
-            cells = [row[name] for row in rows]
-            filled = [cell for cell in cells if str(cell).strip()]
-            numbers = [_number(cell) for cell in filled]
-            if any(number is None for number in numbers):
-                values = sorted({str(cell).strip() for cell in filled})
-                if len(values) > _MOST_VALUES:
-                    raise DataError(
-                        f"column {name!r}: {len(values)} different texts are too many for a "
-                        f"category (at most {_MOST_VALUES}); leave the column out"
-                    )
-                columns.append({"name": name, "values": values})
+        for column in columns:
+            cells = [row[column.name] for row in rows]
+            if isinstance(column, NumberColumn):
+                found = [column.read(cell, None) for cell in cells]
+                finite = [number for number in found if number is not None] or [0.0]
+                low, high = min(finite), max(finite)
+                spread = float(np.std(finite)) if low < high else _CONSTANT
+                scales.append((float(np.mean(finite)), spread or _CONSTANT))
+                fitted.append(replace(column, range=(low, high)))
+            elif isinstance(column, CategoryColumn):
+                values = {column.spelling(cell) for cell in cells} - {None}
+                fitted.append(replace(column, values=tuple(sorted(filter(None, values)))))
             else:
-                finite = [n for n in numbers if n is not None and math.isfinite(n)] or [0.0]
-                # The deviation of a constant is not always 0: it is that of rounding.
-                spread = float(np.std(finite)) if min(finite) < max(finite) else 1.0
-                scales.append((float(np.mean(finite)), spread or 1.0))
-                columns.append({"name": name})
+                fitted.append(column)
         scale = np.array(scales).reshape(-1, 2)
-        return cls(columns, scale[:, 0], scale[:, 1])
+        return cls(TableContract(fitted), scale[:, 0], scale[:, 1])
 
     @classmethod
-    def unscaled(cls, rows: Sequence[Mapping[str, str]]) -> TableFeatures:
+    def unscaled(
+        cls, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] | None = None
+    ) -> TableFeatures:
         """Numbers as they are, for networks that were trained so; a gap is then 0.
 
         Raises:
             DataError: as `fit`.
         """
-        fitted = cls.fit(rows)
-        return cls(fitted._columns, np.zeros(len(fitted._mean)), np.ones(len(fitted._mean)))
+        fitted = cls.fit(rows, columns)
+        return cls(fitted._rules, np.zeros(len(fitted._mean)), np.ones(len(fitted._mean)))
 
     @classmethod
     def restore(
@@ -99,11 +134,14 @@ class TableFeatures:
         columns = settings["columns"]
         if not isinstance(columns, list) or not 0 < len(columns) <= LIMITS.columns:
             raise ValueError(f"columns must be a list of 1 to {LIMITS.columns}")
-        for column in columns:
-            _refuse_odd(column)
-        if len({column["name"] for column in columns}) != len(columns):
+        rules: TableRules = (
+            TableContract.restore(settings[CONTRACT], columns)
+            if CONTRACT in settings
+            else FirstRules(columns)
+        )
+        if len(set(rules.names)) != len(columns):
             raise ValueError("columns must have different names")
-        return cls(columns, arrays["mean"], arrays["deviation"])
+        return cls(rules, arrays["mean"], arrays["deviation"])
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -111,11 +149,25 @@ class TableFeatures:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"columns": self._columns}
+        contract = self._rules.contract
+        return {
+            **({} if contract is None else {CONTRACT: dict(contract)}),
+            "columns": self._rules.columns,
+        }
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         return {"mean": self._mean, "deviation": self._deviation}
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, in the order of training."""
+        return list(self._rules.names)
+
+    @property
+    def decimal_commas(self) -> bool:
+        """Whether rows of files between semicolons must come with decimal points: of 0.1.0."""
+        return self._rules.decimal_commas
 
     def pack(self, examples: Iterable[Mapping[str, Any]]) -> np.ndarray:
         return packing.packed([dict(example) for example in examples])
@@ -126,18 +178,18 @@ class TableFeatures:
     def parse(self, line: str) -> Any:
         """A line is an object, columns to values, in JSON."""
         try:
-            return json.loads(line)
-        except ValueError as error:
+            return example_json(line)
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"not JSON: {line[:40]!r}: {error}") from None
 
     @property
     def fields(self) -> Fields:
-        """A text for each category, a number for each other column."""
-        return {one["name"]: (str if "values" in one else np.float64, ()) for one in self._columns}
+        """A text for each category, a boolean for true and false, a number for other columns."""
+        return self._rules.fields
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        return described(self.fields)
+        return self._rules.inputs
 
     def put_together(self, parts: Mapping[str, Any]) -> Mapping[str, Any]:
         return parts
@@ -161,42 +213,26 @@ class TableFeatures:
         missing = self._known - set(example)
         if missing:
             raise UsageError(f"the row has no column {', '.join(sorted(missing))}")
-        numbers = [_number(example[name]) for name in self._numbers]
+        if warnings is not None and self._rules.contract is not None:
+            self._warn_of_others(example, warnings)
+        numbers = self._rules.numbers(example, warnings)
         x = np.zeros((1, self._width), np.float32)
         given = np.array([np.nan if number is None else number for number in numbers], np.float64)
         standard = ((given - self._mean) / self._deviation).clip(-_FARTHEST, _FARTHEST)
         x[0, : len(numbers)] = np.where(np.isnan(standard), 0, standard)
         start = len(numbers)
-        for name, places in self._categories.items():
-            place = places.get(str(example[name]).strip())
+        places = self._rules.places(example, warnings)
+        for place, size in zip(places, self._rules.sizes, strict=True):
             if place is not None:
                 x[0, start + place] = 1
-            start += len(places)
+            start += size
         return {"x": x}
 
-
-def _refuse_odd(column: Any) -> None:
-    """Raises ValueError unless it is a column as `fit` makes them."""
-    if not isinstance(column, dict) or not _is_name(column.get("name")):
-        raise ValueError("a column must be an object with a name")
-    values = column.get("values", [])
-    if not isinstance(values, list) or len(values) > LIMITS.column_values:
-        raise ValueError(f"values must be a list of at most {LIMITS.column_values}")
-    if not all(map(_is_name, values)) or len(set(values)) != len(values):
-        raise ValueError("values must be different texts")
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= LIMITS.value_characters
-
-
-def _number(cell: Any) -> float | None:
-    """The number in a cell; NaN where it is a gap, None where it holds something else."""
-    text = str(cell).strip()
-    if not text or cell is None:
-        return math.nan
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if abs(number) <= _LARGEST else math.nan
+    def _warn_of_others(self, example: Mapping[str, Any], warnings: list[str]) -> None:
+        others = sorted(
+            str(name)
+            for name in set(example) - self._known
+            if str(name).partition(":")[0] not in _TARGETS
+        )
+        if others:
+            warnings.append(f"columns that are not used: {', '.join(others):.200}")

@@ -13,7 +13,6 @@ multiplication, so that all n-grams of a text are hashed by a few numpy calls.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
+from ..format.manifest import CONTRACT
 from . import packing
 from .fields import Fields, described
+from .text_rules import PythonWords, TableWords
+from .unicode_contract import restored
 
-# A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
-# is a word of its own, because it often carries the feeling of the sentence.
-_TOKENS = re.compile(r"\w+|[^\w\s]+")
 _SPACE = 32
+_END = np.array([_SPACE], np.uint32)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
@@ -97,16 +97,23 @@ class TextFeatures:
         settings: sizes.
         bucket_weights: what an n-gram in each bucket weighs, (buckets,), at least 0; 0 for
             buckets that training never saw. Made by `fit`.
+        rules: for words; those of version 0.1.0 if None.
     """
 
     kind = "text"
 
-    def __init__(self, settings: TextSettings, bucket_weights: np.ndarray):
+    def __init__(
+        self,
+        settings: TextSettings,
+        bucket_weights: np.ndarray,
+        rules: PythonWords | TableWords | None = None,
+    ):
         if bucket_weights.shape != (settings.buckets,):
             raise ValueError(
                 f"bucket_weights must have shape ({settings.buckets},), got {bucket_weights.shape}"
             )
         self._settings = settings
+        self._rules = rules or PythonWords()
         if not ((bucket_weights >= 0) & (bucket_weights <= _HEAVIEST)).all():  # NaN is neither
             raise ValueError(f"bucket_weights must be from 0 to {_HEAVIEST}")
         # float16 is what features.npz keeps; a smaller table also stays in the processor's cache.
@@ -129,7 +136,8 @@ class TextFeatures:
             targets: the index of each text's label, (texts,) integers.
         """
         settings = settings or TextSettings()
-        features = cls(settings, np.zeros(settings.buckets))
+        rules = TableWords.trained()
+        features = cls(settings, np.zeros(settings.buckets), rules)
         counts = np.zeros((int(targets.max()) + 1, settings.buckets))
         for text, target in zip(texts, targets, strict=True):
             counts[target, np.unique(features.ngrams(text) % settings.buckets)] += 1
@@ -138,11 +146,13 @@ class TextFeatures:
         smoothed = counts[np.unique(targets)] + _SMOOTHING
         rates = np.log(smoothed / smoothed.sum(axis=1, keepdims=True))
         weights = (np.ptp(rates, axis=0) + _LABEL_FREE) * idf
-        return cls(settings, np.where(frequency > 0, weights, 0))
+        return cls(settings, np.where(frequency > 0, weights, 0), rules)
 
     @classmethod
     def restore(cls, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> TextFeatures:
-        return cls(TextSettings(**settings), arrays["bucket_weights"])
+        sizes = {name: value for name, value in settings.items() if name != CONTRACT}
+        rules = restored(settings, arrays, PythonWords, TableWords)
+        return cls(TextSettings(**sizes), arrays["bucket_weights"], rules)
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -151,15 +161,16 @@ class TextFeatures:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return asdict(self._settings)
+        return asdict(self._settings) | self._rules.contract
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"bucket_weights": self._weights}
+        return {"bucket_weights": self._weights, **self._rules.arrays}
 
     def pack(self, examples: Iterable[str]) -> np.ndarray:
         """Texts as one array of bytes, cut to what is read of them; `unpack` gives them back."""
-        texts = [text[: self._settings.max_characters] for text in examples]
+        reach = self._rules.reach(self._settings.max_characters)
+        texts = [text[:reach] for text in examples]
         return packing.packed(texts)
 
     def unpack(self, packed: np.ndarray) -> list[str]:
@@ -171,7 +182,8 @@ class TextFeatures:
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        return described(self.fields)
+        (text,) = described(self.fields)
+        return [text | {"characters": self._settings.max_characters} | self._rules.described]
 
     def put_together(self, parts: Mapping[str, Any]) -> str:
         return str(parts["text"])
@@ -214,11 +226,10 @@ class TextFeatures:
     def ngrams(self, text: str) -> np.ndarray:
         """The bucket of every n-gram of `text`, in order: words, pairs, then characters. int64."""
         c = self._settings
-        tokens = _TOKENS.findall(text[: c.max_characters].lower())
-        if not tokens:
+        known = self._rules.words(text, c.max_characters)
+        if not len(known):
             return np.empty(0, np.int64)
-        joined = (" " + " ".join(tokens))[: c.max_characters] + " "
-        codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), "<u4")
+        codes = np.append(known, _END)
         count = len(codes)
         prefix = np.zeros(count + 1, np.uint64)
         np.cumsum((codes + np.uint64(1)) * self._power[:count], out=prefix[1:])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import secrets
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,8 +84,28 @@ def remove(folder: Path) -> None:
 def cache_folder() -> Path:
     """What can be fetched or made again: $EDGE_EXPERTS_CACHE, else in the user's cache folder."""
     chosen = os.environ.get("EDGE_EXPERTS_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(chosen) if chosen else Path(base) / "edge-experts"
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return Path(base) / "edge-experts"
+    try:
+        return Path.home() / ".cache" / "edge-experts"
+    except RuntimeError:  # neither $HOME nor an entry in passwd, as in containers
+        return _temporary_cache()
+
+
+@functools.cache
+def _temporary_cache() -> Path:
+    """A folder that only this user may write, for commands of a user without a home."""
+    folder = Path(tempfile.gettempdir()) / f"edge-experts-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    if is_ours and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return folder
+    return Path(tempfile.mkdtemp(prefix="edge-experts-"))  # another user took the name
 
 
 def _beside(path: Path) -> Path:

@@ -15,9 +15,10 @@ import numpy as np
 from ..errors import BundleError, DigestError
 from .bounded_read import read_at_most
 from .limits import LIMITS
-from .manifest import SIGNATURE, FileEntry, crc32, sha256
+from .manifest import SIGNATURE, FileEntry, Manifest, crc32, sha256
 from .npz import plain_arrays
 from .strict_json import AGAIN
+from .trained_rows import TrainedRows
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
@@ -74,6 +75,28 @@ def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True
     same = sha256(content) == entry.sha256 if thorough else crc32(content) == entry.crc32
     if not same:
         raise DigestError(f"{where}: damaged (its checksum differs from the manifest's); {AGAIN}")
+
+
+def read_trained_rows(folder: Path, manifest: Manifest) -> TrainedRows | None:
+    """Hashes of the rows that a bundle was trained on; None where it does not say.
+
+    Raises:
+        DigestError: a file differs from what the manifest pins.
+        BundleError: a file holds something else.
+    """
+    if not manifest.trained_rows:
+        return None
+    parts = []
+    for entry in manifest.trained_rows:
+        if entry.bytes > LIMITS.array_file_bytes:
+            raise BundleError(
+                f"{folder / entry.path}: larger than {LIMITS.array_file_bytes:,} bytes"
+            )
+        try:
+            parts.append(TrainedRows.from_bytes(read_checked(folder, entry)))
+        except ValueError as error:
+            raise BundleError(f"{folder / entry.path}: not hashes of rows: {error}") from None
+    return TrainedRows.union(parts)
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:

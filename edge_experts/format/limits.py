@@ -19,6 +19,7 @@ class Limits:
     digits: int = 20  # of a whole number: beyond 64 bits
     file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
     experts: int = 4096
+    trainings: int = 1000  # that a bundle has the rows of
     labels: int = 100_000
     label_characters: int = 1000
     name_characters: int = 255  # of name, task, kind
@@ -28,6 +29,7 @@ class Limits:
     columns: int = 10_000  # of a table
     column_values: int = 1000  # of a category
     value_characters: int = 10_000  # of a column's name, or of a category's value
+    unicode_rows: int = 20_000  # of each of the Unicode tables; Unicode 16 has 4,000
     arrays: int = 64  # in an .npz
     array_file_bytes: int = 2**26  # of features.npz and golden.npz, packed
     array_bytes: int = 2**28  # and of their arrays, unpacked

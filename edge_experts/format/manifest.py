@@ -110,6 +110,8 @@ class Manifest:
             this, the second one is asked too, and the two are combined as with `top_k` 2.
         abstain_below: where an answer's calibrated score is under this, the model abstains.
         reference: what answers looked like on validation data.
+        trained_rows: hashes of the rows that it was trained on, which answers do not need: a file
+            for the first training, and one for each that extended it; with a contract only.
     """
 
     name: str
@@ -132,6 +134,7 @@ class Manifest:
     generation: Generation | None = None
     task_spec: TaskSpec | None = None
     layers: tuple[Layer, ...] = ()
+    trained_rows: tuple[FileEntry, ...] = ()
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
 
@@ -139,7 +142,8 @@ class Manifest:
     def files(self) -> tuple[FileEntry, ...]:
         """Every file that the manifest pins, each once."""
         features = () if self.features.file is None else (self.features.file,)
-        return (*self.routers, *features, *self.experts, self.golden, self.model_card)
+        beside = (self.golden, self.model_card, *self.trained_rows)
+        return (*self.routers, *features, *self.experts, *beside)
 
     @property
     def routers(self) -> tuple[FileEntry, ...]:
@@ -205,6 +209,8 @@ class Manifest:
             del content["task_spec"], content["layers"]
         else:
             content["format_version"] = CONTRACT_VERSION
+        if not self.trained_rows:
+            del content["trained_rows"]
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -133,6 +133,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         generation=generation,
         task_spec=task_spec,
         layers=layers,
+        trained_rows=_trained_rows(reader, version),
         format_version=version,
         digest=reader.text("digest"),
     )
@@ -151,6 +152,13 @@ def _task_spec(reader: Reader, version: str) -> TaskSpec | None:
         return None  # classification or translation, as in 1.x
     found = reader.object("task_spec")
     return TaskSpec(found.text("type"), found.object("config").content)
+
+
+def _trained_rows(reader: Reader, version: str) -> tuple[FileEntry, ...]:
+    old = version.split(".")[0] == FORMAT_VERSION.split(".")[0]
+    if old or reader.content.get("trained_rows") is None:
+        return ()
+    return tuple(map(_file, reader.objects("trained_rows", 0, LIMITS.trainings)))
 
 
 def _config(reader: Reader) -> Mapping[str, Any]:

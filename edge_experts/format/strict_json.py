@@ -46,6 +46,20 @@ def strict_json(raw: bytes) -> Any:
     return content
 
 
+def example_json(text: str) -> Any:
+    """The JSON value of a user's input; NaN and infinity may stand for gaps.
+
+    Raises:
+        ValueError: it is none, or a key stands twice in one object.
+    """
+    if not text.strip():
+        raise ValueError("the line is empty")
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def deceives(text: str) -> bool:
     """Whether a text has characters that change how what stands around it is shown."""
     return _DECEIVING.search(text) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ class Answer:
         expert: the router's first choice of those that can answer; -1 where all are summed.
         experts: all experts that answered, the router's first choice first.
         reason: why it was not the router's own choice that answered; None where it was.
+        warnings: sentences on the input that a user should know, such as a category that the
+            training never saw; mostly none.
     """
 
     __slots__ = (
@@ -34,6 +37,7 @@ class Answer:
         "_clock",
         "_logits",
         "_temperature",
+        "_warnings",
         "expert",
         "experts",
         "label",
@@ -56,6 +60,16 @@ class Answer:
         # push the next answer's out of a small processor's cache.
         self._logits, self._temperature, self._clock = logits, temperature, clock
         self._abstain_below = abstain_below
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        # Set where there are any: the others must not cost every answer.
+        found: tuple[str, ...] = getattr(self, "_warnings", ())
+        return found
+
+    @warnings.setter
+    def warnings(self, sentences: Iterable[str]) -> None:
+        self._warnings = tuple(dict.fromkeys(sentences))
 
     @property
     def text(self) -> str:

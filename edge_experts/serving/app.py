@@ -91,6 +91,8 @@ class Routes:
             **({"id": asked["id"]} if isinstance(asked.get("id"), str) else {}),
             "outputs": outputs_from(answers, task, asked.get("outputs")),
         }
+        if any(answer.warnings for answer in answers):
+            content["parameters"] = {"warnings": [list(answer.warnings) for answer in answers]}
         return JSONResponse(content)
 
     async def metrics(self, request: Request) -> Response:

@@ -29,15 +29,33 @@ _NUMBERS = {
     "FP64": "float64",
     "BOOL": "bool",
 }
-_DATATYPES = {str: "BYTES", np.int32: "INT32", np.float32: "FP32", np.float64: "FP64"}
+_DATATYPES: dict[type, str] = {
+    str: "BYTES",
+    np.bool_: "BOOL",
+    np.int32: "INT32",
+    np.float32: "FP32",
+    np.float64: "FP64",
+}
 Tensor = Mapping[str, Any]  # "name", "datatype", "shape" and "data", as in JSON
 
 
 def inputs_of(features: Features) -> list[dict[str, Any]]:
-    """What a model with these features takes: name, datatype and shape, -1 for the batch."""
-    return [
-        _described(name, _DATATYPES[kind], shape) for name, (kind, shape) in features.fields.items()
-    ]
+    """What a model with these features takes: name, datatype, shape, and its contract.
+
+    -1 is for the batch; `parameters` has what a tensor must hold, such as its range.
+    """
+    contracts = {one["name"]: one for one in features.inputs}
+    found = []
+    for name, (kind, shape) in features.fields.items():
+        tensor = _described(name, _DATATYPES[kind], shape)
+        told = {
+            key: value
+            for key, value in contracts.get(name, {}).items()
+            if key not in ("name", "shape") and value not in (None, "", [])
+        }
+        # Of a bundle without a contract there is no more to say than the datatype.
+        found.append({**tensor, "parameters": told} if set(told) - {"dtype"} else tensor)
+    return found
 
 
 def outputs_of(task: Task) -> list[dict[str, Any]]:

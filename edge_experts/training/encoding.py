@@ -28,6 +28,6 @@ def fit_features(
         classes = train.targets if classes is None else classes
         return TextFeatures.fit(list(train.inputs), classes, settings)
     if not isinstance(train.inputs, np.ndarray):
-        return TableFeatures.fit(train.inputs)
+        return TableFeatures.fit(train.inputs, dataset.types)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
-    return ArrayFeatures.fit(train.inputs, channels=channels)
+    return ArrayFeatures.fit(train.inputs, channels=channels, kind=dataset.kind)

@@ -13,6 +13,7 @@ import tf_keras
 
 from .. import run_folder
 from ..datasets import Dataset, Split
+from ..datasets.row_hashes import trained_rows
 from ..features import Features
 from ..format.manifest import TaskSpec
 
@@ -43,6 +44,7 @@ def leave(
     model.save(folder / run_folder.MODEL)
     run_folder.write_features(folder, features)
     run_folder.write_examples(folder, features, _kept(dataset, seed))
+    run_folder.write_trained_rows(folder, [trained_rows(features, dataset).to_bytes()])
     run = run_folder.Run(
         name=name,
         task=dataset.task,
@@ -57,6 +59,7 @@ def leave(
         metrics=dict(metrics),
         versions=versions(),
         task_spec=task_spec,
+        columns=dataset.columns.to_json() or None,
     )
     run.write(folder)
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from .. import run_folder
@@ -24,8 +25,8 @@ def train(
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
     The data set's task owns the training (`tasks/`); `config_of` knows what suits a kind of data. A
-    training that is killed leaves OUT.checkpoints, and goes on from there when it is started again
-    with the same data and settings.
+    training that is killed leaves OUT.checkpoints. Started again with the same data, settings and
+    versions it goes on from there, and ends with the same bits as if it had not been killed.
 
     Args:
         name: what the bundle will be called; the data set's name by default.
@@ -34,12 +35,19 @@ def train(
         force: replace `out` if it exists.
         pictures: draw what came of it, for a person; where many models are trained, too many.
     """
-    return training_of(dataset.task_type).train(
-        dataset,
-        Path(out),
-        config or config_of(dataset),
-        name=name,
-        teacher=None if teacher is None else Path(teacher),
-        force=force,
-        pictures=pictures,
-    )
+    out = Path(out)
+    try:
+        return training_of(dataset.task_type).train(
+            dataset,
+            out,
+            config or config_of(dataset),
+            name=name,
+            teacher=None if teacher is None else Path(teacher),
+            force=force,
+            pictures=pictures,
+        )
+    except KeyboardInterrupt:
+        left = out.with_name(f"{out.name}.checkpoints")
+        if left.exists():
+            print(f"{left}: the same command goes on from here", file=sys.stderr)
+        raise

@@ -7,6 +7,7 @@ whole bundle at every instant; one who changes something holds the lock.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,7 @@ from ..runtime.memory.measured_costs import FILE as COSTS
 from . import signing
 
 HISTORY = "history.json"
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _LOCK = "lock"
 _OURS = {CURRENT, "versions", "trusted", HISTORY, COSTS, _LOCK, "lost+found"}
 _NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
@@ -78,6 +80,8 @@ class Root:
             if not folder.is_dir():
                 disk.mkdir(folder)
             disk.fsync(folder.parent)  # an earlier install may have made it, and failed here
+            if folder == root.path and not is_root(folder):
+                root._refuse_without_links()
         lock = os.open(root.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             try:
@@ -184,6 +188,25 @@ class Root:
                 f"{self.path}: holds {min(foreign - _OURS)}, so it is no folder that bundles are "
                 "installed in; name a new one"
             )
+
+    def _refuse_without_links(self) -> None:
+        """Raises MachineError where the file system has no links; the folder goes if it is new."""
+        probe = self.path / f".{CURRENT}{PARTIAL}"
+        if probe.is_symlink():  # of an interrupted install, so that there are links
+            return
+        try:
+            disk.symlink("versions", probe)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            with contextlib.suppress(OSError):  # others' files stay
+                disk.rmdir(self.path)
+            raise MachineError(
+                f"{self.path}: its file system has no links, as of FAT or exFAT, by which versions "
+                "are switched; install on another one, such as ext4, or use the bundle without "
+                "installing it: edge-experts unpack"
+            ) from None
+        disk.unlink(probe)
 
     def _clean(self) -> None:
         """Remove what an interrupted command left: unfinished things, and versions never listed."""

@@ -250,5 +250,6 @@ def test_every_limit_has_a_test() -> None:
         "least_temperature",
         "signature_bytes",  # tests of signing
         "line_characters",  # tests of translated lines
+        "unicode_rows",  # tests of Unicode tables
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere

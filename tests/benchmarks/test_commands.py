@@ -22,7 +22,7 @@ NAMES = (
     *("serving-load", "training-speed", "translator-training-speed", "resume", "gains"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
-    "structure",
+    *("unicode", "structure"),
 )
 MAKERS = ("synthetic", "synthetic-translators")  # write a bundle and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
@@ -160,3 +160,13 @@ def test_an_interrupt_ends_with_130(bundle: Path) -> None:
         "main()"
     )
     assert _run("soak", bundle, code=code).returncode == 130
+
+
+def test_random_texts_have_the_same_tokens_on_this_python() -> None:
+    done = _run("unicode", "--count", "200", "--python", sys.executable, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["different"] for one in found["pythons"]] == [0, 0]
+    done = _run("unicode", "--python", "/no/such/python")
+    assert done.returncode == 6
+    assert "/no/such/python" in done.stderr

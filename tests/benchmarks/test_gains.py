@@ -17,6 +17,7 @@ from benchmarks.gains.public_sets import SETS, PublicSet
 from benchmarks.gains.records import Measurement, Model
 from edge_experts import datasets
 from edge_experts.errors import UsageError
+from edge_experts.training import recipes
 
 
 def _measurement(
@@ -122,7 +123,7 @@ def test_verdicts(over_seeds: summary.Interval, over_rows: summary.Interval, ver
 def test_a_study_measures_what_its_file_has_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured = []
+    measured: list[Any] = []
 
     def measure(
         name: str, kind: str, file: Path, seed: int, folder: Path, deployed: bool
@@ -196,7 +197,7 @@ def test_series_have_their_channels_last(tmp_path: Path, monkeypatch: pytest.Mon
             "aeon/datasets/data/Motions/Motions_TRAIN.ts",
             "#Comment\n@seriesLength 3\n@data\n1,2,3:4,5,6:2\n7,8,9:0,0,1:1\n",
         )
-    monkeypatch.setattr(sources.fetch, "wheel", lambda *package: wheel)
+    monkeypatch.setattr("edge_experts.datasets.fetch.wheel", lambda *package: wheel)
     sources._wheel.cache_clear()
     x, y = sources.aeon_series("Motions", "TRAIN")
     sources._wheel.cache_clear()
@@ -209,7 +210,7 @@ def test_series_have_their_channels_last(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_tiny_set_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deployed: bool
 ) -> None:
-    config_of: Callable[..., Any] = measuring.config_of
+    config_of: Callable[..., Any] = recipes.config_of
     monkeypatch.setattr(
         measuring,
         "config_of",

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -141,10 +140,7 @@ def benchmark(
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
             check_options(commands_of(runtime.task), runtime.task.name, {"--to": to})
-            parse: Any = runtime.features.parse
-            if to is not None:
-                parse = partial(parse, to=to)
-            lines = given(None, input, runtime.features, parse)
+            lines = given(None, input, runtime.features, runtime.manifest, to)
             asked = [part for _, line in lines for part in runtime.task.parts(line)]
     result = run_benchmark(
         bundle,

@@ -1,21 +1,28 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..column_options import LabelColumn, columns_of, print_notes
 from ..help import LIMITS, RARE
 from ..options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
-    from ...datasets import Split
+    from ...datasets import Columns, Split
+    from ...datasets.held_out import Holdout, Selection
+    from ...features import Features
+    from ...format.trained_rows import TrainedRows
+    from ...runtime import ExpertRuntime
 
 
 def evaluate(
     bundle: Bundle,
     data: Source,
     split: Annotated[
-        Literal["train", "validation", "test"], typer.Option(help="Part of the data.")
+        Literal["train", "validation", "test"],
+        typer.Option(help="Part of the data; of test without trained rows."),
     ] = "test",
     seed: Annotated[
         int | None,
@@ -25,6 +32,7 @@ def evaluate(
             show_default="the training's",
         ),
     ] = None,
+    label_column: LabelColumn = None,
     memory_budget: MemoryBudget = None,
     min_accuracy: Annotated[
         float | None,
@@ -72,9 +80,16 @@ def evaluate(
             rich_help_panel=RARE,
         ),
     ] = 0,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all-rows", help="Also rows of the training.", rich_help_panel=RARE),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure a bundle's accuracy as deployed.
+
+    Rows that the bundle was trained on are left out, in whatever file they stand; of the rest of a
+    file every row counts, or those of its test split where it has one.
 
     Its own files answer, through the runtime. The accuracy is over all examples, those included
     where the bundle abstains. Of a bundle that translates it is chrF and BLEU, by sacrebleu, and
@@ -83,11 +98,13 @@ def evaluate(
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """
-    from ... import datasets
-    from ...errors import DataError
+    from ...errors import DataError, UsageError
+    from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
     from .tasks import check_options, check_thresholds, commands_of
 
+    if all_rows and split != "test":
+        raise UsageError(f"--all-rows is for all splits; leave --split {split} away")
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
         commands = commands_of(runtime.task)
         thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
@@ -95,20 +112,76 @@ def evaluate(
         # With another seed, examples that it was trained on would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
-        dataset = datasets.load(data, chosen, runtime.manifest.task_type)
+        columns = columns_of(label_column, recorded=runtime.manifest.provenance.get("columns"))
+        trained = read_trained_rows(bundle, runtime.manifest)
+        any_rows = all_rows or (trained is not None and split == "test")
+        source = _read(data, chosen, runtime, columns, any_rows=any_rows)
+        dataset = source.dataset
+        print_notes(dataset)
         unknown = commands.unknown_labels(dataset, runtime.manifest)
         if unknown:
             raise DataError(
                 f"{data}: has {runtime.task.labels_are} that {bundle} does not know: "
                 f"{', '.join(sorted(unknown))}"
             )
-        examples = _some(getattr(dataset, split), most, chosen)
-        result = commands.evaluate(runtime, dataset, examples, name=split, show=show, seed=chosen)
+        selection = _selected(source, split, runtime.features, trained, all_rows=all_rows)
+        examples = _some(selection.split, most, chosen)
+        result = commands.evaluate(
+            runtime, dataset, examples, name=selection.name, show=show, seed=chosen
+        )
+    known = {} if trained is None else {"left_out": selection.left_out}
     if json:
-        print_json({"schema_version": "1.0", **result.found})
+        print_json({"schema_version": "1.0", **result.found, **known})
     else:
-        print("\n".join(result.lines))
+        print("\n".join([*result.lines, *_told(selection)]))
+    if trained is None and split == "test":
+        print(
+            "edge-experts: note: this bundle does not say which rows it was trained on; those of "
+            "its training's own file are left out by --seed, others are not known",
+            file=sys.stderr,
+        )
     check_thresholds(commands, result, thresholds)
+
+
+def _read(
+    data: str, seed: int, runtime: ExpertRuntime, columns: Columns, *, any_rows: bool
+) -> Holdout:
+    """The data; with `any_rows` also some of which no bundle could be trained."""
+    from ... import datasets
+    from ...datasets import held_out
+
+    how = (data, seed, runtime.manifest.task_type, columns, runtime.features)
+    if any_rows:
+        return held_out.read(*how)
+    return held_out.Holdout(datasets.load(*how), has_splits=True)
+
+
+def _selected(
+    source: Holdout, split: str, features: Features, trained: TrainedRows | None, *, all_rows: bool
+) -> Selection:
+    """The rows to measure on.
+
+    A bundle of 0.1.0 does not know the rows of its training: there its seed draws the splits.
+    """
+    from ...datasets import held_out
+
+    if all_rows:
+        return held_out.Selection(held_out.whole(source.dataset), "all rows")
+    if trained is None or split != "test":
+        return held_out.Selection(getattr(source.dataset, split), split)
+    return held_out.select(source, features, trained)
+
+
+def _told(selection: Selection) -> list[str]:
+    """A sentence on rows of the training, where there are any."""
+    if selection.left_out:
+        return [f"left out {selection.left_out:,} rows that it was trained on"]
+    if selection.alike:
+        return [
+            f"{selection.alike:,} rows equal rows of the training, as many as chance explains: "
+            "none was left out"
+        ]
+    return []
 
 
 def _some(split: Split, most: int | None, seed: int) -> Split:

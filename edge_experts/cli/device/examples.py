@@ -2,91 +2,103 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from ...errors import UsageError
-from ...format.limits import LIMITS
+from ...errors import MemoryBudgetError, UsageError
 
 if TYPE_CHECKING:
+    from ...datasets.inputs import Input
     from ...features import Features
+    from ...format.manifest import Manifest
+    from ...runtime import Answer, ExpertRuntime
+    from ...runtime.installed import InstalledRuntime
+    from .watch import Watch
+
+
+def inputs(
+    texts: Sequence[str] | None,
+    path: Path | None,
+    features: Features,
+    manifest: Manifest | None = None,
+    to: str | None = None,
+) -> Iterator[Input]:
+    """Inputs from the command line, a file, or stdin, as they come.
+
+    Args:
+        manifest: of the bundle, which names columns that training left out.
+        to: the language to translate to.
+
+    Raises:
+        UsageError: there is no such file, or it holds no inputs of the bundle.
+    """
+    from ...datasets.inputs import Input, Reader
+
+    given = {} if to is None else {"to": to}
+    reader = Reader(features, given, _left_out(manifest))
+    if path is not None:
+        return reader.file(path)
+    if texts:
+        return (Input(text, "", number, reader.line(text)) for number, text in enumerate(texts, 1))
+    if sys.stdin is None:
+        raise UsageError("stdin is closed; give inputs as arguments, or --input FILE")
+    return reader.stream(sys.stdin.buffer, "stdin")
 
 
 def given(
     texts: Sequence[str] | None,
     path: Path | None,
     features: Features,
-    parse: Callable[[str], Any] | None = None,
+    manifest: Manifest | None = None,
+    to: str | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """What to call each example, and the example itself, as they come.
-
-    Args:
-        parse: makes an example of a line; by default the features do.
 
     Raises:
         UsageError: one of them cannot be read.
     """
-    parse = parse or features.parse
-    if path is not None:
-        return _in_file(path, features, parse)
-    lines = texts or _stdin()
-    return ((line, parse(line)) for line in lines)
+    for one in inputs(texts, path, features, manifest, to):
+        if one.problem is not None:
+            raise UsageError(one.told(one.problem))
+        yield one.name, one.example
 
 
-def lines(texts: Sequence[str] | None, path: Path | None) -> Iterator[str]:
-    """Lines of text from the command line, a file, or stdin, as they come.
+def answers(
+    runtime: ExpertRuntime | InstalledRuntime,
+    texts: Sequence[str] | None,
+    path: Path | None,
+    watch: Watch,
+) -> Iterator[tuple[str, Answer]]:
+    """What to call each example, and its answer, as they come.
 
-    Raises:
-        UsageError: there is no such file.
-    """
-    if path is None:
-        yield from texts or _stdin()
-        return
-    if not path.is_file():
-        raise UsageError(f"--input {path}: no such file")
-    with path.open(encoding="utf-8", errors="replace") as file:
-        yield from _read(file)
-
-
-def _in_file(
-    path: Path, features: Features, parse: Callable[[str], Any]
-) -> Iterator[tuple[str, Any]]:
-    """Every example of a file: rows of a .csv, arrays of an .npy, or else lines."""
-    if not path.is_file():
-        raise UsageError(f"--input {path}: no such file")
-    if path.suffix.lower() == ".npy":
-        from ...datasets import npz
-
-        arrays = npz.read_one(path)
-        for number, array in enumerate(arrays):
-            yield f"{path.name}[{number}]", array
-    elif path.suffix.lower() in (".csv", ".tsv") and features.kind == "table":
-        from ...datasets import rows
-
-        for line, row in rows.read(path):
-            yield f"{path.name}:{line}", row
-    else:
-        for text in lines(None, path):
-            yield text, parse(text)
-
-
-def _stdin() -> Iterator[str]:
-    # Bytes that are not UTF-8 become replacement characters: a stream must not stop for one.
-    yield from _read(io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"))
-
-
-def _read(stream: TextIO) -> Iterator[str]:
-    """The lines of a stream, each as it comes.
+    A line that cannot be answered names itself, and the next ones are answered; `watch` decides.
 
     Raises:
-        UsageError: one does not end in reasonable time and memory.
+        UsageError: an example of the command line cannot be answered.
     """
-    most = LIMITS.line_characters
-    while line := stream.readline(most + 1):
-        line = line.rstrip("\r\n")
-        if len(line) > most:
-            raise UsageError(f"a line must have at most {most:,} characters; break it")
-        yield line
+    for one in inputs(texts, path, runtime.features, runtime.manifest):
+        try:
+            answer = runtime.predict(one.value())
+        except MemoryBudgetError:
+            raise
+        except UsageError as error:
+            if texts:
+                raise
+            watch.refuse(one, error)
+            continue
+        watch.look(answer)
+        yield one.name, answer
+
+
+def _left_out(manifest: Manifest | None) -> list[str]:
+    """Columns that the bundle's training was told to leave out."""
+    columns = {} if manifest is None else manifest.provenance.get("columns")
+    if not isinstance(columns, Mapping):
+        return []
+    found: list[str] = []
+    for role, names in columns.items():
+        if role != "keep":
+            found += names if isinstance(names, list) else [str(names)]
+    return found

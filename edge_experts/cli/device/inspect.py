@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..options import Bundle, Json, print_json
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ...runtime.tasks import Task
 
 
+_SHOWN = 40  # inputs, of which a table has one for each column
+
+
 def inspect(bundle: Bundle, json: Json = False) -> None:
     """Show a bundle's labels, accuracy, operators and sizes.
 
@@ -18,6 +21,8 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     """
     from dataclasses import asdict
 
+    from ...errors import BundleError
+    from ...features import read_features
     from ...format.inspection import anatomy
     from ...format.manifest_parser import read_manifest
     from ...format.strict_json import harmless
@@ -25,11 +30,22 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
 
     manifest = read_manifest(bundle)
     found = anatomy(manifest)
+    try:
+        inputs, problem = read_features(bundle, manifest.features).inputs, ""
+    except BundleError as error:  # the rest can be said nevertheless
+        inputs, problem = [], str(error)
     if json:
-        print_json({"schema_version": "1.1", **asdict(manifest), "anatomy": found})
+        told = {**asdict(manifest), "inputs": inputs, "anatomy": found}
+        print_json({"schema_version": "1.1", **told})
         return
     task = task_class(manifest)
-    for part in (_head(manifest, task), _parity(manifest, task), _files(found), _structures(found)):
+    for part in (
+        _head(manifest, task),
+        _inputs(inputs, problem),
+        _parity(manifest, task),
+        _files(found),
+        _structures(found),
+    ):
         for line in part:
             print(harmless(line).rstrip())  # anyone may have written it
 
@@ -52,6 +68,17 @@ def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:
     changes = provenance.get("changes")
     if isinstance(changes, dict):
         yield f"  changes      since version {changes.get('base_version')}: {in_words(changes)}"
+
+
+def _inputs(inputs: Sequence[Mapping[str, Any]], problem: str) -> Iterator[str]:
+    """What each input must be, a line each."""
+    from ...features.fields import in_words
+
+    yield "  inputs       " + (f"cannot be read: {problem}" if problem else "")
+    for field in inputs[:_SHOWN]:
+        yield f"    {in_words(field)}"
+    if len(inputs) > _SHOWN:
+        yield f"    and {len(inputs) - _SHOWN} more; --json has all"
 
 
 def _parity(manifest: Manifest, task: type[Task]) -> Iterator[str]:

@@ -18,7 +18,7 @@ def monitor(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Inputs: lines, rows of a .csv, arrays of an .npy.",
+            help="Inputs, as for training: .csv, .npz, .jsonl, lines ...",
             show_default="lines of stdin",
         ),
     ] = None,
@@ -38,7 +38,8 @@ def monitor(
     """
     from ...errors import ThresholdError, UsageError
     from ...runtime import ExpertRuntime
-    from .examples import given
+    from .examples import answers
+    from .watch import Watch
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
@@ -47,8 +48,9 @@ def monitor(
             )
         if runtime.drift is None:
             raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
-        for _, example in given(None, input, runtime.features):
-            runtime.predict(example)
+        watch = Watch(runtime, drift=False)
+        for _ in answers(runtime, None, input, watch):
+            pass
         found: Drift = runtime.drift
     if not found.answers:
         raise UsageError("there was nothing to answer; give inputs on stdin, or --input FILE")
@@ -58,6 +60,7 @@ def monitor(
         print("\n".join(_lines(found)))
     if found.drifted and fail_on_drift:
         raise ThresholdError(found.warning)
+    watch.finish()
 
 
 def in_json(found: Drift) -> dict[str, Any]:

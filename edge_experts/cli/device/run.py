@@ -19,7 +19,7 @@ def run(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Inputs: lines, rows of a .csv, arrays of an .npy.",
+            help="Inputs, as for training: .csv, .npz, .jsonl, lines ...",
             show_default="lines of stdin",
         ),
     ] = None,
@@ -34,7 +34,7 @@ def run(
     threads: Threads = 1,
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Fail where an expert cannot be used.", rich_help_panel=RARE),
+        typer.Option("--strict", help="Fail at a broken line or expert.", rich_help_panel=RARE),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -44,8 +44,9 @@ def run(
     a language has several experts, the router picks one for each sentence.
 
     A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
-    --input also takes an .npy file of arrays, and a .csv of rows. Where the bundle abstains, the
-    label that it would have given stands behind the word. Where an expert is damaged or missing,
+    --input also takes what `train` takes. A line that cannot be answered says so on stderr, the
+    others are answered, and the exit code is 2. Where the bundle abstains, the label that it would
+    have given stands behind the word. Where an expert is damaged or missing,
     the router's next choice answers, and stderr says so once for each expert. Where bundles are
     installed, a running command moves over to a newly installed one between two inputs. Where
     inputs turn out to differ from those that the bundle was made from, a warning on stderr says so,
@@ -70,4 +71,6 @@ def run(
     ) as runtime:
         commands = commands_of(runtime.task)
         check_options(commands, runtime.task.name, {"--to": to})
-        commands.run(runtime, text, input, to, Watch(runtime), json=json)
+        watch = Watch(runtime, json=json, strict=strict)
+        commands.run(runtime, text, input, to, watch, json=json)
+        watch.finish()

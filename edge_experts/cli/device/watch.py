@@ -1,23 +1,42 @@
-"""Warnings of `run`: experts that are left out, and inputs that changed."""
+"""What `run` says beside answers: experts that are left out, broken lines, inputs that changed."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
+from ...errors import UsageError
+
 if TYPE_CHECKING:
+    from ...datasets.inputs import Input
     from ...runtime import Answer, ExpertRuntime
     from ...runtime.installed import InstalledRuntime
 
 _EVERY = 16  # answers between two looks at whether inputs changed
+_MOST_SENTENCES = 20  # of warnings; further ones are only counted
 
 
 class Watch:
-    """Says on stderr, once each, which experts are left out, and that inputs changed."""
+    """Says on stderr, once each, which experts are left out, and what is odd about inputs.
 
-    def __init__(self, runtime: ExpertRuntime | InstalledRuntime):
-        self._runtime, self._answers = runtime, 0
+    Args:
+        json: a line that cannot be answered also leaves an object on stdout.
+        strict: the first of them is an error.
+        drift: says that inputs changed.
+    """
+
+    def __init__(
+        self,
+        runtime: ExpertRuntime | InstalledRuntime,
+        *,
+        json: bool = False,
+        strict: bool = False,
+        drift: bool = True,
+    ):
+        self._runtime, self._answers, self._refused = runtime, 0, 0
+        self._json, self._strict, self._tells_drift = json, strict, drift
         self._told: set[int] = set()
+        self._sentences: dict[str, None] = {}
         self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
 
     def look(self, answer: Answer) -> None:
@@ -28,8 +47,39 @@ class Watch:
                 if expert not in self._told:
                     self._told.add(expert)
                     _warn(f"expert {expert} is left out: {reason}")
-        if self._answers % _EVERY == 0:
+        for sentence in answer.warnings:
+            self._say(sentence)
+        if self._tells_drift and self._answers % _EVERY == 0:
             self.check_drift()
+
+    def refuse(self, one: Input, error: UsageError) -> None:
+        """An input that cannot be answered names itself.
+
+        Raises:
+            UsageError: with `strict`.
+        """
+        text = one.told(error)
+        if self._strict:
+            raise UsageError(f"{text}; without --strict the others are answered") from None
+        self._refused += 1
+        print(f"edge-experts: {text}", file=sys.stderr)
+        if self._json:
+            from json import dumps
+
+            content = {"schema_version": "1.0", "error": text, "line": one.number}
+            print(dumps(content, ensure_ascii=False), flush=True)
+
+    def finish(self) -> None:
+        """At the end.
+
+        Raises:
+            UsageError: inputs could not be answered; says how many.
+        """
+        if self._refused:
+            total = self._refused + self._answers
+            raise UsageError(
+                f"{self._refused:,} of {total:,} inputs could not be answered, each named above"
+            )
 
     def check_drift(self) -> None:
         if self.drift:
@@ -39,6 +89,16 @@ class Watch:
             self.drift = found.drifted
             if found.drifted:
                 _warn(found.warning)
+
+    def _say(self, sentence: str) -> None:
+        if sentence in self._sentences or len(self._sentences) > _MOST_SENTENCES:
+            return
+        self._sentences[sentence] = None
+        _warn(
+            sentence
+            if len(self._sentences) <= _MOST_SENTENCES
+            else "further warnings are not shown; --json has those of every answer"
+        )
 
 
 def _warn(what: str) -> None:

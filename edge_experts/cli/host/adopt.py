@@ -5,6 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
 from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
@@ -19,6 +28,11 @@ def adopt(
     ],
     data: Source,
     out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     standardize: Annotated[
         bool,
         typer.Option(
@@ -60,9 +74,12 @@ def adopt(
     from ... import datasets
     from ...training import adopt as run_adoption
 
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, seed, columns=columns)
+    print_notes(dataset)
     run = run_adoption(
         networks,
-        datasets.load(data, seed),
+        dataset,
         out,
         standardize=standardize,
         combine=combine,

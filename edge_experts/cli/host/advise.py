@@ -5,6 +5,16 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    as_options,
+    columns_of,
+    print_notes,
+)
 from ..hints import print_next, unused
 from ..options import Json, Source, Task, duration, print_json, require_training, size
 
@@ -12,6 +22,11 @@ from ..options import Json, Source, Task, duration, print_json, require_training
 def advise(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     memory: Annotated[
         int | None,
         typer.Option(
@@ -43,7 +58,9 @@ def advise(
     require_training()
     from ... import datasets
 
-    dataset = datasets.load(data, seed, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, seed, task, columns)
+    print_notes(dataset)
     from ...experiments.advice import advice
 
     found = advice.advise(dataset, memory=memory, latency_us=latency, seed=seed)
@@ -53,6 +70,7 @@ def advise(
     print(advice.as_text(found))
     words = [found.verdict.command, "--data", data]
     words += ["--task", task] if task else []
+    words += as_options(columns)
     if found.verdict.command == "train":
         words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
     print_next(*words, *found.verdict.options.split())

@@ -6,6 +6,15 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
 from ..options import (
     Json,
     Model,
@@ -23,6 +32,11 @@ from ..options import (
 def compare(
     data: Source,
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     seeds: Annotated[
         int, typer.Option(help="Trainings of each row, with seeds 0, 1 ...", min=1, max=10)
     ] = 1,
@@ -106,7 +120,9 @@ def compare(
 
     if out is not None or picture is not None:
         plotting.require(picture)
-    dataset = datasets.load(data, task_type=task)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    dataset = datasets.load(data, task_type=task, columns=columns)
+    print_notes(dataset)
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(
             dataset,

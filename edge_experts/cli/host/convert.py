@@ -9,6 +9,7 @@ import typer
 from ... import compression
 from ...compression import Compression
 from ...errors import UsageError
+from ..column_options import columns_of
 from ..help import RARE
 from ..hints import print_run
 from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
@@ -231,8 +232,11 @@ def convert(
         if not compressions and size_budget_compressed is None:
             raise UsageError("--data is what --compress fine-tunes with; there is none")
         # Other splits than the training's would teach what the test asks.
-        seed = run_folder.read_run(run).config.get("seed") or 0
-        options = replace(options, data=datasets.load(data, seed, task.run.task_type))
+        seed = task.run.config.get("seed") or 0
+        columns = columns_of(recorded=task.run.columns)
+        features = run_folder.read_features(run, task.run)
+        loaded = datasets.load(data, seed, task.run.task_type, columns, features)
+        options = replace(options, data=loaded)
     made = convert_with(run, out, options)
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:

@@ -6,6 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
 from ..hints import print_convert
 from ..options import Force, Json, Source, print_json, require_training
 
@@ -47,6 +55,10 @@ def extend(
             show_default="no limit",
         ),
     ] = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -55,14 +67,14 @@ def extend(
     All other experts stay as they are.
 
     The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed, and what it gains on the validation examples. A killed extension goes on
-    where it was when the same command is given again.
+    examples is printed, and what it gains on the new ones. A killed extension goes on where it was
+    when the same command is given again.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
     require_training()
     from ...format.atomic import refuse_existing
-    from ...run_folder import read_run
+    from ...run_folder import read_features, read_run
 
     refuse_existing(out, force=force)
     earlier = read_run(run)
@@ -74,8 +86,16 @@ def extend(
     primary = training_of(task).routed(earlier, "extend").primary
 
     # With another seed, test examples of one command would be training examples of another.
-    new = datasets.load(data, trained_with, task)
-    old = None if old_data is None else datasets.load(old_data, trained_with, task)
+    columns = columns_of(label_column, drop, group_column, time_column, recorded=earlier.columns)
+    features = read_features(run, earlier)
+    new = datasets.load(data, trained_with, task, columns, features)
+    print_notes(new)
+    recorded = columns_of(recorded=earlier.columns)
+    old = (
+        None
+        if old_data is None
+        else datasets.load(old_data, trained_with, task, recorded, features)
+    )
     made = run_extension(
         run,
         new,
@@ -98,15 +118,14 @@ def extend(
         f"{out}: expert {changed} {done}, it started as {made.extends['started_from']}; the router "
         f"was retrained; as they were: experts {kept}"
     )
-    print("test examples       before    after")
-    for name, change in made.extends[primary].items():
-        count = f"{name} ({change['examples']:,})"
-        print(f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}")
     gains = made.extends["gain"]
-    print("validation examples    points    95 % interval")
-    for name, gain in gains.items():
-        count = f"{name} ({gain['examples']:,})"
-        print(f"  {count:<16}{gain['points']:>+12.1f}    {gain['low']:+.1f} to {gain['high']:+.1f}")
+    print("test examples       before    after    points    95 % interval")
+    for name, change in made.extends[primary].items():
+        count, gain = f"{name} ({change['examples']:,})", gains[name]
+        print(
+            f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}{gain['points']:>+10.1f}"
+            f"    {gain['low']:+.1f} to {gain['high']:+.1f}"
+        )
     if gains["new"]["low"] > 0:
         base = run.with_name(f"{run.stem}.bundle")
         if base.exists():
@@ -115,11 +134,14 @@ def extend(
             print(f"--base names the bundle of {run}: its unchanged files stay.", file=sys.stderr)
             print_convert(out)
         return
-    tried = "a copy of the best expert and a fresh network" if made.extends["added"] else "it"
+    what, tried = "retrained", "more training on them"
+    if made.extends["added"]:
+        what, tried = "new", "a copy of the best expert and a fresh network"
     print(
-        f"The {'new' if made.extends['added'] else 'retrained'} expert gained nothing on new data "
-        f"that {gains['new']['examples']:,} validation rows can show. Tried: {tried}, on "
-        f"{made.extends['taught_rows']:,} training rows. Instead of converting {out}, collect more "
-        f"rows like these and extend {run} again, or keep {run} as it is.",
+        f"The {what} expert gained nothing on new data that {gains['new']['examples']:,} test rows "
+        f"can show. Tried: {tried}, with {made.extends['taught_rows']:,} training rows"
+        f"{'' if epochs is None else f' and --epochs {epochs}'}. Instead of converting {out}, "
+        f"collect more rows like these and extend {run} again"
+        f"{'' if epochs is None else ', without --epochs'}, or keep {run} as it is.",
         file=sys.stderr,
     )

@@ -8,6 +8,15 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ...errors import UsageError
+from ..column_options import (
+    Drop,
+    GroupColumn,
+    Keep,
+    LabelColumn,
+    TimeColumn,
+    columns_of,
+    print_notes,
+)
 from ..help import RARE
 from ..hints import print_convert
 from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
@@ -17,6 +26,11 @@ def train(
     data: Source,
     out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
     task: Task = None,
+    label_column: LabelColumn = None,
+    drop: Drop = None,
+    keep: Keep = None,
+    group_column: GroupColumn = None,
+    time_column: TimeColumn = None,
     experts: Annotated[
         int | None,
         typer.Option(
@@ -126,6 +140,7 @@ def train(
     from ...run_folder import PICTURES
 
     refuse_existing(out, force=force)
+    columns = columns_of(label_column, drop, group_column, time_column, keep)
     settings = {} if config is None else read_config(config)
     given = {
         "experts": experts,
@@ -155,7 +170,8 @@ def train(
         TrainConfig(**settings)  # before anything is fetched
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, settings.get("seed", 0), task)
+    dataset = datasets.load(data, settings.get("seed", 0), task, columns)
+    print_notes(dataset)
     run = run_training(
         dataset,
         out,

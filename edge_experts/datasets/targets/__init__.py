@@ -32,10 +32,12 @@ class Wanted:
     Attributes:
         labels: names of the classes, or of the outputs.
         targets: (examples,) int64 places in `labels`, or (examples, outputs) float64.
+        notes: sentences for the user.
     """
 
     labels: tuple[str, ...]
     targets: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 class Targets(Protocol):
@@ -74,8 +76,17 @@ class Targets(Protocol):
             DataError: a cell cannot be used.
         """
 
-    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
+    def of_rows(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        lines: Sequence[int] = (),
+    ) -> Wanted:
         """Targets of all rows, each with the values of its cells.
+
+        Args:
+            lines: of the rows in their file, for messages.
 
         Raises:
             DataError: together they are no targets.
@@ -90,6 +101,13 @@ class Targets(Protocol):
             DataError: they are no targets.
         """
 
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Refuses fewer rows than such targets can be learned from.
+
+        Raises:
+            DataError: there are too few for so many labels.
+        """
+
     def assign(
         self,
         wishes: np.ndarray,
@@ -98,6 +116,7 @@ class Targets(Protocol):
         draw: Sequence[str] = ("test", "validation"),
         *,
         examples: Sequence[Any] | None = None,
+        groups: Sequence[str] | None = None,
     ) -> np.ndarray:
         """Name of the split of every row; see `splitting.assign`."""
 

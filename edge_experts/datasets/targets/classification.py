@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from .. import class_labels
 from ..splitting import assign
 from . import Targets, Wanted
 
@@ -44,23 +45,37 @@ class Classification:
     def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
         return row.get("text", row)
 
-    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
-        labels = tuple(sorted({label for (label,) in rows}))
+    def of_rows(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        lines: Sequence[int] = (),
+    ) -> Wanted:
+        cells = [label for (label,) in rows]
+        spelled, notes = class_labels.merged(name, cells, lines or range(1, len(cells) + 1))
+        labels = tuple(sorted(set(spelled.values())))
         index = {label: place for place, label in enumerate(labels)}
-        _refuse_measurements(name, len(labels), len(rows))
-        return Wanted(labels, np.array([index[label] for (label,) in rows]))
+        return Wanted(labels, np.array([index[spelled[cell]] for cell in cells]), notes)
 
     def of_arrays(
         self, name: str, y_train: np.ndarray, y_test: np.ndarray, labels: Sequence[str] | None
     ) -> tuple[Wanted, Wanted]:
         train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
         values = np.unique(np.concatenate([train, test]))
-        _refuse_measurements(name, len(values), len(train) + len(test))
         names = tuple(labels) if labels else tuple(str(value) for value in values)
         return (
             Wanted(names, np.searchsorted(values, train)),
             Wanted(names, np.searchsorted(values, test)),
         )
+
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Nearly as many labels as rows are measurements rather than classes."""
+        if len(labels) > 1 and rows < _LEAST_ROWS * len(labels):
+            raise DataError(
+                f"{name}: {rows} rows for {len(labels)} labels; at least {_LEAST_ROWS} for each "
+                f"are needed. Labels are classes: {_INSTEAD}, or name their column 'target'"
+            )
 
     def assign(
         self,
@@ -70,9 +85,10 @@ class Classification:
         draw: Sequence[str] = ("test", "validation"),
         *,
         examples: Sequence[Any] | None = None,
+        groups: Sequence[str] | None = None,
     ) -> np.ndarray:
         """Stratified by label."""
-        return assign(wishes, targets, seed, draw)
+        return assign(wishes, targets, seed, draw, groups=groups)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
         """At least two labels, each of them in the training split."""
@@ -96,15 +112,6 @@ def refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None
     missing = set(range(len(labels))) - set(train.tolist())
     if missing:
         raise DataError(f"{name}: the label {labels[min(missing)]!r} has no example to train on")
-
-
-def _refuse_measurements(name: str, labels: int, rows: int) -> None:
-    """Nearly as many labels as rows are measurements rather than classes."""
-    if labels > 1 and rows < _LEAST_ROWS * labels:
-        raise DataError(
-            f"{name}: {rows} rows for {labels} labels; at least {_LEAST_ROWS} for each are needed. "
-            f"Labels are classes: {_INSTEAD}, or name their column 'target'"
-        )
 
 
 def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:

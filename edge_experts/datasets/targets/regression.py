@@ -71,7 +71,13 @@ class Regression:
     def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
         return row.get("text", row)
 
-    def of_rows(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Wanted:
+    def of_rows(
+        self,
+        name: str,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        lines: Sequence[int] = (),
+    ) -> Wanted:
         names = tuple(_output(column) for column in columns)
         return Wanted(names, np.array(rows, np.float64))
 
@@ -92,6 +98,9 @@ class Regression:
             raise DataError(f"{name}: {len(names)} names for {count} outputs; name each once")
         return Wanted(names, train), Wanted(names, test)
 
+    def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
+        """Takes any number of rows."""
+
     def assign(
         self,
         wishes: np.ndarray,
@@ -100,6 +109,7 @@ class Regression:
         draw: Sequence[str] = ("test", "validation"),
         *,
         examples: Sequence[Any] | None = None,
+        groups: Sequence[str] | None = None,
     ) -> np.ndarray:
         """Stratified by quantiles: of several outputs by those of the sum of their ranks.
 
@@ -109,7 +119,7 @@ class Regression:
         count = len(targets)
         ranks = _ranks(np.sum([_ranks(column) for column in targets.T], axis=0))
         strata = max(1, min(_STRATA, count // _STRATUM))
-        return assign(wishes, ranks * strata // max(1, count), seed, draw)
+        return assign(wishes, ranks * strata // max(1, count), seed, draw, groups=groups)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
         """Finite float64 numbers, whose spread float32 can hold beside their mean."""

@@ -48,10 +48,13 @@ class Translation(Classification):
         draw: Sequence[str] = ("test", "validation"),
         *,
         examples: Sequence[Any] | None = None,
+        groups: Sequence[str] | None = None,
     ) -> np.ndarray:
         """An English sentence that training has seen in one language is no test of another one."""
-        groups = None if examples is None else [source for source, _ in examples]
-        return assign(wishes, targets, seed, draw, groups=groups)
+        if groups is not None:
+            return assign(wishes, targets, seed, draw, groups=groups)
+        alike = None if examples is None else [source for source, _ in examples]
+        return assign(wishes, targets, seed, draw, alike=alike)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
         refuse_untaught(name, labels, splits["train"])

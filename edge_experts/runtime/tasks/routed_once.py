@@ -97,7 +97,8 @@ class RoutedOnce(ABC):
     def run(self, example: Any, models: Access) -> Answer:
         """Answers one example."""
         start = perf_counter_ns()
-        arrays = self.encode(example)
+        warnings: list[str] = []
+        arrays = self.encode(example, warnings)
         encoded = perf_counter_ns()
         gate, picks = self.pick(arrays, models)
         routed = perf_counter_ns()
@@ -120,24 +121,28 @@ class RoutedOnce(ABC):
                 clock = (start, encoded, routed, loaded, perf_counter_ns())
                 if models.is_watched:  # seldom: an idle call would cost every answer
                     models.answered(first, gate, output)
-                return self.answer(arrays, output, first, clock, picks)
+                answer = self.answer(arrays, output, first, clock, picks)
+                if warnings:
+                    answer.warnings = warnings
+                return answer
         question = Question(arrays, gate, picks, self.mix)
         models.run([question])
-        return self._answered(question, (start, encoded, routed), models)
+        return self._answered(question, (start, encoded, routed), warnings, models)
 
     def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
         """Answers examples in an order that loads each expert once; the answers are in theirs."""
-        questions, times = [], []
+        questions, times, told = [], [], []
         for example in examples:
             start = perf_counter_ns()
-            arrays = self.encode(example)
+            told.append(list[str]())
+            arrays = self.encode(example, told[-1])
             encoded = perf_counter_ns()
             questions.append(self.question(arrays, models))
             times.append((start, encoded, perf_counter_ns()))
         models.run(questions)
         return [
-            self._answered(question, time, models)
-            for question, time in zip(questions, times, strict=True)
+            self._answered(question, time, warnings, models)
+            for question, time, warnings in zip(questions, times, told, strict=True)
         ]
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
@@ -166,13 +171,18 @@ class RoutedOnce(ABC):
         """An input that is encoded, routed, and not yet answered."""
         return Question(arrays, *self.pick(arrays, models), self.mix)
 
-    def _answered(self, question: Question, times: Times, models: Access) -> Answer:
+    def _answered(
+        self, question: Question, times: Times, warnings: Sequence[str], models: Access
+    ) -> Answer:
         if models.observer is not None:
             models.observer(question.gate, question.output)
         clock, output = question.clock(times), question.output
-        return self.answer(
+        answer = self.answer(
             question.arrays, output, question.first, clock, question.picks, question.reason
         )
+        if warnings:
+            answer.warnings = warnings
+        return answer
 
     def initial_state(self) -> dict[str, np.ndarray]:
         """Nothing: an input is answered in one step."""

@@ -151,12 +151,12 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     train = dataset.train.inputs
     tables = [rows for network in networks.values() if (rows := table_rows(network)) is not None]
     if tables and isinstance(train, np.ndarray):
-        return TokenFeatures(train.shape[1:], min(tables))
+        return TokenFeatures(train.shape[1:], min(tables), contract=True)
     if standardize:
         return fit_features(dataset)
     if isinstance(train, np.ndarray):
-        return ArrayFeatures.unscaled(train.shape[1:])
-    return TableFeatures.unscaled(train)
+        return ArrayFeatures.unscaled(train, kind=dataset.kind)
+    return TableFeatures.unscaled(train, dataset.types)
 
 
 def _metrics(model: SparseExperts, dataset: Dataset, data: dict[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Tuning:
             draw(self.inputs, self.targets, self._size, self.epochs, seed=self.seed),
             self.validation,
             [*callbacks, best],
-            self.checkpoints and self.checkpoints.epochs_of(stage),
+            None if self.checkpoints is None else self.checkpoints.epochs_of(stage),
         )
 
 

@@ -13,6 +13,7 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
+from ...datasets.row_hashes import trained_rows
 from ...errors import DataError, RunFolderError, ThresholdError, UsageError
 from ...features import Features, encode_all
 from ...format.atomic import refuse_existing, staged
@@ -25,6 +26,7 @@ from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
+from .first_router import with_router
 from .gain import Gain
 from .teaching import Part, Teaching, answers, score
 
@@ -65,8 +67,8 @@ def extend(
     the new validation examples. The router keeps its outputs and gets one more; it is trained to
     send old examples where it sent them before, and new ones to the new expert. Where it can tell
     the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
-    expert, and the run says what that costs. It also says what the expert gains on the validation
-    examples, with an interval (`extends["gain"]`): with few examples it may be nothing.
+    expert, and the run says what that costs. It also says what that gains on the test examples,
+    with an interval (`extends["gain"]`): with few examples it may be nothing.
 
     An extension that is killed leaves OUT.checkpoints, and goes on from there.
 
@@ -99,7 +101,7 @@ def extend(
     old_parts = _encoded(features, old, f"the old data of {run}", run)
     new_parts = _encoded(features, new, dataset.name, run)
     reseed(seed)
-    before = _load(run)
+    before = with_router(_load(run), dataset.kind, features.settings, old_parts["train"].inputs)
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
         {
@@ -130,12 +132,16 @@ def extend(
         }
         _refuse_forgetting(task, changes["old"], max_forgetting)
         gains = {
-            name: Gain.between(task, before, after, parts["validation"])
+            name: Gain.between(task, before, after, parts["test"])
             for name, parts in (("old", old_parts), ("new", new_parts))
         }
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
+        known = run_folder.read_trained_rows(run)
+        if known:  # where the old rows are not known, all together are not
+            added = trained_rows(features, dataset).to_bytes()
+            run_folder.write_trained_rows(folder, [*known, added])
         made = replace(
             earlier,
             experts=len(after.experts),
@@ -164,12 +170,17 @@ def extend(
 
 
 def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
-    """Raises UsageError where there is no router to send inputs to one expert."""
-    if earlier.combine != "top" or earlier.experts == 1:
-        what = "is one network" if earlier.experts == 1 else "sums all its experts"
+    """Raises UsageError where no router could send inputs to one expert."""
+    if earlier.combine != "top":
         raise UsageError(
-            f"{run}: {what}, so no router could send new inputs to an expert of their own; train "
-            "it again on the old and the new data together"
+            f"{run}: sums all its experts, so no router could send new inputs to one "
+            "of them; train it again on the old and the new data together"
+        )
+    if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
+        raise UsageError(
+            f"{run}: is one network, so there is no expert to retrain beside others; leave "
+            "--retrain out, which adds an expert, or train it again on the old and the new data "
+            "together"
         )
     if retrain is not None and not 0 <= retrain < earlier.experts:
         raise UsageError(

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...errors import DataError, MissingExtraError
 from ...features.lexicon import Lexicon
-from ...features.pieces import END, PADDING, UNKNOWN, PieceFeatures, normalized
+from ...features.pieces import END, PADDING, UNKNOWN, PieceFeatures
+from ...features.sentence_rules import TableSentences
 from ...format.expert_names import languages
 
 _BYTES = 256
@@ -37,7 +38,7 @@ def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> byt
     model = io.BytesIO()
     try:
         _library().SentencePieceTrainer.train(
-            sentence_iterator=map(normalized, sentences),
+            sentence_iterator=map(TableSentences.trained().normalized, sentences),
             model_writer=model,
             vocab_size=size,
             hard_vocab_limit=False,  # a small set has fewer
@@ -63,7 +64,7 @@ def features(model: bytes, names: Sequence[str], *, length: int) -> PieceFeature
     learned = _library().SentencePieceProcessor(model_proto=model)
     first = UNKNOWN + 1 + len(languages(names)) + _BYTES
     pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]
-    return PieceFeatures(Lexicon.of(pieces), names, length)
+    return PieceFeatures(Lexicon.of(pieces), names, length, TableSentences.trained())
 
 
 def _library() -> Any:

@@ -49,7 +49,7 @@ def _translated(runtime: ExpertRuntime, texts: list[str] | None, *, json: bool) 
     """What goes to stdout and to stderr."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        translation.run(runtime, texts, None, "de", Watch(runtime), json=json)
+        translation.run(runtime, texts, None, "de", Watch(runtime, json=json), json=json)
     return out.getvalue(), err.getvalue()
 
 
@@ -66,12 +66,17 @@ def test_every_line_has_an_answer(runtime: ExpertRuntime, texts: list[str]) -> N
 @settings(max_examples=40)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_lines(runtime: ExpertRuntime, content: bytes) -> None:
+    content = b"open\n" + content
     with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(content))):
         out, _ = _translated(runtime, None, json=True)
-    told = [json.loads(line) for line in out.splitlines()]
-    lines = io.StringIO(content.decode("utf-8", errors="replace"), newline=None).readlines()
-    assert [one["text"] for one in told] == [line.rstrip("\n") for line in lines]
-    for one in told:
+    told = [json.loads(line) for line in out.split("\n")[:-1]]
+    lines = [line.rstrip(b"\r") for line in content.removesuffix(b"\n").split(b"\n")]
+    assert len(told) == len(lines)
+    for number, (one, line) in enumerate(zip(told, lines, strict=True), 1):
+        if "error" in one:
+            assert one["line"] == number
+            continue
+        assert one["text"].encode() == line
         parts = runtime.features.sentences(one["text"])  # type: ignore[attr-defined]
         wanted = [runtime.predict((part, "de")).text for part in parts]
         assert (one["sentences"], one["translation"]) == (len(parts), " ".join(wanted))
@@ -93,13 +98,16 @@ def _run(
     return subprocess.run(command, input=stdin, capture_output=True, timeout=patience, check=False)
 
 
-def test_what_is_no_text_is_translated_as_far_as_it_is(translator_bundle: Path) -> None:
+def test_a_line_that_is_no_text_names_itself_and_leaves_its_place(translator_bundle: Path) -> None:
     """Latin-1, NUL, a byte order mark, a carriage return, and no end of the last line."""
-    stdin = b"open the caf\xe9\nopen\0the file\n\xef\xbb\xbfopen the file\r\nopen the file"
+    stdin = b"\xef\xbb\xbfopen the file\r\nopen the caf\xe9\nopen\0the file\nopen the file"
     done = _run(translator_bundle, "--to", "de", stdin=stdin)
-    assert (done.returncode, done.stdout.count(b"\n")) == (0, 4), done.stderr
-    *_, marked, plain = done.stdout.decode().splitlines()
+    assert (done.returncode, done.stdout.count(b"\n")) == (2, 4), done.stderr
+    marked, broken, _, plain = done.stdout.decode().splitlines()
     assert marked == plain == "\u00f6ffne die datei"
+    assert broken == ""
+    assert b"stdin: line 2: not UTF-8 (byte 0xe9)" in done.stderr
+    assert b"1 of 4 inputs could not be answered" in done.stderr
 
 
 def test_ten_thousand_words_are_translated_in_parts(translator_bundle: Path) -> None:
@@ -120,15 +128,16 @@ def test_another_language_is_answered(translator_bundle: Path) -> None:
 def test_a_text_that_is_too_long_is_left_out_and_said(translator_bundle: Path) -> None:
     stdin = b"a" * 100_001 + b"\nopen the file\n"
     done = _run(translator_bundle, "--to", "de", stdin=stdin)
-    assert done.returncode == 0
+    assert done.returncode == 2
     assert done.stdout.decode().splitlines() == ["", "\u00f6ffne die datei"]
-    assert b"a line is left out: a text must have at most 100,000 characters" in done.stderr
+    assert b"stdin: line 1: a text must have at most 100,000 characters" in done.stderr
 
 
 @pytest.mark.parametrize("more", [0, 1])
-def test_a_line_without_an_end_is_refused(translator_bundle: Path, more: int) -> None:
-    """At the limit it is a text that is too long, beyond it nobody reads on."""
+def test_a_line_beyond_the_limit_is_passed_over(translator_bundle: Path, more: int) -> None:
+    """At the limit it is a text that is too long, beyond it not even read."""
     stdin = b"\0" * (LIMITS.line_characters + more) + b"\nopen the file\n"
     done = _run(translator_bundle, "--to", "de", stdin=stdin)
-    assert done.returncode == 2 * more, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.decode().splitlines() == ["", "\u00f6ffne die datei"]
     assert (b"a line must have at most 67,108,864 characters" in done.stderr) == bool(more)

@@ -14,7 +14,8 @@ RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (50, 6, 5)).astype(np.uint8)
 WINDOWS = RANDOM.normal([5, -3], [2, 0.1], (50, 9, 2))
 ROWS = [
-    {"height": str(n % 7), "colour": ["red", "blue"][n % 2], "empty": "", "same": "3"}
+    {"height": str(n % 7), "colour": ["red", "blue"][n % 2], "wet": "", "same": "3"}
+    | ({"wet": ["yes", "no"][n % 3 % 2]} if n % 5 else {})
     for n in range(40)
 ]
 
@@ -52,29 +53,40 @@ def test_an_array_of_another_shape_is_refused(example: object) -> None:
 
 def test_rows_become_numbers() -> None:
     features = TableFeatures.fit(ROWS)
-    x = features.encode({"height": "3", "colour": " blue ", "empty": "", "same": "3"})["x"]
-    # height, empty, same; then blue, red.
-    assert x == pytest.approx(np.array([[0.05, 0, 0, 1, 0]]), abs=0.03)
+    x = features.encode({"height": "3", "colour": " blue ", "wet": "No", "same": "3"})["x"]
+    # height, same; then blue, red; then false, true.
+    assert x == pytest.approx(np.array([[0.05, 0, 1, 0, 1, 0]]), abs=0.03)
 
 
-def test_an_unseen_category_and_a_gap_are_sensible() -> None:
+def test_gaps_and_what_training_never_saw_count_as_nothing() -> None:
     features = TableFeatures.fit(ROWS)
-    x = features.encode({"height": "tall", "colour": "green", "empty": None, "same": ""})["x"]
-    assert x.tolist() == [[0, 0, 0, 0, 0]]
+    warnings: list[str] = []
+    gaps = {"height": "NA", "colour": None, "wet": "", "same": "?"}
+    assert features.encode(gaps, warnings)["x"].tolist() == [[0] * 6]
+    assert warnings == []
+    unseen = {"height": None, "colour": "green", "wet": None, "same": 7, "more": 1}
+    assert features.encode(unseen, warnings)["x"] == pytest.approx(np.zeros((1, 6)))
+    assert [warning.partition(":")[0] for warning in warnings] == [
+        "columns that are not used",
+        "column 'same'",
+        "column 'colour'",
+    ]
 
 
 def test_a_row_without_a_column_is_refused_by_name() -> None:
     features = TableFeatures.fit(ROWS)
     no_row: Any = [1, 2, 3]
-    with pytest.raises(UsageError, match="no column colour, empty, same"):
+    with pytest.raises(UsageError, match="no column colour, same, wet"):
         features.encode({"height": 3})
     with pytest.raises(UsageError, match="must map columns to values"):
         features.encode(no_row)
 
 
-def test_a_column_of_identifiers_is_refused_by_name() -> None:
-    with pytest.raises(DataError, match="'id': 200 different texts"):
-        TableFeatures.fit([{"id": f"user {n}"} for n in range(200)])
+def test_identifiers_are_left_out_or_refused_by_name() -> None:
+    rows = [{"id": f"user {n}", "x": str(n % 7)} for n in range(200)]
+    assert TableFeatures.fit(rows).columns == ["x"]
+    with pytest.raises(DataError, match=r"'id': 150 different texts.*--drop id"):
+        TableFeatures.fit([{"id": f"user {n % 150}", "x": str(n % 7)} for n in range(200)])
 
 
 def test_restored_features_are_the_same() -> None:

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from edge_experts.errors import UsageError
 from edge_experts.features import PieceFeatures, restore
 from edge_experts.features.lexicon import Lexicon
-from edge_experts.features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, normalized
+from edge_experts.features.pieces import END, FIRST_TARGET, HIDDEN, PADDING
+from edge_experts.features.sentence_rules import PythonSentences, TableSentences
 from edge_experts.runtime.tasks.translation.task import named
 
 SPACE = "\u2581"
 PIECES = [f"{SPACE}d", "en", "er", f"{SPACE}der", "est", SPACE, *"abcdefghijklmnopqrstuvwxyz.,"]
-FEATURES = PieceFeatures(Lexicon.of(PIECES), ["de", "fr"], 16)
+RULES: tuple[TableSentences | PythonSentences, ...] = (TableSentences.trained(), PythonSentences())
+FEATURES, OLD = (PieceFeatures(Lexicon.of(PIECES), ["de", "fr"], 16, rules) for rules in RULES)
 
 
 def _named(text: str) -> list[str]:
@@ -40,10 +42,10 @@ def test_what_no_piece_has_is_spelled_in_bytes() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_comes_back_as_it_was_but_for_what_does_not_show(text: str) -> None:
-    plain = normalized(text)
-    again = FEATURES.text(FEATURES.pieces(text))
-    assert again == plain
-    assert not any(unicodedata.category(one) == "Cc" for one in again)
+    for features, rules in zip((FEATURES, OLD), RULES, strict=True):
+        again = features.text(features.pieces(text))
+        assert again == rules.normalized(text)
+        assert not any(unicodedata.category(one) == "Cc" for one in again)
 
 
 # What composes, what marks others, what does not show, and what a piece begins with.
@@ -54,9 +56,10 @@ ODD = st.text(
 
 @given(ODD)
 def test_what_is_normalized_stays_so(text: str) -> None:
-    plain = normalized(text)
-    assert normalized(plain) == plain == FEATURES.text(FEATURES.pieces(text))
-    assert unicodedata.is_normalized("NFC", plain)
+    for features, rules in zip((FEATURES, OLD), RULES, strict=True):
+        plain = rules.normalized(text)
+        assert rules.normalized(plain) == plain == features.text(features.pieces(text))
+        assert unicodedata.is_normalized("NFC", plain)
 
 
 @given(st.integers(150, 1000), st.sampled_from(["a", "\u65e5", "\U0001f642"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,19 @@ from hypothesis import strategies as st
 
 from edge_experts.features import TextFeatures, encode_all, restore
 from edge_experts.features.text import TextSettings
+from edge_experts.features.text_rules import TableWords
 
 TEXTS = ["A film to remember!", "the film was dull", "wunderbar", "dull and long :-("]
+_MARKS = re.escape(
+    "".join(chr(one) for one in range(0x110000) if unicodedata.category(chr(one))[0] == "M")
+)
+_WORDS = re.compile(rf"\w[\w{_MARKS}]*|[^\w\s]+")
 FEATURES = TextFeatures.fit(TEXTS, np.array([1, 0, 1, 0]), TextSettings(length=64))
 
 
 def _slow_ngrams(text: str) -> list[tuple[str, str]]:
     """What the n-grams are, said in plain Python: their kind and their characters."""
-    words = re.findall(r"\w+|[^\w\s]+", text.lower())
+    words = _WORDS.findall(unicodedata.normalize("NFC", text).casefold())
     grams = [("word", f" {word}") for word in words]
     grams += [("word", f" {one} {two}") for one, two in itertools.pairwise(words)]
     for n in (3, 4, 5):
@@ -107,7 +113,7 @@ def test_a_telling_word_weighs_more_than_one_that_both_labels_use() -> None:
 def test_fine_ids_are_the_same_buckets_told_apart(text: str) -> None:
     """So that a small table answers as ever, and a larger one can do better."""
     settings = TextSettings(length=64, fine_bits=14)
-    fine = TextFeatures(settings, np.ones(settings.buckets)).ngrams(text)
+    fine = TextFeatures(settings, np.ones(settings.buckets), TableWords.trained()).ngrams(text)
     assert np.array_equal(fine % settings.buckets, FEATURES.ngrams(text))
     assert fine.max(initial=0) < 2**30
     names: dict[int, tuple[str, str]] = {}

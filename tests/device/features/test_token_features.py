@@ -10,13 +10,27 @@ from edge_experts.errors import ManifestError, UsageError
 from edge_experts.features import ArrayFeatures, TableFeatures, TokenFeatures
 
 TOKENS = TokenFeatures((3,), below=100)
+WITH_CONTRACT = TokenFeatures((3,), below=100, contract=True)
 
 
 @pytest.mark.parametrize("example", [[0, 99, 5], (0.0, 99.0, 5.0), np.array([0, 99, 5], np.uint8)])
-def test_ids_are_not_changed(example: object) -> None:
-    x = TOKENS.encode(example)["x"]
+@pytest.mark.parametrize("made", [TOKENS, WITH_CONTRACT])
+def test_ids_are_not_changed(example: object, made: TokenFeatures) -> None:
+    x = made.encode(example)["x"]
     assert x.dtype == np.int32
     assert x.tolist() == [[0, 99, 5]]
+
+
+def test_the_contract_of_ids_travels() -> None:
+    again = features.restore("tokens", WITH_CONTRACT.settings, {})
+    assert again.settings == WITH_CONTRACT.settings
+    assert again.inputs == [{"name": "x", "dtype": "int32", "shape": [3], "range": [0, 99]}]
+    assert again.encode([[1, 2, 3]])["x"].tolist() == [[1, 2, 3]]
+    for example in ([True, 2, 3], [1, None, 3], ["1", 2, 3], [1, 2, 2**70]):
+        with pytest.raises(UsageError, match="an example must"):
+            again.encode(example)
+    with pytest.raises(ManifestError, match="contract"):
+        features.restore("tokens", {**TOKENS.settings, "contract": {"rules": 2}}, {})
 
 
 @pytest.mark.parametrize(
@@ -43,7 +57,7 @@ def test_they_travel_in_a_manifest() -> None:
 
 
 def test_numbers_may_stay_as_they_are() -> None:
-    x = ArrayFeatures.unscaled((2,)).encode([3.5, -200])["x"]
+    x = ArrayFeatures.unscaled(np.array([[3.0, -200], [4, -199]])).encode([3.5, -200])["x"]
     assert x.tolist() == [[3.5, -200]]
     rows = [{"height": "2", "colour": "red"}, {"height": "4", "colour": "blue"}]
     table = TableFeatures.unscaled(rows)

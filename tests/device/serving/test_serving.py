@@ -247,7 +247,9 @@ def test_tensors_of_other_kinds() -> None:
         {"name": "height"},
         {"name": "colour", "values": ["blue", "red"]},
     ]
-    table = TableFeatures(columns, np.zeros(1), np.ones(1))
+    table = TableFeatures.restore(
+        {"columns": columns}, {"mean": np.zeros(1), "deviation": np.ones(1)}
+    )
     height = {"name": "height", "datatype": "FP64", "shape": [2], "data": [1.5, None]}
     colour = {"name": "colour", "datatype": "BYTES", "shape": [2, 1], "data": [["red"], ["blue"]]}
     rows = examples_of(table, [colour, height], 2)

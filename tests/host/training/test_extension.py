@@ -196,16 +196,34 @@ def test_a_run_that_cannot_be_extended_is_refused(
 ) -> None:
     from edge_experts.training import extend
 
-    for options, words in (({"experts": 1}, "is one network"), ({"combine": "sum"}, "sums all")):
-        folder = make_run(make_model(**options), name=f"{words}.run")
-        with pytest.raises(UsageError, match=words):
-            extend(folder, new, tmp_path / "out")
+    one, summed = make_run(make_model(experts=1)), make_run(make_model(combine="sum"), name="s.run")
+    with pytest.raises(UsageError, match="is one network, so there is no expert to retrain"):
+        extend(one, new, tmp_path / "out", retrain=0)
+    with pytest.raises(UsageError, match="sums all"):
+        extend(summed, new, tmp_path / "out")
     with pytest.raises(UsageError, match="no expert 2 to retrain; it must be from 0 to 1"):
         extend(run, new, tmp_path / "out", retrain=2)
     with pytest.raises(UsageError, match="a bundle: name the run folder"):
         extend(base, new, tmp_path / "out")
     with pytest.raises(UsageError, match="exists already"):
         extend(run, new, base)
+
+
+def test_an_expert_is_added_to_one_network(new: Dataset, tmp_path: Path) -> None:
+    """As `train` leaves it where experts gain nothing."""
+    from edge_experts.converters import convert
+
+    from edge_experts.training import config_for, extend, train
+
+    config = config_for("table", learning_rate=0.02, dense="active", dense_epochs=4)
+    train(table(0.0, 1, seed=0), tmp_path / "one.run", config, pictures=False)
+    made = extend(tmp_path / "one.run", new, tmp_path / "two.run")
+    assert made.experts == 2
+    assert made.extends is not None
+    assert made.extends["accuracy"]["new"]["after"] > 0.9
+    assert made.extends["accuracy"]["old"]["after"] > 0.9
+    assert weights(tmp_path / "two.run")[0] == weights(tmp_path / "one.run")[0]
+    convert(tmp_path / "two.run", tmp_path / "two.bundle", max_accuracy_drop=100)
 
 
 def test_too_much_forgetting_writes_nothing(run: Path, tmp_path: Path) -> None:
@@ -250,6 +268,7 @@ def test_a_router_that_cannot_be_widened_is_refused(keras: Any) -> None:
 def test_what_experts_share_with_the_router_is_not_trained(
     make_model: Any, keras: Any, tmp_path: Path
 ) -> None:
+    from edge_experts.training.checkpoints import Checkpoints
     from edge_experts.training.extension.teaching import Part, Teaching
     from edge_experts.training.tasks.classification import Classes
 
@@ -268,13 +287,51 @@ def test_what_experts_share_with_the_router_is_not_trained(
         epochs=1,
         batch_size=16,
         learning_rate=0.1,
+        seed=0,
         logs=tmp_path,
+        checkpoints=Checkpoints(tmp_path / "checkpoints", {}),
     )
     before = [weight.copy() for weight in router.get_weights()]
     trained = teaching._router(router, 1)
     same = list(map(np.array_equal, before, trained.get_weights()))
     assert same == [True, True, False, False]
     assert len(trained.trainable_weights) == 4
+
+
+def few_rows(folder: Path, *, learnable: bool) -> Path:
+    """A table of 80 rows from elsewhere, whose labels can be learned or are random."""
+    data = table(6.0, -1, seed=5)
+    x, y = data.train.inputs[:80], data.train.targets[:80]
+    if not learnable:
+        y = np.random.default_rng(3).permutation(y)
+    path = folder / "few.npz"
+    np.savez(path, x_train=x[:64], y_train=y[:64], x_test=x[64:], y_test=y[64:])
+    return path
+
+
+def test_few_rows_are_enough_where_they_can_be_learned(run: Path, tmp_path: Path, cli: Cli) -> None:
+    few = few_rows(tmp_path, learnable=True)
+    done = cli("extend", run, "--data", few, "--out", tmp_path / "f.run")
+    assert done.returncode == 0, done.stderr
+    made = run_folder.read_run(tmp_path / "f.run")
+    assert made.extends is not None
+    assert made.extends["accuracy"]["new"]["after"] > made.extends["accuracy"]["new"]["before"]
+    assert made.extends["gain"]["new"]["low"] > 0
+    assert "Next: edge-experts convert" in done.stderr
+    assert not (tmp_path / "f.run.checkpoints").exists()
+    assert "95 % interval" in done.stdout
+
+
+def test_an_expert_that_gains_nothing_is_not_recommended(
+    run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    few = few_rows(tmp_path, learnable=False)
+    done = cli("extend", run, "--data", few, "--out", tmp_path / "n.run")
+    assert done.returncode == 0, done.stderr
+    assert "gained nothing on new data" in done.stderr
+    assert "collect more rows" in done.stderr
+    assert "convert n.run" not in done.stderr
+    assert "Next:" not in done.stderr
 
 
 def test_the_command(run: Path, tmp_path: Path, cli: Cli) -> None:

@@ -16,7 +16,7 @@ from edge_experts import run_folder
 from edge_experts.datasets import Dataset
 from edge_experts.datasets.translation import corpus, help_pages
 from edge_experts.errors import BundleError, DigestError, GoldenError, MissingExtraError, UsageError
-from edge_experts.features.pieces import normalized
+from edge_experts.features.sentence_rules import TableSentences
 from edge_experts.format.manifest import MANIFEST
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
@@ -139,6 +139,7 @@ def test_pieces_are_the_librarys_own() -> None:
     model = vocabulary.train(lines[::2], ["de", "fr"], size=800)
     library = sentencepiece.SentencePieceProcessor(model_proto=model)
     ours = vocabulary.features(model, ["de", "fr"], length=64)
+    normalized = TableSentences.trained().normalized
     assert ours.size == library.get_piece_size()
     for line in [*lines, "\u65e5\u672c \U0001f642 12,5 \u00a0 x\u0301", "<de> <0x41> \u2581 </s>"]:
         assert ours.pieces(line) == library.encode(normalized(line)), line

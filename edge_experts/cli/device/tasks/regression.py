@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....errors import DataError
-from ..examples import given
+from ..examples import answers
 from . import Evaluation
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, example in given(texts, path, runtime.features):
-        answer = runtime.predict(example)
-        watch.look(answer)
+    for name, answer in answers(runtime, texts, path, watch):
         print(_json(answer, watch) if json else _line(answer, name), flush=True)
     watch.check_drift()
 
@@ -49,6 +47,7 @@ def _json(answer: Answer, watch: Watch) -> str:
         "experts": answer.experts,
         "degraded": answer.degraded,
         "reason": answer.reason,
+        "warnings": answer.warnings,
         **({} if watch.drift is None else {"drift": watch.drift}),
         "timings": {name: round(value, 1) for name, value in answer.timings._asdict().items()},
     }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..examples import lines
+from ..examples import inputs
 from . import Evaluation
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ def run(
 ) -> None:
     """Translates lines, each as it comes; prints sentences of a line as soon as they are there.
 
-    A line that cannot be translated is a warning and an empty line, so that the next ones are.
+    A line that cannot be translated names itself and leaves an empty line, so that lines of both
+    sides stay beside each other.
 
     Args:
         to: a language, or an expert by its name.
@@ -41,14 +41,16 @@ def run(
     Raises:
         UsageError: the bundle does not translate to that, or it must be said to what.
     """
-    from ....errors import UsageError
+    from ....errors import MemoryBudgetError, UsageError
     from ....features import PieceFeatures
 
     features = runtime.features
     assert isinstance(features, PieceFeatures)
-    _, asked = features.parse("", to)
-    for line in lines(texts, path):
+    if to is not None or path is None:
+        features.parse("", to)  # refused before the first line
+    for one in inputs(texts, path, features, runtime.manifest, to):
         try:
+            line, asked = one.value()
             sentences = features.sentences(line)
             _show(
                 runtime.task,
@@ -57,9 +59,14 @@ def run(
                 _sentences(runtime, sentences, asked, watch.look),
                 json=json,
             )
+        except MemoryBudgetError:
+            raise
         except UsageError as error:
-            print(f"edge-experts: warning: a line is left out: {error}", file=sys.stderr)
-            _show(runtime.task, line, asked, iter(()), json=json)
+            if texts:
+                raise
+            watch.refuse(one, error)
+            if not json:
+                print(flush=True)
 
 
 def _sentences(
@@ -103,6 +110,7 @@ def _told(task: Task, answers: Sequence[Written]) -> dict[str, Any]:
         "abstained": whole is not None and whole.abstained,
         "degraded": whole is not None and whole.degraded,
         "reason": None if whole is None else whole.reason,
+        "warnings": () if whole is None else whole.warnings,
         "pieces": sum(len(answer.pieces) for answer in answers),
         "seconds": 0.0 if whole is None else round(sum(whole.timings) / 1e6, 6),
     }

@@ -118,7 +118,7 @@ class Translation(RoutedOnce):
             round(1000 * sum(times))
             for times in zip(*(one.timings for one in written), strict=True)
         ]
-        return Written(
+        whole = Written(
             " ".join(answer.text for answer in written),
             np.concatenate([answer.pieces for answer in written]),
             first.first_us,
@@ -127,6 +127,9 @@ class Translation(RoutedOnce):
             self.manifest.abstain_below,
             next((answer.reason for answer in written if answer.reason is not None), None),
         )
+        if sentences := [one for answer in written for one in answer.warnings]:
+            whole.warnings = sentences
+        return whole
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         """Written tokens: `pieces`, (examples, most), padded with -1."""

@@ -1,0 +1,37 @@
+"""Commands that measure features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_experts.cli.options import Json
+
+from .. import output
+
+
+def unicode(
+    python: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Another Python, with numpy, to compare with this one; repeat it for several.",
+            show_default=False,
+        ),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Random texts.")] = 100_000,
+    json: Json = False,
+) -> None:
+    """Compare tokens of random texts between versions of Python.
+
+    Features made by this Python answer the same texts on each: once with the Unicode tables that
+    travel with them, once with each Python's own.
+
+    Example: python -m benchmarks unicode --python .venv312/bin/python
+    """
+    from .unicode_versions import as_table, compare
+
+    found = compare(python or [], count)
+    output.show(found, as_table(found), json=json)

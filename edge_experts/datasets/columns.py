@@ -1,0 +1,88 @@
+"""Columns of a file that the user chooses: of labels, groups or times, and those to leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from ..errors import DataError, UsageError
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A user's choice of columns, by their names in the header.
+
+    Attributes:
+        label: holds what is wanted, instead of `label` or `target`.
+        drop: are left out.
+        group: says which rows belong together, so that no two splits share a group; no input.
+        time: says when a row was recorded, so that the test is later than the training; no input.
+        keep: are inputs although they hold times, or tell rows apart.
+        unused: were left out by what they hold, and need not be named again.
+    """
+
+    label: str | None = None
+    drop: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    keep: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.group is not None and self.time is not None:
+            raise UsageError(
+                "--group-column and --time-column: give one of them; rows are split by groups, or "
+                "by time"
+            )
+        roles = {"label": self.label, "group": self.group, "time": self.time}
+        named = [(role, name) for role, name in roles.items() if name is not None]
+        for role, name in named:
+            others = [f"--{other}-column" for other, same in named if same == name != role]
+            if name in self.drop or len(others) > 1:
+                beside = "--drop" if name in self.drop else others[-1]
+                raise UsageError(f"--{role}-column {name}: is {beside} too; give it once")
+
+    @property
+    def not_inputs(self) -> set[str]:
+        """Columns that are never inputs, but for the label's."""
+        return {*self.drop, *(name for name in (self.group, self.time) if name is not None)}
+
+    def refuse_unknown(self, where: str, header: Iterable[str]) -> None:
+        """Raises DataError where the header lacks a column that is to be used."""
+        names = list(header)
+        wanted = {
+            "--label-column": [self.label],
+            "--group-column": [self.group],
+            "--time-column": [self.time],
+            "--drop": self.drop,
+            "--keep": self.keep,
+        }
+        for option, chosen in wanted.items():
+            for name in chosen:
+                if name is not None and name not in names:
+                    raise DataError(
+                        f"{where}: no column {name!r}, which {option} names; found: "
+                        f"{', '.join(names):.300}"
+                    )
+
+    def to_json(self) -> dict[str, Any]:
+        """What was chosen, in plain JSON values; {} where nothing was."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in found.items()
+            if value
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any] | None) -> Columns:
+        """The choice that `to_json` wrote; what cannot be one is none."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(content, Mapping) or not set(content) <= known:
+            return cls()
+        made = {
+            name: tuple(map(str, value)) if isinstance(value, list) else str(value)
+            for name, value in content.items()
+        }
+        return cls(**made)  # type: ignore[arg-type]

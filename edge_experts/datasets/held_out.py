@@ -1,0 +1,227 @@
+"""Data that a finished bundle is measured on: of any number of rows, and of any of its labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from ..features import Features
+from ..format.trained_rows import TrainedRows
+from . import NAMED, files, load, npz, row_file
+from .arrays import kind_of
+from .columns import Columns
+from .dataset import SPLITS, Dataset, Split
+from .row_hashes import hashes
+from .targets import targets_of
+
+_RARE = 0.01  # what is less likely than this is no chance
+_PAIRS = (("x_train", "y_train"), ("x_test", "y_test"), ("x", "y"))
+
+
+class HeldOut(Dataset):
+    """Examples whose splits may be empty, and which need not have every label."""
+
+    def __post_init__(self) -> None:
+        """Checks nothing: nobody learns from them."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Data to measure on.
+
+    Attributes:
+        has_splits: it says itself which rows are the test's; otherwise these are drawn.
+    """
+
+    dataset: Dataset
+    has_splits: bool
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows that are measured on.
+
+    Attributes:
+        name: of these rows, such as "test".
+        left_out: number of rows that the bundle was trained on, which are not among them.
+        alike: number of rows among them that equal a trained one, as chance lets them.
+    """
+
+    split: Split
+    name: str
+    left_out: int = 0
+    alike: int = 0
+
+
+def read(
+    source: str,
+    seed: int,
+    task_type: str,
+    columns: Columns | None = None,
+    features: Features | None = None,
+) -> Holdout:
+    """Reads data to measure a bundle on.
+
+    Args:
+        source, seed, task_type, columns, features: as of `datasets.load`.
+
+    Raises:
+        DataError: there is no such data, or a row of it cannot be read.
+    """
+    path = Path(source)
+    if source in NAMED or not path.is_file() or path.suffix.lower() not in files.SUFFIXES:
+        # Or the error of such a source.
+        return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
+    if path.suffix.lower() == ".npz":
+        return _arrays(path, task_type)
+    return _rows(path, seed, task_type, columns, features)
+
+
+def select(source: Holdout, features: Features, trained: TrainedRows) -> Selection:
+    """The rows that a bundle was not trained on: of the test split, or else of the whole file.
+
+    A trained row is left out as often as the training had it. Where rows have few different values,
+    new ones equal trained ones by chance: rows are left out only where more are alike than chance
+    explains, or where all trained rows are among them.
+
+    Raises:
+        DataError: no row is left.
+    """
+    dataset, has_splits = source.dataset, source.has_splits
+    if has_splits:
+        own = hashes(features, dataset, dataset.test)
+        if not np.isin(own, trained.hashes).any():
+            return Selection(dataset.test, "test")
+    every = whole(dataset)
+    # In this order the rows of the training's own file that remain are those of its test split.
+    found = [hashes(features, dataset, getattr(dataset, name)) for name in SPLITS]
+    is_trained = _matched(np.concatenate(found), trained.hashes)
+    is_contained = len(trained.hashes) > 0 and is_trained.sum() == len(trained.hashes)
+    is_wanted = np.ones(len(every), bool)
+    if has_splits:
+        is_wanted[: len(every) - len(dataset.test)] = False
+    alike, count = int((is_trained & is_wanted).sum()), int(is_wanted.sum())
+    if not is_contained and is_chance(alike, count, trained.chance):
+        return Selection(_taken(every, is_wanted), "test" if has_splits else "all rows", 0, alike)
+    if alike == count:
+        raise DataError(
+            f"{dataset.name}: the bundle was trained on all of its {count:,} rows; name other "
+            "data, or measure on them with --all-rows"
+        )
+    return Selection(_taken(every, is_wanted & ~is_trained), "test", alike)
+
+
+def whole(dataset: Dataset) -> Split:
+    """All rows of all splits, in the order train, validation, test."""
+    splits = [getattr(dataset, name) for name in SPLITS]
+    inputs = [split.inputs for split in splits]
+    targets = np.concatenate([split.targets for split in splits])
+    if all(isinstance(one, np.ndarray) for one in inputs):
+        return Split(np.concatenate(inputs), targets)
+    return Split([example for one in inputs for example in one], targets)
+
+
+def is_chance(alike: int, count: int, chance: float) -> bool:
+    """True where so many of `count` rows may equal trained ones by chance.
+
+    By Chernoff's bound on the tail of a binomial distribution.
+
+    Args:
+        chance: that one of them does.
+    """
+    share = alike / count if count else 0.0
+    if share <= chance:
+        return True
+    if chance <= 0:
+        return False
+    divergence = share * math.log(share / chance)
+    if share < 1:
+        divergence += (1 - share) * math.log((1 - share) / (1 - chance))
+    return math.exp(-count * divergence) >= _RARE
+
+
+def _matched(found: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """True for rows that are among the trained, the first of equal ones as often as there."""
+    order = np.argsort(found, kind="stable")
+    ascending = found[order]
+    rank = np.arange(len(found)) - np.searchsorted(ascending, ascending, "left")
+    sides = [np.searchsorted(trained, ascending, side) for side in ("left", "right")]
+    matched = np.zeros(len(found), bool)
+    matched[order] = rank < sides[1] - sides[0]
+    return matched
+
+
+def _taken(split: Split, mask: np.ndarray) -> Split:
+    places = np.flatnonzero(mask)
+    if isinstance(split.inputs, np.ndarray):
+        return Split(split.inputs[places], split.targets[places])
+    return Split([split.inputs[place] for place in places], split.targets[places])
+
+
+def _arrays(path: Path, task_type: str) -> Holdout:
+    """An .npz with examples and their targets, of one split or of two."""
+    names = npz.array_names(path)
+    pairs = [pair for pair in _PAIRS if set(pair) <= set(names)]
+    if not pairs:
+        raise DataError(
+            f"{path}: has no examples with targets; name the arrays x_test and y_test, found: "
+            f"{', '.join(names)}"
+        )
+    pairs = pairs[:2]
+    read = [npz.read(path, pair) for pair in pairs]
+    for (name, _), (x, y) in zip(pairs, read, strict=True):
+        if x.dtype.kind not in "buif" or not x.ndim or len(x) != len(y):
+            raise DataError(
+                f"{path}: {name} must hold numbers, an example for each target; got {x.dtype} "
+                f"{x.shape} and {len(y)} targets"
+            )
+    task = targets_of(task_type)
+    wanted = task.of_arrays(str(path), read[0][1], read[-1][1], None)
+    splits = {name: Split(read[0][0][:0], wanted[0].targets[:0]) for name in SPLITS}
+    splits["train"] = Split(read[0][0], wanted[0].targets)
+    splits["test"] = Split(read[-1][0], wanted[1].targets)
+    if len(pairs) == 1:
+        splits["train"] = splits["validation"]
+    kind = kind_of(read[0][0])
+    return _source(path, task_type, kind, wanted[0].labels, splits, has_splits=len(pairs) > 1)
+
+
+def _rows(
+    path: Path, seed: int, task_type: str, columns: Columns | None, features: Features | None
+) -> Holdout:
+    """A table; without a column of splits they are drawn as for a training, by the seed."""
+    file = row_file.read(path, task_type, columns, features)
+    drawn = files.split_names(path, file, seed)
+    every = Split(file.inputs, file.wanted.targets)
+    splits = {name: _taken(every, drawn == name) for name in SPLITS}
+    labels, has_splits = file.wanted.labels, "test" in file.wishes
+    found = _source(path, task_type, file.kind, labels, splits, has_splits=has_splits)
+    return Holdout(replace(found.dataset, notes=file.notes), found.has_splits)
+
+
+def _source(
+    path: Path,
+    task_type: str,
+    kind: str,
+    labels: tuple[str, ...],
+    splits: Mapping[str, Split],
+    *,
+    has_splits: bool,
+) -> Holdout:
+    dataset = HeldOut(
+        name=path.stem,
+        kind=kind,
+        task=targets_of(task_type).title(kind),
+        labels=labels,
+        origin=f"the file {path.name}",
+        train=splits["train"],
+        validation=splits["validation"],
+        test=splits["test"],
+        task_type=task_type,
+    )
+    return Holdout(dataset, has_splits)

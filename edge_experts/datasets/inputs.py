@@ -1,0 +1,231 @@
+"""Inputs from files and streams, as training reads them: each an example, or why there is none.
+
+A table (.csv, .tsv) gives a row each, without the columns that training takes for targets and
+splits; an .npz its x_test, x or x_train; an .npy its first axis; a .jsonl a JSON value a line; any
+other file a line each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import DataError, UsageError
+from ..features import Features
+from ..format.limits import LIMITS
+from ..format.strict_json import example_json
+from . import npz, rows
+from .encodings import decode_line, encoding_of, open_text
+
+_ARRAYS = ("x_test", "x", "x_train")
+_JSON_LINES = (".jsonl", ".ndjson")
+_HEAD = 4096  # bytes that show an encoding
+_SKIPPED = 2**30  # bytes of a line that is too long, beyond which nobody waits for its end
+_ELSEWHERE = {"to": "label"}  # fields that training files have in a column of another name
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input as it came.
+
+    Attributes:
+        name: what to call it beside its answer.
+        where: its file and line, for errors.
+        number: of its line, or its place in an array, from 1.
+        example: None where there is a problem.
+        problem: why it is no example.
+    """
+
+    name: str
+    where: str
+    number: int
+    example: Any = None
+    problem: UsageError | None = None
+
+    def value(self) -> Any:
+        """The example.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.problem is not None:
+            raise self.problem
+        return self.example
+
+    def told(self, error: UsageError) -> str:
+        """The error with the place of the input before it."""
+        text = str(error)
+        return text if text.startswith(self.where) else f"{self.where}: {text}"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads inputs for a bundle.
+
+    Attributes:
+        features: of the bundle.
+        given: values of fields for all inputs, such as the language to translate to.
+        not_inputs: columns of a table that its training left out.
+    """
+
+    features: Features
+    given: Mapping[str, Any] = field(default_factory=dict)
+    not_inputs: Sequence[str] = ()
+
+    def file(self, path: Path) -> Iterator[Input]:
+        """Inputs of a file; the file is opened when the first is taken.
+
+        Raises:
+            UsageError: there is no such file, or it holds no inputs of the bundle.
+        """
+        if not path.is_file():
+            raise UsageError(f"--input {path}: no such file")
+        suffix = path.suffix.lower()
+        if suffix in rows.SUFFIXES:
+            return self._table(path)
+        if suffix in (".npy", ".npz"):
+            return self._arrays(path)
+        return self._lines(path, self.json if suffix in _JSON_LINES else self.line)
+
+    def stream(self, stream: BinaryIO, name: str) -> Iterator[Input]:
+        """Inputs of a stream of lines in UTF-8, each as it comes.
+
+        Raises:
+            UsageError: it is in another encoding, or a line has no end.
+        """
+        return _parsed(_raw_lines(stream, name), name, self.line)
+
+    def line(self, text: str) -> Any:
+        """The example that a line of text is."""
+        return self.features.parse(text, **self.given)
+
+    def json(self, text: str) -> Any:
+        """The example that a line of JSON is: also a text, or an object of the bundle's fields."""
+        fields = self.features.fields
+        if set(fields) <= {"text", *self.given}:
+            value = _json(text)
+            if isinstance(value, str):
+                return self.line(value)
+            if isinstance(value, Mapping) and "text" in value:
+                return self.features.put_together({**self.given, **value})
+            raise UsageError(f'must be a text in quotes, or {{"text": ...}}, got {text!r:.40}')
+        return self.line(text)
+
+    def _lines(self, path: Path, parse: Callable[[str], Any]) -> Iterator[Input]:
+        with path.open("rb") as file:
+            encoding = encoding_of(file.read(_HEAD), str(path))
+            file.seek(0)
+            if encoding in ("utf-8", "utf-8-sig"):
+                yield from _parsed(_raw_lines(file, str(path)), str(path), parse)
+                return
+        with open_text(path) as text:
+            yield from _parsed((line.rstrip("\n").encode() for line in text), str(path), parse)
+
+    def _table(self, path: Path) -> Iterator[Input]:
+        wanted = set(self.features.fields) - set(self.given)
+        points = getattr(self.features, "decimal_commas", False)  # of tables of 0.1.0
+        broken: list[Input] = []
+
+        def note(line: int, error: DataError) -> None:
+            where = f"{path}: line {line}"
+            broken.append(Input(f"{path.name}:{line}", where, line, problem=error))
+
+        for line, row in rows.read(path, decimal_points=points, broken=note):
+            yield from broken
+            broken.clear()
+            for name in wanted - set(row):
+                if name in _ELSEWHERE and _ELSEWHERE[name] in row:
+                    row[name] = row[_ELSEWHERE[name]]
+            missing = sorted(wanted - set(row))
+            if missing:
+                raise DataError(
+                    f"{path}: no column {', '.join(missing)} in its header, which the bundle "
+                    f"takes; found: {', '.join(row)}"
+                )
+            parts = {
+                name: cell for name, cell in row.items() if name in wanted or self._other(name)
+            }
+            where = f"{path.name}:{line}"
+            example = self.features.put_together({**self.given, **parts})
+            yield Input(where, f"{path}: line {line}", line, example)
+        yield from broken
+
+    def _other(self, name: str) -> bool:
+        """Whether a column is none that training takes for targets, splits or nothing."""
+        known = name in rows.NAMED or rows.TARGET.fullmatch(name) or name in self.not_inputs
+        return not known
+
+    def _arrays(self, path: Path) -> Iterator[Input]:
+        fields = self.features.fields
+        if list(fields) != ["x"]:
+            raise DataError(
+                f"{path}: holds arrays, and the bundle takes {', '.join(fields)}; give a .csv or "
+                "lines"
+            )
+        for place, array in enumerate(_array(path)):
+            name = f"{path.name}[{place}]"
+            yield Input(name, f"{path}[{place}]", place + 1, array)
+
+
+def _array(path: Path) -> np.ndarray:
+    if path.suffix.lower() == ".npy":
+        return npz.read_one(path)
+    names = npz.array_names(path)
+    known = [name for name in _ARRAYS if name in names] or names
+    if len(known) != 1 and known[0] not in _ARRAYS:
+        raise DataError(f"{path}: name the array of inputs x, or x_test; found: {', '.join(names)}")
+    return npz.read(path, known[:1])[0]
+
+
+def _parsed(
+    raw: Iterator[bytes | UsageError], name: str, parse: Callable[[str], Any]
+) -> Iterator[Input]:
+    for number, line in enumerate(raw, 1):
+        make = partial(Input, where=f"{name}: line {number}", number=number)
+        text = ""
+        try:
+            if isinstance(line, UsageError):
+                raise line
+            text = decode_line(line, name, number)
+            example = parse(text)
+        except UsageError as error:
+            yield make(text, problem=error)
+        else:
+            yield make(text, example=example)
+
+
+def _raw_lines(stream: BinaryIO, name: str) -> Iterator[bytes | UsageError]:
+    """Lines without their ends, each as it comes; an error in place of one that is too long."""
+    most, is_first = LIMITS.line_characters, True
+    while line := stream.readline(most + 1):
+        if is_first and encoding_of(line[:_HEAD], name) not in ("utf-8", "utf-8-sig"):
+            raise DataError(f"{name}: in UTF-16 or UTF-32; convert it: iconv -f utf-16 -t utf-8")
+        is_first = False
+        if len(line) > most and not line.endswith(b"\n"):
+            _skip(stream, name)
+            yield UsageError(f"a line must have at most {most:,} characters; break it")
+        else:
+            yield line.rstrip(b"\r\n")
+
+
+def _skip(stream: BinaryIO, name: str) -> None:
+    """Passes over the rest of a line."""
+    skipped = 0
+    while part := stream.readline(2**20):
+        if part.endswith(b"\n"):
+            return
+        skipped += len(part)
+        if skipped > _SKIPPED:
+            raise UsageError(f"{name}: a line does not end; break it into lines")
+
+
+def _json(text: str) -> Any:
+    try:
+        return example_json(text)
+    except ValueError as error:
+        raise UsageError(f"not JSON: {text[:40]!r}: {error}") from None

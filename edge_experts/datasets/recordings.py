@@ -1,0 +1,95 @@
+"""Signs that rows belong together, so that drawing them one by one gives the test away."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..features.cells import NumberColumn
+
+if TYPE_CHECKING:
+    from .row_file import RowFile
+
+_OWNER = re.compile(
+    r"(?:.*[^a-z])?(?:subject|person|participant|patient|user|session|recording|recordings|device"
+    r"|machine|run|trial|episode|group|id|site|house|household|customer|animal|speaker|sensor)s?"
+    r"(?:[^a-z].*)?",
+    re.IGNORECASE,
+)
+_LEAST_ROWS, _MOST_ROWS = 40, 5000
+_ROWS_EACH = 3  # of one owner, on the average
+_ALIKE = 0.3  # mean step from row to row, beside that between rows drawn at random
+_STEPS = 20  # pairs of neighbours with one label, at least
+
+
+def hints(file: RowFile) -> list[str]:
+    """Warnings where the rows of one recording seem to be split at random; of tables only."""
+    count = len(file.inputs)
+    if file.types is None or count < _LEAST_ROWS:
+        return []
+    found = []
+    if file.clocks:
+        name = file.clocks[0]
+        found.append(
+            f"Warning: rows are split at random, and column {name!r} puts them in an order: of one "
+            f"recording, neighbours would be in training and test. To test on later rows: "
+            f"--time-column {name}"
+        )
+    owner = _owner(file)
+    if owner:
+        found.append(
+            f"Warning: rows are split at random, and column {owner!r} repeats: rows of one "
+            f"{owner} would be in training and test. To keep them together: --group-column {owner}"
+        )
+    slow = None if found else _alike(file)
+    if slow is not None:
+        found.append(
+            f"Warning: rows are split at random, and neighbouring rows are much alike (column "
+            f"{slow!r}), as in a recording. If they are one, name the column that says when "
+            "(--time-column) or whose (--group-column), or give a column 'split'"
+        )
+    return found
+
+
+def _owner(file: RowFile) -> str | None:
+    """A column whose name and repeating values say whose rows they are."""
+    for column in file.types or ():
+        if not _OWNER.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name)):
+            continue
+        counts = Counter(str(row[column.name]).strip() for row in file.inputs)
+        if len(counts) > 2 and len(file.inputs) >= _ROWS_EACH * len(counts):
+            return column.name
+    return None
+
+
+def _alike(file: RowFile) -> str | None:
+    """A column of numbers that moves little from row to row, where half of all do or more."""
+    columns = [column for column in file.types or () if isinstance(column, NumberColumn)]
+    targets = file.wanted.targets[:_MOST_ROWS]
+    same = targets[1:] == targets[:-1] if targets.ndim == 1 else np.ones(len(targets) - 1, bool)
+    if same.sum() < _STEPS:
+        return None
+    slow = {}
+    for column in columns:
+        read = (column.read(row[column.name], None) for row in file.inputs[: len(targets)])
+        values = np.array([np.nan if number is None else number for number in read])
+        steps = abs(np.diff(values))[same]
+        ratio = np.nanmean(steps) / _apart(values, targets) if np.isfinite(steps).any() else 1.0
+        if ratio < _ALIKE:
+            slow[column.name] = ratio
+    return min(slow, key=lambda name: slow[name]) if len(slow) * 2 > len(columns) else None
+
+
+def _apart(values: np.ndarray, targets: np.ndarray) -> float:
+    """Mean distance of values of one label, drawn at random."""
+    random = np.random.default_rng(0)
+    distances = []
+    for target in np.unique(targets) if targets.ndim == 1 else [None]:
+        own = values if target is None else values[targets == target]
+        own = own[np.isfinite(own)]
+        if len(own) > 1:
+            distances.append(abs(own - random.permutation(own)).mean() * len(own))
+    return float(sum(distances)) / max(1, len(values)) or 1.0

@@ -1,0 +1,289 @@
+"""Rows of a .csv or .tsv with what is wanted of each, before they are split.
+
+Without features the columns get the types that their cells show. With features, those of a bundle
+or a run, they are the columns that these read, as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..features import Features, TableFeatures
+from ..features.cells import Column, TypedColumn, number_of_cells, typed_rows
+from . import rows
+from .columns import Columns
+from .rows import TARGET
+from .targets import Targets, Wanted, targets_of, type_of_columns
+
+SPLITS = ("train", "validation", "test")
+KINDS: dict[type, str] = {str: "text", tuple: "translation", dict: "table"}  # by example
+_OF_EXAMPLES = {"text": ("text",), "translation": ("text", "translation")}
+_LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
+_TOTALS = frozenset(
+    {
+        *(
+            "total",
+            "totals",
+            "grand total",
+            "subtotal",
+            "sum",
+            "average",
+            "mean",
+            "summe",
+            "gesamt",
+        ),
+        *("gesamtsumme", "mittelwert", "durchschnitt", "insgesamt", "somme", "moyenne", "totale"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class RowFile:
+    """What a file holds.
+
+    Attributes:
+        inputs: an example for each row.
+        wanted: what is wanted of them.
+        wishes: (rows,) names of splits, "" where the file does not say it.
+        groups, times: of each row, where the user named such a column.
+        columns: the user's choice, and what was left out.
+        types: of a table's columns, where they were inferred.
+        clocks: columns that hold times, or rise from row to row.
+        notes: sentences for the user.
+    """
+
+    task_type: str
+    kind: str
+    inputs: list[Any]
+    wanted: Wanted
+    wishes: np.ndarray
+    groups: list[str] | None
+    times: list[str] | None
+    columns: Columns
+    types: tuple[Column, ...] | None
+    clocks: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read(
+    path: Path,
+    task_type: str | None = None,
+    columns: Columns | None = None,
+    features: Features | None = None,
+) -> RowFile:
+    """Reads a file.
+
+    Args:
+        task_type: by the header if None.
+        columns: the user's choice of them.
+        features: of the bundle or run that the rows are for; None: for a new training.
+
+    Raises:
+        DataError: what is wrong with the file, its line or column, and what it should be.
+    """
+    _refuse_large(path)
+    columns = columns or Columns()
+    points = isinstance(features, TableFeatures) and features.decimal_commas
+    table = list(rows.read(path, decimal_points=points))
+    if not table:
+        raise DataError(f"{path}: has no rows below its header")
+    header = list(table[0][1])
+    columns.refuse_unknown(str(path), header)
+    if task_type is None:
+        _refuse_both(path, header, columns)
+        task_type = type_of_columns(header if columns.label is None else [_role(columns.label)])
+    task = targets_of(task_type)
+    chosen = _target_columns(path, task, header, columns)
+    lines = [line for line, _ in table]
+    found = [row for _, row in table]
+    wishes = _wishes(path, table) if "split" in header else np.full(len(table), "")
+    _refuse_total(path, table)
+    cells = _targets(path, task, chosen, table)
+    groups, times = _cells_of(path, columns.group, table), _cells_of(path, columns.time, table)
+    beside = {*chosen, "split", *columns.not_inputs}
+    inputs = [{name: cell for name, cell in row.items() if name not in beside} for row in found]
+    if not inputs[0]:
+        only = chosen[0].partition(":")[0]
+        raise DataError(f"{path}: has {only}s only; add a column 'text', or columns of numbers")
+    examples = [task.example(path, line, row) for line, row in zip(lines, inputs, strict=True)]
+    kind = KINDS[type(examples[0])]
+    made = RowFile(
+        task_type=task_type,
+        kind=kind,
+        inputs=examples,
+        wanted=task.of_rows(str(path), chosen, cells, lines),
+        wishes=wishes,
+        groups=groups,
+        times=times,
+        columns=columns,
+        types=None,
+        clocks=(),
+        notes=(),
+    )
+    made = replace(made, notes=made.wanted.notes)
+    if kind in _OF_EXAMPLES:
+        return _without(made, [name for name in inputs[0] if name not in _OF_EXAMPLES[kind]], kind)
+    if isinstance(features, TableFeatures):
+        return _for_features(path, made, features)
+    return _typed(path, made, lines)
+
+
+def _without(file: RowFile, names: Iterable[str], beside: str) -> RowFile:
+    """The file, with a note of the columns that its kind of examples has no place for."""
+    new = [name for name in names if name not in file.columns.unused]
+    if not new:
+        return file
+    note = f"columns not used beside {beside!r}: {', '.join(new):.300}"
+    unused = (*file.columns.unused, *new)
+    return replace(file, columns=replace(file.columns, unused=unused), notes=(*file.notes, note))
+
+
+def _for_features(path: Path, file: RowFile, features: TableFeatures) -> RowFile:
+    """The columns that the features read."""
+    wanted = features.columns
+    missing = [name for name in wanted if name not in file.inputs[0]]
+    if missing:
+        raise DataError(
+            f"{path}: has no column {', '.join(map(repr, missing)):.300}, which the model reads"
+        )
+    others = [
+        name for name in file.inputs[0] if name not in wanted and name not in file.columns.unused
+    ]
+    notes = (f"columns that the model does not read: {', '.join(others):.300}",) if others else ()
+    taken = [{name: row[name] for name in wanted} for row in file.inputs]
+    return replace(file, inputs=taken, notes=(*file.notes, *notes))
+
+
+def _typed(path: Path, file: RowFile, lines: Sequence[int]) -> RowFile:
+    """The columns that are inputs, with their types."""
+    comma = True if rows.has_semicolons(path) else None
+    types = typed_rows(str(path), file.inputs, lines, keep=file.columns.keep, likely_comma=comma)
+    used = [one for one in types if one.column is not None]
+    left = [one for one in types if one.column is None]
+    notes = [note for one in types for note in one.notes] + _left_out(left)
+    if not used:
+        raise DataError(f"{path}: no column is left to learn from: {'; '.join(_left_out(left))}")
+    names = [one.name for one in used]
+    return replace(
+        file,
+        inputs=[{name: row[name] for name in names} for row in file.inputs],
+        columns=replace(file.columns, unused=tuple(one.name for one in left)),
+        types=tuple(one.column for one in used if one.column is not None),
+        clocks=tuple(one.name for one in types if one.clock),
+        notes=(*file.notes, *notes),
+    )
+
+
+def _left_out(types: Iterable[TypedColumn]) -> list[str]:
+    return [
+        f"column {one.name!r} is not used: {one.reason} (--keep {one.name} to use it)"
+        for one in types
+    ]
+
+
+def _refuse_large(path: Path) -> None:
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise DataError(
+            f"{path}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because all "
+            "rows are held in memory. Train on a sample: (head -n 1 FILE; tail -n +2 FILE | "
+            "shuf -n 100000) > sample.csv"
+        )
+
+
+def _role(name: str) -> str:
+    """The name that tells the task of a column which the user names."""
+    return name if TARGET.fullmatch(name) else "label"
+
+
+def _refuse_both(path: Path, header: Iterable[str], columns: Columns) -> None:
+    """Refuses a table that several tasks claim, of which none is a special form of another."""
+    names = [name for name in header if name not in columns.not_inputs]
+    target = next((name for name in names if TARGET.fullmatch(name)), None)
+    if columns.label is None and "label" in names and target is not None:
+        raise DataError(
+            f"{path}: has a column 'label' and a column {target!r}; say which one is wanted: "
+            "--task classification or --task regression (the other one is then an input), or leave "
+            "one out"
+        )
+
+
+def _target_columns(
+    path: Path, task: Targets, header: Sequence[str], columns: Columns
+) -> tuple[str, ...]:
+    if columns.label is not None:
+        return (columns.label,)
+    names = [name for name in header if name not in columns.not_inputs]
+    if all(_is_number(name) for name in names):
+        raise DataError(
+            f"{path}: its first line looks like data ({', '.join(names):.60}); write the names of "
+            "the columns there, with 'label' for the classes or 'target' for numbers to predict"
+        )
+    return task.columns(path, names)
+
+
+def _is_number(text: str) -> bool:
+    return number_of_cells([text]) is not None
+
+
+def _wishes(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> np.ndarray:
+    wishes = [row["split"].strip().lower() for _, row in table]
+    for (line, _), wish in zip(table, wishes, strict=True):
+        if wish not in SPLITS:
+            raise DataError(f"{path}: line {line}: split must be one of {SPLITS}, got {wish!r}")
+    return np.array(wishes)
+
+
+def _refuse_total(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+    """Refuses a last row that sums the others up."""
+    line, last = table[-1]
+    for name, cell in last.items():
+        word = cell.strip().rstrip(":").casefold()
+        if word in _TOTALS and name != "text":
+            if any(row[name].strip().rstrip(":").casefold() == word for _, row in table[:-1]):
+                continue
+            raise DataError(
+                f"{path}: line {line}: column {name!r} is {cell.strip()!r}: the last row seems to "
+                "sum up the others; delete it"
+            )
+
+
+def _targets(
+    path: Path,
+    task: Targets,
+    chosen: Sequence[str],
+    table: Sequence[tuple[int, Mapping[str, str]]],
+) -> list[list[Any]]:
+    """What is wanted of each row, by column; numbers in whatever format they are written."""
+    columns: list[list[Any]] = []
+    for name in chosen:
+        texts = [row[name] for _, row in table]
+        if task.numbers:
+            texts = number_of_cells(texts) or texts
+        columns.append(
+            [
+                task.cell(path, line, name, text)
+                for (line, _), text in zip(table, texts, strict=True)
+            ]
+        )
+    return [list(cells) for cells in zip(*columns, strict=True)]
+
+
+def _cells_of(
+    path: Path, name: str | None, table: Sequence[tuple[int, Mapping[str, str]]]
+) -> list[str] | None:
+    """The cells of a column that says how rows are split; None where the user named none."""
+    if name is None:
+        return None
+    for line, row in table:
+        if not row[name].strip():
+            raise DataError(
+                f"{path}: line {line}: column {name!r} is empty; fill it, or leave the row out"
+            )
+    return [row[name].strip() for _, row in table]

@@ -1,0 +1,273 @@
+"""Kinds of columns: what each takes for a value, a gap, or neither.
+
+A kind reads the cells of files and the values of JSON, HTTP and Python alike: `read` gives the
+number that a value stands for, or the place of a category's, and None for a gap; it raises
+UsageError for what is neither. Plain JSON values describe a kind; they travel in the bundle.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...errors import UsageError
+from ...format.limits import LIMITS
+from .booleans import boolean
+from .gaps import is_gap
+from .numerals import LARGEST, NumberFormat, normalized, parts
+
+_PLAIN = {str, bool, int, float, type(None)}
+Scalar = str | bool | int | float | None
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """Numbers, written in one format.
+
+    Attributes:
+        is_binary: every value of training was 0 or 1, so that true and false are taken too.
+        range: least and largest value of training.
+    """
+
+    name: str
+    format: NumberFormat = field(default_factory=NumberFormat)
+    is_binary: bool = False
+    range: tuple[float, float] = (-math.inf, math.inf)
+    values: Sequence[str] | None = None
+
+    def read(self, value: Scalar, warnings: list[str] | None) -> float | None:
+        number = self.number(value)
+        if number is None:
+            return None
+        if abs(number) > LARGEST:
+            _warn(warnings, f"column {self.name!r}: {_short(value)} is infinite: read as a gap")
+            return None
+        if not self._bounds[0] <= number <= self._bounds[1]:
+            low, high = self.range
+            _warn(
+                warnings,
+                f"column {self.name!r}: {number:g} lies far outside {low:g} to {high:g}, the range "
+                "of training",
+            )
+        return number
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        """Numbers that are not far outside the range of training."""
+        low, high = self.range
+        return (low - (high - low), high + (high - low)) if math.isfinite(low) else self.range
+
+    def number(self, value: Scalar) -> float | None:
+        """The number in a cell, or None for a gap; infinite where float cannot hold it.
+
+        Raises:
+            UsageError: it holds something else.
+        """
+        if isinstance(value, bool):
+            if not self.is_binary:
+                raise self._error(value)
+            return float(value)
+        if isinstance(value, int | float):
+            return _float(value)
+        if value is None:
+            return None
+        number = self.format.number(value)
+        if number is None and is_gap(value):
+            return None
+        if number is None and self.is_binary and (truth := boolean(value)) is not None:
+            number = float(truth)
+        if number is None:
+            raise self._error(value)
+        return None if math.isnan(number) else number
+
+    def _error(self, value: Scalar) -> UsageError:
+        example = self.format.example()
+        return UsageError(
+            f"column {self.name!r} must hold a number, got {_short(value)}; write it like {example}"
+            ", or null or an empty cell for a gap"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "type": "number",
+            "format": self.format.to_json(),
+            "binary": self.is_binary,
+            "range": list(self.range) if math.isfinite(self.range[0]) else None,
+        }
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "type": "number",
+            "range": list(self.range) if math.isfinite(self.range[0]) else None,
+            "format": self.format.example(),
+            **({"unit": self.format.unit} if self.format.unit else {}),
+            "gap": "the mean of training",
+        }
+
+
+@dataclass(frozen=True)
+class BooleanColumn:
+    """True and false, in any spelling."""
+
+    name: str
+    values: Sequence[str] | None = ("false", "true")
+
+    def read(self, value: Scalar, warnings: list[str] | None) -> int | None:
+        if isinstance(value, int | float) and math.isnan(value):
+            return None
+        if isinstance(value, int | float) and value in (0, 1):
+            return int(value)
+        if value is None or (isinstance(value, str) and is_gap(value)):
+            return None
+        truth = boolean(value) if isinstance(value, str) else None
+        if truth is None:
+            raise UsageError(
+                f"column {self.name!r} must hold true or false, got {_short(value)}; write true, "
+                "false, yes, no, 1 or 0, or null or an empty cell for a gap"
+            )
+        return int(truth)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "type": "boolean", "values": list(self.values or ())}
+
+    def described(self) -> dict[str, Any]:
+        return {"type": "boolean", "values": list(self.values or ()), "gap": "neither"}
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """One of the texts that training had, or none of them.
+
+    Attributes:
+        kept: values that are spelled as gaps.
+    """
+
+    name: str
+    values: Sequence[str] | None = ()
+    kept: Sequence[str] = ()
+
+    def read(self, value: Scalar, warnings: list[str] | None) -> int | None:
+        spelled = self.spelling(value)
+        if spelled is None:
+            return None
+        if (place := self._places.get(spelled)) is not None:
+            return place
+        if isinstance(value, bool):
+            words = [at for word, at in self._places.items() if word.casefold() == spelled]
+            if len(words) == 1:
+                return words[0]
+        _warn(
+            warnings,
+            f"column {self.name!r}: {_short(value)} is no value that training had: read as none of "
+            f"its {len(self._places)} values",
+        )
+        return None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {value: place for place, value in enumerate(self.values or ())}
+
+    def spelling(self, value: Scalar) -> str | None:
+        """A value as the column spells it: 2 and 2.0 are "2", true is "true"; None for a gap."""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, int | float):
+            number = _float(value)
+            if math.isnan(number):
+                return None
+            return str(int(number)) if number.is_integer() else repr(number)
+        if value is None:
+            return None
+        text = unicodedata.normalize("NFC", value.strip())
+        if is_gap(text) and text not in self.kept:
+            return None
+        whole = text.removesuffix(".0")
+        return whole if whole.removeprefix("-").isdecimal() and len(whole) < 16 else text
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "type": "category",
+            "values": list(self.values or ()),
+            "kept": list(self.kept),
+        }
+
+    def described(self) -> dict[str, Any]:
+        return {"type": "category", "values": list(self.values or ()), "gap": "none of the values"}
+
+
+Column = NumberColumn | BooleanColumn | CategoryColumn  # `values` is None for numbers
+
+
+def column(content: Mapping[str, Any]) -> Column:
+    """The column that `to_json` described.
+
+    Raises:
+        ValueError, KeyError, TypeError: it described none.
+    """
+    kind, name = content["type"], content["name"]
+    if kind == "number":
+        low, high = content["range"] or (-math.inf, math.inf)
+        made = NumberFormat.from_json(content["format"])
+        return NumberColumn(name, made, bool(content["binary"]), (float(low), float(high)))
+    if kind == "boolean":
+        return BooleanColumn(name)
+    if kind != "category":
+        raise ValueError(f"type must be number, boolean or category, got {kind!r:.40}")
+    kept = content["kept"]
+    if not isinstance(kept, list) or len(kept) > LIMITS.column_values:
+        raise ValueError("kept must be a list of texts")
+    return CategoryColumn(name, tuple(content["values"]), tuple(map(str, kept)))
+
+
+def scalar(name: str, value: Any) -> Scalar:
+    """A value of Python, numpy or JSON as one that columns read.
+
+    Raises:
+        UsageError: a list, an object or whatever else.
+    """
+    if type(value) in _PLAIN:
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
+    if isinstance(value, Decimal):
+        return float(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise UsageError(
+        f"column {name!r} must hold a number, a text, true, false or null, got "
+        f"{type(value).__name__} {_short(value)}"
+    )
+
+
+def plain_number(text: str) -> bool:
+    """True for a cell that looks like a number, in whatever format and with whatever unit."""
+    return parts(normalized(text)) is not None
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _short(value: Any) -> str:
+    """A value in a message."""
+    try:
+        return f"{value!r:.40}"
+    except (ValueError, TypeError):  # an integer of thousands of digits
+        return f"a {type(value).__name__}"
+
+
+def _warn(warnings: list[str] | None, sentence: str) -> None:
+    if warnings is not None:
+        warnings.append(sentence)

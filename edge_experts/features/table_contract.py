@@ -1,0 +1,91 @@
+"""Contract of a table's inputs: typed columns, and what each takes, refuses and warns of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .cells import BooleanColumn, Column, column, scalar
+from .fields import Fields, described
+from .first_table_rules import is_name, refuse_odd_values
+
+RULES = 1  # a later version that reads cells otherwise keeps these for bundles of today
+
+
+class TableContract:
+    """Typed columns, which read the cells of files and the values of JSON alike.
+
+    Attributes:
+        decimal_commas: see `FirstRules`; here the formats of the columns say it.
+        columns: their settings.
+        sizes: how many values each category has.
+    """
+
+    decimal_commas = False
+
+    def __init__(self, columns: Sequence[Column]):
+        self.columns = [one.to_json() for one in columns]
+        self.names = [one.name for one in columns]
+        self._typed = list(columns)
+        self._numbers = [one for one in columns if one.values is None]
+        self._categories = [one for one in columns if one.values is not None]
+        self.sizes = [len(one.values or ()) for one in self._categories]
+
+    @classmethod
+    def restore(cls, contract: Mapping[str, Any], columns: Sequence[Any]) -> TableContract:
+        """The contract that settings describe.
+
+        Raises:
+            KeyError, TypeError, ValueError: they describe none, or that of a later version.
+        """
+        if contract["rules"] != RULES:
+            raise ValueError(f"rules must be {RULES}, got {contract['rules']!r:.40}; upgrade")
+        for one in columns:
+            if not isinstance(one, dict) or not is_name(one.get("name")):
+                raise ValueError("a column must be an object with a name")
+            refuse_odd_values(one.get("values", []))
+        return cls([column(one) for one in columns])
+
+    @property
+    def contract(self) -> Mapping[str, Any] | None:
+        return {"rules": RULES}
+
+    @property
+    def fields(self) -> Fields:
+        return {
+            one.name: (
+                np.float64
+                if one.values is None
+                else np.bool_
+                if isinstance(one, BooleanColumn)
+                else str,
+                (),
+            )
+            for one in self._typed
+        }
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return [
+            {**begun, **one.described()}
+            for begun, one in zip(described(self.fields), self._typed, strict=True)
+        ]
+
+    def numbers(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[float | None]:
+        """The numbers of a row; None for gaps.
+
+        Raises:
+            UsageError: a value does not fit its column.
+        """
+        return [one.read(scalar(one.name, row[one.name]), warnings) for one in self._numbers]
+
+    def places(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[int | None]:
+        """Of each category the place of the row's value; None for gaps and unknown values.
+
+        Raises:
+            UsageError: as `numbers`.
+        """
+        read = (one.read(scalar(one.name, row[one.name]), warnings) for one in self._categories)
+        return [None if place is None else int(place) for place in read]

@@ -1,0 +1,111 @@
+"""Hashes of the rows that a bundle was trained on, so that `evaluate` can leave them out.
+
+A file holds a multiset of 40-bit numbers in ascending order, coded by Elias and Fano (the high bits
+in unary, the low bits as they are), about 3.5 bytes a row, and how likely a new row of such data
+equals one of them by chance. It travels in the bundle; nothing on a device loads it to answer.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+BITS = 40  # of a hash: two different rows of 60,000 share one with a probability of 0.2 %
+FOLDER = "trained_rows"
+_HEADER = struct.Struct("<4sBBQd")
+_MAGIC, _VERSION = b"EETR", 1
+_MOST_ROWS = 2**28
+
+
+def rows_path(index: int) -> str:
+    """Path of the hashes that a training added, in run folders and in bundles."""
+    return f"{FOLDER}/{index:03d}.bin"
+
+
+@dataclass(frozen=True)
+class TrainedRows:
+    """Rows of a training: its training and validation split.
+
+    Attributes:
+        hashes: ascending, equal ones as often as the row stands in the data, (rows,) uint64.
+        chance: probability that a new row of the same source equals one of them.
+    """
+
+    hashes: np.ndarray
+    chance: float = 0.0
+
+    @classmethod
+    def union(cls, parts: Iterable[TrainedRows]) -> TrainedRows:
+        """Rows of several trainings together, such as of a run and of what extended it."""
+        return reduce(
+            lambda one, other: cls(
+                np.sort(np.concatenate([one.hashes, other.hashes])), max(one.chance, other.chance)
+            ),
+            parts,
+            cls(np.empty(0, np.uint64)),
+        )
+
+    def to_bytes(self) -> bytes:
+        """The content of a file."""
+        count = len(self.hashes)
+        low_bits = _low_bits(count)
+        low = self.hashes & np.uint64((1 << low_bits) - 1)
+        high = (self.hashes >> np.uint64(low_bits)).astype(np.int64)
+        unary = np.zeros(count + (1 << (BITS - low_bits)), np.uint8)
+        unary[high + np.arange(count)] = 1
+        header = _HEADER.pack(_MAGIC, _VERSION, low_bits, count, self.chance)
+        return header + np.packbits(_bits(low, low_bits)).tobytes() + np.packbits(unary).tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> TrainedRows:
+        """The rows of a file.
+
+        Raises:
+            ValueError: it is no such file.
+        """
+        if len(content) < _HEADER.size:
+            raise ValueError("it is too short")
+        magic, version, low_bits, count, chance = _HEADER.unpack_from(content)
+        if magic != _MAGIC or version != _VERSION:
+            raise ValueError("it does not begin as a file of hashes")
+        if count > _MOST_ROWS or low_bits != _low_bits(count) or not 0 <= chance <= 1:
+            raise ValueError("its header makes no sense")
+        places = count + (1 << (BITS - low_bits))
+        middle = _HEADER.size + -(-count * low_bits // 8)
+        if len(content) != middle + -(-places // 8):
+            raise ValueError("it has another length than its header says")
+        raw = np.frombuffer(content, np.uint8)
+        low = np.unpackbits(raw[_HEADER.size : middle], count=count * low_bits)
+        ones = np.flatnonzero(np.unpackbits(raw[middle:], count=places))
+        if len(ones) != count:
+            raise ValueError("it has another number of rows than its header says")
+        high = (ones - np.arange(count)).astype(np.uint64)
+        hashes = high << np.uint64(low_bits) | _numbers(low.reshape(count, low_bits))
+        if (np.diff(hashes.astype(np.int64)) < 0).any():
+            raise ValueError("its rows are not in order")
+        return cls(hashes, chance)
+
+
+def _low_bits(count: int) -> int:
+    """Bits that are not coded in unary: so many that the unary ones take two bits a row."""
+    return max(0, min(BITS - 1, BITS - max(1, count).bit_length() + 1))
+
+
+def _bits(numbers: np.ndarray, width: int) -> np.ndarray:
+    """The lowest bits of numbers, the highest of them first: (numbers, width) uint8."""
+    found = np.empty((len(numbers), width), np.uint8)
+    for place in range(width):
+        found[:, place] = (numbers >> np.uint64(width - 1 - place)) & np.uint64(1)
+    return found
+
+
+def _numbers(bits: np.ndarray) -> np.ndarray:
+    """What `_bits` was given."""
+    numbers = np.zeros(len(bits), np.uint64)
+    for place in range(bits.shape[1]):
+        numbers = numbers << np.uint64(1) | bits[:, place]
+    return numbers

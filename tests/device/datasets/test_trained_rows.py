@@ -1,0 +1,172 @@
+"""Hashes of trained rows: as a file, in a bundle, and what `evaluate` leaves out by them."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_experts.datasets import from_arrays, held_out, load
+from edge_experts.datasets.row_hashes import hashes, trained_rows
+from edge_experts.errors import DataError
+from edge_experts.features import ArrayFeatures, TableFeatures
+from edge_experts.format.trained_rows import BITS, TrainedRows
+
+DATA = Path(__file__).parents[2] / "data"
+OWN = DATA / "one_number_and_label.csv"
+ROWS = st.lists(st.integers(0, 2**BITS - 1), max_size=200).map(sorted)
+
+
+@given(ROWS, st.floats(0, 1))
+def test_a_file_holds_any_rows(rows: list[int], chance: float) -> None:
+    trained = TrainedRows(np.array(rows, np.uint64), chance)
+    found = TrainedRows.from_bytes(trained.to_bytes())
+    assert (found.hashes.tolist(), found.chance) == (rows, chance)
+
+
+@given(ROWS, st.data())
+def test_a_damaged_file_is_refused_or_other_rows(rows: list[int], data: st.DataObject) -> None:
+    content = bytearray(TrainedRows(np.array(rows, np.uint64), 0.5).to_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    content = content[: data.draw(st.integers(0, len(content)))]
+    try:
+        found = TrainedRows.from_bytes(bytes(content))
+    except ValueError:
+        return
+    assert len(found.hashes) == len(rows)
+
+
+@pytest.mark.parametrize(("rows", "most"), [(15_009, 54_000), (60_000, 200_000)])
+def test_a_row_takes_less_than_four_bytes(rows: int, most: int) -> None:
+    drawn = np.sort(np.random.default_rng(0).integers(0, 2**BITS, rows, dtype=np.uint64))
+    assert len(TrainedRows(drawn).to_bytes()) < most
+
+
+def _fitted(path: Path, seed: int = 0) -> tuple[TableFeatures, TrainedRows]:
+    dataset = load(str(path), seed)
+    features = TableFeatures.fit(list(dataset.train.inputs))
+    return features, trained_rows(features, dataset)
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("held_out_rows_some_like_trained_ones.csv", 50), ("held_out_rows_of_one_label.csv", 25)],
+)
+def test_a_held_out_file_counts_whole(name: str, count: int, seed: int) -> None:
+    features, trained = _fitted(OWN, seed)
+    found = held_out.select(held_out.read(str(DATA / name), 0, "classification"), features, trained)
+    assert (len(found.split), found.left_out) == (count, 0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_of_its_own_file_the_test_rows_count_in_their_order(seed: int) -> None:
+    features, trained = _fitted(OWN, seed)
+    dataset = load(str(OWN), seed)
+    found = held_out.select(held_out.read(str(OWN), seed, "classification"), features, trained)
+    assert list(found.split.inputs) == list(dataset.test.inputs)
+    assert found.split.targets.tolist() == dataset.test.targets.tolist()
+    assert found.left_out == len(dataset.train) + len(dataset.validation)
+
+
+def _write(path: Path, rows: list[dict[str, str]], delimiter: str = ",") -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _numbers(seed: int, count: int) -> list[dict[str, str]]:
+    draw = random.Random(seed)
+    return [
+        {"a": f"{draw.gauss(0, 1):.6f}", "b": f"{draw.gauss(0, 1):.6f}", "label": f"c{row % 2}"}
+        for row in range(count)
+    ]
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 99), st.integers(1, 30), st.integers(1, 30), st.booleans())
+def test_trained_rows_are_left_out_of_any_file(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, old: int, new: int, again: bool
+) -> None:
+    """In another order, separator and spelling, among new rows, some of them twice."""
+    folder = tmp_path_factory.mktemp("rows")
+    own = _write(folder / "own.csv", _numbers(seed, 80))
+    features, trained = _fitted(own)
+    dataset = load(str(own), 0)
+    known = [
+        {**row, "label": dataset.labels[target]}
+        for row, target in zip(dataset.train.inputs, dataset.train.targets, strict=True)
+    ][:old]
+    known = [{**row, "a": f" {float(row['a']):.9e}"} for row in known]
+    fresh = _numbers(seed + 1000, new)
+    rows = [*known, *fresh, *(fresh if again else [])]
+    random.Random(seed).shuffle(rows)
+    path = _write(folder / "other.tsv", rows, "\t")
+    found = held_out.select(held_out.read(str(path), 0, "classification"), features, trained)
+    assert found.left_out == len(known)
+    assert len(found.split) == len(rows) - len(known)
+
+
+def test_a_file_of_trained_rows_only_is_refused(tmp_path: Path) -> None:
+    own = _write(tmp_path / "own.csv", _numbers(0, 80))
+    features, trained = _fitted(own)
+    dataset = load(str(own), 0)
+    rows = [
+        {**row, "label": dataset.labels[target]}
+        for row, target in zip(dataset.train.inputs, dataset.train.targets, strict=True)
+    ]
+    path = _write(tmp_path / "trained.csv", rows)
+    with pytest.raises(DataError, match=r"trained on all of its \d+ rows.*--all-rows"):
+        held_out.select(held_out.read(str(path), 0, "classification"), features, trained)
+
+
+def test_rows_of_few_different_values_are_not_left_out_for_being_alike(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    rows = [{"on": draw.choice("01"), "label": draw.choice("ab")} for _ in range(100)]
+    features, trained = _fitted(_write(tmp_path / "own.csv", rows))
+    other = _write(tmp_path / "other.csv", rows[10:40])
+    found = held_out.select(held_out.read(str(other), 0, "classification"), features, trained)
+    assert (len(found.split), found.left_out, found.alike) == (30, 0, 30)
+
+
+@pytest.mark.parametrize("names", [("x_test", "y_test"), ("x", "y"), ("x_train", "y_train")])
+def test_arrays_of_one_split_count_whole(tmp_path: Path, names: tuple[str, str]) -> None:
+    random_numbers = np.random.default_rng(0)
+    x, y = random_numbers.normal(size=(100, 6, 3)), np.arange(100) % 2
+    dataset = from_arrays("own", x[:80], y[:80], x[80:], y[80:])
+    features = ArrayFeatures.fit(np.asarray(dataset.train.inputs), channels=True)
+    trained = trained_rows(features, dataset)
+    path = tmp_path / "other.npz"
+    np.savez(path, **{names[0]: x[75:82].astype(np.float32), names[1]: np.zeros(7, int)})
+    source = held_out.read(str(path), 0, "classification")
+    assert not source.has_splits
+    assert len(hashes(features, source.dataset, source.dataset.test)) == 7
+    found = held_out.select(source, features, trained)
+    wrong_label = sum(y[75:80] == 0)  # the same input with another label is another row
+    assert (len(found.split), found.left_out) == (7 - wrong_label, wrong_label)
+
+
+def test_a_file_with_splits_keeps_them(tmp_path: Path) -> None:
+    rows = _numbers(3, 90)
+    for place, row in enumerate(rows):
+        row["split"] = "test" if place % 3 == 0 else "train"
+    path = _write(tmp_path / "own.csv", rows)
+    features, trained = _fitted(path)
+    found = held_out.select(held_out.read(str(path), 0, "classification"), features, trained)
+    assert (len(found.split), found.left_out, found.name) == (30, 0, "test")
+    for row in rows[1:30]:
+        row["split"] = "test"  # now some that it was trained on are called so
+    found = held_out.select(
+        held_out.read(str(_write(tmp_path / "other.csv", rows)), 0, "classification"),
+        features,
+        trained,
+    )
+    assert found.left_out > 0
+    assert len(found.split) == 30
