@@ -196,7 +196,7 @@ def _rows(
 ) -> Holdout:
     """A table; without a column of splits they are drawn as for a training, by the seed."""
     file = row_file.read(path, task_type, columns, features)
-    drawn = files.split_names(path, file, seed)
+    drawn = files.split_names(path, file, seed, lenient=True)
     every = Split(file.inputs, file.wanted.targets)
     splits = {name: _taken(every, drawn == name) for name in SPLITS}
     labels, has_splits = file.wanted.labels, "test" in file.wishes
