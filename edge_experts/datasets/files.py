@@ -4,7 +4,8 @@ A .csv or .tsv has a `label` column of classes, or a `target` column (or several
 numbers to predict, and maybe a `split` column; with a `text` column it is a data set of texts, with
 `translation` beside it one of translations to the languages that the labels name; otherwise every
 other column is a number, true or false, or a category. An .npz has x_train, y_train, x_test and
-y_test.
+y_test; `labels` may name classes or outputs, and `groups_train` and `groups_test` recordings or
+persons, of which none is in two splits.
 """
 
 from __future__ import annotations
@@ -55,8 +56,17 @@ def load(
 
 def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
     arrays = npz.read(path, _ARRAYS)
-    origin = f"the file {path.name}"
-    return from_arrays(path.stem, *arrays, seed=seed, origin=origin, task_type=task_type)
+    train, test = (arrays[place].shape[:1] for place in (0, 2))
+    return from_arrays(
+        path.stem,
+        *arrays,
+        seed=seed,
+        labels=npz.read_labels(path),
+        groups_train=npz.read_groups(path, "train", train),
+        groups_test=npz.read_groups(path, "test", test),
+        origin=f"the file {path.name}",
+        task_type=task_type,
+    )
 
 
 def _split(path: Path, file: RowFile, seed: int) -> Dataset:

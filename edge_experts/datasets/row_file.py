@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..features import Features, TableFeatures
-from ..features.cells import Column, TypedColumn, number_of_cells, typed_rows
+from ..features.cells import EMPTY, Column, TypedColumn, number_of_cells, typed_rows
 from . import rows
 from .columns import Columns
 from .rows import TARGET
@@ -94,7 +94,7 @@ def read(
     if not table:
         raise DataError(f"{path}: has no rows below its header")
     header = list(table[0][1])
-    columns.refuse_unknown(str(path), header)
+    columns = columns.of_header(str(path), header)
     if task_type is None:
         _refuse_both(path, header, columns)
         task_type = type_of_columns(header if columns.label is None else [_role(columns.label)])
@@ -182,7 +182,8 @@ def _typed(path: Path, file: RowFile, lines: Sequence[int]) -> RowFile:
 
 def _left_out(types: Iterable[TypedColumn]) -> list[str]:
     return [
-        f"column {one.name!r} is not used: {one.reason} (--keep {one.name} to use it)"
+        f"column {one.name!r} is not used: {one.reason}"
+        + ("" if one.reason == EMPTY else f" (--keep {one.name} to use it)")
         for one in types
     ]
 

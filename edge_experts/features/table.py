@@ -13,7 +13,7 @@ from ..format.limits import LIMITS
 from ..format.manifest import CONTRACT
 from ..format.strict_json import example_json
 from . import packing
-from .cells import CategoryColumn, Column, NumberColumn, typed_rows
+from .cells import CategoryColumn, Column, DateColumn, NumberColumn, typed_rows
 from .fields import Fields
 from .first_table_rules import FirstRules
 from .table_contract import TableContract
@@ -100,7 +100,7 @@ class TableFeatures:
         scales: list[tuple[float, float]] = []
         for column in columns:
             cells = [row[column.name] for row in rows]
-            if isinstance(column, NumberColumn):
+            if isinstance(column, NumberColumn | DateColumn):
                 found = [column.read(cell, None) for cell in cells]
                 finite = [number for number in found if number is not None] or [0.0]
                 low, high = min(finite), max(finite)

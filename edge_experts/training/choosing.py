@@ -1,16 +1,16 @@
 """The number of experts, chosen by validation examples: one network, a few experts, or many.
 
-A richer candidate has to be better than a simpler one beyond chance. One network is the dense one
-that costs as many multiply-adds as a router and an expert, so that the choice is never worse than
-that one but by the chance that validation examples leave.
+A richer candidate has to be better than a simpler one beyond chance, also on other validation
+examples where its lead is small. One network is the dense one that costs as many multiply-adds as a
+router and an expert: the choice is worse than that only by the chance that is left.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from .gains import Gain, gain
 from .model import SparseExperts
 from .stages import Stages
 
+# Errors of a gain: a candidate that leads by more is taken; by less than `_CLEAR` it is tried once
+# more, on other validation examples, where it has to lead by `_AGAIN`: one of ten would by chance.
+_LEAD, _CLEAR, _AGAIN = 1.0, 3.0, 1.28
 _EACH = 50  # examples to train on for each expert of a candidate that is not asked for
 
 
@@ -50,6 +53,8 @@ class Choice:
         free: whether the number was chosen, rather than given.
         gains: of each candidate with several experts over one network, by its experts.
         scores: of each candidate on the validation examples, hundredths, by its experts.
+        confirmed: gain of the leading candidate on other validation examples, where it was tried
+            again.
     """
 
     chosen: Trained
@@ -57,15 +62,19 @@ class Choice:
     gains: dict[int, Gain]
     scores: dict[int, float]
     examples: int
+    confirmed: Gain | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Metrics for run.json; nothing where there was nothing to compare."""
         if not self.gains:
             return {}
         experts = self.chosen.experts
-        own = {} if experts == 1 else {"gain_over_one": self.gains[experts].to_json()}
+        gained = self.confirmed or self.gains.get(experts)
+        own = {"gain_over_one": gained.to_json()} if experts > 1 and gained else {}
+        again = {"gain_when_tried_again": self.confirmed.to_json()} if self.confirmed else {}
         return {
             **own,
+            **again,
             "candidates": [
                 {
                     "experts": count,
@@ -89,6 +98,10 @@ class Choice:
         told = [f"{count} experts {each.as_text()}" for count, each in self.gains.items()]
         one = "one network that costs as many multiply-adds"
         gained = f"Points of {words} gained over {one}: {', '.join(told)}, on {examples}."
+        if self.confirmed:
+            gained += (
+                f"\nOn other validation examples, which did not choose: {self.confirmed.as_text()}."
+            )
         if self.free and experts == 1:
             return (
                 f"{gained}\nThat is not beyond chance: one network was taken. --experts "
@@ -104,7 +117,15 @@ class Choice:
         )
 
 
-Train = Callable[[TrainConfig, str], Trained]
+class Train(Protocol):
+    """Trains a configuration.
+
+    Args:
+        part: a name for its folders; empty where it is the only one.
+        again: with other validation examples; see `second_split.py`.
+    """
+
+    def __call__(self, config: TrainConfig, part: str, again: bool = False) -> Trained: ...
 
 
 def plans(config: TrainConfig, examples: int) -> list[TrainConfig]:
@@ -129,7 +150,6 @@ def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
 
     Args:
         examples: to train on.
-        train: trains a configuration, whose name is for its folders and for people.
     """
     todo = plans(config, examples)
     trained: list[Trained] = []
@@ -145,24 +165,34 @@ def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
             if plan.dense is None:
                 raise
             print(f"Experts are not compared with one network: {error}", file=sys.stderr)
-    free = config.most_experts > 0
-    return _judged(trained, free)
-
-
-def _judged(trained: Sequence[Trained], free: bool) -> Choice:
-    first = trained[0]
-    several = [one for one in trained if one.experts > 1]
+    first, several = trained[0], [one for one in trained if one.experts > 1]
     gains: dict[int, Gain] = {}
-    chosen = trained[-1]
     if first.experts == 1 and several:
         gains = {one.experts: gain(one.points - first.points, len(several)) for one in several}
-    if free:
-        chosen = first
-        for richer in trained[1:]:
-            if gain(richer.points - chosen.points, 1).is_sure:
-                chosen = richer
+    chosen, confirmed = trained[-1], None
+    if config.most_experts:
+        chosen = _leader(trained)
+        if gains and chosen is not first and gains[chosen.experts].errors < _CLEAR:
+            confirmed = _tried_again(first.config, chosen.config, train)
+            chosen = chosen if confirmed.errors > _AGAIN else first
     scores = {one.experts: float(one.points.mean()) for one in trained}
-    return Choice(chosen, free, gains, scores, len(first.points))
+    return Choice(chosen, config.most_experts > 0, gains, scores, len(first.points), confirmed)
+
+
+def _leader(trained: Sequence[Trained]) -> Trained:
+    """The simplest that no richer one leads by more than it may by chance."""
+    leader = trained[0]
+    for richer in trained[1:]:
+        if gain(richer.points - leader.points).errors > _LEAD:
+            leader = richer
+    return leader
+
+
+def _tried_again(one: TrainConfig, experts: TrainConfig, train: Train) -> Gain:
+    """The gain of experts over one network on validation examples that did not choose them."""
+    print("Both again, with other validation examples: the lead may be chance", file=sys.stderr)
+    base, richer = (train(config, f"{_name(config)}-again", True) for config in (one, experts))
+    return gain(richer.points - base.points)
 
 
 def _name(config: TrainConfig) -> str:

@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 _SURE = 1.65  # standard errors above nothing: one of twenty would be so by chance
+_ALL = 100.0  # points of one example that one model gets right and the other wrong
 _PARTS, _LEAST = 20, 5  # of consecutive examples; examples of a part
 
 
@@ -27,9 +28,14 @@ class Gain:
     high: float
 
     @property
+    def errors(self) -> float:
+        """The gain in standard errors."""
+        return self.points / self.error if self.error else 0.0
+
+    @property
     def is_sure(self) -> bool:
         """More than nothing, but for one chance in twenty."""
-        return self.points > _SURE * self.error
+        return self.errors > _SURE
 
     def as_text(self) -> str:
         """ "+1.3 (95 %: 0.2 to 2.4)"."""
@@ -55,9 +61,9 @@ def gain(differences: np.ndarray, candidates: int = 1) -> Gain:
     """
     count = len(differences)
     mean = float(np.mean(differences))
-    # One more example of the mean size is assumed, so that few do not look like certainty.
+    # One more example is assumed on which they differ, so that few do not look like certainty.
     moved = differences[differences != 0]
-    more = float(np.mean(moved**2)) if len(moved) else 0.0
+    more = float(np.mean(moved**2)) if len(moved) else _ALL**2
     error = math.sqrt(float(np.sum((differences - mean) ** 2)) + more) / count
     parts = min(_PARTS, count // _LEAST)
     if parts > 1:

@@ -29,6 +29,7 @@ from ..leaving import leave
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.conclusion import conclude
+from ..second_split import Examples
 from ..stages import Stages
 
 _TAUGHT = ("train", "validation")  # the splits that a teacher answers
@@ -95,18 +96,23 @@ class RoutedTraining:
                 folder = Path(place)
                 taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
 
-                def trained(config: TrainConfig, part: str) -> Trained:
+                examples = Examples(dataset, data, taught)
+
+                def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
                     # Each candidate begins as if it were trained alone.
-                    tf_keras.utils.set_random_seed(config.seed)
+                    reseed(config.seed, part)
                     model = build(shapes, config, train)
                     logs = folder / run_folder.LOGS / part
                     own = checkpoints.of(part) if part else checkpoints
+                    split = examples.split_again(classes, config.seed + 1) if again else examples
                     # A dense network learns from a teacher that the user gives, not from our own.
-                    learned = {} if config.dense is not None and teacher is None else taught
-                    stages = Stages(model, config, task, dataset, data, learned, logs, own)
+                    learned = {} if config.dense is not None and teacher is None else split.taught
+                    stages = Stages(
+                        model, config, task, split.dataset, split.data, learned, logs, own
+                    )
                     stages.run()
-                    outputs = predict(model, data["validation"])
-                    points = task.points(outputs, dataset.validation.targets)
+                    outputs = predict(model, split.data["validation"])
+                    points = task.points(outputs, split.dataset.validation.targets)
                     return Trained(config, model, stages, points)
 
                 choice = choose(config, len(dataset.train), trained)

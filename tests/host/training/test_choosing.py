@@ -26,20 +26,33 @@ def _config(**settings: Any) -> Any:
     return TrainConfig(**{"most_experts": 16, **settings})
 
 
-def _chosen(right: dict[int, np.ndarray], **settings: Any) -> Any:
-    """The choice where candidates with so many experts get these examples right."""
+def _chosen(
+    right: dict[int, np.ndarray], later: dict[int, np.ndarray] | None = None, **settings: Any
+) -> Any:
+    """The choice where candidates with so many experts get these examples right.
+
+    Args:
+        later: other validation examples; the same if None.
+    """
     from edge_experts.training.choosing import Trained, choose
 
-    def train(config: Any, part: str) -> Trained:
+    def train(config: Any, part: str, again: bool = False) -> Trained:
         experts = 1 if config.dense else config.experts
         model: Any = SimpleNamespace(experts=[None] * experts)
-        return Trained(config, model, NO_STAGES, 100.0 * right[experts])
+        points = 100.0 * (later or right if again else right)[experts]
+        return Trained(config, model, NO_STAGES, points)
 
     return choose(_config(**settings), 10_000, train)
 
 
-def _some(share: float, examples: int = 1000) -> np.ndarray:
-    return np.arange(examples) % 100 < 100 * share
+def _some(share: float, moved: int = 0, examples: int = 1000) -> np.ndarray:
+    """Right answers for a share of the examples; so many of them other ones."""
+    right = np.random.default_rng(0).permutation(examples) < share * examples
+    if moved:
+        random = np.random.default_rng(1)
+        right[random.choice(np.flatnonzero(right), moved, replace=False)] = False
+        right[random.choice(np.flatnonzero(~right), moved, replace=False)] = True
+    return right
 
 
 def test_candidates_are_one_network_the_recipes_experts_and_many() -> None:
@@ -79,12 +92,48 @@ def test_a_given_number_is_compared_with_one_network_and_kept() -> None:
 def test_the_simplest_that_no_richer_one_is_better_than(
     few: float, many: float, taken: int
 ) -> None:
-    choice = _chosen({1: _some(0.8), 4: _some(few), 16: _some(many)})
+    others = {4: _some(few, 30), 16: _some(many, 30)}
+    choice = _chosen({1: _some(0.8), **others})
     assert choice.chosen.experts == taken
     metrics = json.loads(json.dumps(choice.to_json()))
     assert [one["experts"] for one in metrics["candidates"]] == [1, 4, 16]
     assert ("gain_over_one" in metrics) == (taken > 1)
     assert ("one network was taken" in choice.as_text("accuracy")) == (taken == 1)
+
+
+def test_a_small_lead_is_tried_on_other_examples() -> None:
+    one, four = _some(0.8), _some(0.82, 30)
+    assert 1 < _chosen({1: one, 4: four}, most_experts=4).gains[4].errors < 3
+    kept = _chosen({1: one, 4: four}, most_experts=4)
+    assert kept.chosen.experts == 4
+    assert kept.to_json()["gain_over_one"] == kept.confirmed.to_json()
+    lost = _chosen({1: one, 4: four}, later={1: one, 4: _some(0.8, 30)}, most_experts=4)
+    assert lost.chosen.experts == 1
+    assert "which did not choose: +0.0" in lost.as_text("accuracy")
+    clear = _chosen({1: one, 4: _some(0.95)}, most_experts=4)
+    assert clear.confirmed is None, "a clear lead is not tried again"
+
+
+def test_a_second_split_holds_out_others_of_the_same_examples() -> None:
+    from edge_experts.training.second_split import Examples
+
+    data = _linear()
+    arrays = {
+        name: {"x": np.asarray(getattr(data, name).inputs)}
+        for name in ("train", "validation", "test")
+    }
+    taught = {name: arrays[name]["x"][:, :2] for name in ("train", "validation")}
+    again = Examples(data, arrays, taught).split_again(data.train.targets, seed=1)
+    old, new = arrays["validation"]["x"], again.data["validation"]["x"]
+    assert abs(len(new) - len(old)) < 10
+    assert not {tuple(row) for row in old} & {tuple(row) for row in new}
+    rows = np.concatenate([again.data[name]["x"] for name in ("train", "validation")])
+    before = np.concatenate([arrays[name]["x"] for name in ("train", "validation")])
+    assert sorted(map(tuple, rows)) == sorted(map(tuple, before)), "none is lost"
+    for name in ("train", "validation"):
+        x = again.data[name]["x"]
+        assert np.array_equal(x[:, :2], again.taught[name])
+        assert np.array_equal(x[:, 0] > 0, getattr(again.dataset, name).targets == 1)
 
 
 def test_many_experts_are_not_tried_where_a_few_gain_nothing() -> None:
@@ -100,14 +149,16 @@ def test_a_lead_of_one_person_is_chance() -> None:
     wrong = np.flatnonzero(~one)
     apart[wrong[:: len(wrong) // 20][:20]] = True
     together[wrong[:20]] = True
-    assert _chosen({1: one, 4: apart, 16: one}).chosen.experts == 4
-    assert _chosen({1: one, 4: together, 16: one}).chosen.experts == 1
+    from edge_experts.training.gains import gain
+
+    assert gain(100.0 * apart - 100.0 * one).is_sure
+    assert not gain(100.0 * together - 100.0 * one).is_sure
 
 
 def test_networks_without_a_dense_one_are_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
     from edge_experts.training.choosing import Trained, choose
 
-    def train(config: Any, part: str) -> Trained:
+    def train(config: Any, part: str, again: bool = False) -> Trained:
         if config.dense:
             raise UnsuitableError("the network cannot be widened")
         model: Any = SimpleNamespace(experts=[None] * config.experts)
@@ -140,6 +191,7 @@ def test_few_examples_are_never_sure() -> None:
 
     assert not gain(np.array([100.0, 0, 0, 0, 0, 0])).is_sure
     assert not gain(np.zeros(6)).is_sure
+    assert gain(np.zeros(48)).high > 3, "48 equal answers do not tell that there is no gain"
 
 
 def _linear(examples: int = 400) -> datasets.Dataset:

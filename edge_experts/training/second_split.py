@@ -1,0 +1,64 @@
+"""Another split of the same examples, whose validation examples did not make a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..datasets import Dataset, Split, series, splitting
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A data set, its encoded splits, and a teacher's outputs for them (empty without one)."""
+
+    dataset: Dataset
+    data: Mapping[str, Arrays]
+    taught: Mapping[str, np.ndarray]
+
+    def split_again(self, classes: np.ndarray, seed: int) -> Examples:
+        """Other validation examples, as many, from those to train on; these get the old ones.
+
+        The features, and the teacher, stay those that were fitted to the first split.
+
+        Args:
+            classes: of the examples to train on, (examples,) int64.
+        """
+        train = self.dataset.train
+        random = splitting.assign(np.full(len(train), ""), classes, seed, draw=["validation"])
+        drawn = series.redraw(random, train.inputs, train.targets, seed)
+        held_out = drawn == "validation"
+        parts = (np.flatnonzero(~held_out), np.flatnonzero(held_out))
+
+        def moved(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            """Arrays of the new training and validation examples, of the old ones'."""
+            rest, other = (arrays["train"][rows] for rows in parts)
+            return {"train": np.concatenate([rest, arrays["validation"]]), "validation": other}
+
+        names = self.data["train"]
+        encoded = {
+            name: moved({split: self.data[split][name] for split in ("train", "validation")})
+            for name in names
+        }
+        targets = moved({s: getattr(self.dataset, s).targets for s in ("train", "validation")})
+        sizes = {split: np.arange(len(values)) for split, values in targets.items()}
+        return Examples(
+            # Only its targets are read: inputs are encoded already.
+            replace(
+                self.dataset,
+                train=Split(sizes["train"], targets["train"]),
+                validation=Split(sizes["validation"], targets["validation"]),
+            ),
+            {
+                **{
+                    split: {name: encoded[name][split] for name in names}
+                    for split in ("train", "validation")
+                },
+                "test": self.data["test"],
+            },
+            moved(self.taught) if self.taught else {},
+        )
