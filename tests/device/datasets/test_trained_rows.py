@@ -170,3 +170,12 @@ def test_a_file_with_splits_keeps_them(tmp_path: Path) -> None:
     )
     assert found.left_out > 0
     assert len(found.split) == 30
+
+
+def test_classes_of_an_npz_have_its_names(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    x = np.random.default_rng(0).normal(size=(9, 4))
+    names = np.array(["cat", "dog", "owl"])
+    np.savez(path, x_test=x, y_test=np.array([1, 2] * 4 + [2]), labels=names)
+    dataset = held_out.read(str(path), 0, "classification").dataset
+    assert [dataset.labels[target] for target in dataset.test.targets[:2]] == ["dog", "owl"]
