@@ -131,7 +131,7 @@ def _contents(run: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"{path.name}/{name}", archive.read(name)
         elif path.name == _RUN:
             described = json.loads(path.read_text())
-            described["metrics"].pop("seconds")
+            described["metrics"].pop("seconds", None)  # an extension has none
             yield path.name, json.dumps(described).encode()
         elif path.is_file():
             yield path.name, path.read_bytes()
