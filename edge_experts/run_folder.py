@@ -84,7 +84,7 @@ def read_run(folder: Path) -> Run:
     """
     path = folder / RUN
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         spec = content.get("task_spec")
         if spec is not None and (type(spec["type"]), type(spec["config"])) != (str, dict):
             raise ValueError("task_spec must be a text `type` and an object `config`")

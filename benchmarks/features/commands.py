@@ -24,7 +24,7 @@ def unicode(
     count: Annotated[int, typer.Option(min=1, help="Random texts.")] = 100_000,
     json: Json = False,
 ) -> None:
-    """Compare tokens of random texts between versions of Python.
+    """Compare tokens of texts between Pythons.
 
     Features made by this Python answer the same texts on each: once with the Unicode tables that
     travel with them, once with each Python's own.

@@ -75,8 +75,10 @@ def _child(
 ) -> Iterator[tuple[str, str, str]]:
     """Yield the outcomes from `start` up to `stop` or the first that ends the process."""
     command = [sys.executable, *program, str(start), str(stop), str(seed)]
-    with tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace"
+        )
         assert child.stdout is not None, "it is a pipe"
         begun: str | None = None
         allowed = _START

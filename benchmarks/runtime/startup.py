@@ -58,7 +58,9 @@ def measure(bundle: Path, pairs: int = 20) -> dict[str, float]:
 
 
 def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise UsageError(f"{' '.join(command[1:4])} ... failed: {lines[-1]}")

@@ -104,7 +104,8 @@ def _python(arguments: Sequence[str], enter: str = "exec ") -> str:
     done = subprocess.run(
         ["sh", "-c", f'{enter}"$@"', "sh", sys.executable, "-m", _PROGRAM, *arguments],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:

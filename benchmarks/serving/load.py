@@ -107,7 +107,9 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
 
     def __init__(self, bundle: Path, *options: str):
         command = [sys.executable, "-m", "edge_experts", "serve", str(bundle), "--port", "0"]
-        self.process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [*command, *options], stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+        )
 
     def __enter__(self) -> tuple[subprocess.Popen[str], int]:
         assert self.process.stderr is not None

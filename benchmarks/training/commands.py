@@ -78,7 +78,8 @@ def resume(
         list[str] | None,
         typer.Option("--kind", help="Kind of data, repeatable.", show_default=", ".join(_KINDS)),
     ] = None,
-    kills: Annotated[int, typer.Option(min=1, help="Trainings to kill, of each kind.")] = 20,
+    kills: Annotated[int, typer.Option(min=1, help="Kills, of all kinds together.")] = 20,
+    each: Annotated[int, typer.Option(min=1, help="Kills of one training, at most.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of the moments.")] = 0,
     json: Json = False,
 ) -> None:
@@ -90,20 +91,21 @@ def resume(
     Example: python -m benchmarks resume --kind table --kills 5
     """
     require_training()
-    from .resume import Kill, as_table, measure
+    from .resume import Resumed, as_table, measure
 
     for kind in kinds or ():
         if kind not in _KINDS:
             raise UsageError(f"--kind must be one of {', '.join(_KINDS)}, got {kind!r}")
 
-    def told(kill: Kill) -> None:
-        same = f"DIFFERS in {', '.join(kill.differences)}" if kill.differences else "identical"
-        after = ", ".join(kill.stages) or "no stage"
-        output.warn(f"{kill.kind}: killed after {kill.seconds:.2f} s and {after}: {same}")
+    def told(resumed: Resumed) -> None:
+        moments = ", ".join(f"{wait:.1f} s ({stages} stages)" for wait, stages in resumed.kills)
+        different = ", ".join(resumed.differences)
+        said = f"DIFFERS in {different}" if different else "identical"
+        output.warn(f"{resumed.kind}: killed after {moments}: {said}")
 
-    done, seconds = measure(kinds or _KINDS, kills, seed, told)
-    notes = ["Seconds of an undisturbed training; identical: to it, byte for byte."]
-    content = {"kills": [asdict(kill) for kill in done], "seconds": seconds}
+    done, seconds = measure(kinds or _KINDS, kills, each, seed, told)
+    notes = ["Seconds of an undisturbed training; identical: trainings that left the same bytes."]
+    content = {"trainings": [asdict(resumed) for resumed in done], "seconds": seconds}
     output.show(content, as_table(done, seconds), json=json, notes=notes)
-    if different := [kill for kill in done if kill.differences]:
+    if different := [resumed for resumed in done if resumed.differences]:
         raise ThresholdError(f"{len(different)} of {len(done)} resumed trainings differ")

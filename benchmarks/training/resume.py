@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import resume_process
 
@@ -20,53 +21,50 @@ _CONTENT = ("config.json", "model.weights.h5")  # of model.keras; the rest says 
 
 
 @dataclass(frozen=True)
-class Kill:
+class Resumed:
     """One training that was killed, and started again until it was done.
 
     Attributes:
-        seconds: when it was killed, from its start.
-        stages: what was done of it: finished stages of the model and of its teacher.
+        kills: of each, the seconds from its start, and the finished stages that it had left.
         differences: files of the run folder that differ from those of the undisturbed training.
     """
 
     kind: str
-    seconds: float
-    stages: tuple[str, ...]
+    kills: tuple[tuple[float, int], ...]
     differences: tuple[str, ...]
 
 
 def measure(
-    kinds: Sequence[str], kills: int, seed: int, told: Callable[[Kill], None]
-) -> tuple[list[Kill], dict[str, float]]:
-    """Kill each kind of training so many times; also the seconds of an undisturbed one, by kind.
+    kinds: Sequence[str], kills: int, each: int, seed: int, told: Callable[[Resumed], None]
+) -> tuple[list[Resumed], dict[str, float]]:
+    """Kill trainings so many times; also the seconds of an undisturbed one, by kind of data.
 
     Args:
+        kills: of all kinds together, evenly.
+        each: kills that one training suffers, at most.
         seed: of the moments.
         told: is called with each result as it comes.
     """
     context = multiprocessing.get_context("forkserver")
     # TensorFlow is imported once, for all trainings.
     context.set_forkserver_preload([resume_process.__name__])
-    done: list[Kill] = []
+    done: list[Resumed] = []
     seconds: dict[str, float] = {}
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:
-        for kind in kinds:
+        for turn, kind in enumerate(kinds):
             trainer = _Trainer(context, kind, Path(place))
             begin = time.monotonic()
             trainer.start("whole").join()
             whole = trainer.result("whole")
-            # A second one, since the first waits for the import.
-            begin = time.monotonic()
-            trainer.start("again").join()
             seconds[kind] = time.monotonic() - begin
-            if found := differences(whole, trainer.result("again")):
-                raise RuntimeError(f"{kind}: two undisturbed trainings differ in {found}")
-            while sum(kill.kind == kind for kill in done) < kills:
-                kill = trainer.killed(chance.uniform(0, seconds[kind]), whole)
-                if kill is not None:
-                    done.append(kill)
-                    told(kill)
+            left = len(range(turn, kills, len(kinds)))
+            while left:
+                resumed = trainer.killed(min(each, left), seconds[kind], chance, whole)
+                if resumed.kills:
+                    done.append(resumed)
+                    told(resumed)
+                    left -= len(resumed.kills)
     return done, seconds
 
 
@@ -89,28 +87,29 @@ class _Trainer:
             raise RuntimeError(self._path(f"{name}.log").read_text()[-2000:])
         return path
 
-    def killed(self, seconds: float, whole: Path) -> Kill | None:
-        """Kill a training, let another one go on; None where it was done before."""
-        process = self.start("killed")
-        process.join(seconds)
-        process.kill()
-        process.join()
+    def killed(self, most: int, seconds: float, chance: random.Random, whole: Path) -> Resumed:
+        """Kill a training up to so many times, and let it end; less often where it is done."""
         path = self._path("killed")
-        if (path / _RUN).exists():
-            shutil.rmtree(path)
-            return None
-        left = self._path("killed.checkpoints")
-        stages = tuple(
-            sorted(
-                str(file.relative_to(left)).removesuffix(".npz")
-                for file in left.rglob("*.npz")
-                if not file.name.endswith(".running.npz")
-            )
-        )
-        self.start("killed").join()
+        kills: list[Any] = []
+        while len(kills) < most:
+            wait = chance.uniform(0, 2 * seconds / (1 + most))
+            process = self.start("killed")
+            process.join(wait)
+            process.kill()
+            process.join()
+            if (path / _RUN).exists():
+                break
+            kills.append((round(wait, 2), self._stages()))
+        if not (path / _RUN).exists():
+            self.start("killed").join()
         found = differences(whole, self.result("killed"))
         shutil.rmtree(path)
-        return Kill(self._kind, round(seconds, 2), stages, tuple(found))
+        return Resumed(self._kind, tuple(kills), tuple(found))
+
+    def _stages(self) -> int:
+        """Finished stages that a killed training has left, with its teacher's."""
+        left = self._path("killed.checkpoints")
+        return sum(not file.name.endswith(".running.npz") for file in left.rglob("*.npz"))
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{self._kind}.{name}"
@@ -140,13 +139,12 @@ def _contents(run: Path) -> Iterator[tuple[str, bytes]]:
             yield path.name, path.read_bytes()
 
 
-def as_table(kills: Sequence[Kill], seconds: dict[str, float]) -> list[list[str]]:
-    rows = [["data", "seconds", "killed", "stages reached", "identical"]]
-    for kind in seconds:
-        own = [kill for kill in kills if kill.kind == kind]
-        reached = {len(kill.stages) for kill in own}
-        same = sum(not kill.differences for kill in own)
-        rows.append(
-            [kind, f"{seconds[kind]:.1f}", str(len(own)), str(len(reached)), f"{same}/{len(own)}"]
-        )
+def as_table(done: Sequence[Resumed], seconds: dict[str, float]) -> list[list[str]]:
+    rows = [["data", "seconds", "kills", "after stages", "trainings", "identical"]]
+    for kind, took in seconds.items():
+        own = [resumed for resumed in done if resumed.kind == kind]
+        stages = [count for resumed in own for _, count in resumed.kills]
+        same = sum(not resumed.differences for resumed in own)
+        reached = f"{min(stages)} to {max(stages)}"
+        rows.append([kind, f"{took:.1f}", f"{len(stages)}", reached, f"{len(own)}", f"{same}"])
     return rows

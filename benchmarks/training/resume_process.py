@@ -44,7 +44,7 @@ def text() -> Dataset:
         rows.append(f"{' '.join(random.choice(words, 6))},{label}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "sentences.csv")
-        path.write_text("\n".join(rows))
+        path.write_text("\n".join(rows), encoding="utf-8")
         return load(str(path))
 
 

@@ -35,13 +35,14 @@ def run_module(
     environment = environment_of_child(folder)
     if interpreter is not None:
         environment[CHOICE] = interpreter
-    with tempfile.TemporaryFile("w+", dir=folder) as log:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", dir=folder) as log:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env=environment,
         )
         late = threading.Event()

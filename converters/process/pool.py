@@ -114,13 +114,14 @@ class _Worker:
         self._start()
 
     def _start(self) -> None:
-        self._log = tempfile.TemporaryFile("w+", dir=self._job)  # noqa: SIM115  closed with it
+        self._log = tempfile.TemporaryFile("w+", encoding="utf-8", dir=self._job)  # noqa: SIM115  closed with it
         self._process = subprocess.Popen(
             [sys.executable, "-m", self._module, str(self._job)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env=environment_of_child(self._job),
         )
 

@@ -104,7 +104,9 @@ def run(*command: str, check: bool = True) -> str:
         MachineError: it is not there, or failed and `check` is given.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except FileNotFoundError:
         raise MachineError(f"{command[0]} is missing; .ci/run says how to install it") from None
     if done.returncode and check:

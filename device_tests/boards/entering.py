@@ -43,7 +43,8 @@ def entered(
         [*words, "--", "env", "-C", _ON_BOARD, *command],
         stdout=subprocess.PIPE if capture else None,
         stderr=subprocess.PIPE if capture is True else None,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
 

@@ -91,12 +91,13 @@ def _count(processor: str, bundles: list[str]) -> dict[str, int]:
             [*emulator, str(python), "-B", f"{_HERE}/counting.py", *bundles],
             env={**os.environ, "COUNT_OUT": str(out)},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if done.returncode:
             raise MachineError(f"counting on {processor} failed: {done.stderr[-500:]}")
-        counts = [int(line) for line in out.read_text().split()]
+        counts = [int(line) for line in out.read_text(encoding="utf-8").split()]
     return _medians(json.loads(done.stdout.splitlines()[-1]), counts)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from .. import subprocesses
 from ..errors import ThresholdError, UsageError
 from ..features import read_features
+from ..format.byte_sizes import Size, bytes_of
 from ..format.manifest_parser import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
@@ -86,7 +87,7 @@ def benchmark(
     *,
     against: Sequence[str | Path] = (),
     inputs: Sequence[Any] | None = None,
-    memory_budget: int | None = None,
+    memory_budget: Size | None = None,
     threads: int = 1,
     rounds: int | None = None,
     seconds: float = 0.0,
@@ -100,7 +101,8 @@ def benchmark(
         against: other bundles for the same inputs, such as a dense network (a bundle of one), or
             what `edge-experts export-onnx` wrote.
         inputs: what to ask; the golden examples by default.
-        memory_budget: bytes for the memory measurement; by default there is room for one expert.
+        memory_budget: bytes, or a text such as "8MB", for the memory measurement; by default there
+            is room for one expert.
         rounds: of each session; in each, every contender answers every input once. By default at
             least 5, and as many as 1,024 answers take; of slow answers as many as 10 seconds take.
         seconds: for how long warm answers are timed, at least.
@@ -115,7 +117,9 @@ def benchmark(
     manifest = read_manifest(bundle)
     contenders = {path: contender.read(path) for path in (bundle, *rivals)}
     names = _names(bundle, rivals, contenders)
-    budget = growth.room_for_one(bundle) if memory_budget is None else memory_budget
+    budget = growth.room_for_one(bundle)
+    if memory_budget is not None:
+        budget = bytes_of(memory_budget, "memory_budget")
     where, before = environment.describe(), conditions.read()
     with Progress("Benchmark", 5 + len(contenders) + SESSIONS) as progress:
         examples = golden.read(bundle)

@@ -13,6 +13,12 @@ from .bounds import Interval, Positive, Share, Within
 # Of the names that are known; scores of other names are taken to be better the higher they are.
 _LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "perplexity", "rmse"})
 _NORMAL_95 = 1.96
+_BOUNDS = {
+    "accuracy": (0.0, 1.0),
+    "chrF": (0.0, 100.0),
+    "chrf": (0.0, 100.0),
+    "r2": (-math.inf, 1.0),
+}
 MOST = 16  # scores of a bundle
 
 
@@ -48,7 +54,7 @@ class Accuracy:
     def score(self) -> Score:
         variance = max(0.0, self.accuracy * (1 - self.accuracy) / max(1, self.examples))
         half = _NORMAL_95 * math.sqrt(variance)
-        interval = self.accuracy - half, self.accuracy + half
+        interval = within_bounds("accuracy", (self.accuracy - half, self.accuracy + half))
         return Score(self.accuracy, self.examples, interval=interval)
 
 
@@ -62,6 +68,14 @@ class Chrf:
     @property
     def score(self) -> Score:
         return Score(self.chrf, self.sentences, "validation sentences")
+
+
+def within_bounds(name: str, interval: Interval | None) -> Interval | None:
+    """The part of an interval that a score can have: no accuracy is above 1."""
+    if interval is None or name not in _BOUNDS:
+        return interval
+    least, most = _BOUNDS[name]
+    return max(least, interval[0]), min(most, interval[1])
 
 
 def primary(scores: Mapping[str, Score]) -> str | None:

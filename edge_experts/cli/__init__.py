@@ -8,11 +8,13 @@ import os
 import sys
 
 from ..errors import DevicePartError, EdgeExpertsError, MachineError, MissingExtraError
+from . import utf8
 from .signals import orderly_end
 
 
 def main() -> None:
     """The `edge-experts` command. Errors become one clear text on stderr and an exit code."""
+    utf8.ensure()
     with orderly_end():
         _main()
 

@@ -90,7 +90,8 @@ def columns_of(
     base = Columns.from_json(recorded)
     if "group" in given or "time" in given:
         base = replace(base, group=None, time=None)
-    return replace(base, **given)  # type: ignore[arg-type]
+    kept = tuple(role for role in base.recorded if role not in given)
+    return replace(base, **given, recorded=kept)  # type: ignore[arg-type]
 
 
 def as_options(columns: Columns) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..errors import DevicePartError, MissingExtraError
+from ..errors import DevicePartError, MissingExtraError, UsageError
 from .help import RARE
 
 
@@ -112,16 +112,17 @@ Source = Annotated[
     ),
 ]
 
-_SIZES = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _MICROSECONDS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 
 
 def size(text: str) -> int:
     """'400KB', '8MB', '1.5MiB' or plain bytes, as a number of bytes."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
-    if not match or match[2].upper() not in _SIZES:
-        raise typer.BadParameter(f"must be a size such as 400KB, 8MB or 1.5MiB, got {text!r}")
-    return int(float(match[1]) * _SIZES[match[2].upper()])
+    from ..format.byte_sizes import bytes_of
+
+    try:
+        return bytes_of(text, "it")
+    except UsageError as error:
+        raise typer.BadParameter(str(error).removeprefix("it ")) from None
 
 
 def duration(text: str) -> float:

@@ -123,7 +123,9 @@ def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
 def _run(*command: str) -> tuple[str, str]:
     """What it printed, and its first complaint, which names the cause."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
     except FileNotFoundError:
         raise _failed(f"{command[0]} is not installed") from None
     # As root, apt first says that its own user cannot enter our folder, which is as it should be.

@@ -24,6 +24,8 @@ def from_arrays(
     *,
     seed: int = 0,
     labels: Sequence[str] | None = None,
+    groups_train: Sequence[str] | None = None,
+    groups_test: Sequence[str] | None = None,
     origin: str = "arrays in memory",
     task_type: str | None = None,
 ) -> Dataset:
@@ -35,6 +37,8 @@ def from_arrays(
 
     Args:
         labels: names of the classes in the order of their numbers, or of the outputs.
+        groups_train, groups_test: recording, person or place of each example; validation takes
+            whole groups, and no group may train and test.
         task_type: "classification", "regression" or another package's; by the targets if None.
 
     Raises:
@@ -63,8 +67,11 @@ def from_arrays(
             f"{name}: x_train {x_train.shape} and x_test {x_test.shape} must hold examples of one "
             "shape: (columns,), (time, channels), (height, width) or (height, width, channels)"
         )
-    splits = task.assign(np.full(len(y_train), ""), train.targets, seed, draw=["validation"])
-    splits = series.redraw(splits, x_train, train.targets, seed)
+    _refuse_shared(name, groups_train, groups_test)
+    wishes = np.full(len(y_train), "")
+    splits = task.assign(wishes, train.targets, seed, draw=["validation"], groups=groups_train)
+    if groups_train is None:
+        splits = series.redraw(splits, x_train, train.targets, seed)
     validation = splits == "validation"
     kind = kind_of(x_train)
     return Dataset(
@@ -78,6 +85,22 @@ def from_arrays(
         test=Split(x_test, test.targets),
         task_type=task_type,
     )
+
+
+def _refuse_shared(name: str, train: Sequence[str] | None, test: Sequence[str] | None) -> None:
+    """Refuses groups that train and test: the test would be of what is known."""
+    shared = sorted(set(train or ()) & set(test or ()))
+    if shared:
+        raise DataError(
+            f"{name}: group {shared[0]!r:.40} is in groups_train and in groups_test"
+            + (f", and so are {len(shared) - 1} others" if len(shared) > 1 else "")
+            + "; move its examples to one of them, or leave groups_test out to allow it"
+        )
+    if train is not None and len(set(train)) < 2:
+        raise DataError(
+            f"{name}: groups_train has one group only, and validation takes whole ones; name more, "
+            "or leave it out"
+        )
 
 
 def kind_of(examples: np.ndarray) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from ..errors import DataError, UsageError
@@ -20,6 +20,8 @@ class Columns:
         time: says when a row was recorded, so that the test is later than the training; no input.
         keep: are inputs although they hold times, or tell rows apart.
         unused: were left out by what they hold, and need not be named again.
+        recorded: names of the attributes that a run or a bundle recorded; a file may lack these
+            columns.
     """
 
     label: str | None = None
@@ -28,6 +30,7 @@ class Columns:
     time: str | None = None
     keep: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.group is not None and self.time is not None:
@@ -48,23 +51,35 @@ class Columns:
         """Columns that are never inputs, but for the label's."""
         return {*self.drop, *(name for name in (self.group, self.time) if name is not None)}
 
-    def refuse_unknown(self, where: str, header: Iterable[str]) -> None:
-        """Raises DataError where the header lacks a column that is to be used."""
+    def of_header(self, where: str, header: Iterable[str]) -> Columns:
+        """The choice for a file with this header.
+
+        Raises:
+            DataError: it lacks a column that the user names.
+        """
         names = list(header)
-        wanted = {
-            "--label-column": [self.label],
-            "--group-column": [self.group],
-            "--time-column": [self.time],
-            "--drop": self.drop,
-            "--keep": self.keep,
-        }
-        for option, chosen in wanted.items():
-            for name in chosen:
-                if name is not None and name not in names:
-                    raise DataError(
-                        f"{where}: no column {name!r}, which {option} names; found: "
-                        f"{', '.join(names):.300}"
-                    )
+        absent: dict[str, None] = {}
+        for role in ("label", "group", "time", "drop", "keep"):
+            chosen = getattr(self, role)
+            lacking = [
+                name
+                for name in ([chosen] if isinstance(chosen, str) else chosen or ())
+                if name not in names
+            ]
+            if lacking and role in self.recorded:
+                absent[role] = None
+            elif lacking:
+                option = f"--{role}" if role in ("drop", "keep") else f"--{role}-column"
+                raise DataError(
+                    f"{where}: no column {lacking[0]!r}, which {option} names; found: "
+                    f"{', '.join(names):.300}"
+                )
+        return replace(
+            self,
+            label=None if "label" in absent else self.label,
+            group=None if "group" in absent else self.group,
+            time=None if "time" in absent else self.time,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """What was chosen, in plain JSON values; {} where nothing was."""
@@ -72,7 +87,7 @@ class Columns:
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in found.items()
-            if value
+            if value and name != "recorded"
         }
 
     @classmethod
@@ -85,4 +100,4 @@ class Columns:
             name: tuple(map(str, value)) if isinstance(value, list) else str(value)
             for name, value in content.items()
         }
-        return cls(**made)  # type: ignore[arg-type]
+        return cls(**made, recorded=tuple(made))  # type: ignore[arg-type]

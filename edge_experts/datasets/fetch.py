@@ -81,7 +81,14 @@ def current_debian_package(package: str) -> Path:
 def _said(command: Sequence[str], folder: str) -> str:
     """Run a package's client in a folder; the last line of what it complained of."""
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
     except FileNotFoundError:
         return f"{command[0]} is not installed"
     return (result.stderr.strip().splitlines() or ["the client said nothing"])[-1]

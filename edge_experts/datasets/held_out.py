@@ -181,7 +181,7 @@ def _arrays(path: Path, task_type: str) -> Holdout:
                 f"{x.shape} and {len(y)} targets"
             )
     task = targets_of(task_type)
-    wanted = task.of_arrays(str(path), read[0][1], read[-1][1], None)
+    wanted = task.of_arrays(str(path), read[0][1], read[-1][1], npz.read_labels(path))
     splits = {name: Split(read[0][0][:0], wanted[0].targets[:0]) for name in SPLITS}
     splits["train"] = Split(read[0][0], wanted[0].targets)
     splits["test"] = Split(read[-1][0], wanted[1].targets)

@@ -53,13 +53,64 @@ def read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
     except (DataError, PermissionError):
         raise
     except Exception as error:  # numpy and zipfile have a dozen kinds of them for odd bytes
-        raise DataError(f"{path}: not an .npz of plain arrays: {error}") from None
+        remedy = "; save texts as np.array(names, dtype=str)" if "Object" in str(error) else ""
+        raise DataError(f"{path}: not an .npz of plain arrays: {error}{remedy}") from None
     odd = [
         name for name, array in zip(names, arrays, strict=True) if not isinstance(array, np.ndarray)
     ]
     if odd:
         raise DataError(f"{path}: {', '.join(odd)} is not an array")
     return arrays
+
+
+def read_labels(path: Path) -> tuple[str, ...] | None:
+    """Names of classes or outputs from the array `labels`, None where there is none.
+
+    Raises:
+        DataError: they are not one list of texts.
+    """
+    if "labels" not in array_names(path):
+        return None
+    (labels,) = read(path, ["labels"])
+    if labels.ndim != 1 or labels.dtype.kind not in "US" or not len(labels):
+        raise DataError(
+            f"{path}: labels must be one list of texts, the name of class 0 first, got "
+            f"{labels.dtype} {labels.shape}; write np.savez(..., labels=np.array(names, dtype=str))"
+        )
+    return tuple(map(str, _decoded(path, labels).tolist()))
+
+
+def read_groups(path: Path, part: str, shape: tuple[int, ...]) -> list[str] | None:
+    """Groups of the examples of "train" or "test", None where the file does not name them.
+
+    Args:
+        shape: (examples,).
+
+    Raises:
+        DataError: there is not one group for each example.
+    """
+    name = f"groups_{part}"
+    if name not in array_names(path):
+        return None
+    (groups,) = read(path, [name])
+    if groups.ndim == 2 and groups.shape[1] == 1:
+        groups = groups[:, 0]
+    if groups.shape != shape or groups.dtype.kind not in "USiub":
+        raise DataError(
+            f"{path}: {name} must name a group, a text or a whole number, for each example, "
+            f"{shape}, got {groups.dtype} {groups.shape}"
+        )
+    return list(map(str, _decoded(path, groups).tolist()))
+
+
+def _decoded(path: Path, array: np.ndarray) -> np.ndarray:
+    """Texts of an array; bytes as UTF-8."""
+    if array.dtype.kind != "S":
+        return array
+    try:
+        return np.char.decode(array, "utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: texts of its arrays must be UTF-8") from None
 
 
 def read_one(path: Path) -> np.ndarray:

@@ -129,7 +129,12 @@ def _download(folder: Path, missing: list[str], target: Target, wheels: Path | N
         env = {name: value for name, value in env.items() if name != "PIP_FIND_LINKS"}
         env["PIP_CONFIG_FILE"] = os.devnull
     done = subprocess.run(
-        [*command, "--", *missing], capture_output=True, text=True, check=False, env=env
+        [*command, "--", *missing],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env=env,
     )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]

@@ -13,7 +13,7 @@ from ..format.limits import LIMITS
 from ..format.manifest import CONTRACT
 from ..format.strict_json import example_json
 from . import packing
-from .cells import CategoryColumn, Column, NumberColumn, typed_rows
+from .cells import CategoryColumn, Column, DateColumn, NumberColumn, typed_rows
 from .fields import Fields
 from .first_table_rules import FirstRules
 from .table_contract import TableContract
@@ -42,6 +42,9 @@ class TableRules(Protocol):
 
     @property
     def contract(self) -> Mapping[str, Any] | None: ...
+
+    @property
+    def types(self) -> tuple[Column, ...] | None: ...
 
     @property
     def fields(self) -> Fields: ...
@@ -100,7 +103,7 @@ class TableFeatures:
         scales: list[tuple[float, float]] = []
         for column in columns:
             cells = [row[column.name] for row in rows]
-            if isinstance(column, NumberColumn):
+            if isinstance(column, NumberColumn | DateColumn):
                 found = [column.read(cell, None) for cell in cells]
                 finite = [number for number in found if number is not None] or [0.0]
                 low, high = min(finite), max(finite)
@@ -163,6 +166,11 @@ class TableFeatures:
     def columns(self) -> list[str]:
         """Names of the columns, in the order of training."""
         return list(self._rules.names)
+
+    @property
+    def types(self) -> tuple[Column, ...] | None:
+        """Types of the columns, in their order; None where these are of 0.1.0."""
+        return self._rules.types
 
     @property
     def decimal_commas(self) -> bool:

@@ -117,7 +117,10 @@ class Archive:
             DigestError: there is none, or it is too long.
         """
         if MANIFEST not in self._names:
-            raise DigestError(f"{self._path}: has no {MANIFEST}; copy it again")
+            raise DigestError(
+                f"{self._path}: has no {MANIFEST} at its top; only archives of `edge-experts pack` "
+                "are read: pack the bundle's folder with it"
+            )
         return self._read(MANIFEST, LIMITS.manifest_bytes)
 
     def signature(self) -> bytes | None:
@@ -156,7 +159,8 @@ def _told(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: no such archive") from None
     except DAMAGED as error:
         raise BundleError(
-            f"{path}: not a bundle's archive, or damaged ({error}); copy it again"
+            f"{path}: not a bundle's archive, or damaged ({error}); copy it again, or make one of "
+            "the bundle's folder: edge-experts pack"
         ) from None
 
 

@@ -60,6 +60,18 @@ def example_json(text: str) -> Any:
         raise ValueError("nested too deep") from None
 
 
+def request_json(raw: bytes) -> Any:
+    """The JSON value of a request's body, in UTF-8, UTF-16 or UTF-32.
+
+    Raises:
+        ValueError: it is none, a key stands twice in one object, or a number is NaN or infinite.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_gap)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def deceives(text: str) -> bool:
     """Whether a text has characters that change how what stands around it is shown."""
     return _DECEIVING.search(text) is not None
@@ -172,6 +184,10 @@ def _short(text: str) -> int:
     if len(text.lstrip("-")) > LIMITS.digits:
         raise ValueError(f"{text:.40}... is too large a number")
     return int(text)
+
+
+def _no_gap(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number; send null for a gap")
 
 
 def _no_constant(name: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import BundleError, MachineError, UsageError
 from ..features import read_features
+from ..format.byte_sizes import Size, bytes_of
 from ..format.install_root import resolve
 from ..format.manifest import Manifest
 from ..format.manifest_parser import read_manifest
@@ -43,9 +44,9 @@ class ExpertRuntime:
     Args:
         bundle: the bundle's folder, or what bundles are installed in; it stays with the one that
             is current now, while `InstalledRuntime` follows.
-        memory_budget: bytes that the router and the experts in memory may take together, by
-            `costs`; None keeps every expert that was needed. The least recently used expert leaves
-            first, where the task has no other policy.
+        memory_budget: bytes, or a text such as "8MB", that the router and the experts in memory
+            may take together, by `costs`; None keeps every expert that was needed. The least
+            recently used expert leaves first, where the task has no other policy.
         max_experts: how many experts may be in memory; both limits hold where both are given.
         pin: experts to load now, and never to let leave.
         prefetch: load the expert that is likely to be next in a thread of its own, after each
@@ -80,7 +81,7 @@ class ExpertRuntime:
         self,
         bundle: str | Path,
         *,
-        memory_budget: int | None = None,
+        memory_budget: Size | None = None,
         max_experts: int | None = None,
         pin: Iterable[int] = (),
         prefetch: bool = False,
@@ -104,7 +105,7 @@ class ExpertRuntime:
         found = measured_costs.known(self.folder, self.manifest)
         self._room = Room(
             costs or found.experts,
-            memory_budget,
+            None if memory_budget is None else bytes_of(memory_budget, "memory_budget"),
             max_experts,
             router=found.router,
             layers=[places for _, places in self.manifest.routed],

@@ -2,13 +2,13 @@
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 Errors are {"error": text}: 400 what the request got wrong, 404 another model, 408 a body that does
-not come, 413 one that is too large, 503 with Retry-After where too many requests wait.
+not come, 413 one that is too large, 415 one that is compressed or no JSON, 503 with Retry-After
+where too many requests wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,12 +20,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import EdgeExpertsError, UsageError
+from ..format.strict_json import request_json
 from ..version import VERSION
 from .metrics import Metrics
 from .service import OverloadedError, Service
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
 
 _PATIENCE = 30.0  # seconds that a body may take to come
+_GZIP = b"\x1f\x8b"
+_FORM = "application/x-www-form-urlencoded"  # what curl says of any body
 _RETRY = {"Retry-After": "1"}
 
 
@@ -107,6 +110,7 @@ class Routes:
 
     async def _body(self, request: Request) -> dict[str, Any]:
         """The request's JSON object, never more than so many bytes of it in memory."""
+        _refuse_compressed(request.headers.get("content-encoding", ""))
         too_large = HTTPException(413, f"a body may have at most {self._most_bytes:,} bytes")
         stated = request.headers.get("content-length", "")
         if stated.isdigit() and int(stated[:20]) > self._most_bytes:
@@ -120,9 +124,16 @@ class Routes:
                         raise too_large
         except TimeoutError:
             raise HTTPException(408, f"the body did not come in {_PATIENCE:.0f} s") from None
+        if raw.startswith(_GZIP):
+            _refuse_compressed("gzip")
         try:
-            content = json.loads(raw)
-        except (ValueError, RecursionError) as error:
+            content = request_json(bytes(raw))
+        except ValueError as error:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip()
+            if kind and "json" not in kind and kind != _FORM:
+                raise HTTPException(
+                    415, f"a body of {kind!r:.80} is not read; send JSON as application/json"
+                ) from None
             raise UsageError(f"not JSON: {error}") from None
         if not isinstance(content, dict):
             raise UsageError("the body must be a JSON object")
@@ -188,4 +199,20 @@ async def _or_error(
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    detail, headers = error.detail, error.headers or {}
+    if error.status_code == 405:
+        allowed = headers.get("Allow", headers.get("allow", ""))
+        detail = f"{request.method} is not allowed here; use {allowed}"
+    elif error.status_code == 404 and detail == "Not Found":  # Starlette's own
+        detail = f"{request.url.path[:80]}: no such path; those of a model begin with /v2/models/"
+    return JSONResponse({"error": detail}, error.status_code, error.headers)
+
+
+def _refuse_compressed(encoding: str) -> None:
+    """Raises HTTPException for a body that is not sent as it is."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise HTTPException(
+            415,
+            f"a body in Content-Encoding {encoding!r:.40} is not read; send it uncompressed",
+            {"Accept-Encoding": "identity"},
+        )

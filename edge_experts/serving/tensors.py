@@ -8,6 +8,7 @@ fields: a text is one tensor `text`, with `to` beside it where it is translated,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..features import Features
+from ..features.array_input import numbers
 from ..runtime import Answer
 from ..runtime.tasks import Task
 
@@ -130,6 +132,8 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise UsageError(f"input {name}: shape must be a list of whole numbers, got {shape!r:.60}")
     expected = wanted["shape"][1:]
+    if expected and datatype in _NUMBERS:
+        return _arrays(tensor, wanted)
     # Many clients send a column as (batch, 1).
     if shape[1:] not in (expected, [*expected, 1]):
         raise UsageError(f"input {name}: shape must be {wanted['shape']}, got {shape}")
@@ -149,6 +153,25 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
         return np.array(data, np.float64).reshape(shape[0], *expected)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"input {name}: data must be numbers that fill {shape}") from None
+
+
+def _arrays(tensor: Tensor, wanted: Tensor) -> np.ndarray:
+    """Arrays, (batch, ...), in the shape that was given: features know which ones they take."""
+    name, datatype, shape = wanted["name"], tensor["datatype"], tensor["shape"]
+    if not isinstance(tensor.get("data"), list):
+        raise UsageError(f"input {name}: data must be a list; binary data is not offered")
+    array = numbers(tensor["data"], f"input {name}", booleans=datatype == "BOOL")
+    expected = wanted["shape"][1:]
+    if len(shape) < 2:
+        raise UsageError(f"input {name}: shape must be {wanted['shape']}, got {shape}")
+    if math.prod(shape) != array.size:
+        raise UsageError(f"input {name}: data must be numbers that fill {shape}")
+    array = array.reshape(shape[0], *(expected if shape[1:] == [*expected, 1] else shape[1:]))
+    if datatype.startswith("FP"):
+        return array.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        whole = array.astype(np.int64) if array.dtype.kind == "f" else array
+    return whole if np.array_equal(whole, array) else array
 
 
 def _flat(data: list[Any]) -> list[Any]:

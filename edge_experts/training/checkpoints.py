@@ -80,7 +80,8 @@ class Checkpoints:
         self.folder = folder
         self._settings = {name: _digest(value) for name, value in settings.items()}
         self._settings |= {"versions": _digest(versions()), "code": code_digest()}
-        if not folder.exists():
+        if not (folder / _SETTINGS).exists():  # killed before anything was kept
+            self.remove()
             return
         others = self._others()
         if others:
@@ -142,6 +143,7 @@ class Checkpoints:
 
     def of(self, part: str) -> Checkpoints:
         """Those of another model that is trained on the way."""
+        self._begin()
         return Checkpoints(self.folder / part, self._settings)
 
     def remove(self) -> None:

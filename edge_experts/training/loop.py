@@ -165,7 +165,20 @@ class _Loop:
                 if name.startswith(begin)
             }
             callback.resume(Snapshot(arrays, state))
+        self._tell_again(kept.values["epoch"])
         return kept.values["epoch"], kept.values["step"]
+
+    def _tell_again(self, epochs: int) -> None:
+        """Give TensorBoard, whose files went with the killed training, the epochs before."""
+        iterations = self._model.optimizer.iterations
+        now = iterations.numpy()
+        for epoch in range(epochs):
+            iterations.assign((epoch + 1) * self._batches.steps)  # it also writes the learning rate
+            logs = {name: values[epoch] for name, values in self._history.history.items()}
+            for callback in self._own:
+                if isinstance(callback, tf_keras.callbacks.TensorBoard):
+                    callback.on_epoch_end(epoch, logs)
+        iterations.assign(now)
 
     def _variables(self) -> list[tf.Variable]:
         """All that a step changes, each once."""

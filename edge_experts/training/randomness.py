@@ -27,6 +27,7 @@ def reseed(seed: int, *names: str) -> None:
     A stage that begins with it draws the same numbers whatever was drawn, or restored, before.
     """
     tf_keras.utils.set_random_seed(_hashed(seed, *names))
+    tf_keras.backend.reset_uids()  # layers made from here on are named alike too
 
 
 @contextmanager

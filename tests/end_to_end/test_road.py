@@ -22,7 +22,7 @@ COMMANDS = (
 def test_every_command_has_help_with_an_example(cli: Cli, command: str) -> None:
     done = cli(command, "--help")
     assert done.returncode == 0
-    assert f"Example: edge-experts {command}" in done.stdout
+    assert f"\n  edge-experts {command}" in done.stdout.partition("\nExample")[2]
 
 
 def test_the_run_folder_holds_what_it_says(sentiment_run: Path) -> None:

@@ -88,7 +88,7 @@ def check(
                 # `convert` proves its files in such a process too, and refuses them then.
                 yield _result(case, file, name, "refused", deaths[str(place)])
             elif refused.exists():
-                yield _result(case, file, name, "refused", refused.read_text())
+                yield _result(case, file, name, "refused", refused.read_text(encoding="utf-8"))
             else:
                 yield _compared(case, file, name, asked_of, np.load(f"{place}.{name}.npy"))
 
@@ -155,7 +155,11 @@ def _ask(folder: Path, name: str) -> dict[str, str]:
     while True:
         try:
             done = subprocess.run(
-                [*command, str(folder), name], capture_output=True, text=True, timeout=_SECONDS
+                [*command, str(folder), name],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_SECONDS,
             )
             code, output, log = done.returncode, done.stdout, done.stderr
         except subprocess.TimeoutExpired as error:
@@ -166,7 +170,9 @@ def _ask(folder: Path, name: str) -> dict[str, str]:
             raise RuntimeError(log)
         last = output.splitlines()[-1]
         deaths[last] = reason_of_end(code, log)
-        Path(f"{last}.{name}.refused").write_text(deaths[last])  # not to be asked again
+        Path(f"{last}.{name}.refused").write_text(
+            deaths[last], encoding="utf-8"
+        )  # not to be asked again
 
 
 def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.ndarray) -> Result:

@@ -40,6 +40,6 @@ def _cpu() -> str | None:
 
 def _text(path: str) -> str | None:
     try:
-        return Path(path).read_text(errors="replace").strip("\0\n ")
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip("\0\n ")
     except OSError:
         return None

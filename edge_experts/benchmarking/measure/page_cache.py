@@ -39,5 +39,5 @@ def can_evict(path: Path) -> bool:
 
 
 def _bytes_from_storage() -> int:
-    lines = Path("/proc/self/io").read_text().splitlines()
+    lines = Path("/proc/self/io").read_text(encoding="utf-8").splitlines()
     return int(dict(line.split(": ") for line in lines)["read_bytes"])

@@ -134,7 +134,12 @@ def _pmic(vcgencmd: str) -> Sensor | None:
 
     def watts() -> float:
         said = subprocess.run(
-            [program, "pmic_read_adc"], capture_output=True, text=True, check=False, timeout=5
+            [program, "pmic_read_adc"],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+            timeout=5,
         ).stdout
         found: dict[str, dict[str, float]] = {"A": {}, "V": {}}
         for rail, unit, value in _RAIL.findall(said):
@@ -181,8 +186,8 @@ def _powercap(sys: Path) -> Sensor | None:
 
 
 def _number(path: Path) -> float:
-    return float(path.read_text())
+    return float(path.read_text(encoding="utf-8"))
 
 
 def _text(path: Path) -> str:
-    return path.read_text(errors="replace").strip()
+    return path.read_text(encoding="utf-8", errors="replace").strip()

@@ -105,7 +105,7 @@ def _change(first: Mapping[str, Any], second: Mapping[str, Any], paired: bool) -
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         for row in content["rows"]:
             _change(row, row, paired=True)
         content["environment"], content["threads"], content["inputs_sha256"]

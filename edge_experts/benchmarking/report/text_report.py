@@ -8,7 +8,8 @@ from ..latency import Latency
 from ..measure.conditions import Conditions
 from ..measure.energy import Energy
 from ..measure.growth import Growth
-from ..row import REFERENCE, SPARSE
+from ..row import SPARSE
+from .verdict import verdict
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
@@ -43,21 +44,7 @@ def as_text(result: Benchmark) -> str:
     ]
     if result.energy is not None:
         lines.append(energy_told(result.energy))
-    reference = next((row for row in result.rows if row.name == REFERENCE), None)
-    if reference is not None:
-        lines.append(
-            f"The runtime's checks and bookkeeping cost {-reference.difference_us:.1f} µs "
-            "an answer over the reference loop."
-        )
-    else:
-        lines.append(
-            "No reference loop was timed: it asks one expert, and this bundle may ask several."
-        )
-    if {row.name for row in result.rows} <= {SPARSE, REFERENCE}:
-        lines.append(
-            "No rival was measured: train one with `edge-experts train --dense all`, convert it, "
-            "and pass it with --against."
-        )
+    lines += verdict(result)
     if result.first_from_storage is None:
         lines.append(
             "The file system keeps the bundle in memory: no answer from storage was timed."
@@ -112,7 +99,15 @@ def phase_table(result: Benchmark) -> list[list[str]]:
 
 def contender_table(result: Benchmark) -> list[list[str]]:
     """The sparse bundle and its rivals, all measured in the same run."""
-    head = ["side by side", "p50 µs", "95 %", "p99 µs", "time ratio", "95 %", "files kB"]
+    head = [
+        "side by side",
+        "p50 µs",
+        "p50: 95 %",
+        "p99 µs",
+        "time ratio",
+        "ratio: 95 %",
+        "files kB",
+    ]
     scores = list(dict.fromkeys(name for row in result.rows for name in row.scores))
     memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
     rows = [[*head, *scores, *memory]]

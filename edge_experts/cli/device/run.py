@@ -59,9 +59,11 @@ def run(
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
+    from ..utf8 import checked
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
+    checked(text)
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of
     from .watch import Watch

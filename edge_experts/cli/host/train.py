@@ -192,11 +192,15 @@ def read_config(path: Path) -> dict[str, Any]:
     """The settings of a TOML file.
 
     Raises:
-        UsageError: there is no such file, or it is not TOML.
+        UsageError: there is no such file, it is not TOML, or in no accepted encoding.
     """
+    from ...datasets.encodings import read_text
+
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except IsADirectoryError:
+        raise UsageError(f"{path}: a folder; name a file") from None
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None

@@ -64,6 +64,13 @@ class Classification:
         train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
         values = np.unique(np.concatenate([train, test]))
         names = tuple(labels) if labels else tuple(str(value) for value in values)
+        if len(names) != len(values):  # the numbers are places among the names
+            if values.min() < 0 or values.max() >= len(names):
+                raise DataError(
+                    f"{name}: {len(names)} labels for {len(values)} classes, numbered from "
+                    f"{values.min()} to {values.max()}; name each class once, that of 0 first"
+                )
+            return Wanted(names, train), Wanted(names, test)
         return (
             Wanted(names, np.searchsorted(values, train)),
             Wanted(names, np.searchsorted(values, test)),

@@ -39,7 +39,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
     """
     remedy = "name another folder with --out, or pass --force to make all rows anew"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         measured = content["measured"]
         found = Record(
             dict(content["made_with"]),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from .inference import MOST_VALUES, TypedColumn, number_of_cells, typed, typed_rows
-from .kinds import BooleanColumn, CategoryColumn, Column, NumberColumn, column, scalar
+from .inference import EMPTY, MOST_VALUES, TypedColumn, number_of_cells, typed, typed_rows
+from .kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, column
+from .scalars import scalar
 
 __all__ = [
+    "EMPTY",
     "MOST_VALUES",
     "BooleanColumn",
     "CategoryColumn",
     "Column",
+    "DateColumn",
     "NumberColumn",
     "TypedColumn",
     "column",

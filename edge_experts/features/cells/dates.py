@@ -62,31 +62,47 @@ def are_epochs(values: Sequence[float]) -> bool:
     return any(start <= low and high <= end for start, end in _EPOCHS)
 
 
+def has_month_first(texts: Sequence[str]) -> bool | None:
+    """True where dates have the month first, as 3/14/2024; None where they do not tell.
+
+    False where the day is first, or no date has it in another place.
+    """
+    found = [one for text in texts if (one := _parts(text)) and "first" in one]
+    firsts, nexts = ({int(one[part]) for one in found} for part in ("first", "next"))
+    if any(day > 12 for day in nexts):
+        return None if any(day > 12 for day in firsts) else True
+    certain = (
+        not found or any(day > 12 for day in firsts) or {one["mark"] for one in found} == {"."}
+    )
+    return False if certain else None
+
+
+def moment(text: str, *, month_first: bool) -> float | None:
+    """Seconds since 1970 of a date, since midnight of a time; None for what is neither."""
+    if _DAY.fullmatch(text.strip()):
+        text = f"{text.strip()[:4]}-{text.strip()[4:6]}-{text.strip()[6:]}"
+    found = _parts(text)
+    return None if found is None else _moment(found, month_first=month_first)
+
+
 def moments(texts: Sequence[str]) -> list[float] | str:
     """Cells of a column as numbers that rise with time; or the first that is neither a date nor a
     number, or, where day and month cannot be told apart, a sentence that says so.
     """
-    if all(_DAY.fullmatch(text.strip()) for text in texts):
-        return [float(text) for text in texts]
     plain = NumberFormat()
-    numbers = [plain.number(text) for text in texts]
-    if all(number is not None for number in numbers):
-        return [number for number in numbers if number is not None]
-    found = [_parts(text) for text in texts]
-    firsts = {int(one["first"]) for one in found if one and one.get("first")}
-    nexts = {int(one["next"]) for one in found if one and one.get("first")}
-    marks = {one["mark"] for one in found if one and one.get("first")}
-    month_first = any(day > 12 for day in nexts)
-    if month_first and any(day > 12 for day in firsts):
-        return "some rows have the day first and some the month; write dates as 2024-01-31"
-    if firsts and not month_first and not any(day > 12 for day in firsts) and marks != {"."}:
+    if not all(_DAY.fullmatch(text.strip()) for text in texts):
+        numbers = [plain.number(text) for text in texts]
+        if all(number is not None for number in numbers):
+            return [number for number in numbers if number is not None]
+    month_first = has_month_first(texts)
+    if month_first is None:
         return "day and month cannot be told apart; write dates as 2024-01-31"
     made: list[float] = []
-    for text, one in zip(texts, found, strict=True):
-        moment = None if one is None else _moment(one, month_first=month_first)
-        if moment is None:
+    for text in texts:
+        when = moment(text, month_first=month_first)
+        if when is None:
             return f"{text.strip()!r:.40} is neither a date nor a number"
-        made.append(moment)
+        made.append(when)
     return made
 
 

@@ -13,11 +13,12 @@ from ...errors import DataError
 from . import dates
 from .booleans import are_booleans
 from .gaps import is_gap, values_spelled_as_gaps
-from .kinds import BooleanColumn, CategoryColumn, Column, NumberColumn
+from .kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn
 from .number_columns import MOSTLY, Cells, number_format
 from .numerals import NumberFormat
 
 MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
+EMPTY = "no cell has a value"  # why a column is left out
 _LEAST_ROWS = 8  # fewer say nothing about clocks and row numbers
 _LEAST_TEXTS = 20  # all different, that are no category
 _ID_NAME = re.compile(
@@ -73,7 +74,7 @@ def typed(
     filled = {text: count for text, count in counts.items() if not is_gap(text)}
     gaps = [text for text in counts if text and is_gap(text)]
     if not filled and not values_spelled_as_gaps(counts):
-        return TypedColumn(name, None, "no cell has a value")
+        return TypedColumn(name, None, EMPTY)
     every = Cells(where, name, filled, first)
     if filled and are_booleans(filled):
         return TypedColumn(name, BooleanColumn(name), notes=_gap_notes(name, every, counts, gaps))
@@ -81,10 +82,7 @@ def typed(
     if clock and not keep:
         return TypedColumn(name, None, clock, clock=True)
     if clock:
-        raise every.error(
-            "holds dates or times, which are no numbers to learn from; replace it by columns of "
-            "what matters, such as the hour or the weekday"
-        )
+        return _dates(every, stripped)
     found, note = number_format(every, comma=comma) if filled else (None, "")
     if found is None:
         said = (f"column {name!r} is {note}",) if note else ()
@@ -117,6 +115,22 @@ def _date_reason(cells: Cells) -> str:
     if dates.are_days(list(cells.counts)) and len(cells.counts) > 1:
         return f"dates, such as {next(iter(cells.counts))!r:.40}"
     return ""
+
+
+def _dates(cells: Cells, stripped: Sequence[str]) -> TypedColumn:
+    """A column of times that the user wants.
+
+    Raises:
+        DataError: a cell is no date, or day and month cannot be told apart.
+    """
+    texts = [text for text in stripped if not is_gap(text)]
+    month_first = dates.has_month_first(texts)
+    if month_first is None:
+        raise cells.error("day and month cannot be told apart; write dates as 2024-01-31")
+    odd = [text for text in cells.counts if dates.moment(text, month_first=month_first) is None]
+    if odd:
+        raise cells.error(f"holds dates or times, but not {cells.listed(odd)}; correct these")
+    return TypedColumn(cells.name, DateColumn(cells.name, month_first), clock=True)
 
 
 def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:

@@ -11,20 +11,16 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from ...errors import UsageError
 from ...format.limits import LIMITS
 from .booleans import boolean
+from .dates import moment
 from .gaps import is_gap
-from .numerals import LARGEST, NumberFormat, normalized, parts
-
-_PLAIN = {str, bool, int, float, type(None)}
-Scalar = str | bool | int | float | None
+from .numerals import LARGEST, NumberFormat
+from .scalars import Scalar, as_float, shown, warn
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,11 @@ class NumberColumn:
         if number is None:
             return None
         if abs(number) > LARGEST:
-            _warn(warnings, f"column {self.name!r}: {_short(value)} is infinite: read as a gap")
+            warn(warnings, f"column {self.name!r}: {shown(value)} is infinite: read as a gap")
             return None
         if not self._bounds[0] <= number <= self._bounds[1]:
             low, high = self.range
-            _warn(
+            warn(
                 warnings,
                 f"column {self.name!r}: {number:g} lies far outside {low:g} to {high:g}, the range "
                 "of training",
@@ -75,7 +71,7 @@ class NumberColumn:
                 raise self._error(value)
             return float(value)
         if isinstance(value, int | float):
-            return _float(value)
+            return as_float(value)
         if value is None:
             return None
         number = self.format.number(value)
@@ -90,7 +86,7 @@ class NumberColumn:
     def _error(self, value: Scalar) -> UsageError:
         example = self.format.example()
         return UsageError(
-            f"column {self.name!r} must hold a number, got {_short(value)}; write it like {example}"
+            f"column {self.name!r} must hold a number, got {shown(value)}; write it like {example}"
             ", or null or an empty cell for a gap"
         )
 
@@ -114,6 +110,55 @@ class NumberColumn:
 
 
 @dataclass(frozen=True)
+class DateColumn:
+    """Dates and times that the user wants as numbers: seconds since 1970, or since midnight.
+
+    Attributes:
+        month_first: 3/4/2024 is in March.
+        range: earliest and latest of training.
+    """
+
+    name: str
+    month_first: bool = False
+    range: tuple[float, float] = (-math.inf, math.inf)
+    values: Sequence[str] | None = None
+
+    def read(self, value: Scalar, warnings: list[str] | None) -> float | None:
+        if isinstance(value, float) and math.isnan(value):
+            return None
+        if value is None or (isinstance(value, str) and is_gap(value)):
+            return None
+        if isinstance(value, str):
+            found = moment(value, month_first=self.month_first)
+        else:
+            found = None if isinstance(value, bool) else as_float(value)
+        if found is None or abs(found) > LARGEST:
+            raise UsageError(
+                f"column {self.name!r} must hold a date or a time, got {shown(value)}; write it "
+                "like 2024-01-31 or 2024-01-31T10:20:00, or null or an empty cell for a gap"
+            )
+        if not self.range[0] <= found <= self.range[1]:
+            warn(warnings, f"column {self.name!r}: {shown(value)} is outside the training's times")
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "type": "date",
+            "month_first": self.month_first,
+            "range": list(self.range) if math.isfinite(self.range[0]) else None,
+        }
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "type": "date",
+            "format": "3/31/2024 or 2024-03-31" if self.month_first else "31.3.2024 or 2024-03-31",
+            "unit": "seconds since 1970, or since midnight",
+            "gap": "the mean of training",
+        }
+
+
+@dataclass(frozen=True)
 class BooleanColumn:
     """True and false, in any spelling."""
 
@@ -130,7 +175,7 @@ class BooleanColumn:
         truth = boolean(value) if isinstance(value, str) else None
         if truth is None:
             raise UsageError(
-                f"column {self.name!r} must hold true or false, got {_short(value)}; write true, "
+                f"column {self.name!r} must hold true or false, got {shown(value)}; write true, "
                 "false, yes, no, 1 or 0, or null or an empty cell for a gap"
             )
         return int(truth)
@@ -164,9 +209,9 @@ class CategoryColumn:
             words = [at for word, at in self._places.items() if word.casefold() == spelled]
             if len(words) == 1:
                 return words[0]
-        _warn(
+        warn(
             warnings,
-            f"column {self.name!r}: {_short(value)} is no value that training had: read as none of "
+            f"column {self.name!r}: {shown(value)} is no value that training had: read as none of "
             f"its {len(self._places)} values",
         )
         return None
@@ -180,7 +225,7 @@ class CategoryColumn:
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int | float):
-            number = _float(value)
+            number = as_float(value)
             if math.isnan(number):
                 return None
             return str(int(number)) if number.is_integer() else repr(number)
@@ -204,7 +249,7 @@ class CategoryColumn:
         return {"type": "category", "values": list(self.values or ()), "gap": "none of the values"}
 
 
-Column = NumberColumn | BooleanColumn | CategoryColumn  # `values` is None for numbers
+Column = NumberColumn | DateColumn | BooleanColumn | CategoryColumn  # `values` is None for numbers
 
 
 def column(content: Mapping[str, Any]) -> Column:
@@ -218,56 +263,14 @@ def column(content: Mapping[str, Any]) -> Column:
         low, high = content["range"] or (-math.inf, math.inf)
         made = NumberFormat.from_json(content["format"])
         return NumberColumn(name, made, bool(content["binary"]), (float(low), float(high)))
+    if kind == "date":
+        low, high = content["range"] or (-math.inf, math.inf)
+        return DateColumn(name, bool(content["month_first"]), (float(low), float(high)))
     if kind == "boolean":
         return BooleanColumn(name)
     if kind != "category":
-        raise ValueError(f"type must be number, boolean or category, got {kind!r:.40}")
+        raise ValueError(f"type must be number, date, boolean or category, got {kind!r:.40}")
     kept = content["kept"]
     if not isinstance(kept, list) or len(kept) > LIMITS.column_values:
         raise ValueError("kept must be a list of texts")
     return CategoryColumn(name, tuple(content["values"]), tuple(map(str, kept)))
-
-
-def scalar(name: str, value: Any) -> Scalar:
-    """A value of Python, numpy or JSON as one that columns read.
-
-    Raises:
-        UsageError: a list, an object or whatever else.
-    """
-    if type(value) in _PLAIN:
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value.item()
-    if isinstance(value, Decimal):
-        return float(value)
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    raise UsageError(
-        f"column {name!r} must hold a number, a text, true, false or null, got "
-        f"{type(value).__name__} {_short(value)}"
-    )
-
-
-def plain_number(text: str) -> bool:
-    """True for a cell that looks like a number, in whatever format and with whatever unit."""
-    return parts(normalized(text)) is not None
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _short(value: Any) -> str:
-    """A value in a message."""
-    try:
-        return f"{value!r:.40}"
-    except (ValueError, TypeError):  # an integer of thousands of digits
-        return f"a {type(value).__name__}"
-
-
-def _warn(warnings: list[str] | None, sentence: str) -> None:
-    if warnings is not None:
-        warnings.append(sentence)

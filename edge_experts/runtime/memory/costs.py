@@ -53,13 +53,12 @@ def measure(
             models.append((router, Model, arrays))
         experts += [(manifest.experts[one], partial(open_expert, one), given) for one in places]
     models += experts
-    # The interpreter's own start is no model's cost.
-    if not kept:
-        tell(models[0][0].path)
-    _cost(folder, *models[0])
     found = {}
     for entry, opened, given in models:
         tell(entry.path)
+        # The interpreter's own start, and the code of operators that no model used before, are no
+        # model's cost: they come with the first opening, and only the second one counts.
+        _cost(folder, entry, opened, given)
         found[entry.path] = _cost(folder, entry, opened, given)
     return found
 

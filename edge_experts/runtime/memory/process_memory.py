@@ -18,7 +18,7 @@ class Memory(NamedTuple):
 
 def read(process: int | str = "self") -> Memory:
     """Of this process, or the one of a number. Raises OSError where there is no /proc."""
-    status = Path(f"/proc/{process}/status").read_text()
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     fields = dict(line.split(":", 1) for line in status.splitlines())
 
     def size(name: str) -> int:
@@ -34,4 +34,4 @@ def resident_bytes(process: int | str = "self") -> int:
 def reset_peak() -> None:
     """Count the peak from now on (proc(5), clear_refs); without the right to, from the start."""
     with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

@@ -97,6 +97,8 @@ def _keras_version(path: Path) -> str:
             with zipfile.ZipFile(path) as archive:
                 return str(json.loads(archive.read("metadata.json"))["keras_version"])
         with h5py.File(path) as file:
+            if "model_config" not in file.attrs:  # of save_weights
+                raise KeyError("it has no model_config")
             return str(file.attrs["keras_version"])
     except (KeyError, ValueError, OSError) as error:
         raise UsageError(

@@ -16,6 +16,8 @@ INPUT = "x"
 _CHANNEL = "with_one_channel"
 _LOGITS = ("linear", "log_softmax", None)  # a softmax of both is the same
 _CONFIG = "config"
+_HALVES = ("float16", "bfloat16")
+_ROUNDING_OF_HALVES = 0.02  # of outputs: some steps of bfloat16, which has 8 bits
 
 
 def table_rows(network: tf_keras.Model) -> int | None:
@@ -52,7 +54,7 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
     """
     _refuse_odd(network, path)
     plain = tf_keras.Model(network.inputs, network.outputs)  # of a Sequential, its graph
-    config = copy.deepcopy(plain.get_config())
+    config = _in_float32(copy.deepcopy(plain.get_config()))
     _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
     _leave_softmax_out(config, path)
     made = tf_keras.Model.from_config(config)
@@ -61,6 +63,18 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
             made.get_layer(layer.name).set_weights(layer.get_weights())
     made._name = network.name
     return made
+
+
+def _in_float32(config: Any) -> Any:
+    """A configuration whose layers compute in float32, where they computed in half precision.
+
+    Their weights are float32 already; TFLite's converter has no kernels for the others.
+    """
+    if isinstance(config, dict):
+        return {key: _in_float32(value) for key, value in config.items()}
+    if isinstance(config, list | tuple):
+        return type(config)(_in_float32(value) for value in config)
+    return "float32" if config in ("mixed_float16", "mixed_bfloat16") else config
 
 
 def refuse_changed(
@@ -85,7 +99,9 @@ def refuse_changed(
             "it with Dense(..., 'softmax'), or better a Dense layer of plain logits"
         )
     difference = float(np.max(np.abs(ours - wanted)))
-    if not difference <= 1e-5 * max(1.0, float(np.max(np.abs(wanted)))):
+    in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
+    most = _ROUNDING_OF_HALVES if in_half else 1e-5
+    if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         raise UsageError(
             f"{path}: with an input named {INPUT!r} and without its softmax it answers otherwise, "
             f"by {difference:.2g}; end it with a Dense layer of plain logits"
@@ -104,6 +120,11 @@ def _refuse_odd(network: tf_keras.Model, path: Any) -> None:
             "network that is adopted has one of each"
         )
     for layer in network.layers:
+        if isinstance(layer, tf_keras.layers.Lambda):
+            raise UsageError(
+                f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not kept; use "
+                "one of Keras's own layers, such as Rescaling, or prepare the data so"
+            )
         if getattr(layer, "stateful", False) and isinstance(layer, tf_keras.layers.RNN):
             raise UsageError(
                 f"{path}: its layer {layer.name!r} is stateful, and every example is answered by "

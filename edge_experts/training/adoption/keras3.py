@@ -67,7 +67,14 @@ def _read(path: Path, out: Path) -> None:
         str(out),
     ]
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it died"]
         raise UsageError(f"{path}: Keras 3 cannot give it away: {lines[-1]}; {_REMEDY}")

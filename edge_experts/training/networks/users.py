@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from unittest import mock
 import numpy as np
 import tf_keras
 
-from ...errors import UsageError
+from ...errors import EdgeExpertsError, UsageError
 from .. import cost
 from .shapes import Shapes, parameters, widened
 
@@ -41,14 +42,14 @@ def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_k
     options = {} if width == 1 else {"width": width}
     if options:
         _refuse_without_width(option, build, f"--width {width}")
-    with _without_keras_3(option):
+    with _running(option, build):
         return [_untrained(build(shapes, **options), option, shapes) for _ in range(count)]
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
     """A router for so many experts. Raises UsageError, likewise."""
     option, build = _function("--router-model", given)
-    with _without_keras_3(option):
+    with _running(option, build):
         return _untrained(build(shapes, count), option, shapes, (count, "expert"))
 
 
@@ -60,7 +61,7 @@ def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_ke
     option, build = _function("--model", given)
     if "width" not in inspect.signature(build).parameters:
         return experts(given, shapes, 1, width)[0]
-    with _without_keras_3(option):
+    with _running(option, build):
         made = widened(_at_width(build), shapes, width, cost.macs, macs)
         return _untrained(made, option, shapes)
 
@@ -73,7 +74,7 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     """
     option, build = _function("--model", given)
     _refuse_without_width(option, build, "the dense rival as large as all experts")
-    with _without_keras_3(option):
+    with _running(option, build):
         together = count * parameters(build(shapes, width=width))
         made = widened(_at_width(build), shapes, width, parameters, together)
         return _untrained(made, option, shapes)
@@ -104,6 +105,8 @@ def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
         function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{option} {given}: {error}") from None
+    except Exception as error:  # whatever the user's module does while it is imported
+        raise UsageError(f"{option} {given}: {_last_line(error)}") from error
     return f"{option} {given}", function
 
 
@@ -188,6 +191,40 @@ def _untrained(
             f"Dense({network.output_shape[-1]})"
         )
     return network
+
+
+@contextlib.contextmanager
+def _running(option: str, build: Callable[..., Any]) -> Iterator[None]:
+    """While the user's function runs: its errors are the user's, and so are layers of Keras 3.
+
+    Raises:
+        UsageError: the function raised something; names its file and line.
+    """
+    try:
+        with _without_keras_3(option):
+            yield
+    except EdgeExpertsError:
+        raise
+    except Exception as error:
+        files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+        if inspect.unwrap(build).__code__.co_filename not in files:
+            raise  # it is not the user's
+        raise UsageError(f"{option}: {_last_line(error)}") from error
+
+
+def _last_line(error: Exception) -> str:
+    """File and line of the user's code that failed, and what failed there."""
+    package = str(Path(__file__).parents[2])
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((package, "<"))
+        and not {"site-packages", "importlib"} & set(Path(frame.filename).parts)
+    ]
+    told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.300}"
+    if isinstance(error, SyntaxError) or not frames:
+        return told
+    return f"{frames[-1].filename}, line {frames[-1].lineno}: {told}"
 
 
 @contextlib.contextmanager

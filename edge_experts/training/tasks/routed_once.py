@@ -100,7 +100,7 @@ class RoutedTraining:
 
                 def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
                     # Each candidate begins as if it were trained alone.
-                    tf_keras.utils.set_random_seed(config.seed)
+                    reseed(config.seed, part)
                     model = build(shapes, config, train)
                     logs = folder / run_folder.LOGS / part
                     own = checkpoints.of(part) if part else checkpoints

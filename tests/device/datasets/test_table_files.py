@@ -222,5 +222,27 @@ def test_a_file_for_a_model_is_read_as_the_model_was_trained(tmp_path: Path) -> 
     prices = {row["price"]: features.encode(row)["x"][0, 0] for row in _all(data)}
     assert prices["1.234"] == features.encode({"price": 1234})["x"][0, 0]
     assert data.notes == ("columns that the model does not read: more",)
+    with pytest.raises(DataError, match="line 3: column 'price' must hold a number, got 'x'"):
+        _load(
+            tmp_path,
+            "price;label\n1;a\nx;b\n",
+            features=features,
+            task_type="classification",
+        )
     with pytest.raises(DataError, match="no column 'price', which the model reads"):
         _load(tmp_path, "cost,label\n1,a\n", features=features, task_type="classification")
+
+
+def test_what_a_training_recorded_may_be_absent_later(tmp_path: Path) -> None:
+    recorded = Columns.from_json({"label": "kind", "group": "person", "unused": ["day"]})
+    features = _fitted(_load(tmp_path, _rows("x,label", _plain)))
+    data = _load(
+        tmp_path,
+        "kind,x,day\n" + "a,1,2024-01-01\nb,2,2024-01-01\n" * 30,
+        recorded,
+        features=features,
+        task_type="classification",
+    )
+    assert (data.labels, data.notes) == (("a", "b"), ())
+    assert Columns.from_json(recorded.to_json()) == recorded
+    assert Columns.from_json({"odd": 1}) == Columns.from_json(None) == Columns()

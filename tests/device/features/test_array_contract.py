@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import EdgeExpertsError, ManifestError, UsageError
 from edge_experts.features import ArrayFeatures, restore
+from edge_experts.serving.tensors import examples_of
 
 RANDOM = np.random.default_rng(3)
 BYTES = RANDOM.integers(0, 256, (40, 8, 9, 3)).astype(np.uint8)
@@ -299,3 +300,29 @@ def test_any_json_is_answered_alike_or_refused(rows: list[list[Any]]) -> None:
         except EdgeExpertsError as error:
             found.append(str(error).encode())
     assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("datatype", ["UINT8", "INT64", "FP32", "FP64"])
+def test_http_tensors_are_answered_as_python_is(datatype: str) -> None:
+    def by_http(examples: np.ndarray, datatype: str) -> list[Any]:
+        tensor = {"name": "x", "datatype": datatype, "shape": list(examples.shape)}
+        content = json.loads(json.dumps([{**tensor, "data": examples.ravel().tolist()}]))
+        return examples_of(COLOUR_FEATURES, content, 10)
+
+    images = BYTES[:3].astype(np.float32 if datatype.startswith("FP") else np.uint8)
+    for given_as in (images, images.transpose(0, 3, 1, 2), images[:, None]):
+        for place, example in enumerate(by_http(given_as, datatype)):
+            assert np.array_equal(
+                x_of(COLOUR_FEATURES, example), x_of(COLOUR_FEATURES, BYTES[place])
+            )
+    for example in by_http(BYTES[:2] / 255, "FP32"):
+        assert abs(x_of(COLOUR_FEATURES, example)).max() < 3
+    with pytest.raises(UsageError, match="these are"):
+        x_of(COLOUR_FEATURES, by_http(BYTES[None, :3], datatype)[0])
+    (mask,) = by_http(BYTES[:1] > 99, "BOOL")
+    with pytest.raises(UsageError, match="true or false"):
+        x_of(COLOUR_FEATURES, mask)
+    for data in ([True, 1.5], ["1", "2"], [[1], [2, 3]], [1j == None, 2]):
+        tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": data}
+        with pytest.raises(UsageError, match="x: an example must"):
+            examples_of(ALL["table"][0], [tensor], 10)

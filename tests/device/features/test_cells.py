@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from edge_experts.errors import DataError
+from edge_experts.errors import DataError, UsageError
 from edge_experts.features.cells import NumberColumn, TypedColumn, typed
 
 NUMBERS = [f"{n * 7 % 23}.{n % 10}" for n in range(60)]
@@ -158,3 +158,18 @@ def test_a_word_that_is_a_gap_elsewhere_is_a_value_where_it_is_frequent() -> Non
     column = _typed(["DE", "FR", "NA"] * 20).column
     assert column is not None
     assert column.to_json()["kept"] == ["NA"]
+
+
+def test_times_are_numbers_where_the_user_wants_them() -> None:
+    cells = [f"{n % 28 + 1}.{n % 12 + 1}.2024" for n in range(60)]
+    column = typed("f.csv", "day", cells, range(60), keep=True).column
+    assert column is not None
+    assert column.read("2.1.2024", None) == column.read("2024-01-02", None) == 1704153600
+    months = [f"{n % 12 + 1}/{n % 28 + 1}/2024" for n in range(60)]
+    column = typed("f.csv", "day", months, range(60), keep=True).column
+    assert column is not None
+    assert column.read("1/2/2024", None) == 1704153600
+    with pytest.raises(UsageError, match="'day' must hold a date or a time, got 'soon'"):
+        column.read("soon", None)
+    with pytest.raises(DataError, match="day and month cannot be told apart"):
+        typed("f.csv", "day", ["1/2/2024", "3/4/2024"] * 9, range(18), keep=True)

@@ -61,7 +61,9 @@ def test_an_existing_client_gets_the_runtimes_answers(port: int, sentiment_bundl
     assert client.is_server_ready()
     assert client.is_model_ready(manifest.name, "1")
     described = client.get_model_metadata(manifest.name)
-    assert described["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
+    (tensor,) = described["inputs"]
+    assert tensor.pop("parameters")["unicode"]
+    assert tensor == {"name": "text", "datatype": "BYTES", "shape": [-1]}
     assert described["versions"] == ["1"]
 
     tensor = oip.InferInput("text", [len(texts)], "BYTES")

@@ -64,19 +64,40 @@ def chance(request: pytest.FixtureRequest) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def often_stopped(
+def stopped_in_every_stage(
     monkeypatch: pytest.MonkeyPatch, chance: np.random.Generator, train: Callable[[], Any]
-) -> int:
-    """Train, stopped and resumed again and again until it is done; how often that was."""
-    stops = 0
-    while True:
-        try:
-            with stopping(monkeypatch, int(chance.integers(3, 60))):
+) -> set[str]:
+    """Train, stopped once at a random step of every stage, and resumed until it is done.
+
+    Returns:
+        Names of the stages in which it was stopped.
+    """
+    from edge_experts.training import checkpoints
+
+    left: dict[Path, int] = {}
+    stages: set[str] = set()
+    write = checkpoints.Snapshots.write
+
+    def counted(snapshots: Any, snapshot: Any) -> None:
+        write(snapshots, snapshot)
+        path = snapshots.path
+        left[path] = left.get(path, int(chance.integers(1, 4))) - 1
+        if left[path] == 0:
+            stages.add(path.name.split(".")[0])
+            raise Stopped
+
+    def is_due(clock: Any, step: int) -> bool:
+        return step < clock._steps and bool(chance.random() < 0.2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.EpochClock, "is_due", is_due)
+        patch.setattr(checkpoints.Snapshots, "write", counted)
+        while True:
+            try:
                 train()
-        except Stopped:
-            stops += 1
-        else:
-            return stops
+            except Stopped:
+                continue
+            return stages
 
 
 @pytest.fixture
@@ -155,14 +176,14 @@ def test_every_stage_goes_on(
 ) -> None:
     from edge_experts.training import config_for, train
 
-    config = config_for(kind, **STAGES)
+    config = config_for(kind, **STAGES, measure_gain=kind == "table")
 
     def training(out: Path) -> Any:
         return train(data(), out, config, pictures=False)
 
     training(tmp_path / "whole")
-    stops = often_stopped(monkeypatch, chance, lambda: training(tmp_path / "stopped"))
-    assert stops > 3
+    stages = stopped_in_every_stage(monkeypatch, chance, lambda: training(tmp_path / "stopped"))
+    assert len(stages) >= 6
     assert differences(tmp_path / "whole", tmp_path / "stopped") == []
     history = read_run(tmp_path / "stopped").metrics["history"]
     assert len(history) >= 5, "all stages ran, and are in the history"
@@ -184,7 +205,7 @@ def test_numbers_to_predict_go_on(
         train(data, tmp_path / name, config, pictures=False)
 
     training("whole")
-    assert often_stopped(monkeypatch, chance, lambda: training("stopped")) > 0
+    assert stopped_in_every_stage(monkeypatch, chance, lambda: training("stopped"))
     assert differences(tmp_path / "whole", tmp_path / "stopped") == []
 
 
@@ -205,7 +226,10 @@ def test_translators_go_on(
         return [weight.tobytes() for weight in model.get_weights()]
 
     stopped: list[Any] = []
-    assert often_stopped(monkeypatch, chance, lambda: stopped.append(training("stopped"))) > 0
+    stages = stopped_in_every_stage(
+        monkeypatch, chance, lambda: stopped.append(training("stopped"))
+    )
+    assert len(stages) == 3
     assert stopped == [training("whole")]
 
 
@@ -227,7 +251,7 @@ def test_an_extension_goes_on(
         extend(old_run, table(), tmp_path / name, epochs=1)
 
     extending("whole")
-    assert often_stopped(monkeypatch, chance, lambda: extending("stopped")) > 0
+    assert len(stopped_in_every_stage(monkeypatch, chance, lambda: extending("stopped"))) == 3
     assert differences(tmp_path / "whole", tmp_path / "stopped") == []
     assert list(tmp_path.glob("*.checkpoints")) == []
 
@@ -255,7 +279,10 @@ def test_every_step_of_a_compression_goes_on(
         return [weight.tobytes() for weight in made.get_weights()]
 
     stopped: list[Any] = []
-    assert often_stopped(monkeypatch, chance, lambda: stopped.append(compressing("stopped"))) > 0
+    stages = stopped_in_every_stage(
+        monkeypatch, chance, lambda: stopped.append(compressing("stopped"))
+    )
+    assert len(stages) == 3
     assert stopped == [compressing("whole")]
 
 
@@ -307,6 +334,16 @@ def test_another_version_begins_anew_and_says_so(
         Checkpoints(tmp_path / "c", settings).save("stage", layer)
     assert not Checkpoints(tmp_path / "c", {**settings, "data": "b"}).restore("stage", layer)
     assert "other data; this one" in capsys.readouterr().err
+
+
+def test_what_was_kept_of_a_part_is_found_again(tmp_path: Path, keras: Any) -> None:
+    from edge_experts.training.checkpoints import Checkpoints, Snapshot
+
+    kept = Checkpoints(tmp_path / "c", {"data": "a"}).of("teacher").epochs_of("stage")
+    kept.write(Snapshot({}, {"step": 1}))  # the first that is kept at all
+    again = Checkpoints(tmp_path / "c", {"data": "a"}).of("teacher").epochs_of("stage").read()
+    assert again is not None
+    assert again.values == {"step": 1}
 
 
 def test_a_state_of_another_network_is_left(

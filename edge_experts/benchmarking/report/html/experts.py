@@ -9,6 +9,7 @@ from markupsafe import Markup
 from ...benchmark import Benchmark
 from . import svg
 
+_FIELD, _DIGIT = 220, 8  # points: width of all columns, and of a digit
 _MOST = 24  # experts, or labels, in one picture
 
 
@@ -19,23 +20,25 @@ def answers(result: Benchmark) -> Markup | None:
         return None
     counts = Counter({(label, expert): count for expert, label, count in found.answers})
     experts, labels = (_busiest(counts, place) for place in (1, 0))
-    figure, axes = svg.new_figure(1.1 + 0.19 * max(4, len(labels)))
+    figure, axes = svg.new_figure(1.2 + 0.22 * max(4, len(labels)))
     fields = [[counts[label, expert] for expert in experts] for label in labels]
     axes.pcolormesh(fields, cmap="Blues", edgecolors="white", linewidth=0.5, vmin=0)
     most = max(map(max, fields))
+    # Where columns are narrower than their numbers, only the colours tell.
+    is_wide = len(experts) * len(str(most)) * _DIGIT <= _FIELD
     for row, label in enumerate(labels):
         for column, expert in enumerate(experts):
             count = counts[label, expert]
-            if count:
+            if count and is_wide:
                 axes.text(
-                    column + 0.5, row + 0.5, str(count), fontsize=7, ha="center", va="center",
+                    column + 0.5, row + 0.5, str(count), ha="center", va="center",
                     color="white" if count > 0.6 * most else "black",
                     gid=f"answers-{expert}-{label}",
                 )  # fmt: skip
     axes.set_xticks([one + 0.5 for one in range(len(experts))], list(map(str, experts)))
     names = [svg.shown(found.names[label], 18) for label in labels]
     axes.set_yticks([one + 0.5 for one in range(len(labels))], names)
-    axes.tick_params(length=0, labelsize=7)
+    axes.tick_params(length=0)
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.set_xlabel("expert")

@@ -44,7 +44,7 @@ def phases(result: Benchmark) -> Markup:
 def _shares(times: Mapping[str, Latency], name: str, meaning: str) -> Markup:
     from matplotlib.ticker import PercentFormatter
 
-    figure, axes = svg.new_figure(2.6 + 0.16 * len(times))
+    figure, axes = svg.new_figure(2.7 + 0.22 * len(times))
     lines = []
     for place, latency in enumerate(times.values()):
         (line,) = axes.plot(

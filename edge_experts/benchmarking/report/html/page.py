@@ -13,7 +13,7 @@ from ....errors import MissingExtraError, UsageError
 from ....format.strict_json import harmless
 from ....text_table import number
 from ...benchmark import Benchmark
-from ...score import primary
+from ...score import primary, within_bounds
 from ..compared import Compared
 from ..text_report import (
     contender_table,
@@ -23,6 +23,7 @@ from ..text_report import (
     phase_table,
     writing_table,
 )
+from ..verdict import verdict
 
 _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
@@ -52,6 +53,8 @@ def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
         result=result,
         figures=_figures(result, comparison),
         place=_place(result.environment),
+        environment=_readable(result.environment),
+        verdict=verdict(result),
         highlights=_highlights(result),
         phases=phase_table(result),
         contenders=contender_table(result),
@@ -96,6 +99,17 @@ def _place(environment: Mapping[str, object]) -> str:
     return ", ".join(filter(None, (str(machine), " ".join(map(str, interpreter)).strip())))
 
 
+def _readable(environment: Mapping[str, object]) -> dict[str, str]:
+    """What the machine tells of itself, sizes in units that are read at a glance."""
+    found = {}
+    for name, value in environment.items():
+        if name.endswith("_bytes") and isinstance(value, int | float):
+            found[name.removesuffix("_bytes")] = f"{value / 1e9:,.1f} GB"
+        else:
+            found[name.replace("_", " ")] = str(value)
+    return found
+
+
 def _highlights(result: Benchmark) -> list[tuple[str, str]]:
     """The bundle's figures that people ask for first."""
     ours = result.rows[0]
@@ -137,7 +151,8 @@ def _compared(found: Compared) -> Sequence[Sequence[str]]:
             "resident kB", "gap closed"]  # fmt: skip
     rows = []
     for row in found.rows:
-        low_high = "" if row.interval is None else f"{row.interval[0]:.4f} to {row.interval[1]:.4f}"
+        interval = within_bounds(found.score, row.interval)
+        low_high = "" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
         sizes = (f"{size / 1000:,.0f}" for size in (row.total_bytes, row.resident_bytes))
         closed = "" if row.gap_closed is None else f"{row.gap_closed:.2f}"
         told = [f"{row.scores[name]:,.4f}" if name in row.scores else "" for name in others]

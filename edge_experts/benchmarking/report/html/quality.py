@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ...benchmark import Benchmark
 from ...row import REFERENCE
-from ...score import primary
+from ...score import primary, within_bounds
 from ..compared import Compared
 from . import svg
 
@@ -40,7 +40,12 @@ def by_time(result: Benchmark) -> Markup | None:
 def compared(found: Compared, cost: str) -> Markup | None:
     """A comparison's rows against `resident_bytes` or `macs`."""
     points = [
-        Point(row.name, getattr(row, cost), row.scores[found.score], row.interval)
+        Point(
+            row.name,
+            getattr(row, cost),
+            row.scores[found.score],
+            within_bounds(found.score, row.interval),
+        )
         for row in found.rows
     ]
     titles = {
@@ -67,7 +72,7 @@ def _drawn(points: Sequence[Point], name: str, title: str, score: str) -> Markup
     points = [point for point in points if point.cost > 0]
     if not points:
         return None
-    figure, axes = svg.new_figure(2.4 + 0.16 * len(points))
+    figure, axes = svg.new_figure(2.5 + 0.22 * len(points))
     drawn = []
     for place, point in enumerate(points):
         colour = svg.COLOURS[place % len(svg.COLOURS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,8 @@ def _read(path: Path, kind: type[_T], maker: str, instead: dict[str, Any]) -> _T
     if content is None:
         raise UsageError(f"{path}: no such file")
     try:
-        said = _shown(strict_json(content[: _FILE_BYTES + 1]))
+        raw = content[: _FILE_BYTES + 1].removeprefix(codecs.BOM_UTF8)
+        said = _shown(strict_json(raw))
         if isinstance(said, dict):
             said = {**said, **instead}
             if isinstance(said.get("environment"), dict):

@@ -17,6 +17,7 @@ from ....format.strict_json import harmless
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDTH = 4.6  # inches: as wide as a phone, so that letters are nowhere small
 _LETTERS = 40
+FONT = 11  # points, of all letters: on a phone, 390 pixels wide, they are 12 pixels high
 _SETTINGS: Any = {
     "text.parse_math": False,  # a label may have dollars
     "path.simplify": False,  # every point that was measured is drawn
@@ -24,7 +25,7 @@ _SETTINGS: Any = {
     "svg.fonttype": "none",  # letters stay letters: small, to be found and read aloud
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # that letters are measured by; a browser has its own
-    "font.size": 9,
+    "font.size": FONT,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -93,8 +94,8 @@ def logarithmic(axes: Any, values: Sequence[float]) -> None:
 
 def legend_below(figure: Any, handles: Sequence[Any], names: Sequence[str]) -> None:
     """Who is who, below everything; in two columns where names are short."""
-    columns = 2 if max(map(len, names)) < _LETTERS // 2 else 1
-    figure.legend(handles, names, loc="outside lower left", ncols=columns, fontsize=8)
+    columns = 2 if max(map(len, names)) < _LETTERS * 2 // 5 else 1
+    figure.legend(handles, names, loc="outside lower left", ncols=columns, fontsize=FONT)
 
 
 def _standing_alone(content: bytes, name: str, meaning: str) -> str:

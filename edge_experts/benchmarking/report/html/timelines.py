@@ -36,7 +36,7 @@ def growth(result: Benchmark) -> Markup | None:
     axes.set_ylabel("MB above the base")
     _marks(marks, timeline.milliseconds, timeline.loads, 1, "loads")
     _marks(marks, timeline.milliseconds, timeline.evictions, 0, "evictions")
-    marks.set_yticks([0, 1], ["evictions", "loads"], fontsize=8)
+    marks.set_yticks([0, 1], ["evictions", "loads"])
     marks.set_ylim(-0.6, 1.6)
     marks.set_xlabel("ms since the bundle was opened")
     svg.legend_below(figure, lines, ["resident", "of it anonymous"])
@@ -50,7 +50,7 @@ def residency(result: Benchmark) -> Markup | None:
         return None
     spans, count = _spans(timeline, _SHOWN)
     experts = sorted(spans)[:_LANES]
-    figure, axes = svg.new_figure(1.1 + 0.14 * max(4, len(experts)))
+    figure, axes = svg.new_figure(1.2 + 0.2 * max(4, len(experts)))
     for lane, expert in enumerate(experts):
         axes.broken_barh(
             [(start, end - start) for start, end in spans[expert]],
@@ -58,7 +58,7 @@ def residency(result: Benchmark) -> Markup | None:
             color=svg.COLOURS[expert % 6],
             gid=f"residency-{expert}",
         )
-    axes.set_yticks(range(len(experts)), [str(expert) for expert in experts], fontsize=7)
+    axes.set_yticks(range(len(experts)), [str(expert) for expert in experts])
     axes.set_ylim(len(experts) - 0.4, -0.6)
     axes.set_xlim(0, count)
     axes.set_ylabel("expert")

@@ -1,0 +1,58 @@
+"""UTF-8 for arguments, streams, files and child processes, whatever the locale says.
+
+Small boards often have a locale without UTF-8, in which Python decodes arguments and input by
+another encoding, and cannot print a `µ`. Python decides at its start, so the process starts again.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from collections.abc import Sequence
+
+from ..errors import UsageError
+
+_MODE = "PYTHONUTF8"
+
+
+def ensure() -> None:
+    """Starts this process again in Python's UTF-8 mode, unless UTF-8 is what it has.
+
+    The new process has the same id, arguments and streams; child processes inherit the mode.
+    """
+    encodings = (locale.getpreferredencoding(False), sys.getfilesystemencoding())
+    if all(map(_is_utf8, encodings)):
+        return
+    if os.environ.get(_MODE) == "1" or not sys.executable:  # it is ignored: python -E
+        _reconfigure()
+        return
+    os.environ[_MODE] = "1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def checked(texts: Sequence[str] | None) -> None:
+    """Checks texts of the command line.
+
+    Raises:
+        UsageError: one has bytes that are not UTF-8.
+    """
+    for text in texts or ():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            shown = text.encode("ascii", "backslashreplace").decode("ascii")
+            raise UsageError(
+                f"text {shown:.40}: not UTF-8; give it in UTF-8, or in a file with --input"
+            ) from None
+
+
+def _is_utf8(name: str) -> bool:
+    return name.lower().replace("-", "").replace("_", "") == "utf8"
+
+
+def _reconfigure() -> None:
+    """UTF-8 for the streams at least."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")

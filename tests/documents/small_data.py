@@ -1,0 +1,140 @@
+"""Small data in place of the named sets and of users' own files, and what documents suppose."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tests.translators import toy
+
+RANDOM = np.random.default_rng(0)
+QUICK = (
+    "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
+    "router_epochs = 1\n"
+)
+# Named sets by the files that stand in for them.
+FILES = {
+    "sentiment": "texts.csv",
+    "sections": "texts.csv",
+    "fashion-mnist": "images.npz",
+    "mnist-and-fashion": "images.npz",
+    "diamonds": "houses.csv",
+    "translation": "translations.csv",
+    "translation-domains": "domains.csv",
+}
+
+
+def write(folder: Path, readme: str) -> None:
+    """Everything that the README's commands find in their folder."""
+    (folder / "quick.toml").write_text(QUICK)
+    (folder / "translators.toml").write_text(
+        "width = 0.5\nwarm_epochs = 4\ntune_epochs = 1\nrouter_epochs = 1\nbatch_size = 256\n"
+    )
+    _texts(folder)
+    _flowers(folder / "flowers.csv", 0)
+    _flowers(folder / "alpine.csv", 3)
+    _houses(folder)
+    _arrays(folder)
+    _translations(folder)
+    for name in ("my_expert", "mlp", "large"):
+        (folder / f"{name}.py").write_text(_python(readme, f"in `{name}.py`"))
+    for name in ("short", "large"):
+        (folder / f"{name}.toml").write_text(_block(readme, f"in `{name}.toml`"))
+    (folder / "adopt.py").write_text(_python(readme, "<!-- adopt -->"))
+    (folder / "sentences.txt").write_text("open the file\nclose the table\n")
+    (folder / "yesterday.txt").write_text("".join(f"good film number {n}\n" for n in range(40)))
+
+
+def translators(folder: Path) -> None:
+    """A rival of translation.bundle, for the benchmark only."""
+    shutil.copytree(folder / "translation.bundle", folder / "translation-dense.bundle")
+
+
+def _rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([head, *rows])
+
+
+def _texts(folder: Path) -> None:
+    words = {"positive": ["good", "fine", "warm"], "negative": ["bad", "dull", "cold"]}
+    rows = [
+        (f"{RANDOM.choice(words[label])} {noun} number {n}", label)
+        for n in range(60)
+        for label in words
+        for noun in ("film", "phone", "day")
+    ]
+    _rows(folder / "texts.csv", ("text", "label"), rows)
+    _rows(folder / "tweets.csv", ("text", "label"), [(f"lol {text}", one) for text, one in rows])
+
+
+def _flowers(path: Path, higher: float) -> None:
+    kinds = [("blue", "iris", 2.0), ("red", "poppy", 0.5)]
+    rows = []
+    for n in range(300):
+        colour, label, height = kinds[n % 2]
+        rows.append((f"{RANDOM.normal(height + higher, 0.2):.2f}", colour, label))
+    _rows(path, ("height", "colour", "label"), rows)
+
+
+def _houses(folder: Path) -> None:
+    rows = []
+    for n in range(300):
+        area = RANDOM.uniform(40, 200)
+        price, heating = 1500 * area + 40_000 * (n % 3), 0.9 * area
+        town = ["Graz", "Linz", "Wien"][n % 3]
+        rows.append((f"{area:.1f}", int(area // 30), town, f"{price:.0f}", f"{heating:.1f}"))
+    _rows(folder / "houses.csv", ("area", "rooms", "town", "target:price", "target:heating"), rows)
+
+
+def _arrays(folder: Path) -> None:
+    bars = [np.zeros((12, 12)), np.zeros((12, 12)), np.eye(12)]
+    bars[0][5], bars[1][:, 5] = 1, 1
+    images = [150 * bars[n % 3] + RANDOM.random((12, 12)) * 80 for n in range(300)]
+    time = np.arange(40)[:, None]
+    waves = [
+        (0.6 + 0.8 * (n % 2)) * np.sin(time * (0.2 + 0.3 * (n % 3)) + 6 * RANDOM.random(2))
+        for n in range(300)
+    ]
+    y = np.arange(300) % 3
+    for name, x in (
+        ("images", np.stack(images).astype(np.uint8)),
+        ("gestures", np.stack(waves).astype(np.float32)),
+    ):
+        np.savez(
+            folder / f"{name}.npz",
+            x_train=x[:240], y_train=y[:240], x_test=x[240:], y_test=y[240:],
+        )  # fmt: skip
+
+
+def _translations(folder: Path) -> None:
+    data = toy()
+    head, rows, domains = ("text", "translation", "label", "split"), [], []
+    for name in ("train", "validation", "test"):
+        split = getattr(data, name)
+        for (text, translation), place in zip(split.inputs, split.targets, strict=True):
+            rows.append((text, translation, data.labels[place], name))
+            if place == 0:
+                domains.append((text, translation, "de/help", name))
+                domains.append((f"a {text}", f"ein {translation}", "de/packages", name))
+    _rows(folder / "translations.csv", head, rows)
+    _rows(folder / "domains.csv", head, domains)
+
+
+def _block(readme: str, marker: str) -> str:
+    """The first indented block behind a marker."""
+    words = r"\s+".join(map(re.escape, marker.split(" ")))  # over lines or not
+    found = re.search(words + r"[\s\S]*?\n\n((?:    .*\n|\n)+)", readme)
+    assert found is not None, marker
+    return textwrap.dedent(found[1])
+
+
+def _python(readme: str, marker: str) -> str:
+    text = _block(readme, marker)
+    compile(text, marker, "exec")
+    return text
