@@ -100,7 +100,7 @@ class RoutedTraining:
 
                 def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
                     # Each candidate begins as if it were trained alone.
-                    reseed(config.seed, part)
+                    reseed(config.seed)
                     model = build(shapes, config, train)
                     logs = folder / run_folder.LOGS / part
                     own = checkpoints.of(part) if part else checkpoints
