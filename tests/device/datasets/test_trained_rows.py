@@ -240,3 +240,11 @@ def test_odd_rows_in_a_manifest_are_refused(tmp_path: Path, odd: object) -> None
     content["digest"] = canonical_digest(content)
     with pytest.raises(ManifestError, match="trained_rows"):
         parse_manifest(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("names", [("x_test", "y_test"), ("x", "y")])
+def test_arrays_without_an_example_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    path = tmp_path / "empty.npz"
+    np.savez(path, **{names[0]: np.zeros((0, 3)), names[1]: np.zeros(0, int)})
+    with pytest.raises(DataError, match="empty"):
+        held_out.read(str(path), 0, "classification")
