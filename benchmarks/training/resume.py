@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import resume_process
 
@@ -88,7 +89,8 @@ class _Trainer:
 
     def killed(self, most: int, seconds: float, chance: random.Random, whole: Path) -> Resumed:
         """Kill a training up to so many times, and let it end; less often where it is done."""
-        path, kills = self._path("killed"), []
+        path = self._path("killed")
+        kills: list[Any] = []
         while len(kills) < most:
             wait = chance.uniform(0, 2 * seconds / (1 + most))
             process = self.start("killed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edge_experts.format.manifest import Manifest
+from edge_experts.format.manifest import CONTRACT, Manifest
 
 _ARRAY = """\
     static float x[EDGE_EXPERTS_INPUTS];  // fill it with the example, its last axis fastest
@@ -46,6 +46,7 @@ here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-mat
     edge_experts_answer answer;
     if (runner.ask(x, &answer) == 0)
 {shown}
+{_contract(manifest)}
 Router and experts run one after the other in the same arena; each is set up anew for each answer.
 Where the router's memory can be spared, give it an arena and an interpreter of its own.
 `edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is
@@ -60,3 +61,17 @@ Arenas are the least in which TensorFlow Lite Micro's reference kernels answer o
 With 32-bit pointers they need less; CMSIS-NN's convolutions need scratch memory on top. Operators
 that must be in the firmware: {", ".join(name.removeprefix("Add") for name in operators)}.
 """
+
+
+def _contract(manifest: Manifest) -> str:
+    """What the caller must see to: the functions here standardize, and check nothing."""
+    contract = manifest.features.config.get(CONTRACT)
+    if not isinstance(contract, dict):
+        return ""
+    known, numbers = contract.get("range"), ""
+    if known:
+        numbers = f": numbers from {known[0]:g} to {known[1]:g} ({contract.get('dtype')})"
+    return (
+        f"Give inputs as training had them{numbers}. Other scales, gaps in other spellings and\n"
+        "unknown categories are the caller's to convert: this code standardizes, checks nothing.\n"
+    )

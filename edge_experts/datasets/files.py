@@ -10,7 +10,9 @@ persons, of which none is in two splits.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +53,11 @@ def load(
                 f"{path}: has arrays; options that name columns hold for .csv and .tsv"
             )
         return _load_arrays(path, seed, task_type)
-    return _split(path, row_file.read(path, task_type, columns, features), seed)
+    file = row_file.read(path, task_type, columns, features)
+    made = _split(path, file, seed)
+    if features is not None or "" not in file.wishes or file.groups or file.times:
+        return made
+    return replace(made, notes=(*made.notes, *recordings.hints(file)))
 
 
 def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
@@ -78,8 +84,6 @@ def _split(path: Path, file: RowFile, seed: int) -> Dataset:
         places = np.flatnonzero(splits == name)
         return Split([file.inputs[place] for place in places], file.wanted.targets[places])
 
-    drawn = (file.wishes == "").any() and file.groups is None and file.times is None
-    hints = recordings.hints(file) if drawn else []
     return Dataset(
         name=path.stem,
         kind=file.kind,
@@ -92,7 +96,7 @@ def _split(path: Path, file: RowFile, seed: int) -> Dataset:
         task_type=file.task_type,
         columns=file.columns,
         types=file.types,
-        notes=(*file.notes, *hints),
+        notes=file.notes,
     )
 
 
@@ -114,4 +118,15 @@ def split_names(path: Path, file: RowFile, seed: int) -> np.ndarray:
     splits = task.assign(file.wishes, targets, seed, examples=file.inputs)
     if "validation" in file.wishes:
         return splits
-    return series.redraw(splits, file.inputs, targets, seed)
+    return series.redraw(splits, _numbers(file), targets, seed)
+
+
+def _numbers(file: RowFile) -> list[Any]:
+    """The examples; of a table the numbers of each row."""
+    if file.types is None:
+        return file.inputs
+    columns = [column for column in file.types if column.values is None]
+    return [
+        {column.name: column.read(row[column.name], None) for column in columns}
+        for row in file.inputs
+    ]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, UsageError
 from ..features import Features, TableFeatures
 from ..features.cells import EMPTY, Column, TypedColumn, number_of_cells, typed_rows
 from . import rows
@@ -53,7 +53,7 @@ class RowFile:
         wishes: (rows,) names of splits, "" where the file does not say it.
         groups, times: of each row, where the user named such a column.
         columns: the user's choice, and what was left out.
-        types: of a table's columns, where they were inferred.
+        types: of a table's columns; None where features of 0.1.0 read them.
         clocks: columns that hold times, or rise from row to row.
         notes: sentences for the user.
     """
@@ -130,7 +130,7 @@ def read(
     if kind in _OF_EXAMPLES:
         return _without(made, [name for name in inputs[0] if name not in _OF_EXAMPLES[kind]], kind)
     if isinstance(features, TableFeatures):
-        return _for_features(path, made, features)
+        return _for_features(path, made, features, lines)
     return _typed(path, made, lines)
 
 
@@ -144,8 +144,14 @@ def _without(file: RowFile, names: Iterable[str], beside: str) -> RowFile:
     return replace(file, columns=replace(file.columns, unused=unused), notes=(*file.notes, note))
 
 
-def _for_features(path: Path, file: RowFile, features: TableFeatures) -> RowFile:
-    """The columns that the features read."""
+def _for_features(
+    path: Path, file: RowFile, features: TableFeatures, lines: Sequence[int]
+) -> RowFile:
+    """The columns that the features read.
+
+    Raises:
+        DataError: a column is missing, or a cell is not what its column takes.
+    """
     wanted = features.columns
     missing = [name for name in wanted if name not in file.inputs[0]]
     if missing:
@@ -157,7 +163,13 @@ def _for_features(path: Path, file: RowFile, features: TableFeatures) -> RowFile
     ]
     notes = (f"columns that the model does not read: {', '.join(others):.300}",) if others else ()
     taken = [{name: row[name] for name in wanted} for row in file.inputs]
-    return replace(file, inputs=taken, notes=(*file.notes, *notes))
+    for column in features.types or ():
+        for line, row in zip(lines, taken, strict=True):
+            try:
+                column.read(row[column.name], None)
+            except UsageError as error:
+                raise DataError(f"{path}: line {line}: {error}") from None
+    return replace(file, inputs=taken, types=features.types, notes=(*file.notes, *notes))
 
 
 def _typed(path: Path, file: RowFile, lines: Sequence[int]) -> RowFile:

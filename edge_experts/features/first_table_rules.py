@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..format.limits import LIMITS
+from .cells import Column
 from .fields import Fields, described
 
 _LARGEST = 1e30
@@ -27,6 +28,7 @@ class FirstRules:
 
     decimal_commas = True
     contract: Mapping[str, Any] | None = None
+    types: tuple[Column, ...] | None = None
 
     def __init__(self, columns: Sequence[Mapping[str, Any]]):
         for column in columns:

@@ -44,6 +44,9 @@ class TableRules(Protocol):
     def contract(self) -> Mapping[str, Any] | None: ...
 
     @property
+    def types(self) -> tuple[Column, ...] | None: ...
+
+    @property
     def fields(self) -> Fields: ...
 
     @property
@@ -163,6 +166,11 @@ class TableFeatures:
     def columns(self) -> list[str]:
         """Names of the columns, in the order of training."""
         return list(self._rules.names)
+
+    @property
+    def types(self) -> tuple[Column, ...] | None:
+        """Types of the columns, in their order; None where these are of 0.1.0."""
+        return self._rules.types
 
     @property
     def decimal_commas(self) -> bool:

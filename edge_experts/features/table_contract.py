@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .cells import BooleanColumn, Column, column, scalar
+from .cells.gaps import SPELLINGS
 from .fields import Fields, described
 from .first_table_rules import is_name, refuse_odd_values
 
@@ -50,7 +51,11 @@ class TableContract:
 
     @property
     def contract(self) -> Mapping[str, Any] | None:
-        return {"rules": RULES}
+        return {"rules": RULES, "missing": sorted(SPELLINGS)}
+
+    @property
+    def types(self) -> tuple[Column, ...] | None:
+        return tuple(self._typed)
 
     @property
     def fields(self) -> Fields:

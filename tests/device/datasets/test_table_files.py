@@ -222,6 +222,13 @@ def test_a_file_for_a_model_is_read_as_the_model_was_trained(tmp_path: Path) -> 
     prices = {row["price"]: features.encode(row)["x"][0, 0] for row in _all(data)}
     assert prices["1.234"] == features.encode({"price": 1234})["x"][0, 0]
     assert data.notes == ("columns that the model does not read: more",)
+    with pytest.raises(DataError, match="line 3: column 'price' must hold a number, got 'x'"):
+        _load(
+            tmp_path,
+            "price;label\n1;a\nx;b\n",
+            features=features,
+            task_type="classification",
+        )
     with pytest.raises(DataError, match="no column 'price', which the model reads"):
         _load(tmp_path, "cost,label\n1,a\n", features=features, task_type="classification")
 
