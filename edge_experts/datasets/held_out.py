@@ -78,8 +78,12 @@ def read(
         # Or the error of such a source.
         return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
     if path.suffix.lower() == ".npz":
-        return _arrays(path, task_type)
-    return _rows(path, seed, task_type, columns, features)
+        found = _arrays(path, task_type)
+    else:
+        found = _rows(path, seed, task_type, columns, features)
+    if not len(found.dataset.test if found.has_splits else whole(found.dataset)):
+        raise DataError(f"{path}: has no example to measure on; give it rows for the test")
+    return found
 
 
 def select(source: Holdout, features: Features, trained: TrainedRows) -> Selection:
