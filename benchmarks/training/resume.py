@@ -12,7 +12,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from . import resume_process
 
@@ -89,8 +88,7 @@ class _Trainer:
 
     def killed(self, most: int, seconds: float, chance: random.Random, whole: Path) -> Resumed:
         """Kill a training up to so many times, and let it end; less often where it is done."""
-        path = self._path("killed")
-        kills: list[Any] = []
+        path, kills = self._path("killed"), list[tuple[float, int]]()
         while len(kills) < most:
             wait = chance.uniform(0, 2 * seconds / (1 + most))
             process = self.start("killed")
@@ -133,7 +131,7 @@ def _contents(run: Path) -> Iterator[tuple[str, bytes]]:
                     yield f"{path.name}/{name}", archive.read(name)
         elif path.name == _RUN:
             described = json.loads(path.read_text())
-            described["metrics"].pop("seconds")
+            described["metrics"].pop("seconds", None)  # an extension has none
             yield path.name, json.dumps(described).encode()
         elif path.is_file():
             yield path.name, path.read_bytes()

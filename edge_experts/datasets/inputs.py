@@ -23,6 +23,7 @@ from . import npz, rows
 from .encodings import decode_line, encoding_of, open_text
 
 _ARRAYS = ("x_test", "x", "x_train")
+_BESIDE = ("y", "labels", "groups")  # how names of arrays begin that are no inputs
 _JSON_LINES = (".jsonl", ".ndjson")
 _HEAD = 4096  # bytes that show an encoding
 _SKIPPED = 2**30  # bytes of a line that is too long, beyond which nobody waits for its end
@@ -176,7 +177,8 @@ def _array(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         return npz.read_one(path)
     names = npz.array_names(path)
-    known = [name for name in _ARRAYS if name in names] or names
+    others = [name for name in names if not name.startswith(_BESIDE)]
+    known = [name for name in _ARRAYS if name in names] or others
     if len(known) != 1 and known[0] not in _ARRAYS:
         raise DataError(f"{path}: name the array of inputs x, or x_test; found: {', '.join(names)}")
     return npz.read(path, known[:1])[0]

@@ -18,7 +18,7 @@ BITS = 40  # of a hash: two different rows of 60,000 share one with a probabilit
 FOLDER = "trained_rows"
 _HEADER = struct.Struct("<4sBBQd")
 _MAGIC, _VERSION = b"EETR", 1
-_MOST_ROWS = 2**28
+MOST_ROWS = 2**22  # in a file: memory is bounded when one is read
 
 
 def rows_path(index: int) -> str:
@@ -72,7 +72,7 @@ class TrainedRows:
         magic, version, low_bits, count, chance = _HEADER.unpack_from(content)
         if magic != _MAGIC or version != _VERSION:
             raise ValueError("it does not begin as a file of hashes")
-        if count > _MOST_ROWS or low_bits != _low_bits(count) or not 0 <= chance <= 1:
+        if count > MOST_ROWS or low_bits != _low_bits(count) or not 0 <= chance <= 1:
             raise ValueError("its header makes no sense")
         places = count + (1 << (BITS - low_bits))
         middle = _HEADER.size + -(-count * low_bits // 8)

@@ -16,6 +16,7 @@ from ..datasets import Dataset, Split
 from ..datasets.row_hashes import trained_rows
 from ..features import Features
 from ..format.manifest import TaskSpec
+from ..format.trained_rows import MOST_ROWS
 
 KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
@@ -44,7 +45,8 @@ def leave(
     model.save(folder / run_folder.MODEL)
     run_folder.write_features(folder, features)
     run_folder.write_examples(folder, features, _kept(dataset, seed))
-    run_folder.write_trained_rows(folder, [trained_rows(features, dataset).to_bytes()])
+    if len(dataset.train) + len(dataset.validation) <= MOST_ROWS:
+        run_folder.write_trained_rows(folder, [trained_rows(features, dataset).to_bytes()])
     run = run_folder.Run(
         name=name,
         task=dataset.task,

@@ -129,7 +129,9 @@ def evaluate(
         result = commands.evaluate(
             runtime, dataset, examples, name=selection.name, show=show, seed=chosen
         )
-    known = {} if trained is None else {"left_out": selection.left_out}
+    known: dict[str, int] = {}
+    if trained is not None:
+        known = {"left_out": selection.left_out, "like_trained": selection.alike}
     if json:
         print_json({"schema_version": "1.0", **result.found, **known})
     else:

@@ -130,7 +130,11 @@ def extend(
             "old": Change.between(task, before, after, old_parts["test"]),
             "new": Change.between(task, before, after, new_parts["test"]),
         }
-        _refuse_forgetting(task, changes["old"], max_forgetting)
+        try:
+            _refuse_forgetting(task, changes["old"], max_forgetting)
+        except ThresholdError:
+            checkpoints.remove()  # the same command would end here again
+            raise
         gains = {
             name: _gain(task, before, after, parts["test"])
             for name, parts in (("old", old_parts), ("new", new_parts))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,13 @@ from hypothesis import strategies as st
 
 from edge_experts.datasets import from_arrays, held_out, load
 from edge_experts.datasets.row_hashes import hashes, trained_rows
-from edge_experts.errors import DataError
+from edge_experts.errors import DataError, DigestError, ManifestError
 from edge_experts.features import ArrayFeatures, TableFeatures
-from edge_experts.format.trained_rows import BITS, TrainedRows
+from edge_experts.format.checked_files import read_trained_rows
+from edge_experts.format.manifest import MANIFEST, FileEntry, canonical_digest
+from edge_experts.format.manifest_parser import parse_manifest, read_manifest
+from edge_experts.format.trained_rows import BITS, TrainedRows, rows_path
+from tests.tiny import tiny_bundle
 
 DATA = Path(__file__).parents[2] / "data"
 OWN = DATA / "one_number_and_label.csv"
@@ -170,3 +177,66 @@ def test_a_file_with_splits_keeps_them(tmp_path: Path) -> None:
     )
     assert found.left_out > 0
     assert len(found.split) == 30
+
+
+def test_classes_of_an_npz_have_its_names(tmp_path: Path) -> None:
+    path = tmp_path / "own.npz"
+    x = np.random.default_rng(0).normal(size=(9, 4))
+    names = np.array(["cat", "dog", "owl"])
+    np.savez(path, x_test=x, y_test=np.array([1, 2] * 4 + [2]), labels=names)
+    dataset = held_out.read(str(path), 0, "classification").dataset
+    assert [dataset.labels[target] for target in dataset.test.targets[:2]] == ["dog", "owl"]
+
+
+@given(st.binary(max_size=100), st.integers(0, 255), st.integers(0, 2**64 - 1), st.floats())
+def test_any_bytes_are_rows_or_an_error(
+    rest: bytes, low_bits: int, count: int, chance: float
+) -> None:
+    for content in (rest, struct.pack("<4sBBQd", b"EETR", 1, low_bits, count, chance) + rest):
+        try:
+            found = TrainedRows.from_bytes(content)
+        except ValueError:
+            continue
+        assert (np.diff(found.hashes.astype(np.int64)) >= 0).all()
+
+
+def _with_rows(bundle: Path, rows: list[TrainedRows]) -> Path:
+    """The bundle as of format 2.0, with these rows."""
+    manifest = read_manifest(bundle)
+    settings = ArrayFeatures.fit(np.zeros((4, 2)), channels=True).settings
+    entries = []
+    for index, one in enumerate(rows):
+        path = bundle / rows_path(index)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(one.to_bytes())
+        entries.append(FileEntry.of(rows_path(index), one.to_bytes()))
+    features = replace(manifest.features, config={**manifest.features.config, **settings})
+    made = replace(manifest, features=features, trained_rows=tuple(entries))
+    (bundle / MANIFEST).write_text(made.to_json())
+    return bundle
+
+
+def test_a_bundle_pins_its_rows(tmp_path: Path) -> None:
+    parts = [TrainedRows(np.array(rows, np.uint64)) for rows in ([3, 9], [4, 9])]
+    bundle = _with_rows(tiny_bundle(tmp_path / "tiny.bundle"), parts)
+    manifest = read_manifest(bundle)
+    assert manifest.format_version == "2.0"
+    found = read_trained_rows(bundle, manifest)
+    assert found is not None
+    assert found.hashes.tolist() == [3, 4, 9, 9]
+    (bundle / rows_path(1)).write_bytes(b"")
+    with pytest.raises(DigestError):
+        read_trained_rows(bundle, manifest)
+    assert read_manifest(tiny_bundle(tmp_path / "old.bundle")).trained_rows == ()
+
+
+@pytest.mark.parametrize("odd", [{}, "x", [1], [{"path": "../x"}], [None], 5])
+def test_odd_rows_in_a_manifest_are_refused(tmp_path: Path, odd: object) -> None:
+    bundle = _with_rows(
+        tiny_bundle(tmp_path / "tiny.bundle"), [TrainedRows(np.empty(0, np.uint64))]
+    )
+    content = json.loads((bundle / MANIFEST).read_text())
+    content["trained_rows"] = odd
+    content["digest"] = canonical_digest(content)
+    with pytest.raises(ManifestError, match="trained_rows"):
+        parse_manifest(json.dumps(content).encode())
