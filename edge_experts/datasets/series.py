@@ -15,7 +15,7 @@ from .splitting import SHARES
 _ALIKE, _DEVIATIONS = 0.6, 5.0
 _PAIRS = 4000  # rows that are compared with others, at most
 _COLUMNS = 512  # of an example, at most
-_CLASSES = 20  # quantiles of values to predict
+_CLASSES = 5  # quantiles of values to predict
 
 
 def redraw(

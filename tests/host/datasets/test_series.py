@@ -64,7 +64,7 @@ def test_kinds_of_series(kind: str) -> None:
     elif kind == "images":
         inputs = np.clip(128 + 40 * np.repeat(x[:, :, None], 4, axis=2), 0, 255).astype(np.uint8)
     else:
-        targets = (y + np.random.default_rng(1).normal(size=len(y)))[:, None]
+        targets = (y + 0.3 * np.random.default_rng(1).normal(size=len(y)))[:, None]
     held_out = _drawn(inputs, targets) == "validation"
     person = np.repeat(np.arange(PERSONS), EACH)
     assert len(set(person[held_out])) <= PERSONS / 3
