@@ -63,7 +63,7 @@ def test_from_file_to_benchmark(
 ) -> None:
     data = make(tmp_path)
     for command in (
-        ("train", "--data", data, "--out", "a.run"),
+        ("train", "--data", data, "--out", "a.run", "--experts", 4, "--no-gain"),
         ("convert", "a.run", "--out", "a.bundle"),
         ("evaluate", "a.bundle", "--data", data, "--json", "--min-accuracy", 0.85),
         ("benchmark", "a.bundle", "--rounds", 3),
@@ -82,7 +82,10 @@ def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
     """An .npy of arrays and a .csv of rows, as `run` and `benchmark` take them."""
     data = _table(tmp_path)
     quick = tmp_path / "quick.toml"
-    quick.write_text("epochs = 2\nchoice_epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n")
+    quick.write_text(
+        "experts = 2\nmeasure_gain = false\n"
+        "epochs = 2\nchoice_epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n"
+    )
     assert cli("train", "--data", data, "--out", "t.run", "--config", quick, cwd=tmp_path)
     assert cli("convert", "t.run", "--out", "t.bundle", cwd=tmp_path).returncode == 0
     done = cli("run", "t.bundle", "--input", data, cwd=tmp_path)
