@@ -53,14 +53,14 @@ def load(
         NetworkError: a named set could not be downloaded.
     """
     if source in NAMED:
+        if columns is not None and columns.to_json() and features is None:
+            raise UsageError(f"{source}: a named set; options that name columns hold for files")
         named = NAMED[source](seed)
         if task_type not in (None, named.task_type):
             raise UsageError(
                 f"{source}: a set for {named.task_type}, not for {task_type}; name other data, or "
                 "leave --task away"
             )
-        if columns is not None and columns.to_json() and features is None:
-            raise UsageError(f"{source}: a named set; options that name columns hold for files")
         return named
     path = Path(source)
     if path.suffix.lower() not in files.SUFFIXES:

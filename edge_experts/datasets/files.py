@@ -27,6 +27,7 @@ from .splitting import by_time
 from .targets import targets_of
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_LEAST_GROUPS = 3
 SUFFIXES = (*rows.SUFFIXES, ".npz")
 
 
@@ -54,6 +55,8 @@ def load(
             )
         return _load_arrays(path, seed, task_type)
     file = row_file.read(path, task_type, columns, features)
+    if features is None:
+        _refuse_few(path, file)
     made = _split(path, file, seed)
     if features is not None or "" not in file.wishes or file.groups or file.times:
         return made
@@ -73,6 +76,17 @@ def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
         origin=f"the file {path.name}",
         task_type=task_type,
     )
+
+
+def _refuse_few(path: Path, file: RowFile) -> None:
+    """Refuses a column of groups or times that cannot part training, validation and test."""
+    for name, cells in ((file.columns.group, file.groups), (file.columns.time, file.times)):
+        count = len(set(cells or ()))
+        if cells is not None and "" in file.wishes and count < _LEAST_GROUPS:
+            raise DataError(
+                f"{path}: column {name!r} has {count} different value(s); at least {_LEAST_GROUPS} "
+                "are needed, for training, validation and test"
+            )
 
 
 def _split(path: Path, file: RowFile, seed: int) -> Dataset:
@@ -100,8 +114,11 @@ def _split(path: Path, file: RowFile, seed: int) -> Dataset:
     )
 
 
-def split_names(path: Path, file: RowFile, seed: int) -> np.ndarray:
+def split_names(path: Path, file: RowFile, seed: int, *, lenient: bool = False) -> np.ndarray:
     """The split of each row: the file's own, by groups, by time, or drawn by the seed.
+
+    Args:
+        lenient: draw rows by the seed where times have no order.
 
     Raises:
         DataError: the times cannot be put in order.
@@ -109,9 +126,10 @@ def split_names(path: Path, file: RowFile, seed: int) -> np.ndarray:
     task = targets_of(file.task_type)
     if file.times is not None:
         made = by_time(file.wishes, file.times)
-        if isinstance(made, str):
+        if not isinstance(made, str):
+            return made
+        if not lenient:
             raise DataError(f"{path}: column {file.columns.time!r}: {made}")
-        return made
     targets = file.wanted.targets
     if file.groups is not None:
         return task.assign(file.wishes, targets, seed, examples=file.inputs, groups=file.groups)

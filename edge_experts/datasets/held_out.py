@@ -78,8 +78,12 @@ def read(
         # Or the error of such a source.
         return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
     if path.suffix.lower() == ".npz":
-        return _arrays(path, task_type)
-    return _rows(path, seed, task_type, columns, features)
+        found = _arrays(path, task_type)
+    else:
+        found = _rows(path, seed, task_type, columns, features)
+    if not len(found.dataset.test if found.has_splits else whole(found.dataset)):
+        raise DataError(f"{path}: has no example to measure on; give it rows for the test")
+    return found
 
 
 def select(source: Holdout, features: Features, trained: TrainedRows) -> Selection:
@@ -196,7 +200,7 @@ def _rows(
 ) -> Holdout:
     """A table; without a column of splits they are drawn as for a training, by the seed."""
     file = row_file.read(path, task_type, columns, features)
-    drawn = files.split_names(path, file, seed)
+    drawn = files.split_names(path, file, seed, lenient=True)
     every = Split(file.inputs, file.wanted.targets)
     splits = {name: _taken(every, drawn == name) for name in SPLITS}
     labels, has_splits = file.wanted.labels, "test" in file.wishes

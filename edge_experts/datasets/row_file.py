@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DataError, UsageError
 from ..features import Features, TableFeatures
 from ..features.cells import EMPTY, Column, TypedColumn, number_of_cells, typed_rows
-from . import rows
+from . import row_checks, rows
 from .columns import Columns
 from .rows import TARGET
 from .targets import Targets, Wanted, targets_of, type_of_columns
@@ -24,23 +24,6 @@ from .targets import Targets, Wanted, targets_of, type_of_columns
 SPLITS = ("train", "validation", "test")
 KINDS: dict[type, str] = {str: "text", tuple: "translation", dict: "table"}  # by example
 _OF_EXAMPLES = {"text": ("text",), "translation": ("text", "translation")}
-_LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
-_TOTALS = frozenset(
-    {
-        *(
-            "total",
-            "totals",
-            "grand total",
-            "subtotal",
-            "sum",
-            "average",
-            "mean",
-            "summe",
-            "gesamt",
-        ),
-        *("gesamtsumme", "mittelwert", "durchschnitt", "insgesamt", "somme", "moyenne", "totale"),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -87,7 +70,7 @@ def read(
     Raises:
         DataError: what is wrong with the file, its line or column, and what it should be.
     """
-    _refuse_large(path)
+    row_checks.refuse_large(path)
     columns = columns or Columns()
     points = isinstance(features, TableFeatures) and features.decimal_commas
     table = list(rows.read(path, decimal_points=points))
@@ -96,14 +79,14 @@ def read(
     header = list(table[0][1])
     columns = columns.of_header(str(path), header)
     if task_type is None:
-        _refuse_both(path, header, columns)
+        row_checks.refuse_both(path, header, columns)
         task_type = type_of_columns(header if columns.label is None else [_role(columns.label)])
     task = targets_of(task_type)
     chosen = _target_columns(path, task, header, columns)
     lines = [line for line, _ in table]
     found = [row for _, row in table]
     wishes = _wishes(path, table) if "split" in header else np.full(len(table), "")
-    _refuse_total(path, table)
+    row_checks.refuse_total(path, table)
     cells = _targets(path, task, chosen, table)
     groups, times = _cells_of(path, columns.group, table), _cells_of(path, columns.time, table)
     beside = {*chosen, "split", *columns.not_inputs}
@@ -200,31 +183,9 @@ def _left_out(types: Iterable[TypedColumn]) -> list[str]:
     ]
 
 
-def _refuse_large(path: Path) -> None:
-    size = path.stat().st_size
-    if size > _LARGEST:
-        raise DataError(
-            f"{path}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because all "
-            "rows are held in memory. Train on a sample: (head -n 1 FILE; tail -n +2 FILE | "
-            "shuf -n 100000) > sample.csv"
-        )
-
-
 def _role(name: str) -> str:
     """The name that tells the task of a column which the user names."""
     return name if TARGET.fullmatch(name) else "label"
-
-
-def _refuse_both(path: Path, header: Iterable[str], columns: Columns) -> None:
-    """Refuses a table that several tasks claim, of which none is a special form of another."""
-    names = [name for name in header if name not in columns.not_inputs]
-    target = next((name for name in names if TARGET.fullmatch(name)), None)
-    if columns.label is None and "label" in names and target is not None:
-        raise DataError(
-            f"{path}: has a column 'label' and a column {target!r}; say which one is wanted: "
-            "--task classification or --task regression (the other one is then an input), or leave "
-            "one out"
-        )
 
 
 def _target_columns(
@@ -251,20 +212,6 @@ def _wishes(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> np.nd
         if wish not in SPLITS:
             raise DataError(f"{path}: line {line}: split must be one of {SPLITS}, got {wish!r}")
     return np.array(wishes)
-
-
-def _refuse_total(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Refuses a last row that sums the others up."""
-    line, last = table[-1]
-    for name, cell in last.items():
-        word = cell.strip().rstrip(":").casefold()
-        if word in _TOTALS and name != "text":
-            if any(row[name].strip().rstrip(":").casefold() == word for _, row in table[:-1]):
-                continue
-            raise DataError(
-                f"{path}: line {line}: column {name!r} is {cell.strip()!r}: the last row seems to "
-                "sum up the others; delete it"
-            )
 
 
 def _targets(

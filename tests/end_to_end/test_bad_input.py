@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_experts.format.manifest import FORMAT_VERSION, MANIFEST, canonical_digest
+from edge_experts.format.manifest import CONTRACT_VERSION, MANIFEST, canonical_digest
 from edge_experts.format.manifest_parser import read_manifest
 from tests.conftest import Cli
 
@@ -176,7 +176,7 @@ def test_a_manifest_that_points_outside_its_folder(cli: Cli, bundle: Path) -> No
 def test_a_bundle_of_a_newer_format(cli: Cli, bundle: Path) -> None:
     path = bundle / MANIFEST
     content = path.read_text()
-    newer = content.replace(f'"format_version": "{FORMAT_VERSION}"', '"format_version": "3.0"')
+    newer = content.replace(f'"format_version": "{CONTRACT_VERSION}"', '"format_version": "3.0"')
     assert newer != content
     path.write_text(newer)
     check(cli("run", bundle, "hello"), 3, "install a newer edge-experts")

@@ -83,8 +83,8 @@ def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
     data = _table(tmp_path)
     quick = tmp_path / "quick.toml"
     quick.write_text(
-        "experts = 2\nmeasure_gain = false\n"
-        "epochs = 2\nchoice_epochs = 2\nteacher_epochs = 1\ntune_epochs = 1\n"
+        "experts = 2\nmeasure_gain = false\nepochs = 2\nchoice_epochs = 2\n"
+        "teacher_epochs = 1\ntune_epochs = 1\n"
     )
     assert cli("train", "--data", data, "--out", "t.run", "--config", quick, cwd=tmp_path)
     assert cli("convert", "t.run", "--out", "t.bundle", cwd=tmp_path).returncode == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -98,7 +99,7 @@ def evaluate(
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """
-    from ...errors import DataError, UsageError
+    from ...errors import DataError, MemoryBudgetError, UsageError
     from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
     from .tasks import check_options, check_thresholds, commands_of
@@ -126,9 +127,14 @@ def evaluate(
             )
         selection = _selected(source, split, runtime.features, trained, all_rows=all_rows)
         examples = _some(selection.split, most, chosen)
-        result = commands.evaluate(
-            runtime, dataset, examples, name=selection.name, show=show, seed=chosen
-        )
+        try:
+            result = commands.evaluate(
+                runtime, dataset, examples, name=selection.name, show=show, seed=chosen
+            )
+        except (DataError, MemoryBudgetError):
+            raise
+        except UsageError as error:  # a row of the file violates the contract
+            raise DataError(f"{data}: {error}") from None
     known: dict[str, int] = {}
     if trained is not None:
         known = {"left_out": selection.left_out, "like_trained": selection.alike}
@@ -136,7 +142,7 @@ def evaluate(
         print_json({"schema_version": "1.0", **result.found, **known})
     else:
         print("\n".join([*result.lines, *_told(selection)]))
-    if trained is None and split == "test":
+    if trained is None and split == "test" and Path(data).is_file():
         print(
             "edge-experts: note: this bundle does not say which rows it was trained on; those of "
             "its training's own file are left out by --seed, others are not known",
@@ -177,13 +183,17 @@ def _selected(
 def _told(selection: Selection) -> list[str]:
     """A sentence on rows of the training, where there are any."""
     if selection.left_out:
-        return [f"left out {selection.left_out:,} rows that it was trained on"]
+        return [f"left out {_rows(selection.left_out)} that it was trained on"]
     if selection.alike:
         return [
-            f"{selection.alike:,} rows equal rows of the training, as many as chance explains: "
-            "none was left out"
+            f"{_rows(selection.alike)} like one of the training, as many as chance explains: none "
+            "was left out"
         ]
     return []
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s' * (count != 1)}"
 
 
 def _some(split: Split, most: int | None, seed: int) -> Split:

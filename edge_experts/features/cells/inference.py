@@ -15,7 +15,7 @@ from .booleans import are_booleans
 from .gaps import is_gap, values_spelled_as_gaps
 from .kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn
 from .number_columns import MOSTLY, Cells, number_format
-from .numerals import NumberFormat
+from .numerals import LARGEST, NumberFormat
 
 MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
 EMPTY = "no cell has a value"  # why a column is left out
@@ -80,7 +80,7 @@ def typed(
         return TypedColumn(name, BooleanColumn(name), notes=_gap_notes(name, every, counts, gaps))
     clock = _date_reason(every)
     if clock and not keep:
-        return TypedColumn(name, None, clock, clock=True)
+        return TypedColumn(name, None, clock, clock=_are_in_order(stripped))
     if clock:
         return _dates(every, stripped)
     found, note = number_format(every, comma=comma) if filled else (None, "")
@@ -93,6 +93,8 @@ def typed(
     made = NumberColumn(name, found, is_binary=binary)
     if reason and not keep:
         return TypedColumn(name, None, reason, clock=rising, spare=made)
+    endless = [text for text in filled if abs(found.number(text) or 0) > LARGEST]
+    gaps = [text for text in counts if text and (is_gap(text) or text in endless)]
     notes = _gap_notes(name, every, counts, gaps)
     return TypedColumn(name, made, clock=rising, notes=notes)
 
@@ -130,7 +132,17 @@ def _dates(cells: Cells, stripped: Sequence[str]) -> TypedColumn:
     odd = [text for text in cells.counts if dates.moment(text, month_first=month_first) is None]
     if odd:
         raise cells.error(f"holds dates or times, but not {cells.listed(odd)}; correct these")
-    return TypedColumn(cells.name, DateColumn(cells.name, month_first), clock=True)
+    made = DateColumn(cells.name, month_first)
+    return TypedColumn(cells.name, made, clock=_are_in_order(stripped))
+
+
+def _are_in_order(texts: Sequence[str]) -> bool:
+    """True for times that rise from row to row, as in a recording; nearly all."""
+    month_first = bool(dates.has_month_first(texts))
+    found = [dates.moment(text, month_first=month_first) for text in texts]
+    times = [when for when in found if when is not None]
+    rising = sum(after >= before for before, after in itertools.pairwise(times))
+    return rising >= MOSTLY * (len(times) - 1) > 0 and len(set(times)) > 1
 
 
 def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:
@@ -146,7 +158,7 @@ def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:
     if dates.are_epochs(values) and whole and (named or climbing):
         return "times since 1970", True
     if rising and whole and set(steps) == {1.0}:
-        return "numbers of the rows, in their order", True
+        return "numbers of the rows, in their order", False
     if rising and named:
         return "a clock: its numbers rise from row to row", True
     if whole and _ID_NAME.fullmatch(name) and len(set(values)) == len(values):

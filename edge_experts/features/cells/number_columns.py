@@ -122,7 +122,7 @@ def _refuse_programs(cells: Cells) -> None:
     texts = [text for text in cells.counts if is_of_programs(text)]
     if cells.count(texts) >= _HALF * cells.total:
         raise cells.error(
-            f"numbers as programs write them: {cells.listed(texts)}; write digits only, like 1000"
+            f"numbers in a form that is not read: {cells.listed(texts)}; write them like -1234.5"
         )
 
 

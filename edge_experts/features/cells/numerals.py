@@ -141,7 +141,9 @@ def parts(text: str) -> Numeral | None:
 
 
 def is_of_programs(text: str) -> bool:
-    """True for numbers as only programs write them: 0x1F, 1_000."""
+    """True for numbers as only programs or accountants write them: 0x1F, 1_000, (1.50)."""
+    if text[:1] == "(" and text[-1:] == ")":
+        return parts(normalized(text[1:-1])) is not None
     return _OF_PROGRAMS.fullmatch(text) is not None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_experts import datasets
-from edge_experts.datasets import Columns, Dataset, splitting
+from edge_experts.datasets import Columns, Dataset, held_out, splitting
 from edge_experts.errors import DataError, UsageError
 from edge_experts.features import TableFeatures
 
@@ -246,3 +246,22 @@ def test_what_a_training_recorded_may_be_absent_later(tmp_path: Path) -> None:
     assert (data.labels, data.notes) == (("a", "b"), ())
     assert Columns.from_json(recorded.to_json()) == recorded
     assert Columns.from_json({"odd": 1}) == Columns.from_json(None) == Columns()
+
+
+def test_one_person_or_one_day_can_be_held_out_but_not_split(tmp_path: Path) -> None:
+    content = _rows("person,day,x,label", lambda n: f"p,1/2/2024,{_plain(n)}")
+    for columns, words in (
+        (Columns(group="person"), r"'person' has 1 different value\(s\); at least 3"),
+        (Columns(time="day"), r"'day' has 1 different value\(s\)"),
+    ):
+        with pytest.raises(DataError, match=words):
+            _load(tmp_path, content, columns)
+        features = _fitted(_load(tmp_path, content, Columns(drop=("person", "day"))))
+        found = held_out.read(
+            str(tmp_path / "d.csv"),
+            0,
+            "classification",
+            Columns.from_json(columns.to_json()),
+            features,
+        )
+        assert len(held_out.whole(found.dataset)) == 60

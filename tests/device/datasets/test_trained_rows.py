@@ -240,3 +240,27 @@ def test_odd_rows_in_a_manifest_are_refused(tmp_path: Path, odd: object) -> None
     content["digest"] = canonical_digest(content)
     with pytest.raises(ManifestError, match="trained_rows"):
         parse_manifest(json.dumps(content).encode())
+
+
+@pytest.mark.parametrize("names", [("x_test", "y_test"), ("x", "y")])
+def test_arrays_without_an_example_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    path = tmp_path / "empty.npz"
+    np.savez(path, **{names[0]: np.zeros((0, 3)), names[1]: np.zeros(0, int)})
+    with pytest.raises(DataError, match="empty"):
+        held_out.read(str(path), 0, "classification")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1 / 255])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_image_on_another_scale_is_the_same_row(
+    tmp_path: Path, scale: float, dtype: type[np.floating]
+) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (60, 8, 8), dtype=np.uint8)
+    y = np.arange(60) % 2
+    dataset = from_arrays("own", x[:50], y[:50], x[50:], y[50:])
+    features = ArrayFeatures.fit(np.asarray(dataset.train.inputs), channels=False)
+    path = tmp_path / "scaled.npz"
+    np.savez(path, x=(x * scale).astype(dtype), y=y)
+    source = held_out.read(str(path), 0, "classification")
+    found = held_out.select(source, features, trained_rows(features, dataset))
+    assert (len(found.split), found.left_out) == (10, 50)

@@ -75,7 +75,8 @@ def test_a_number_is_read_as_its_column_writes_it(
         (["1,234", "2,345", "12"] * 20, "'1,234' in line 2 may be a thousand times as large"),
         ([f"{n} cm" for n in NUMBERS] + ["1.2 m"] * 9, r"different units \('cm', 'm'\)"),
         ([f"{n} cm" for n in NUMBERS] + ["12"], "line 62 '12'"),
-        (["0x1A", "0x2B"] * 20, "as programs write them"),
+        (["0x1A", "0x2B"] * 20, "in a form that is not read"),
+        ([f"({number})" for number in NUMBERS], r"in a form that is not read: line 2 '\(0.0\)'"),
     ],
 )
 def test_what_is_not_certain_is_refused_by_line_and_value(cells: list[str], words: str) -> None:

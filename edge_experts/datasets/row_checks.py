@@ -1,0 +1,65 @@
+"""Files of rows that are refused as a whole: too large, with two kinds of targets, with totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from ..errors import DataError
+from .columns import Columns
+from .rows import TARGET
+
+_LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
+_TOTALS = frozenset(
+    {
+        *(
+            "total",
+            "totals",
+            "grand total",
+            "subtotal",
+            "sum",
+            "average",
+            "mean",
+            "summe",
+            "gesamt",
+        ),
+        *("gesamtsumme", "mittelwert", "durchschnitt", "insgesamt", "somme", "moyenne", "totale"),
+    }
+)
+
+
+def refuse_large(path: Path) -> None:
+    """Refuses a file whose rows would not fit in memory."""
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise DataError(
+            f"{path}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because all "
+            "rows are held in memory. Train on a sample: (head -n 1 FILE; tail -n +2 FILE | "
+            "shuf -n 100000) > sample.csv"
+        )
+
+
+def refuse_both(path: Path, header: Iterable[str], columns: Columns) -> None:
+    """Refuses a table that several tasks claim, of which none is a special form of another."""
+    names = [name for name in header if name not in columns.not_inputs]
+    target = next((name for name in names if TARGET.fullmatch(name)), None)
+    if columns.label is None and "label" in names and target is not None:
+        raise DataError(
+            f"{path}: has a column 'label' and a column {target!r}; say which one is wanted: "
+            "--task classification or --task regression (the other one is then an input), or leave "
+            "one out"
+        )
+
+
+def refuse_total(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+    """Refuses a last row that sums the others up."""
+    line, last = table[-1]
+    for name, cell in last.items():
+        word = cell.strip().rstrip(":").casefold()
+        if word in _TOTALS and name != "text":
+            if any(row[name].strip().rstrip(":").casefold() == word for _, row in table[:-1]):
+                continue
+            raise DataError(
+                f"{path}: line {line}: column {name!r} is {cell.strip()!r}: the last row seems to "
+                "sum up the others; delete it"
+            )
