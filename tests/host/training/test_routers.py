@@ -93,7 +93,7 @@ def test_every_router_trains_and_converts(
     )  # fmt: skip
     run = train(blobs, tmp_path / "run", config, pictures=False)
     if router in ("kmeans", "learned"):
-        assert run.metrics["test_accuracy"] > 0.85
+        assert run.metrics["test_accuracy"] >= 0.85
     if router == "kmeans":
         assert min(run.metrics["expert_usage"]) > 0.15, "the four groups"
     # At random, quantization moves inputs across one of many planes: other experts answer them,
