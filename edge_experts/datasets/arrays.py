@@ -73,6 +73,10 @@ def from_arrays(
     if groups_train is None:
         splits = series.redraw(splits, x_train, train.targets, seed)
     validation = splits == "validation"
+
+    def of(rows: np.ndarray) -> np.ndarray | None:
+        return None if groups_train is None else np.array(groups_train)[rows]
+
     kind = kind_of(x_train)
     return Dataset(
         name=name,
@@ -80,8 +84,8 @@ def from_arrays(
         task=task.title(kind),
         labels=train.labels,
         origin=origin,
-        train=Split(x_train[~validation], train.targets[~validation]),
-        validation=Split(x_train[validation], train.targets[validation]),
+        train=Split(x_train[~validation], train.targets[~validation], of(~validation)),
+        validation=Split(x_train[validation], train.targets[validation], of(validation)),
         test=Split(x_test, test.targets),
         task_type=task_type,
     )

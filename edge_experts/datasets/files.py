@@ -96,7 +96,8 @@ def _split(path: Path, file: RowFile, seed: int) -> Dataset:
 
     def take(name: str) -> Split:
         places = np.flatnonzero(splits == name)
-        return Split([file.inputs[place] for place in places], file.wanted.targets[places])
+        groups = None if file.groups is None else np.array(file.groups)[places]
+        return Split([file.inputs[place] for place in places], file.wanted.targets[places], groups)
 
     return Dataset(
         name=path.stem,

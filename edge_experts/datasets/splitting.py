@@ -19,10 +19,12 @@ class Split:
     Attributes:
         targets: the index of each one's label, (examples,) int64; of regression the values of the
             outputs that `labels` names, (examples, outputs) float64, in the data's own units.
+        groups: the recording, person or place of each, (examples,), where the data says it.
     """
 
     inputs: Sequence[Any] | np.ndarray
     targets: np.ndarray
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -28,10 +28,7 @@ class Examples:
         Args:
             classes: of the examples to train on, (examples,) int64.
         """
-        train = self.dataset.train
-        random = splitting.assign(np.full(len(train), ""), classes, seed, draw=["validation"])
-        drawn = series.redraw(random, train.inputs, train.targets, seed)
-        held_out = drawn == "validation"
+        held_out = _held_out(self.dataset.train, classes, seed)
         parts = (np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
         def moved(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -45,13 +42,17 @@ class Examples:
             for name in names
         }
         targets = moved({s: getattr(self.dataset, s).targets for s in ("train", "validation")})
+        known = {s: getattr(self.dataset, s).groups for s in ("train", "validation")}
+        groups = moved(known) if all(each is not None for each in known.values()) else {}
         sizes = {split: np.arange(len(values)) for split, values in targets.items()}
         return Examples(
             # Only its targets are read: inputs are encoded already.
             replace(
                 self.dataset,
-                train=Split(sizes["train"], targets["train"]),
-                validation=Split(sizes["validation"], targets["validation"]),
+                train=Split(sizes["train"], targets["train"], groups.get("train")),
+                validation=Split(
+                    sizes["validation"], targets["validation"], groups.get("validation")
+                ),
             ),
             {
                 **{
@@ -62,3 +63,15 @@ class Examples:
             },
             moved(self.taught) if self.taught else {},
         )
+
+
+def _held_out(train: Split, classes: np.ndarray, seed: int) -> np.ndarray:
+    """True for a tenth of the examples: whole groups, stretches of data in series, or any."""
+    wishes = np.full(len(train), "")
+    if train.groups is not None and len(np.unique(train.groups)) > 1:
+        groups = train.groups.tolist()
+        found = splitting.assign(wishes, classes, seed, draw=["validation"], groups=groups)
+        if "validation" in found:
+            return found == "validation"
+    drawn = splitting.assign(wishes, classes, seed, draw=["validation"])
+    return series.redraw(drawn, train.inputs, train.targets, seed) == "validation"

@@ -111,8 +111,11 @@ class RoutedTraining:
                         model, config, task, split.dataset, split.data, learned, logs, own
                     )
                     stages.run()
+                    validation = split.dataset.validation
                     outputs = predict(model, split.data["validation"])
-                    points = task.points(outputs, split.dataset.validation.targets)
+                    points = task.points(outputs, validation.targets)
+                    if validation.groups is not None:  # examples of one behind each other
+                        points = points[np.argsort(validation.groups, kind="stable")]
                     return Trained(config, model, stages, points)
 
                 choice = choose(config, len(dataset.train), trained)

@@ -136,6 +136,23 @@ def test_a_second_split_holds_out_others_of_the_same_examples() -> None:
         assert np.array_equal(x[:, 0] > 0, getattr(again.dataset, name).targets == 1)
 
 
+def test_a_second_split_holds_out_whole_groups() -> None:
+    from edge_experts.training.second_split import Examples
+
+    random = np.random.default_rng(0)
+    x = random.normal(size=(400, 4)).astype(np.float32)
+    y, persons = np.arange(400) % 2, random.permutation(np.arange(400) // 20).astype(str)
+    data = datasets.from_arrays("p", x, y, x[:9], y[:9], groups_train=persons.tolist())
+    names = ("train", "validation", "test")
+    arrays = {name: {"x": np.asarray(getattr(data, name).inputs)} for name in names}
+    again = Examples(data, arrays, {}).split_again(data.train.targets, seed=1).dataset
+    splits: Any = (data.validation, again.validation, again.train)
+    first, second, trained = (set(split.groups.tolist()) for split in splits)
+    assert not first & second, "other persons than the first time"
+    assert not second & trained
+    assert first <= trained
+
+
 def test_many_experts_are_not_tried_where_a_few_gain_nothing() -> None:
     choice = _chosen({1: _some(0.8), 4: _some(0.8)})
     assert choice.chosen.experts == 1
