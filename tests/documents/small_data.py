@@ -40,6 +40,7 @@ def write(folder: Path, readme: str) -> None:
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)
     _houses(folder)
+    _recordings(folder)
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
@@ -80,6 +81,14 @@ def _flowers(path: Path, higher: float) -> None:
         colour, label, height = kinds[n % 2]
         rows.append((f"{RANDOM.normal(height + higher, 0.2):.2f}", colour, label))
     _rows(path, ("height", "colour", "label"), rows)
+
+
+def _recordings(folder: Path) -> None:
+    """Rows that belong together: 20 persons, and a plant over time."""
+    gait = [(n // 15, f"{RANDOM.normal(n % 2, 0.2):.3f}", "ab"[n % 2]) for n in range(300)]
+    _rows(folder / "gait.csv", ("person", "speed", "label"), gait)
+    plant = [(n, f"{RANDOM.normal(n % 2, 0.2):.3f}", "ab"[n % 2]) for n in range(300)]
+    _rows(folder / "plant.csv", ("when", "flow", "label"), plant)
 
 
 def _houses(folder: Path) -> None:

@@ -81,7 +81,7 @@ def stopped_in_every_stage(
     def counted(snapshots: Any, snapshot: Any) -> None:
         write(snapshots, snapshot)
         path = snapshots.path
-        left[path] = left.get(path, int(chance.integers(1, 4))) - 1
+        left[path] = left.get(path, int(chance.integers(1, 3))) - 1
         if left[path] == 0:
             stages.add(path.name.split(".")[0])
             raise Stopped
@@ -219,7 +219,7 @@ def test_translators_go_on(
 
     data = toy()
     # Drawn tokens and dropout: chance in every step.
-    config = config_of(data, width=0.1, warm_epochs=1, tune_epochs=1, drawn_pieces=8)
+    config = config_of(data, width=0.1, warm_epochs=2, tune_epochs=2, drawn_pieces=8)
 
     def training(name: str) -> Any:
         model = trainer.fit(data, config, Checkpoints(tmp_path / name, {}))[0]
@@ -231,6 +231,28 @@ def test_translators_go_on(
     )
     assert len(stages) == 3
     assert stopped == [training("whole")]
+
+
+def test_a_translator_goes_on_at_any_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chance: np.random.Generator, keras: Any
+) -> None:
+    from edge_experts.training.checkpoints import Snapshots
+    from edge_experts.training.translation.learning import Learner
+    from edge_experts.training.translation.model import translator
+    from edge_experts.training.translation.network import Size
+
+    pairs = [([3 + row % 5] * (1 + row % 9), [8, 3 + row % 5, 2]) for row in range(60)]
+
+    def training(name: str) -> list[bytes]:
+        keras.utils.set_random_seed(1)
+        network = translator(Size(pieces=12, units=8, heads=2, inner=8), 0.2)
+        learner = Learner(network, pieces=16, rate=1e-2, drawn=2, seed=4)
+        learner.train(pairs, 2, "translator", snapshots=Snapshots(tmp_path / name))
+        return [weight.tobytes() for weight in network.get_weights()]
+
+    with stopping(monkeypatch, int(chance.integers(1, 20))), pytest.raises(Stopped):
+        training("stopped")
+    assert training("stopped") == training("whole")
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +270,7 @@ def test_an_extension_goes_on(
     from edge_experts.training import extend
 
     def extending(name: str) -> None:
-        extend(old_run, table(), tmp_path / name, epochs=1)
+        extend(old_run, table(), tmp_path / name, epochs=2)
 
     extending("whole")
     assert len(stopped_in_every_stage(monkeypatch, chance, lambda: extending("stopped"))) == 3
