@@ -14,7 +14,6 @@ _TABLE = """\
     static float x[EDGE_EXPERTS_INPUTS];
     const double numbers[] = {...};  // as edge_experts_number_names are; NaN: not known
     const int categories[] = {edge_experts_find(0, "..."), ...};  // as edge_experts_categories are
-    // Yours to check: units, gaps (NaN; -1), spelling ("true", "false"), values never trained (-1).
     edge_experts_encode(numbers, categories, x);
 """
 

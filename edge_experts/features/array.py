@@ -62,7 +62,12 @@ class ArrayFeatures:
             raise ValueError("deviation must be above 0")
 
     @classmethod
-    def unscaled(cls, examples: np.ndarray, *, kind: str | None = None) -> ArrayFeatures:
+    def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
+        """Numbers as they are, by the rules of version 0.1.0: for networks that were trained so."""
+        return cls(shape, np.zeros(()), np.ones(()))
+
+    @classmethod
+    def unscaled_like(cls, examples: np.ndarray, *, kind: str | None = None) -> ArrayFeatures:
         """Numbers as they are: for networks that were trained with ones like these examples.
 
         Args:

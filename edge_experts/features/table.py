@@ -65,14 +65,21 @@ class TableFeatures:
     holds later.
 
     Args:
-        rules: by which cells are read.
+        columns: for each its "name" and, if it is a category, its "values".
         mean, deviation: of the columns of numbers, in their order.
+        rules: by which cells are read; those of version 0.1.0 if None.
     """
 
     kind = "table"
 
-    def __init__(self, rules: TableRules, mean: np.ndarray, deviation: np.ndarray):
-        self._rules = rules
+    def __init__(
+        self,
+        columns: Sequence[Mapping[str, Any]],
+        mean: np.ndarray,
+        deviation: np.ndarray,
+        rules: TableRules | None = None,
+    ):
+        rules = self._rules = rules or FirstRules(columns)
         if not (len(rules.columns) - len(rules.sizes),) == mean.shape == deviation.shape:
             raise ValueError("mean and deviation must have one number for each column of numbers")
         if not np.isfinite(mean).all() or not (deviation > 0).all():
@@ -116,7 +123,8 @@ class TableFeatures:
             else:
                 fitted.append(column)
         scale = np.array(scales).reshape(-1, 2)
-        return cls(TableContract(fitted), scale[:, 0], scale[:, 1])
+        rules = TableContract(fitted)
+        return cls(rules.columns, scale[:, 0], scale[:, 1], rules)
 
     @classmethod
     def unscaled(
@@ -128,7 +136,8 @@ class TableFeatures:
             DataError: as `fit`.
         """
         fitted = cls.fit(rows, columns)
-        return cls(fitted._rules, np.zeros(len(fitted._mean)), np.ones(len(fitted._mean)))
+        rules, size = fitted._rules, len(fitted._mean)
+        return cls(rules.columns, np.zeros(size), np.ones(size), rules)
 
     @classmethod
     def restore(
@@ -144,7 +153,7 @@ class TableFeatures:
         )
         if len(set(rules.names)) != len(columns):
             raise ValueError("columns must have different names")
-        return cls(rules, arrays["mean"], arrays["deviation"])
+        return cls(columns, arrays["mean"], arrays["deviation"], rules)
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:

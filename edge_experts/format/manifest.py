@@ -207,6 +207,8 @@ class Manifest:
         content = asdict(self, dict_factory=_without_arenas_not_measured)
         if self.task_spec is None and CONTRACT not in self.features.config:
             del content["task_spec"], content["layers"]
+            if content["format_version"].split(".")[0] != FORMAT_VERSION.split(".")[0]:
+                content["format_version"] = FORMAT_VERSION
         else:
             content["format_version"] = CONTRACT_VERSION
         if not self.trained_rows:

@@ -29,9 +29,6 @@ class TrainConfig:
     """
 
     experts: int = 4
-    # Where more than 0, validation examples choose among one network, `experts` and so many.
-    most_experts: int = 0
-    measure_gain: bool = False  # train one network too, to tell what experts gain over it
     activation: str = "relu"  # of experts' hidden layers; or "sparse_step"
     width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
     router: str = "learned"
@@ -72,6 +69,9 @@ class TrainConfig:
     seed: int = 0
     model: str | Builder | None = None  # of an expert: "module:function", see networks/users.py
     router_model: str | Builder | None = None  # of the router, likewise
+    # Where more than 0, validation examples choose among one network, `experts` and so many.
+    most_experts: int = 0
+    measure_gain: bool = False  # train one network too, to tell what experts gain over it
 
     @property
     def learned(self) -> bool:

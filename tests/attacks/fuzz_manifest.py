@@ -26,7 +26,7 @@ with atheris.instrument_imports(include=["edge_experts"]):
 
 from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places, writing
 
-_STARTS = [json.loads(one.to_json()) for one in (manifest(), writing())]
+_STARTS = [json.loads(one.to_json()) for one in (manifest(), writing(), contracted())]
 _TOKENS = (
     *_STARTS[0],
     *("path", "bytes", "sha256", "crc32", "resident_bytes", "kind", "config", "file", "edges"),

@@ -56,6 +56,17 @@ def writing() -> Manifest:
     )
 
 
+def contracted() -> Manifest:
+    """Of inputs with a contract, and of rows that were trained on."""
+    plain = manifest()
+    config = {"length": 8, "contract": {"rules": 1, "normalization": "NFC"}}
+    return replace(
+        plain,
+        features=replace(plain.features, config=config),
+        trained_rows=(FileEntry.of("trained_rows/000.bin", b"t"),),
+    )
+
+
 def nested(depth: int) -> Any:
     value: Any = 0
     for _ in range(depth):

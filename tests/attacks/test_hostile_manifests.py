@@ -24,11 +24,12 @@ from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path
 from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 
 from .bundles import rewritten, use
-from .manifests import ODD, changed, manifest, odd_manifests, places, signed, writing
+from .manifests import ODD, changed, contracted, manifest, odd_manifests, places, signed, writing
 
 MOST = 150_000_000  # bytes that a hostile manifest of 4 MB may make Python take, for a moment
 CONTENT: dict[str, Any] = json.loads(manifest().to_json())
 WRITING: dict[str, Any] = json.loads(writing().to_json())
+CONTRACTED: dict[str, Any] = json.loads(contracted().to_json())
 PLACES = [at for at in places({**CONTENT, **WRITING}) if at and at != ("digest",)]
 
 
@@ -50,7 +51,9 @@ def _refused(raw: bytes) -> str:
     return ""
 
 
-@pytest.mark.parametrize("start", [CONTENT, WRITING], ids=["choosing", "writing"])
+@pytest.mark.parametrize(
+    "start", [CONTENT, WRITING, CONTRACTED], ids=["choosing", "writing", "contracted"]
+)
 def test_every_field_with_every_odd_value_is_read_or_refused(start: dict[str, Any]) -> None:
     read = 0
     for raw in odd_manifests(dict(start)):

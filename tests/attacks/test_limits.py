@@ -25,7 +25,7 @@ from edge_experts.runtime import fit, golden
 from edge_experts.runtime.interpreter import Model
 
 from .bundles import EXAMPLES, TINY, replaced, use
-from .manifests import changed, manifest, nested, signed, writing
+from .manifests import changed, contracted, manifest, nested, signed, writing
 
 _CONTENT: dict[str, Any] = json.loads(manifest().to_json())
 
@@ -67,6 +67,13 @@ def _experts(count: int) -> None:
     parse_manifest(signed(content))
 
 
+def _trainings(count: int) -> None:
+    content = json.loads(contracted().to_json())
+    (entry,) = content["trained_rows"]
+    content["trained_rows"] = [{**entry, "path": f"{index}.bin"} for index in range(count)]
+    parse_manifest(signed(content))
+
+
 def _shape(*shape: int) -> None:
     one = np.array(1.0)
     restore("array", {"shape": shape}, {"mean": one, "deviation": one})
@@ -90,6 +97,7 @@ MANIFESTS: dict[str, Callable[[int], None]] = {
     "digits": lambda count: _with("provenance", "seed", value=10 ** (count - 1)),
     "file_bytes": lambda count: _with("router", "bytes", value=count),
     "experts": _experts,
+    "trainings": _trainings,
     "labels": lambda count: _with("labels", value=list(map(str, range(count)))),
     "label_characters": lambda count: _with("labels", 0, value="a" * count),
     "name_characters": lambda count: _with("name", value="a" * count),

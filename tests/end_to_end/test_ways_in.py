@@ -25,7 +25,7 @@ choice_epochs = 2
 tune_epochs = 1
 teacher_epochs = 0
 """
-Asked = list[tuple[str, list[str]]]  # label and experts of each example
+Asked = list[tuple[str, list[int]]]  # label and experts of each example
 
 
 def _images(folder: Path) -> tuple[Path, list[Any]]:
@@ -146,7 +146,7 @@ def _same_texts(example: str) -> list[Any]:
 
 def test_what_looks_the_same_has_the_same_answer(bundle: tuple[str, Path, list[Any]]) -> None:
     kind, folder, examples = bundle
-    others = {"images": _same_pictures, "texts": _same_texts}[kind]
+    others: Any = {"images": _same_pictures, "texts": _same_texts}[kind]
     with ExpertRuntime(folder) as runtime:
         for example in examples:
             wanted = runtime.predict(example).scores.tolist()

@@ -19,7 +19,6 @@ from ..options import Force, Json, Source, print_json, require_training
 
 
 def extend(
-    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run folder to extend.", show_default=False)],
     data: Source,
     out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
@@ -78,13 +77,11 @@ def extend(
     from ...run_folder import read_features, read_run
 
     refuse_existing(out, force=force)
-    # The default adapts to few rows; a number that is given does not.
-    source = context.get_parameter_source("epochs")
-    chosen_epochs = None if source is None or source.name == "DEFAULT" else epochs
     earlier = read_run(run)
     trained_with, task = earlier.config.get("seed") or 0, earlier.task_type
     from ... import datasets
     from ...training import extend as run_extension
+    from ...training.extension.teaching import EPOCHS
     from ...training.tasks import training_of
 
     primary = training_of(task).routed(earlier, "extend").primary
@@ -106,7 +103,7 @@ def extend(
         out,
         retrain=retrain,
         old_data=old,
-        epochs=chosen_epochs,
+        epochs=epochs,
         seed=seed,
         max_forgetting=max_forgetting,
         force=force,
@@ -144,8 +141,8 @@ def extend(
     print(
         f"The {what} expert gained nothing on new data that {gains['new']['examples']:,} test rows "
         f"can show. Tried: {tried}, with {made.extends['taught_rows']:,} training rows"
-        f"{'' if chosen_epochs is None else f' and --epochs {epochs}'}. Instead of converting "
+        f"{'' if epochs == EPOCHS else f' and --epochs {epochs}'}. Instead of converting "
         f"{out}, collect more rows like these and extend {run} again"
-        f"{'' if chosen_epochs is None else ', without --epochs'}, or keep {run} as it is.",
+        f"{'' if epochs == EPOCHS else ', without --epochs'}, or keep {run} as it is.",
         file=sys.stderr,
     )

@@ -155,7 +155,7 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     if standardize:
         return fit_features(dataset)
     if isinstance(train, np.ndarray):
-        return ArrayFeatures.unscaled(train, kind=dataset.kind)
+        return ArrayFeatures.unscaled_like(train, kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)
 
 

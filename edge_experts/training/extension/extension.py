@@ -28,7 +28,7 @@ from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
-from .teaching import Part, Teaching, answers, score
+from .teaching import EPOCHS, Part, Teaching, answers, score
 
 SPLITS = tuple(KEPT_EXAMPLES)
 
@@ -55,7 +55,7 @@ def extend(
     *,
     retrain: int | None = None,
     old_data: Dataset | None = None,
-    epochs: int | None = None,
+    epochs: int = EPOCHS,
     seed: int = 0,
     max_forgetting: float | None = None,
     force: bool = False,
@@ -80,8 +80,8 @@ def extend(
             own part of the old.
         old_data: what the run was trained on, to remember it by; otherwise the examples that the
             run folder keeps, up to 2,000.
-        epochs: of the expert, at most; the router's are three times as many. By default 10, or
-            with few examples as many as 500 steps take.
+        epochs: of the expert, at most; the router's are three times as many. 10, the default,
+            is with few examples as many as 500 steps take.
         max_forgetting: points (hundredths) of accuracy, or of R2, that the old test examples may
             lose.
 

@@ -20,7 +20,8 @@ from ..objectives.routed_task import RoutedTask
 from ..report.reporting import Report
 from .widening import gate_of, widened
 
-_EPOCHS, _STEPS = 10, 500  # of an expert, at least, where no number is given
+EPOCHS = 10  # of an expert by default, which few rows make more: as many as _STEPS take
+_STEPS = 500
 _PATIENCE = 0.4  # of the epochs
 _AT_ONCE = 1024
 _ROUTER_EPOCHS = 3  # for each of an expert's: what it takes from old experts is what is forgotten
@@ -53,8 +54,8 @@ class Teaching:
     Args:
         task: the objective of the experts, and the score that decides between them.
         old, new: parts named "train" and "validation".
-        epochs: of an expert at most, the router's are three times as many; None: 10, or with few
-            examples as many as 500 steps take.
+        epochs: of an expert at most, the router's are three times as many; `EPOCHS`, the default,
+            is with few examples as many as 500 steps take.
         batch_size: at most; a fiftieth of a small data set.
         learning_rate: of a fresh network.
         checkpoints: from which an extension that was killed goes on.
@@ -67,7 +68,7 @@ class Teaching:
         old: Mapping[str, Part],
         new: Mapping[str, Part],
         *,
-        epochs: int | None,
+        epochs: int,
         batch_size: int,
         learning_rate: float,
         seed: int,
@@ -126,7 +127,6 @@ class Teaching:
             metrics,
             *((part.inputs, self.task.keras_targets(part.targets)) for part in (train, validation)),
             epochs=self.epochs,
-            least=_EPOCHS,
             learning_rate=rate,
             best=f"val_{self.task.primary}",
         )
@@ -165,8 +165,7 @@ class Teaching:
             ["accuracy"],
             examples("train"),
             examples("validation"),
-            epochs=self.epochs and _ROUTER_EPOCHS * self.epochs,
-            least=_ROUTER_EPOCHS * _EPOCHS,
+            epochs=_ROUTER_EPOCHS * self.epochs,
             learning_rate=self.learning_rate,
             best="val_loss",
         )
@@ -182,8 +181,7 @@ class Teaching:
         train: tuple[Any, ...],
         validation: tuple[Any, ...],
         *,
-        epochs: int | None,
-        least: int,
+        epochs: int,
         learning_rate: float,
         best: str,
     ) -> None:
@@ -192,7 +190,9 @@ class Teaching:
 
         def work() -> None:
             size = batch_size(len(train[1]), self.batch_size)
-            count = epochs or max(least, -(-_STEPS // (len(train[1]) // size)))
+            count = epochs
+            if self.epochs == EPOCHS:  # the default adapts; any other number is meant
+                count = max(epochs, -(-_STEPS // (len(train[1]) // size)))
             drawn = draw(
                 train[0],
                 train[1],

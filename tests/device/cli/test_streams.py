@@ -158,7 +158,7 @@ def test_monitor_counts_what_it_can_answer(cli: Cli) -> None:
 
 
 READERS: dict[str, Callable[[], Reader]] = {
-    "array": lambda: Reader(ArrayFeatures.unscaled(np.array([[1.5, -2.0], [0.0, 3.0]]))),
+    "array": lambda: Reader(ArrayFeatures.unscaled_like(np.array([[1.5, -2.0], [0.0, 3.0]]))),
     "table": lambda: Reader(TableFeatures.fit([{"a": "1"}, {"a": "2"}])),
 }
 

@@ -176,7 +176,10 @@ def test_the_command_line_shows_what_is_unsure(cli: Cli, bundle: Path) -> None:
 
 def test_evaluate_tells_the_answered_from_the_others(cli: Cli, bundle: Path) -> None:
     plain = json.loads(cli("evaluate", bundle, "--data", "sentiment", "--json").stdout)
-    assert set(plain) == {"schema_version", "accuracy", "examples", "expert_usage"}
+    assert set(plain) == {
+        *("schema_version", "accuracy", "examples", "expert_usage"),
+        *("left_out", "like_trained"),
+    }
     below = float(np.median(_confidences(bundle)))
     _rewrite(bundle, second_below=below, abstain_below=0.8)
     found = json.loads(cli("evaluate", bundle, "--data", "sentiment", "--json").stdout)

@@ -221,9 +221,9 @@ def test_an_interpreter_that_fails_while_writing_is_left_alone(translator_bundle
         task: Any = runtime.task
         encode = task.encode
 
-        def beyond(example: Any) -> dict[str, np.ndarray]:
+        def beyond(example: Any, warnings: list[str]) -> dict[str, np.ndarray]:
             """Pieces that there are not, which the interpreter refuses to look up."""
-            arrays = encode(example)
+            arrays = encode(example, warnings)
             return {**arrays, "source": np.full_like(arrays["source"], 10**6)}
 
         task.encode = beyond

@@ -123,7 +123,14 @@ def test_held_at_its_limit(translator_bundle: Path) -> None:
 
 def test_networks_on_token_ids_are_served_too() -> None:
     features = TokenFeatures((3,), below=10)
-    assert inputs_of(features) == [{"name": "x", "datatype": "INT32", "shape": [-1, 3]}]
+    assert inputs_of(features) == [
+        {
+            "name": "x",
+            "datatype": "INT32",
+            "shape": [-1, 3],
+            "parameters": {"dtype": "int32", "range": [0, 9]},
+        }
+    ]
     tensor = {"name": "x", "datatype": "INT32", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}
     for example, row in zip(
         examples_of(features, [tensor], 2), [[1, 2, 3], [4, 5, 6]], strict=True
