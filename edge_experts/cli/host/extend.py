@@ -19,6 +19,7 @@ from ..options import Force, Json, Source, print_json, require_training
 
 
 def extend(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run folder to extend.", show_default=False)],
     data: Source,
     out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
@@ -39,13 +40,13 @@ def extend(
         ),
     ] = None,
     epochs: Annotated[
-        int | None,
+        int,
         typer.Option(
             help="Most epochs of the expert; of the router three times as many.",
             min=1,
             show_default="10; with few rows as many as 500 steps take",
         ),
-    ] = None,
+    ] = 10,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
@@ -77,6 +78,9 @@ def extend(
     from ...run_folder import read_features, read_run
 
     refuse_existing(out, force=force)
+    # The default adapts to few rows; a number that is given does not.
+    source = context.get_parameter_source("epochs")
+    chosen_epochs = None if source is None or source.name == "DEFAULT" else epochs
     earlier = read_run(run)
     trained_with, task = earlier.config.get("seed") or 0, earlier.task_type
     from ... import datasets
@@ -102,7 +106,7 @@ def extend(
         out,
         retrain=retrain,
         old_data=old,
-        epochs=epochs,
+        epochs=chosen_epochs,
         seed=seed,
         max_forgetting=max_forgetting,
         force=force,
@@ -140,8 +144,8 @@ def extend(
     print(
         f"The {what} expert gained nothing on new data that {gains['new']['examples']:,} test rows "
         f"can show. Tried: {tried}, with {made.extends['taught_rows']:,} training rows"
-        f"{'' if epochs is None else f' and --epochs {epochs}'}. Instead of converting {out}, "
-        f"collect more rows like these and extend {run} again"
-        f"{'' if epochs is None else ', without --epochs'}, or keep {run} as it is.",
+        f"{'' if chosen_epochs is None else f' and --epochs {epochs}'}. Instead of converting "
+        f"{out}, collect more rows like these and extend {run} again"
+        f"{'' if chosen_epochs is None else ', without --epochs'}, or keep {run} as it is.",
         file=sys.stderr,
     )

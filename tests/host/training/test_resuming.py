@@ -164,7 +164,9 @@ def test_a_loop_goes_on_at_any_step(
 
 
 @pytest.mark.parametrize(
-    ("kind", "data"), [("table", table), ("text", text), ("window", window)], ids=lambda x: str(x)
+    ("kind", "data"),
+    [("table", table), ("text", text), ("window", window)],
+    ids=["table", "text", "window"],
 )
 def test_every_stage_goes_on(
     kind: str,
