@@ -27,7 +27,7 @@ def gains(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Compare experts with a dense network on public sets.
+    """Compare experts and one network on public sets.
 
     The dense network has the active size of the experts; both are trained with
     defaults. Package clients (pip, apt-get) fetch the sets, which stay in the

@@ -83,10 +83,11 @@ def resume(
     seed: Annotated[int, typer.Option(min=0, help="Of the moments.")] = 0,
     json: Json = False,
 ) -> None:
-    """Kill trainings at random moments, resume them, and compare what they leave.
+    """Kill trainings, resume them and compare results.
 
-    With SIGKILL. Weights, features, metrics and history must be, byte for byte, those of a training
-    that nobody disturbed; exit code 5 where one is not.
+    Each is killed by SIGKILL at random moments and started again. Weights, features, metrics and
+    history must be, byte for byte, those of a training that nobody disturbed; exit code 5 where one
+    is not.
 
     Example: python -m benchmarks resume --kind table --kills 5
     """
