@@ -24,7 +24,15 @@ with atheris.instrument_imports(include=["edge_experts"]):
     from edge_experts.format.manifest import canonical_digest
     from edge_experts.format.manifest_parser import parse_manifest
 
-from tests.attacks.manifests import ODD, changed, manifest, odd_manifests, places, writing
+from tests.attacks.manifests import (
+    ODD,
+    changed,
+    contracted,
+    manifest,
+    odd_manifests,
+    places,
+    writing,
+)
 
 _STARTS = [json.loads(one.to_json()) for one in (manifest(), writing(), contracted())]
 _TOKENS = (
