@@ -94,12 +94,15 @@ def _by_class(classes: np.ndarray) -> list[np.ndarray]:
 
 
 def _classes(targets: np.ndarray) -> np.ndarray:
-    """Labels, or quantiles of the first output."""
+    """Labels, or quantiles of the sum of the outputs' ranks, whatever order the outputs are in."""
     if targets.ndim == 1 and targets.dtype.kind in "iub":
         return targets
-    values = targets.reshape(len(targets), -1)[:, 0]
+    outputs = targets.reshape(len(targets), -1)
+    ranks = np.argsort(np.argsort(outputs, axis=0, kind="stable"), axis=0, kind="stable")
+    values = ranks.sum(axis=1)
     edges = np.quantile(values, np.linspace(0, 1, _CLASSES + 1)[1:-1])
-    return np.searchsorted(edges, values)
+    places: np.ndarray = np.searchsorted(edges, values)
+    return places
 
 
 def _points(inputs: Sequence[Any] | np.ndarray, rows: np.ndarray) -> np.ndarray | None:

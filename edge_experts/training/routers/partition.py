@@ -54,8 +54,9 @@ def kinds(
         found = np.split(both, [len(train["ids"])])
     else:
         seen = next(layer for layer in router.layers if layer.weights).input
-        view = tf_keras.Model(router.inputs, tf_keras.layers.Flatten()(seen))
+        view = tf_keras.Model(router.inputs, seen)
         points = [predict(view, arrays) for arrays in (train, validation)]
+        points = [each.reshape(len(each), -1) for each in points]
         found = nearest_means(points[0], config.experts, config.seed, points[1])
     return dict(zip(("train", "validation"), found, strict=True))
 

@@ -300,7 +300,7 @@ def test_data_to_fine_tune_on_is_read_for_the_task_of_the_run(
     from edge_experts import datasets
     from edge_experts.cli.host.convert import convert as command
 
-    def load(source: str, seed: int, task_type: str) -> None:
+    def load(source: str, seed: int, task_type: str, *columns: Any) -> None:
         raise DataError(f"{source} for {task_type}")
 
     monkeypatch.setattr(datasets, "load", load)

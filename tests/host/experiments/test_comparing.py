@@ -215,7 +215,10 @@ def test_a_picture_that_cannot_be_drawn_is_refused_first(
     with pytest.raises(UsageError, match="does not exist"):
         plotting.require(tmp_path / "none" / "p.png")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match="matplotlib is not installed: pip install"):
+    with pytest.raises(
+        MissingExtraError,
+        match=r"matplotlib .*edge-experts\[train\]\): pip install",
+    ):
         plotting.require()
 
 

@@ -25,7 +25,7 @@ x = random.standard_normal((600, 6)).astype(np.float32)
 y = (x[:, 0] * x[:, 1] > 0) + 2 * (x[:, 2] > 0)
 config = config_for(
     "table", experts=4, epochs=2, choice_epochs=2, tune_epochs=2, batch_size=40, teacher_epochs=0,
-    distribute=sys.argv[2],
+    distribute=sys.argv[2], learning_rate=2e-3, mixture_learning_rate=2e-3,
 )
 train(from_arrays("blobs", x[:500], y[:500], x[500:], y[500:]), sys.argv[1], config, pictures=False)
 """

@@ -273,7 +273,7 @@ def test_what_experts_share_with_the_router_is_not_trained(
     from edge_experts.training.tasks.classification import Classes
 
     x = keras.Input((2,), name="x")
-    trunk = keras.layers.Dense(3, "relu")(x)
+    trunk = keras.layers.Dense(3, "relu", kernel_initializer="ones")(x)  # none of them is dead
     router = keras.Model({"x": x}, {"gate": keras.layers.Dense(2)(trunk), "trunk": trunk})
     part = Part({"x": np.ones((20, 2), np.float32)}, np.zeros(20, int))
     parts = {"train": part, "validation": part}
