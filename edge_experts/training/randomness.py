@@ -66,7 +66,8 @@ def by_step(step: tf.Variable, seed: int | None = None) -> Iterator[None]:
     def key(now: int | None) -> tf.Tensor:
         replica = tf.distribute.get_replica_context()
         number = 0 if replica is None else replica.replica_id_in_sync_group
-        place = tf.constant(_hashed(seed or now or 0, str(next(places))), tf.int64)
+        base = (now or 0) if seed is None else seed
+        place = tf.constant(_hashed(base, str(next(places))), tf.int64)
         return tf.stack([place + tf.cast(number, tf.int64), passed])
 
     token = _key.set(key)
