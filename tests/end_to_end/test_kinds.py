@@ -53,7 +53,7 @@ def _table(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "line"),
     [
-        (_images, json.dumps(np.eye(12).tolist())),
+        (_images, json.dumps((200 * np.eye(12)).tolist())),
         (_windows, json.dumps(np.zeros((40, 2)).tolist())),
         (_table, '{"height": 2.1, "colour": "blue", "nothing": null}'),
     ],
