@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,9 @@ def test_every_router_trains_and_converts(
     )  # fmt: skip
     run = train(blobs, tmp_path / "run", config, pictures=False)
     if router in ("kmeans", "learned"):
-        assert run.metrics["test_accuracy"] >= 0.85
+        # Of two seeds: one alone differs by 0.03 from another.
+        more = train(blobs, tmp_path / "more", replace(config, seed=1), pictures=False)
+        assert np.mean([each.metrics["test_accuracy"] for each in (run, more)]) > 0.85
     if router == "kmeans":
         assert min(run.metrics["expert_usage"]) > 0.15, "the four groups"
     # At random, quantization moves inputs across one of many planes: other experts answer them,
