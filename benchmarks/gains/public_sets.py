@@ -137,9 +137,11 @@ def _images(name: str, train: int, test: int) -> Callable[[], Arrays]:
 def _named(
     name: str, train: int | None = None, test: int | None = None
 ) -> Callable[[], list[list[str]]]:
-    """Build the maker of a named set; of a larger one, so many rows are drawn for train and test.
+    """Build the maker of a named set.
 
-    A tenth of `train` is drawn for validation.
+    Args:
+        train, test: rows to draw of each split; all of them if None. A tenth of `train` is drawn
+            for validation.
     """
 
     def make() -> list[list[str]]:

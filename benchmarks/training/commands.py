@@ -86,8 +86,8 @@ def resume(
     """Kill trainings, resume them and compare results.
 
     Each is killed by SIGKILL at random moments and started again. Weights, features, metrics and
-    history must be, byte for byte, those of a training that nobody disturbed; exit code 5 where one
-    is not.
+    history must be equal, byte for byte, to those of an uninterrupted training; exit code 5 where
+    they are not.
 
     Example: python -m benchmarks resume --kind table --kills 5
     """

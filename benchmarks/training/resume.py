@@ -36,7 +36,7 @@ class Resumed:
 def measure(
     kinds: Sequence[str], kills: int, each: int, seed: int, told: Callable[[Resumed], None]
 ) -> tuple[list[Resumed], dict[str, float]]:
-    """Kill trainings so many times; also the seconds of an undisturbed one, by kind of data.
+    """Measure resumed trainings, and the seconds of an uninterrupted one by kind of data.
 
     Args:
         kills: of all kinds together, evenly.
@@ -87,7 +87,7 @@ class _Trainer:
         return path
 
     def killed(self, most: int, seconds: float, chance: random.Random, whole: Path) -> Resumed:
-        """Kill a training up to so many times, and let it end; less often where it is done."""
+        """Kill a training at most `most` times, then let it end; fewer where it ends earlier."""
         path, kills = self._path("killed"), list[tuple[float, int]]()
         while len(kills) < most:
             wait = chance.uniform(0, 2 * seconds / (1 + most))

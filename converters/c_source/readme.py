@@ -63,7 +63,7 @@ that must be in the firmware: {", ".join(name.removeprefix("Add") for name in op
 
 
 def _contract(manifest: Manifest) -> str:
-    """What the caller must see to: the functions here standardize, and check nothing."""
+    """Duties of the caller: the generated functions standardize inputs and check nothing."""
     contract = manifest.features.config.get(CONTRACT)
     if not isinstance(contract, dict):
         return ""

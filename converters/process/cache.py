@@ -25,7 +25,7 @@ from edge_experts.format.atomic import cache_folder, write_whole
 _DIGEST = 32  # bytes of SHA-256, in front of the content
 _ROOM = 1_000_000_000  # bytes that entries may take; the least recently used go first
 _UNFINISHED = ".unfinished"
-_FORGOTTEN = 30 * 86400  # seconds after which nobody goes on with it
+_FORGOTTEN = 30 * 86400  # seconds after which an unfinished entry is removed
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 

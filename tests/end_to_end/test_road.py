@@ -65,7 +65,7 @@ def test_run_answers_arguments_files_and_streams_alike(
     answers = [[json.loads(line) for line in done.stdout.splitlines()] for done in ways]
     for answer in answers[0]:
         told = {"label", "score", "expert", "experts", "abstained", "timings"}
-        told |= {"degraded", "reason"}
+        told |= {"degraded", "reason", "warnings"}
         assert set(answer) == {"schema_version", *told}
         assert set(answer["timings"]) == {"features_us", "route_us", "load_us", "invoke_us"}
     for way in answers:
