@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
         return path
 
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fails for a module that imports TensorFlow before a test runs.
+
+    Tests of the device part run in the same processes, and TensorFlow there would lend its kernels
+    to the interpreter: a wrong result would look right.
+    """
+    before = "tensorflow" in sys.modules
+    report = yield
+    if not before and "tensorflow" in sys.modules:
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} imports TensorFlow at its top: only a test may"
+    return report
 
 
 def _succeed(*arguments: object) -> None:

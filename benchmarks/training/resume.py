@@ -46,7 +46,7 @@ def measure(
     """
     context = multiprocessing.get_context("forkserver")
     # TensorFlow is imported once, for all trainings.
-    context.set_forkserver_preload([resume_process.__name__])
+    context.set_forkserver_preload([resume_process.__name__, "edge_experts.training"])
     done: list[Resumed] = []
     seconds: dict[str, float] = {}
     chance = random.Random(seed)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from edge_experts.datasets import Dataset, from_arrays, load
-from edge_experts.training import config_for, train
 
 STAGES: dict[str, Any] = {
     "experts": 3,
@@ -63,6 +62,8 @@ KINDS: dict[str, Callable[[], Dataset]] = {"table": table, "text": text, "window
 
 def run(kind: str, out: str, log: str) -> None:
     """Train on a kind of data, in this process; what it says goes to the file `log`."""
+    from edge_experts.training import config_for, train
+
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)

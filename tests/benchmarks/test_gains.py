@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.gains import measuring, public_sets, records, sources, study, summary
+from benchmarks.gains import public_sets, records, sources
 from benchmarks.gains.public_sets import SETS, PublicSet
 from benchmarks.gains.records import Measurement, Model
 from edge_experts import datasets
 from edge_experts.errors import UsageError
-from edge_experts.training import recipes
 
 
 def _measurement(
@@ -81,12 +80,16 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_equal_models_have_no_gain() -> None:
+    from benchmarks.gains import summary
+
     (gain,) = summary.gains([_measurement(seed=seed) for seed in range(3)])
     assert (gain.gain, gain.over_seeds, gain.over_rows) == (0, (0, 0), (0, 0))
     assert gain.verdict == "equal"
 
 
 def test_intervals_over_seeds_and_rows() -> None:
+    from benchmarks.gains import summary
+
     rows = np.random.default_rng(1).choice([0.0, 1.0], 1000, p=[0.9, 0.1])
     seeds = [_measurement(seed=seed, gain=rows.mean(), losses=tuple(rows)) for seed in range(3)]
     (gain,) = summary.gains(seeds)
@@ -98,6 +101,8 @@ def test_intervals_over_seeds_and_rows() -> None:
 
 
 def test_a_single_seed_has_an_interval_over_rows_only() -> None:
+    from benchmarks.gains import summary
+
     (gain,) = summary.gains([_measurement(gain=-1, losses=(-1.0,) * 20)])
     assert gain.over_seeds is None
     assert gain.verdict == "worse"
@@ -115,7 +120,11 @@ def test_a_single_seed_has_an_interval_over_rows_only() -> None:
         ((0.1, 1.0), (0.2, 3.0), "better"),
     ],
 )
-def test_verdicts(over_seeds: summary.Interval, over_rows: summary.Interval, verdict: str) -> None:
+def test_verdicts(
+    over_seeds: tuple[float, float], over_rows: tuple[float, float], verdict: str
+) -> None:
+    from benchmarks.gains import summary
+
     (gain,) = summary.gains([_measurement()])
     assert replace(gain, over_seeds=over_seeds, over_rows=over_rows).verdict == verdict
 
@@ -123,6 +132,8 @@ def test_verdicts(over_seeds: summary.Interval, over_rows: summary.Interval, ver
 def test_a_study_measures_what_its_file_has_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from benchmarks.gains import study
+
     measured: list[Any] = []
 
     def measure(
@@ -210,6 +221,9 @@ def test_series_have_their_channels_last(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_tiny_set_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deployed: bool
 ) -> None:
+    from benchmarks.gains import measuring
+    from edge_experts.training import recipes
+
     config_of: Callable[..., Any] = recipes.config_of
     monkeypatch.setattr(
         measuring,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import tf_keras
 
 from edge_experts.datasets import Dataset, from_arrays
 from edge_experts.errors import UsageError
-from edge_experts.training.adoption import adopt
-
-LAYERS = tf_keras.layers
 
 
 @pytest.fixture(scope="module")
@@ -23,36 +20,42 @@ def data() -> Dataset:
 
 
 @pytest.fixture
-def _float32_again() -> Iterator[None]:
+def _float32_again(keras: Any) -> Iterator[None]:
     yield
-    tf_keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy("float32")
 
 
 @pytest.mark.usefixtures("_float32_again")
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_half_precision_becomes_float32(
-    tmp_path: Path, data: Dataset, policy: str, suffix: str
+    keras: Any, tmp_path: Path, data: Dataset, policy: str, suffix: str
 ) -> None:
-    tf_keras.mixed_precision.set_global_policy(policy)
-    network = tf_keras.Sequential(
+    from edge_experts.training import adopt
+
+    keras.mixed_precision.set_global_policy(policy)
+    network = keras.Sequential(
         [
-            tf_keras.Input((6,)),
-            LAYERS.Dense(4, "relu"),
-            LAYERS.Dense(3, "softmax", dtype="float32"),
+            keras.Input((6,)),
+            keras.layers.Dense(4, "relu"),
+            keras.layers.Dense(3, "softmax", dtype="float32"),
         ]
     )
     path = tmp_path / f"net{suffix}"
     network.save(path)
-    tf_keras.mixed_precision.set_global_policy("float32")
+    keras.mixed_precision.set_global_policy("float32")
     adopt(path, data, tmp_path / "adopted.run")
-    made = tf_keras.models.load_model(tmp_path / "adopted.run" / "model.keras", compile=False)
+    made = keras.models.load_model(tmp_path / "adopted.run" / "model.keras", compile=False)
     assert {layer.compute_dtype for layer in made.experts[0].layers} == {"float32"}
 
 
 @pytest.mark.parametrize("name", ["net.h5", "net.weights.h5"])
-def test_weights_alone_are_said_to_be_weights(tmp_path: Path, data: Dataset, name: str) -> None:
-    network = tf_keras.Sequential([tf_keras.Input((6,)), LAYERS.Dense(3)])
+def test_weights_alone_are_said_to_be_weights(
+    keras: Any, tmp_path: Path, data: Dataset, name: str
+) -> None:
+    from edge_experts.training import adopt
+
+    network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
     network.save_weights(tmp_path / name)
     with pytest.raises(UsageError, match=r"weights alone do not tell the network") as caught:
         adopt(tmp_path / name, data, tmp_path / "adopted.run")
@@ -60,9 +63,15 @@ def test_weights_alone_are_said_to_be_weights(tmp_path: Path, data: Dataset, nam
 
 
 @pytest.mark.parametrize("suffix", [".h5"])
-def test_a_lambda_is_named(tmp_path: Path, data: Dataset, suffix: str) -> None:
-    layers = [tf_keras.Input((6,)), LAYERS.Lambda(lambda x: x / 2, name="half"), LAYERS.Dense(3)]
+def test_a_lambda_is_named(keras: Any, tmp_path: Path, data: Dataset, suffix: str) -> None:
+    from edge_experts.training import adopt
+
+    layers = [
+        keras.Input((6,)),
+        keras.layers.Lambda(lambda x: x / 2, name="half"),
+        keras.layers.Dense(3),
+    ]
     path = tmp_path / f"net{suffix}"
-    tf_keras.Sequential(layers).save(path)
+    keras.Sequential(layers).save(path)
     with pytest.raises(UsageError, match="'half' is a Lambda"):
         adopt(path, data, tmp_path / "adopted.run")

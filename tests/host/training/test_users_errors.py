@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from edge_experts.errors import UsageError
-from edge_experts.training.networks import users
-from edge_experts.training.networks.shapes import Shapes
-
-SHAPES = Shapes("table", {"x": ((3,), "float32")}, 2, {})
 
 FAILING = {
     "    return {}['units']\n": "KeyError: 'units'",
@@ -21,6 +18,16 @@ FAILING = {
 }
 
 
+@pytest.fixture(scope="module")
+def build() -> Callable[[str], object]:
+    """Experts of a user's function, `MODULE:FUNCTION`."""
+    from edge_experts.training.networks import users
+    from edge_experts.training.networks.shapes import Shapes
+
+    shapes = Shapes("table", {"x": ((3,), "float32")}, 2, {})
+    return lambda name: users.experts(name, shapes, 2, 1.0)
+
+
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -28,12 +35,14 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(FAILING)))
-def test_a_function_that_raises(tmp_path: Path, number: int) -> None:
+def test_a_function_that_raises(
+    build: Callable[[str], object], tmp_path: Path, number: int
+) -> None:
     body, told = list(FAILING.items())[number]
     path = tmp_path / f"raising_{number}.py"
     path.write_text(f"def build(shapes):\n{body}")
     with pytest.raises(UsageError) as caught:
-        users.experts(f"raising_{number}:build", SHAPES, 2, 1.0)
+        build(f"raising_{number}:build")
     message = str(caught.value)
     assert message.startswith(f"--model raising_{number}:build: {path}, line ")
     assert told in message
@@ -41,8 +50,10 @@ def test_a_function_that_raises(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("content", ["1 / 0\n", "def build(:\n", "import no_such_module_here\n"])
-def test_a_module_that_cannot_be_imported(tmp_path: Path, content: str) -> None:
+def test_a_module_that_cannot_be_imported(
+    build: Callable[[str], object], tmp_path: Path, content: str
+) -> None:
     name = f"broken_{abs(hash(content))}"
     (tmp_path / f"{name}.py").write_text(content)
     with pytest.raises(UsageError, match=f"^--model {name}:build: "):
-        users.experts(f"{name}:build", SHAPES, 2, 1.0)
+        build(f"{name}:build")
