@@ -22,6 +22,10 @@ ROOT = Path(__file__).parents[1]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Shared = Callable[[str, Callable[[Path], object]], Path]
 
+# Folders of tests that run, in the order of names, before any that has TensorFlow in its process.
+_WITHOUT_TENSORFLOW = tuple(
+    f"tests/{folder}/" for folder in ("attacks", "benchmarks", "contract", "deploying", "device")
+)
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
 
@@ -84,6 +88,14 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid} imports TensorFlow at its top: only a test may"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Fails a test that leaves TensorFlow in a process where tests of the device part follow."""
+    yield
+    if "tensorflow" in sys.modules and item.nodeid.startswith(_WITHOUT_TENSORFLOW):
+        pytest.fail(f"{item.nodeid} imports TensorFlow, which tests/host may, as it runs later")
 
 
 def _succeed(*arguments: object) -> None:

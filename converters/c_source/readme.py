@@ -45,7 +45,7 @@ here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-mat
     edge_experts_answer answer;
     if (runner.ask(x, &answer) == 0)
 {shown}
-{_contract(manifest)}
+{_contract(manifest)}\
 Router and experts run one after the other in the same arena; each is set up anew for each answer.
 Where the router's memory can be spared, give it an arena and an interpreter of its own.
 `edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is

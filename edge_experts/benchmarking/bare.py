@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..format.manifest import Manifest
-from ..runtime.interpreter import interpreter_class, remembers
+from ..runtime.interpreter import interpreter_class, quantize, real, remembers, tensors
 
 Arrays = dict[str, np.ndarray]
 Ask = Callable[[Arrays], list[np.ndarray]]
@@ -43,20 +43,19 @@ class Files(NamedTuple):
 def bare(path: Path, threads: int = 1, **options: Any) -> Ask:
     """A file's outputs for named inputs, by an interpreter that is built with these options."""
     interpreter = built(path, threads, options)
-    inputs = [
-        (details["index"], details["name"].removeprefix("serving_default_").split(":")[0])
-        for details in interpreter.get_input_details()
-    ]
-    outputs = [details["index"] for details in interpreter.get_output_details()]
+    inputs, outputs = tensors(interpreter)
     recurrent = remembers(interpreter)
 
     def ask(arrays: Arrays) -> list[np.ndarray]:
-        for index, name in inputs:
-            interpreter.set_tensor(index, arrays[name])
+        for index, name, _, quantization in inputs:
+            value = arrays[name]
+            if quantization is not None:
+                value = quantize(value, *quantization)
+            interpreter.set_tensor(index, value)
         if recurrent:
             interpreter.reset_all_variables()
         interpreter.invoke()
-        return [interpreter.get_tensor(output) for output in outputs]
+        return [real(interpreter.get_tensor(one.number), one.quantization) for one in outputs]
 
     return ask
 

@@ -19,10 +19,7 @@ from .tasks import measurements_of
 
 
 def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], Any]:
-    """A function from an example to its answer, for bundles that ask one expert.
-
-    Their models must take floats.
-    """
+    """A function from an example to its answer, for bundles that ask one expert."""
     files = _opened(bundle, threads)
     return measurements_of(files.manifest.task_type).reference_loop(files)
 

@@ -146,7 +146,7 @@ class Model:
     def __init__(self, content: bytes, name: str, threads: int = 1, delegate: Delegate = "xnnpack"):
         self.name, self.content = name, content
         self._interpreter = open_interpreter(content, name, threads, delegate)
-        inputs, outputs = _tensors(self._interpreter)
+        inputs, outputs = tensors(self._interpreter)
         if not 1 <= len(outputs) <= 2:
             raise ModelError(f"{name}: must have one output or two, has {len(outputs)}")
         # Details are asked for once: a call for them costs more than an inference.
@@ -183,7 +183,7 @@ class Model:
                     f"{self.name}: {package()} cannot compute it: {reason(error)}"
                 ) from None
             output: np.ndarray = self._get(self._output)[0]
-        return _real(output, self._scale)
+        return real(output, self._scale)
 
     def with_trunk(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
         """The same; what experts build on is added to the arrays as TRUNK, (1, units) float32."""
@@ -199,7 +199,7 @@ class Model:
 
     def trunk(self) -> np.ndarray:
         """Those features of the last input: (1, units) float32."""
-        return _real(self._get(self._second), self._second_scale)
+        return real(self._get(self._second), self._second_scale)
 
     def warm_up(self) -> None:
         """Run twice on made-up inputs: what an interpreter puts off, it does in its first two runs.
@@ -229,7 +229,7 @@ class _Tensor(NamedTuple):
     quantization: _Quantization | None
 
 
-def _tensors(interpreter: Any) -> tuple[list[_Tensor], list[_Tensor]]:
+def tensors(interpreter: Any) -> tuple[list[_Tensor], list[_Tensor]]:
     """The inputs, and the outputs."""
     # Not `get_input_details`: what it tells besides takes a tenth of a small expert's loading.
     wrapped = interpreter._interpreter
@@ -276,7 +276,7 @@ def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -
     return steps.astype(kind)
 
 
-def _real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
+def real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
     """r = S (q - Z); what is no integer that stands for a real number is left as it is."""
     if quantization is None:
         return value

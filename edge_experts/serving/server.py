@@ -52,13 +52,23 @@ def serve(
         server_header=False,
     )
     where = f"[{host}]" if ":" in host else host
-    print(
+    said = (
         f"Serving {runtime.manifest.name} at http://{where}:{listening.getsockname()[1]}/v2 "
-        "(Open Inference Protocol); Ctrl-C ends it",
-        file=sys.stderr,
-        flush=True,
+        "(Open Inference Protocol); Ctrl-C ends it"
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, said).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """Says so once it answers, and once a signal ends it in order: both from the same moment."""
+
+    def __init__(self, config: uvicorn.Config, said: str) -> None:
+        super().__init__(config)
+        self._said = said
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._said, file=sys.stderr, flush=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

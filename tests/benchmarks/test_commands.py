@@ -135,7 +135,8 @@ def test_errors_end_with_their_exit_code(
 ) -> None:
     done = _run(name, tmp_path / "absent", *options)
     assert (done.returncode, done.stdout) == (error.exit_code, "")
-    (line,) = done.stderr.splitlines()
+    *progress, line = done.stderr.splitlines()
+    assert all(one.endswith(" ...") for one in progress)
     assert line.startswith("benchmarks: ")
     assert "Traceback" not in line
 

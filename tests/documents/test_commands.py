@@ -175,7 +175,7 @@ def _follow(text: str, session: Session) -> None:
 
 
 def _serve(words: list[str], folder: Path) -> None:
-    """The server says where it listens, and ends at a signal as it should."""
+    """The server says where it listens, and ends at a signal in order, then by that signal."""
     child = subprocess.Popen(
         [sys.executable, "-m", "edge_experts", *words, "--port", "0"],
         cwd=folder,
@@ -190,7 +190,7 @@ def _serve(words: list[str], folder: Path) -> None:
             break
     child.send_signal(signal.SIGTERM)
     said += child.stderr.readlines()
-    assert child.wait(60) == 0, said
+    assert child.wait(60) == -signal.SIGTERM, said
     assert not [line for line in said if CHATTER.search(line)]
 
 

@@ -134,7 +134,8 @@ def test_a_training_leaves_its_checkpoints_alone(tmp_path: Path, number: signal.
     data, work = tmp_path / "data.npz", tmp_path / "work"
     np.savez(data, x_train=x[:160], y_train=x[:160, 0] > 0, x_test=x[160:], y_test=x[160:, 0] > 0)
     work.mkdir()
-    options = ("--epochs", 4000, "--no-pictures")
+    (tmp_path / "long.toml").write_text("epochs = 4000\npatience = 0\n")
+    options = ("--config", tmp_path / "long.toml", "--no-pictures")
     with (tmp_path / "log").open("w") as log:
         command = ("-m", "edge_experts", "train", "--data", data, "--out", work / "k.run")
         with _started(*command, *options, stderr=log) as process:

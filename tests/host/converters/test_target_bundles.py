@@ -16,12 +16,16 @@ import pytest
 from edge_experts.converters.targets import TARGETS
 
 from edge_experts import run_folder
+from edge_experts.benchmarking.reference import reference_texts
 from edge_experts.datasets import Split
 from edge_experts.errors import MissingExtraError, UnsuitableError
 from edge_experts.features.array import ArrayFeatures
 from edge_experts.format.manifest_parser import read_manifest
+from edge_experts.runtime import ExpertRuntime
 
 from ...conftest import Cli
+
+ROWS = np.random.default_rng(1).standard_normal((20, 10)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,8 @@ def test_microcontrollers_get_their_arenas(
         content = (out / entry.path).read_bytes()
         assert _allocates(content, entry.arena_bytes)
         assert not _allocates(content, entry.arena_bytes - 16)
+    runtime, bare = ExpertRuntime(out), reference_texts(out)
+    assert [bare(x) for x in ROWS] == [runtime.predict(x).text for x in ROWS]
     assert "made for | microcontroller" in (out / "MODEL_CARD.md").read_text()
     shown = cli("inspect", out).stdout
     assert "made for     microcontroller, its interpreter ran it" in shown
