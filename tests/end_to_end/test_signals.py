@@ -139,7 +139,7 @@ def test_a_training_leaves_its_checkpoints_alone(tmp_path: Path, number: signal.
     with (tmp_path / "log").open("w") as log:
         command = ("-m", "edge_experts", "train", "--data", data, "--out", work / "k.run")
         with _started(*command, *options, stderr=log) as process:
-            _until(lambda: bool(list(work.glob("k.run.checkpoints/*.running.npz"))), process)
+            _until(lambda: bool(list(work.glob("k.run.checkpoints/**/*.running.npz"))), process)
             process.send_signal(number)
             process.communicate(timeout=120)
     assert process.returncode == -number
