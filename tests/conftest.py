@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from .warm import COMMANDS, warm_python
+
 # A busy machine makes any single example slow, which says nothing about the code.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -33,9 +35,14 @@ QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteache
 def run_cli(
     *arguments: object, stdin: str = "", env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `edge-experts` in a process of its own, as a user does."""
+    """Run `edge-experts` in a process of its own, as a user does.
+
+    Commands that import TensorFlow are forks of a process that has it: see `tests.warm`.
+    """
+    words = [*map(str, arguments)]
+    imports = words[:1] != [] and words[0] in COMMANDS and "preexec_fn" not in options
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        [sys.executable, "-m", "edge_experts", *map(str, arguments)],
+        [warm_python() if imports else sys.executable, "-m", "edge_experts", *words],
         capture_output=True,
         text=True,
         input=stdin,

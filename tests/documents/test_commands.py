@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import run_cli
 from tests.documents import small_data
 from tests.documents.commands import NOT_RUN, ROOT, Command, commands
 
@@ -44,20 +43,13 @@ AFTER = {
 
 
 class Session:
-    """A folder with small data, and a process that runs commands there."""
+    """A folder with small data, where commands are run."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.executed: set[tuple[str, ...]] = set()
         self.compared_by: set[str] = set()
         small_data.write(folder, (ROOT / "README.md").read_text("utf-8"))
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.documents.server", str(folder)],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
 
     def run(self, words: list[str], target: str | None = None) -> str:
         """Runs a command of a document, shortened; its stderr.
@@ -65,25 +57,13 @@ class Session:
         Asserts that it succeeds and prints no chatter; then runs what it names as next.
         """
         self.executed.add(tuple(words))
-        done = self._ask(shortened(words, self.folder))
-        assert done["code"] == 0, f"{shlex.join(words)}: {done['err'][-2000:]}"
-        chatter = [line for line in done["err"].splitlines() if CHATTER.search(line)]
+        done = run_cli(*shortened(words, self.folder), cwd=self.folder)
+        assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr[-2000:]}"
+        chatter = [line for line in done.stderr.splitlines() if CHATTER.search(line)]
         assert not chatter, f"{shlex.join(words)}: {chatter}"
         if target is not None:
-            (self.folder / target).write_text(done["out"])
-        return str(done["err"])
-
-    def _ask(self, words: list[str]) -> dict[str, Any]:
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        print(json.dumps(words), file=self._server.stdin, flush=True)
-        answer: dict[str, Any] = json.loads(self._server.stdout.readline())
-        return answer
-
-    def close(self) -> None:
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        self._server.wait()
+            (self.folder / target).write_text(done.stdout)
+        return done.stderr
 
 
 def shortened(words: list[str], folder: Path) -> list[str]:
@@ -117,10 +97,8 @@ def shortened(words: list[str], folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    made = Session(tmp_path_factory.mktemp("documents"))
-    yield made
-    made.close()
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return Session(tmp_path_factory.mktemp("documents"))
 
 
 @pytest.mark.parametrize("command", RUN, ids=str)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,17 @@ from edge_experts import datasets, run_folder
 from edge_experts.datasets import Dataset, Split
 from edge_experts.features import TextFeatures, encode_all
 from edge_experts.features.text import TextSettings
+
+from ..warm import warm_python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_converters() -> Iterator[None]:
+    """Processes that convert are forks of one that has TensorFlow: see `tests.warm`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", warm_python())
+        yield
+
 
 TEXTS = [f"{mood} {thing}" for mood in ("good", "bad", "fine", "poor") for thing in "abcdefghij"]
 TARGETS = np.array([1] * 10 + [0] * 10 + [1] * 10 + [0] * 10)

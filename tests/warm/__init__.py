@@ -1,0 +1,61 @@
+"""Commands and converters without the import of TensorFlow: see server.py."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from . import client
+
+COMMANDS = client.COMMANDS
+_ROOT = Path(__file__).parents[2]
+
+
+@cache
+def warm_python() -> str:
+    """The path of a program that stands in for `sys.executable` until this process ends."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(started())
+
+
+@contextlib.contextmanager
+def started() -> Iterator[str]:
+    """Inside, a server runs; gives the path of its client, a program."""
+    folder = Path(tempfile.mkdtemp(prefix="warm"))
+    started_with = {name: os.environ[name] for name in os.environ if client.is_read_at_start(name)}
+    source = Path(client.__file__).read_text()
+    for constant, value in (("PYTHON = ", sys.executable), ("STARTED_WITH: ", started_with)):
+        start = source.index(f"\n{constant}") + 1
+        line = source[start : source.index("\n", start)]
+        code, comment = line.split("  # ")
+        source = source.replace(line, f"{code.rsplit('=', 1)[0]}= {value!r}  # {comment}")
+    program = folder / "python"
+    program.write_text(f"#!{sys.executable} -IS\n{source}")
+    program.chmod(0o755)
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tests.warm.server", str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd=_ROOT,
+        )
+    try:
+        while not (folder / "socket").exists():
+            if server.poll() is not None:
+                raise RuntimeError((folder / "log").read_text())
+            time.sleep(0.05)
+        yield str(program)
+    finally:
+        server.communicate()
+        shutil.rmtree(folder)
