@@ -28,6 +28,14 @@ Shared = Callable[[str, Callable[[Path], object]], Path]
 _WITHOUT_TENSORFLOW = tuple(
     f"tests/{folder}/" for folder in ("attacks", "benchmarks", "contract", "deploying", "device")
 )
+# What takes minutes on two cores: `pytest -m long` runs it, as .ci/run does.
+_LONG = (
+    "tests/contract/test_conversion.py",
+    "tests/deploying/test_other_versions.py",
+    "tests/documents/test_commands.py::test_a_shown_command_runs",
+    "tests/emulated/",
+    "tests/end_to_end/test_named_sets.py",
+)
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
 
@@ -78,6 +86,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Shared:
         return path
 
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(_LONG):
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.hookimpl(wrapper=True)

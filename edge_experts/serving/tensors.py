@@ -150,9 +150,16 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
         raise UsageError(f"input {name}: datatype must be {allowed}, got {datatype!r:.40}")
     try:
         # None, a gap, becomes NaN; the numbers themselves decide, not the type that was named.
-        return np.array(data, np.float64).reshape(shape[0], *expected)
+        array = np.array(data, np.float64).reshape(shape[0], *expected)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"input {name}: data must be numbers that fill {shape}") from None
+    if "parameters" not in wanted:  # without a contract, all are floats
+        return array
+    values = _flat(data)
+    if datatype == "BOOL":
+        values = [None if value is None else bool(value) for value in values]
+    # A column of numbers refuses booleans, which an array of floats would hide.
+    return values if any(isinstance(value, bool) for value in values) else array
 
 
 def _arrays(tensor: Tensor, wanted: Tensor) -> np.ndarray:

@@ -156,6 +156,22 @@ def test_numbers_are_answered_alike_by_http_json_text_and_numpy(
     assert _encoded(FEATURES, from_http) == wanted
 
 
+@pytest.mark.parametrize("datatype", ["BOOL", "FP64", "INT8"])
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_is_no_number_over_http_either(datatype: str, value: bool) -> None:
+    row = dict(zip(FEATURES.columns, (1.0, 1.0, True, True, "red"), strict=True))
+    for name, is_refused in (("plain", True), ("flag", False)):
+        tensors = [
+            {**tensor, "shape": [1], "data": [row[tensor["name"]]]}
+            | ({"datatype": datatype, "data": [value]} if tensor["name"] == name else {})
+            for tensor in inputs_of(FEATURES)
+        ]
+        (example,) = examples_of(FEATURES, tensors, 1)
+        encoded = _encoded(FEATURES, example)
+        assert encoded == _encoded(FEATURES, {**row, name: value})
+        assert (encoded is None) == is_refused
+
+
 @settings(QUIET, max_examples=150)
 @given(
     st.lists(st.one_of(st.just(NUMBERS), st.just(WORDS), st.just(ODD)), min_size=1, max_size=3),
