@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_AGAIN = 5.0  # seconds in which further signals do not end the cleanup
+_AGAIN = 5.0  # seconds in which signals do not end the cleanup
 
 
 class Terminated(KeyboardInterrupt):
@@ -22,7 +22,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise `Terminated` in the block; the process then ends by that signal.
+    """Raise `Terminated` in the block on SIGTERM and SIGHUP, then end the process by that signal.
 
     The parent process sees the signal: a shell 143 or 129, systemd a clean stop. An ignored signal,
     such as SIGHUP under nohup, stays ignored. For command lines only: a library leaves signals to
