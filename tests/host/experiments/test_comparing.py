@@ -127,13 +127,13 @@ def test_the_verdict_says_what_pays(compared: Any) -> None:
     chance = judge(compared(sparse=(0.79, 0.80, 0.83), **dense))
     assert chance.pays is False
     assert "do not pay here" in chance.sentences[0]
-    assert "not beyond chance" in chance.sentences[0]
+    assert "not significant" in chance.sentences[0]
     assert "--dense active" in chance.sentences[1]
     assert "--seeds 5" in chance.sentences[2]
 
     worse = judge(compared(sparse=(0.78, 0.78, 0.78), **dense))
     assert worse.pays is False
-    assert "beyond chance" not in worse.sentences[0]
+    assert "significant" not in worse.sentences[0]
 
     one = judge(compared(sparse=(0.805,), dense_active=(0.80,), dense_all=(0.84,)))
     assert one.pays is False, "half a point of 10,000 examples may be chance"
