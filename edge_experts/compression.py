@@ -1,4 +1,4 @@
-"""What compression is asked for, in words that users, training and converters share."""
+"""Compression settings, shared by the command line, training and converters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = (
     f"{CLUSTERING}+{AWARENESS}",
     f"{PRUNING}+{CLUSTERING}+{AWARENESS}",
 )
-TWO_OF_FOUR = "2:4"  # two zeros in every four weights that are multiplied in a row
+TWO_OF_FOUR = "2:4"  # two zeros in every four consecutive weights of a product
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Compression:
     """Fine-tuning steps that make trained networks smaller.
 
     Args:
-        method: one of `METHODS`; its steps follow each other, and each keeps what those before it
-            made (Frantzen et al. call it collaborative optimization, see tfmot's guide).
+        method: one of `METHODS`. Its steps run in order, and each preserves the result of the
+            steps before it (collaborative optimization, see tfmot's guide).
         sparsity: the share of weights that pruning sets to zero, from 0 to 0.99; or "2:4".
-        clusters: how many values a layer's weights may have, from 3 to 256.
-        epochs: of each step's fine-tuning; None: as many as about a thousand steps take.
-        nonzero: how many parameters pruning leaves, in place of a sparsity.
+        clusters: number of distinct values of a layer's weights, from 3 to 256.
+        epochs: epochs of fine-tuning in each step; None: as many as make about 1,000 steps.
+        nonzero: number of parameters that pruning leaves nonzero; replaces `sparsity`.
 
     Raises:
-        UsageError: a value that cannot be used.
+        UsageError: a value is out of its range.
     """
 
     method: str
@@ -64,7 +64,7 @@ class Compression:
 
     @property
     def name(self) -> str:
-        """What people call it: "pruned 50 %, 16 clusters"."""
+        """Readable name, such as "pruned 50 %, 16 clusters"."""
         share = self.sparsity if isinstance(self.sparsity, str) else f"{self.sparsity:.0%}"
         words = {
             PRUNING: f"pruned {share}",
@@ -78,10 +78,10 @@ class Compression:
 
 
 def read_sparsity(text: str) -> float | str:
-    """'0.5' or '2:4'.
+    """Parse '0.5' or '2:4'.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither.
     """
     try:
         return text if text == TWO_OF_FOUR else float(text)
@@ -91,7 +91,7 @@ def read_sparsity(text: str) -> float | str:
         ) from None
 
 
-# What pays in an archive: zeros and repeated values save nothing on disk.
+# Methods that make an archive smaller. On disk, zeros and repeated values save nothing.
 FOR_ARCHIVES = (
     Compression(PRUNING, sparsity=0.5),
     Compression(PRUNING, sparsity=0.75),

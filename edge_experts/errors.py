@@ -1,4 +1,4 @@
-"""Every failure a user can meet, one class per cause; `exit_code` is what the command returns."""
+"""Exceptions for all user-visible failures, one class per cause, with the exit code of each."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from . import installation
 
 
 class EdgeExpertsError(Exception):
-    """Something went wrong that the message explains, with the remedy where there is one."""
+    """Base of all errors; the message states the cause, and the remedy where there is one."""
 
     exit_code = 1
 
 
 class UsageError(EdgeExpertsError):
-    """An option, a path or an argument cannot be used as given."""
+    """An option, a path or an argument is invalid."""
 
     exit_code = 2
 
@@ -26,7 +26,7 @@ class RunFolderError(UsageError):
 
 
 class UnsuitableError(UsageError):
-    """A method does not hold for this network."""
+    """A method does not support this network."""
 
 
 class BundleError(EdgeExpertsError):
@@ -36,41 +36,41 @@ class BundleError(EdgeExpertsError):
 
 
 class ManifestError(BundleError):
-    """The manifest is missing, is not JSON, or says something that it must not say."""
+    """The manifest is missing, is not JSON, or has an invalid field."""
 
 
 class FormatVersionError(BundleError):
-    """The bundle was written in a format that this version does not know."""
+    """The bundle has a format version that this version does not support."""
 
 
 class DigestError(BundleError):
-    """A file is missing, has another length, or other bytes than the manifest pins."""
+    """A file is missing, or its length or SHA-256 differs from the manifest."""
 
 
 class ModelError(BundleError):
-    """The interpreter refuses a model, or a model does not fit its manifest."""
+    """The interpreter rejects a model, or a model does not match its manifest."""
 
 
 class SignatureError(BundleError):
-    """Nobody whose key is trusted signed the bundle, or it was changed since."""
+    """The bundle has no valid signature of a trusted key."""
 
 
 class OldVersionError(BundleError):
-    """The bundle's version is not above the newest that was ever installed there."""
+    """The bundle's version is not above the newest version ever installed there."""
 
 
 class GoldenError(BundleError):
-    """On this machine the bundle does not give the answers that it was published with."""
+    """The golden examples have other answers on this machine than when published."""
 
 
 class ConversionError(EdgeExpertsError):
-    """The converter refused a network, or died on it; the message names the router or expert."""
+    """The converter rejected a network, or crashed; the message names the router or expert."""
 
     exit_code = 3
 
 
 class MissingExtraError(EdgeExpertsError):
-    """A part of the toolkit is not installed; the message is the command that installs it."""
+    """An optional part is not installed; the message has the command that installs it."""
 
     exit_code = 4
 
@@ -100,19 +100,19 @@ class DevicePartError(EdgeExpertsError):
 
 
 class InterpreterError(EdgeExpertsError):
-    """A TFLite interpreter is installed, and does not work here."""
+    """A TFLite interpreter is installed, but does not work here."""
 
     exit_code = 4
 
 
 class ThresholdError(EdgeExpertsError):
-    """A threshold that the user stated was missed."""
+    """A result missed a threshold that the user set."""
 
     exit_code = 5
 
 
 class MachineError(EdgeExpertsError):
-    """The machine failed us: network, disk, permission."""
+    """The network, the disk or a permission failed."""
 
     exit_code = 6
 
@@ -130,7 +130,7 @@ class BoardError(MachineError):
 
 
 class RemoteError(EdgeExpertsError):
-    """A command failed on a board; it ends as it did there."""
+    """A command failed on a board; its exit code there is the exit code here."""
 
     def __init__(self, message: str, exit_code: int):
         super().__init__(message)
@@ -138,4 +138,4 @@ class RemoteError(EdgeExpertsError):
 
 
 class MemoryBudgetError(UsageError):
-    """The memory budget is too small for what must be in memory at once."""
+    """The memory budget is smaller than the least that must be resident at once."""

@@ -1,4 +1,4 @@
-"""Commands that install more of this very edge-experts, from where it was installed."""
+"""pip commands that add an extra to this installation of edge-experts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _NAME = "edge-experts"
 
 
 def command(extra: str) -> str:
-    """The pip command that adds an extra: it names the folder or the wheel that pip was given.
+    """Return the pip command that installs an extra from the installation's own source.
 
-    The package may be on no index, so that its name alone would install nothing.
+    The command names the folder or wheel that pip installed from. The package may be on no index,
+    in which case its name alone would install nothing.
     """
     origin = _origin()
     path = Path(unquote(urlparse(str(origin.get("url", ""))).path))
@@ -25,8 +26,11 @@ def command(extra: str) -> str:
 
 
 def _origin() -> dict[str, Any]:
-    """What pip recorded of its source (PEP 610); empty where it came from an index, or by hand."""
-    import importlib.metadata  # slow to import, and needed by errors only
+    """Read pip's record of the source, direct_url.json (PEP 610).
+
+    Empty where the package came from an index or was installed by hand.
+    """
+    import importlib.metadata  # slow to import, and used by error messages only
 
     for distribution in importlib.metadata.distributions(name=_NAME):
         text = distribution.read_text("direct_url.json")

@@ -1,13 +1,13 @@
-"""The child process that opens a file of Keras 3: `python -m edge_experts.keras3_process FILE OUT`.
+"""Child process that opens a Keras 3 file: `python -m edge_experts.keras3_process FILE OUT`.
 
-Keras 3 and tf_keras in one process make models without weights, and no error. So Keras 3 has a
-process of its own, where tf_keras is never imported, and leaves what another one can rebuild the
-network from:
+Keras 3 and tf_keras in one process build models without weights, and raise no error. Keras 3
+therefore runs in a separate process, which never imports tf_keras and writes what the parent
+process needs to rebuild the network:
 
     OUT/network.json   its configuration, and the path of every layer that has weights
-    OUT/weights.npz    "PLACE.NUMBER": the weights of the layer at that place, in their order
-    OUT/asked.npz      random inputs by their position ("0", "1" ...)
-    OUT/answers.npz    what the network answers to them, by position
+    OUT/weights.npz    "LAYER.NUMBER": weights of the layer at that index, in their order
+    OUT/asked.npz      random inputs by their index ("0", "1" ...)
+    OUT/answers.npz    outputs of the network for these inputs, by index
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def main(file: Path, out: Path) -> None:
 
 
 def _has_graph(model: Any) -> bool:
-    # A model of a class of its own may have a graph, and call it in its own way.
+    # A subclassed model may have a graph, and still call its layers in another way.
     import keras
 
     return type(model) is keras.Sequential or type(model).__module__.startswith("keras.src.models")
 
 
 def _layers(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str], Any]]:
-    """Every layer but nested models, whose layers come instead; with the names that lead there."""
+    """Yield the path and the layer of each layer with weights; nested models are expanded."""
     import keras
 
     for layer in model.layers:
@@ -71,7 +71,7 @@ def _layers(model: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[list[str],
 
 
 def _inputs(model: Any) -> list[np.ndarray]:
-    """Random inputs: small whole numbers for what is looked up in a table, else normal ones."""
+    """Random inputs: small whole numbers for embedding lookups, else normally distributed."""
     import keras
 
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Import TensorFlow and tf_keras once, set up as this toolkit needs them."""
+"""Import of TensorFlow and tf_keras, configured for this toolkit."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .native_stderr import held_back
 
 
 def import_keras() -> None:
-    """tfmot and the converter need Keras 2, which is the package tf_keras.
+    """Import TensorFlow and tf_keras, that is Keras 2, which tfmot and the converter need.
 
     Raises:
         MissingExtraError: it is not installed.
-        UsageError: TensorFlow was told to use Keras 3, whose layers fail silently in our models.
+        UsageError: TensorFlow is set to use Keras 3, whose layers fail silently in our models.
     """
     if os.environ.setdefault("TF_USE_LEGACY_KERAS", "1") != "1":
         raise UsageError("the environment variable TF_USE_LEGACY_KERAS must be 1, or not be set")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.path.expanduser("~") == "~":  # noqa: PTH111  Path raises
-        # Neither $HOME nor an entry in passwd: tf_keras would make a folder called "~" here.
+        # Without $HOME and an entry in passwd, tf_keras would create a folder called "~" here.
         os.environ.setdefault("KERAS_HOME", os.devnull)
     if "tensorflow" in sys.modules:
         return
-    # On a machine without a GPU TensorFlow writes a screen of errors about one while it is
-    # imported, below Python and whatever the log level. They come back if the import fails.
+    # Without a GPU, TensorFlow writes a screen of GPU errors during the import, from C++ code and
+    # whatever the log level. They are shown only if the import fails.
     with held_back(lambda line: True):
         try:
             import tf_keras  # noqa: F401
@@ -34,5 +34,5 @@ def import_keras() -> None:
             if error.name not in ("tensorflow", "tf_keras"):
                 raise
             raise MissingExtraError("TensorFlow", "train") from None
-    # Advice about retracing, deprecated functions and the like, which no user can follow.
+    # Warnings about retracing, deprecated functions and the like; users can do nothing about them.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

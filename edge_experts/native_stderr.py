@@ -1,4 +1,4 @@
-"""Output that C code writes to stderr, below Python: held back where it is chatter."""
+"""Filter for output that native code writes to stderr."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import IO
 
-_LOCK = threading.Lock()  # there is one stderr
+_LOCK = threading.Lock()  # stderr is shared by all threads
 
 
 @contextlib.contextmanager
 def held_back(is_chatter: Callable[[str], bool]) -> Iterator[None]:
-    """Holds back what is written to file descriptor 2, and passes on all lines but chatter.
+    """Buffer what is written to file descriptor 2, and pass on all lines but chatter at the end.
 
-    If the block raises, every line is passed on: it may say why. What other threads write
-    meanwhile is held back too. Where stderr is closed, nothing is done.
+    If the block raises, all lines are passed on, since they may state the cause. Output of other
+    threads during the block is buffered too. If stderr is closed, the filter does nothing.
 
     Args:
-        is_chatter: whether a line is to be dropped.
+        is_chatter: true for a line that is to be dropped.
     """
     with _LOCK, contextlib.ExitStack() as stack:
         try:
@@ -48,12 +48,12 @@ def _end(log: IO[bytes], stderr: int, is_chatter: Callable[[str], bool]) -> None
     log.seek(0)
     for line in log:
         if not is_chatter(line.decode(errors="replace")):
-            with contextlib.suppress(OSError):  # whoever read it is gone
+            with contextlib.suppress(OSError):  # the reader of stderr is gone
                 os.write(stderr, line)
 
 
 def _temporary() -> IO[bytes]:
-    """A file in memory, since a board's disk may be full; a temporary one where there is none."""
+    """Create a file in memory, since a disk may be full; a temporary file where not supported."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("stderr"), "w+b")
     return tempfile.TemporaryFile()

@@ -1,4 +1,4 @@
-"""Before hours of work: whether the picture of it can be drawn."""
+"""Checks that a picture can be drawn, made before hours of work."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SUFFIXES = (".png", ".svg")
 
 
 def require(path: Path | None = None, option: str = "--picture") -> None:
-    """Say so while there is time.
+    """Check that matplotlib is installed and that the picture can be written to `path`.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        UsageError: the file is of no kind that is drawn, or its folder does not exist.
+        UsageError: the file type is not supported, or the folder does not exist.
     """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError("matplotlib", "train")

@@ -11,13 +11,13 @@ _NARROW, _WIDE = 10, 30  # columns of a bar
 
 
 class Progress:
-    """Tells how far `what` has come, over `total` steps.
+    """Progress of `what` over `total` steps.
 
     with Progress("Converting", 5) as progress:
         progress.step("expert 0")
 
-    A note is made of parts with ", " between them, the most important first: where a terminal is
-    too narrow for all of them, the last ones are left out.
+    A note consists of parts separated by ", ", the most important first. On a narrow terminal the
+    last parts are left out.
     """
 
     def __init__(self, what: str, total: int):
@@ -26,11 +26,11 @@ class Progress:
         if sys.stderr.isatty():
             try:
                 self._bar = _terminal_bar(what, total)
-            except ModuleNotFoundError:  # the device part alone: plain lines do
+            except ModuleNotFoundError:  # tqdm is not part of the device part: plain lines instead
                 return
 
     def step(self, note: str = "") -> None:
-        """One more step is done."""
+        """Count one completed step."""
         self.done += 1
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
@@ -39,20 +39,20 @@ class Progress:
             print(f"{self._what}: {self.done}/{self._total} {note}".rstrip(), file=sys.stderr)
 
     def skip(self, steps: int) -> None:
-        """Count steps that were done before, in a training that goes on."""
+        """Count steps that an interrupted training completed before it was resumed."""
         self.done += steps
         if self._bar is not None:
             self._bar.update(steps)
 
     def note(self, text: str) -> None:
-        """Something happens within a step that takes long."""
+        """Report an event within a long step."""
         if self._bar is not None:
             self._bar.set_postfix_str(text)
         else:
             print(f"{self._what}: {text}", file=sys.stderr)
 
     def stop(self, reason: str) -> None:
-        """The work ends here, before its last step, and a line says why."""
+        """End the work before its last step, and print the reason."""
         self.close()
         print(f"{self._what}: {reason}", file=sys.stderr)
 
@@ -60,7 +60,7 @@ class Progress:
         return self
 
     def close(self) -> None:
-        """Leave the terminal as it is; a bar that is not full stays so."""
+        """Restore the terminal; an incomplete bar stays visible."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -70,17 +70,17 @@ class Progress:
 
 
 def line(what: str, done: int, total: int, seconds: float, note: str, columns: int) -> str:
-    """One line of a terminal, at most so many columns: name, count, bar, time left, note.
+    """Format one line of at most `columns` columns: name, count, bar, time left, note.
 
-    The count, and the first part of the note, go before the bar; a bar of ten columns before the
-    time left, and that before the rest of the note.
+    If space is short, the count and the first part of the note have priority over the bar, a bar of
+    ten columns over the time left, and the time left over the rest of the note.
     """
     count = f"{done}/{total}"
     head = f"{what[: max(0, columns - len(count) - 1)]} {count}".lstrip()
     first, *more = note.split(", ")
     while first and len(head) + 2 + len(first) > columns:
         words = first.split()
-        # "validation accuracy 0.8" becomes "accuracy 0.8"; a number alone would say nothing
+        # "validation accuracy 0.8" becomes "accuracy 0.8"; a number alone has no meaning
         first = " ".join(words[1:]) if len(words) > 2 else ""
     room = columns - len(head) - (2 + len(first) if first else 0)
     bar = _bar(done, total, _NARROW) if room >= _NARROW + 3 else ""
@@ -114,13 +114,13 @@ def _time_left(done: int, total: int, seconds: float) -> str:
 
 
 def _terminal_bar(what: str, total: int) -> Any:
-    """tqdm's bar, which keeps several on lines of their own, with our line."""
+    """tqdm bar with our line format; tqdm places concurrent bars on separate lines."""
     from tqdm import tqdm
 
     class Bar(tqdm):  # type: ignore[misc]
         @staticmethod
         def format_meter(*_given: Any, **values: Any) -> str:
-            # One column less than there are: at the last one, some terminals begin a new line.
+            # One column less than available: some terminals wrap after the last one.
             columns = (values.get("ncols") or shutil.get_terminal_size().columns) - 1
             return line(
                 what,

@@ -1,7 +1,7 @@
-"""Registries: the package's own implementations by name, and those of other installed packages.
+"""Registries of implementations by name: built-in ones and those of other installed packages.
 
-Another package adds one by an entry point (importlib.metadata), so that every process finds it: the
-command line, the worker processes of a conversion, and a board.
+Another package adds an implementation by an entry point (importlib.metadata). Every process finds
+it there: the command line, the worker processes of a conversion, and a board.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Registry:
-    """Implementations of one interface, imported when they are asked for.
+    """Implementations of one interface, imported at first use.
 
     Attributes:
-        group: of the entry points that add to it, such as "edge_experts.tasks".
-        own: the package's, by name: "module:attribute", or "module" for the module itself.
+        group: group of the entry points that extend it, such as "edge_experts.tasks".
+        own: built-in ones by name: "module:attribute", or "module" for the module itself.
     """
 
     group: str
@@ -32,15 +32,15 @@ class Registry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The package's own first, then those of other packages in alphabetical order."""
+        """Names of the built-in ones, then those of other packages in alphabetical order."""
         others = {point.name for point in _points(self.group)} - set(self.own)
         return (*self.own, *sorted(others))
 
     def get(self, name: str) -> Any:
-        """The implementation of that name; the package's own cannot be replaced.
+        """Return the implementation of that name; built-in ones cannot be replaced.
 
         Raises:
-            MissingPartError: no installed package has it, or it cannot be imported.
+            MissingPartError: no installed package provides it, or it cannot be imported.
         """
         value = self.own.get(name)
         if value is not None:
@@ -75,6 +75,6 @@ def _loaded(point: EntryPoint) -> Any:
 
 @cache
 def _points(group: str) -> tuple[EntryPoint, ...]:
-    from importlib.metadata import entry_points  # a board asks for the package's own only
+    from importlib.metadata import entry_points  # not used on a board
 
     return tuple(entry_points(group=group))

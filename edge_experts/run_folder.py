@@ -1,12 +1,12 @@
-"""The run folder: a finished training, with all that conversion needs. Read without TensorFlow.
+"""The run folder: a finished training with all inputs of a conversion. Read without TensorFlow.
 
 model.keras      the SparseExperts model
 run.json         configuration, metrics, seed, versions
 features.npz     arrays of the features, where they have any
-examples.npz     examples to calibrate, to validate and to test a conversion with
-trained_rows/    hashes of the rows that it was trained on
+examples.npz     calibration, validation and test examples for a conversion
+trained_rows/    hashes of the training rows
 logs/            TensorBoard
-pictures/        what came of it, for a person
+pictures/        charts of the results
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FORMAT_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class Run:
-    """What run.json says."""
+    """Content of run.json."""
 
     name: str
     task: str
@@ -54,7 +54,7 @@ class Run:
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
-    extends: Mapping[str, Any] | None = None  # the run that this one added to, and what changed
+    extends: Mapping[str, Any] | None = None  # the run that this one extends, and what changed
     task_spec: TaskSpec | None = None  # None for classification and translation
     format_version: str = FORMAT_VERSION
     columns: Mapping[str, Any] | None = None  # of the file: see datasets.Columns
@@ -77,10 +77,10 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """What a training left in `folder`.
+    """Read run.json of a run folder.
 
     Raises:
-        RunFolderError: it is not a finished run of this format.
+        RunFolderError: the folder is not a finished run of this format.
     """
     path = folder / RUN
     try:
@@ -114,14 +114,14 @@ def write_features(folder: Path, made: features.Features) -> None:
 
 
 def write_trained_rows(folder: Path, contents: Iterable[bytes]) -> None:
-    """Writes hashes of trained rows, a file for each training."""
+    """Write hashes of training rows, one file for each training."""
     (folder / TRAINED_ROWS).mkdir()
     for index, content in enumerate(contents):
         (folder / rows_path(index)).write_bytes(content)
 
 
 def read_trained_rows(folder: Path) -> list[bytes]:
-    """The contents of these files, the first training's first; none in a run folder of 0.1.0."""
+    """Contents of these files, the first training first; none in a run folder of 0.1.0."""
     found: list[bytes] = []
     while (path := folder / rows_path(len(found))).is_file():
         found.append(path.read_bytes())
@@ -137,7 +137,7 @@ def write_examples(folder: Path, made: features.Features, splits: Mapping[str, S
 
 
 def read_examples(folder: Path, made: features.Features) -> dict[str, Split]:
-    """The examples of each split: "train", "validation" and "test"."""
+    """Read the examples of each split: "train", "validation" and "test"."""
     arrays = _arrays(folder / EXAMPLES)
     return {
         name: Split(made.unpack(arrays[f"{name}_inputs"]), arrays[f"{name}_targets"])

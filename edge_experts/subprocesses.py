@@ -1,7 +1,7 @@
-"""A function's result from a fresh Python process: `python -m edge_experts.subprocesses`.
+"""Run a function in a fresh Python process: `python -m edge_experts.subprocesses`.
 
-What is measured must not depend on what the calling process did before. (`multiprocessing` would
-import the caller's main module again, and with it run a script that guards nothing.)
+A measurement must not depend on what the calling process did before. `multiprocessing` would
+import the caller's main module again, and run a script that has no `__main__` guard.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _R = TypeVar("_R")
 
 
 def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) -> _R:
-    """`function(*arguments, **options)`, of a module, in a process of its own.
+    """Run `function(*arguments, **options)`, a function of a module, in a fresh process.
 
     Raises:
         BundleError: the process failed; the message is the last line that it wrote.
@@ -36,13 +36,13 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {done.returncode}"
         raise BundleError(f"measuring failed in a process of its own: {reason}")
-    result: _R = pickle.loads(done.stdout)  # written by ourselves, just now
+    result: _R = pickle.loads(done.stdout)  # trusted: written by our own child process
     return result
 
 
 def _main() -> None:
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints goes to stderr
+    os.dup2(2, 1)  # output of libraries goes to stderr
     module, name, arguments, options = pickle.load(sys.stdin.buffer)
     function = getattr(importlib.import_module(module), name)
     with results:

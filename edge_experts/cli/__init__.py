@@ -1,4 +1,4 @@
-"""The command line: thin commands; each imports what it needs when it runs."""
+"""The command line: thin commands, which import their implementation when they run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .signals import orderly_end
 
 
 def main() -> None:
-    """The `edge-experts` command. Errors become one clear text on stderr and an exit code."""
+    """The `edge-experts` command. Errors become one message on stderr and an exit code."""
     utf8.ensure()
     with orderly_end():
         _main()
@@ -31,22 +31,22 @@ def _main() -> None:
     except EdgeExpertsError as error:
         _fail(error)
     except ModuleNotFoundError as error:
-        # Where the host's layers are installed, a missing module is a bug and shows as one.
+        # If the host layers are installed, a missing module is a bug and is shown as one.
         is_ours = (error.name or "").startswith("edge_experts.")
         if not is_ours or importlib.util.find_spec("edge_experts.training") is not None:
             raise
         _fail(DevicePartError(str(error.name)))
     except BrokenPipeError:
-        _abandon_stdout()  # whoever read our output has enough
+        _abandon_stdout()  # the reader closed the pipe
         sys.exit(141)
     except OSError as error:
-        _abandon_stdout()  # where it cannot be written, as on a full disk
+        _abandon_stdout()  # not writable, as on a full disk
         where = f"{error.filename}: " if error.filename else ""
         _fail(MachineError(f"{where}{error.strerror or error}"))
 
 
 def _abandon_stdout() -> None:
-    """Let nothing more be written, not even at exit, where Python would fail once more."""
+    """Discard further output, also at exit, where Python would fail once more."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,4 +1,4 @@
-"""All commands, in the order in which a user meets them."""
+"""All commands, in the order in which users need them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .host import (
 
 
 class _Command(TyperCommand):
-    """Command whose numbers are finite: click's ranges let nan pass, and nan is below nothing."""
+    """Command with finite numbers only: click's ranges accept nan."""
 
     def invoke(self, ctx: Any) -> Any:
         for name, value in ctx.params.items():
@@ -55,7 +55,7 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
-    """The program, whose help has the commands in groups."""
+    """The program; its help lists the commands in groups."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(help_texts.group_help(self, ctx, help_texts.width()))

@@ -1,4 +1,4 @@
-"""Options that name columns of a .csv or .tsv, and what commands say about the columns."""
+"""Options that select columns of a .csv or .tsv, and notes on the columns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Keep = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="Column to use although it holds times or row numbers; repeatable.",
+        help="Column to keep although it holds times or row numbers; repeatable.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -44,7 +44,7 @@ GroupColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Column of groups, such as persons; a group is in one split only.",
+        help="Column of groups, such as persons; each group is in one split only.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -53,7 +53,7 @@ TimeColumn = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="Column of times; the last fifth of the rows is the test.",
+        help="Column of times; the last fifth of the rows is the test split.",
         rich_help_panel=_PANEL,
         show_default=False,
     ),
@@ -69,13 +69,13 @@ def columns_of(
     *,
     recorded: Mapping[str, Any] | None = None,
 ) -> Columns:
-    """The choice of columns that a command was given.
+    """Build the choice of columns from a command's options.
 
     Args:
-        recorded: of a run or a bundle; what was given goes before.
+        recorded: choice of a run or a bundle; the given options have priority.
 
     Raises:
-        UsageError: options that exclude each other.
+        UsageError: two options exclude each other.
     """
     from ..datasets import Columns
 
@@ -95,7 +95,7 @@ def columns_of(
 
 
 def as_options(columns: Columns) -> list[str]:
-    """The options that make this choice."""
+    """Options that reproduce this choice."""
     single = {"label": columns.label, "group": columns.group, "time": columns.time}
     made = [(f"--{role}-column", name) for role, name in single.items() if name is not None]
     made += [("--drop", name) for name in columns.drop] + [
@@ -105,6 +105,6 @@ def as_options(columns: Columns) -> list[str]:
 
 
 def print_notes(dataset: Dataset) -> None:
-    """Say on stderr what was found in the data."""
+    """Print notes on the data to stderr."""
     for note in dataset.notes:
         print(f"{dataset.name}: {note}", file=sys.stderr)

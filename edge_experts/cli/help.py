@@ -1,4 +1,4 @@
-"""Help texts at any width: names and defaults are never cut, options and commands are in groups."""
+"""Help texts at any width: names and defaults are never cut; options and commands are grouped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RARE = "Rare options"
 LIMITS = "Thresholds"
 _PLAIN, _ARGUMENTS = "Options", "Arguments"
 _NARROWEST, _WIDEST = 40, 100
-_WIDEST_NAME = 24  # columns; a longer name has its text below it
+_WIDEST_NAME = 24  # columns; the text of a longer name is below it
 _METAVARS = {  # by the names of click's types, which differ between its versions
     **dict.fromkeys(("integer", "int"), "N"),
     **dict.fromkeys(("text", "str"), "TEXT"),
@@ -21,20 +21,20 @@ _METAVARS = {  # by the names of click's types, which differ between its version
     "path": "PATH",
     "choice": "WORD",
 }
-_STUCK = "\0"  # a space at which no line is broken
+_STUCK = "\0"  # a space without a line break
 
 
 def width() -> int:
-    """Columns of the terminal, or of the variable COLUMNS; 80 where neither is known."""
+    """Columns of the terminal, or of the variable COLUMNS; 80 if neither is known."""
     return min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
 
 
 def command_help(command: Any, ctx: Any, columns: int) -> str:
-    """Help of one command: what it does, its options by panels, and its examples.
+    """Help of one command: its description, its options by panels, and its examples.
 
     Args:
         command: click command; its docstring's paragraphs that begin with "Example:" are examples.
-        columns: of every line, at most, but for an option or a word that is longer.
+        columns: largest width of a line, unless an option or a word is longer.
     """
     texts, examples = _paragraphs(command.help or "")
     usage = " ".join(["Usage:", ctx.command_path, *usage_words(command)])
@@ -46,7 +46,7 @@ def command_help(command: Any, ctx: Any, columns: int) -> str:
             usual = _ARGUMENTS if one.param_type_name == "argument" else _PLAIN
             panel = getattr(one, "rich_help_panel", None) or usual
             panels.setdefault(panel, []).append((names(one), description(one)))
-    # Arguments come first, what few need comes last.
+    # Arguments come first, rare options last.
     order = sorted(panels, key=lambda name: (name == RARE) - (name == _ARGUMENTS))
     blocks += _panels({name: panels[name] for name in order if panels[name]}, columns)
     if examples:
@@ -56,7 +56,7 @@ def command_help(command: Any, ctx: Any, columns: int) -> str:
 
 
 def group_help(group: Any, ctx: Any, columns: int) -> str:
-    """Help of the program: its commands by panels, each with the first sentence of its own help."""
+    """Help of the program: its commands by panels, each with the first sentence of its help."""
     panels: dict[str, list[tuple[str, str]]] = {}
     for name, command in group.commands.items():
         (first, *_), _examples = _paragraphs(command.help or "")
@@ -76,14 +76,14 @@ def group_help(group: Any, ctx: Any, columns: int) -> str:
 
 
 def usage_words(command: Any) -> list[str]:
-    """Words behind the command in its usage line: its arguments, those in brackets optional."""
+    """Words of a command's arguments in its usage line; optional ones are in brackets."""
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     words = [names(one) if one.required else f"[{names(one)}]" for one in arguments]
     return [*words, "[OPTIONS]"]
 
 
 def names(parameter: Any) -> str:
-    """Names of an option as they are typed, with a word for its value; an argument's word."""
+    """Names of an option as they are typed, with a word for its value; the word of an argument."""
     if parameter.param_type_name == "argument":
         word = parameter.metavar or parameter.name.upper().replace("_", "-")
         several = "..." if parameter.nargs == -1 and not word.endswith("...") else ""
@@ -99,9 +99,9 @@ def names(parameter: Any) -> str:
 
 
 def description(parameter: Any) -> str:
-    """Text of an option: its help, the words that it takes, and its default.
+    """Text of an option: its help, its allowed values, and its default.
 
-    A default that depends on other things is the text given as `show_default`.
+    A default that depends on something else is the text given as `show_default`.
     """
     parts = [parameter.help or ""]
     choices = getattr(parameter.type, "choices", None)
@@ -135,7 +135,7 @@ def default_of(parameter: Any) -> str | None:
 
 
 def _paragraphs(text: str) -> tuple[list[str], list[str]]:
-    """Paragraphs of a docstring, each in one line; and the commands of its examples."""
+    """Paragraphs of a docstring, each in one line, and the commands of its examples."""
     texts, examples = [], []
     for paragraph in inspect.cleandoc(text).split("\n\n"):
         if paragraph.startswith("Example:"):
@@ -148,7 +148,7 @@ def _paragraphs(text: str) -> tuple[list[str], list[str]]:
 
 
 def _filled(text: str, columns: int, *, indent: int = 0) -> str:
-    """The text over indented lines; brackets that fit one line are not broken."""
+    """Wrap the text into indented lines; brackets that fit on one line are not broken."""
 
     def whole(bracket: re.Match[str]) -> str:
         fits = len(bracket[0]) <= columns - indent
@@ -165,7 +165,7 @@ def _filled(text: str, columns: int, *, indent: int = 0) -> str:
 
 
 def _panels(panels: Mapping[str, Sequence[tuple[str, str]]], columns: int) -> Iterator[str]:
-    """Each panel's title, and below it names and texts; a long name's text stands below it."""
+    """Title of each panel, and below it names and texts; the text of a long name is below it."""
     widest = _WIDEST_NAME if columns >= 70 else 16
     lengths = [len(name) for rows in panels.values() for name, _ in rows]
     short = max((length for length in lengths if length <= widest), default=widest)
@@ -182,7 +182,7 @@ def _panels(panels: Mapping[str, Sequence[tuple[str, str]]], columns: int) -> It
 
 
 def _command_lines(command: str, columns: int) -> Iterator[str]:
-    """A command over lines that a shell joins again, each at most so wide."""
+    """Split a command into lines of at most `columns`, which a shell joins again."""
     line = " "
     for word in command.split(" "):
         if len(line) + 1 + len(word) > columns - 2 and line.strip():

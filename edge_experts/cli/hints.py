@@ -1,4 +1,4 @@
-"""Commands that a user may want next, printed on stderr so that they can be pasted."""
+"""Suggested next commands, printed on stderr in a form that can be pasted."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_LONGEST = 200  # characters of an example that a person would paste
+_LONGEST = 200  # longest example in a suggestion, in characters
 
 
 def print_next(*words: object) -> None:
-    """Prints `Next: edge-experts ...`; words that a shell would take apart are quoted."""
+    """Print `Next: edge-experts ...`, with words quoted for a shell."""
     print(f"Next: {shlex.join(['edge-experts', *map(str, words)])}", file=sys.stderr)
 
 
 def unused(path: Path) -> Path:
-    """The path itself, or else the first of NAME-2, NAME-3 ... where nothing is yet."""
+    """Return the path itself, or the first of NAME-2, NAME-3 ... that does not exist."""
     candidate, number = path, 1
     while candidate.exists():
         number += 1
@@ -26,17 +26,17 @@ def unused(path: Path) -> Path:
 
 
 def print_convert(run: Path, *options: object) -> None:
-    """What comes after a training: its conversion, to a folder that does not exist."""
+    """Suggest the conversion after a training, to a folder that does not exist."""
     bundle = unused(run.with_name(f"{run.stem}.bundle"))
     print_next("convert", run, "--out", bundle, *options)
 
 
 def print_run(bundle: Path, arguments: str) -> None:
-    """What comes after a conversion: an answer to one of the bundle's golden examples.
+    """Suggest an inference after a conversion, for one of the bundle's golden examples.
 
     Args:
-        arguments: of `run`, where the task knows them; empty where an example is to be shown. One
-            that is too long to paste gives way to `benchmark`, which asks the golden examples.
+        arguments: arguments of `run`, where the task has them; if empty, a golden example is
+            shown. If that is too long to paste, `benchmark` is suggested, which uses them all.
     """
     if arguments:
         print_next("run", bundle, *shlex.split(arguments))
@@ -51,7 +51,7 @@ def print_run(bundle: Path, arguments: str) -> None:
 
 
 def _pasteable(example: Any) -> str:
-    """An example as `run` reads it: JSON of a row or an array."""
+    """Format an example as `run` reads it: JSON of a row or an array."""
     if hasattr(example, "tolist"):
         example = example.tolist()
     return json.dumps(example, ensure_ascii=False)

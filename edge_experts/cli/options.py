@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share, and how they are read."""
+"""Options and arguments that several commands share, and their parsers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .help import RARE
 
 
 def folder(text: str) -> Path:
-    """The bundle's folder: where `text` is what bundles are installed in, the current one's."""
+    """Return the bundle's folder; for an install root, that of the current version."""
     from ..format.install_root import resolve
 
     return resolve(Path(text))
@@ -35,7 +35,7 @@ Root = Annotated[
 ]
 Trust = Annotated[
     list[Path] | None,
-    typer.Option(metavar="KEY.pub", help="Public key to check the signature by; repeatable."),
+    typer.Option(metavar="KEY.pub", help="Public key to check the signature with; repeatable."),
 ]
 AllowOlder = Annotated[
     bool,
@@ -48,7 +48,9 @@ AllowOlder = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Compared = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.json", help="Draw the rows of a comparison.json of `compare` too."),
+    typer.Option(
+        metavar="FILE.json", help="comparison.json of `compare`, whose rows are drawn too."
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output if it exists.")]
 Threads = Annotated[
@@ -61,18 +63,18 @@ Recipe = Annotated[
 ]
 Quantization = Annotated[
     Literal["float32", "float16", "dynamic", "int8", "int16x8", "auto"],  # their QUANTIZATIONS
-    typer.Option(help="Number format of the files; auto: by network, under --size-budget."),
+    typer.Option(help="Number format of the files; auto: chosen per network, under --size-budget."),
 ]
 Layout = Annotated[
     Literal["split", "gated", "nested-if"],  # the converters' LAYOUTS
-    typer.Option(help="A file for each expert; or, to compare, all in one.", rich_help_panel=RARE),
+    typer.Option(help="One file per expert; or, for comparison, all in one.", rich_help_panel=RARE),
 ]
 Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="classification or regression, where the data does not say it.",
-        show_default="by the data",
+        help="classification or regression, if the data does not tell.",
+        show_default="from the data",
     ),
 ]
 Width = Annotated[
@@ -116,7 +118,7 @@ _MICROSECONDS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 
 
 def size(text: str) -> int:
-    """'400KB', '8MB', '1.5MiB' or plain bytes, as a number of bytes."""
+    """Parse '400KB', '8MB', '1.5MiB' or plain bytes to a number of bytes."""
     from ..format.byte_sizes import bytes_of
 
     try:
@@ -126,7 +128,7 @@ def size(text: str) -> int:
 
 
 def duration(text: str) -> float:
-    """'800us', '5ms' or '0.1s' as microseconds."""
+    """Parse '800us', '5ms' or '0.1s' to microseconds."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-zµ]+)\s*", text)
     if not match or match[2].lower() not in _MICROSECONDS:
         raise typer.BadParameter(f"must be a time such as 800us, 5ms or 0.1s, got {text!r}")
@@ -145,12 +147,12 @@ MemoryBudget = Annotated[
 
 
 def require_training() -> None:
-    """Say that TensorFlow is missing before any work is done, or else that it is being loaded.
+    """Check for TensorFlow before any work is done, and print a line before it is imported.
 
-    Importing it takes seconds, in which nothing else is printed.
+    The import takes seconds, in which nothing else is printed.
 
     Raises:
-        DevicePartError: this is what `deploy` sends to boards.
+        DevicePartError: this installation is the device part that `deploy` sends to boards.
         MissingExtraError: TensorFlow or tf_keras is not installed.
     """
     if importlib.util.find_spec("edge_experts.training") is None:
@@ -162,13 +164,13 @@ def require_training() -> None:
 
 
 def require_serving() -> None:
-    """Say that the server's libraries are missing before a bundle is opened."""
+    """Check for the server's libraries before a bundle is opened."""
     if not all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
         raise MissingExtraError("The server", "serve")
 
 
 def as_typed() -> str:
-    """The command that runs, for whoever wants to run it again."""
+    """The command line of this process, to run it again."""
     return shlex.join(["edge-experts", *sys.argv[1:]])
 
 

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: what is unfinished is removed first."""
+"""SIGTERM and SIGHUP end a command as Ctrl-C does, after removing unfinished files."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_AGAIN = 5.0  # seconds after a signal in which others do not interrupt the cleaning up
+_AGAIN = 5.0  # seconds in which signals do not end the cleanup
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was told to end by a signal."""
+    """The process received a signal to end."""
 
 
 @contextlib.contextmanager
 def orderly_end() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP raise `Terminated`; then the process ends by that signal.
+    """Raise `Terminated` in the block on SIGTERM and SIGHUP, then end the process by that signal.
 
-    So whoever waits for it sees what has ended it: a shell 143 or 129, systemd a clean stop. A
-    signal that is ignored, as SIGHUP is under nohup, stays ignored. For command lines only: a
-    library leaves signals to the program that it is part of.
+    The parent process sees the signal: a shell 143 or 129, systemd a clean stop. An ignored signal,
+    such as SIGHUP under nohup, stays ignored. For command lines only: a library leaves signals to
+    its program.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -47,14 +47,14 @@ def orderly_end() -> Iterator[None]:
             signal.signal(received[0][0], signal.SIG_DFL)
             os.kill(os.getpid(), received[0][0])
 
-    atexit.register(end)  # before all others, so that it runs after them
+    atexit.register(end)  # registered first, so that it runs last
     caught = [number for number in _SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
     for number in caught:
         signal.signal(number, interrupt)
     try:
         yield
     except Terminated:
-        sys.exit(128 + received[0][0])  # `end` has the last word
+        sys.exit(128 + received[0][0])  # `end` sets the final status
     finally:
         for number in caught:
             signal.signal(number, signal.SIG_DFL)

@@ -1,7 +1,7 @@
-"""UTF-8 for arguments, streams, files and child processes, whatever the locale says.
+"""UTF-8 for arguments, streams, files and child processes, in every locale.
 
-Small boards often have a locale without UTF-8, in which Python decodes arguments and input by
-another encoding, and cannot print a `µ`. Python decides at its start, so the process starts again.
+Small boards often have a locale without UTF-8, in which Python decodes arguments and input with
+another encoding, and cannot print a `µ`. Python decides this at its start, so the process restarts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ _MODE = "PYTHONUTF8"
 
 
 def ensure() -> None:
-    """Starts this process again in Python's UTF-8 mode, unless UTF-8 is what it has.
+    """Restart this process in Python's UTF-8 mode, unless it uses UTF-8 already.
 
     The new process has the same id, arguments and streams; child processes inherit the mode.
     """
     encodings = (locale.getpreferredencoding(False), sys.getfilesystemencoding())
     if all(map(_is_utf8, encodings)):
         return
-    if os.environ.get(_MODE) == "1" or not sys.executable:  # it is ignored: python -E
+    if os.environ.get(_MODE) == "1" or not sys.executable:  # the mode is ignored: python -E
         _reconfigure()
         return
     os.environ[_MODE] = "1"
@@ -32,10 +32,10 @@ def ensure() -> None:
 
 
 def checked(texts: Sequence[str] | None) -> None:
-    """Checks texts of the command line.
+    """Check texts of the command line.
 
     Raises:
-        UsageError: one has bytes that are not UTF-8.
+        UsageError: a text has bytes that are not UTF-8.
     """
     for text in texts or ():
         try:
@@ -52,7 +52,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def _reconfigure() -> None:
-    """UTF-8 for the streams at least."""
+    """Set UTF-8 for the streams at least."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")

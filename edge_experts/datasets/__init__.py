@@ -1,4 +1,4 @@
-"""Data to train and judge with: named sets from package indexes, and the user's own files."""
+"""Data sets for training and evaluation: named sets from package indexes, and user files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .translation import corpus
 __all__ = ["NAMED", "Columns", "Dataset", "Split", "from_arrays", "load"]
 
 NAMED: dict[str, Callable[[int], Dataset]] = {
-    # The splits of these are their own.
+    # These sets have splits of their own.
     "sentiment": lambda seed: sentiment.load(),
     "reviews": lambda seed: reviews.load(),
     "sections": lambda seed: sections.load(),
@@ -36,30 +36,30 @@ def load(
     columns: Columns | None = None,
     features: Features | None = None,
 ) -> Dataset:
-    """A data set by name, or from the user's file.
+    """Load a data set by name, or from a user file.
 
     Args:
         source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file.
-        seed: for the splits that the data does not come with.
-        task_type: "classification", "regression" or another package's, of a file whose columns or
-            arrays do not say it; None: by the data.
-        columns: of a file: which holds labels, groups or times, and which are left out.
-        features: of the bundle or run that a file's rows are for; their columns are then read as
-            these say, and not by what the file shows.
+        seed: for splits that the data does not have.
+        task_type: "classification", "regression" or another package's, for a file whose columns or
+            arrays do not tell; None: from the data.
+        columns: choice of a file's columns for labels, groups or times, and of those to leave out.
+        features: of the bundle or run that a file's rows are for. They then determine the columns
+            and their types, instead of the file's content.
 
     Raises:
-        DataError: no such set or file, or one that cannot be used; the message says why.
-        UsageError: the named set is for another task, or columns are named and it has none.
+        DataError: the set or file does not exist or is invalid; the message says why.
+        UsageError: the named set is for another task, or columns are given and it has none.
         NetworkError: a named set could not be downloaded.
     """
     if source in NAMED:
         if columns is not None and columns.to_json() and features is None:
-            raise UsageError(f"{source}: a named set; options that name columns hold for files")
+            raise UsageError(f"{source}: a named set; options that name columns are for files only")
         named = NAMED[source](seed)
         if task_type not in (None, named.task_type):
             raise UsageError(
                 f"{source}: a set for {named.task_type}, not for {task_type}; name other data, or "
-                "leave --task away"
+                "remove --task"
             )
         return named
     path = Path(source)
@@ -69,7 +69,7 @@ def load(
             f"or a {', '.join(files.SUFFIXES)} file"
         )
     if path.is_dir():
-        raise DataError(f"{source}: a folder; name a file")
+        raise DataError(f"{source}: is a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
     return files.load(path, seed, task_type, columns, features)

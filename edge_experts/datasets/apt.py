@@ -1,7 +1,7 @@
-"""The package lists of a Debian or Ubuntu machine's own distribution, by apt's own client.
+"""Package lists of a Debian or Ubuntu machine's own distribution, by apt's client.
 
-The lists change with every release, so there is no checksum to compare them with; apt checks their
-signatures itself. Once fetched they stay as they are in the user's cache.
+The lists change with every release, so no checksum is pinned; apt checks their signatures itself.
+After the download they stay unchanged in the user's cache.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ..format.atomic import cache_folder, staged, write_whole
 
 PACKAGES = "Packages"
 _RELEASE = "release.txt"
-_ORIGINS = ("Debian", "Ubuntu", "Raspbian")  # a distribution's archive, not one that was added
+_ORIGINS = ("Debian", "Ubuntu", "Raspbian")  # archives of distributions, not added ones
 _HELPER = "/usr/lib/apt/apt-helper"
 
-# Everything in a folder of our own, so that it needs no root and leaves the machine's lists alone;
-# without the machine's choice of languages, and the commands that it runs after each update.
+# All files are in a separate folder, so that no root is needed and the lists of the machine stay
+# unchanged. Its choice of languages, and its commands after updates, are not used.
 _SETTINGS = """\
 Dir::State::Lists "{folder}/lists";
 Dir::Cache "{folder}/cache";
@@ -40,10 +40,10 @@ Acquire::https::Timeout "30";
 
 
 def lists(languages: Sequence[str]) -> tuple[Path, str]:
-    """A folder with the lists, Packages.gz and Translation-XX.gz, and which release they are of.
+    """Return a folder with the lists, Packages.gz and Translation-XX.gz, and their release.
 
     Raises:
-        NetworkError: they could not be downloaded, or not for every language.
+        NetworkError: the lists of a language could not be downloaded.
     """
     kept = cache_folder() / f"apt-lists-{'-'.join(languages)}"
     if not kept.is_dir():
@@ -55,7 +55,7 @@ def lists(languages: Sequence[str]) -> tuple[Path, str]:
 
 
 def stanzas(path: Path, *fields: str) -> Iterator[dict[str, str]]:
-    """These fields of every stanza of a list. Lines of one value keep their line breaks."""
+    """Yield these fields of every stanza of a list. Multi-line values keep their line breaks."""
     starts = tuple(f"{field}:" for field in fields)
     with gzip.open(path, "rt", encoding="utf-8", errors="replace") as file:
         stanza: dict[str, str] = {}
@@ -78,24 +78,24 @@ def stanzas(path: Path, *fields: str) -> Iterator[dict[str, str]]:
 
 def source(stanza: Mapping[str, str]) -> str:
     """The source package of a stanza of Packages, of its fields Package and Source."""
-    return stanza.get("Source", stanza["Package"]).split()[0]  # it may have a version behind
+    return stanza.get("Source", stanza["Package"]).split()[0]  # a version may follow
 
 
 def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:
-    """Leave the lists in `new`; `folder` is for apt's own files."""
+    """Download the lists to `new`; `folder` is for apt's own files."""
     for name in ("lists", "cache"):
         (folder / name).mkdir()
     settings = folder / "apt.conf"
     quoted = " ".join(f'"{language}";' for language in languages)
     settings.write_text(_SETTINGS.format(folder=folder, languages=quoted), encoding="utf-8")
-    # What it cannot fetch is a complaint to apt, and no failure.
+    # For apt, a failed download is a warning and not an error.
     _, complaint = _run("apt-get", "-c", str(settings), "-q", "update")
     names = [PACKAGES, *(f"Translation-{language}" for language in languages)]
     releases = set()
     for name in names:
         found = _targets(settings, name)
         if not found:
-            raise _failed(f"no {name} came with them. {complaint}")
+            raise _failed(f"{name} is missing. {complaint}")
         with gzip.open(new / f"{name}.gz", "wb", compresslevel=6) as file:
             for path, release in found:
                 releases.add(release)
@@ -109,7 +109,7 @@ def _fetch(folder: Path, languages: Sequence[str], new: Path) -> None:
 
 
 def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
-    """Files of the lists of one name, with their release; those of updates would be repetitions."""
+    """Files of the lists of one name, with their release; lists of updates repeat them."""
     form = "$(SHORTDESC)\t$(ORIGIN)\t$(SUITE)\t$(FILENAME)\t$(ORIGIN) $(CODENAME) $(VERSION)"
     rows, _ = _run("apt-get", "-c", str(settings), "indextargets", "--format", form)
     found = [row.split("\t") for row in rows.splitlines()]
@@ -121,18 +121,18 @@ def _targets(settings: Path, name: str) -> list[tuple[str, str]]:
 
 
 def _run(*command: str) -> tuple[str, str]:
-    """What it printed, and its first complaint, which names the cause."""
+    """Run a command; returns its output and its first complaint, which states the cause."""
     try:
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", check=False
         )
     except FileNotFoundError:
         raise _failed(f"{command[0]} is not installed") from None
-    # As root, apt first says that its own user cannot enter our folder, which is as it should be.
+    # As root, apt first warns that its sandbox user cannot access our folder, as intended.
     complaints = [line for line in done.stderr.splitlines() if "unsandboxed" not in line]
     complaint = complaints[0] if complaints else ""
     if done.returncode:
-        raise _failed(complaint or f"{command[0]} said nothing")
+        raise _failed(complaint or f"{command[0]} gave no reason")
     return done.stdout, complaint
 
 

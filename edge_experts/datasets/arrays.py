@@ -12,7 +12,7 @@ from .dataset import Dataset, Split
 from .targets import targets_of, type_of_arrays
 
 _LEAST_IMAGE_SIDE = 8
-_LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
+_LARGEST = 1e30  # larger numbers overflow when squared; no measurement is as large
 
 
 def from_arrays(
@@ -29,20 +29,20 @@ def from_arrays(
     origin: str = "arrays in memory",
     task_type: str | None = None,
 ) -> Dataset:
-    """A data set of (examples, ...) arrays with a target for each.
+    """Build a data set from (examples, ...) arrays with a target for each example.
 
     Whole numbers are labels of classes; other numbers, (examples,) or (examples, outputs), are
-    values to predict. A stratified tenth of the training examples by `seed` becomes the validation
-    split; of data in series, stretches of it (`series.py`).
+    values to predict. A stratified tenth of the training examples, drawn by `seed`, is the
+    validation split; for data in series it consists of stretches (`series.py`).
 
     Args:
         labels: names of the classes in the order of their numbers, or of the outputs.
-        groups_train, groups_test: recording, person or place of each example; validation takes
-            whole groups, and no group may train and test.
-        task_type: "classification", "regression" or another package's; by the targets if None.
+        groups_train, groups_test: recording, person or place of each example. Validation has whole
+            groups, and no group may be in both training and test.
+        task_type: "classification", "regression" or another package's; from the targets if None.
 
     Raises:
-        DataError: shapes or types that the task does not take.
+        DataError: the task does not support the shapes or types.
     """
     task_type = task_type or type_of_arrays(y_train, y_test)
     task = targets_of(task_type)
@@ -92,7 +92,7 @@ def from_arrays(
 
 
 def _refuse_shared(name: str, train: Sequence[str] | None, test: Sequence[str] | None) -> None:
-    """Refuses groups that train and test: the test would be of what is known."""
+    """Reject groups that are in training and test, which would make the test too easy."""
     shared = sorted(set(train or ()) & set(test or ()))
     if shared:
         raise DataError(
@@ -102,16 +102,16 @@ def _refuse_shared(name: str, train: Sequence[str] | None, test: Sequence[str] |
         )
     if train is not None and len(set(train)) < 2:
         raise DataError(
-            f"{name}: groups_train has one group only, and validation takes whole ones; name more, "
-            "or leave it out"
+            f"{name}: groups_train has one group only, and validation needs whole groups; give at "
+            "least two, or leave it out"
         )
 
 
 def kind_of(examples: np.ndarray) -> str:
-    """What (examples, ...) arrays are: "table", "image" or "window".
+    """Kind of (examples, ...) arrays: "table", "image" or "window".
 
-    Two axes can be an image or channels over time: bytes, or two sides of some length, are taken
-    for an image.
+    Two axes can be an image or channels over time. They are an image if they hold bytes, or if
+    both are of some length.
     """
     shape = examples.shape[1:]
     if len(shape) == 1:

@@ -1,4 +1,4 @@
-"""Labels of classes as people write them: two spellings of one class merged, or refused by line."""
+"""Class labels as written by people: spellings of one class are merged, or rejected by line."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from ..errors import DataError
 from ..features.cells.gaps import is_gap, values_spelled_as_gaps
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
-_SEVERAL = (";", "|", ",")  # between labels in one cell
+_SEVERAL = (";", "|", ",")  # separators of labels in one cell
 _OF_NUMBERS = ","  # among them
 
 
 def merged(
     name: str, cells: Sequence[str], lines: Sequence[int]
 ) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The label that each spelling stands for, and notes on those that were merged.
+    """Map each spelling to its label; returns the mapping and notes on merged labels.
 
     Spellings that only differ in their Unicode form are one label, and so are 1 and 1.0.
 
     Args:
         name: the file, for messages.
-        cells: labels, stripped; of each row.
-        lines: of the rows in the file.
+        cells: stripped label of each row.
+        lines: line of each row in the file.
 
     Raises:
-        DataError: a label is a gap, names several classes, or differs in case only from another.
+        DataError: a label is a missing value, names several classes, or differs from another in
+            case only.
     """
     counts = Counter(cells)
     first: dict[str, int] = {}
@@ -47,13 +48,13 @@ def _refuse_gaps(name: str, counts: Mapping[str, int], first: Mapping[str, int])
     if gaps:
         count = sum(counts[cell] for cell in gaps)
         raise DataError(
-            f"{name}: line {first[gaps[0]]}: the label {gaps[0]!r} says that there is none "
-            f"({count} rows); leave such rows out, or give the class another name"
+            f"{name}: line {first[gaps[0]]}: the label {gaps[0]!r} means a missing value "
+            f"({count} rows); leave such rows out, or rename the class"
         )
 
 
 def _one_spelling(counts: Mapping[str, int]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Of each spelling its label: the shortest of those that are the same, then the commonest."""
+    """Map each spelling to its label: the shortest equal one, then the most frequent."""
     classes: dict[str, list[str]] = defaultdict(list)
     for cell in counts:
         composed = unicodedata.normalize("NFC", cell)
@@ -71,7 +72,7 @@ def _one_spelling(counts: Mapping[str, int]) -> tuple[dict[str, str], tuple[str,
 
 
 def _refuse_several(name: str, spelled: Mapping[str, str], first: Mapping[str, int]) -> None:
-    """Refuses cells that name several labels, of which other cells name one."""
+    """Reject cells that name several labels which other cells name alone."""
     labels = set(spelled.values())
     for mark in _SEVERAL:
         parts = {
@@ -85,13 +86,13 @@ def _refuse_several(name: str, spelled: Mapping[str, str], first: Mapping[str, i
             if all(several) and all(known):
                 raise DataError(
                     f"{name}: line {first[cell]}: the label {cell!r:.40} names several classes; "
-                    "one label an example is supported: keep one of them, or name the combination "
+                    "one label per example is supported: keep one of them, or name the combination "
                     f"without {mark!r}"
                 )
 
 
 def _refuse_cases(name: str, spelled: Mapping[str, str], first: Mapping[str, int]) -> None:
-    """Refuses labels that differ in case only; single letters may."""
+    """Reject labels that differ in case only, unless they are single letters."""
     seen: dict[str, str] = {}
     for label in set(spelled.values()):
         other = seen.setdefault(label.casefold(), label)
@@ -99,5 +100,5 @@ def _refuse_cases(name: str, spelled: Mapping[str, str], first: Mapping[str, int
             low, high = sorted((label, other), key=first.__getitem__)
             raise DataError(
                 f"{name}: line {first[high]}: the label {high!r:.40} differs from {low!r:.40} in "
-                "capitals only; write one class one way"
+                "capitals only; use one spelling for a class"
             )

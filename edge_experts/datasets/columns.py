@@ -1,4 +1,4 @@
-"""Columns of a file that the user chooses: of labels, groups or times, and those to leave out."""
+"""Choice of columns of a file: labels, groups, times, and columns to leave out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Columns:
     """A user's choice of columns, by their names in the header.
 
     Attributes:
-        label: holds what is wanted, instead of `label` or `target`.
-        drop: are left out.
-        group: says which rows belong together, so that no two splits share a group; no input.
-        time: says when a row was recorded, so that the test is later than the training; no input.
-        keep: are inputs although they hold times, or tell rows apart.
-        unused: were left out by what they hold, and need not be named again.
+        label: column of targets, instead of `label` or `target`.
+        drop: columns to leave out.
+        group: column of groups, of which each is in one split only; not an input.
+        time: column of times, by which the test is later than the training; not an input.
+        keep: columns to use as inputs although they hold times or identifiers.
+        unused: columns that were left out for their content; they need not be named again.
         recorded: names of the attributes that a run or a bundle recorded; a file may lack these
             columns.
     """
@@ -35,8 +35,8 @@ class Columns:
     def __post_init__(self) -> None:
         if self.group is not None and self.time is not None:
             raise UsageError(
-                "--group-column and --time-column: give one of them; rows are split by groups, or "
-                "by time"
+                "--group-column and --time-column: give one of them only; rows are split by groups "
+                "or by time"
             )
         roles = {"label": self.label, "group": self.group, "time": self.time}
         named = [(role, name) for role, name in roles.items() if name is not None]
@@ -48,14 +48,14 @@ class Columns:
 
     @property
     def not_inputs(self) -> set[str]:
-        """Columns that are never inputs, but for the label's."""
+        """Columns that are never inputs, except that of the label."""
         return {*self.drop, *(name for name in (self.group, self.time) if name is not None)}
 
     def of_header(self, where: str, header: Iterable[str]) -> Columns:
-        """The choice for a file with this header.
+        """Apply the choice to a file with this header.
 
         Raises:
-            DataError: it lacks a column that the user names.
+            DataError: the header lacks a column that the user names.
         """
         names = list(header)
         absent: dict[str, None] = {}
@@ -82,7 +82,7 @@ class Columns:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """What was chosen, in plain JSON values; {} where nothing was."""
+        """The choice in plain JSON values; {} if there is none."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
@@ -92,7 +92,7 @@ class Columns:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any] | None) -> Columns:
-        """The choice that `to_json` wrote; what cannot be one is none."""
+        """Read a choice that `to_json` wrote; invalid content is no choice."""
         known = {field.name for field in fields(cls)}
         if not isinstance(content, Mapping) or not set(content) <= known:
             return cls()

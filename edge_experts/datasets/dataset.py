@@ -1,4 +1,4 @@
-"""What every data set is, wherever it came from."""
+"""Common type of all data sets."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples to learn from, to choose by, and to judge by; no split shares an example."""
+    """Examples for training, validation and test; no split shares an example."""
 
     name: str
-    kind: str  # of an example: one of KINDS
+    kind: str  # kind of an example: one of KINDS
     task: str
     labels: tuple[str, ...]
     train: Split
     validation: Split
     test: Split
-    origin: str  # where it came from and its licence, for people
+    origin: str  # source and licence, in words
     task_type: str = "classification"  # the name of its task in the registries of tasks
-    columns: Columns = field(default_factory=Columns)  # of a file: the user's choice
-    types: tuple[Column, ...] | None = None  # of a table's columns, where a file was read
-    notes: tuple[str, ...] = ()  # sentences on the data, for people
+    columns: Columns = field(default_factory=Columns)  # columns of a file as chosen by the user
+    types: tuple[Column, ...] | None = None  # types of a table's columns, if a file was read
+    notes: tuple[str, ...] = ()  # remarks on the data, in sentences
 
     def __post_init__(self) -> None:
         problem = odd_label(self.labels)
@@ -51,13 +51,14 @@ class Dataset:
         targets_of(self.task_type).check(self.name, self.labels, splits)
 
     def asked(self, split: Split) -> Sequence[Any] | np.ndarray:
-        """Requests to a bundle for these examples; of pairs of sentences the first, and its
-        label's name.
+        """Requests to a bundle for these examples.
+
+        For pairs of sentences, a request is the first sentence and the name of its label.
         """
         return targets_of(self.task_type).requests(split.inputs, self.labels, split.targets)
 
     def fingerprint(self) -> str:
-        """A digest of all examples, labels and splits."""
+        """Digest of all examples, labels and splits."""
         digest = hashlib.sha256(json.dumps([self.kind, self.labels]).encode())
         for split in (self.train, self.validation, self.test):
             inputs = split.inputs

@@ -23,7 +23,7 @@ _INSIDE = "plotnine/data/diamonds.csv"
 
 
 def load(seed: int) -> Dataset:
-    """A fifth of the diamonds is the test, by `seed`, stratified by price.
+    """Load the diamonds; a fifth, drawn by `seed` and stratified by price, is the test split.
 
     Raises:
         NetworkError: the package could not be downloaded.

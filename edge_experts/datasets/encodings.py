@@ -1,6 +1,6 @@
-"""Encodings of text files: UTF-8, or what a byte order mark says; anything else is refused.
+"""Encodings of text files: UTF-8, or that of a byte order mark; others are rejected.
 
-The bytes decide, never the locale: a file means the same on every machine. Encodings are not
+The bytes decide, never the locale: a file has the same meaning on every machine. Encodings are not
 guessed, because a wrong guess changes letters without an error.
 """
 
@@ -14,7 +14,7 @@ from typing import BinaryIO, TextIO
 
 from ..errors import DataError
 
-# Marks of UTF-32 first: the one of UTF-16 is the beginning of it.
+# Marks of UTF-32 come first, since one begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_BINARY = (  # first bytes of files that users take for text
+_BINARY = (  # first bytes of files that are not text
     (b"PK\x03\x04", "a zip file or a workbook (.xlsx, .ods); export the sheet as CSV in UTF-8"),
     (b"\xd0\xcf\x11\xe0", "a workbook of Excel (.xls); export the sheet as CSV in UTF-8"),
     (b"\x1f\x8b", "compressed by gzip; unpack it with gunzip"),
@@ -33,7 +33,7 @@ _BINARY = (  # first bytes of files that users take for text
     (b"\x93NUMPY", "an array of numpy; name it .npy"),
     (b"SQLite format 3\x00", "a database of SQLite; export a table as CSV in UTF-8"),
 )
-_HEAD = 4096  # bytes that show the encoding
+_HEAD = 4096  # bytes to detect the encoding from
 _CHUNK = 2**20
 # Bytes from 0x80 that are letters or punctuation in cp1252; others are its controls and gaps.
 _PLAIN_CP1252 = frozenset(
@@ -42,16 +42,16 @@ _PLAIN_CP1252 = frozenset(
 
 
 def open_text(path: Path, *, newline: str | None = None) -> TextIO:
-    """Opens a text file for reading, all of it checked.
+    """Open a text file for reading, after checking all of it.
 
     Args:
         newline: as for `open`; "" for the module csv.
 
     Raises:
-        DataError: its bytes are in no accepted encoding; names the line and the remedy.
-        OSError: it cannot be read.
+        DataError: the encoding is not supported; the message has the line and the remedy.
+        OSError: the file cannot be read.
     """
-    file = path.open("rb")  # opened once: what was checked is what is read
+    file = path.open("rb")  # opened once, so that the checked file is the one that is read
     try:
         encoding = encoding_of(file.read(_HEAD), str(path))
         file.seek(0)
@@ -64,7 +64,7 @@ def open_text(path: Path, *, newline: str | None = None) -> TextIO:
 
 
 def read_text(path: Path) -> str:
-    """The whole text of a small file, without a byte order mark.
+    """Read the whole text of a small file, without a byte order mark.
 
     Raises:
         DataError: as `open_text`.
@@ -74,14 +74,14 @@ def read_text(path: Path) -> str:
 
 
 def encoding_of(head: bytes, name: str) -> str:
-    """Name of the encoding of bytes that begin so: "utf-8", "utf-8-sig", "utf-16" or "utf-32".
+    """Detect an encoding from the first bytes: "utf-8", "utf-8-sig", "utf-16" or "utf-32".
 
     Args:
-        head: the first bytes, some thousand where there are as many.
+        head: the first bytes, some thousand if there are as many.
         name: of the file or stream, for errors.
 
     Raises:
-        DataError: UTF-16 or UTF-32 without a byte order mark, or no text at all.
+        DataError: UTF-16 or UTF-32 without a byte order mark, or not a text.
     """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
@@ -99,10 +99,10 @@ def encoding_of(head: bytes, name: str) -> str:
 
 
 def decode_line(raw: bytes, name: str, line: int) -> str:
-    """One line of a stream in UTF-8, without the byte order mark that the first line may have.
+    """Decode one line of a stream in UTF-8, without a byte order mark in the first line.
 
     Raises:
-        DataError: it is not UTF-8; names the line and the remedy.
+        DataError: it is not UTF-8; the message has the line and the remedy.
     """
     try:
         text = raw.decode("utf-8")
@@ -113,7 +113,7 @@ def decode_line(raw: bytes, name: str, line: int) -> str:
 
 
 def _check(file: BinaryIO, encoding: str, path: Path) -> None:
-    """Raises DataError unless the whole file is in its encoding. Memory is bounded."""
+    """Raise DataError unless the whole file is in its encoding. Memory is bounded."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line, ascii_only, ended = 1, True, False
     while not ended:
@@ -135,7 +135,7 @@ def _check(file: BinaryIO, encoding: str, path: Path) -> None:
 
 
 def _line_ends(text: str) -> int:
-    """Line ends in a text: those of Unix and Windows, or of old Macs where there are no others."""
+    """Count line ends: those of Unix and Windows, or of old Macs if there are no others."""
     return text.count("\n") or text.count("\r")
 
 
@@ -146,8 +146,8 @@ def _refused(
 
     Args:
         raw: the bytes around the error.
-        line: of the error.
-        others: characters beyond ASCII before it are right.
+        line: number of the line with the error.
+        others: True if there are valid characters beyond ASCII before it.
     """
     found = f"{name}: line {line}: not UTF-8 (byte 0x{error.object[error.start]:02x})"
     if error.reason == "unexpected end of data" and others:
@@ -169,7 +169,7 @@ def _iconv(encoding: str, name: str) -> str:
 
 
 def _wide(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a mark, as which these bytes make sense; None for neither."""
+    """UTF-16 or UTF-32 without a mark, if the bytes are text in it; None for neither."""
     if b"\0" not in head:
         return None
     for encoding in ("utf-32le", "utf-32be", "utf-16le", "utf-16be"):
@@ -177,7 +177,7 @@ def _wide(head: bytes) -> str | None:
             text = codecs.getincrementaldecoder(encoding)().decode(head)
         except UnicodeDecodeError:
             continue
-        # Read in the wrong order, line ends, digits and separators become unassigned characters.
+        # In the wrong byte order, line ends, digits and separators become unassigned characters.
         if text and all(one.isprintable() or one.isspace() for one in text):
             return encoding
     return None

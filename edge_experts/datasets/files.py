@@ -1,11 +1,11 @@
-"""The user's own files.
+"""User files: .csv, .tsv and .npz.
 
 A .csv or .tsv has a `label` column of classes, or a `target` column (or several, `target:NAME`) of
-numbers to predict, and maybe a `split` column; with a `text` column it is a data set of texts, with
-`translation` beside it one of translations to the languages that the labels name; otherwise every
-other column is a number, true or false, or a category. An .npz has x_train, y_train, x_test and
+numbers to predict, and optionally a `split` column. With a `text` column it is a data set of texts;
+with a `translation` column too, one of translations to the languages that the labels name. All
+other columns are numbers, true or false, or categories. An .npz has x_train, y_train, x_test and
 y_test; `labels` may name classes or outputs, and `groups_train` and `groups_test` recordings or
-persons, of which none is in two splits.
+persons, each of which is in one split only.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ def load(
     columns: Columns | None = None,
     features: Features | None = None,
 ) -> Dataset:
-    """Read a file. Without splits of its own, a stratified fifth by `seed` is the test.
+    """Read a file. If it has no splits, a stratified fifth, drawn by `seed`, is the test split.
 
     Args:
-        task_type: a name in `TARGETS`; by the file's columns or arrays if None.
+        task_type: a name in `TARGETS`; from the file's columns or arrays if None.
         columns, features: see `row_file.read`.
 
     Raises:
-        DataError: what is wrong with the file, its line or column, and what it should be.
-        UsageError: columns are named, and the file has none.
+        DataError: the file is invalid; the message has the line or column and the remedy.
+        UsageError: columns are given, and the file has none.
     """
     if path.suffix.lower() == ".npz":
         if columns is not None and columns.to_json() and features is None:
             raise UsageError(
-                f"{path}: has arrays; options that name columns hold for .csv and .tsv"
+                f"{path}: has arrays; options that name columns are for .csv and .tsv only"
             )
         return _load_arrays(path, seed, task_type)
     file = row_file.read(path, task_type, columns, features)
@@ -79,7 +79,7 @@ def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
 
 
 def _refuse_few(path: Path, file: RowFile) -> None:
-    """Refuses a column of groups or times that cannot part training, validation and test."""
+    """Reject a column of groups or times with too few values for three splits."""
     for name, cells in ((file.columns.group, file.groups), (file.columns.time, file.times)):
         count = len(set(cells or ()))
         if cells is not None and "" in file.wishes and count < _LEAST_GROUPS:
@@ -116,10 +116,10 @@ def _split(path: Path, file: RowFile, seed: int) -> Dataset:
 
 
 def split_names(path: Path, file: RowFile, seed: int, *, lenient: bool = False) -> np.ndarray:
-    """The split of each row: the file's own, by groups, by time, or drawn by the seed.
+    """Assign a split to each row: the file's own, by groups, by time, or drawn by the seed.
 
     Args:
-        lenient: draw rows by the seed where times have no order.
+        lenient: draw rows by the seed if the times have no order.
 
     Raises:
         DataError: the times cannot be put in order.
@@ -141,7 +141,7 @@ def split_names(path: Path, file: RowFile, seed: int, *, lenient: bool = False) 
 
 
 def _numbers(file: RowFile) -> list[Any]:
-    """The examples; of a table the numbers of each row."""
+    """Examples of the file; for a table, the numbers of each row."""
     if file.types is None:
         return file.inputs
     columns = [column for column in file.types if column.values is None]

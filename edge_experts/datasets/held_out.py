@@ -1,4 +1,4 @@
-"""Data that a finished bundle is measured on: of any number of rows, and of any of its labels."""
+"""Evaluation data for a finished bundle: any number of rows, with any of its labels."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from .dataset import SPLITS, Dataset, Split
 from .row_hashes import hashes
 from .targets import targets_of
 
-_RARE = 0.01  # what is less likely than this is no chance
+_RARE = 0.01  # probability below which equal rows are not by chance
 _PAIRS = (("x_train", "y_train"), ("x_test", "y_test"), ("x", "y"))
 
 
 class HeldOut(Dataset):
-    """Examples whose splits may be empty, and which need not have every label."""
+    """Examples whose splits may be empty, and may lack labels."""
 
     def __post_init__(self) -> None:
-        """Checks nothing: nobody learns from them."""
+        """Skip all checks: nothing is trained on this data."""
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """Data to measure on.
+    """Evaluation data.
 
     Attributes:
-        has_splits: it says itself which rows are the test's; otherwise these are drawn.
+        has_splits: True if the data has its own splits; otherwise they are drawn.
     """
 
     dataset: Dataset
@@ -44,12 +44,12 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows that are measured on.
+    """Rows to evaluate.
 
     Attributes:
-        name: of these rows, such as "test".
-        left_out: number of rows that the bundle was trained on, which are not among them.
-        alike: number of rows among them that equal a trained one, as chance lets them.
+        name: name of the rows, such as "test".
+        left_out: number of rows that the bundle was trained on, which are left out.
+        alike: number of selected rows that equal a trained one, as expected by chance.
     """
 
     split: Split
@@ -65,33 +65,33 @@ def read(
     columns: Columns | None = None,
     features: Features | None = None,
 ) -> Holdout:
-    """Reads data to measure a bundle on.
+    """Read evaluation data.
 
     Args:
-        source, seed, task_type, columns, features: as of `datasets.load`.
+        source, seed, task_type, columns, features: as for `datasets.load`.
 
     Raises:
-        DataError: there is no such data, or a row of it cannot be read.
+        DataError: the data does not exist, or a row cannot be read.
     """
     path = Path(source)
     if source in NAMED or not path.is_file() or path.suffix.lower() not in files.SUFFIXES:
-        # Or the error of such a source.
+        # An invalid source raises its error here.
         return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
     if path.suffix.lower() == ".npz":
         found = _arrays(path, task_type)
     else:
         found = _rows(path, seed, task_type, columns, features)
     if not len(found.dataset.test if found.has_splits else whole(found.dataset)):
-        raise DataError(f"{path}: has no example to measure on; give it rows for the test")
+        raise DataError(f"{path}: has no example to evaluate; add rows of the test split")
     return found
 
 
 def select(source: Holdout, features: Features, trained: TrainedRows) -> Selection:
-    """The rows that a bundle was not trained on: of the test split, or else of the whole file.
+    """Select rows that the bundle was not trained on, from the test split or else the whole file.
 
-    A trained row is left out as often as the training had it. Where rows have few different values,
-    new ones equal trained ones by chance: rows are left out only where more are alike than chance
-    explains, or where all trained rows are among them.
+    A trained row is left out as often as it was in the training. With few distinct values, new rows
+    equal trained ones by chance. Rows are therefore left out only if more are equal than expected
+    by chance, or if all trained rows are among them.
 
     Raises:
         DataError: no row is left.
@@ -102,7 +102,7 @@ def select(source: Holdout, features: Features, trained: TrainedRows) -> Selecti
         if not np.isin(own, trained.hashes).any():
             return Selection(dataset.test, "test")
     every = whole(dataset)
-    # In this order the rows of the training's own file that remain are those of its test split.
+    # In this order, the remaining rows of the training file are those of its test split.
     found = [hashes(features, dataset, getattr(dataset, name)) for name in SPLITS]
     is_trained = _matched(np.concatenate(found), trained.hashes)
     is_contained = len(trained.hashes) > 0 and is_trained.sum() == len(trained.hashes)
@@ -115,7 +115,7 @@ def select(source: Holdout, features: Features, trained: TrainedRows) -> Selecti
     if alike == count:
         raise DataError(
             f"{dataset.name}: the bundle was trained on all of its {count:,} rows; name other "
-            "data, or measure on them with --all-rows"
+            "data, or evaluate them with --all-rows"
         )
     return Selection(_taken(every, is_wanted & ~is_trained), "test", alike)
 
@@ -131,12 +131,12 @@ def whole(dataset: Dataset) -> Split:
 
 
 def is_chance(alike: int, count: int, chance: float) -> bool:
-    """True where so many of `count` rows may equal trained ones by chance.
+    """True if `alike` of `count` rows may equal trained ones by chance.
 
-    By Chernoff's bound on the tail of a binomial distribution.
+    Uses Chernoff's bound on the tail of a binomial distribution.
 
     Args:
-        chance: that one of them does.
+        chance: probability that one row equals a trained one.
     """
     share = alike / count if count else 0.0
     if share <= chance:
@@ -150,7 +150,7 @@ def is_chance(alike: int, count: int, chance: float) -> bool:
 
 
 def _matched(found: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    """True for rows that are among the trained, the first of equal ones as often as there."""
+    """True for rows that are among the trained; of equal rows the first, as often as there."""
     order = np.argsort(found, kind="stable")
     ascending = found[order]
     rank = np.arange(len(found)) - np.searchsorted(ascending, ascending, "left")
@@ -168,7 +168,7 @@ def _taken(split: Split, mask: np.ndarray) -> Split:
 
 
 def _arrays(path: Path, task_type: str) -> Holdout:
-    """An .npz with examples and their targets, of one split or of two."""
+    """Read an .npz with examples and targets of one or two splits."""
     names = npz.array_names(path)
     pairs = [pair for pair in _PAIRS if set(pair) <= set(names)]
     if not pairs:
@@ -198,7 +198,7 @@ def _arrays(path: Path, task_type: str) -> Holdout:
 def _rows(
     path: Path, seed: int, task_type: str, columns: Columns | None, features: Features | None
 ) -> Holdout:
-    """A table; without a column of splits they are drawn as for a training, by the seed."""
+    """Read a table; without a column of splits they are drawn by the seed, as for a training."""
     file = row_file.read(path, task_type, columns, features)
     drawn = files.split_names(path, file, seed, lenient=True)
     every = Split(file.inputs, file.wanted.targets)

@@ -1,7 +1,7 @@
 """Grey images of 28 x 28 pixels: handwritten digits, and articles of clothing.
 
-They come by tf_keras or from a package. Wherever from, the arrays are the same, byte for byte:
-their digest is checked.
+They are downloaded by tf_keras or from a package. The arrays are the same in both cases, byte for
+byte: their digest is checked.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def fashion_mnist(seed: int) -> Dataset:
 
 
 def mnist_and_fashion(seed: int) -> Dataset:
-    """Both as one set of 20 classes: two kinds of images that nobody would confuse."""
+    """Both as one set of 20 classes: two clearly different kinds of images."""
     digits, clothes = _arrays(_MNIST), _arrays(_FASHION)
     clothes[1], clothes[3] = clothes[1] + 10, clothes[3] + 10
     return from_arrays(
@@ -74,17 +74,17 @@ def mnist_and_fashion(seed: int) -> Dataset:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where a set comes from: tf_keras, else a package. The arrays are the same."""
+    """Sources of a set: tf_keras, else a package. The arrays are the same."""
 
     keras_name: str
-    sha256: str  # of the arrays
-    package: tuple[str, str, str]  # its name, its file, and the file's SHA-256
+    sha256: str  # digest of the arrays
+    package: tuple[str, str, str]  # name, file, and SHA-256 of the file
     fetch: Callable[[str, str, str], Path]
     unpack: Callable[[Path], list[np.ndarray]]
 
 
 def _arrays(source: _Source) -> list[np.ndarray]:
-    """x_train, y_train, x_test and y_test: from our cache, else tf_keras, else the package."""
+    """x_train, y_train, x_test and y_test: from the cache, else tf_keras, else the package."""
     _, file_name, file_sha256 = source.package
     if not fetch.is_kept(file_name, file_sha256):
         found = keras.arrays(source.keras_name, source.sha256)

@@ -1,8 +1,8 @@
-"""Inputs from files and streams, as training reads them: each an example, or why there is none.
+"""Inputs from files and streams, in the formats of training data; each is an example or a problem.
 
-A table (.csv, .tsv) gives a row each, without the columns that training takes for targets and
-splits; an .npz its x_test, x or x_train; an .npy its first axis; a .jsonl a JSON value a line; any
-other file a line each.
+A table (.csv, .tsv) has one example per row, without the columns that training uses for targets and
+splits; an .npz has them in x_test, x or x_train; an .npy along its first axis; a .jsonl one JSON
+value per line; and any other file one line each.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from . import npz, rows
 from .encodings import decode_line, encoding_of, open_text
 
 _ARRAYS = ("x_test", "x", "x_train")
-_BESIDE = ("y", "labels", "groups")  # how names of arrays begin that are no inputs
+_BESIDE = ("y", "labels", "groups")  # prefixes of names of arrays that are not inputs
 _JSON_LINES = (".jsonl", ".ndjson")
-_HEAD = 4096  # bytes that show an encoding
-_SKIPPED = 2**30  # bytes of a line that is too long, beyond which nobody waits for its end
-_ELSEWHERE = {"to": "label"}  # fields that training files have in a column of another name
+_HEAD = 4096  # bytes to detect the encoding from
+_SKIPPED = 2**30  # bytes of a line after which its end is no longer awaited
+_ELSEWHERE = {"to": "label"}  # fields with another column name in training files
 
 
 @dataclass(frozen=True)
 class Input:
-    """One input as it came.
+    """One input.
 
     Attributes:
-        name: what to call it beside its answer.
+        name: label of the input beside its answer.
         where: its file and line, for errors.
-        number: of its line, or its place in an array, from 1.
-        example: None where there is a problem.
-        problem: why it is no example.
+        number: number of its line, or its index in an array, from 1.
+        example: None if there is a problem.
+        problem: why it is not an example.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Input:
     problem: UsageError | None = None
 
     def value(self) -> Any:
-        """The example.
+        """Return the example.
 
         Raises:
-            UsageError: there is none.
+            UsageError: the input has a problem.
         """
         if self.problem is not None:
             raise self.problem
         return self.example
 
     def told(self, error: UsageError) -> str:
-        """The error with the place of the input before it."""
+        """Message of the error, with the place of the input before it."""
         text = str(error)
         return text if text.startswith(self.where) else f"{self.where}: {text}"
 
@@ -71,7 +71,7 @@ class Reader:
     Attributes:
         features: of the bundle.
         given: values of fields for all inputs, such as the language to translate to.
-        not_inputs: columns of a table that its training left out.
+        not_inputs: columns of a table that the training left out.
     """
 
     features: Features
@@ -79,10 +79,10 @@ class Reader:
     not_inputs: Sequence[str] = ()
 
     def file(self, path: Path) -> Iterator[Input]:
-        """Inputs of a file; the file is opened when the first is taken.
+        """Yield the inputs of a file, which is opened when the first one is requested.
 
         Raises:
-            UsageError: there is no such file, or it holds no inputs of the bundle.
+            UsageError: the file does not exist, or does not fit the bundle's inputs.
         """
         if not path.is_file():
             raise UsageError(f"--input {path}: no such file")
@@ -94,19 +94,19 @@ class Reader:
         return self._lines(path, self.json if suffix in _JSON_LINES else self.line)
 
     def stream(self, stream: BinaryIO, name: str) -> Iterator[Input]:
-        """Inputs of a stream of lines in UTF-8, each as it comes.
+        """Yield the inputs of a stream of lines in UTF-8, each as it comes.
 
         Raises:
-            UsageError: it is in another encoding, or a line has no end.
+            UsageError: the stream has another encoding, or a line is endless.
         """
         return _parsed(_raw_lines(stream, name), name, self.line)
 
     def line(self, text: str) -> Any:
-        """The example that a line of text is."""
+        """Parse a line of text to an example."""
         return self.features.parse(text, **self.given)
 
     def json(self, text: str) -> Any:
-        """The example that a line of JSON is: also a text, or an object of the bundle's fields."""
+        """Parse a line of JSON to an example; a text or an object of fields is accepted too."""
         fields = self.features.fields
         if set(fields) <= {"text", *self.given}:
             value = _json(text)
@@ -157,7 +157,7 @@ class Reader:
         yield from broken
 
     def _other(self, name: str) -> bool:
-        """Whether a column is none that training takes for targets, splits or nothing."""
+        """True for columns that training does not use for targets or splits, nor leaves out."""
         known = name in rows.NAMED or rows.TARGET.fullmatch(name) or name in self.not_inputs
         return not known
 
@@ -166,7 +166,7 @@ class Reader:
         if list(fields) != ["x"]:
             raise DataError(
                 f"{path}: holds arrays, and the bundle takes {', '.join(fields)}; give a .csv or "
-                "lines"
+                "lines of text"
             )
         for place, array in enumerate(_array(path)):
             name = f"{path.name}[{place}]"
@@ -202,7 +202,7 @@ def _parsed(
 
 
 def _raw_lines(stream: BinaryIO, name: str) -> Iterator[bytes | UsageError]:
-    """Lines without their ends, each as it comes; an error in place of one that is too long."""
+    """Yield lines without their ends, as they come; an error for each line that is too long."""
     most, is_first = LIMITS.line_characters, True
     while line := stream.readline(most + 1):
         if is_first and encoding_of(line[:_HEAD], name) not in ("utf-8", "utf-8-sig"):
@@ -216,7 +216,7 @@ def _raw_lines(stream: BinaryIO, name: str) -> Iterator[bytes | UsageError]:
 
 
 def _skip(stream: BinaryIO, name: str) -> None:
-    """Passes over the rest of a line."""
+    """Skip the rest of a line."""
     skipped = 0
     while part := stream.readline(2**20):
         if part.endswith(b"\n"):

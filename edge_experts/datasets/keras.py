@@ -1,4 +1,4 @@
-"""Data sets that tf_keras can download, where it is installed and the network allows it."""
+"""Data sets that tf_keras can download, if it is installed and there is a network."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..format.atomic import cache_folder, write_whole
 from ..format.npz import npz
 
 NAMES = ("x_train", "y_train", "x_test", "y_test")
-_SECONDS = 5.0  # without an answer; a machine without a network must not wait for minutes
+_SECONDS = 5.0  # timeout, since a machine without a network must not wait for minutes
 
 
 def arrays(name: str, sha256: str) -> list[np.ndarray] | None:
-    """The arrays in the order of `NAMES`, from our cache or else the network.
+    """Arrays in the order of `NAMES`, from the cache or else the network.
 
     Args:
-        name: of a module in tf_keras.datasets.
-        sha256: of the arrays' bytes, one after the other.
+        name: name of a module in tf_keras.datasets.
+        sha256: digest of the arrays' concatenated bytes.
 
     Returns:
-        None where this is no way to get them; there are others.
+        None if they are not available here; there are other sources.
     """
     kept = cache_folder() / f"{name}.npz"
     with contextlib.suppress(Exception), np.load(kept) as file:
@@ -38,18 +38,18 @@ def arrays(name: str, sha256: str) -> list[np.ndarray] | None:
         return None
     try:
         found = _downloaded(name)
-    except Exception:  # tf_keras raises it bare when a download fails
+    except Exception:  # tf_keras raises a bare Exception if a download fails
         return None
     if digest(found) != sha256:
         return None
-    # Kept by us too, so that the next command does not import TensorFlow to read it.
+    # Cached here too, so that the next command need not import TensorFlow to read them.
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_whole(kept, npz(**dict(zip(NAMES, found, strict=True))))
     return found
 
 
 def digest(arrays: Sequence[np.ndarray]) -> str:
-    """The SHA-256 of the arrays' bytes, one after the other."""
+    """SHA-256 of the arrays' concatenated bytes."""
     sum_of_all = hashlib.sha256()
     for array in arrays:
         sum_of_all.update(np.ascontiguousarray(array).tobytes())
@@ -66,7 +66,7 @@ def _downloaded(name: str) -> list[np.ndarray]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SECONDS)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # its progress bar
+        with contextlib.redirect_stdout(io.StringIO()):  # hides its progress bar
             (x_train, y_train), (x_test, y_test) = getattr(tf_keras.datasets, name).load_data()
     finally:
         socket.setdefaulttimeout(before)

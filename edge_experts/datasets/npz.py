@@ -1,4 +1,4 @@
-"""Arrays of .npz and .npy files that anyone may have made."""
+"""Arrays of untrusted .npz and .npy files."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ import numpy as np
 
 from ..errors import DataError
 
-_LARGEST = 2**30  # bytes of all arrays; training needs many times that
+_LARGEST = 2**30  # largest size of all arrays in bytes; training needs many times that
 
 
 def array_names(path: Path) -> list[str]:
     """Names of the arrays of an .npz.
 
     Raises:
-        DataError: it is none.
+        DataError: the file is not an .npz.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             return list(file.files)
     except PermissionError:
         raise
-    except Exception as error:  # numpy and zipfile have a dozen kinds of them for odd bytes
+    except Exception as error:  # numpy and zipfile raise many kinds for odd bytes
         raise DataError(f"{path}: not an .npz of plain arrays: {error}") from None
 
 
 def read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    """The arrays of these names.
+    """Read the arrays of these names.
 
     Raises:
         DataError: one is missing or not a plain array, or they are too large together.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            # What a small file unpacks to is known before it is unpacked.
+            # The unpacked size is checked before unpacking.
             size = sum(member.file_size for member in archive.infolist())
         if size > _LARGEST:
             raise DataError(
@@ -52,7 +52,7 @@ def read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
             arrays = [file[name] for name in names]
     except (DataError, PermissionError):
         raise
-    except Exception as error:  # numpy and zipfile have a dozen kinds of them for odd bytes
+    except Exception as error:  # numpy and zipfile raise many kinds for odd bytes
         remedy = "; save texts as np.array(names, dtype=str)" if "Object" in str(error) else ""
         raise DataError(f"{path}: not an .npz of plain arrays: {error}{remedy}") from None
     odd = [
@@ -64,10 +64,10 @@ def read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
 
 
 def read_labels(path: Path) -> tuple[str, ...] | None:
-    """Names of classes or outputs from the array `labels`, None where there is none.
+    """Names of classes or outputs from the array `labels`; None if there is none.
 
     Raises:
-        DataError: they are not one list of texts.
+        DataError: the array is not a list of texts.
     """
     if "labels" not in array_names(path):
         return None
@@ -81,7 +81,7 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
 
 
 def read_groups(path: Path, part: str, shape: tuple[int, ...]) -> list[str] | None:
-    """Groups of the examples of "train" or "test", None where the file does not name them.
+    """Groups of the examples of "train" or "test"; None if the file has none.
 
     Args:
         shape: (examples,).
@@ -104,7 +104,7 @@ def read_groups(path: Path, part: str, shape: tuple[int, ...]) -> list[str] | No
 
 
 def _decoded(path: Path, array: np.ndarray) -> np.ndarray:
-    """Texts of an array; bytes as UTF-8."""
+    """Texts of an array; bytes are decoded as UTF-8."""
     if array.dtype.kind != "S":
         return array
     try:
@@ -114,10 +114,10 @@ def _decoded(path: Path, array: np.ndarray) -> np.ndarray:
 
 
 def read_one(path: Path) -> np.ndarray:
-    """The array of an .npy file, which stays on disk until a part of it is used.
+    """Map the array of an .npy file, which stays on disk until a part of it is used.
 
     Raises:
-        DataError: it is not an array, or a single number.
+        DataError: the file is not an array, or is a single number.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)

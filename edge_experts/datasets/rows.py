@@ -1,4 +1,4 @@
-"""Rows of a .csv or .tsv as people and spreadsheets write them."""
+"""Parser for rows of a .csv or .tsv as people and spreadsheets write them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ..errors import DataError
 from .encodings import open_text
 
 SUFFIXES = (".csv", ".tsv")
-# Columns that mean something, in any case: Label, TEXT. Their cells are texts.
+# Columns with a meaning, in any case: Label, TEXT. Their cells are texts.
 NAMED = ("text", "translation", "label", "split")
-TARGET = re.compile(r"target(:.*)?", re.IGNORECASE)  # likewise, of numbers
+TARGET = re.compile(r"target(:.*)?", re.IGNORECASE)  # likewise; cells are numbers
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
-_LONGEST_LINE = 2**27  # characters; a cell may hold a whole document
-_HINT = re.compile(r'"?sep=(?P<separator>.)"?', re.IGNORECASE)  # of Excel, as the first line
-_SWALLOWED, _ROWS_AMONG = 3, 0.9  # lines within quotes, and the share of them that are whole rows
+_LONGEST_LINE = 2**27  # largest line in characters; a cell may hold a whole document
+_HINT = re.compile(r'"?sep=(?P<separator>.)"?', re.IGNORECASE)  # first line by Excel
+_SWALLOWED, _ROWS_AMONG = 3, 0.9  # lines within quotes, and the share that are whole rows
 
 
 def read(
@@ -29,21 +29,21 @@ def read(
     decimal_points: bool = False,
     broken: Callable[[int, DataError], None] | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and columns of every row of a .csv or .tsv, its shape checked.
+    """Yield line number and columns of every row of a .csv or .tsv, with its shape checked.
 
-    A .csv is separated by what separates most in its header: a comma, a semicolon, a tab or a bar,
-    or by what a first line such as `sep=;` says. A quote is one of a cell where it begins and ends
-    the cell; any other is a character. Names of columns lose the spaces around them; rows of
-    nothing but empty cells are passed over, and so are columns without a name and any cell.
+    The separator of a .csv is the most frequent one of its header, of comma, semicolon, tab and
+    bar, or that of a first line such as `sep=;`. A quote is a delimiter where it begins and ends a
+    cell, and otherwise a character. Names of columns are stripped. Rows of empty cells only are
+    skipped, and so are columns without a name and any cell.
 
     Args:
         numbers: columns of those in `NAMED` that hold numbers.
-        broken: takes the line and the error of a row that does not fit the header, and the next
-            rows follow; by default it is raised.
+        broken: called with the line and the error of a row that does not fit the header; reading
+            then continues. By default the error is raised.
         decimal_points: give 3,14 of a file with semicolons as 3.14, as versions before 0.2 did.
 
     Raises:
-        DataError: the file is empty, in no known encoding, or a row does not fit the header.
+        DataError: the file is empty, in no supported encoding, or a row does not fit the header.
     """
     with open_text(path, newline="") as file:
         lines = _Lines(path, file)
@@ -67,17 +67,17 @@ def read(
 
 
 def has_semicolons(path: Path) -> bool:
-    """True for a file between semicolons, where numbers are likely to have decimal commas.
+    """True for a file with semicolons, whose numbers are likely to have decimal commas.
 
     Raises:
-        DataError: as `read`.
+        DataError: as for `read`.
     """
     with open_text(path, newline="") as file:
         return _header(path, _Lines(path, file))[0] == ";"
 
 
 class _Lines:
-    """Lines of a file with their numbers, each of bounded length, without their ends."""
+    """Lines of a file with their numbers, of bounded length, without their ends."""
 
     def __init__(self, path: Path, file: TextIO):
         self._path, self._file = path, file
@@ -88,7 +88,7 @@ class _Lines:
             yield line
 
     def next(self) -> str | None:
-        """The next line, None at the end."""
+        """Return the next line; None at the end."""
         line = self._file.readline(_LONGEST_LINE)
         if not line:
             return None
@@ -102,7 +102,7 @@ class _Lines:
 
 
 def _header(path: Path, lines: _Lines) -> tuple[str, list[str]]:
-    """What separates cells, and the names of the columns."""
+    """Separator of the cells, and names of the columns."""
     first = lines.next()
     if first is None:
         raise DataError(f"{path}: the file is empty, or its first line is")
@@ -121,14 +121,14 @@ def _header(path: Path, lines: _Lines) -> tuple[str, list[str]]:
 def _records(
     path: Path, lines: _Lines, separator: str, columns: int, first: str | None = None
 ) -> Iterator[tuple[int, list[str]]]:
-    """Last line and cells of each row; a cell in quotes may have several lines.
+    """Yield the last line and the cells of each row; a cell in quotes may have several lines.
 
     Args:
-        columns: how many the header has.
+        columns: number of columns of the header.
         first: a line that was read already.
 
     Raises:
-        DataError: a quote is never closed, or what it encloses are rows.
+        DataError: a quote is never closed, or encloses rows.
     """
     for line in lines if first is None else itertools.chain([first], lines):
         cells, begun = _cells(line, separator)
@@ -147,7 +147,7 @@ def _over_lines(
     """Cells of a row of several lines.
 
     Args:
-        cells, begun: what `_cells` made of the first.
+        cells, begun: result of `_cells` for the first line.
     """
     number, parts, rows = lines.number, [begun], 0
     for line in lines:
@@ -182,7 +182,7 @@ def _over_lines(
 
 
 def _cells(line: str, separator: str) -> tuple[list[str], str | None]:
-    """The cells of a line, and the beginning of one whose quotes are not closed."""
+    """Cells of a line, and the beginning of one whose quotes are not closed."""
     if '"' not in line:
         return line.split(separator), None
     cells: list[str] = []
@@ -213,7 +213,7 @@ def _cells(line: str, separator: str) -> tuple[list[str], str | None]:
 
 
 def _closing(line: str, place: int, separator: str) -> int | None:
-    """Place of the quote that ends a cell; -1 where the next one ends none, None for no quote."""
+    """Index of the quote that ends a cell; -1 if the next one does not, None without a quote."""
     while (place := line.find('"', place)) >= 0:
         if line.startswith('""', place):
             place += 2
@@ -224,7 +224,7 @@ def _closing(line: str, place: int, separator: str) -> int | None:
 
 
 def _columns(path: Path, header: list[str]) -> list[str]:
-    """The header's names, those that mean something in small letters; "" for a last one without."""
+    """Names of the header, known ones in lower case; "" for a last one without a name."""
     names = [_plain_name(name.strip()) for name in header]
     if not any(names):
         raise DataError(f"{path}: the file is empty, or its first line is")
@@ -247,10 +247,10 @@ def _plain_name(name: str) -> str:
 
 
 def _fitting(path: Path, line: int, cells: list[str], columns: int, separator: str) -> list[str]:
-    """The cells without empty ones at the end that the header does not have.
+    """Remove empty cells at the end that the header does not have.
 
     Raises:
-        DataError: there are too few or too many.
+        DataError: there are too few or too many cells.
     """
     if len(cells) > columns and not any(cell.strip() for cell in cells[columns:]):
         return cells[:columns]
@@ -270,7 +270,7 @@ def _refuse_nameless(path: Path, line: int, columns: list[str], cells: list[str]
 
 
 def _with_points(row: dict[str, str], numbers: Sequence[str]) -> dict[str, str]:
-    """The row with decimal points in place of decimal commas."""
+    """The row with decimal points instead of decimal commas."""
     return {
         name: cell.replace(",", ".")
         if (name not in NAMED or name in numbers) and _DECIMAL_COMMA.fullmatch(cell)

@@ -1,15 +1,15 @@
-"""What a Debian package is for, in four languages: its description to its section.
+"""Topics of Debian packages in four languages: the section of each by its description.
 
-English, Italian, French and German, of the 22 largest sections that say what a program is for.
-Sections that say what it is written in, or which part of a program a package is (libraries,
-documentation, development files, data for debugging), are left out: one word gives them away.
+English, Italian, French and German, for the 22 largest sections of programs with one purpose.
+Sections by programming language, or by part of a program (libraries, documentation, development
+files, data for debugging), are left out: one word identifies them.
 
-A source package counts once in each section, because its other packages repeat its description
-with a closing line ("This package contains the data files."). All translations of all packages of
-one source are in one split, and a text that several packages have in common is there once.
+A source package counts once in each section, because its other packages repeat its description with
+a closing line ("This package contains the data files."). All translations of all packages of one
+source are in one split, and a text that several packages share is included once.
 
-Of Debian 12.15 that leaves 33,021 descriptions: 11,630 English, 10,373 Italian, 7,224 French and
-3,794 German. The lists change with every release of a distribution, and the set changes with them.
+Debian 12.15 has 33,021 descriptions: 11,630 English, 10,373 Italian, 7,224 French and 3,794 German.
+The lists, and with them the set, change with every release of a distribution.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def load() -> Dataset:
 
 
 def descriptions(folder: Path) -> Iterator[tuple[str, str, int]]:
-    """Source package, text and the index of its section, of every description."""
+    """Yield source package, text and the index of the section of every description."""
     wanted = _wanted(folder)
     seen = set()
     for language in LANGUAGES:
@@ -77,13 +77,13 @@ def descriptions(folder: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def _wanted(folder: Path) -> dict[str, tuple[str, int]]:
-    """Digests of descriptions to use: each one's source package and section."""
+    """Source package and section of each description to use, by digest."""
     places = {section: place for place, section in enumerate(SECTIONS)}
     wanted: dict[str, tuple[str, int]] = {}
     done = set()
     path = folder / f"{apt.PACKAGES}.gz"
     for stanza in apt.stanzas(path, "Package", "Source", "Section", "Description-md5"):
-        # "contrib/net" and "universe/net" are sections too: of another part of the archive.
+        # "contrib/net" and "universe/net" are sections too, in other parts of the archive.
         place = places.get(stanza.get("Section", "").strip().rpartition("/")[2])
         digest = stanza.get("Description-md5", "").strip()
         source = apt.source(stanza)
@@ -95,6 +95,6 @@ def _wanted(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def _plain(description: str) -> str:
-    """Without its line breaks, and the dots that stand for empty lines."""
+    """The description without line breaks, and without the dots for empty lines."""
     lines = (line.strip() for line in description.splitlines())
     return " ".join(line for line in lines if line != ".")

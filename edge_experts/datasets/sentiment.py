@@ -1,8 +1,8 @@
 """Sentences from four domains, each rated by twenty people (Hutto & Gilbert, ICWSM 2014).
 
-Tweets, film reviews, product reviews and newspaper editorials, rated from -4 to 4. Those rated
-clearly (beyond 0.5) are kept as positive or negative. The split is by document, so that no two
-sentences of one review or editorial are on both sides.
+Tweets, film reviews, product reviews and newspaper editorials, rated from -4 to 4. Those with a
+clear rating (beyond 0.5) are used as positive or negative. The split is by document: all sentences
+of one review or editorial are in the same split.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def load() -> Dataset:
 
 
 def domains() -> dict[str, str]:
-    """The domain of every text: tweets, film reviews, product reviews, editorials."""
+    """Domain of every text: tweets, film reviews, product reviews, editorials."""
     names = {domain: domain.removesuffix("Snippets") for domain in _DOMAINS}
     return {text: names[domain] for domain, _, _, text in _sentences()}
 
 
 def _sentences() -> Iterator[tuple[str, str, float, str]]:
-    """Domain, id, mean rating and text of every sentence."""
+    """Yield domain, id, mean rating and text of every sentence."""
     path = fetch.source_package(_REQUIREMENT, _FILE, _SHA256)
     with tarfile.open(path) as package, tarfile.open(fileobj=_member(package, _INSIDE)) as inner:
         for domain in _DOMAINS:

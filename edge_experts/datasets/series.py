@@ -1,4 +1,4 @@
-"""Validation rows of data in series: windows of one recording, rows of one person or one place."""
+"""Validation rows for data in series: windows of one recording, rows of one person or place."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 
 from .splitting import SHARES
 
-# Rows of a series are alike where the next row of the same class is nearer than any other one of
-# that class this often. It is 0.50 in shuffled files, 0.79 in windows of a recording and 0.65 in
-# digits by writer.
+# A file is a series if the next row of the same class is nearer than a random one of that class
+# more often than this. The share is 0.50 in shuffled files, 0.79 in windows of a recording and 0.65
+# in digits by writer.
 _ALIKE, _DEVIATIONS = 0.6, 5.0
-_PAIRS = 4000  # rows that are compared with others, at most
-_COLUMNS = 512  # of an example, at most
+_PAIRS = 4000  # largest number of compared rows
+_COLUMNS = 512  # largest number of compared columns
 _CLASSES = 5  # quantiles of values to predict
 
 
 def redraw(
     splits: np.ndarray, inputs: Sequence[Any] | np.ndarray, targets: np.ndarray, seed: int
 ) -> np.ndarray:
-    """The splits with validation rows in stretches, where neighbours in the file are alike.
+    """Redraw validation rows in stretches, if neighbouring rows of the file are similar.
 
-    A validation row whose neighbours are trained on is hardly new: a model that overfits to
-    persons or recordings looks good by it. A stretch of the file is new but for its two ends. Each
-    class gives as many rows as it would give by chance, from the same part of the file.
+    A validation row whose neighbours are in the training split is hardly new, and rewards
+    overfitting to persons or recordings. A stretch of the file is new except at its two ends. Each
+    class gives as many rows as by a random draw, from the same part of the file.
 
     Args:
-        splits: "train", "validation" or "test" for each row, in the order of the file, the
+        splits: "train", "validation" or "test" for each row, in the order of the file, with
             validation rows drawn at random.
-        inputs: of the same rows, an array or rows of a table; texts are left as they are.
+        inputs: inputs of the same rows, an array or rows of a table; texts are left as they are.
         targets: classes (rows,), or values (rows, outputs).
     """
     rows = np.flatnonzero(splits != "test")
@@ -47,7 +47,7 @@ def redraw(
 
 
 def _in_series(points: np.ndarray, classes: np.ndarray, random: np.random.Generator) -> bool:
-    """Tell whether the next row of a class is nearer than another one of it.
+    """True if the next row of a class is nearer than a random one of it, significantly.
 
     Args:
         points: (rows, columns), in the order of the file.
@@ -71,12 +71,12 @@ def _in_series(points: np.ndarray, classes: np.ndarray, random: np.random.Genera
 
 
 def _stretches(classes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Rows of a stretch of each class, from the same part of the file: places, ascending."""
+    """Row indices of a stretch of each class, from the same part of the file, ascending."""
     begin = random.uniform(0, 1 - SHARES["validation"])
     places = []
     for members in _by_class(classes):
         length = round(len(members) * SHARES["validation"])
-        starts = np.flatnonzero(np.diff(members, prepend=-2) != 1)  # of rows that follow each other
+        starts = np.flatnonzero(np.diff(members, prepend=-2) != 1)  # first rows of consecutive runs
         first = _snapped(round(begin * len(members)), starts, length)
         last = _snapped(first + length, starts, length)
         places.append(members[first : last if last > first else first + length])
@@ -84,7 +84,7 @@ def _stretches(classes: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def _snapped(place: int, starts: np.ndarray, length: int) -> int:
-    """The nearest start, where one is as near as a stretch is long: no series is cut in two."""
+    """Nearest start within the length of a stretch, so that no series is cut in two."""
     nearest = int(starts[np.argmin(abs(starts - place))])
     return nearest if abs(nearest - place) <= length else place
 
@@ -94,7 +94,7 @@ def _by_class(classes: np.ndarray) -> list[np.ndarray]:
 
 
 def _classes(targets: np.ndarray) -> np.ndarray:
-    """Labels, or quantiles of the sum of the outputs' ranks, whatever order the outputs are in."""
+    """Labels, or quantiles of the sum of the outputs' ranks, independent of their order."""
     if targets.ndim == 1 and targets.dtype.kind in "iub":
         return targets
     outputs = targets.reshape(len(targets), -1)
@@ -106,9 +106,10 @@ def _classes(targets: np.ndarray) -> np.ndarray:
 
 
 def _points(inputs: Sequence[Any] | np.ndarray, rows: np.ndarray) -> np.ndarray | None:
-    """Standardized (rows, columns); None of examples without numbers.
+    """Standardized (rows, columns); None for examples without numbers.
 
-    Windows are their channels' means and spreads: where a movement begins in one is chance.
+    A window is represented by the means and spreads of its channels, since the start of a movement
+    in it is random.
     """
     if isinstance(inputs, np.ndarray):
         numbers = inputs[rows].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Splits: stratified, where every label keeps its share in each part; or whole groups."""
+"""Splits of data sets: stratified, with the same shares of labels in each; or by group."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..features.cells.dates import moments
 
 @dataclass(frozen=True)
 class Split:
-    """Examples and what is wanted of each.
+    """Examples with their targets.
 
     Attributes:
-        targets: the index of each one's label, (examples,) int64; of regression the values of the
+        targets: index of each example's label, (examples,) int64; for regression the values of the
             outputs that `labels` names, (examples, outputs) float64, in the data's own units.
-        groups: the recording, person or place of each, (examples,), where the data says it.
+        groups: recording, person or place of each example, (examples,), if the data has it.
     """
 
     inputs: Sequence[Any] | np.ndarray
@@ -31,7 +31,7 @@ class Split:
 
 
 class Splits(TypedDict):
-    """The splits of a data set, as its keyword arguments."""
+    """Splits of a data set, as its keyword arguments."""
 
     train: Split
     validation: Split
@@ -47,15 +47,15 @@ _Example = TypeVar("_Example")
 def by_group(
     rows: Iterable[tuple[str, _Example, int]], *, test: int = 5, validation: int = 10
 ) -> Splits:
-    """Examples in splits of which no two share a group: a document, a package ...
+    """Split examples by group, such as a document or a package: no two splits share a group.
 
-    The checksum of a group's name decides, so that a group is where it is whatever other groups
-    there are, on every machine.
+    The checksum of a group's name decides, so that the split of a group does not depend on other
+    groups or on the machine.
 
     Args:
         rows: group, example and the index of its label.
-        test: one group of so many is tested with.
-        validation: one of so many others validates.
+        test: one of this many groups is in the test split.
+        validation: one of this many other groups is in the validation split.
     """
     found: dict[str, list[tuple[_Example, int]]] = {"train": [], "validation": [], "test": []}
     for group, example, target in rows:
@@ -71,7 +71,7 @@ def by_group(
 def _split_of(group: str, test: int, validation: int) -> str:
     if zlib.crc32(group.encode()) % test == 0:
         return "test"
-    # Another hash of the same group, so that validation is independent of the test split.
+    # A different hash, so that validation is independent of the test split.
     other = zlib.crc32(f"validation {group}".encode())
     return "validation" if other % validation == 0 else "train"
 
@@ -85,16 +85,16 @@ def assign(
     groups: Sequence[str] | None = None,
     alike: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """A split's name for every row: the data's own wish, else by chance.
+    """Assign a split to every row: the one that the data states, else a random one.
 
     Args:
-        wishes: "train", "validation" or "test" for each row, or "" where there is no wish.
-        targets: the index of each row's label.
-        seed: what rows are drawn by.
-        draw: the splits to draw from the training rows, unless some row wishes for them.
-        groups: of each row, where no group may be in two splits; whole groups are drawn, so that
-            each split has its share of the rows and of every label as nearly as they allow.
-        alike: of each row a text; rows of one text follow the first of them that is drawn.
+        wishes: "train", "validation" or "test" for each row, or "" if the data does not state it.
+        targets: index of each row's label.
+        seed: seed of the random draw.
+        draw: splits to draw from the training rows, unless the data states some of their rows.
+        groups: group of each row, if no group may be in two splits. Whole groups are drawn, so that
+            each split has its share of rows and labels as nearly as possible.
+        alike: a text for each row; rows of equal texts are in the split of the first one drawn.
     """
     random = np.random.default_rng(seed)
     splits = wishes.astype("<U10")
@@ -118,10 +118,10 @@ def _of_groups(
     random: np.random.Generator,
     share: float,
 ) -> np.ndarray:
-    """True for the rows of the groups that are drawn from those that train.
+    """Draw groups from the training rows; returns True for their rows.
 
-    Large groups first, each is taken where that brings the counts of labels nearer to their share,
-    and where every label keeps rows to train on.
+    Groups are considered by size, the largest first. Each is drawn if that brings the counts of
+    labels nearer to their share, and if every label keeps training rows.
     """
     free = splits == "train"
     names, which = np.unique(groups[free], return_inverse=True)
@@ -152,12 +152,12 @@ def _of_groups(
 
 
 def by_time(wishes: np.ndarray, times: Sequence[str]) -> np.ndarray | str:
-    """A split's name for every row: the last fifth is the test, the tenth before it validates.
+    """Assign splits by time: the last fifth is the test, the tenth before it validation.
 
-    Rows of one time are in one split. Rows that wish for a split are in it.
+    Rows of one time are in one split. Splits that the data states are kept.
 
     Returns:
-        Names, (rows,); or why the times have no order.
+        Names, (rows,); or the reason why the times have no order.
     """
     ordered = moments(times)
     if isinstance(ordered, str):
@@ -172,14 +172,14 @@ def by_time(wishes: np.ndarray, times: Sequence[str]) -> np.ndarray | str:
         distinct, counts = np.unique(when[free], return_counts=True)
         if len(distinct) < 2:
             continue
-        after = counts[::-1].cumsum()[::-1]  # rows from each time on
+        after = counts[::-1].cumsum()[::-1]  # number of rows from each time on
         start = int(np.argmin(abs(after[1:] - SHARES[name] * free.sum()))) + 1
         splits[free & (when >= distinct[start])] = name
     return splits
 
 
 def _together(splits: np.ndarray, wishes: np.ndarray, alike: Sequence[str]) -> np.ndarray:
-    """The splits, where all rows of a text without a wish follow the first of them."""
+    """Assign rows of one text, if the data states no split, to the split of the first of them."""
     first: dict[str, str] = {}
     return np.array(
         [

@@ -1,13 +1,13 @@
-"""Bundles to boards over ssh, from the workstation: the system's own ssh and rsync.
+"""Deployment of bundles to boards over ssh, by the workstation's own ssh and rsync.
 
-What a board has afterwards, in a folder of its own (~/.local/share/edge-experts):
+A board has afterwards, in a separate folder (~/.local/share/edge-experts):
 
-    environment -> environments/7c1f0e2b94aa   what runs; switched in one step
-    environments/7c1f0e2b94aa/                 a virtual environment, by the digest of what went in
-    wheels/                                    what it was made of, so that only new ones travel
-    bundles/sentiment/                         what `edge-experts install` keeps
-    staging/sentiment/                         what is on its way
-    edge-experts-sentiment.service             a unit for systemd, where one was asked for
+    environment -> environments/7c1f0e2b94aa   the current environment; switched in one step
+    environments/7c1f0e2b94aa/                 a virtual environment, by the digest of its content
+    wheels/                                    its wheels, so that only new ones are sent
+    bundles/sentiment/                         the install root of `edge-experts install`
+    staging/sentiment/                         files in transfer
+    edge-experts-sentiment.service             a unit for systemd, if requested
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One bundle to one board: ask, environment, files, install, benchmark."""
+"""Deployment of one bundle to one board: facts, environment, files, install, benchmark."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .ssh import Link
 from .target import Target
 from .wheels import Store, Wheels
 
-_SPARE = 20_000_000  # for what else a board writes
-_COMPILED = 1.5  # installed Python takes its source, and what it is compiled to
+_SPARE = 20_000_000  # bytes reserved for other writes on the board
+_COMPILED = 1.5  # an installed package has sources and bytecode
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What goes to every board; see `deploy`.
+    """Settings of a deployment that are the same for all boards; see `deploy`.
 
     Attributes:
-        files: the bundle's, by their relative paths, with their bytes.
-        name: of its folder there.
-        port: of the server, where a unit is asked for.
+        files: sizes in bytes of the bundle's files, by relative path.
+        name: of the bundle's folder on the board.
+        port: of the server, if a unit is requested.
     """
 
     bundle: Path
@@ -48,12 +48,12 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """How often `carry` reports progress where all goes well."""
+        """Number of progress steps of a successful `carry`."""
         return 3 if self.dry_run else 4 + self.benchmark
 
 
 def carry(link: Link, plan: Plan, store: Store, progress: Progress) -> Outcome:
-    """Take the bundle to the board, as far as it goes; an error is in the outcome."""
+    """Deploy the bundle to the board, as far as possible; an error is in the outcome."""
     found: dict[str, Any] = {"host": link.host, "dry_run": plan.dry_run}
     try:
         _carry(link, plan, store, progress, found)
@@ -108,7 +108,7 @@ def _environment(
     progress: Progress,
     found: dict[str, Any],
 ) -> None:
-    """Leave the environment alone if it is the right one; otherwise bring what it is built of."""
+    """Keep the environment if it is the right one; otherwise send its wheels and build it."""
     kept = (facts["environment"] or {}).get("digest") == wheels.entry["digest"]
     _refuse_full(facts, plan, None if kept else wheels, link.host)
     found |= {"environment": "kept" if kept else "built", "wheels_bytes": 0}
@@ -125,7 +125,7 @@ def _environment(
 
 
 def _write(link: Link, path: str, text: str) -> None:
-    """A file there that appears whole or not at all."""
+    """Write a file on the board atomically."""
     quoted = shlex.quote(path)
     link.run(f"cat > {quoted}.new && mv {quoted}.new {quoted}", stdin=text.encode())
 
@@ -133,7 +133,7 @@ def _write(link: Link, path: str, text: str) -> None:
 def _install(
     link: Link, plan: Plan, root: str, staging: str, told: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Have the board check, prove and switch to what was sent; its staging folder is gone then."""
+    """Check, test and activate the sent bundle on the board; removes its staging folder."""
     options = ["--allow-older"] if plan.allow_older else []
     if plan.trust:
         with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +152,7 @@ def _install(
 
 
 def _wheels(store: Store, target: Target, plan: Plan, facts: dict[str, Any], host: str) -> Wheels:
-    # The index has no numpy for 32-bit ARM, and Debian has.
+    # The package index has no numpy for 32-bit ARM; Debian has.
     numpy = facts["numpy"] if target.machine == "armv7l" else None
     try:
         return store.wheels(target, _extras(plan, facts), facts["executable"], numpy=numpy)
@@ -163,7 +163,7 @@ def _wheels(store: Store, target: Target, plan: Plan, facts: dict[str, Any], hos
 
 
 def _extras(plan: Plan, facts: dict[str, Any]) -> set[str]:
-    """What the environment needs; what an earlier deployment put there stays."""
+    """Extras that the environment needs, and those of an earlier deployment."""
     extras = {"device", "cli", *(facts["environment"] or {}).get("extras", ())}
     if plan.port is not None:
         extras.add("serve")
@@ -173,7 +173,7 @@ def _extras(plan: Plan, facts: dict[str, Any]) -> set[str]:
 
 
 def _refuse_unfit(facts: dict[str, Any], host: str) -> None:
-    """Raises BoardError where something that no wheel brings is not there."""
+    """Raise BoardError if the board lacks something that no wheel provides."""
     if facts["rsync"] is None:
         raise BoardError(f"{host}: has no rsync: ssh -t {host} sudo apt-get install rsync")
     if not facts["venv"]:
@@ -194,12 +194,12 @@ def _refuse_unfit(facts: dict[str, Any], host: str) -> None:
 
 
 def _refuse_full(facts: dict[str, Any], plan: Plan, wheels: Wheels | None, host: str) -> None:
-    """Raises BoardError where the disk is too small, before anything is sent."""
+    """Raise BoardError if the disk is too small, before anything is sent."""
     needed = _SPARE
     if wheels is not None:
         needed += wheels.wheel_bytes + int(_COMPILED * wheels.unpacked_bytes)
     if not facts["versions"].get(plan.name):
-        needed += 2 * sum(plan.files.values())  # as it came, and as it is installed
+        needed += 2 * sum(plan.files.values())  # staged and installed
     if facts["free_bytes"] < needed:
         raise BoardError(
             f"{host}: {facts['nearest']}: {needed:,} bytes are needed and {facts['free_bytes']:,} "
@@ -208,7 +208,7 @@ def _refuse_full(facts: dict[str, Any], plan: Plan, wheels: Wheels | None, host:
 
 
 def _forwarded(progress: Progress) -> Callable[[str], None]:
-    """Of what a command there says, its progress: the interpreter has its own to say."""
+    """Forward the progress lines of a remote command; its interpreter prints others."""
 
     def tell(line: str) -> None:
         if re.match(r"\w+: \d+/\d+ ", line):
@@ -222,6 +222,6 @@ def _program(root: str) -> str:
 
 
 def _json(out: str) -> dict[str, Any]:
-    """What a command printed with --json; a login may print lines of its own before."""
+    """Parse the output of a command with --json; a login may print lines before it."""
     found: dict[str, Any] = json.loads(out[out.index("{\n") :])
     return found

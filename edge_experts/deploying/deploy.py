@@ -1,4 +1,4 @@
-"""A bundle to any number of boards at once."""
+"""Deployment of a bundle to any number of boards at once."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ def deploy(
     benchmark: bool = True,
     dry_run: bool = False,
 ) -> list[Outcome]:
-    """Install a bundle on boards over ssh, with the device part that it takes, and measure it.
+    """Install a bundle on boards over ssh, with the device part that it needs, and measure it.
 
-    Each board has the old or the new bundle at every instant, whole. A board that fails keeps no
-    other from going on; what it failed for is in its outcome.
+    Each board has the old or the new bundle at every instant, whole. A failure of one board does
+    not stop the others; its error is in its outcome.
 
     Args:
-        bundle: a folder, or what bundles are installed in.
-        hosts: as ssh takes them.
-        root: the folder on each board that is all edge-experts'; see this package's documentation.
-        name: of the bundle there; its own by default.
-        ssh: the command with its options, as rsync's -e takes it.
+        bundle: a folder, or an install root.
+        hosts: names as ssh takes them.
+        root: the folder on each board for all files; see this package's documentation.
+        name: of the bundle on the boards; its own by default.
+        ssh: the command with its options, as for rsync's -e.
         python: the board's, 3.11 or later.
-        wheels: a folder to take wheels from, where there is no network.
+        wheels: a folder of wheels, where there is no network.
         trust: public keys, as for `install`.
-        allow_older: also a version not above the newest that was ever installed there.
-        unit: a port; then the server's packages go along, and a unit for systemd is written beside
-            the bundle, which nothing enables.
-        benchmark: also measure it there.
-        dry_run: only ask the boards, and change nothing on them.
+        allow_older: also accept a version not above the newest ever installed there.
+        unit: a port. If given, the server's packages are installed too, and a unit for systemd is
+            written beside the bundle. The unit is not enabled.
+        benchmark: also measure the bundle there.
+        dry_run: only query the boards, and change nothing on them.
 
     Returns:
         An outcome for every host, in their order.
 
     Raises:
-        BundleError: the bundle is damaged here already.
-        UsageError: an argument cannot be used.
+        BundleError: the bundle is damaged on this machine.
+        UsageError: an argument is invalid.
         MissingExtraError: pip or packaging is not installed.
     """
     resolving.require()
@@ -106,14 +106,14 @@ def deploy(
                     for link, progress in zip(links, told, strict=True)
                 ]
                 return [future.result() for future in futures]
-            except BaseException:  # interrupted: what the threads wait for must end
+            except BaseException:  # interrupted: end the commands that the threads wait for
                 for link in links:
                     link.cancel()
                 raise
 
 
 def _name(name: str, *, given: bool) -> str:
-    """A folder's name: the bundle's, with what no shell or systemd minds."""
+    """Folder name on the board: the bundle's, without characters special to shells or systemd."""
     kept = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).lstrip(".-")
     if (given and kept != name) or not kept:
         raise UsageError(

@@ -1,7 +1,7 @@
 """Modules that a board runs: every layer up to measuring and serving, and the command line.
 
-The list follows the layers in pyproject.toml, which a test compares it with. A board has no use for
-what trains, converts or experiments, nor for `deploy` itself.
+The list follows the layers in pyproject.toml; a test compares them. Training, conversion,
+experiments and `deploy` itself are not needed on a board.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 DEVICE_PART = (
     "__init__",
     "__main__",
-    # the ground
+    # the base layer
     "errors",
     "installation",
     "keras_setup",
@@ -32,7 +32,7 @@ DEVICE_PART = (
     "benchmarking",
     "serving",
     "updates",
-    # commands; those of the host are thin, and say what is missing on a board
+    # commands; those of the host are thin, and name the missing part on a board
     "cli",
 )
 

@@ -1,9 +1,9 @@
-"""What runs on the board, sent to its Python over ssh: the standard library only.
+"""Script that runs on the board, sent to its Python over ssh. Uses the standard library only.
 
-    python3 - ask ROOT            what the board is and has; changes nothing
-    python3 - build ROOT ENTRY    make a virtual environment of ROOT/wheels, prove it, switch to it
+    python3 - ask ROOT            describe the board and its deployment; changes nothing
+    python3 - build ROOT ENTRY    build a virtual environment from ROOT/wheels, test it, activate it
 
-Each ends with a line of JSON on stdout, or with a message on stderr and an exit code.
+Each command ends with a line of JSON on stdout, or with a message on stderr and an exit code.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ENTRY = "edge-experts.json"  # in an environment that is whole: what went in
-ANSWER = "edge-experts: "  # what the line begins with; a login may print lines of its own
+ENTRY = "edge-experts.json"  # in a complete environment: its content
+ANSWER = "edge-experts: "  # prefix of the line of JSON; a login may print other lines
 _LINK, _LOCK = "environment", "lock"
 _OURS = {_LINK, f".{_LINK}", "environments", "wheels", "bundles", "staging", _LOCK, "lost+found"}
 
 
 def ask(root: Path) -> dict[str, Any]:
-    """What the board is, and what of an earlier deployment it has."""
+    """Describe the board, and what it has of an earlier deployment."""
     nearest = root
     while not nearest.exists():
         nearest = nearest.parent
@@ -62,11 +62,11 @@ def ask(root: Path) -> dict[str, Any]:
 
 
 def build(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
-    """Make the environment that `entry` describes, and switch to it once it has run a model.
+    """Build the environment that `entry` describes, and switch to it once it has run a model.
 
     Args:
-        entry: "digest", of which its name is the start; "pip" and "wheels", names in ROOT/wheels;
-            "numpy", the version of the system's, which it uses then, or None.
+        entry: "digest", whose start is the environment's name; "pip" and "wheels", names in
+            ROOT/wheels; "numpy", the version of the system's if that is used, or None.
     """
     environments = root / "environments"
     environments.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def build(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
             sys.stderr.write(f"another deploy is at work in {root}; wait for it to end\n")
             sys.exit(6)
         for path in environments.iterdir():
-            if _entry(path) is None:  # somebody was interrupted
+            if _entry(path) is None:  # left by an interrupted build
                 shutil.rmtree(path)
         folder = environments / entry["digest"][:12]
         if _entry(folder) is None:
@@ -89,7 +89,7 @@ def build(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
         before = (root / _LINK).resolve()
         _switch(root, folder)
         for path in environments.iterdir():
-            if path not in (folder, before):  # a program may still run from the one before
+            if path not in (folder, before):  # a program may still run from the previous one
                 shutil.rmtree(path)
     return {"environment": str(folder)}
 
@@ -97,8 +97,8 @@ def build(root: Path, entry: dict[str, Any]) -> dict[str, Any]:
 def _fill(folder: Path, wheels: Path, entry: dict[str, Any]) -> None:
     import venv
 
-    # pip is run from its wheel: Debian has the module venv everywhere, and ensurepip only in a
-    # package that many boards lack.
+    # pip is run from its wheel: ensurepip is in a Debian package that many boards lack, the module
+    # venv is on all of them.
     system = entry["numpy"] is not None
     venv.create(folder, with_pip=False, symlinks=True, system_site_packages=system)
     python = str(folder / "bin" / "python")
@@ -111,17 +111,17 @@ def _fill(folder: Path, wheels: Path, entry: dict[str, Any]) -> None:
     ]
     files = [str(wheels / name) for name in entry["wheels"]]
     _run([python, str(wheels / entry["pip"] / "pip"), "install", "--quiet", *options, *files])
-    # On all cores, which pip does not do.
+    # Compile on all cores; pip uses one.
     _run([python, "-m", "compileall", "-qq", "-j0", "-x", "/tests?/", str(folder / "lib")])
     _run([str(folder / "bin" / "edge-experts"), "doctor", "--json"])
-    os.sync()  # the entry says that all the rest is there
+    os.sync()  # the entry marks a complete environment, so it is written last
     (folder / f".{ENTRY}").write_text(json.dumps(entry))
     (folder / f".{ENTRY}").rename(folder / ENTRY)
     os.sync()
 
 
 def _run(command: list[str]) -> None:
-    # No settings of the board's pip or Python: what goes in was decided on the workstation.
+    # The workstation decides the content: settings of the board for pip or Python are ignored.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     env.pop("PYTHONPATH", None)
     done = subprocess.run(
@@ -186,7 +186,7 @@ def _user() -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Run one command; `root` is taken from the home folder where it is not absolute."""
+    """Run one command; a relative `root` is relative to the home folder."""
     command, root, *rest = arguments
     place = Path.home() / Path(root).expanduser()
     try:

@@ -1,4 +1,4 @@
-"""What a deployment came to on one board."""
+"""Result of a deployment on one board."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ SCHEMA_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class Outcome:
-    """One board's; what was not come to is None.
+    """Result of one board; values of steps that were not reached are None.
 
     Attributes:
-        error: why it ended; the board answers as it did before. Only with a failed benchmark is the
-            new bundle current nevertheless, and `current` says so.
-        board: what it is, such as 'Python 3.11 on aarch64, glibc 2.36'.
-        environment: whether the right one was there, or was built; with `dry_run`: would be.
-        bundle: the path there, which every command takes.
-        current, previous: versions; the same where nothing was to do, see `changed`.
-        wheels_bytes, bundle_bytes: what went over the wire for each, file lists included; with
-            `dry_run`, the size of the files that would.
-        seconds: all of it, without the benchmark.
+        error: why it failed; the board answers as before. Only after a failed benchmark is the new
+            bundle current nevertheless; `current` tells.
+        board: description, such as 'Python 3.11 on aarch64, glibc 2.36'.
+        environment: whether the right one was there or was built; with `dry_run`: would be.
+        bundle: path on the board, as all commands take it.
+        current, previous: versions; equal if there was nothing to do, see `changed`.
+        wheels_bytes, bundle_bytes: bytes transferred for each, file lists included; with `dry_run`,
+            the size of the files that would be.
+        seconds: duration without the benchmark.
         benchmark: as `edge-experts benchmark --json` prints it.
-        restart: the command by which a running server gets the new environment.
+        restart: the command that restarts a running server with the new environment.
     """
 
     host: str

@@ -1,7 +1,7 @@
-"""The device part of this very edge-experts as a wheel, also where it runs from a checkout.
+"""A wheel of the device part of this edge-experts, also if it runs from a checkout.
 
-Built by hand rather than by setuptools: no network, a fraction of a second, and the same bytes from
-the same source, so that a board recognises what it has.
+Written without setuptools: this needs no network and a fraction of a second, and gives the same
+bytes for the same source, so that a board recognises a wheel that it has.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ..errors import UsageError
 from ..version import VERSION
 from .device_part import device_files
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's oldest date
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the zip format
 
 
 def requirements() -> list[str]:
-    """What this edge-experts requires, all extras included, as its metadata say (PEP 508)."""
+    """Requirements of this edge-experts, with all extras, from its metadata (PEP 508)."""
     try:
         return importlib.metadata.requires("edge-experts") or []
     except importlib.metadata.PackageNotFoundError:
         raise UsageError(
-            "edge-experts runs from a folder and is not installed, so that nobody knows what it "
-            "requires: pip install -e '.[cli]'"
+            "edge-experts runs from a folder and is not installed, so its requirements are "
+            "unknown; install it: pip install -e '.[cli]'"
         ) from None
 
 

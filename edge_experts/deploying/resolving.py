@@ -1,8 +1,8 @@
-"""The wheels that a board needs, fetched by this machine's pip.
+"""Resolution of the wheels that a board needs, fetched by this machine's pip.
 
-`pip download` alone would not do: it asks the markers of requirements, such as `python_version <
-"3.12"`, of the machine where it runs. So the requirements are followed here, with the board's
-markers, and pip is asked for one wheel of each.
+`pip download` alone is not enough: it evaluates the markers of requirements, such as
+`python_version < "3.12"`, for the machine where it runs. So the requirements are resolved here with
+the board's markers, and pip fetches one wheel for each.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _ROUNDS = 20
 
 
 def require() -> None:
-    """Say that what resolves requirements is missing, before a board is asked.
+    """Check that the resolver's packages are installed, before a board is queried.
 
     Raises:
-        MissingExtraError: it is.
+        MissingExtraError: they are not.
     """
     if not all(importlib.util.find_spec(name) for name in ("packaging", "pip")):
-        raise MissingExtraError("What brings wheels to a board (packaging, pip)", "deploy")
+        raise MissingExtraError("The resolver of wheels for boards (packaging, pip)", "deploy")
 
 
 def fetch(
@@ -44,11 +44,11 @@ def fetch(
     there: tuple[str, ...] = (),
     wheels: Path | None = None,
 ) -> None:
-    """Fill an empty folder with a wheel of every requirement, and of all that these require.
+    """Fill an empty folder with wheels of all requirements and of their dependencies.
 
     Args:
-        there: names of what the target has, whatever version.
-        wheels: a folder to take them from, and from nowhere else.
+        there: names of packages that the target has, in any version.
+        wheels: a folder that is the only source of wheels.
 
     Raises:
         NetworkError: pip finds no wheel that fits the target.
@@ -78,7 +78,7 @@ def fetch(
 
 
 def selected(requirements: Iterable[str], extras: Iterable[str], target: Target) -> list[str]:
-    """Those of edge-experts' requirements that hold on the target, with its own extras followed."""
+    """Requirements of edge-experts that apply on the target, with its own extras expanded."""
     from packaging.requirements import Requirement
 
     parsed = [Requirement(text) for text in requirements]
@@ -125,7 +125,7 @@ def _download(folder: Path, missing: list[str], target: Target, wheels: Path | N
     if wheels is not None:
         command += ["--no-index", "--find-links", str(wheels.absolute())]
     env = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    if wheels is not None:  # only what is named
+    if wheels is not None:  # only the given folder
         env = {name: value for name, value in env.items() if name != "PIP_FIND_LINKS"}
         env["PIP_CONFIG_FILE"] = os.devnull
     done = subprocess.run(
@@ -138,7 +138,7 @@ def _download(folder: Path, missing: list[str], target: Target, wheels: Path | N
     )
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        said = (errors or done.stderr.strip().splitlines() or ["no word"])[-1]
+        said = (errors or done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
         where = "on this machine's package index" if wheels is None else f"in {wheels}"
         raise NetworkError(
             f"no wheels {where} for {target} ({said.removeprefix('ERROR: ')}): go where there is "
@@ -165,7 +165,7 @@ def _name(one: Requirement) -> str:
 
 
 def _plain(one: Requirement) -> Requirement:
-    """Without the marker, which was asked already."""
+    """The requirement without its marker, which was evaluated already."""
     from packaging.requirements import Requirement
 
     extras = f"[{','.join(sorted(one.extras))}]" if one.extras else ""

@@ -1,4 +1,4 @@
-"""What a deployment says and keeps: a line or two for each board, and its benchmark in a file."""
+"""Report of a deployment: lines of text for each board, and its benchmark in a file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .outcome import Outcome
 
 
 def folder_for(bundle: Path) -> Path:
-    """Beside the bundle: sentiment.boards for sentiment.bundle."""
+    """Folder of results beside the bundle: sentiment.boards for sentiment.bundle."""
     bundle = bundle.absolute()
     return bundle.with_name(f"{bundle.name.removesuffix('.bundle')}.boards")
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Before boards work for minutes.
+    """Check the folder of results before boards work for minutes.
 
     Raises:
-        UsageError: results cannot be kept there.
+        UsageError: results cannot be saved there.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--save {folder}: must be a folder")
@@ -33,7 +33,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def save(outcome: Outcome, folder: Path) -> str:
-    """Keep a board's benchmark as `edge-experts benchmark --json` prints it; the file."""
+    """Write a board's benchmark as `edge-experts benchmark --json` prints it; returns the path."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{re.sub(r'[^A-Za-z0-9@._-]+', '-', outcome.host)}.json"
     write_whole(path, json.dumps(outcome.benchmark, ensure_ascii=False, indent=2) + "\n")
@@ -41,7 +41,7 @@ def save(outcome: Outcome, folder: Path) -> str:
 
 
 def as_text(outcomes: Sequence[Outcome], saved: Mapping[str, str]) -> str:
-    """What happened on each board that did not fail, and the measured ones side by side."""
+    """Results of the boards that did not fail, and a table of the measured ones."""
     lines = [line for one in outcomes for line in _told(one)]
     measured = [one for one in outcomes if one.benchmark is not None]
     if measured:

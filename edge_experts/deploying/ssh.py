@@ -1,4 +1,4 @@
-"""One board, by the system's own ssh and rsync: ~/.ssh/config, keys and jump hosts just work."""
+"""Connection to one board by the system's ssh and rsync, with ~/.ssh/config and its keys."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from typing import IO, Any
 from ..errors import BoardError, MachineError, RemoteError, UnreachableError, UsageError
 from . import on_board
 
-# Never a question that nobody answers, and an end where a board falls silent (a minute).
+# No interactive prompts, and a timeout of a minute if a board is silent.
 _OPTIONS = ("BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
-_LOST = 255  # what ssh ends with where it was itself that failed
+_LOST = 255  # exit code of ssh for an error of its own
 _RSYNC_FILES = 11
 _RSYNC_LOST = {10, 12, 20, 30, 35, _LOST}
 _TELL = 3.0  # seconds
-_CAUSES = (  # what ssh says, and what helps
+_CAUSES = (  # messages of ssh, and remedies
     ("Could not resolve hostname", "check the name, or give it an entry in ~/.ssh/config"),
     ("Host key verification failed", "see that it is your board, and accept its key: ssh {host}"),
     ("Permission denied (", "let your key in: ssh-copy-id {host}"),
@@ -32,7 +32,7 @@ _CAUSES = (  # what ssh says, and what helps
     ("No route to host", "is it on, and in this network?"),
     ("timed out", "is it on, and in this network?"),
 )
-_GREETING = "Warning: Permanently added"  # by ssh, when it accepts a new host's key
+_GREETING = "Warning: Permanently added"  # printed by ssh when it accepts a new host key
 _SENT = re.compile(r"Total bytes (?:sent|received):\s*([\d,.]+)")
 _TO_SEND = re.compile(r"Total transferred file size:\s*([\d,.]+)")
 
@@ -40,11 +40,11 @@ Told = Callable[[str], None]
 
 
 class Link:
-    """Commands and files to one board.
+    """Runs commands on one board and sends files to it.
 
     Args:
-        host: as ssh takes it: a name of ~/.ssh/config, or user@host.
-        ssh: the command, with its options, as rsync's -e takes it.
+        host: a name of ~/.ssh/config, or user@host.
+        ssh: the command with its options, as for rsync's -e.
     """
 
     def __init__(self, host: str, ssh: str = "ssh"):
@@ -66,7 +66,7 @@ class Link:
         self._cancelled = False
 
     def run(self, command: str, *, stdin: bytes = b"", told: Told | None = None) -> str:
-        """Run a shell command there; what it printed.
+        """Run a shell command on the board, and return its output.
 
         Args:
             told: is called with each line of its stderr.
@@ -84,10 +84,10 @@ class Link:
         return out
 
     def python(self, python: str, command: str, *arguments: str) -> dict[str, Any]:
-        """Run a command of on_board.py there; what it found.
+        """Run a command of on_board.py on the board, and return its JSON.
 
         Raises:
-            BoardError: there is no such Python, or too old a one.
+            BoardError: the board has no such Python, or it is too old.
         """
         least = "import sys; sys.exit(sys.version_info < (3, 11) and 'Python %d.%d' % "
         least += "sys.version_info[:2])"
@@ -127,23 +127,25 @@ class Link:
         told: Told | None = None,
         dry_run: bool = False,
     ) -> int:
-        """Make a folder there hold what one here holds; the bytes that went over the wire.
+        """Make a folder on the board equal to a local one; returns the bytes that were transferred.
 
         Files are compared by their content.
 
         Args:
-            target: an absolute path, made where it is missing.
-            files: relative paths, if not all; then others that are there stay.
-            same: folders there that may have some of the files; they are linked then.
-            told: is called with how far it has come.
-            dry_run: send nothing; the bytes of the files that would be sent.
+            target: an absolute path, created if missing.
+            files: relative paths, if not all; other files on the board stay.
+            same: folders on the board that may have some of the files; those are hard-linked.
+            told: is called with the progress.
+            dry_run: send nothing; returns the size of the files that would be sent.
 
         Raises:
-            UnreachableError: ssh failed; BoardError: the disk is full; MachineError: else.
+            UnreachableError: ssh failed.
+            BoardError: the disk is full.
+            MachineError: any other failure.
         """
         options = ["-r", "-c", "-s", "-z", "--stats", "--info=progress2", "--no-inc-recursive"]
-        # By ssh's stderr, the default since rsync 3.2.3, the board's last words race with its exit
-        # code, at which ssh is ended.
+        # By default, rsync 3.2.3 and later sends the board's messages through ssh's stderr, where
+        # the last ones race with the exit code that ends ssh.
         options += ["--stderr=client"]
         options += [f"--link-dest={other}" for other in same]
         if dry_run:
@@ -161,7 +163,7 @@ class Link:
         return sum(int(re.sub(r"\D", "", number)) for number in found)
 
     def cancel(self) -> None:
-        """End what is running, from another thread; nothing more can be started."""
+        """End the running command, from another thread; no further command can start."""
         self._cancelled = True
         if (child := self._child) is not None:
             child.terminate()
@@ -174,17 +176,17 @@ class Link:
         stdout: Told | None = None,
         stderr: Told | None = None,
     ) -> tuple[int, str, str]:
-        """Run a program; its exit code and what it said. One stream is told line by line."""
+        """Run a program; returns its exit code and output. One stream is passed on line by line."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as other:
             given.write(stdin)
             given.seek(0)
             out, err = (subprocess.PIPE, other) if stdout else (other, subprocess.PIPE)
-            env = {**os.environ, "LC_ALL": "C.UTF-8"}  # messages that `_CAUSES` knows
+            env = {**os.environ, "LC_ALL": "C.UTF-8"}  # untranslated messages, for `_CAUSES`
             if self._cancelled:
                 raise UnreachableError(f"{self.host}: cancelled")
             child = subprocess.Popen(argv, stdin=given, stdout=out, stderr=err, env=env)
             self._child = child
-            if self._cancelled:  # just now
+            if self._cancelled:  # cancelled in the meantime
                 child.terminate()
             pipe = child.stdout if stdout else child.stderr
             assert pipe is not None
@@ -197,7 +199,7 @@ class Link:
         return (code, said, rest) if stdout else (code, rest, said)
 
     def _refused(self, code: int, err: str, target: str) -> MachineError:
-        """What rsync's exit code, which is not 0, and its errors mean."""
+        """Error for rsync's exit code, which is not 0, and its messages."""
         full = any(words in err for words in ("No space left", "Disk quota"))
         if full or (code == _RSYNC_FILES and not _message(err)):
             cause = "no space is left" if full else "rsync cannot write; as a rule no space is left"
@@ -225,14 +227,14 @@ class Link:
                 return UnreachableError(
                     f"{self.host}: {said.strip()}: {remedy.format(host=self.host)}"
                 )
-        said = _message(err) or "ssh ended without a word"
+        said = _message(err) or "ssh ended without a message"
         return UnreachableError(
             f"{self.host}: the connection broke: {said}; the same command goes on from there"
         )
 
 
 def _lines(pipe: IO[bytes], told: Told) -> str:
-    """All that comes, told as it comes; rsync ends its lines of progress with a return."""
+    """Read a stream, and pass on each line at once; rsync ends progress lines with a return."""
     said, rest = b"", b""
     while chunk := os.read(pipe.fileno(), 65536):
         said += chunk
@@ -244,7 +246,7 @@ def _lines(pipe: IO[bytes], told: Told) -> str:
 
 
 def _percents(told: Told) -> Told:
-    """Tells every few seconds how far rsync is."""
+    """Pass on rsync's progress every few seconds."""
     last = time.monotonic()
 
     def tell(line: str) -> None:
@@ -258,7 +260,7 @@ def _percents(told: Told) -> Told:
 
 
 def _message(text: str) -> str:
-    """What a program said at its end, without what it said about itself."""
+    """Last message of a program, without lines about itself."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(_GREETING)]
     ours = [line for line in lines if line.startswith("edge-experts: ")]

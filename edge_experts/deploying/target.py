@@ -1,4 +1,4 @@
-"""Which wheels a board takes, and whether it can be served at all."""
+"""Compatibility of a board with wheels: tags, markers, and supported systems."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..errors import BoardError
 
 _MACHINES = {"aarch64": "aarch64", "armv7l": "armv7l", "armv8l": "armv7l", "x86_64": "x86_64"}
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}  # PEP 600's other names
-_OLDEST = 5  # of glibc 2
+_OLDEST = 5  # minor version of glibc 2
 
 
 @dataclass(frozen=True)
 class Target:
-    """What decides which wheels fit: Python's version, the machine it was built for, glibc's."""
+    """Properties that decide which wheels fit: version of Python, machine, version of glibc."""
 
     python: tuple[int, int]
     machine: str
@@ -22,10 +22,10 @@ class Target:
 
     @classmethod
     def of(cls, facts: dict[str, Any], host: str) -> Target:
-        """The board that `on_board.ask` described.
+        """Target of the board that `on_board.ask` described.
 
         Raises:
-            BoardError: no wheels of an interpreter fit it.
+            BoardError: no TFLite interpreter has wheels for it.
         """
         machine = _MACHINES.get(facts["machine"])
         if machine == "aarch64" and facts["bits"] == 32:
@@ -52,7 +52,7 @@ class Target:
         return f"Python {self.version} on {self.machine}, glibc {'.'.join(map(str, self.glibc))}"
 
     def platforms(self) -> list[str]:
-        """Tags of wheels that run there, the newest first (PEP 600)."""
+        """Platform tags of compatible wheels, the newest first (PEP 600)."""
         tags = []
         for minor in range(self.glibc[1], _OLDEST - 1, -1):
             tags.append(f"manylinux_2_{minor}_{self.machine}")
@@ -61,7 +61,7 @@ class Target:
         return [*tags, f"linux_{self.machine}"]
 
     def markers(self) -> dict[str, str]:
-        """What requirements may ask of the board (PEP 508)."""
+        """Values of the environment markers of requirements (PEP 508)."""
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.version}.0",

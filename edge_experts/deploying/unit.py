@@ -1,11 +1,11 @@
-"""A unit for systemd, by which a board answers over HTTP from its start on; never enabled here."""
+"""A systemd unit that serves a bundle over HTTP from boot on; it is not enabled here."""
 
 from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
 
-# `serve` moves over to each newly deployed bundle by itself, so that nothing restarts it then.
+# `serve` switches to each newly deployed bundle without a restart.
 _UNIT = """\
 # Written by `edge-experts deploy --unit`; systemd knows nothing of it before you enable it.
 [Unit]
@@ -29,10 +29,12 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Unit:
-    """Attributes:
-    path: on the board.
-    text: what is in it.
-    enable: the command that has systemd start it, now and with the board.
+    """A systemd unit.
+
+    Attributes:
+        path: on the board.
+        text: content of the file.
+        enable: the command that starts the unit, now and at each boot.
     """
 
     path: str
@@ -41,7 +43,7 @@ class Unit:
 
 
 def unit(host: str, user: str, root: str, name: str, port: int) -> Unit:
-    """The unit that serves a deployed bundle on the board's own network interface."""
+    """Build the unit that serves a deployed bundle on the board's network interfaces."""
     service = service_name(name)
     path = f"{root}/{service}"
     enable = (
@@ -63,11 +65,11 @@ def service_name(name: str) -> str:
 
 
 def restart(host: str, name: str) -> str:
-    """The command that gives a running server a new environment."""
+    """Return the command that restarts a running server with a new environment."""
     return f"ssh -t {host} sudo systemctl restart {service_name(name)}"
 
 
 def _quoted(path: str) -> str:
-    """A word of ExecStart (systemd.service(5), systemd.syntax(7))."""
+    """Quote a word of ExecStart (systemd.service(5), systemd.syntax(7))."""
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""What a board's environment is made of: wheels for it, and the digest that recognises them."""
+"""Wheels of a board's environment, and the digest that identifies them."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ..format.atomic import cache_folder, staged
 from . import own_wheel, resolving
 from .target import Target
 
-_PIP = "pip>=23"  # it installs the others, and is not installed
+_PIP = "pip>=23"  # it installs the other wheels, and is not installed itself
 
 
 @dataclass(frozen=True)
 class Wheels:
-    """Files in a folder, and what tells them from others.
+    """Wheels in a folder, and their identity.
 
     Attributes:
-        entry: what the environment keeps, and is made by: see `on_board.build`.
-        wheel_bytes, unpacked_bytes: what they take, and what they take installed.
+        entry: description of the environment, which it contains: see `on_board.build`.
+        wheel_bytes, unpacked_bytes: size of the wheels, and of their unpacked files.
     """
 
     folder: Path
@@ -37,14 +37,14 @@ class Wheels:
 
 
 class Store:
-    """Wheels for any number of boards: those of one kind are fetched once, also by threads.
+    """Wheels for any number of boards: fetched once for boards of one kind. Thread-safe.
 
     Args:
-        folder: an empty one to work in.
-        given: a folder of wheels that the user brings along, instead of pip's network.
+        folder: an empty folder to work in.
+        given: a folder of wheels from the user, used instead of pip's index.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: the folder does not exist.
     """
 
     def __init__(self, folder: Path, given: Path | None = None):
@@ -58,14 +58,14 @@ class Store:
     def wheels(
         self, target: Target, extras: Iterable[str], python: str, *, numpy: str | None = None
     ) -> Wheels:
-        """All that the device part and the extras take on a target.
+        """Wheels of the device part and the extras for a target.
 
         Args:
-            python: the path of the board's own, which the environment links to.
-            numpy: the version of the board's own, if that is to be used.
+            python: path of the board's Python, which the environment links to.
+            numpy: version of the board's numpy, if that is to be used.
 
         Raises:
-            NetworkError: there are none, or no network.
+            NetworkError: there are no wheels, or there is no network.
         """
         extras = sorted(extras)
         required = [_PIP, *resolving.selected(self._required, extras, target)]
@@ -87,13 +87,13 @@ class Store:
         folder = cache / _key(required, target, there)
         if not folder.is_dir():
             cache.mkdir(parents=True, exist_ok=True)
-            with staged(folder, force=True) as partial:  # another deploy may have made it meanwhile
+            with staged(folder, force=True) as partial:  # another deploy may have made it
                 resolving.fetch(partial, required, target, there=there)
         return folder
 
 
 def _key(required: list[str], target: Target, there: tuple[str, ...]) -> str:
-    """A folder's name, for the same requirements on the same kind of board."""
+    """Folder name for the same requirements on the same kind of board."""
     return hashlib.sha256(json.dumps([required, str(target), there]).encode()).hexdigest()[:16]
 
 

@@ -1,9 +1,9 @@
 """The HTTP routes of the Open Inference Protocol, version 2, and /metrics.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-Errors are {"error": text}: 400 what the request got wrong, 404 another model, 408 a body that does
-not come, 413 one that is too large, 415 one that is compressed or no JSON, 503 with Retry-After
-where too many requests wait.
+Errors are {"error": text}: 400 for an invalid request, 404 for another model, 408 for a body that
+does not arrive, 413 for one that is too large, 415 for one that is compressed or not JSON, and 503
+with Retry-After if too many requests wait.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .metrics import Metrics
 from .service import OverloadedError, Service
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
 
-_PATIENCE = 30.0  # seconds that a body may take to come
+_PATIENCE = 30.0  # seconds until a body must have arrived
 _GZIP = b"\x1f\x8b"
-_FORM = "application/x-www-form-urlencoded"  # what curl says of any body
+_FORM = "application/x-www-form-urlencoded"  # content type that curl sends by default
 _RETRY = {"Retry-After": "1"}
 
 
@@ -36,8 +36,8 @@ class Routes:
     """The endpoints of one model.
 
     Args:
-        most_bytes: of a request's body.
-        most_examples: of a request.
+        most_bytes: largest size of a request's body.
+        most_examples: largest number of examples in a request.
     """
 
     def __init__(self, service: Service, metrics: Metrics, most_bytes: int, most_examples: int):
@@ -86,7 +86,7 @@ class Routes:
         runtime = self._service.runtime
         examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         task = runtime.task
-        outputs_from([], task, asked.get("outputs"))  # refused before the work
+        outputs_from([], task, asked.get("outputs"))  # rejects invalid names before the inference
         answers = await self._service.answer(examples)
         content = {
             "model_name": self._name,
@@ -109,7 +109,7 @@ class Routes:
             raise HTTPException(404, f"no version {version!r:.20}, it is {self._version}")
 
     async def _body(self, request: Request) -> dict[str, Any]:
-        """The request's JSON object, never more than so many bytes of it in memory."""
+        """The request's JSON object; at most `most_bytes` of it are in memory."""
         _refuse_compressed(request.headers.get("content-encoding", ""))
         too_large = HTTPException(413, f"a body may have at most {self._most_bytes:,} bytes")
         stated = request.headers.get("content-length", "")
@@ -143,7 +143,7 @@ class Routes:
 def make_app(
     service: Service, metrics: Metrics, *, most_bytes: int, most_examples: int
 ) -> Starlette:
-    """The ASGI application; its end closes the service."""
+    """Build the ASGI application; its shutdown closes the service."""
     routes = Routes(service, metrics, most_bytes, most_examples)
     model = "/v2/models/{name}"
 
@@ -184,7 +184,7 @@ def make_app(
 async def _or_error(
     endpoint: Callable[[Request], Awaitable[Response]], request: Request
 ) -> Response:
-    """The endpoint's response, or the one that an error becomes."""
+    """Response of the endpoint, or of the error that it raised."""
     try:
         return await endpoint(request)
     except HTTPException as error:
@@ -193,7 +193,7 @@ async def _or_error(
         return JSONResponse({"error": str(error)}, 503, _RETRY)
     except UsageError as error:
         return JSONResponse({"error": str(error)}, 400)
-    except EdgeExpertsError as error:  # the bundle, not the client
+    except EdgeExpertsError as error:  # an error of the bundle, not of the client
         return JSONResponse({"error": str(error)}, 500)
 
 
@@ -209,7 +209,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _refuse_compressed(encoding: str) -> None:
-    """Raises HTTPException for a body that is not sent as it is."""
+    """Raise HTTPException for a compressed body."""
     if encoding.strip().lower() not in ("", "identity"):
         raise HTTPException(
             415,

@@ -1,4 +1,4 @@
-"""What a server tells of itself, in the Prometheus text format."""
+"""Metrics of a server, in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 
 
 
 class Metrics:
-    """Counters of one server, in a registry of their own."""
+    """Counters of one server, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -44,7 +44,7 @@ class Metrics:
         )
 
     def answered(self, answers: Sequence[Answer], seconds: float) -> None:
-        """Count the answers of a request that took so long."""
+        """Count the answers of a request, and its latency."""
         self._seconds.observe(seconds)
         for answer in answers:
             self._answers.labels(answer.expert).inc()
@@ -54,5 +54,5 @@ class Metrics:
                 self._degraded.inc()
 
     def text(self) -> bytes:
-        """The exposition that Prometheus reads."""
+        """Metrics in the exposition format of Prometheus."""
         return bytes(generate_latest(self.registry))

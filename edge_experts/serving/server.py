@@ -1,4 +1,4 @@
-"""The server process: a socket, the routes, and an orderly end."""
+"""The server process: socket, routes, and graceful shutdown."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def serve(
     most_examples: int,
     grace: int,
 ) -> None:
-    """Answer HTTP requests until a signal (SIGINT, SIGTERM) ends it.
+    """Answer HTTP requests until SIGINT or SIGTERM.
 
-    What is being answered then is finished first, for at most `grace` seconds.
+    Running requests are finished first, for at most `grace` seconds.
 
     Args:
-        port: 0 takes a free one; stderr says which.
+        port: 0 takes a free port, which is printed to stderr.
         queue, most_bytes, most_examples: see `Service` and `Routes`.
 
     Raises:
@@ -46,7 +46,7 @@ def serve(
         app,
         log_level="warning",
         access_log=False,
-        # Beyond the queue there are connections that are idle, or whose body is on its way.
+        # Connections that are idle, or whose body is arriving, are not in the queue.
         limit_concurrency=4 * queue + 64,
         timeout_graceful_shutdown=grace,
         server_header=False,
@@ -60,7 +60,7 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Says so once it answers, and once a signal ends it in order: both from the same moment."""
+    """Server that announces itself once it answers and a signal ends it in order."""
 
     def __init__(self, config: uvicorn.Config, said: str) -> None:
         super().__init__(config)

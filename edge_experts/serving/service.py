@@ -1,4 +1,4 @@
-"""Answers for many clients at once: a bounded queue before one runtime."""
+"""Inference for many clients: a bounded queue in front of one runtime."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from .metrics import Metrics
 
 
 class OverloadedError(Exception):
-    """As many requests wait as may wait: the client should try again later."""
+    """The queue is full; the client should retry later."""
 
 
 class Service:
-    """A runtime that answers requests one after the other, and lets only so many wait.
+    """A runtime that answers requests one at a time, with a bounded queue.
 
-    Without a bound a server that is asked for more than it can do answers everyone ever later and
-    fills the memory; with it most are answered in time, and the others know at once.
+    Under overload, an unbounded queue makes every answer later and fills the memory. With a bound
+    most requests are answered in time, and the others are rejected at once.
 
     Args:
         runtime: closed by `close`.
-        queue: how many requests may wait or be answered at a time.
-        most_parts: of a request: sentences, where texts are answered sentence by sentence.
+        queue: largest number of requests that wait or are answered at a time.
+        most_parts: largest number of parts of a request: sentences, where texts are answered
+            sentence by sentence.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Service:
         self._thread = ThreadPoolExecutor(1, "answers")
 
     async def answer(self, examples: Sequence[Any]) -> list[Answer]:
-        """The answers, in the examples' order.
+        """Answers in the examples' order.
 
         Raises:
             OverloadedError: too many requests wait.
@@ -80,6 +81,6 @@ class Service:
         return [task.joined(answers[start:end]) for start, end in pairwise([0, *ends])]
 
     def close(self) -> None:
-        """Answer what waits, then free the runtime."""
+        """Answer the waiting requests, then free the runtime."""
         self._thread.shutdown()
         self.runtime.close()

@@ -1,4 +1,4 @@
-"""A request's tensors to examples, and answers to tensors.
+"""Conversion of request tensors to examples, and of answers to tensors.
 
 The Open Inference Protocol, version 2, has named tensors whose first axis is the batch
 (https://github.com/kserve/open-inference-protocol). The tensors of a request are the features'
@@ -42,9 +42,9 @@ Tensor = Mapping[str, Any]  # "name", "datatype", "shape" and "data", as in JSON
 
 
 def inputs_of(features: Features) -> list[dict[str, Any]]:
-    """What a model with these features takes: name, datatype, shape, and its contract.
+    """Input tensors of a model with these features: name, datatype, shape, and contract.
 
-    -1 is for the batch; `parameters` has what a tensor must hold, such as its range.
+    -1 stands for the batch; `parameters` has the tensor's constraints, such as its range.
     """
     contracts = {one["name"]: one for one in features.inputs}
     found = []
@@ -55,25 +55,25 @@ def inputs_of(features: Features) -> list[dict[str, Any]]:
             for key, value in contracts.get(name, {}).items()
             if key not in ("name", "shape") and value not in (None, "", [])
         }
-        # Of a bundle without a contract there is no more to say than the datatype.
+        # A bundle without a contract has no parameters but the datatype.
         found.append({**tensor, "parameters": told} if set(told) - {"dtype"} else tensor)
     return found
 
 
 def outputs_of(task: Task) -> list[dict[str, Any]]:
-    """What a model gives: first what it was asked for, such as a label or a text."""
+    """Output tensors of a model, its main result first, such as a label or a text."""
     return [_described(*output) for output in task.outputs()]
 
 
 def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
-    """The examples of a request.
+    """Convert the inputs of a request to examples.
 
     Args:
-        inputs: its "inputs", as JSON gave them.
-        most: how many examples a request may hold.
+        inputs: "inputs" of the request, as parsed from JSON.
+        most: largest number of examples in a request.
 
     Raises:
-        UsageError: a tensor is missing, unknown, or not what the model takes.
+        UsageError: a tensor is missing, unknown, or does not match the model's input.
     """
     wanted = {one["name"]: one for one in inputs_of(features)}
     given = {tensor.get("name"): tensor for tensor in _objects(inputs, "inputs")}
@@ -95,10 +95,10 @@ def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
 
 
 def outputs_from(answers: Sequence[Answer], task: Task, asked: Any) -> list[dict[str, Any]]:
-    """The tensors that a request asks for, of all answers; all where it names none.
+    """Requested tensors of all answers; all tensors if the request names none.
 
     Raises:
-        UsageError: it asks for one that there is not.
+        UsageError: a requested tensor does not exist.
     """
     described = {one["name"]: one for one in outputs_of(task)}
     wanted = [str(one.get("name")) for one in _objects(asked or [], "outputs")]
@@ -127,7 +127,7 @@ def _objects(content: Any, what: str) -> list[dict[str, Any]]:
 
 
 def _read(tensor: Tensor, wanted: Tensor) -> Any:
-    """A tensor's data, an entry for each example."""
+    """Data of a tensor, one entry for each example."""
     name, datatype, shape = wanted["name"], tensor.get("datatype"), tensor.get("shape")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise UsageError(f"input {name}: shape must be a list of whole numbers, got {shape!r:.60}")
@@ -149,7 +149,7 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
         allowed = "BYTES" if wanted["datatype"] == "BYTES" else ", ".join(_NUMBERS)
         raise UsageError(f"input {name}: datatype must be {allowed}, got {datatype!r:.40}")
     try:
-        # None, a gap, becomes NaN; the numbers themselves decide, not the type that was named.
+        # None, a missing value, becomes NaN. The values decide, not the stated datatype.
         array = np.array(data, np.float64).reshape(shape[0], *expected)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"input {name}: data must be numbers that fill {shape}") from None
@@ -163,7 +163,7 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
 
 
 def _arrays(tensor: Tensor, wanted: Tensor) -> np.ndarray:
-    """Arrays, (batch, ...), in the shape that was given: features know which ones they take."""
+    """Arrays, (batch, ...), in the given shape; the features check it."""
     name, datatype, shape = wanted["name"], tensor["datatype"], tensor["shape"]
     if not isinstance(tensor.get("data"), list):
         raise UsageError(f"input {name}: data must be a list; binary data is not offered")
@@ -182,5 +182,5 @@ def _arrays(tensor: Tensor, wanted: Tensor) -> np.ndarray:
 
 
 def _flat(data: list[Any]) -> list[Any]:
-    """Texts of shape (batch, 1), as (batch,)."""
+    """Flatten texts of shape (batch, 1) to (batch,)."""
     return [one[0] if isinstance(one, list) and len(one) == 1 else one for one in data]

@@ -1,4 +1,4 @@
-"""Train sparse expert models with Keras, on the host."""
+"""Training of sparse expert models with Keras, on the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..keras_setup import import_keras
 
 import_keras()
 
-# Keras finds what saved models name only once it is registered.
+# Saved models name these; Keras finds them once they are registered.
 from . import activations as activations  # noqa: E402
 from . import layers as layers  # noqa: E402
 from .adoption import adopt  # noqa: E402

@@ -1,4 +1,4 @@
-"""All experts at once: their parameters stacked, their layers computed in batched operations."""
+"""All experts in one layer: stacked parameters, and batched operations."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from .layers import WeightedBag
 
 
 class ExpertBank(tf_keras.layers.Layer):
-    """N experts of one architecture, to be trained together.
+    """N experts of one architecture, for joint training.
 
-    The rows of all experts lie behind one another in the batch axis, the first expert's first, so
-    that a layer without parameters (an activation, dropout, pooling) is simply called once. Dense
-    layers, embeddings and bags of n-grams are batched products and lookups; what they cost to
-    trace does not depend on N. Any other layer with parameters is there N times, in a loop.
+    The rows of all experts are concatenated in the batch axis, those of the first expert first. A
+    layer without parameters (an activation, dropout, pooling) is therefore called once. Dense
+    layers, embeddings and bags of n-grams are batched products and lookups, whose tracing time does
+    not depend on N. Any other layer with parameters exists N times, in a loop.
 
     Args:
-        experts: the networks that it takes its architecture and its parameters from.
+        experts: the networks that define the architecture and the initial parameters.
     """
 
     def __init__(self, experts: Sequence[tf_keras.Model], **kwargs: Any):
         super().__init__(**kwargs)
         self._grid = Grid(len(experts))
-        self._parts: dict[str, _Part] = {}  # by the layer's place in an expert: "3", or "2/1"
+        self._parts: dict[str, _Part] = {}  # by the layer's index in an expert: "3", or "2/1"
         self.network = self._every(experts[0], "")
         self.read(experts)
         self.built = True
@@ -38,8 +38,8 @@ class ExpertBank(tf_keras.layers.Layer):
         """Logits (experts, rows, labels).
 
         Args:
-            inputs: (rows, ...) arrays that every expert sees; with `own` (experts * rows, ...)
-                ones, the rows of each expert behind those of the one before.
+            inputs: (rows, ...) arrays for all experts; with `own` (experts * rows, ...) ones, with
+                the rows of each expert in turn.
         """
         length = tf.shape(next(iter(inputs.values())))[0]
         with self._grid.rows(length // self._grid.experts if own else length):
@@ -47,21 +47,21 @@ class ExpertBank(tf_keras.layers.Layer):
         return tf.reshape(outputs, (self._grid.experts, -1, outputs.shape[-1]))
 
     def read(self, experts: Sequence[tf_keras.Model]) -> None:
-        """Take the parameters of the experts."""
+        """Copy the parameters from the experts."""
         for place, part in self._parts.items():
             part.read([_layer(expert, place) for expert in experts])
 
     def write(self, experts: Sequence[tf_keras.Model]) -> None:
-        """Give the experts the parameters."""
+        """Copy the parameters to the experts."""
         for place, part in self._parts.items():
             part.write([_layer(expert, place) for expert in experts])
 
     def parameters(self) -> list[tf.Tensor]:
-        """What is trained, each (experts, ...)."""
+        """Trainable parameters, each (experts, ...)."""
         return [stack for part in self._parts.values() for stack in part.parameters()]
 
     def _every(self, network: tf_keras.Model, inside: str) -> tf_keras.Model:
-        """The network with all experts' layers in place of one's; networks in it, likewise."""
+        """The network with batched layers for all experts, also in nested networks."""
         places = {layer.name: f"{inside}{place}" for place, layer in enumerate(network.layers)}
 
         def batched(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
@@ -77,7 +77,7 @@ class ExpertBank(tf_keras.layers.Layer):
 
 
 def _is_network(layer: tf_keras.layers.Layer) -> bool:
-    """Whether it is a network of layers, and not one of somebody's own class."""
+    """True for a network of layers, False for a custom layer class."""
     return isinstance(layer, tf_keras.Model) and layer.inputs is not None
 
 
@@ -88,7 +88,7 @@ def _layer(network: tf_keras.Model, place: str) -> tf_keras.layers.Layer:
 
 
 class Grid:
-    """How the batch axis is laid out while a bank is called."""
+    """Layout of the batch axis while a bank is called."""
 
     def __init__(self, experts: int):
         self.experts = experts
@@ -96,30 +96,30 @@ class Grid:
 
     @contextmanager
     def rows(self, rows: tf.Tensor) -> Iterator[None]:
-        """So many rows belong to an expert, or are seen by all."""
+        """Set the number of rows of each expert, or of those shared by all."""
         self._rows = rows
         yield
         self._rows = None
 
     def split(self, batch: tf.Tensor) -> tf.Tensor:
-        """(experts, rows, ...); (1, rows, ...) where all experts see the same rows."""
+        """(experts, rows, ...); (1, rows, ...) if all experts share the rows."""
         shape = tf.shape(batch)
         rows = shape[0] if self._rows is None else self._rows
         apart = tf.reshape(batch, tf.concat([[shape[0] // rows, rows], shape[1:]], 0))
         return tf.ensure_shape(apart, (None, None, *batch.shape[1:]))
 
     def join(self, apart: tf.Tensor) -> tf.Tensor:
-        """The batch axis again."""
+        """Restore the batch axis."""
         return tf.reshape(apart, (-1, *apart.shape[2:]))
 
     def each(self, batch: tf.Tensor) -> tf.Tensor:
-        """(experts, rows, ...), also where all experts see the same rows."""
+        """(experts, rows, ...), also if all experts share the rows."""
         apart = self.split(batch)
         return tf.repeat(apart, self.experts // tf.shape(apart)[0], axis=0)
 
 
 def _batched(layer: tf_keras.layers.Layer, grid: Grid) -> tf_keras.layers.Layer:
-    """What stands for a layer of an expert in the bank."""
+    """Layer of the bank for a layer of an expert."""
     batched = {
         tf_keras.layers.Dense: _Dense,
         tf_keras.layers.Embedding: _Embedding,
@@ -135,7 +135,7 @@ def _batched(layer: tf_keras.layers.Layer, grid: Grid) -> tf_keras.layers.Layer:
 
 
 def _plain(layer: tf_keras.layers.Layer) -> bool:
-    """Without what a batched operation would leave out."""
+    """True without options that a batched operation does not support."""
     free = all(weight.constraint is None for weight in layer.weights)
     return bool(layer.trainable and free and not layer.losses) and not getattr(
         layer, "mask_zero", False
@@ -147,7 +147,7 @@ def _copy(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 
 
 class _Part(tf_keras.layers.Layer):
-    """A layer with parameters, of all experts; `layer` is the one that it stands for."""
+    """A layer with parameters, for all experts; `layer` is the one of an expert."""
 
     def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(name=f"every_{layer.name}")
@@ -169,7 +169,7 @@ class _Stack(_Part):
     def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(layer, grid)
         self.stacks = [
-            # By the same name, by which an optimizer may know a bias from a kernel.
+            # The same name, by which an optimizer may distinguish a bias from a kernel.
             self.add_weight(name=_plain_name(weight), shape=(grid.experts, *weight.shape))
             for weight in layer.weights
         ]
@@ -222,14 +222,14 @@ class _WeightedBag(_Stack):
 
 
 class _Loop(_Part):
-    """A layer for which there is no batched operation: one for each expert, one after the other."""
+    """A layer without a batched operation: one for each expert, called in turn."""
 
     def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(layer, grid)
         self.layers = [_copy(layer) for _ in range(grid.experts)]
 
     def call(self, inputs: Any, *others: Any, training: bool | None = False) -> tf.Tensor:
-        # `training` reaches the layers by Keras itself: they are called within this one.
+        # Keras passes `training` to the layers, since they are called within this one.
         apart = tf.nest.map_structure(self.grid.each, (inputs, *others))
         outputs = [
             layer(*tf.nest.map_structure(lambda part, place=place: part[place], apart))
@@ -251,7 +251,7 @@ class _Loop(_Part):
 
 
 class _Aligned(tf_keras.layers.Layer):
-    """A layer without parameters that joins several tensors, some of which all experts share."""
+    """A layer without parameters that joins several tensors, some of them shared by all experts."""
 
     def __init__(self, layer: tf_keras.layers.Layer, grid: Grid):
         super().__init__(name=f"every_{layer.name}")
@@ -267,7 +267,10 @@ def _plain_name(weight: tf.Variable) -> str:
 
 
 def _looked_up(tables: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """(experts, rows, ..., units) of (experts, ids, units) and (experts or 1, rows, ...)."""
+    """Look up rows of `tables` (experts, ids, units) for `ids` (experts or 1, rows, ...).
+
+    Returns (experts, rows, ..., units).
+    """
     count, size, units = tables.shape
     first = tf.reshape(tf.range(count, dtype=ids.dtype) * size, (-1, *[1] * (len(ids.shape) - 1)))
     return tf.gather(tf.reshape(tables, (-1, units)), ids + first)

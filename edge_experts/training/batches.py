@@ -1,4 +1,4 @@
-"""Batches of a stage: the rows of an epoch depend on the seed and the epoch's number alone."""
+"""Batches of a stage; the rows of an epoch depend only on the seed and the epoch's number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 _STEPS, _SMALLEST = 50, 16
 
-Lists = tuple[np.ndarray, ...]  # rows, and their weights where there are any
+Lists = tuple[np.ndarray, ...]  # rows, and their weights if there are any
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Batches:
     """Batches of (inputs, targets) or (inputs, targets, weights).
 
     Attributes:
-        steps: batches of an epoch.
-        epochs: how many epochs there are.
+        steps: number of batches of an epoch.
+        epochs: number of epochs.
         lists: draws the rows of an epoch, (steps * size, ...), by its number.
-        gathered: makes a data set of batches of lists of rows.
+        gathered: builds a data set of batches from lists of rows.
     """
 
     steps: int
@@ -35,7 +35,7 @@ class Batches:
         return self.after(0)
 
     def after(self, step: int) -> tf.data.Dataset:
-        """The batches after the first `step` of all epochs' steps."""
+        """Batches after the first `step` of all steps."""
         first, passed = divmod(step, self.steps)
 
         def epochs() -> Iterator[Lists]:
@@ -49,12 +49,12 @@ class Batches:
 
 
 def batch_size(examples: int, most: int) -> int:
-    """Small data sets get smaller batches, or an epoch would be a handful of steps."""
+    """Batch size: smaller for small data sets, so that an epoch has more than a few steps."""
     return min(most, max(_SMALLEST, examples // _STEPS), examples)
 
 
 def shared_out(size: int, experts: int) -> int:
-    """An expert's part of a batch."""
+    """Number of an expert's rows in a batch."""
     return max(min(size, _SMALLEST), size // experts)
 
 
@@ -72,10 +72,10 @@ def draw(
     """Batches for all epochs: (size, ...); or with owners (size, experts, ...).
 
     Args:
-        owners: the expert of each example, (examples,). Then an epoch is as long as the expert
-            with most examples needs. Those of the others are spread evenly over its steps, and
-            filled up with examples of weight 0.
-        weights: of each example, (examples,); not with owners.
+        owners: the expert of each example, (examples,). The expert with most examples determines
+            the length of an epoch. Examples of the others are spread evenly over its steps, and
+            padded with examples of weight 0.
+        weights: weight of each example, (examples,); not with owners.
     """
     if owners is None:
         steps = len(targets) // size
@@ -97,7 +97,7 @@ def draw(
             parts = np.array_split(random.permutation(examples), steps)
             for step, part in enumerate(parts):
                 places[step, : len(part), expert] = part
-                # A step counts alike for all experts, however few examples one has in it.
+                # A step has the same weight for all experts, however few examples one has in it.
                 shares[step, : len(part), expert] = size / max(1, len(part))
         return places.reshape(-1, experts), shares.reshape(-1, experts)
 
@@ -107,10 +107,10 @@ def draw(
 def _gather(
     inputs: Mapping[str, np.ndarray], targets: np.ndarray, size: int, kinds: int, inner: tuple
 ) -> Callable[[Callable[[], Iterator[Lists]]], tf.data.Dataset]:
-    """A function from lists of rows (and weights) to batches of the examples in these rows.
+    """Build a function from lists of rows (and weights) to batches of their examples.
 
     Args:
-        kinds: 1, of rows alone; or 2, with their weights.
+        kinds: 1 for rows alone; 2 for rows and weights.
         inner: shape of a row's entry in the lists.
     """
     arrays = {name: tf.constant(array) for name, array in inputs.items()}
@@ -124,7 +124,7 @@ def _gather(
 
     def gathered(epochs: Callable[[], Iterator[Lists]]) -> tf.data.Dataset:
         slices = tf.data.Dataset.from_tensor_slices
-        if tf.distribute.has_strategy():  # it cannot share out what a generator makes
+        if tf.distribute.has_strategy():  # a strategy cannot distribute the output of a generator
             rows = slices(tuple(map(np.concatenate, zip(*epochs(), strict=True))))
         else:
             lists = tf.data.Dataset.from_generator(epochs, output_signature=signature)

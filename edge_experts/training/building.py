@@ -1,4 +1,4 @@
-"""The untrained model that a configuration describes: networks, router, trunk, and dense rivals."""
+"""The untrained model of a configuration: networks, router, trunk, and dense baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .routers import hashing
 def build(
     shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
 ) -> SparseExperts:
-    """The untrained model that a configuration describes; hashing routers look at the inputs."""
+    """Build the untrained model; hashing routers use the inputs."""
     if config.dense is not None:
         rival = _rival(shapes, config, inputs)
         return SparseExperts(None, [rival], output_kind=shapes.output_kind)
@@ -56,18 +56,18 @@ def _router(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
 def _rival(
     shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
 ) -> tf_keras.Model:
-    """The dense network that `dense` names."""
+    """The dense baseline that `dense` names."""
     ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
     if config.dense == "teacher":
         return ours.teacher(shapes, count)
     if config.dense == "one":
         one = networks.trunk.alone(_router(shapes, config), _experts(shapes, config, 1)[0])
         if not config.trunk or one is None:
-            raise UnsuitableError("experts do not build on what the router has computed here")
+            raise UnsuitableError("experts do not use a trunk of the router here")
         return one
     if config.dense == "buckets":
         if shapes.kind != "text" or config.model is not None:
-            raise UnsuitableError("only our bags of n-grams have buckets to be given more of")
+            raise UnsuitableError("only the default bags of n-grams have a number of buckets")
         bag: tf_keras.Model = networks.text.dense_buckets(shapes, count, width)
         return bag
     if config.dense == "all":

@@ -1,4 +1,4 @@
-"""State that a killed training leaves, from which the same command ends as if it had not been."""
+"""State of an interrupted training, from which the same command resumes with the same result."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ..format.atomic import write_whole
 from .leaving import versions
 from .randomness import reseed
 
-LONG_EPOCH, EVERY = 600.0, 300.0  # seconds: longer epochs are kept within, that often
+LONG_EPOCH, EVERY = 600.0, 300.0  # seconds: length of epochs with saves within, and their interval
 _SETTINGS = "settings.json"
-_VALUES = "values"  # of a file of arrays, the one that is JSON
+_VALUES = "values"  # name of the array in a file that is JSON
 
-Record = Mapping[str, Any]  # JSON: what a stage leaves beside weights
+Record = Mapping[str, Any]  # JSON: results of a stage beside its weights
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """State of a stage: arrays by name, and what JSON can hold."""
+    """State of a stage: arrays by name, and JSON values."""
 
     arrays: Mapping[str, np.ndarray]
     values: Record
@@ -38,26 +38,26 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """A file with the last snapshot of one stage; each write leaves the old one or the new one."""
+    """File with the last snapshot of one stage; a write leaves the old or the new one."""
 
     path: Path
 
     def read(self) -> Snapshot | None:
-        """The last snapshot; None where there is none, or the disk has damaged it."""
+        """Read the last snapshot; None if there is none, or it is damaged."""
         if not self.path.exists():
             return None
         try:
             with np.load(self.path) as stored:
                 arrays = dict(stored)
             return Snapshot(arrays, json.loads(arrays.pop(_VALUES).tobytes()))
-        except Exception as error:  # of zipfile, numpy and JSON: whatever damage makes of it
+        except Exception as error:  # zipfile, numpy and JSON raise many kinds for damaged files
             print(f"{self.path}: damaged ({error}); this stage starts anew", file=sys.stderr)
             return None
 
     def write(self, snapshot: Snapshot) -> None:
         """Replace the last snapshot."""
         values = np.frombuffer(json.dumps(snapshot.values).encode(), np.uint8)
-        content = io.BytesIO()  # in memory: on a full disk numpy's writer raises a second error
+        content = io.BytesIO()  # in memory: on a full disk numpy raises a second error
         np.savez(content, **snapshot.arrays, **{_VALUES: values})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, content.getvalue())
@@ -70,17 +70,17 @@ class Checkpoints:
     """A folder with the result of each stage, and the state of the one that runs.
 
     Args:
-        folder: made when first written to; `remove` it when the training is done.
-        settings: what a training must share with the one that left the folder to go on from it.
-            Versions and this package's code are added. What another one left is removed, and a
-            line on stderr says why.
+        folder: created at the first write; call `remove` when the training is done.
+        settings: settings that must equal those of the folder's training to resume from it.
+            Versions and this package's code are added. The state of another training is removed,
+            and a line on stderr says why.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         self.folder = folder
         self._settings = {name: _digest(value) for name, value in settings.items()}
         self._settings |= {"versions": _digest(versions()), "code": code_digest()}
-        if not (folder / _SETTINGS).exists():  # killed before anything was kept
+        if not (folder / _SETTINGS).exists():  # interrupted before the first save
             self.remove()
             return
         others = self._others()
@@ -100,15 +100,15 @@ class Checkpoints:
         work: Callable[[], None],
         history: dict[str, Any] | None = None,
     ) -> float:
-        """Do a stage unless it is done; then the model gets the weights that it ended with.
+        """Run a stage, or restore its final weights if it is done.
 
         Args:
-            seed: of all random numbers that the stage draws.
+            seed: seed of all random numbers of the stage.
             work: changes the model's weights, and adds to `history`.
-            history: losses and scores by what was fitted; those of a stage that is done are added.
+            history: losses and scores by name of the fit; those of a restored stage are added.
 
         Returns:
-            Seconds that the stage took, now or when it was done.
+            Duration of the stage in seconds, now or when it was run.
         """
         done = self._restored(name, model)
         if done is not None:
@@ -127,22 +127,22 @@ class Checkpoints:
         return seconds
 
     def restore(self, stage: str, model: tf_keras.Model) -> bool:
-        """Whether the stage is done; then the model has the weights that it ended with."""
+        """Restore the final weights of a stage; returns whether it is done."""
         return self._restored(stage, model) is not None
 
     def save(self, stage: str, model: tf_keras.Model, record: Record | None = None) -> None:
-        """Keep a stage's weights and its record."""
+        """Save a stage's weights and its record."""
         self._begin()
         weights = {str(place): array for place, array in enumerate(model.get_weights())}
         self._results(stage).write(Snapshot(weights, record or {}))
 
     def epochs_of(self, stage: str) -> Snapshots:
-        """The state of a stage that runs, after its last epoch or within it."""
+        """State of a running stage, after its last epoch or within it."""
         self._begin()
         return Snapshots(self.folder / f"{stage}.running.npz")
 
     def of(self, part: str) -> Checkpoints:
-        """Those of another model that is trained on the way."""
+        """Checkpoints of another model that is trained on the way."""
         self._begin()
         return Checkpoints(self.folder / part, self._settings)
 
@@ -185,18 +185,18 @@ class Checkpoints:
 
 
 class EpochClock:
-    """Says when an epoch is so long that its state is kept within it."""
+    """Decides when the state is saved within a long epoch."""
 
     def __init__(self, steps: int):
         self._steps = steps
 
     def begin(self, step: int) -> None:
-        """An epoch begins, or goes on, at a step."""
+        """Start or resume an epoch at a step."""
         self._first, self._begin = step, time.monotonic()
         self._last = self._begin
 
     def is_due(self, step: int) -> bool:
-        """Whether the state is to be kept after so many steps of the epoch."""
+        """True if the state is to be saved after this step of the epoch."""
         now = time.monotonic()
         if step == self._steps or now - self._last < EVERY:
             return False
@@ -209,7 +209,7 @@ class EpochClock:
 
 @cache
 def code_digest() -> str:
-    """SHA-256 of this package's code that decides what a training computes."""
+    """SHA-256 of this package's code that affects the result of a training."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for folder in ("features", "training"):

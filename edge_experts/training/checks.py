@@ -1,4 +1,4 @@
-"""What is odd about a data set, said before a training spends time on it."""
+"""Checks for problems of a data set, reported before a training spends time on it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from .config import TrainConfig
 from .objectives.routed_task import RoutedTask
 from .report.ownership import column_names
 
-_FEW = 5  # examples of a label
-_SHARE = 10  # examples for each expert
+_FEW = 5  # fewest examples of a label without a warning
+_SHARE = 10  # fewest examples for each expert without a warning
 _NAMED = 5
 
 
 def refuse(dataset: Dataset, config: TrainConfig) -> None:
-    """Refuse what no training can make sense of.
+    """Reject data that cannot be trained on.
 
     Raises:
-        UsageError: there are more experts to pick from than examples to train on.
+        UsageError: there are more experts than training examples.
     """
     examples = len(dataset.train)
     if _experts(config) > examples:
         raise UsageError(
             f"--experts {config.experts}: {dataset.name} has {examples:,} examples to train on, "
-            "and an expert without any learns nothing; take at most "
-            f"{max(1, examples // _SHARE):,}, which have {_SHARE} or more each"
+            "fewer than one for each expert; use at most "
+            f"{max(1, examples // _SHARE):,}, with {_SHARE} or more each"
         )
 
 
@@ -42,10 +42,10 @@ def warn(
     features: Features,
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Say on stderr what the user should know about the data.
+    """Print warnings about the data to stderr.
 
     Args:
-        arrays: the encoded training split.
+        arrays: encoded training split.
     """
     oddities = _oddities(dataset, config, features, arrays)
     for oddity in chain(task.oddities(dataset), oddities):
@@ -74,7 +74,7 @@ def _oddities(
 
 
 def few_labels(dataset: Dataset) -> Iterator[str]:
-    """Labels with few examples to train on, or none to choose or to judge by."""
+    """Warnings about labels with few training examples, or none for validation or test."""
     name, labels = dataset.name, dataset.labels
     counts = np.bincount(dataset.train.targets, minlength=len(labels))
     for count in np.unique(counts[counts < _FEW]).tolist():
@@ -93,9 +93,9 @@ def few_labels(dataset: Dataset) -> Iterator[str]:
 
 
 def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterator[str]:
-    """Columns of a table or channels of windows that say nothing; pixels often do not."""
+    """Constant columns of a table or channels of windows; constant pixels are common."""
     if not np.ptp(x, axis=0).any():
-        yield f"{name}: all examples to train on are alike, so that nothing tells them apart"
+        yield f"{name}: all examples to train on are equal, so there is nothing to learn"
         return
     axes = (0, 1) if kind == "window" else 0
     constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind != "image"))
@@ -108,7 +108,7 @@ def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterat
 
 
 def _experts(config: TrainConfig) -> int:
-    """How many experts share the examples among them."""
+    """Number of experts that share the examples."""
     return config.experts if config.dense is None and config.combine == "top" else 1
 
 

@@ -1,8 +1,8 @@
-"""The number of experts, chosen by validation examples: one network, a few experts, or many.
+"""Choice of the number of experts by validation examples: one network, a few experts, or many.
 
-A richer candidate has to be better than a simpler one beyond chance, also on other validation
-examples where its lead is small. One network is the dense one that costs as many multiply-adds as a
-router and an expert: the choice is worse than that only by the chance that is left.
+A richer candidate must be significantly better than a simpler one, and if its lead is small, also
+on other validation examples. One network is the dense one with as many multiply-adds as a router
+and an expert: the choice is worse than that only with the remaining error probability.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from .gains import Gain, gain
 from .model import SparseExperts
 from .stages import Stages
 
-# Errors of a gain: a candidate that leads by more is taken; by less than `_CLEAR` it is tried once
-# more, on other validation examples, where it has to lead by `_AGAIN`: one of ten would by chance.
+# In standard errors of a gain: a candidate with a larger lead than `_LEAD` is chosen. Below
+# `_CLEAR` it is tested again on other validation examples, where it must lead by `_AGAIN`, as one
+# in ten would by chance.
 _LEAD, _CLEAR, _AGAIN = 1.0, 3.0, 1.28
-_EACH = 50  # examples to train on for each expert of a candidate that is not asked for
+_EACH = 50  # training examples for each expert of a candidate, unless requested
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Trained:
     """One candidate after its training.
 
     Attributes:
-        stages: of its training.
-        points: of each validation example, (examples,): their mean is 100 times the score.
+        stages: stages of its training.
+        points: points of each validation example, (examples,); their mean is 100 times the score.
     """
 
     config: TrainConfig
@@ -47,13 +48,13 @@ class Trained:
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen candidate, and what each is worth.
+    """The chosen candidate, with scores and gains of all.
 
     Attributes:
-        free: whether the number was chosen, rather than given.
-        gains: of each candidate with several experts over one network, by its experts.
-        scores: of each candidate on the validation examples, hundredths, by its experts.
-        confirmed: gain of the leading candidate on other validation examples, where it was tried
+        free: True if the number was chosen, False if it was given.
+        gains: gain of each candidate with several experts over one network, by number of experts.
+        scores: score of each candidate on the validation examples, hundredths, likewise.
+        confirmed: gain of the leading candidate on other validation examples, if it was tested
             again.
     """
 
@@ -65,7 +66,7 @@ class Choice:
     confirmed: Gain | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Metrics for run.json; nothing where there was nothing to compare."""
+        """Metrics for run.json; empty without a comparison."""
         if not self.gains:
             return {}
         experts = self.chosen.experts
@@ -87,52 +88,52 @@ class Choice:
         }
 
     def as_text(self, words: str) -> str:
-        """Gains in words, and what to use where there are none; empty without a comparison.
+        """Gains in words, and the recommendation without a gain; empty without a comparison.
 
         Args:
-            words: of the score, such as "accuracy".
+            words: name of the score, such as "accuracy".
         """
         if not self.gains:
             return ""
         experts, examples = self.chosen.experts, f"{self.examples:,} validation examples"
         told = [f"{count} experts {each.as_text()}" for count, each in self.gains.items()]
-        one = "one network that costs as many multiply-adds"
+        one = "one network with as many multiply-adds"
         gained = f"Points of {words} gained over {one}: {', '.join(told)}, on {examples}."
         if self.confirmed:
             gained += (
-                f"\nOn other validation examples, which did not choose: {self.confirmed.as_text()}."
+                f"\nOn validation examples not used for the choice: {self.confirmed.as_text()}."
             )
         if self.free and experts == 1:
             return (
-                f"{gained}\nThat is not beyond chance: one network was taken. --experts "
-                f"{min(self.gains)} takes experts all the same."
+                f"{gained}\nThis is not significant: one network was chosen. Use --experts "
+                f"{min(self.gains)} to train experts nevertheless."
             )
         if self.free:
-            return f"{gained}\n{experts} experts were taken."
+            return f"{gained}\n{experts} experts were chosen."
         if self.gains[experts].is_sure:
             return gained
         return (
-            f"{gained}\nThat is not beyond chance: --dense active trains that one network; without "
-            "--experts the validation examples choose."
+            f"{gained}\nThis is not significant: --dense active trains that one network; without "
+            "--experts the validation examples decide."
         )
 
 
 class Train(Protocol):
-    """Trains a configuration.
+    """Train a configuration.
 
     Args:
-        part: a name for its folders; empty where it is the only one.
-        again: with other validation examples; see `second_split.py`.
+        part: name for its folders; empty if it is the only one.
+        again: use other validation examples; see `second_split.py`.
     """
 
     def __call__(self, config: TrainConfig, part: str, again: bool = False) -> Trained: ...
 
 
 def plans(config: TrainConfig, examples: int) -> list[TrainConfig]:
-    """Configurations to train, from the simplest: the given one, or one network and experts.
+    """Configurations to train, the simplest first: the given one, or one network and experts.
 
     Args:
-        examples: to train on.
+        examples: number of training examples.
     """
     if config.dense is not None or config.experts == 1 or config.combine != "top":
         return [config]
@@ -146,16 +147,16 @@ def plans(config: TrainConfig, examples: int) -> list[TrainConfig]:
 
 
 def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
-    """Train the candidates and take the simplest that no richer one is better than beyond chance.
+    """Train the candidates; choose the simplest that no richer one beats significantly.
 
     Args:
-        examples: to train on.
+        examples: number of training examples.
     """
     todo = plans(config, examples)
     trained: list[Trained] = []
     for plan in todo:
         if len(trained) > 1 and trained[-1].points.mean() <= trained[0].points.mean():
-            break  # where a few experts gain nothing, many are not tried
+            break  # if a few experts gain nothing, many are not tried
         name = _name(plan)
         if len(todo) > 1:
             print(f"Candidate {len(trained) + 1}: {_words(plan)}", file=sys.stderr)
@@ -180,7 +181,7 @@ def choose(config: TrainConfig, examples: int, train: Train) -> Choice:
 
 
 def _leader(trained: Sequence[Trained]) -> Trained:
-    """The simplest that no richer one leads by more than it may by chance."""
+    """The simplest candidate that no richer one leads by more than `_LEAD` errors."""
     leader = trained[0]
     for richer in trained[1:]:
         if gain(richer.points - leader.points).errors > _LEAD:
@@ -189,8 +190,8 @@ def _leader(trained: Sequence[Trained]) -> Trained:
 
 
 def _tried_again(one: TrainConfig, experts: TrainConfig, train: Train) -> Gain:
-    """The gain of experts over one network on validation examples that did not choose them."""
-    print("Both again, with other validation examples: the lead may be chance", file=sys.stderr)
+    """Gain of experts over one network on validation examples not used for the choice."""
+    print("Both again, with other validation examples: the lead may be by chance", file=sys.stderr)
     base, richer = (train(config, f"{_name(config)}-again", True) for config in (one, experts))
     return gain(richer.points - base.points)
 

@@ -1,4 +1,4 @@
-"""All that training can be told."""
+"""Settings of a training."""
 
 from __future__ import annotations
 
@@ -22,70 +22,71 @@ Builder = Callable[..., Any]
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """All that training can be told; `--config` reads these names from a TOML file.
+    """Settings of a training; `--config` reads these names from a TOML file.
 
     Raises:
-        UsageError: a value that cannot be used.
+        UsageError: a value is invalid.
     """
 
     experts: int = 4
-    activation: str = "relu"  # of experts' hidden layers; or "sparse_step"
-    width: float = 1.0  # of an expert: multiplies the units or filters of its hidden layers
+    activation: str = "relu"  # of experts' hidden layers; "relu" or "sparse_step"
+    width: float = 1.0  # factor on the units or filters of an expert's hidden layers
     router: str = "learned"
-    trunk: bool = False  # experts build on the router's hidden layer
+    trunk: bool = False  # experts use the router's hidden layer
     select: str = "none"
-    select_epochs: int = 2  # how many epochs of the mixture end with a selection
-    select_into: str = "all"  # where the selected expert's parameters go
+    select_epochs: int = 2  # number of mixture epochs that end with a selection
+    select_into: str = "all"  # experts that get the parameters of the selected one
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
-    # Instead of experts a dense rival: as large as what an input asks for ("active"), as all
-    # experts ("all", or for texts "buckets"), or one expert with the router's trunk ("one"); or a
+    # A dense baseline instead of experts: of active size ("active"), of the size of all experts
+    # ("all", or for texts "buckets"), or one expert with the router's trunk ("one"); or a
     # "teacher".
     dense: str | None = None
     combine: str = "top"
     top_k: int = 1
-    teacher_epochs: int = 0  # of a dense network that teaches; 0: none
-    warm_epochs: int = 10  # of one expert alone, whose parameters all experts start from
-    router_epochs: int = 5  # of the router alone, on kinds of inputs
-    epochs: int = 6  # of router and experts, by the likelihood of their mixture
-    choice_epochs: int = 0  # of both, while the gate turns into a choice
+    teacher_epochs: int = 0  # of a dense teacher; 0: no teacher
+    warm_epochs: int = 10  # of one expert alone; all experts start from its parameters
+    router_epochs: int = 5  # of the router alone, on groups of inputs
+    epochs: int = 6  # of router and experts, with the likelihood of the mixture
+    choice_epochs: int = 0  # of both, while the gate becomes a hard choice
     tune_epochs: int = 3  # of each expert, on the inputs routed to it
-    dense_epochs: int = 0  # of a dense rival; 0: as many as an expert's in all
-    patience: int = 4  # epochs without a better validation accuracy before a stage ends; 0: none
-    batch_size: int = 256  # at most; a fiftieth of a small data set
-    learning_rate: float = 0.05  # of one expert and of the router, alone
-    wide_learning_rate: float = 0.003  # of the dense rival of all experts; more overfits it
-    mixture_learning_rate: float = 0.01  # once they are trained together
+    dense_epochs: int = 0  # of a dense baseline; 0: as many as an expert has in all
+    patience: int = 4  # epochs without a better validation score before a stage ends; 0: unlimited
+    batch_size: int = 256  # largest batch; a fiftieth of a small data set
+    learning_rate: float = 0.05  # of one expert or the router, trained alone
+    wide_learning_rate: float = 0.003  # of the dense baseline as large as all experts
+    mixture_learning_rate: float = 0.01  # in joint training
     weight_decay: float = 0.0  # of every weight, times the learning rate
     averaging: bool = True  # of the weights over the last steps
     balance: float = 0.05
     gate_temperature: float = 0.2  # at the end of the choice epochs; 1 before them
     decay: float = 3e-5  # weight of the squared mean of the experts' parameters
     tie: float = 5e-5  # weight of the squared distance of experts from that mean
-    # Of a vocabulary, beside a batch's own, that the loss of translators is computed over; 0: all.
+    # Number of tokens of the vocabulary, beside those of a batch, in the loss of translators; 0:
+    # all.
     drawn_pieces: int = 0
-    distillation: float = 0.7  # the teacher's share of what answers are judged by
+    distillation: float = 0.7  # share of the teacher in the loss
     distillation_temperature: float = 2.0
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
     seed: int = 0
     model: str | Builder | None = None  # of an expert: "module:function", see networks/users.py
     router_model: str | Builder | None = None  # of the router, likewise
-    # Where more than 0, validation examples choose among one network, `experts` and so many.
+    # If above 0, validation examples choose among one network, `experts` and this number.
     most_experts: int = 0
-    measure_gain: bool = False  # train one network too, to tell what experts gain over it
+    measure_gain: bool = False  # also train one network, to measure the gain of experts over it
 
     @property
     def learned(self) -> bool:
-        """Whether the router learns which expert is best, rather than a kind found before."""
+        """True if the router learns which expert is best, False if it learns given groups."""
         return self.router == "learned"
 
     @property
     def own_epochs(self) -> int:
-        """Of each expert on its own inputs: all of them, where the router is there before."""
+        """Epochs of each expert on its own inputs; all epochs, if the router is trained before."""
         return self.tune_epochs + (0 if self.learned else self.epochs + self.choice_epochs)
 
     @property
     def all_epochs(self) -> int:
-        """Of a dense rival."""
+        """Epochs of a dense baseline."""
         return self.dense_epochs or (
             self.warm_epochs + self.epochs + self.choice_epochs + self.tune_epochs
         )
@@ -131,7 +132,7 @@ class TrainConfig:
             raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as a file keeps them: functions by their names."""
+        """Settings as JSON; functions by name."""
 
         def plain(value: Any) -> Any:
             return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
@@ -140,9 +141,10 @@ class TrainConfig:
 
 
 def teacher_config(config: TrainConfig) -> TrainConfig:
-    """The settings that a teacher is trained with, for any model that the configuration describes.
+    """Settings of the teacher, for any model of the configuration.
 
-    Our own dense network as large as all experts: a user's may have no width.
+    The teacher is the default dense network of all experts' size, since a custom network may have
+    no width.
     """
     return replace(
         config,

@@ -1,4 +1,4 @@
-"""What a network costs: its multiply-adds for one input."""
+"""Cost of a network: its multiply-adds for one input."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .model import SparseExperts
 def macs(network: tf_keras.Model) -> int:
     """Multiply-adds of all matrix products and convolutions for one input.
 
-    Counted in the graph that conversion starts from. TensorFlow's own profiler is not used: it
-    leaves batched products out, which is what a bag of embeddings is made of.
+    Counted in the graph that is the input of a conversion. TensorFlow's profiler is not used: it
+    ignores batched products, which a bag of embeddings consists of.
     """
     signature = {
         tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype)
@@ -26,7 +26,7 @@ def macs(network: tf_keras.Model) -> int:
 
 
 def active(model: SparseExperts) -> dict[str, int]:
-    """The multiply-adds of a router and of an expert, and all that an answer takes."""
+    """Multiply-adds of a router, of an expert, and of an answer."""
     router = 0 if model.router is None else macs(model.router)
     expert = macs(model.experts[0])
     asked = len(model.experts) if model.combine == "sum" else model.top_k
@@ -34,7 +34,7 @@ def active(model: SparseExperts) -> dict[str, int]:
 
 
 def _operation(operation: tf.Operation) -> int:
-    """Outputs times the length of the sum that makes each of them."""
+    """Number of outputs times the length of the sum for each of them."""
     if operation.type in ("MatMul", "BatchMatMulV2", "BatchMatMulV3"):
         left = operation.inputs[0].shape
         turned = "transpose_a" if operation.type == "MatMul" else "adj_x"
@@ -51,7 +51,7 @@ def _operation(operation: tf.Operation) -> int:
 
 
 def _einsum(operation: tf.Operation) -> int:
-    """The product of all its dimensions, each counted once."""
+    """Product of all its dimensions, each counted once."""
     terms = operation.get_attr("equation").decode().split("->")[0].split(",")
     sizes = {
         letter: size

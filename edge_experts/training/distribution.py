@@ -14,14 +14,14 @@ from ..errors import UsageError
 
 @contextmanager
 def scope(kind: str) -> Iterator[bool]:
-    """Train inside, on what `kind` says; whether this process is the one that writes the results.
+    """Set the strategy for training in the block; yields whether this process writes the results.
 
     Args:
-        kind: "none"; "mirrored", all processors that TensorFlow sees on this machine; "workers",
-            the machines that the environment variable TF_CONFIG names, the same command on each.
+        kind: "none"; "mirrored", all processors that TensorFlow finds on this machine; "workers",
+            the machines in the environment variable TF_CONFIG, with the same command on each.
 
     Raises:
-        UsageError: TF_CONFIG is missing, or is not what TensorFlow documents.
+        UsageError: TF_CONFIG is missing or invalid.
     """
     if kind == "none":
         yield True
@@ -36,7 +36,7 @@ def scope(kind: str) -> Iterator[bool]:
 
 
 def place() -> str:
-    """What tells the files of this worker from those of another one on the same disk."""
+    """Suffix of the files of this worker, distinct from those of others on the same disk."""
     return f".{_task()['index']}" if os.environ.get("TF_CONFIG") else ""
 
 

@@ -14,13 +14,13 @@ _FINE_BITS = 14
 def fit_features(
     dataset: Dataset, classes: np.ndarray | None = None, *, fine: bool = False
 ) -> Features:
-    """The features for a kind of data, with what they learn from the training split.
+    """Build the features for a kind of data, and fit them to the training split.
 
     Args:
-        classes: of the training examples, (examples,) int64, by which n-grams of texts are told to
-            be telling; the targets if None.
-        fine: whether ids of n-grams may lie beyond their buckets, as our own networks take them; a
-            user's may look them up in a table of just so many rows.
+        classes: classes of the training examples, (examples,) int64, by which informative n-grams
+            of texts are selected; the targets if None.
+        fine: True if ids of n-grams may exceed their buckets, as the default networks allow. A
+            custom network may look them up in a table of exactly that many rows.
     """
     train = dataset.train
     if dataset.kind == "text":

@@ -1,4 +1,4 @@
-"""One stage's fit: optimizer, averaged weights, the best of them, and what is reported."""
+"""Fit of one stage: optimizer, averaged weights, selection of the best, and reports."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .batches import Batches
 from .checkpoints import Snapshot, Snapshots
 from .learner import Learner
 
-_RISING = 0.05  # of the steps: the learning rate rises
-_AVERAGED, _SHARE = 100, 0.05  # steps that weights are averaged over, at most and of all
+_RISING = 0.05  # share of the steps with a rising learning rate
+_AVERAGED, _SHARE = 100, 0.05  # steps over which weights are averaged: most, and share of all
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How a stage is fitted.
+    """Settings of the fit of a stage.
 
     Args:
-        weight_decay: share of each weight, biases aside, that a step takes away, times the
-            learning rate (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
-        averaging: whether weights are averages over the last steps.
-        patience: epochs without a better validation score before it ends; 0: it does not.
+        weight_decay: decay of each weight, except biases, in a step, relative to the learning rate
+            (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
+        averaging: True if weights are averages over the last steps.
+        patience: epochs without a better validation score before the stage ends; 0: unlimited.
         logs: folder of TensorBoard.
-        backup: the state of a stage that runs.
+        backup: state of the running stage.
     """
 
     epochs: int
@@ -49,7 +49,7 @@ class Fit:
         validation: tuple[Any, np.ndarray],
         callbacks: Sequence[tf_keras.callbacks.Callback],
     ) -> dict[str, list[float]]:
-        """Train; the learner ends with the weights that did best on the validation examples."""
+        """Train; the learner ends with the best weights by the validation examples."""
         steps = drawn.steps * self.epochs
         rising = max(1, round(_RISING * steps))
         schedule = tf_keras.optimizers.schedules.CosineDecay(
@@ -60,7 +60,7 @@ class Fit:
         )
         optimizer.exclude_from_weight_decay(var_names=["bias"])
         learner.compile(optimizer)
-        # An early epoch that is better by chance has the gate of a half-way training.
+        # An early epoch that is better by chance would leave a half-trained gate.
         chance = partial(learner.answers.chance, examples=len(validation[1]))
         history = loop.fit(
             learner,
@@ -81,24 +81,24 @@ class Fit:
 
 
 def _momentum(steps: int) -> float:
-    """Of the average: a long one would lag behind a short training."""
+    """Momentum of the average: a long average would lag behind in a short training."""
     return 1 - 1 / max(1.0, min(_AVERAGED, _SHARE * steps))
 
 
 class Best(tf_keras.callbacks.Callback):
-    """Ends with the weights of the best epoch; validates averages, where the optimizer has them.
+    """Restores the weights of the best epoch; validates averaged weights if there are any.
 
-    Averages answer better than the weights at any one step (Polyak & Juditsky, 1992), most of all
-    while the learning rate is high. The best is by accuracy, or R2: overfitting first makes scores
-    too sure of themselves, which the calibration after conversion takes back, and costs right
-    answers only later.
+    Averaged weights are better than those of a single step (Polyak & Juditsky, 1992), most of all
+    while the learning rate is high. The best epoch is that of the best accuracy or R2: overfitting
+    first makes scores overconfident, which the calibration after conversion corrects, and only
+    later costs correct answers.
 
     Args:
-        score: the name of a validation score.
-        patience: epochs without a better one before the training ends; 0: it does not.
-        first: the epoch before which none counts.
-        lower: whether lower scores are better.
-        chance: by how much a later epoch may be worse than the best score and still be taken.
+        score: name of a validation score.
+        patience: epochs without a better score before the training ends; 0: unlimited.
+        first: first epoch that counts.
+        lower: True if lower scores are better.
+        chance: difference to the best score within which a later epoch is preferred.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Best(tf_keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         score = self.sign * (logs or {})[self.score]
         slack = self.chance(self.best) if math.isfinite(self.best) else 0.0
-        # NaN is kept, so that the end of the training sees it
+        # NaN counts as best, so that the end of the training sees it
         if epoch >= self.first and not score < self.best - slack:
             self.best, self.best_epoch = max(score, self.best), epoch
             self.best_weights = self._weights()
@@ -148,7 +148,7 @@ class Best(tf_keras.callbacks.Callback):
         self.best_weights = [snapshot.arrays[str(place)] for place in range(len(snapshot.arrays))]
 
     def _weights(self) -> list[np.ndarray]:
-        # Not `get_weights`, which a clustered layer answers without its centroids.
+        # `get_weights` of a clustered layer lacks its centroids.
         return [variable.numpy() for variable in self.model.variables]
 
     def _assign(self, values: Sequence[np.ndarray]) -> None:

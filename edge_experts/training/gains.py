@@ -8,9 +8,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-_SURE = 1.65  # standard errors above nothing: one of twenty would be so by chance
-_ALL = 100.0  # points of one example that one model gets right and the other wrong
-_PARTS, _LEAST = 20, 5  # of consecutive examples; examples of a part
+_SURE = 1.65  # standard errors above zero: one in twenty by chance
+_ALL = 100.0  # points of an example that only one model gets right
+_PARTS, _LEAST = 20, 5  # number of consecutive parts; fewest examples of a part
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Gain:
     """A mean difference in points (hundredths of the score).
 
     Attributes:
-        error: its standard error.
-        low, high: its interval of 95 %, wider where the best of several candidates was chosen.
+        error: standard error.
+        low, high: 95 % interval, wider if the best of several candidates was chosen.
     """
 
     points: float
@@ -29,12 +29,12 @@ class Gain:
 
     @property
     def errors(self) -> float:
-        """The gain in standard errors."""
+        """Gain in standard errors."""
         return self.points / self.error if self.error else 0.0
 
     @property
     def is_sure(self) -> bool:
-        """More than nothing, but for one chance in twenty."""
+        """True if the gain is significantly above zero (one-sided 5 %)."""
         return self.errors > _SURE
 
     def as_text(self) -> str:
@@ -50,18 +50,18 @@ class Gain:
 
 
 def gain(differences: np.ndarray, candidates: int = 1) -> Gain:
-    """The mean of differences between two models' points, (examples,), in the data's order.
+    """Mean difference between two models' points, (examples,), in the data's order.
 
-    Examples that follow each other may be of one person or one recording, and then they are right
-    or wrong together: the error is that of the means of consecutive parts, where that is larger.
+    Consecutive examples may be of one person or recording, and then correlate: the error is that of
+    the means of consecutive parts, if that is larger.
 
     Args:
-        candidates: how many were compared, of which the best may have been chosen; the interval
-            holds for all of them at once (Bonferroni).
+        candidates: number of compared candidates, of which the best may have been chosen; the
+            interval holds for all of them at once (Bonferroni).
     """
     count = len(differences)
     mean = float(np.mean(differences))
-    # One more example is assumed on which they differ, so that few do not look like certainty.
+    # One more differing example is assumed, so that few examples do not seem certain.
     moved = differences[differences != 0]
     more = float(np.mean(moved**2)) if len(moved) else _ALL**2
     error = math.sqrt(float(np.sum((differences - mean) ** 2)) + more) / count

@@ -1,4 +1,4 @@
-"""What a network answers to many inputs, batch by batch."""
+"""Outputs of a network for many inputs, batch by batch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import tensorflow as tf
 def predict(
     network: Callable[..., Any], inputs: Mapping[str, np.ndarray], batch_size: int = 1024
 ) -> Any:
-    """The network's outputs for (examples, ...) inputs, as arrays.
+    """Outputs of the network for (examples, ...) inputs, as arrays.
 
-    Keras's own `predict` shares its inputs out among the workers of a distributed training, and
-    each would see a part of the outputs only. Nothing is traced: with large batches that would
+    Keras's own `predict` distributes its inputs among the workers of a distributed training, and
+    each would get a part of the outputs only. Nothing is traced: with large batches, tracing would
     take longer than it saves.
     """
 

@@ -1,4 +1,4 @@
-"""Layers that the default networks need and Keras does not have."""
+"""Layers of the default networks that Keras does not have."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import tf_keras
 class WeightedBag(tf_keras.layers.Layer):
     """A weighted sum of embeddings: out = sum_j weights[j] * table[ids[j] mod buckets] + bias.
 
-    Called with `[ids, weights]`, (batch, length) int32 and float32; returns (batch, units). What
-    PyTorch calls an EmbeddingBag with per-sample weights.
+    Called with `[ids, weights]`, (batch, length) int32 and float32; returns (batch, units). It is
+    the EmbeddingBag with per-sample weights of PyTorch.
 
     Args:
-        buckets: rows of the table; ids beyond it share rows.
+        buckets: rows of the table; larger ids share rows.
         units: columns of the table.
-        dropout: share of the n-grams that training leaves out.
+        dropout: share of the n-grams that is dropped in training.
     """
 
     def __init__(self, buckets: int, units: int, *, dropout: float = 0.0, **kwargs: Any):
@@ -39,20 +39,20 @@ class WeightedBag(tf_keras.layers.Layer):
         if training and self.dropout:
             weights = tf.nn.dropout(weights, self.dropout)
         rows = tf.gather(self.table, tf.math.floormod(ids, self.buckets))
-        # One batched product: in int8 it keeps its sum in 32 bits, where a multiplication followed
-        # by a sum would round every term.
+        # One batched product, whose int8 sum is accumulated in 32 bits; a multiplication and a sum
+        # would round every term.
         return tf.einsum("bl,blu->bu", weights, rows) + self.bias
 
     def get_prunable_weights(self) -> list[tf.Variable]:
-        """What tensorflow-model-optimization may prune (its protocol PrunableLayer)."""
+        """Weights that tfmot may prune (its protocol PrunableLayer)."""
         return [self.table]
 
     def get_clusterable_weights(self) -> list[tuple[str, tf.Variable]]:
-        """What it may cluster (its ClusterableLayer)."""
+        """Weights that tfmot may cluster (its ClusterableLayer)."""
         return [("table", self.table)]
 
     def get_clusterable_algorithm(self, weight_name: str) -> None:
-        """As it clusters any other weight."""
+        """Default clustering, as for other weights."""
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -65,9 +65,9 @@ class WeightedBag(tf_keras.layers.Layer):
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class InRange(tf_keras.layers.Wrapper):
-    """A layer whose outputs are rounded to int8 within a range, as they will be once converted.
+    """A layer whose outputs are rounded to int8 within a range, as after conversion.
 
-    Quantization-aware training has found the range; the converter takes it for the scale.
+    The range is from quantization-aware training; the converter uses it for the scale.
     """
 
     def __init__(self, layer: tf_keras.layers.Layer, low: float, high: float, **kwargs: Any):

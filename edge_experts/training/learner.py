@@ -1,4 +1,4 @@
-"""Train a router and all experts at once, for one stage and one objective."""
+"""Joint training of a router and all experts, for one stage and one objective."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ OBJECTIVES = ("likelihood", "expectation", "own")
 
 @dataclass(frozen=True)
 class Objective:
-    """What a stage minimizes.
+    """Objective that a stage minimizes.
 
     Args:
-        answers: how one answer is judged: `losses.Answers` or `value_losses.ValueAnswers`.
-        kind: "likelihood", of the mixture of all experts; "expectation", of the loss when one
-            expert is drawn by the gate; "own", of each expert's loss on its own rows, the router
-            left as it is.
+        answers: loss of an answer: `losses.Answers` or `value_losses.ValueAnswers`.
+        kind: "likelihood" of the mixture of all experts; "expectation" of the loss if one expert is
+            drawn by the gate; "own", each expert's loss on its own rows, with a frozen router.
         balance: weight of `losses.balance`.
-        gate_temperature: what the gate's logits are divided by, at the first and the last step,
-            falling by equal ratios: as it falls, the gate becomes the choice that it will be.
-        steps: how many there are.
+        gate_temperature: divisor of the gate's logits at the first and the last step, falling by
+            equal ratios: the gate gradually becomes a hard choice.
+        steps: number of steps.
         decay: weight of |mean(w)|**2 over the experts' parameters.
-        tie: weight of sum_i |w_i - mean(w)|**2. Together the two let experts share what they have
-            in common, and differ where the data asks for it; a penalty on each expert alone would
-            weigh N times as much against its share of the data.
+        tie: weight of sum_i |w_i - mean(w)|**2. With both penalties experts share common structure,
+            and differ where the data requires it. A penalty on each expert alone would weigh N
+            times as much relative to its share of the data.
     """
 
     answers: Any
@@ -44,13 +43,13 @@ class Objective:
 
 
 class Learner(tf_keras.Model):
-    """A `SparseExperts` model in training; `finish` gives it what was learned.
+    """A `SparseExperts` model in training; `finish` copies the result to it.
 
-    Targets are what `answers` takes, with or without a teacher's outputs behind them. With the
-    objective "own" inputs, targets and sample weights have an axis more,
-    (rows, experts, ...), of rows for each expert; a weight of 0 marks those that only fill up.
+    Targets are those of `answers`, optionally followed by a teacher's outputs. With the objective
+    "own", inputs, targets and sample weights have a further axis, (rows, experts, ...), with rows
+    for each expert; a weight of 0 marks padding.
 
-    Its output is that of the model as deployed, (rows, labels) or (rows, outputs).
+    The output is that of the model as deployed, (rows, labels) or (rows, outputs).
     """
 
     def __init__(self, model: SparseExperts, objective: Objective, *, trains_router: bool = True):
@@ -58,7 +57,7 @@ class Learner(tf_keras.Model):
         self.router, self.top_k = model.router, model.top_k
         self.bank = ExpertBank(model.experts)
         self.objective, self.output_kind = objective, model.output_kind
-        self.answers = objective.answers  # tracked by Keras where it has a state
+        self.answers = objective.answers  # tracked by Keras if it has a state
         self._loss = tf_keras.metrics.Mean("loss")
         self._scores = objective.answers.metrics(model.experts[0].output_shape[-1])
         self._own = objective.kind == "own"
@@ -77,11 +76,11 @@ class Learner(tf_keras.Model):
                 inputs, targets, weights = tf.nest.map_structure(_by_expert, data)
             gate, logits = self._asked(inputs, training=True)
             loss = self._loss_of(gate, logits, targets, weights) + self._penalty()
-            loss += tf.add_n([0.0, *self.losses])  # of the layers' own
+            loss += tf.add_n([0.0, *self.losses])  # losses of the layers
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             share = loss / tf.cast(replicas, loss.dtype)
         variables = self.trainable_variables
-        # A hashing router has parameters that no loss reaches.
+        # Parameters of a hashing router have no gradient.
         gradients = tape.gradient(share, variables, unconnected_gradients="zero")
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._loss.update_state(loss)
@@ -100,7 +99,7 @@ class Learner(tf_keras.Model):
         return [self._loss, *self._scores]
 
     def finish(self, model: SparseExperts) -> None:
-        """Give the model's experts what the bank learned; the router is the model's own."""
+        """Copy the bank's parameters to the model's experts; the router is shared."""
         self.bank.write(model.experts)
         if self.router is not None:
             self.router.trainable = True
@@ -148,6 +147,6 @@ class Learner(tf_keras.Model):
 
 
 def _by_expert(batch: tf.Tensor) -> tf.Tensor:
-    """(experts * rows, ...) of (rows, experts, ...)."""
+    """Reorder (rows, experts, ...) to (experts * rows, ...)."""
     order = (1, 0, *range(2, len(batch.shape)))
     return tf.reshape(tf.transpose(batch, order), (-1, *batch.shape[2:]))

@@ -1,4 +1,4 @@
-"""What a training leaves for conversion: the files of a run folder."""
+"""Output of a training for conversion: the files of a run folder."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def leave(
 
     Args:
         model: has `experts`, `combine` and `top_k`.
-        seed: of the examples that are kept.
-        origin: of the data and the networks; the data set's by default.
+        seed: seed of the sample of examples in the folder.
+        origin: origin of the data and the networks; that of the data set by default.
         task_spec: None for classification and translation.
     """
     model.save(folder / run_folder.MODEL)
@@ -76,10 +76,10 @@ def versions() -> dict[str, str]:
 
 
 def _kept(dataset: Dataset, seed: int) -> dict[str, Split]:
-    """A sample of every split in random order, so that conversion needs the run folder only.
+    """Sample of every split in random order, so that a conversion needs the run folder only.
 
-    The first examples calibrate its networks: in the order of the data, where prices may rise or
-    one label follow another, they would be all alike.
+    The first examples are the calibration set. In the order of the data, with rising prices or
+    sorted labels, they would not be representative.
     """
     random = np.random.default_rng(seed)
     kept = {}

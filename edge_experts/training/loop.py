@@ -1,4 +1,4 @@
-"""The training loop of every network: epochs of steps, whose state is kept as it goes."""
+"""Training loop of all networks: epochs of steps, whose state is saved on the way."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .checkpoints import EpochClock, Snapshot, Snapshots
 from .randomness import by_step, deterministic, generator_states
 
 _VALIDATION_BATCH = 1024
-_OWN = "variable/"  # what the names of a kept state's variables begin with
+_OWN = "variable/"  # prefix of the names of variables in a saved state
 
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A callback with a state of its own, which a resumed training needs."""
+    """A callback with a state that a resumed training needs."""
 
     def state(self) -> Snapshot: ...
 
     def resume(self, snapshot: Snapshot) -> None:
-        """Take a state, after `on_train_begin`."""
+        """Restore a state, after `on_train_begin`."""
 
 
 def fit(
@@ -35,15 +35,15 @@ def fit(
     callbacks: Sequence[tf_keras.callbacks.Callback] = (),
     snapshots: Snapshots | None = None,
 ) -> dict[str, list[float]]:
-    """Train a compiled model; a training that was killed goes on at the step it had kept.
+    """Train a compiled model; an interrupted training resumes at the last saved step.
 
     Weights, moments and averages of the optimizer, metrics, states of callbacks and the history
-    are kept after each epoch, and every five minutes within epochs of more than ten. Random
-    operations depend on the step. So the end is the same, bit by bit, as without the interruption.
+    are saved after each epoch, and every five minutes within epochs of more than ten. Random
+    operations depend on the step. So the result is the same, bit for bit, as without interruption.
 
     Args:
         validation: arrays (inputs, targets) or (inputs, targets, weights), scored after each epoch.
-        snapshots: where the state is kept; nowhere if None.
+        snapshots: storage of the state; None: it is not saved.
 
     Returns:
         Losses and scores of each epoch, by name.
@@ -73,7 +73,7 @@ class _Loop:
         )
         model.optimizer.build(model.trainable_variables)
         self._step = model.make_train_function(force=True)
-        if not model.metrics:  # Keras makes those of `compile` when it first scores a batch
+        if not model.metrics:  # Keras creates the metrics of `compile` when it first scores a batch
             model.evaluate(batches.dataset.take(1), verbose=0)
 
     def run(self) -> dict[str, list[float]]:
@@ -95,7 +95,7 @@ class _Loop:
                 callbacks.on_train_batch_begin(place)
                 logs = self._step(data)
                 callbacks.on_train_batch_end(place, logs)
-                # Machines that train together would not be due at the same step.
+                # Machines of a distributed training would not be due at the same step.
                 if not tf.distribute.has_strategy() and clock.is_due(place + 1):
                     self._keep(epoch, place + 1)
             scores = {name: float(value) for name, value in logs.items()}
@@ -133,7 +133,7 @@ class _Loop:
         self._snapshots.write(Snapshot(arrays, values))
 
     def _kept(self) -> Snapshot | None:
-        """The state to go on from; None where there is none of this network."""
+        """State to resume from; None if there is none of this network."""
         found = None if self._snapshots is None else self._snapshots.read()
         if found is None:
             return None
@@ -153,7 +153,7 @@ class _Loop:
             variable.assign(kept.arrays[f"{_OWN}{place}"])
 
     def _resume_callbacks(self, kept: Snapshot) -> tuple[int, int]:
-        """Let callbacks go on from a state; the epoch and the step to go on with."""
+        """Restore the callbacks; returns the epoch and the step to resume at."""
         self._model.stop_training = kept.values["stopped"]
         self._history.history = kept.values["history"]
         own = [each for each in self._own if isinstance(each, Resumable)]
@@ -169,7 +169,7 @@ class _Loop:
         return kept.values["epoch"], kept.values["step"]
 
     def _tell_again(self, epochs: int) -> None:
-        """Give TensorBoard, whose files went with the killed training, the epochs before."""
+        """Log the earlier epochs to TensorBoard again, whose files the interruption lost."""
         iterations = self._model.optimizer.iterations
         now = iterations.numpy()
         for epoch in range(epochs):
@@ -181,7 +181,7 @@ class _Loop:
         iterations.assign(now)
 
     def _variables(self) -> list[tf.Variable]:
-        """All that a step changes, each once."""
+        """All variables that a step changes, each once."""
         model = self._model
         metrics = (variable for metric in model.metrics for variable in metric.variables)
         every = [
@@ -195,7 +195,7 @@ class _Loop:
 
 @contextmanager
 def _steps_by_number(model: tf_keras.Model) -> Iterator[None]:
-    """Inside, what a training step of the model draws depends on the step's number."""
+    """In the block, random operations of a training step depend on the step's number."""
     plain, iterations = model.train_step, model.optimizer.iterations
 
     def train_step(data: Any) -> Any:

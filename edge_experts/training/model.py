@@ -13,34 +13,34 @@ from .inference import predict
 from .objectives.losses import balance
 from .objectives.outputs import COMBINATIONS
 
-_IMPOSSIBLE = -1e9  # the log-probability of an expert that is not asked
+_IMPOSSIBLE = -1e9  # log-probability of an expert that is not routed to
 
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class SparseExperts(tf_keras.Model):
-    """A router and N experts with parameters of their own.
+    """A router and N experts with separate parameters.
 
-    As an ordinary Keras model its `fit` trains router and experts together: every expert sees
-    every input and the gate weighs them, so that the loss is the likelihood of the mixture,
-    -log sum_i p_i(x) P_i(y|x) (Jacobs et al., 1991, Adaptive mixtures of local experts). Otherwise
-    only the router's `top_k` choices answer, as on the device. `edge_experts.training.train` does
-    more, see `Learner`.
+    As an ordinary Keras model, `fit` trains router and experts jointly: every expert sees every
+    input and the gate weights them, so that the loss is the likelihood of the mixture,
+    -log sum_i p_i(x) P_i(y|x) (Jacobs et al., 1991, Adaptive mixtures of local experts). Outside
+    training only the router's `top_k` experts answer, as on the device.
+    `edge_experts.training.train` does more, see `Learner`.
 
     Args:
-        router: inputs to one logit for each expert; None with `combine="sum"` or one expert. Or to
-            `{"gate": logits, "trunk": features}`: then experts that have an input named "trunk"
-            build on what the router has computed already.
+        router: from inputs to one logit for each expert; None with `combine="sum"` or one expert.
+            Or to `{"gate": logits, "trunk": features}`: then experts with an input named "trunk"
+            get these features.
         experts: each from inputs to one logit for each label, or one value for each output.
-        combine: "top", the picked experts' probabilities weighted by the gate; or "sum", all
-            experts' outputs added, without a router.
-        top_k: how many experts answer an input.
-        balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 when all experts are used
-            alike and N when only one is.
-        output_kind: "labels", of classification; or "values", of regression.
+        combine: "top", the routed experts' probabilities weighted by the gate; or "sum", the sum of
+            all experts' outputs, without a router.
+        top_k: number of experts that answer an input.
+        balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 for equal use of all experts
+            and N if only one is used.
+        output_kind: "labels" for classification; "values" for regression.
 
-    Its output is log-probabilities, (batch, labels): compile it with a cross-entropy
-    `from_logits=True`. Of values it is their mean weighted by the gate, (batch, outputs), or their
-    sum: compile it with a squared error.
+    The output is log-probabilities, (batch, labels): compile with a cross-entropy
+    `from_logits=True`. For values it is their mean weighted by the gate, (batch, outputs), or their
+    sum: compile with a squared error.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SparseExperts(tf_keras.Model):
         if not 1 <= top_k <= len(experts):
             raise ValueError(f"top_k must be from 1 to {len(experts)} (experts), got {top_k}")
         if combine == "top" and len(experts) > 1 and router is None:
-            raise ValueError("router must be given where there are experts to pick from")
+            raise ValueError("router must be given if there are several experts to route to")
         for network in (router, *experts):
             if network is not None and not isinstance(network, tf_keras.Model):
                 raise TypeError(
@@ -103,7 +103,7 @@ class SparseExperts(tf_keras.Model):
         return outputs["gate"] if isinstance(outputs, dict) else outputs
 
     def expert_inputs(self, inputs: Mapping[str, Any], batch_size: int = 1024) -> dict[str, Any]:
-        """What the experts see: the inputs, and the router's trunk where they build on it."""
+        """Inputs of the experts: those of the model, and the router's trunk if they use it."""
         if self.router is None or not isinstance(self.router.output, dict):
             return dict(inputs)
         outputs = predict(self.router, inputs, batch_size)
@@ -111,7 +111,7 @@ class SparseExperts(tf_keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         serialize = tf_keras.saving.serialize_keras_object
-        # Left out where it is the default: model files of classification stay as they were.
+        # Omitted if it is the default: model files of classification stay unchanged.
         kind = {} if self.output_kind == "labels" else {"output_kind": self.output_kind}
         return {
             **super().get_config(),
@@ -143,7 +143,7 @@ def asked(
 
 
 def gate_of(router: tf_keras.Model) -> tf_keras.Model:
-    """The router without its trunk: inputs to one logit for each expert."""
+    """The router without its trunk: from inputs to one logit for each expert."""
     outputs = router.output
     return tf_keras.Model(router.inputs, outputs["gate"]) if isinstance(outputs, dict) else router
 
@@ -154,13 +154,13 @@ def answer(
     """Log-probabilities (rows, labels) or values (rows, outputs), as the device answers.
 
     Args:
-        gate: logits (rows, experts); None where all experts' outputs are added.
-        outputs: the experts' (experts, rows, labels or outputs).
+        gate: logits (rows, experts); None if all experts' outputs are added.
+        outputs: outputs of the experts, (experts, rows, labels or outputs).
     """
     combination = COMBINATIONS[output_kind]
     if gate is None:
         return combination.total(outputs)
-    # By place rather than by value: of experts with equal logits the first is asked, no other.
+    # By index rather than by value: of experts with equal logits only the first is used.
     asked = tf.math.top_k(gate, top_k).indices
     picked = tf.reduce_any(tf.one_hot(asked, gate.shape[-1], True, False, dtype=tf.bool), axis=1)
     gate = tf.nn.log_softmax(tf.where(picked, gate, _IMPOSSIBLE))

@@ -16,26 +16,27 @@ import tf_keras
 from tensorflow.python.framework import config as framework
 from tensorflow.python.ops import gen_random_ops
 
-_MOST = 2**31 - 1  # of a seed
+_MOST = 2**31 - 1  # largest seed
 _Key = Callable[[int | None], tf.Tensor]
-_key: ContextVar[_Key | None] = ContextVar("key", default=None)  # of a step that is traced
+_key: ContextVar[_Key | None] = ContextVar("key", default=None)  # of the step that is being traced
 
 
 def reseed(seed: int, *names: str) -> None:
-    """Seed Python, NumPy and TensorFlow, for what these names tell from other uses of the seed.
+    """Seed Python, NumPy and TensorFlow; the names distinguish uses of the seed.
 
-    A stage that begins with it draws the same numbers whatever was drawn, or restored, before.
+    A stage that begins with it draws the same numbers, independent of what was drawn or restored
+    before.
     """
     tf_keras.utils.set_random_seed(_hashed(seed, *names))
-    tf_keras.backend.reset_uids()  # layers made from here on are named alike too
+    tf_keras.backend.reset_uids()  # later layers have the same names in each run
 
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Inside, TensorFlow's operations give the same bits each time.
+    """Make TensorFlow's operations deterministic in the block, bit for bit.
 
-    The environment variable TF_DETERMINISTIC_OPS=0 forbids it: a GPU has no such kernel for some
-    operations, and then ends with an UnimplementedError.
+    The environment variable TF_DETERMINISTIC_OPS=0 disables this: for some operations a GPU has no
+    deterministic kernel, and raises an UnimplementedError.
     """
     before = framework.is_op_determinism_enabled()
     if os.environ.get("TF_DETERMINISTIC_OPS") == "0" or before:
@@ -50,15 +51,15 @@ def deterministic() -> Iterator[None]:
 
 @contextmanager
 def by_step(step: tf.Variable, seed: int | None = None) -> Iterator[None]:
-    """Inside, while a training step is traced, random operations depend on the step's number.
+    """Make random operations depend on the step's number, in a step that is traced in the block.
 
-    TensorFlow's own continue from the state of their kernels, which no checkpoint can hold. In
-    their place stand stateless ones whose key is the global seed, the place of the operation in
-    the step, and `step`. It holds for dropout and noise of any layer, also of a user's.
+    TensorFlow's own operations continue from the state of their kernels, which no checkpoint can
+    hold. They are replaced by stateless ones, whose key is the global seed, the index of the
+    operation in the step, and `step`. This covers dropout and noise of all layers, custom ones too.
 
     Args:
         step: () int64, the optimizer's iterations.
-        seed: in place of the global one, which is that of the moment when the step is traced.
+        seed: replaces the global one, which is that at the time of tracing.
     """
     _install()
     passed, places = tf.cast(tf.identity(step), tf.int64), count()
@@ -79,10 +80,10 @@ def by_step(step: tf.Variable, seed: int | None = None) -> Iterator[None]:
 
 @cache
 def _install() -> None:
-    """Let TensorFlow's random operations ask for a key; without one they are as they were.
+    """Patch TensorFlow's random operations to use a key; without one they are unchanged.
 
-    A step of several replicas is traced by threads that take turns, so that nothing can be put
-    back at the end of one of them.
+    A step of several replicas is traced by threads that take turns, so the patch cannot be undone
+    at the end of one of them.
     """
     random = tf.random
 
@@ -119,7 +120,7 @@ def _install() -> None:
 
 
 def generator_states(model: tf_keras.Model) -> list[tf.Variable]:
-    """States of the generators that layers of a model have of their own, such as RandomFlip's."""
+    """States of random generators that layers of a model own, such as that of RandomFlip."""
     generators: list[Any] = [
         getattr(getattr(layer, "_random_generator", None), "_generator", None)
         for layer in model._flatten_layers()

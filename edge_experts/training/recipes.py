@@ -1,4 +1,4 @@
-"""Which settings suit which kind of data; what the user sets wins."""
+"""Default settings for each kind of data; settings of the user have priority."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .config import TrainConfig
 from .tasks import training_of
 
 _FROM_SCRATCH: dict[str, Any] = {
-    # Independent experts from the start, drawn a little to their mean. The gate turns into a choice
-    # while they learn, and they build on what it has computed.
+    # Independent experts from the start, with a weak tie to their mean. The gate becomes a hard
+    # choice while they learn, and they use the trunk.
     "trunk": True,
     "warm_epochs": 0,
     "router_epochs": 0,
@@ -28,16 +28,16 @@ _FROM_SCRATCH: dict[str, Any] = {
 
 RECIPES: dict[str, dict[str, Any]] = {
     "text": {},
-    # Networks of one hidden layer bear a higher rate than convolutions; at a lower one they end
-    # before they have learned what they can, a dense network more than experts.
+    # Networks of one hidden layer train well at a higher rate than convolutions. At a lower rate
+    # they stop before they have converged, a dense network more than experts.
     "table": {
         **_FROM_SCRATCH,
         "learning_rate": 5e-3,
         "wide_learning_rate": 5e-3,
         "mixture_learning_rate": 5e-3,
     },
-    # Our own networks for images are convolutions: an epoch of all experts takes long, so that they
-    # get fewer, and some on their own inputs.
+    # The default networks for images are convolutions. An epoch of all experts takes long, so they
+    # have fewer epochs, some of them on their own inputs.
     "image": {
         **_FROM_SCRATCH,
         "teacher_epochs": 12,
@@ -46,8 +46,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "tune_epochs": 6,
     },
     "window": _FROM_SCRATCH,
-    # One network for all pairs, then each expert with its own; batches are counted in pieces. Small
-    # ones: networks of this size learn as much from 512 pieces as from eight times as many.
+    # One network for all pairs, then each expert on its own. Batches are counted in tokens, and
+    # small: networks of this size learn as much from 512 tokens as from eight times as many.
     "translation": {
         "warm_epochs": 5,
         "tune_epochs": 9,
@@ -55,20 +55,20 @@ RECIPES: dict[str, dict[str, Any]] = {
         "learning_rate": 4e-3,
     },
 }
-_OF_A_MODEL = {  # of the user's own
+_OF_A_MODEL = {  # for custom networks
     "image": {**_FROM_SCRATCH, "teacher_epochs": 12},
 }
 
-# Experts that the default tries beside the recipe's; convolutions of many take hours.
+# Largest number of experts that the default tries; many convolutions take hours.
 _MOST_EXPERTS = {"table": 16, "image": 4, "window": 4, "text": 4}
 _OF_EXPERTS = ("experts", "most_experts", "dense", "router", "router_model", "select", "top_k")
 
 
 def config_for(kind: str, **settings: Any) -> TrainConfig:
-    """The settings for a kind of data, with the user's in place of the recipe's.
+    """Settings for a kind of data; the given ones replace those of the recipe.
 
     Raises:
-        UsageError: a setting that cannot be used.
+        UsageError: a setting is invalid.
     """
     recipe = (
         RECIPES[kind] if settings.get("model") is None else _OF_A_MODEL.get(kind, RECIPES[kind])
@@ -77,9 +77,9 @@ def config_for(kind: str, **settings: Any) -> TrainConfig:
 
 
 def config_of(dataset: Dataset, **settings: Any) -> TrainConfig:
-    """The settings for a data set: those for its kind, then those of its task, then the user's.
+    """Settings for a data set: those of its kind, then those of its task, then the user's.
 
-    Validation examples choose the number of experts, unless a setting speaks of experts.
+    Validation examples choose the number of experts, unless a setting concerns experts.
     """
     own = {**training_of(dataset.task_type).settings(dataset), **settings}
     if not any(name in own for name in _OF_EXPERTS):
@@ -88,10 +88,10 @@ def config_of(dataset: Dataset, **settings: Any) -> TrainConfig:
 
 
 def article(config: TrainConfig) -> TrainConfig:
-    """The method of the article that this project grew out of, to the letter.
+    """Settings that reproduce the method of the article which this project is based on.
 
-    N experts with the sparse activation, whose outputs are summed; at the end of every epoch the
-    best of them on held-out data is copied into all others. No router, no teacher, no noise.
+    The outputs of N experts with the sparse activation are summed. At the end of every epoch the
+    best expert on held-out data is copied to all others. No router, no teacher, no noise.
     """
     return replace(
         config,

@@ -1,4 +1,4 @@
-"""Another split of the same examples, whose validation examples did not make a choice."""
+"""A second split of the same examples, with validation examples not used for a choice."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Examples:
     taught: Mapping[str, np.ndarray]
 
     def split_again(self, classes: np.ndarray, seed: int) -> Examples:
-        """Other validation examples, as many, from those to train on; these get the old ones.
+        """Swap the validation examples for as many training examples.
 
-        The features, and the teacher, stay those that were fitted to the first split.
+        The features and the teacher remain those that were fitted to the first split.
 
         Args:
-            classes: of the examples to train on, (examples,) int64.
+            classes: classes of the training examples, (examples,) int64.
         """
         held_out = _held_out(self.dataset.train, classes, seed)
         parts = (np.flatnonzero(~held_out), np.flatnonzero(held_out))
 
         def moved(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-            """Arrays of the new training and validation examples, of the old ones'."""
+            """Rearrange arrays of the old split to those of the new one."""
             rest, other = (arrays["train"][rows] for rows in parts)
             return {"train": np.concatenate([rest, arrays["validation"]]), "validation": other}
 
@@ -46,7 +46,7 @@ class Examples:
         groups = moved(known) if all(each is not None for each in known.values()) else {}
         sizes = {split: np.arange(len(values)) for split, values in targets.items()}
         return Examples(
-            # Only its targets are read: inputs are encoded already.
+            # Only the targets are read: inputs are encoded already.
             replace(
                 self.dataset,
                 train=Split(sizes["train"], targets["train"], groups.get("train")),
@@ -66,7 +66,7 @@ class Examples:
 
 
 def _held_out(train: Split, classes: np.ndarray, seed: int) -> np.ndarray:
-    """True for a tenth of the examples: whole groups, stretches of data in series, or any."""
+    """True for a tenth of the examples: whole groups, stretches of a series, or random ones."""
     wishes = np.full(len(train), "")
     if train.groups is not None and len(np.unique(train.groups)) > 1:
         groups = train.groups.tolist()

@@ -1,4 +1,4 @@
-"""The stages of a training: one expert, the router, both together, each expert on its inputs."""
+"""Stages of a training: one expert, the router, both jointly, each expert on its inputs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from .routers import hashing, partition
 from .routers.selection import ExpertSelection, copy_parameters
 
 Arrays = Mapping[str, np.ndarray]
-_WIDE = ("all", "teacher")  # dense networks that learn at a rate of their own
-_ROUTER_EPOCHS = 10  # where a router is taught, and the configuration does not say how long
-_TUNING = 1 / 3  # of the learning rate, for experts that have learned together before
+_WIDE = ("all", "teacher")  # dense networks with a separate learning rate
+_ROUTER_EPOCHS = 10  # default for a router that is trained on given groups
+_TUNING = 1 / 3  # factor on the learning rate for experts after joint training
 
 
 class Stages:
     """The stages of one training.
 
     Args:
-        task: the objective, and the targets as networks take them.
+        task: objective, and targets in the form for networks.
         teacher: outputs of a dense network for the training and the validation examples,
             (examples, labels or outputs) by split; empty without one.
-        logs: where TensorBoard's files go.
+        logs: folder of TensorBoard's files.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Stages:
         self.wanted = {name: getattr(dataset, name).targets for name in data}
         self.batch_size = batches.batch_size(len(self.wanted["train"]), config.batch_size)
         self.history: dict[str, dict[str, list[float]]] = {}
-        self.seconds: dict[str, float] = {}  # that each stage took
+        self.seconds: dict[str, float] = {}  # duration of each stage
 
     def run(self) -> None:
-        """Every stage that the configuration asks for, in turn, but those that are done already."""
+        """Run all stages of the configuration in turn; finished ones are restored."""
         for stage in self._plan():
             name, seed = stage.__name__.strip("_").replace("_", " "), self.config.seed
             self.seconds[name] = self.checkpoints.stage(name, self.model, seed, stage, self.history)
@@ -106,7 +106,7 @@ class Stages:
         self._fit("sum", config.all_epochs, rate, callbacks=self._selection())
 
     def _one_expert(self) -> None:
-        """One expert alone, whose parameters all start from."""
+        """Train one expert alone; all start from its parameters."""
         config, experts = self.config, self.model.experts
         self._fit(
             "one expert",
@@ -120,7 +120,7 @@ class Stages:
         copy_parameters(experts[0], experts[1:], config.perturb, random)
 
     def _router(self) -> None:
-        """The router alone: the kinds of inputs that are found before experts exist."""
+        """Train the router alone, on groups of inputs that are found before experts exist."""
         config, router = self.config, self.model.router
         kinds = partition.kinds(config, router, self.data, self.wanted, self.teacher)
         self._fit(
@@ -133,7 +133,7 @@ class Stages:
         )
 
     def _mixture(self) -> None:
-        """Router and experts by the likelihood of the mixture."""
+        """Train router and experts by the likelihood of the mixture."""
         config = self.config
         self._fit(
             "mixture",
@@ -144,7 +144,7 @@ class Stages:
         )
 
     def _choice(self) -> None:
-        """Router and experts by what an answer costs, while the gate turns into a choice."""
+        """Train router and experts by the expected loss, while the gate becomes a hard choice."""
         config = self.config
         self._fit(
             "choice",
@@ -160,10 +160,10 @@ class Stages:
         )
 
     def _own_inputs(self) -> None:
-        """Each expert on what the router sends to it.
+        """Train each expert on the inputs that are routed to it.
 
-        The router is left as it is, and so is an expert that gets worse at its own validation
-        examples. Only the trunk of a router that learns nothing else is trained, for all of them.
+        The router is frozen; an expert that gets worse on its own validation examples is restored.
+        Only the trunk of a router without other training is trained, for all experts.
         """
         config, model = self.config, self.model
         owners = {split: model.route(self.data[split]) for split in ("train", "validation")}
@@ -178,7 +178,7 @@ class Stages:
             targets=targets,
             objective={"kind": "own"},
             owners=owners["train"],
-            # From scratch it takes as many steps as a dense network's training.
+            # From scratch, as many steps as for a dense network.
             batch_size=None
             if config.learned
             else batches.shared_out(self.batch_size, len(model.experts)),
@@ -205,7 +205,7 @@ class Stages:
         trains_router: bool = True,
         callbacks: Sequence[tf_keras.callbacks.Callback] = (),
     ) -> None:
-        """Train a model, ours if none is given, on our data and targets if none are given."""
+        """Train a model, by default that of these stages on their data and targets."""
         config, model, data = self.config, model or self.model, data or self.data
         targets = targets or self._targets(self.teacher)
         answers = answers or self._answers()
@@ -242,7 +242,7 @@ class Stages:
         return self.task.answers(share, self.config.distillation_temperature)
 
     def _targets(self, teacher: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Targets with the teacher's outputs behind them, where it has answered a split."""
+        """Targets, followed by the teacher's outputs for the splits that have them."""
         packed = {}
         for split in ("train", "validation"):
             own = self.task.network_targets(self.wanted[split])
@@ -271,7 +271,7 @@ class Stages:
         return gate, logits
 
     def _mixed(self) -> dict[str, np.ndarray]:
-        """What the mixture of all experts answers: more than a device can afford, so a teacher."""
+        """Outputs of the mixture of all experts, a teacher too expensive for a device."""
         return {
             split: COMBINATIONS[self.model.output_kind]
             .mixture(gate, np.swapaxes(logits, 0, 1))
@@ -281,7 +281,7 @@ class Stages:
         }
 
     def _own_losses(self, targets: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        """Each expert's mean loss on the validation examples that are routed to it."""
+        """Mean loss of each expert on the validation examples that are routed to it."""
         _, logits = self._each("validation")
         mine = logits[np.arange(len(owners)), owners]
         losses = self._answers().of(mine, targets).numpy()

@@ -1,4 +1,4 @@
-"""Train a sparse expert model on a data set, and leave a run folder."""
+"""Entry point of training: from a data set to a run folder."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def train(
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
-    The data set's task owns the training (`tasks/`); `config_of` knows what suits a kind of data. A
-    training that is killed leaves OUT.checkpoints. Started again with the same data, settings and
-    versions it goes on from there, and ends with the same bits as if it had not been killed.
+    The data set's task owns the training (`tasks/`); `config_of` has the defaults for a kind of
+    data. An interrupted training leaves OUT.checkpoints. Started again with the same data, settings
+    and versions it resumes from there, with the same result bit for bit.
 
     Args:
-        name: what the bundle will be called; the data set's name by default.
-        teacher: a run folder whose model teaches this one; without it the configuration says
-            whether a dense network is trained first for that.
+        name: name of the bundle; that of the data set by default.
+        teacher: run folder of the teacher. Without it, the configuration determines whether a dense
+            teacher is trained first.
         force: replace `out` if it exists.
-        pictures: draw what came of it, for a person; where many models are trained, too many.
+        pictures: draw charts of the results.
     """
     out = Path(out)
     try:
@@ -49,5 +49,5 @@ def train(
     except KeyboardInterrupt:
         left = out.with_name(f"{out.name}.checkpoints")
         if left.exists():
-            print(f"{left}: the same command goes on from here", file=sys.stderr)
+            print(f"{left}: the same command resumes from here", file=sys.stderr)
         raise

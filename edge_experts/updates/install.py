@@ -1,4 +1,4 @@
-"""Install a bundle, or go back to the one before: whole, proven, and then switched in one step."""
+"""Install a bundle, or roll back: check and test the version, then switch to it in one step."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from . import signing
 from .root import History, Root, identity, version_of
 from .source import Source, opened
 
-_BLOCK = 4096  # what a file may take beyond its bytes
-_SPARE = 1_000_000  # for names, the history, and whoever else writes meanwhile
+_BLOCK = 4096  # disk space of a file beyond its size
+_SPARE = 1_000_000  # disk space for names, the history, and other programs
 
 
 @dataclass(frozen=True)
 class Installed:
-    """What an install or a rollback did.
+    """Result of an install or a rollback.
 
     Attributes:
-        name: of the folder in `versions` that is current now.
-        previous: of the one that was current before; None where there was none.
-        written_bytes, reused_bytes: of files from the source, and of installed ones that stayed.
-        golden_examples: how many were answered as published.
-        signed_by: the key that was trusted; None where none was asked for.
-        changed: False where the very bundle was current already.
+        name: folder in `versions` that is current now.
+        previous: folder that was current before; None if there was none.
+        written_bytes, reused_bytes: size of files from the source, and of reused installed files.
+        golden_examples: number of golden examples that were answered as published.
+        signed_by: the trusted key of the signature; None if no signature was required.
+        changed: False if this bundle was current already.
         left: why older versions could not be removed; the next install tries again.
-        unmeasured: why it is not known what models take in memory here; None where it is.
+        unmeasured: why the models' memory was not measured here; None if it was.
     """
 
     name: str
@@ -61,23 +61,24 @@ def install(
     allow_older: bool = False,
     keep: int = 2,
 ) -> Installed:
-    """Make a bundle current in an install root, which is made where there is none.
+    """Make a bundle current in an install root, which is created if missing.
 
-    Power that is lost at any instant, and any operation that fails, leaves the old or the new
-    bundle current and whole; the same call then does the rest.
+    If the power or any operation fails at any instant, the old or the new bundle is current and
+    whole. The same call then completes the installation.
 
     Args:
-        bundle: a folder, an archive, or an update that leaves out files which are installed.
-        trust: public keys; one of them, or of those that were named here before, must have signed
-            the bundle. The one that did is trusted from then on.
-        allow_older: also a version not above the newest that was ever installed here.
-        keep: how many versions stay, the current one included.
+        bundle: a folder, an archive, or an update, which omits files that are installed.
+        trust: public keys. One of them, or of the keys pinned here before, must have signed the
+            bundle. The key that did is trusted from then on.
+        allow_older: also accept a version not above the newest ever installed here.
+        keep: number of versions to keep, the current one included.
 
     Raises:
-        SignatureError: nobody signed it whose key is trusted.
-        OldVersionError: the version is not above.
-        BundleError: it is damaged, lacks files, or answers otherwise than it should here.
-        MachineError: there is no space, or somebody else is installing; OSError: the storage fails.
+        SignatureError: no trusted key signed the bundle.
+        OldVersionError: the version is not above the newest.
+        BundleError: the bundle is damaged, lacks files, or has other answers than published.
+        MachineError: the disk is full, or another install holds the lock.
+        OSError: the storage fails.
     """
     if keep < 1:
         raise UsageError(f"keep must be at least 1, got {keep}")
@@ -85,7 +86,7 @@ def install(
     with Root.locked(Path(root), create=True) as place, opened(Path(bundle)) as source:
         raw, signature = source.manifest(), source.signature()
         keys = (*place.keys(), *named)
-        # Before anything else looks at a byte of it.
+        # The signature is checked before any other code reads the bytes.
         signed_by = signing.signer(raw, signature, keys, source.where) if keys else None
         manifest = parse_manifest(raw, source.where)
         before, history = place.current, place.history()
@@ -114,11 +115,11 @@ def install(
 
 
 def rollback(root: str | Path) -> Installed:
-    """Make the version current again that the current one replaced; it is proven first.
+    """Make the previous version current again, after testing it.
 
     Raises:
-        UsageError: there is none.
-        BundleError: it is damaged, or answers otherwise than it should; the current one stays.
+        UsageError: there is no previous version.
+        BundleError: it is damaged, or has other answers than published; the current one stays.
     """
     with Root.locked(Path(root)) as place:
         before, history = place.current, place.history()
@@ -152,7 +153,7 @@ def _refuse_older(manifest: Manifest, history: History, place: Root) -> None:
 
 
 def _is_whole(folder: Path, manifest: Manifest, signature: bytes | None) -> bool:
-    """Whether an installed bundle is what the source's manifest says."""
+    """True if an installed bundle matches the source's manifest."""
     try:
         for entry in manifest.files:
             read_checked(folder, entry)
@@ -162,7 +163,7 @@ def _is_whole(folder: Path, manifest: Manifest, signature: bytes | None) -> bool
 
 
 def _fill(folder: Path, manifest: Manifest, source: Source, place: Root) -> tuple[int, int]:
-    """Every file of the bundle into `folder`: bytes that were written, and that were there."""
+    """Put every file of the bundle into `folder`; returns the bytes written and reused."""
     installed = _installed(place)
     missing = [
         entry.path
@@ -193,7 +194,7 @@ def _fill(folder: Path, manifest: Manifest, source: Source, place: Root) -> tupl
 
 
 def _installed(place: Root) -> dict[str, tuple[Path, FileEntry]]:
-    """By SHA-256, the files of all versions that are there."""
+    """Files of all installed versions, by SHA-256."""
     found: dict[str, tuple[Path, FileEntry]] = {}
     for name in reversed(place.history().order):
         try:
@@ -207,10 +208,10 @@ def _installed(place: Root) -> dict[str, tuple[Path, FileEntry]]:
 def _reuse(
     target: Path, entry: FileEntry, installed: dict[str, tuple[Path, FileEntry]], *, must: bool
 ) -> bool:
-    """Take a file that is installed already, if it is and is still what it was.
+    """Link or copy an installed file, if one matches; returns whether one did.
 
     Raises:
-        DigestError: it is not, and `must` be.
+        DigestError: none matches, and `must` is set.
     """
     if entry.sha256 not in installed:
         return False
@@ -223,7 +224,7 @@ def _reuse(
         return False
     try:
         disk.link(folder / known.path, target)
-    except OSError:  # a file system without second names; another failure will show again
+    except OSError:  # a file system without hard links; another failure will recur
         if not target.exists():
             disk.write(target, content)
     return True
@@ -238,25 +239,25 @@ def _refuse_full(place: Root, needed: int) -> None:
 
 
 def _prove(folder: Path, manifest: Manifest) -> int:
-    """Answer the golden examples with as little memory as it takes; their number."""
+    """Answer the golden examples with as little memory as possible; returns their number."""
     with ExpertRuntime(folder, max_experts=1, strict=True) as runtime:
         return golden.check(runtime)
 
 
 def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
-    """What its models take in memory here, where that is not known; why it cannot be measured."""
+    """Measure the models' memory here, if not known; returns why it failed."""
     if measured_costs.cover(place.path, manifest):
         return None
     try:
         found = subprocesses.call(_costs, folder)
-    except (BundleError, OSError) as error:  # no /proc, for instance: the manifest's figures hold
+    except (BundleError, OSError) as error:  # without /proc, the manifest applies
         return str(error)
     measured_costs.record(place.path, manifest, found, _installed(place))
     return None
 
 
 def _costs(folder: Path) -> dict[str, int]:
-    """In a process of its own."""
+    """Measured in a process of its own."""
     allocator.map_large_blocks()  # as the runtime does
     manifest = read_manifest(folder)
     task = open_task(manifest, read_features(folder, manifest.features), folder)
@@ -266,17 +267,17 @@ def _costs(folder: Path) -> dict[str, int]:
 
 
 def _next(history: History, name: str, before: str | None) -> History:
-    """The history after `name` takes the place of `before`: what was undone is forgotten."""
+    """History after `name` replaces `before`; versions that were rolled back are dropped."""
     order = history.order
     older = order[order.index(before) :] if before in order else order
     newest = max(history.newest or name, name, key=version_of)
-    # An earlier folder of the same bundle was a damaged one, or not the signed one.
+    # An earlier folder of the same bundle was damaged or unsigned.
     other = (old for old in older if old.split(".")[0] != name.split(".")[0])
     return History(newest, (name, *other))
 
 
 def _prune(place: Root, kept: Iterable[str]) -> str | None:
-    """Remove other versions; says what failed, which changes nothing for the new one."""
+    """Remove other versions; returns the failure, which does not affect the new version."""
     try:
         place.discard(sorted(place.names() - set(kept)))
     except OSError as error:

@@ -1,7 +1,7 @@
-"""An install root: which versions are there, which is current, and what came before it.
+"""An install root: the installed versions, the current one, and their history.
 
-`edge_experts/updates/__init__.py` shows the folder. Whatever is done here leaves `current` at a
-whole bundle at every instant; one who changes something holds the lock.
+`edge_experts/updates/__init__.py` shows the folder. All operations keep `current` at a whole bundle
+at every instant. Those that change the folder hold the lock.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
 
 @dataclass(frozen=True)
 class History:
-    """What was installed.
+    """Record of installed versions.
 
     Attributes:
-        newest: the highest version that was ever current, and the start of its digest; no bundle
-            of a lower version, or another one of the same, may follow: somebody could have kept it.
+        newest: the highest version that was ever current, and the start of its digest. Lower
+            versions, and other bundles of the same version, are rejected as possible replays.
         order: names of the folders in `versions`, the last installed first.
     """
 
@@ -51,12 +51,12 @@ def identity(manifest: Manifest) -> str:
 
 
 def version_of(name: str) -> int:
-    """4, of '4-1f0c9d2ab77e'."""
+    """Version number in a folder's name: 4 for '4-1f0c9d2ab77e'."""
     return int(name.split("-")[0])
 
 
 class Root:
-    """The folder at `path`, locked for as long as the block of `locked` lasts."""
+    """The folder at `path`, locked for the duration of the block of `locked`."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -66,11 +66,11 @@ class Root:
     @classmethod
     @contextlib.contextmanager
     def locked(cls, path: Path, *, create: bool = False) -> Iterator[Root]:
-        """The install root, which nobody else changes meanwhile; leftovers are removed.
+        """Lock the install root, and remove leftovers of interrupted commands.
 
         Raises:
-            UsageError: it is something else, or nothing and not `create`.
-            MachineError: another command is changing it.
+            UsageError: the path is something else, or does not exist and `create` is not set.
+            MachineError: another command holds the lock.
         """
         root = cls(path.absolute())
         if not create and not is_root(path):
@@ -79,7 +79,7 @@ class Root:
         for folder in (root.path, root.versions):
             if not folder.is_dir():
                 disk.mkdir(folder)
-            disk.fsync(folder.parent)  # an earlier install may have made it, and failed here
+            disk.fsync(folder.parent)  # an earlier install may have created it, and failed here
             if folder == root.path and not is_root(folder):
                 root._refuse_without_links()
         lock = os.open(root.path / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -97,7 +97,7 @@ class Root:
 
     @property
     def current(self) -> str | None:
-        """The name of the version that `current` leads to."""
+        """Name of the version that `current` points to."""
         name = (self.path / CURRENT).readlink().name if is_root(self.path) else ""
         return name if _NAME.fullmatch(name) else None
 
@@ -105,11 +105,11 @@ class Root:
         return self.versions / name
 
     def names(self) -> set[str]:
-        """Of all versions that are there."""
+        """Names of all installed versions."""
         return {path.name for path in self.versions.iterdir() if _NAME.fullmatch(path.name)}
 
     def history(self) -> History:
-        """What history.json says of the versions that are there; where it is lost, their names."""
+        """History of the installed versions; their names alone if history.json is lost."""
         there = self.names()
         known = self._recorded() or History(
             max(there, key=version_of, default=None),
@@ -117,29 +117,29 @@ class Root:
         )
         order = [name for name in known.order if name in there]
         newest, current = known.newest, self.current
-        if current is not None:  # the pointer is the better witness
+        if current is not None:  # the pointer is more reliable than the history
             newest = max(newest or current, current, key=version_of)
             if current not in order:
                 order.insert(0, current)
         return History(newest, tuple(order))
 
     def record(self, history: History) -> None:
-        """Keep it, whole and on the disk, before the pointer moves."""
+        """Write the history, whole and on the disk, before the pointer moves."""
         if self._recorded() == history:
             return
         content = {"schema_version": "1.0", "newest": history.newest, "order": history.order}
         write_whole(self.path / HISTORY, json.dumps(content, indent=2) + "\n")
 
     def switch(self, name: str) -> None:
-        """Let `current` lead to another version, in one step; on the disk when it returns."""
+        """Point `current` to another version, in one step; on the disk when it returns."""
         if self.current != name:
             new = self.path / f".{CURRENT}{PARTIAL}"
             disk.symlink(f"versions/{name}", new)
             disk.rename(new, self.path / CURRENT)
-        disk.fsync(self.path)  # also where an earlier switch failed here
+        disk.fsync(self.path)  # also after an earlier switch that failed here
 
     def free_name(self, manifest: Manifest) -> str:
-        """A name for its folder that no other has: where one is damaged, it is written anew."""
+        """Unused folder name for a version: a damaged one is written anew beside it."""
         wanted, there = identity(manifest), self.names()
         again = (f"{wanted}.{count}" for count in range(1, len(there) + 1))
         return next(name for name in (wanted, *again) if name not in there)
@@ -153,7 +153,7 @@ class Root:
             remove(going)
 
     def keys(self) -> tuple[signing.TrustedKey, ...]:
-        """The keys that were pinned here; where there is one, a signature is required."""
+        """Keys that are pinned here; if there is one, a signature is required."""
         return tuple(signing.read_public(path) for path in sorted(self.trusted.glob("*.pub")))
 
     def pin(self, key: signing.TrustedKey) -> None:
@@ -190,16 +190,16 @@ class Root:
             )
 
     def _refuse_without_links(self) -> None:
-        """Raises MachineError where the file system has no links; the folder goes if it is new."""
+        """Raise MachineError if the file system has no symbolic links; removes a new folder."""
         probe = self.path / f".{CURRENT}{PARTIAL}"
-        if probe.is_symlink():  # of an interrupted install, so that there are links
+        if probe.is_symlink():  # left by an interrupted install: links are supported
             return
         try:
             disk.symlink("versions", probe)
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            with contextlib.suppress(OSError):  # others' files stay
+            with contextlib.suppress(OSError):  # the folder has other files
                 disk.rmdir(self.path)
             raise MachineError(
                 f"{self.path}: its file system has no links, as of FAT or exFAT, by which versions "
@@ -209,7 +209,7 @@ class Root:
         disk.unlink(probe)
 
     def _clean(self) -> None:
-        """Remove what an interrupted command left: unfinished things, and versions never listed."""
+        """Remove leftovers of an interrupted command: unfinished entries, and unlisted versions."""
         for folder in (self.path, self.versions, self.trusted):
             for path in sorted(folder.glob(f".*{PARTIAL}")):
                 remove(path)

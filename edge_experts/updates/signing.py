@@ -1,6 +1,6 @@
-"""Who published a bundle: an Ed25519 signature (RFC 8032) over the manifest's bytes.
+"""Bundle signatures: Ed25519 (RFC 8032) over the manifest's bytes.
 
-The manifest pins every other file by SHA-256, so that the signature holds for the whole bundle.
+The manifest pins every other file by SHA-256, so the signature covers the whole bundle.
 `manifest.sig` is the 64 bytes alone, and keys are PEM files as OpenSSL writes them:
 
     openssl pkeyutl -verify -rawin -pubin -inkey my.key.pub -sigfile manifest.sig -in manifest.json
@@ -21,12 +21,12 @@ from ..format.manifest_parser import parse_manifest
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ed25519
 
-_KEY_BYTES = 10_000  # far more than a key has
+_KEY_BYTES = 10_000  # far above the size of a key
 
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key that somebody named, and the file it came from."""
+    """A trusted public key, and the file it came from."""
 
     path: Path
     fingerprint: str
@@ -38,7 +38,7 @@ class TrustedKey:
 
 
 def keygen(path: Path, *, force: bool = False) -> TrustedKey:
-    """Make a pair of keys: `path`, to be kept secret, and `path`.pub, for the boards.
+    """Create a pair of keys: `path`, the secret one, and `path`.pub, for the boards.
 
     Raises:
         UsageError: one of them exists already.
@@ -59,11 +59,11 @@ def keygen(path: Path, *, force: bool = False) -> TrustedKey:
 
 
 def sign(bundle: Path, key: Path) -> str:
-    """Write the signature of a bundle's manifest beside it; the fingerprint of the key.
+    """Sign a bundle's manifest, write the signature beside it, and return the key's fingerprint.
 
     Raises:
         BundleError: the manifest is damaged.
-        UsageError: it is not a private key of Ed25519.
+        UsageError: the file is not a private Ed25519 key.
     """
     asymmetric, serialization = _cryptography()
     content = _read(key)
@@ -74,16 +74,16 @@ def sign(bundle: Path, key: Path) -> str:
     if not isinstance(private, asymmetric.Ed25519PrivateKey):
         raise UsageError(f"{key}: must be a key of Ed25519; `edge-experts keygen` makes one")
     raw = (bundle / MANIFEST).read_bytes()
-    parse_manifest(raw, str(bundle / MANIFEST))  # what is damaged must not be vouched for
+    parse_manifest(raw, str(bundle / MANIFEST))  # a damaged bundle must not be signed
     write_whole(bundle / SIGNATURE, private.sign(raw))
     return _fingerprint(private.public_key())
 
 
 def read_public(path: Path) -> TrustedKey:
-    """A public key to trust.
+    """Read a public key to trust.
 
     Raises:
-        UsageError: it is not one of Ed25519.
+        UsageError: the file is not a public Ed25519 key.
     """
     asymmetric, serialization = _cryptography()
     content = _read(path)
@@ -101,10 +101,10 @@ def read_public(path: Path) -> TrustedKey:
 def signer(
     raw: bytes, signature: bytes | None, keys: Iterable[TrustedKey], where: str
 ) -> TrustedKey:
-    """Who of `keys` signed the bytes of a manifest, which nobody has parsed yet.
+    """Return the key of `keys` that signed `raw`, the bytes of a manifest not parsed yet.
 
     Raises:
-        SignatureError: none of them.
+        SignatureError: none of them did.
     """
     from cryptography.exceptions import InvalidSignature
 
@@ -123,7 +123,7 @@ def signer(
             continue
         return key
     raise SignatureError(
-        f"{where}: signed by nobody who is trusted, or changed since; trusted is {trusted}"
+        f"{where}: not signed by a trusted key, or changed after signing; trusted: {trusted}"
     )
 
 
@@ -150,7 +150,7 @@ def _read(path: Path) -> bytes:
 
 
 def _cryptography() -> tuple[Any, Any]:
-    """The library's modules for Ed25519 and for key files."""
+    """Modules of the library for Ed25519 and for key files."""
     try:
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ed25519

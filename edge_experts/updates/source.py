@@ -1,4 +1,4 @@
-"""What an install reads from: a bundle's folder, an archive of one, or an update to one."""
+"""Sources of an install: a bundle's folder, an archive of one, or an update to one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from ..format.manifest_parser import parse_manifest
 
 
 class Folder:
-    """A bundle's folder, or one that lacks files which another bundle has."""
+    """A bundle's folder, or an update, which lacks files that another bundle has."""
 
     def __init__(self, folder: Path):
         self._folder = folder
 
     @property
     def where(self) -> str:
-        """What errors call the manifest."""
+        """Name of the manifest in errors."""
         return str(self._folder / MANIFEST)
 
     def manifest(self) -> bytes:
-        """The manifest's bytes, unchecked; one more than its limit where it is longer.
+        """Read the manifest's bytes, unchecked; at most one byte more than its limit.
 
         Raises:
-            ManifestError: there is none.
+            ManifestError: there is no manifest.
         """
         try:
             with (self._folder / MANIFEST).open("rb") as file:
@@ -38,15 +38,15 @@ class Folder:
             raise ManifestError(f"{self._folder}: not a bundle, it has no {MANIFEST}") from None
 
     def signature(self) -> bytes | None:
-        """What is said to be the manifest's signature, if there is one."""
+        """Read the manifest's signature, unchecked; None if there is none."""
         return read_signature(self._folder)
 
     def has(self, entry: FileEntry) -> bool:
-        """Whether the folder has a file of that name."""
+        """True if the folder has a file of that name."""
         return (self._folder / entry.path).exists()
 
     def read(self, entry: FileEntry) -> bytes:
-        """The bytes of a file, checked.
+        """Read the bytes of a file, checked.
 
         Raises:
             DigestError: it differs from what the manifest pins.
@@ -59,11 +59,11 @@ Source = Folder | Archive
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """The bundle at `path`, which may be a folder, an install root or an archive.
+    """Open the bundle at `path`, which may be a folder, an install root or an archive.
 
     Raises:
-        UsageError: there is nothing.
-        BundleError: an archive is damaged; also out of the block.
+        UsageError: `path` does not exist.
+        BundleError: an archive is damaged; also raised from the block.
     """
     if path.is_dir():
         yield Folder(resolve(path))
@@ -73,7 +73,7 @@ def opened(path: Path) -> Iterator[Source]:
 
 
 def digests(base: Path) -> frozenset[str]:
-    """SHA-256 of all files of a bundle, of which its manifest.json is enough.
+    """SHA-256 of all files of a bundle; reads its manifest.json only.
 
     Raises:
         BundleError: the manifest is damaged.

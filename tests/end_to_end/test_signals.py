@@ -145,7 +145,7 @@ def test_a_training_leaves_its_checkpoints_alone(tmp_path: Path, number: signal.
     assert process.returncode == -number
     assert _left(work) == ["k.run.checkpoints"]
     said = (tmp_path / "log").read_text()
-    assert "the same command goes on from here" in said
+    assert "the same command resumes from here" in said
     assert "Traceback" not in said
 
 

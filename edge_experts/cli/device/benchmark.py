@@ -50,7 +50,7 @@ def benchmark(
         Path | None,
         typer.Option(
             metavar="FILE.html",
-            help="Write the result as a page too.",
+            help="HTML page of the result to write too.",
         ),
     ] = None,
     comparison: Compared = None,
@@ -61,27 +61,31 @@ def benchmark(
         typer.Option(
             help="Rounds over all inputs in each session.",
             min=1,
-            show_default="1,024 answers or more; of slow ones 10 s",
+            show_default="as many as 1,024 answers take; if slow, 10 s",
             rich_help_panel=RARE,
         ),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Seconds of warm answers, at least.", min=0)] = 0.0,
+    seconds: Annotated[float, typer.Option(help="Least seconds of warm answers.", min=0)] = 0.0,
     raw: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Write every single time too.", rich_help_panel=RARE),
+        typer.Option(
+            metavar="FILE.csv",
+            help="File of all single latencies to write too.",
+            rich_help_panel=RARE,
+        ),
     ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             metavar="A.json B.json",
-            help="Compare two results of --json; measure nothing.",
+            help="Compare two results of --json, without measuring.",
         ),
     ] = None,
     max_p50: Annotated[
         float | None,
         typer.Option(
             metavar="MICROSECONDS",
-            help="Exit code 5 if p50 is longer.",
+            help="Exit code 5 if p50 is above this.",
             show_default="no limit",
             rich_help_panel=LIMITS,
         ),
@@ -91,7 +95,7 @@ def benchmark(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="Exit code 5 if memory grows by more.",
+            help="Exit code 5 if memory grows by more than this.",
             show_default="no limit",
             rich_help_panel=LIMITS,
         ),
@@ -100,7 +104,7 @@ def benchmark(
 ) -> None:
     """Measure latency and memory on this machine.
 
-    The bare interpreter, and bundles named by --against, are measured in turn with it.
+    The bundle, the bare interpreter and the bundles of --against are measured alternately.
 
     Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
 
@@ -124,18 +128,18 @@ def benchmark(
     from .tasks import check_options, commands_of
 
     if bundle is None:
-        raise UsageError("name the bundle to measure, or --compare two results")
+        raise UsageError("name a bundle to measure, or two results with --compare")
     if raw is not None and not raw.absolute().parent.is_dir():
         raise UsageError(f"--raw {raw}: the folder {raw.parent} does not exist")
     if comparison is not None and report is None:
-        raise UsageError("--comparison belongs to a page: name it with --report")
+        raise UsageError("--comparison needs --report, the page to draw it on")
     if report is not None:
         from ...benchmarking.report.html import page, reading
 
         page.require(report)
         compared = None if comparison is None else reading.read_comparison(comparison)
     if to is not None and input is None:
-        raise UsageError("--to belongs to inputs: name them with --input")
+        raise UsageError("--to needs --input, the texts to translate")
     asked = None
     if input is not None:
         with ExpertRuntime(bundle) as runtime:

@@ -11,7 +11,7 @@ from ..options import Bundle, BundleOrRoot, Force, Trust
 
 
 def in_words(changes: Mapping[str, Any]) -> str:
-    """What a bundle says that changed since its base."""
+    """Changes of a bundle since its base, in words."""
 
     def experts(kind: str, what: str) -> str:
         told = changes.get(kind)
@@ -34,7 +34,7 @@ def pack(
         Path | None,
         typer.Option(
             metavar="BUNDLE",
-            help="Leave out files that this bundle has (folder, archive or manifest.json).",
+            help="Omit files that this bundle has (folder, archive or manifest.json).",
         ),
     ] = None,
 ) -> None:
@@ -55,7 +55,7 @@ def pack(
     print(f"{out}: {size:,} bytes, {size / files:.0%} of the {files:,} in its files")
     if since is not None:
         kept = [entry for entry in entries if entry.sha256 not in known]
-        print(f"  has {len(kept)} of {len(entries)} files; the others are those of {since}")
+        print(f"  has {len(kept)} of {len(entries)} files; the others are in {since}")
 
 
 def unpack(
@@ -63,7 +63,7 @@ def unpack(
     out: Annotated[Path, typer.Option(help="Bundle folder to write.", show_default=False)],
     force: Force = False,
 ) -> None:
-    """Write the bundle of an archive, checked.
+    """Unpack and check the bundle of an archive.
 
     Example: edge-experts unpack sentiment.zip --out sentiment.bundle
     """
@@ -77,8 +77,8 @@ def unpack(
 def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
     """Check a bundle's files, golden answers and signature.
 
-    With --trust, or where a key was named when it was installed, a bundle that is not signed by one
-    of these keys ends with exit code 3, before anything else in it is read.
+    With --trust, or with keys that were pinned at installation, a bundle must be signed by one of
+    these keys. Otherwise the exit code is 3, and nothing else in the bundle is read.
 
     Example: edge-experts verify sentiment.bundle --trust my.key.pub
     """
@@ -110,7 +110,7 @@ def verify(bundle: BundleOrRoot, trust: Trust = None) -> None:
         f"{count} golden examples answered as published"
     )
     if signed_by is not None:
-        print(f"signed by {signed_by}, which you trust")
+        print(f"signed by {signed_by}, a trusted key")
     else:
-        unchecked = " (it has a signature; --trust names a key to check it by)"
-        print(f"signed by nobody you named{unchecked if source.signature() else ''}")
+        unchecked = " (its signature was not checked; name a key with --trust)"
+        print(f"not signed by a trusted key{unchecked if source.signature() else ''}")

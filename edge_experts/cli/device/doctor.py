@@ -6,9 +6,9 @@ import sys
 from ... import installation
 from ..options import Json, print_json
 
-# Packages of each extra of pyproject.toml, its own, without those that others bring.
+# Packages that each extra of pyproject.toml adds to those of the other extras.
 PACKAGES = {
-    "device": ("tflite-runtime", "ai-edge-litert"),  # either
+    "device": ("tflite-runtime", "ai-edge-litert"),  # one of them
     "cli": ("typer", "tqdm"),
     "sign": ("cryptography",),
     "deploy": ("packaging", "pip"),
@@ -28,7 +28,7 @@ PACKAGES = {
 def doctor(json: Json = False) -> None:
     """Check the installation by running a tiny model.
 
-    Ends with exit code 4 when the device part does not work.
+    The exit code is 4 if the device part does not work.
 
     Example: edge-experts doctor
     """

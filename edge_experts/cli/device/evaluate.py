@@ -23,12 +23,12 @@ def evaluate(
     data: Source,
     split: Annotated[
         Literal["train", "validation", "test"],
-        typer.Option(help="Part of the data; of test without trained rows."),
+        typer.Option(help="Split to evaluate; test excludes trained rows."),
     ] = "test",
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Seed of the split of a file without one.",
+            help="Seed of the split, for a file without splits.",
             min=0,
             show_default="the training's",
         ),
@@ -68,7 +68,7 @@ def evaluate(
     most: Annotated[
         int | None,
         typer.Option(
-            help="Most examples, drawn by the seed.",
+            help="Largest number of examples, drawn by the seed.",
             min=1,
             show_default="all",
         ),
@@ -83,19 +83,19 @@ def evaluate(
     ] = 0,
     all_rows: Annotated[
         bool,
-        typer.Option("--all-rows", help="Also rows of the training.", rich_help_panel=RARE),
+        typer.Option("--all-rows", help="Include trained rows.", rich_help_panel=RARE),
     ] = False,
     json: Json = False,
 ) -> None:
     """Measure a bundle's accuracy as deployed.
 
-    Rows that the bundle was trained on are left out, in whatever file they stand; of the rest of a
-    file every row counts, or those of its test split where it has one.
+    Rows that the bundle was trained on are left out, in any file. Of the other rows of a file all
+    count, or those of its test split if it has one.
 
-    Its own files answer, through the runtime. The accuracy is over all examples, those included
-    where the bundle abstains. Of a bundle that translates it is chrF and BLEU, by sacrebleu, and
-    how often its router, if it has one, is right. Of a bundle of regression it is the mean absolute
-    error, the root mean squared error and R2.
+    The bundle's own files answer, through the runtime. The accuracy covers all examples, abstained
+    answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
+    of the router, if there is one. For regression they are the mean absolute error (MAE), the root
+    mean squared error (RMSE) and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
     """
@@ -105,12 +105,12 @@ def evaluate(
     from .tasks import check_options, check_thresholds, commands_of
 
     if all_rows and split != "test":
-        raise UsageError(f"--all-rows is for all splits; leave --split {split} away")
+        raise UsageError(f"--all-rows covers all splits; remove --split {split}")
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
         commands = commands_of(runtime.task)
         thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
         check_options(commands, runtime.task.name, {"--show": show, **thresholds})
-        # With another seed, examples that it was trained on would be among the test examples.
+        # With another seed, training examples would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
         columns = columns_of(label_column, recorded=runtime.manifest.provenance.get("columns"))
@@ -144,8 +144,8 @@ def evaluate(
         print("\n".join([*result.lines, *_told(selection)]))
     if trained is None and split == "test" and Path(data).is_file():
         print(
-            "edge-experts: note: this bundle does not say which rows it was trained on; those of "
-            "its training's own file are left out by --seed, others are not known",
+            "edge-experts: note: this bundle has no record of its training rows; those of the "
+            "training's own file are left out by --seed, others are not recognised",
             file=sys.stderr,
         )
     check_thresholds(commands, result, thresholds)
@@ -154,7 +154,7 @@ def evaluate(
 def _read(
     data: str, seed: int, runtime: ExpertRuntime, columns: Columns, *, any_rows: bool
 ) -> Holdout:
-    """The data; with `any_rows` also some of which no bundle could be trained."""
+    """Read the data; with `any_rows` also data that no bundle could be trained on."""
     from ... import datasets
     from ...datasets import held_out
 
@@ -167,9 +167,9 @@ def _read(
 def _selected(
     source: Holdout, split: str, features: Features, trained: TrainedRows | None, *, all_rows: bool
 ) -> Selection:
-    """The rows to measure on.
+    """Select the rows to evaluate.
 
-    A bundle of 0.1.0 does not know the rows of its training: there its seed draws the splits.
+    A bundle of 0.1.0 has no record of its training rows: its seed draws the splits instead.
     """
     from ...datasets import held_out
 
@@ -181,13 +181,13 @@ def _selected(
 
 
 def _told(selection: Selection) -> list[str]:
-    """A sentence on rows of the training, where there are any."""
+    """Sentence on rows of the training, if there are any."""
     if selection.left_out:
-        return [f"left out {_rows(selection.left_out)} that it was trained on"]
+        return [f"left out {_rows(selection.left_out)} that the bundle was trained on"]
     if selection.alike:
         return [
-            f"{_rows(selection.alike)} like one of the training, as many as chance explains: none "
-            "was left out"
+            f"{_rows(selection.alike)} equal to a training row, as many as expected by chance: "
+            "none was left out"
         ]
     return []
 
@@ -197,7 +197,7 @@ def _rows(count: int) -> str:
 
 
 def _some(split: Split, most: int | None, seed: int) -> Split:
-    """So many of the examples, in their order; all by default."""
+    """Draw at most `most` examples, in their order; all by default."""
     import numpy as np
 
     from ...datasets import Split

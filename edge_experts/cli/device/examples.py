@@ -1,4 +1,4 @@
-"""Examples that a user gives on the command line, in a file, or line by line on stdin."""
+"""Examples from the command line, from a file, or line by line from stdin."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def inputs(
     """Inputs from the command line, a file, or stdin, as they come.
 
     Args:
-        manifest: of the bundle, which names columns that training left out.
+        manifest: of the bundle; it names columns that training left out.
         to: the language to translate to.
 
     Raises:
-        UsageError: there is no such file, or it holds no inputs of the bundle.
+        UsageError: the file does not exist, or its content does not fit the bundle's inputs.
     """
     from ...datasets.inputs import Input, Reader
 
@@ -54,10 +54,10 @@ def given(
     manifest: Manifest | None = None,
     to: str | None = None,
 ) -> Iterator[tuple[str, Any]]:
-    """What to call each example, and the example itself, as they come.
+    """Yield the name of each example and the example itself, as they come.
 
     Raises:
-        UsageError: one of them cannot be read.
+        UsageError: an example cannot be read.
     """
     for one in inputs(texts, path, features, manifest, to):
         if one.problem is not None:
@@ -71,9 +71,9 @@ def answers(
     path: Path | None,
     watch: Watch,
 ) -> Iterator[tuple[str, Answer]]:
-    """What to call each example, and its answer, as they come.
+    """Yield the name of each example and its answer, as they come.
 
-    A line that cannot be answered names itself, and the next ones are answered; `watch` decides.
+    `watch` reports a line that cannot be answered, and the next ones are answered.
 
     Raises:
         UsageError: an example of the command line cannot be answered.
@@ -93,7 +93,7 @@ def answers(
 
 
 def _left_out(manifest: Manifest | None) -> list[str]:
-    """Columns that the bundle's training was told to leave out."""
+    """Columns that the training was set to leave out."""
     columns = {} if manifest is None else manifest.provenance.get("columns")
     if not isinstance(columns, Mapping):
         return []

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ...runtime.tasks import Task
 
 
-_SHOWN = 40  # inputs, of which a table has one for each column
+_SHOWN = 40  # number of inputs shown; a table has one for each column
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
@@ -32,7 +32,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     found = anatomy(manifest)
     try:
         inputs, problem = read_features(bundle, manifest.features).inputs, ""
-    except BundleError as error:  # the rest can be said nevertheless
+    except BundleError as error:  # the rest of the bundle can still be shown
         inputs, problem = [], str(error)
     if json:
         told = {**asdict(manifest), "inputs": inputs, "anatomy": found}
@@ -47,7 +47,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
         _structures(found),
     ):
         for line in part:
-            print(harmless(line).rstrip())  # anyone may have written it
+            print(harmless(line).rstrip())  # the text is untrusted
 
 
 def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:
     yield f"  {task.labels_are:<12} {', '.join(manifest.labels)}"
     yield f"  experts      {len(manifest.experts)}, {manifest.asking}"
     if manifest.abstain_below is not None:
-        yield f"  abstains     where the score is under {manifest.abstain_below:g}"
+        yield f"  abstains     if the score is below {manifest.abstain_below:g}"
     yield f"  quantization {provenance.get('quantization')}"
     yield f"  {task.deployed_score(manifest)}"
     yield f"  verified on  {on.get('interpreter')} {on.get('version')}, {on.get('machine')}"
@@ -71,7 +71,7 @@ def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:
 
 
 def _inputs(inputs: Sequence[Mapping[str, Any]], problem: str) -> Iterator[str]:
-    """What each input must be, a line each."""
+    """One line for each input and its constraints."""
     from ...features.fields import in_words
 
     yield "  inputs       " + (f"cannot be read: {problem}" if problem else "")
@@ -82,7 +82,7 @@ def _inputs(inputs: Sequence[Mapping[str, Any]], problem: str) -> Iterator[str]:
 
 
 def _parity(manifest: Manifest, task: type[Task]) -> Iterator[str]:
-    """Beside Keras, end to end and expert by expert."""
+    """Differences from Keras, end to end and for each expert."""
     found = manifest.provenance.get("parity")
     if not isinstance(found, dict):
         return
@@ -113,7 +113,7 @@ def _files(found: Mapping[str, Any]) -> Iterator[str]:
     for row in (*found["files"], {"path": "all", **totals}):
         yield f"    {row['path']:<18}" + "".join(_cell(row.get(key)) for key in columns)
     needed = totals["resident_bytes_of_one_answer"]
-    yield f"  in memory for one answer: {needed:,} bytes, the router and the largest asked"
+    yield f"  in memory for one answer: {needed:,} bytes, the router and the largest experts"
 
 
 def _cell(value: int | None) -> str:
@@ -121,8 +121,7 @@ def _cell(value: int | None) -> str:
 
 
 def _structures(found: Mapping[str, Any]) -> Iterator[str]:
-    """What the files consist of, those of one structure together, and where the bytes are of the
-    first."""
+    """Content of the files by structure, with the sizes of the first file of each structure."""
     files = {row["path"]: row for row in found["files"]}
     for one in found["structures"]:
         first, more = one["files"][0], len(one["files"]) - 1

@@ -23,16 +23,16 @@ def monitor(
         ),
     ] = None,
     fail_on_drift: Annotated[
-        bool, typer.Option("--fail-on-drift", help="Exit code 5 if inputs changed.")
+        bool, typer.Option("--fail-on-drift", help="Exit code 5 if there is drift.")
     ] = False,
     memory_budget: MemoryBudget = None,
     json: Json = False,
 ) -> None:
     """Tell whether inputs still look like the validation data.
 
-    It compares which expert the router picks, how sure it is, and how sure the answers are with
-    the same on the validation examples. If inputs did not change and do not depend on each other,
-    it says that they did once in a thousand devices, however long each answers.
+    Compares the router's picks, its confidence, and the confidence of the answers with those on the
+    validation examples. If inputs did not change and are independent, a false alarm is raised on
+    one device in a thousand, however long each runs.
 
     Example: edge-experts monitor sentiment.bundle --input yesterday.txt
     """
@@ -43,17 +43,17 @@ def monitor(
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
-            raise UsageError(
-                f"{bundle}: a bundle of {runtime.task.name}, whose answers are not watched"
-            )
+            raise UsageError(f"{bundle}: monitoring is not supported for {runtime.task.name}")
         if runtime.drift is None:
-            raise UsageError(f"{bundle}: says nothing of its validation examples; convert it again")
+            raise UsageError(
+                f"{bundle}: has no figures of its validation examples; convert it again"
+            )
         watch = Watch(runtime, drift=False)
         for _ in answers(runtime, None, input, watch):
             pass
         found: Drift = runtime.drift
     if not found.answers:
-        raise UsageError("there was nothing to answer; give inputs on stdin, or --input FILE")
+        raise UsageError("there are no inputs; give them on stdin, or with --input FILE")
     if json:
         print_json({"schema_version": "1.0", **in_json(found)})
     else:
@@ -64,7 +64,7 @@ def monitor(
 
 
 def in_json(found: Drift) -> dict[str, Any]:
-    """What `--json` says of it."""
+    """Content of `--json`."""
     from dataclasses import asdict
 
     def rounded(signal: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def in_json(found: Drift) -> dict[str, Any]:
 def _lines(found: Drift) -> list[str]:
     from ...text_table import aligned
 
-    rows = [["signal", "lies elsewhere", "validation", "now"]]
+    rows = [["signal", "distance", "validation", "now"]]
     for name, one in sorted(found.signals.items()):
         rows.append([name, f"{one.distance:.1%}", _shares(one.reference), _shares(one.seen)])
     return [
@@ -98,6 +98,6 @@ def _lines(found: Drift) -> list[str]:
 
 
 def _shares(shares: tuple[float, ...]) -> str:
-    """Of each bin in percent; of many only the first."""
+    """Share of each bin in percent; of many bins only the first ten."""
     shown = " ".join(f"{100 * share:.0f}" for share in shares[:10])
     return f"{shown} ..." if len(shares) > 10 else shown

@@ -13,7 +13,7 @@ def run(
     bundle: BundleOrRoot,
     text: Annotated[
         list[str] | None,
-        typer.Argument(help="Inputs; without any, lines of stdin.", show_default=False),
+        typer.Argument(help="Inputs; lines of stdin if there are none.", show_default=False),
     ] = None,
     input: Annotated[  # noqa: A002  the contract's name
         Path | None,
@@ -40,17 +40,18 @@ def run(
 ) -> None:
     """Answer inputs from the command line, a file or stdin.
 
-    Where the bundle translates, a line's translation is a line, written sentence by sentence. Where
-    a language has several experts, the router picks one for each sentence.
+    Each line of a text is translated to one line, printed sentence by sentence. If a language has
+    several experts, the router picks one for each sentence.
 
-    A text is a line; an image or a window is an array in JSON, a row of a table an object in JSON;
-    --input also takes what `train` takes. A line that cannot be answered says so on stderr, the
-    others are answered, and the exit code is 2. Where the bundle abstains, the label that it would
-    have given stands behind the word. Where an expert is damaged or missing,
-    the router's next choice answers, and stderr says so once for each expert. Where bundles are
-    installed, a running command moves over to a newly installed one between two inputs. Where
-    inputs turn out to differ from those that the bundle was made from, a warning on stderr says so,
-    and "drift" is true.
+    A text is a line, an image or a window an array in JSON, and a row of a table an object in JSON.
+    --input also takes the files of `train`. A line that cannot be answered is reported on stderr,
+    the others are answered, and the exit code is 2. An abstained answer shows its label in
+    brackets.
+
+    If an expert is damaged or missing, the router's next choice answers, with one warning for each
+    expert on stderr. In a folder that bundles are installed in, a running command switches to a new
+    version between two inputs. If the inputs drift from the validation data, there is a warning on
+    stderr, and "drift" is true.
 
     Example: edge-experts run sentiment.bundle "a film to remember"
 

@@ -13,10 +13,12 @@ _BODY = 8_000_000  # bytes
 def serve(
     bundle: BundleOrRoot,
     host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address; 0.0.0.0 for every network.")
+        str, typer.Option(metavar="ADDRESS", help="Address to listen at; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8080,
-    queue: Annotated[int, typer.Option(help="Requests that may wait; others get 503.", min=1)] = 64,
+    queue: Annotated[
+        int, typer.Option(help="Most waiting requests; others get status 503.", min=1)
+    ] = 64,
     max_body: Annotated[
         int | None,
         typer.Option(
@@ -29,20 +31,22 @@ def serve(
     ] = None,
     max_examples: Annotated[
         int,
-        typer.Option(help="Most examples of a request.", min=1, rich_help_panel=RARE),
+        typer.Option(help="Most examples in a request.", min=1, rich_help_panel=RARE),
     ] = 1024,
     grace: Annotated[
         int,
-        typer.Option(help="Seconds to finish answers at the end.", min=0, rich_help_panel=RARE),
+        typer.Option(
+            help="Seconds to finish running requests at shutdown.", min=0, rich_help_panel=RARE
+        ),
     ] = 30,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
 ) -> None:
     """Answer over HTTP, by the Open Inference Protocol.
 
-    Version 2 of the protocol, and metrics for Prometheus. Where bundles are installed, it moves
-    over to a newly installed one between two answers. It has no passwords and no encryption: beyond
-    this machine, put it behind a proxy that has.
+    Version 2 of the protocol, with metrics for Prometheus. In a folder that bundles are installed
+    in, the server switches to a new version between two answers. It has no authentication and no
+    encryption: for other networks, run it behind a proxy that has.
 
     Example: edge-experts serve sentiment.bundle --port 8080
     """

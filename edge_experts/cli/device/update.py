@@ -22,15 +22,17 @@ def install(
     root: Root,
     trust: Trust = None,
     allow_older: AllowOlder = False,
-    keep: Annotated[int, typer.Option(help="Versions that stay, with the current one.", min=1)] = 2,
+    keep: Annotated[
+        int, typer.Option(help="Versions to keep, the current one included.", min=1)
+    ] = 2,
     json: Json = False,
 ) -> None:
     """Install a bundle on this board in one step.
 
-    Lost power leaves the old or the new one whole. Files are checked by SHA-256; those that are
-    installed already need not be in the archive. The golden examples are answered here before the
-    switch. Once a key was named by --trust and its bundle installed, only bundles signed by it, or
-    by another named key, are.
+    After a power loss the old or the new version is intact. Files are checked by SHA-256; the
+    archive may omit those that are installed already. The golden examples are answered here before
+    the switch. Once a bundle is installed with --trust, all later ones must be signed by its key,
+    or by another key named by --trust.
 
     Example: edge-experts install sentiment.bundle /srv/sentiment
 
@@ -43,7 +45,7 @@ def install(
 
 
 def rollback(root: Root, json: Json = False) -> None:
-    """Go back to the bundle before the current one.
+    """Go back to the previous bundle.
 
     Its files and golden answers are checked first.
 
@@ -55,7 +57,7 @@ def rollback(root: Root, json: Json = False) -> None:
 
 
 def keygen(
-    key: Annotated[Path, typer.Argument(help="Secret key to write; KEY.pub goes to the boards.")],
+    key: Annotated[Path, typer.Argument(help="Secret key to write; KEY.pub is for the boards.")],
     force: Annotated[bool, typer.Option("--force", help="Replace keys that exist.")] = False,
 ) -> None:
     """Make a key pair (Ed25519) to sign bundles with.
@@ -92,8 +94,8 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
         print(f"An older version could not be removed: {done.left}", file=sys.stderr)
     if done.unmeasured is not None:
         print(
-            "What its models take in memory could not be measured here, so that the manifest's "
-            f"figures hold: {done.unmeasured}",
+            "The memory of the models could not be measured here, so the manifest's figures "
+            f"apply: {done.unmeasured}",
             file=sys.stderr,
         )
     if json:
@@ -120,6 +122,6 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
             f"{done.golden_examples} golden examples answered as published"
         )
         if done.written_bytes:
-            print(f"  {done.written_bytes:,} bytes written, {done.reused_bytes:,} were there")
+            print(f"  {done.written_bytes:,} bytes written, {done.reused_bytes:,} reused")
     if key is not None:
-        print(f"  signed by {key}, which you trust")
+        print(f"  signed by {key}, a trusted key")

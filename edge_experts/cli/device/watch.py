@@ -1,4 +1,4 @@
-"""What `run` says beside answers: experts that are left out, broken lines, inputs that changed."""
+"""Warnings of `run` on stderr: quarantined experts, invalid lines, drift."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from ...runtime import Answer, ExpertRuntime
     from ...runtime.installed import InstalledRuntime
 
-_EVERY = 16  # answers between two looks at whether inputs changed
-_MOST_SENTENCES = 20  # of warnings; further ones are only counted
+_EVERY = 16  # answers between two checks for drift
+_MOST_SENTENCES = 20  # limit of distinct warnings; further ones are only counted
 
 
 class Watch:
-    """Says on stderr, once each, which experts are left out, and what is odd about inputs.
+    """Reports quarantined experts and warnings about inputs on stderr, once each.
 
     Args:
-        json: a line that cannot be answered also leaves an object on stdout.
-        strict: the first of them is an error.
-        drift: says that inputs changed.
+        json: also print an object on stdout for a line that cannot be answered.
+        strict: raise an error at the first such line.
+        drift: also report drift.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class Watch:
         self._json, self._strict, self._tells_drift = json, strict, drift
         self._told: set[int] = set()
         self._sentences: dict[str, None] = {}
-        self.drift: bool | None = None  # unknown, or the bundle has nothing to compare with
+        self.drift: bool | None = None  # None: unknown, or the bundle has no reference
 
     def look(self, answer: Answer) -> None:
-        """After each answer."""
+        """Check for warnings after an answer."""
         self._answers += 1
         if answer.degraded:
             for expert, reason in self._runtime.quarantined.items():
@@ -53,7 +53,7 @@ class Watch:
             self.check_drift()
 
     def refuse(self, one: Input, error: UsageError) -> None:
-        """An input that cannot be answered names itself.
+        """Report an input that cannot be answered.
 
         Raises:
             UsageError: with `strict`.
@@ -70,10 +70,10 @@ class Watch:
             print(dumps(content, ensure_ascii=False), flush=True)
 
     def finish(self) -> None:
-        """At the end.
+        """Check for drift at the end of the inputs.
 
         Raises:
-            UsageError: inputs could not be answered; says how many.
+            UsageError: inputs could not be answered; the message has their number.
         """
         if self._refused:
             total = self._refused + self._answers

@@ -52,7 +52,9 @@ def adopt(
             show_default="sorted",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the split of a file without one.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the split, for a file without splits.", min=0)
+    ] = 0,
     name: Annotated[
         str | None,
         typer.Option(help="Name of the bundle.", show_default="the folder's name"),
@@ -60,10 +62,10 @@ def adopt(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Make a run folder of Keras networks that are trained already.
+    """Make a run folder from trained Keras networks.
 
-    The data is for conversion and evaluation. Nothing is trained. Files of Keras 3 are rebuilt in
-    tf_keras, and must give the same answers.
+    The data is used for conversion and evaluation; nothing is trained. Networks of Keras 3 are
+    rebuilt in tf_keras, and must give the same outputs.
 
     Example: edge-experts adopt my_networks --data digits.npz --out digits.run
     """

@@ -32,7 +32,7 @@ def advise(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="Memory for a model on the board, such as 500KB.",
+            help="Memory limit of a model on the board, such as 500KB.",
             show_default="no limit",
         ),
     ] = None,
@@ -41,17 +41,17 @@ def advise(
         typer.Option(
             parser=duration,
             metavar="TIME",
-            help="Latency of an answer on this machine, such as 2ms.",
+            help="Latency limit of an answer on this machine, such as 2ms.",
             show_default="no limit",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
     json: Json = False,
 ) -> None:
     """Tell whether sparse experts are likely to pay on a data set.
 
-    Also how many, how big, and how sure it is. Trains and measures small models on a part of the
-    data, in a few minutes.
+    Reports their number, their size, and the confidence too. Trains and measures small models on a
+    part of the data, in a few minutes.
 
     Example: edge-experts advise --data sentiment --memory 500KB
     """

@@ -52,7 +52,7 @@ def compare(
         bool,
         typer.Option(
             "--quick",
-            help="Train on 6,000 examples, judge by validation examples.",
+            help="Train on 6,000 examples, evaluate on validation examples.",
         ),
     ] = False,
     experts: Annotated[
@@ -61,7 +61,7 @@ def compare(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Most epochs of the mixture stage.",
+            help="Largest number of epochs of the mixture stage.",
             min=1,
             show_default="texts 6, images 6, others 16",
         ),
@@ -69,7 +69,7 @@ def compare(
     quantization: Recipe = "int8",
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Training settings; options given here win."),
+        typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
     width: Width = None,
     model: Model = None,
@@ -78,11 +78,11 @@ def compare(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Keep runs, bundles and results; the same command resumes there.",
-            show_default="nothing is kept",
+            help="Folder for runs, bundles and results; the same command resumes there.",
+            show_default="none is kept",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make all rows in --out again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Repeat finished rows in --out.")] = False,
     picture: Annotated[
         Path | None,
         typer.Option(
@@ -94,10 +94,10 @@ def compare(
 ) -> None:
     """Compare sparse experts with dense baselines on your data.
 
-    Dense networks of the same active size and of all experts' size, the latter pruned and
-    quantized; experts routed at random and by hashing; the article's method; one and two experts
-    asked. All learn from the same data, as long, from the same teacher. Classifiers are compared by
-    accuracy, models of numbers by R2.
+    The baselines are dense networks of the same active size and of all experts' size, the latter
+    also pruned and quantized; experts with random and hash routing; the article's method; and top-2
+    routing. All are trained on the same data, for as many epochs, by the same teacher. Classifiers
+    are compared by accuracy, regression models by R2.
 
     Example: edge-experts compare --data sentiment --seeds 3 --out compared
     """

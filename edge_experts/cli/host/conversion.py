@@ -1,4 +1,4 @@
-"""What came of a conversion, as JSON and in words."""
+"""Report of a conversion, as JSON and in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def as_json(
     made: Conversion, target: str | None, written: CSource | None, options: Set[str]
 ) -> dict[str, Any]:
-    """A conversion as JSON: what all tasks have, the task's own figures, and its options'."""
+    """Report as JSON: figures of all tasks, of this task, and of the options."""
     report = {
         "schema_version": "1.0",
         "bundle": str(made.bundle),
@@ -60,7 +60,7 @@ def in_words(made: Conversion, base: Path | None) -> None:
 
 
 def on_target(manifest: Manifest) -> str:
-    """What is known of the target: run there, or its operators only."""
+    """Verification on the target: run there, or only checked for its operators."""
     on, sizes = manifest.verified_on, arenas(manifest)
     if sizes:
         return (
@@ -76,7 +76,7 @@ def on_target(manifest: Manifest) -> str:
 
 
 def _print_search(search: Search) -> None:
-    """The choices for each size, the one that was taken marked."""
+    """Print the choices for each size, with the selected one marked."""
     print(f"\n     bytes      loss {search.chosen.primary:>9}   networks (on validation examples)")
     points = {point.size: point for point in (*search.uniform, *search.frontier, search.chosen)}
     for size_, point in sorted(points.items()):

@@ -32,7 +32,7 @@ def convert(
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Share of inputs, the router's least sure, that a second expert answers too.",
+            help="Share of inputs, those of lowest router confidence, with a second expert.",
             min=0,
             max=1,
             rich_help_panel=_ANSWERS,
@@ -59,7 +59,7 @@ def convert(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="Size of the bundle on disk, such as 400KB; with --quantization auto.",
+            help="Size limit of the bundle on disk, such as 400KB; with --quantization auto.",
             show_default="no limit",
             rich_help_panel=_SMALLER,
         ),
@@ -69,7 +69,7 @@ def convert(
         typer.Option(
             parser=size,
             metavar="SIZE",
-            help="Likewise, size of its archive (`pack`).",
+            help="Size limit of its archive (`pack`); with --quantization auto.",
             show_default="no limit",
             rich_help_panel=_SMALLER,
         ),
@@ -86,23 +86,25 @@ def convert(
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Refuse a bundle that loses more accuracy (R2, chrF).",
-            show_default="2 beyond chance, and 3% of the labels Keras is sure of; of translations "
-            "no limit",
+            help="Largest loss of accuracy (R2, chrF); else the conversion fails.",
+            show_default="2, if significant, and 3% of the labels of high confidence in Keras; for "
+            "translation no limit",
             rich_help_panel=_ANSWERS,
         ),
     ] = None,
     target: Annotated[
         Literal["pi-bookworm", "pi-trixie", "litert", "microcontroller"] | None,  # their TARGETS
         typer.Option(
-            help="Refuse operators that the target lacks.",
+            help="Target; operators that it lacks are an error.",
             show_default="this machine's interpreter",
         ),
     ] = None,
     c_source: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Write C source for microcontrollers too.", rich_help_panel=RARE
+            metavar="FOLDER",
+            help="Folder of C source for microcontrollers to write too.",
+            rich_help_panel=RARE,
         ),
     ] = None,
     base: Annotated[
@@ -114,7 +116,7 @@ def convert(
     bundle_version: Annotated[
         int | None,
         typer.Option(
-            help="Version; boards refuse lower ones.", min=1, show_default="1, or the base's + 1"
+            help="Version; boards reject lower ones.", min=1, show_default="1, or the base's + 1"
         ),
     ] = None,
     compress: Annotated[
@@ -123,7 +125,7 @@ def convert(
             metavar="METHOD",
             help="pruning, clustering, quantization-aware, or several joined by +; with "
             "--quantization auto repeatable, or all.",
-            show_default="none; under --size-budget-compressed what pays",
+            show_default="none; with --size-budget-compressed those that help",
             rich_help_panel=_SMALLER,
         ),
     ] = None,
@@ -137,7 +139,9 @@ def convert(
     ] = "0.5",
     clusters: Annotated[
         int,
-        typer.Option(help="Values that clustering leaves to a layer.", rich_help_panel=_SMALLER),
+        typer.Option(
+            help="Distinct weights of a layer after clustering.", rich_help_panel=_SMALLER
+        ),
     ] = 16,
     compress_epochs: Annotated[
         int | None,
@@ -152,7 +156,7 @@ def convert(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="Data of the training, to fine-tune with.",
+            help="Training data for fine-tuning by --compress.",
             show_default="up to 2,000 examples that the run folder keeps",
             rich_help_panel=_SMALLER,
         ),
@@ -160,7 +164,10 @@ def convert(
     processes: Annotated[
         int | None,
         typer.Option(
-            help="Most processes.", min=1, show_default="one a core", rich_help_panel=RARE
+            help="Largest number of processes.",
+            min=1,
+            show_default="one per core",
+            rich_help_panel=RARE,
         ),
     ] = None,
     cache: Annotated[
@@ -172,7 +179,7 @@ def convert(
     beams: Annotated[
         int | None,
         typer.Option(
-            help="Width of beam search, of translations.",
+            help="Width of the beam search for translation.",
             min=1,
             max=64,
             show_default="1, greedy",
@@ -184,8 +191,8 @@ def convert(
 ) -> None:
     """Convert a run folder to a bundle of TFLite files.
 
-    The router and each expert are a file each. Every file is run in the interpreter of this machine
-    and compared with Keras before the bundle appears.
+    The router and each expert become one file each. Every file is run in this machine's interpreter
+    and compared with Keras before the bundle is written.
 
     Example: edge-experts convert sentiment.run --out sentiment.bundle
 
@@ -222,7 +229,7 @@ def convert(
     if frontier is not None:
         plotting.require(frontier, "--frontier")
         if quantization != "auto":
-            raise UsageError("--frontier shows what --quantization auto chose from")
+            raise UsageError("--frontier needs --quantization auto, whose choices it draws")
     if c_source is not None:
         from ...format.atomic import refuse_existing
 
@@ -230,8 +237,8 @@ def convert(
         refuse_run(run, top_k=top_k, second_share=second_share)
     if data is not None:
         if not compressions and size_budget_compressed is None:
-            raise UsageError("--data is what --compress fine-tunes with; there is none")
-        # Other splits than the training's would teach what the test asks.
+            raise UsageError("--data needs --compress, which fine-tunes with it")
+        # With other splits, compression would train on test examples.
         seed = task.run.config.get("seed") or 0
         columns = columns_of(recorded=task.run.columns)
         features = run_folder.read_features(run, task.run)

@@ -23,7 +23,7 @@ def deploy(
         ),
     ],
     root: Annotated[
-        str, typer.Option(help="Folder on the board for everything.", metavar="FOLDER")
+        str, typer.Option(help="Folder on the board for all files.", metavar="FOLDER")
     ] = "~/.local/share/edge-experts",
     name: Annotated[
         str | None,
@@ -62,20 +62,20 @@ def deploy(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of the boards' benchmarks.",
+            help="Folder to save the benchmarks in.",
             show_default="BUNDLE's name with .boards",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be sent.")
+        bool, typer.Option("--dry-run", help="Only report what would be sent.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Install a bundle on boards over ssh, and benchmark it there.
 
-    All boards are served at once. The first time, the device part goes along into a virtual
-    environment (the board needs Python, rsync, and no network); later, only files that changed. A
-    board where anything fails answers as before, and the others go on.
+    All boards are updated in parallel. The first deployment installs the device part in a virtual
+    environment; the board needs Python and rsync, but no network. Later ones send changed files
+    only. A board where a step fails answers as before, and the others continue.
 
     Example: edge-experts deploy sentiment.bundle pi@raspberrypi.local
 
@@ -111,7 +111,7 @@ def deploy(
 
 
 def _end(outcomes: list[Outcome]) -> None:
-    """Every failure on stderr, and the first one's exit code."""
+    """Print all failures to stderr, and exit with the code of the first one."""
     import sys
 
     failed = [one.error for one in outcomes if one.error is not None]

@@ -20,8 +20,8 @@ def export_c(
 ) -> None:
     """Write a bundle as C source for microcontrollers.
 
-    The folder has the files as arrays and a small dispatch in C99; its README.md says how to use it
-    with TensorFlow Lite Micro.
+    The folder has the files as arrays and a small dispatcher in C99. Its README.md describes the
+    use with TensorFlow Lite Micro.
 
     Example: edge-experts export-c flowers.bundle --out flowers_c
     """
@@ -37,7 +37,7 @@ def export_c(
 
 
 def as_json(made: CSource) -> dict[str, object]:
-    """What was written, for a report."""
+    """Report of the written files."""
     return {
         "folder": str(made.folder),
         "flash_bytes": sum(made.flash.values()),

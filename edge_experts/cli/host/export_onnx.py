@@ -17,9 +17,9 @@ def export_onnx(
     json: Json = False,
     force: Force = False,
 ) -> None:
-    """Write a dense network for ONNX Runtime.
+    """Export a dense network for ONNX Runtime.
 
-    It is quantized by ONNX Runtime, to be measured beside a bundle.
+    ONNX Runtime quantizes it, for comparison with a bundle.
 
     Example: edge-experts export-onnx dense.run --out dense.onnx
 

@@ -41,12 +41,12 @@ def extend(
     epochs: Annotated[
         int,
         typer.Option(
-            help="Most epochs of the expert; of the router three times as many.",
+            help="Most epochs of the expert; the router has three times as many.",
             min=1,
-            show_default="10; with few rows as many as 500 steps take",
+            show_default="10; with few rows as many as 500 steps need",
         ),
     ] = 10,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.", min=0)] = 0,
     max_forgetting: Annotated[
         float | None,
         typer.Option(
@@ -64,11 +64,11 @@ def extend(
 ) -> None:
     """Add one expert for new data, or retrain one.
 
-    All other experts stay as they are.
+    All other experts stay unchanged.
 
-    The router is trained to send inputs like the new ones to it. What that costs on the old test
-    examples is printed, and what it gains on the new ones. A killed extension goes on where it was
-    when the same command is given again.
+    The router is trained to route inputs like the new ones to this expert. The command prints the
+    loss on the old test examples and the gain on the new ones. After an interruption, the same
+    command resumes.
 
     Example: edge-experts extend sentiment.run --data tweets.csv --out extended.run
     """
@@ -86,7 +86,7 @@ def extend(
 
     primary = training_of(task).routed(earlier, "extend").primary
 
-    # With another seed, test examples of one command would be training examples of another.
+    # With another seed, test examples of one command would be training examples of the other.
     columns = columns_of(label_column, drop, group_column, time_column, recorded=earlier.columns)
     features = read_features(run, earlier)
     new = datasets.load(data, trained_with, task, columns, features)

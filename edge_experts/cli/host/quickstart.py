@@ -20,7 +20,7 @@ def quickstart(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="Folder of runs and bundles; an earlier one's are replaced."
+            metavar="FOLDER", help="Folder of runs and bundles; existing ones are replaced."
         ),
     ] = Path("quickstart"),
 ) -> None:

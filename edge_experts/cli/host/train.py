@@ -36,7 +36,7 @@ def train(
         typer.Option(
             help="Number of expert networks.",
             min=1,
-            show_default="1, 4 or 16, chosen on validation examples; of translations one a label",
+            show_default="1, 4 or 16, chosen on validation examples; for translation one per label",
         ),
     ] = None,
     router: Annotated[
@@ -48,7 +48,7 @@ def train(
         typer.Option(
             "--trunk/--no-trunk",
             help="Build experts on the router's hidden layer.",
-            show_default="--trunk; of texts --no-trunk",
+            show_default="--trunk; for texts --no-trunk",
             rich_help_panel=RARE,
         ),
     ] = None,
@@ -57,7 +57,7 @@ def train(
         typer.Option(
             metavar="RUN",
             help="Run folder whose model is the teacher.",
-            show_default="none; of images one is trained first",
+            show_default="none; for images one is trained first",
         ),
     ] = None,
     select: Annotated[
@@ -104,18 +104,18 @@ def train(
     epochs: Annotated[
         int | None,
         typer.Option(
-            help="Most epochs of the mixture stage.",
+            help="Largest number of epochs of the mixture stage.",
             min=1,
             show_default="texts 6, images 6, others 16",
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Seed of everything random.", min=0, show_default="0"),
+        typer.Option(help="Random seed.", min=0, show_default="0"),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Settings; options given here win."),
+        typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
     width: Width = None,
     model: Model = None,
@@ -123,7 +123,7 @@ def train(
     gain: Annotated[
         bool,
         typer.Option(
-            help="With --experts, measure the gain over one network too.", rich_help_panel=RARE
+            help="With --experts, measure the gain over one network.", rich_help_panel=RARE
         ),
     ] = True,
     pictures: Annotated[
@@ -167,7 +167,7 @@ def train(
     from ...training.tasks import training_of
 
     try:
-        TrainConfig(**settings)  # before anything is fetched
+        TrainConfig(**settings)  # checked before any download
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
     dataset = datasets.load(data, settings.get("seed", 0), task, columns)
@@ -189,10 +189,10 @@ def train(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The settings of a TOML file.
+    """Read the settings of a TOML file.
 
     Raises:
-        UsageError: there is no such file, it is not TOML, or in no accepted encoding.
+        UsageError: the file does not exist, is not TOML, or has an unsupported encoding.
     """
     from ...datasets.encodings import read_text
 
@@ -201,6 +201,6 @@ def read_config(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise UsageError(f"{path}: a folder; name a file") from None
+        raise UsageError(f"{path}: is a folder; name a file") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from None

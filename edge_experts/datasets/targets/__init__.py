@@ -1,7 +1,7 @@
-"""Targets: what is wanted of examples, by the type of task.
+"""Targets of examples, by type of task.
 
-The loaders of files and arrays choose a task once, by name or by what the data claims, and leave
-to it which columns it reads, what it refuses, and how splits are drawn.
+The loaders of files and arrays choose a task once, by name or from the data. The task then defines
+the columns to read, the checks, and the drawing of splits.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ TARGETS = Registry(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Targets of examples, and the names that belong to them.
+    """Targets of examples, with the names of classes or outputs.
 
     Attributes:
         labels: names of the classes, or of the outputs.
-        targets: (examples,) int64 places in `labels`, or (examples, outputs) float64.
-        notes: sentences for the user.
+        targets: (examples,) int64 indices in `labels`, or (examples, outputs) float64.
+        notes: remarks for the user.
     """
 
     labels: tuple[str, ...]
@@ -44,36 +44,36 @@ class Targets(Protocol):
     """Targets of one task.
 
     Attributes:
-        numbers: columns that any task may read, whose cells are numbers for this one.
+        numbers: columns common to all tasks whose cells are numbers for this one.
     """
 
     numbers: tuple[str, ...]
 
     def claims_columns(self, columns: Sequence[str]) -> bool:
-        """True for a table that is meant for this task, by its header."""
+        """True if the header of a table is meant for this task."""
 
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
-        """True for arrays that are meant for this task, by their values."""
+        """True if the values of the arrays are meant for this task."""
 
     def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
         """Columns of a table that hold the targets.
 
         Raises:
-            DataError: it has none.
+            DataError: the table has none.
         """
 
     def cell(self, path: Path, line: int, column: str, text: str) -> Any:
         """Value of one cell of a target column.
 
         Raises:
-            DataError: it cannot be a target.
+            DataError: the cell is not a valid target.
         """
 
     def example(self, path: Path, line: int, row: Mapping[str, str]) -> Any:
         """Example of a row without its target columns.
 
         Raises:
-            DataError: a cell cannot be used.
+            DataError: a cell is invalid.
         """
 
     def of_rows(
@@ -86,10 +86,10 @@ class Targets(Protocol):
         """Targets of all rows, each with the values of its cells.
 
         Args:
-            lines: of the rows in their file, for messages.
+            lines: lines of the rows in their file, for messages.
 
         Raises:
-            DataError: together they are no targets.
+            DataError: the values are invalid as a whole.
         """
 
     def of_arrays(
@@ -98,14 +98,14 @@ class Targets(Protocol):
         """Targets of the training and the test examples.
 
         Raises:
-            DataError: they are no targets.
+            DataError: the arrays are not valid targets.
         """
 
     def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
-        """Refuses fewer rows than such targets can be learned from.
+        """Reject data with too few rows for its targets.
 
         Raises:
-            DataError: there are too few for so many labels.
+            DataError: there are too few rows for the labels.
         """
 
     def assign(
@@ -121,13 +121,13 @@ class Targets(Protocol):
         """Name of the split of every row; see `splitting.assign`."""
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
-        """Refuses targets that nothing can be learned from.
+        """Reject targets that cannot be learned.
 
         Args:
             splits: targets by split, none of them empty.
 
         Raises:
-            DataError: with the reason and the remedy.
+            DataError: the message has the reason and the remedy.
         """
 
     def title(self, kind: str) -> str:
@@ -140,22 +140,22 @@ class Targets(Protocol):
 
 
 def targets_of(task_type: str) -> Targets:
-    """Targets of a task.
+    """Return the targets of a task.
 
     Raises:
-        MissingPartError: no installed package has it.
+        MissingPartError: no installed package has the task.
     """
     targets: Targets = TARGETS.get(task_type)
     return targets
 
 
 def type_of_columns(columns: Sequence[str]) -> str:
-    """Task that a table's header claims; the last one registered, which is the most special."""
+    """Task that a table's header claims; of several the last one registered, the most special."""
     claims = [name for name in TARGETS.names if targets_of(name).claims_columns(columns)]
     return claims[-1] if claims else TARGETS.names[0]
 
 
 def type_of_arrays(y_train: np.ndarray, y_test: np.ndarray) -> str:
-    """Task that arrays claim, likewise."""
+    """Task that the arrays claim, likewise."""
     claims = [name for name in TARGETS.names if targets_of(name).claims_arrays(y_train, y_test)]
     return claims[-1] if claims else TARGETS.names[0]

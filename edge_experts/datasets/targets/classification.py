@@ -13,7 +13,7 @@ from .. import class_labels
 from ..splitting import assign
 from . import Targets, Wanted
 
-_LEAST_ROWS = 10  # for each label, on the average
+_LEAST_ROWS = 10  # least mean number of rows for each label
 _INSTEAD = "for numbers to predict (regression) give --task regression"
 
 
@@ -64,7 +64,7 @@ class Classification:
         train, test = _whole(name, "y_train", y_train), _whole(name, "y_test", y_test)
         values = np.unique(np.concatenate([train, test]))
         names = tuple(labels) if labels else tuple(str(value) for value in values)
-        if len(names) != len(values):  # the numbers are places among the names
+        if len(names) != len(values):  # the numbers are indices of the names
             if values.min() < 0 or values.max() >= len(names):
                 raise DataError(
                     f"{name}: {len(names)} labels for {len(values)} classes, numbered from "
@@ -77,7 +77,7 @@ class Classification:
         )
 
     def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
-        """Nearly as many labels as rows are measurements rather than classes."""
+        """Reject nearly as many labels as rows: these are measurements rather than classes."""
         if len(labels) > 1 and rows < _LEAST_ROWS * len(labels):
             raise DataError(
                 f"{name}: {rows} rows for {len(labels)} labels; at least {_LEAST_ROWS} for each "
@@ -94,11 +94,11 @@ class Classification:
         examples: Sequence[Any] | None = None,
         groups: Sequence[str] | None = None,
     ) -> np.ndarray:
-        """Stratified by label."""
+        """Assign splits stratified by label."""
         return assign(wishes, targets, seed, draw, groups=groups)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
-        """At least two labels, each of them in the training split."""
+        """Require two labels or more, each of them in the training split."""
         if len(labels) < 2:
             raise DataError(
                 f"{name}: has one class only ({', '.join(labels)}); a classifier needs at least two"
@@ -115,26 +115,26 @@ class Classification:
 
 
 def refuse_untaught(name: str, labels: Sequence[str], train: np.ndarray) -> None:
-    """Raises DataError where a label has no example to train on."""
+    """Raise DataError if a label has no training example."""
     missing = set(range(len(labels))) - set(train.tolist())
     if missing:
         raise DataError(f"{name}: the label {labels[min(missing)]!r} has no example to train on")
 
 
 def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
-    """The labels, (examples,) int64: one axis of 1 more and floats that are whole are taken too.
+    """Labels, (examples,) int64; a further axis of 1, and whole floats, are accepted too.
 
     Raises:
-        DataError: they are not one whole number for each example.
+        DataError: there is not one whole number for each example.
     """
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise DataError(
             f"{name}: {part} must have one label for each example, got the shape {y.shape}; "
-            f"several labels for one example are not offered, and {_INSTEAD}"
+            f"several labels for one example are not supported; {_INSTEAD}"
         )
-    # What is not finite, or too large for int64, changes on the way.
+    # Values that are not finite, or too large for int64, change in the conversion.
     with np.errstate(invalid="ignore"):
         whole = y.astype(np.int64) if y.dtype.kind in "buif" else None
     if whole is None or not np.array_equal(whole, y) or (whole < 0).any() != (y < 0).any():

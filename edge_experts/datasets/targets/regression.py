@@ -13,9 +13,9 @@ from ..splitting import assign
 from . import Targets, Wanted
 
 NAME, PREFIX = "target", "target:"
-_LARGEST = 1e30  # beyond it squares overflow in float32
-_STRATA, _STRATUM = 10, 20  # quantiles that splits are drawn of; rows in each, at least
-_FINEST = 1e-6  # spread beside the mean that float32 still resolves
+_LARGEST = 1e30  # larger numbers overflow in float32 when squared
+_STRATA, _STRATUM = 10, 20  # number of quantiles for stratification; least rows in each
+_FINEST = 1e-6  # least spread relative to the mean in float32
 
 
 class Regression:
@@ -27,7 +27,7 @@ class Regression:
         return bool(_named(columns))
 
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
-        """Floats that are not all whole."""
+        """True for floats that are not all whole."""
         with np.errstate(invalid="ignore"):
             return any(
                 y.dtype.kind == "f" and bool((np.floor(y) != y).any()) for y in (y_train, y_test)
@@ -99,7 +99,7 @@ class Regression:
         return Wanted(names, train), Wanted(names, test)
 
     def refuse_few(self, name: str, labels: Sequence[str], rows: int) -> None:
-        """Takes any number of rows."""
+        """Accept any number of rows."""
 
     def assign(
         self,
@@ -111,10 +111,10 @@ class Regression:
         examples: Sequence[Any] | None = None,
         groups: Sequence[str] | None = None,
     ) -> np.ndarray:
-        """Stratified by quantiles: of several outputs by those of the sum of their ranks.
+        """Assign splits stratified by quantiles; for several outputs, of the sum of their ranks.
 
-        A sum does not depend on the order of the columns, so that a file with other columns first
-        has the same test examples.
+        The sum does not depend on the order of columns, so that a file with reordered columns has
+        the same test examples.
         """
         count = len(targets)
         ranks = _ranks(np.sum([_ranks(column) for column in targets.T], axis=0))
@@ -122,7 +122,7 @@ class Regression:
         return assign(wishes, ranks * strata // max(1, count), seed, draw, groups=groups)
 
     def check(self, name: str, labels: Sequence[str], splits: Mapping[str, np.ndarray]) -> None:
-        """Finite float64 numbers, whose spread float32 can hold beside their mean."""
+        """Require finite float64 numbers, whose spread float32 can represent beside their mean."""
         for split, targets in splits.items():
             if targets.ndim != 2 or targets.shape[1] != len(labels) or targets.dtype != np.float64:
                 raise DataError(
@@ -160,17 +160,17 @@ def _output(column: str) -> str:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Place of each value in ascending order, (examples,) int64; equal ones in their own order."""
+    """Rank of each value in ascending order, (examples,) int64; ties keep their order."""
     ranks = np.empty(len(values), np.int64)
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return ranks
 
 
 def _numbers(name: str, part: str, y: np.ndarray) -> np.ndarray:
-    """(examples, outputs) float64.
+    """Convert to (examples, outputs) float64.
 
     Raises:
-        DataError: they are not numbers, or one is not finite.
+        DataError: the values are not numbers, or one is not finite.
     """
     if y.dtype.kind not in "buif" or y.ndim not in (1, 2) or (y.ndim == 2 and not y.shape[1]):
         raise DataError(

@@ -15,17 +15,17 @@ def scores(predicted: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> d
 
     Args:
         predicted, wanted: (examples, outputs), in the data's own units.
-        names: of the outputs.
+        names: names of the outputs.
 
     Returns:
         "mae" and "rmse" in those units, and "r2", the share of the variance that is explained:
-        1 - sum((y - f)**2) / sum((y - mean(y))**2). Of several outputs also "outputs": the same
-        of each, by name.
+        1 - sum((y - f)**2) / sum((y - mean(y))**2). For several outputs also "outputs": the same
+        for each, by name.
     """
     error = predicted.astype(np.float64) - wanted
     squares = (error**2).sum(axis=0)
     total = ((wanted - wanted.mean(axis=0)) ** 2).sum(axis=0)
-    # A constant target has no variance to explain: its R2 is 0, so that it cannot hide the others'.
+    # A constant target has no variance to explain: its R2 is 0, so that it cannot mask others.
     shares = np.divide(squares, total, out=np.ones_like(total), where=total > 0)
     each = {
         "mae": np.abs(error).mean(axis=0),
@@ -42,5 +42,5 @@ def scores(predicted: np.ndarray, wanted: np.ndarray, names: Sequence[str]) -> d
 
 
 def _rounded(value: float) -> float:
-    """The value to 6 decimals, or to 7 digits where it is small: units may be tiny."""
+    """Round to 6 decimals, or to 7 digits below 1: units may be tiny."""
     return round(float(value), 6) if abs(value) >= 1 else float(f"{value:.7g}")

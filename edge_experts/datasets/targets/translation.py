@@ -15,7 +15,7 @@ from .classification import Classification, refuse_untaught
 
 
 class Translation(Classification):
-    """Pairs of sentences, whose label names the language, and the domain where there are several.
+    """Pairs of sentences; the label is the language, with the domain if there are several.
 
     See `edge_experts/datasets/translation/corpus.py`.
     """
@@ -50,7 +50,7 @@ class Translation(Classification):
         examples: Sequence[Any] | None = None,
         groups: Sequence[str] | None = None,
     ) -> np.ndarray:
-        """An English sentence that training has seen in one language is no test of another one."""
+        """Assign splits such that equal English sentences are in one split for all languages."""
         if groups is not None:
             return assign(wishes, targets, seed, draw, groups=groups)
         alike = None if examples is None else [source for source, _ in examples]
@@ -65,7 +65,7 @@ class Translation(Classification):
     def requests(
         self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
     ) -> Sequence[Any] | np.ndarray:
-        """The first sentence of each pair, and the name of its label."""
+        """First sentence of each pair, and the name of its label."""
         names = [labels[target] for target in targets]
         return [(source, name) for (source, _), name in zip(inputs, names, strict=True)]
 

@@ -1,14 +1,14 @@
-"""English sentences and their translations: of LibreOffice's help, and of package descriptions.
+"""English sentences and their translations, from LibreOffice's help and package descriptions.
 
 Pairs of sentences with 3 to 20 English words. No page is in two splits, and no English sentence on
-two pages: where several have it, the first one does. What is the same in both languages is left
-out. Of the help of Debian 12's 7.4.7 that leaves 111,293 pairs: 29,442 to Italian, 29,254 to
-German, 28,147 to French and 24,450 to Spanish. Both are written in templates ("Specifies the ... of
-the ..."), so that a split by pages leaves some sentences of the test close to what training has
-seen: `familiar` says how many.
+two pages: it belongs to the first page that has it. Sentences that are equal in both languages are
+left out. The help of Debian 12's 7.4.7 has 111,293 pairs: 29,442 to Italian, 29,254 to German,
+28,147 to French and 24,450 to Spanish. Both sources are written in templates ("Specifies the ... of
+the ..."), so that even with a split by pages some test sentences are close to training sentences:
+`familiar` measures their share.
 
-An example is a pair, and its label the language that it is translated to; where there are several
-domains, LANGUAGE/DOMAIN.
+An example is a pair, and its label the target language, or LANGUAGE/DOMAIN if there are several
+domains.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from ..splitting import by_group
 from . import descriptions, help_pages
 
 LANGUAGES = ("de", "fr", "it", "es")
-_WORDS = range(3, 21)  # of the English sentence
-_MOST_WORDS = 30  # of its translation
+_WORDS = range(3, 21)  # number of words of the English sentence
+_MOST_WORDS = 30  # largest number of words of its translation
 
 Pair = tuple[str, str]  # a sentence and its translation
 Pages = Mapping[str, help_pages.Page]  # by path
-Corpus = tuple[Pages, Sequence[Pages]]  # English pages, and the same of each of its labels
+Corpus = tuple[Pages, Sequence[Pages]]  # English pages, and those of each label
 
 
 def load(languages: Sequence[str] = LANGUAGES) -> Dataset:
-    """The help's pairs to some of the languages.
+    """Load the help's pairs for some of the languages.
 
     Raises:
-        DataError: fewer than two languages.
+        DataError: there are fewer than two languages.
         NetworkError: a package could not be downloaded.
     """
     corpus, origin = _help(languages)
@@ -42,10 +42,10 @@ def load(languages: Sequence[str] = LANGUAGES) -> Dataset:
 
 
 def load_domains(language: str = "de") -> Dataset:
-    """Pairs to one language in two domains: the help, and descriptions of Debian's packages.
+    """Load pairs for one language in two domains: the help, and descriptions of Debian's packages.
 
-    A page of the second is a source package. To German, Debian 12.15 has 29,263 pairs of the first
-    and 36,323 of the second; of the test's, 8.7 % and 6.0 % are like one of the training.
+    A page of the second domain is a source package. For German, Debian 12.15 has 29,263 pairs of
+    the first and 36,323 of the second; 8.7 % and 6.0 % of the test sentences are familiar.
 
     Raises:
         NetworkError: a package or the package lists could not be downloaded.
@@ -63,10 +63,10 @@ def load_domains(language: str = "de") -> Dataset:
 
 
 def pairs(corpora: Sequence[Corpus]) -> Iterator[tuple[str, Pair, int]]:
-    """Page, pair and the index of its label; every pair once."""
-    home: dict[str, str] = {}  # the page that a sentence belongs to
+    """Yield page, pair and the index of its label; every pair once."""
+    home: dict[str, str] = {}  # page of each sentence
     seen = set()
-    first = 0  # label of a corpus
+    first = 0  # first label of a corpus
     for english, others in corpora:
         for path in sorted(english):
             for key, source in english[path].items():
@@ -86,17 +86,17 @@ def pairs(corpora: Sequence[Corpus]) -> Iterator[tuple[str, Pair, int]]:
 
 
 def familiar(dataset: Dataset) -> float:
-    """The share of test sentences whose template stands among the training sentences.
+    """Share of test sentences whose template is that of a training sentence.
 
-    A template is a sentence without its numbers, and without what its names, in capitals inside the
-    sentence, and quoted parts are.
+    A template is a sentence with placeholders for its numbers, its names (capitals inside the
+    sentence) and its quoted parts.
     """
     known = known_templates(dataset)
     return sum(template(source) in known for source, _ in dataset.test.inputs) / len(dataset.test)
 
 
 def known_templates(dataset: Dataset) -> set[str]:
-    """The templates of the training sentences."""
+    """Templates of the training sentences."""
     return {template(source) for source, _ in dataset.train.inputs}
 
 
@@ -109,7 +109,7 @@ def template(sentence: str) -> str:
 
 
 def _help(languages: Sequence[str]) -> tuple[Corpus, str]:
-    """The help in English and these languages, and where it came from."""
+    """The help in English and these languages, and its origin."""
     packages = [help_pages.package(language) for language in ("en-us", *languages)]
     english, *others = map(help_pages.pages, packages)
     version = help_pages.version(packages[0])

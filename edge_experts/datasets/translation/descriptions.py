@@ -1,7 +1,7 @@
 """Descriptions of a distribution's packages as pages, one for each source package.
 
-A paragraph's id is its description's MD5, which translations keep, and its place. Where another
-language has another number of paragraphs, only the first lines, which are titles, belong together.
+A paragraph's id is the MD5 of its description, which translations share, and its index. If a
+language has another number of paragraphs, only the first lines, which are titles, are paired.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 from .. import apt
 from .help_pages import Page
 
-_ITEM = re.compile(r"\s+[-*+o•]\s+")  # how an item of a list begins
-_DIVIDED = re.compile(r"(?<=\w-) (?=[A-ZÄÖÜ])")  # a German compound, at the end of a line
+_ITEM = re.compile(r"\s+[-*+o•]\s+")  # start of an item of a list
+_DIVIDED = re.compile(r"(?<=\w-) (?=[A-ZÄÖÜ])")  # a German compound divided at the end of a line
 
 
 def pages(folder: Path, language: str) -> dict[str, Page]:
     """All descriptions in one language, by source package.
 
     Args:
-        folder: of lists, as `apt.lists` gives it.
+        folder: folder of lists from `apt.lists`.
     """
     sources = _sources(folder)
     field = f"Description-{language}"
@@ -38,18 +38,18 @@ def pages(folder: Path, language: str) -> dict[str, Page]:
 
 
 def paragraphs(description: str) -> list[str]:
-    """A description's title, its paragraphs, and the items of its lists, each on one line."""
+    """Title, paragraphs, and list items of a description, each on one line."""
     title, *lines = description.splitlines()
     return [title.strip(), *(_DIVIDED.sub("", " ".join(part)) for part in _parts(lines))]
 
 
 def _parts(lines: list[str]) -> Iterator[list[str]]:
-    """Lines of one paragraph or item together, without what marks an item."""
+    """Lines of each paragraph or item, without the mark of an item."""
     part: list[str] = []
     was_listed = False
     for line in lines:
         item = _ITEM.match(line)
-        listed = item is not None or line.startswith("  ")  # an item, or how it goes on
+        listed = item is not None or line.startswith("  ")  # an item, or its continuation
         ends = line.strip() == "."
         if part and (ends or item or listed != was_listed):
             yield part
@@ -62,7 +62,7 @@ def _parts(lines: list[str]) -> Iterator[list[str]]:
 
 
 def _sources(folder: Path) -> dict[str, str]:
-    """The source package of each description, by its MD5; of several, the first."""
+    """Source package of each description, by its MD5; of several, the first."""
     found: dict[str, str] = {}
     path = folder / f"{apt.PACKAGES}.gz"
     for stanza in apt.stanzas(path, "Package", "Source", "Description-md5"):

@@ -1,4 +1,4 @@
-"""LibreOffice's help in several languages, as Debian's packages have it: aligned by its own ids.
+"""LibreOffice's help in several languages from Debian's packages, aligned by paragraph ids.
 
 A page has the same path in every language, and a paragraph of it the same id.
 """
@@ -24,19 +24,19 @@ Page = dict[str, str]  # paragraphs by id
 
 
 def package(language: str) -> Path:
-    """The package of one language's help ("en-us", "de"), from the machine's own archive.
+    """Package of one language's help ("en-us", "de"), from the machine's own archive.
 
-    It changes with every update of the distribution, so that there is no checksum to compare it
-    with; apt compares it with the archive's. Once fetched it stays in the user's cache.
+    It changes with every update of the distribution, so no checksum is pinned; apt compares it with
+    that of the archive. After the download it stays in the user's cache.
 
     Raises:
-        NetworkError: it could not be downloaded.
+        NetworkError: the download failed.
     """
     return fetch.current_debian_package(f"libreoffice-help-{language}")
 
 
 def version(package: Path) -> str:
-    """Of the package, as its file's name tells it."""
+    """Version of the package, from the name of its file."""
     return package.name.split("_")[1].replace("%3a", ":")
 
 
@@ -56,21 +56,21 @@ def pages(package: Path) -> dict[str, Page]:
             if name and file is not None:
                 found[name[1]] = paragraphs(file.read().decode("utf-8", errors="replace"))
     if not found:
-        raise NetworkError(f"{package}: has no pages of help; remove it, to have it fetched again")
+        raise NetworkError(f"{package}: has no pages of help; delete it to download it again")
     return found
 
 
 def paragraphs(page: str) -> Page:
-    """The text of each paragraph that has an id and is no code."""
+    """Text of each paragraph that has an id and is not code."""
     reader = _Paragraphs()
     reader.feed(page)
     return reader.found
 
 
 def sentences(source: str, target: str) -> Iterator[tuple[str, str]]:
-    """The sentences of a paragraph and its translation, in pairs, where both have as many.
+    """Yield pairs of sentences of a paragraph and its translation, if both have equally many.
 
-    Otherwise the two are one pair.
+    Otherwise the two paragraphs are one pair.
     """
     ours, theirs = _END.split(source), _END.split(target)
     if len(ours) != len(theirs):

@@ -1,4 +1,4 @@
-"""How good translations are, by the standard library for it: chrF and BLEU of sacrebleu.
+"""Scores of translations: chrF and BLEU by sacrebleu, the standard library for them.
 
 (Popović, 2015, https://aclanthology.org/W15-3049; Post, 2018, https://arxiv.org/abs/1804.08771)
 """
@@ -11,7 +11,7 @@ from ...errors import MissingExtraError
 
 
 def scores(made: Sequence[str], wanted: Sequence[str]) -> dict[str, float]:
-    """{"chrf", "bleu"} of translations beside one reference each, both from 0 to 100.
+    """{"chrf", "bleu"} of translations with one reference each, both from 0 to 100.
 
     Raises:
         MissingExtraError: sacrebleu is not installed.

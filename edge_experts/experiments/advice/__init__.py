@@ -1,1 +1,1 @@
-"""Advice: a quick look at a data set, and whether sparse experts are likely to pay."""
+"""Advice from a quick look at a data set: are sparse experts likely to pay?"""

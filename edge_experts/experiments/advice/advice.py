@@ -1,4 +1,4 @@
-"""A quick look at a data set: train small, convert, measure, and say whether experts would pay."""
+"""Quick look at a data set: train small models, convert and measure them, and give a verdict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .verdict import Candidate, Verdict, judge
 SCHEMA_VERSION = "1.0"
 _TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000
 _TIMED, _ROUNDS = 32, 10
-_FEW = 4000  # training examples, below which fewer experts are tried
+_FEW = 4000  # with fewer training examples, fewer experts are tried
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Advice:
     data: str
     kind: str
     labels: int
-    examples: int  # for training, of the whole data set
+    examples: int  # training examples of the whole data set
     trained_on: int
     judged_on: int
     candidates: tuple[Candidate, ...]
@@ -62,16 +62,16 @@ def advise(
     latency_us: float | None = None,
     seed: int = 0,
 ) -> Advice:
-    """Train sparse and dense models on a part of the data, and judge them as deployed.
+    """Train sparse and dense models on a part of the data, and compare them as deployed.
 
-    They are judged on the validation split; the test split is not looked at.
+    They are evaluated on the validation split; the test split is not used.
 
     Args:
-        memory: bytes that the router and the expert in memory may take on the device.
-        latency_us: microseconds that an answer may take, on this machine.
+        memory: memory limit in bytes for the router and the loaded expert on the device.
+        latency_us: latency limit in microseconds for an answer on this machine.
 
     Raises:
-        DataError: models of this task are not compared.
+        DataError: the task has no comparison.
     """
     task = comparison_of(dataset, "advise")
     sample = quick_look(dataset, seed)
@@ -97,7 +97,7 @@ def advise(
 
 
 def quick_look(dataset: Dataset, seed: int) -> Dataset:
-    """A part of the data set: its validation split as the test, its test split left out."""
+    """Part of the data set, with its validation split as the test split."""
     random = np.random.default_rng(seed)
     rows = random.permutation(len(dataset.train))
     first = task_named(dataset.task_type).essential(dataset.train.targets[rows])
@@ -113,7 +113,7 @@ def quick_look(dataset: Dataset, seed: int) -> Dataset:
 
 
 def as_text(advice: Advice) -> str:
-    """The evidence, and the verdict with what to do next, for a terminal."""
+    """Format the measurements, and the verdict with the next step, for a terminal."""
     task = advice.task
     table = [["", task.title, "points more", "95 %", "multiply-adds", "memory kB", "µs here"]]
     for one in advice.candidates:
@@ -122,7 +122,7 @@ def as_text(advice: Advice) -> str:
         cost = [f"{one.macs:,}", f"{one.resident_bytes / 1000:,.0f}", number(one.answer_us)]
         table.append([one.name, f"{one.scores[task.score]:.4f}", *cells, *cost])
     verdict = advice.verdict
-    sure = f"{100 * verdict.chance:.0f} chances of 100"
+    probability = f"probability {verdict.chance:.0%}"
     return "\n".join(
         [
             f"{advice.data}: {advice.kind}, {advice.labels} {task.outputs}, {advice.examples:,} "
@@ -132,10 +132,10 @@ def as_text(advice: Advice) -> str:
             "",
             *aligned(table),
             "",
-            f"That sparse experts pay here (half a point or more) is {verdict.word}: {sure}.",
+            f"A gain of half a point or more by sparse experts is {verdict.word}: {probability}.",
             *(f"- {reason}" for reason in verdict.reasons),
-            "It may be wrong: with all the data, other settings or other networks it may come out "
-            "otherwise. `edge-experts compare` measures it in full.",
+            "This is an estimate: with all the data, other settings or other networks the result "
+            "may differ. `edge-experts compare` measures it in full.",
         ]
     )
 
@@ -151,7 +151,7 @@ def _candidates(
     with tempfile.TemporaryDirectory() as temporary:
         for place, (name, settings) in enumerate(plans.items(), 1):
             print(f"{place} of {len(plans)}: {name}", flush=True, file=sys.stderr)
-            # A teacher would take longer than the look.
+            # Training a teacher would take longer than the rest.
             config = config_of(sample, seed=seed, teacher_epochs=0, **settings)
             bundles[name], macs[name] = _made(sample, config, Path(temporary, str(place)))
             outcomes[name] = task.answered(bundles[name], sample)
@@ -197,7 +197,7 @@ def _candidate(
 
 
 def _made(sample: Dataset, config: TrainConfig, place: Path) -> tuple[Path, int]:
-    """The bundle of a training on the sample, and its multiply-adds for an answer."""
+    """Train on the sample and convert; returns the bundle and its multiply-adds for an answer."""
     place.mkdir()
     run = train(sample, place / "run", config, pictures=False)
     convert(place / "run", place / "bundle", max_accuracy_drop=100)

@@ -1,4 +1,4 @@
-"""Whether sparse experts are likely to pay, from what a quick look measured."""
+"""Verdict on whether sparse experts are likely to pay, from the figures of a quick look."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WORTH = 0.005  # of the primary score: what experts must gain to be worth their trouble
-# Before any look, a gain of experts is taken to be within two points of none, two times of three:
-# so it was on the data sets that the README compares. Few examples then move an opinion little.
+WORTH = 0.005  # least gain in the primary score that justifies experts
+# Standard deviation of the prior of the gain, which is normal with mean zero: two points, as on the
+# data sets of the README. With few examples the posterior stays close to it.
 _EXPECTED = 0.02
 _LIKELY, _UNLIKELY = 0.8, 0.2
 
@@ -18,8 +18,8 @@ _LIKELY, _UNLIKELY = 0.8, 0.2
 class Candidate:
     """A model that the quick look trained and converted.
 
-    `gain` is its primary score less that of the dense network of an expert's size on the same
-    examples, `error` that difference's standard error.
+    `gain` is its primary score minus that of the dense network of an expert's size on the same
+    examples. `error` is the standard error of this difference.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Candidate:
     macs: int
     total_bytes: int
     resident_bytes: int
-    answer_us: float  # on the machine that looked
+    answer_us: float  # on this machine
 
     @property
     def give_or_take(self) -> float:
@@ -40,7 +40,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of it; `chance` is that of experts to gain `WORTH` or more."""
+    """Verdict and next command; `chance` is the probability of a gain of `WORTH` or more."""
 
     word: str  # "likely", "unlikely" or "unclear"
     chance: float
@@ -57,14 +57,14 @@ def judge(
     memory: int | None = None,
     latency_us: float | None = None,
 ) -> Verdict:
-    """Weigh sparse models against dense networks.
+    """Compare sparse models with dense networks.
 
     Args:
-        everything: the dense network of all experts' size; against that of an expert's size, all
-            candidates' gains are measured.
-        gained: what better models do, see `ComparedTask`.
-        memory: bytes that a model may take on the device.
-        latency_us: microseconds that an answer may take.
+        everything: the dense network of all experts' size. The baseline of all gains is the dense
+            network of an expert's size.
+        gained: the gain in words, see `ComparedTask`.
+        memory: memory limit of a model on the device in bytes.
+        latency_us: latency limit of an answer in microseconds.
     """
 
     def fits(one: Candidate) -> bool:
@@ -79,9 +79,9 @@ def judge(
         "same cost.",
         f"A dense network with all their parameters: {_points(everything)} points. "
         + (
-            "So there is something that a larger model can learn here."
+            "So a larger model can learn more here."
             if _chance(everything) > 0.5
-            else "So a larger model finds little more to learn here."
+            else "So a larger model can learn little more here."
         ),
     ]
     limited = memory is not None or latency_us is not None
@@ -89,20 +89,20 @@ def judge(
         if everything.gain >= best.gain - everything.error:
             larger = _chance(everything) > 0.5
             reasons.append(
-                "That dense network keeps to your limits too, and is as accurate: experts save "
-                "nothing that you need."
+                "That dense network meets your limits too, and is as accurate: experts have no "
+                "advantage here."
                 if larger
                 else "The dense network of an expert's size, smaller than both, is as accurate."
             )
             size = "all" if larger else "active"
             return Verdict("unlikely", chance, tuple(reasons), "train", f"--dense {size}")
     elif limited:
-        reasons.append("That dense network does not keep to your limits.")
+        reasons.append("That dense network exceeds your limits.")
     options = f"--experts {best.experts}"
     if not fits(best):
         reasons.append(
-            f"An expert of this size does not keep to your limits ({_cost(best)}): make it "
-            "narrower with --width, or bring your own with --model."
+            f"An expert of this size exceeds your limits ({_cost(best)}): make it narrower with "
+            "--width, or use your own network with --model."
         )
         options += f" --width {_narrower(best, memory, latency_us)}"
     if chance > _LIKELY:
@@ -113,21 +113,21 @@ def judge(
 
 
 def _fewest_of_the_best(sparse: Sequence[Candidate]) -> Candidate:
-    """The fewest experts that are within one standard error of the best."""
+    """Candidate with the fewest experts within one standard error of the best."""
     best = max(sparse, key=lambda one: one.gain)
     good = [one for one in sparse if one.gain >= best.gain - best.error]
     return min(good, key=lambda one: one.experts)
 
 
 def _chance(one: Candidate) -> float:
-    """That its gain is `WORTH` or more, from what was measured and what was expected before."""
+    """Posterior probability that the gain is `WORTH` or more."""
     weight = _EXPECTED**2 / (_EXPECTED**2 + one.error**2)
     opinion = statistics.NormalDist(weight * one.gain, one.error * math.sqrt(weight))
     return 1 - opinion.cdf(WORTH)
 
 
 def _points(one: Candidate) -> str:
-    return f"{100 * one.gain:+.1f} (give or take {100 * one.give_or_take:.1f})"
+    return f"{100 * one.gain:+.1f} (± {100 * one.give_or_take:.1f})"
 
 
 def _cost(one: Candidate) -> str:
@@ -135,9 +135,9 @@ def _cost(one: Candidate) -> str:
 
 
 def _narrower(one: Candidate, memory: int | None, latency_us: float | None) -> float:
-    """A width to try: it fits where cost grows at least in proportion to it.
+    """Return a width to try, which meets the limits if cost grows at least in proportion to it.
 
-    What has no width, such as a router, or the rows of a text's table, is not reckoned with.
+    Parts without a width, such as a router or the rows of a text's table, are not considered.
     """
     shares = [1.0]
     shares += [] if memory is None else [memory / one.resident_bytes]

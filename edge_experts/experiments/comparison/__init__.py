@@ -1,4 +1,4 @@
-"""Sparse experts beside their rivals, at equal budgets, over several seeds, as deployed."""
+"""Comparison of sparse experts with baselines at equal budgets, over several seeds, as deployed."""
 
 from .comparison import MAX_SEEDS, compare
 from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE

@@ -1,4 +1,4 @@
-"""The comparison: every contender by every seed, as deployed; it goes on where it was ended."""
+"""The comparison: all contenders for all seeds, as deployed; resumes after an interruption."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def compare(
 ) -> Comparison:
     """Train and convert every contender for every seed, and measure them as deployed.
 
-    Each leaves `folder/seed-K/ROW.run`, `ROW.bundle` and, once it is finished, `ROW.json`; what
-    is finished is not made again.
+    Each writes `folder/seed-K/ROW.run`, `ROW.bundle` and, once it is finished, `ROW.json`. Finished
+    rows are not repeated.
 
     Args:
-        config: of the sparse experts; what the others are told follows from it.
-        rows: names of contenders, all by default; the dense networks always are among them.
-        quick: train on a part of the data and judge by validation examples, as advice does.
-        force: make all rows anew.
-        seed_folders: False: the only seed's files lie in `folder` itself.
+        config: of the sparse experts; the other contenders' settings are derived from it.
+        rows: names of contenders, all by default. The dense networks are always included.
+        quick: train on a part of the data and evaluate on validation examples, as advice does.
+        force: repeat finished rows.
+        seed_folders: if False, the files of the only seed are in `folder` itself.
 
     Raises:
-        UsageError: an option that cannot be used, or `folder` holds rows made otherwise.
-        DataError: models of this task are not compared.
+        UsageError: an option is invalid, or `folder` has rows with other settings.
+        DataError: the task has no comparison.
     """
     task = comparison_of(dataset, "compare")
-    # The rows are of experts, whether or not they pay: that is for the rows to show.
+    # The experts are trained whether or not they pay: the comparison decides that.
     config = replace(config or config_of(dataset), most_experts=0, measure_gain=False)
     if config.dense is not None:
         raise UsageError("compare makes the dense rows itself; leave `dense` out")
@@ -103,13 +103,13 @@ def compare(
 def _all(
     makers: Sequence[Maker], contenders: Sequence[Contender], *, force: bool
 ) -> list[dict[str, Record]]:
-    """Every contender's record, for each seed."""
-    # All are read before the first training: an hour's work should not end at a row that was made
-    # with other settings.
+    """Records of all contenders, for each seed."""
+    # Existing records are checked before the first training, so that a row with other settings does
+    # not stop the comparison after an hour.
     records = [{} if force else _finished(maker, contenders) for maker in makers]
     total, done = len(makers) * len(contenders), sum(map(len, records))
     if done:
-        print(f"{done} of {total} rows are finished already: not made again", file=sys.stderr)
+        print(f"{done} of {total} rows are finished already and not repeated", file=sys.stderr)
     with Progress("Comparing", total - done) as progress:
         for maker, found in zip(makers, records, strict=True):
             todo = [one for one in contenders if one.name not in found]

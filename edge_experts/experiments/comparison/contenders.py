@@ -1,4 +1,4 @@
-"""Who is compared: how each contender is trained, compressed and converted."""
+"""The contenders of a comparison: training, compression and conversion of each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Contender:
     """One row of the comparison.
 
     Attributes:
-        settings: what it is trained with; None: it is made of another one's training.
-        of: the contender whose run folder it takes instead.
-        compress: what becomes of that run before it is converted.
-        top_k: how many experts answer, instead of what the training says.
-        quantization: instead of the one that was asked for.
-        onnx: whether ONNX Runtime runs it, and its static quantization makes its int8.
-        taught: whether it learns from the teacher, where there is one.
+        settings: training settings; None: it uses another contender's training.
+        of: the contender whose run folder it uses.
+        compress: compression of that run before conversion.
+        top_k: number of experts that answer, if not as trained.
+        quantization: replaces the requested one.
+        onnx: True if ONNX Runtime runs it, with int8 by its own static quantization.
+        taught: True if it learns from the teacher, where there is one.
     """
 
     name: str
@@ -49,13 +49,13 @@ def _dense(size: str) -> Callable[[TrainConfig], TrainConfig]:
 
 
 def _article(config: TrainConfig) -> TrainConfig:
-    """The article's method has one stage: it gets as many epochs as a dense network."""
+    """Settings of the article's method: one stage, with as many epochs as a dense network."""
     return recipes.article(replace(config, epochs=config.all_epochs, teacher_epochs=0))
 
 
 CONTENDERS = {
     contender.name: contender
-    for contender in (  # those that others are made of come before them
+    for contender in (  # contenders come after those that they use
         Contender(SPARSE, lambda config: config),
         Contender(TOP_2, of=SPARSE, top_k=2),
         Contender(RANDOM, _routed("random")),
@@ -72,21 +72,21 @@ CONTENDERS = {
     )
 }
 NAMES = tuple(CONTENDERS)
-MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # without them there is nothing to compare
+MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # rows that no comparison works without
 
 
 def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[Contender, ...]:
-    """The contenders of these names, in order; all by default.
+    """Contenders of these names, in order; all by default.
 
-    The dense networks always belong to them, for the gap between them, and so does what another
-    one is made of.
+    The dense networks are always included, since they define the gap, and so are contenders whose
+    runs the chosen ones use.
 
     Args:
-        buckets: whether the networks are bags of n-grams: then one with more buckets is a dense
-            network too.
+        buckets: True if the networks are bags of n-grams: then one with more buckets is a dense
+            baseline too.
 
     Raises:
-        UsageError: a name that there is not.
+        UsageError: a name is unknown.
     """
     unknown = sorted(set(rows or ()) - set(NAMES))
     if unknown:

@@ -1,4 +1,4 @@
-"""One row by one seed: train or compress, convert, measure."""
+"""Production of one row for one seed: train or compress, convert, measure."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .records import Record, read
 from .results import Measured
 
 TEACHER = "teacher"
-# A network that is pruned at once, or learns its ranges in one epoch, would be a rival that is easy
-# to beat: compressed ones learn for so small a part of their epochs again.
+# Compressed networks are fine-tuned for this fraction of their epochs. Pruning at once, or learning
+# ranges in one epoch, would make them too weak a baseline.
 _QUARTER = 4
 
 
@@ -40,8 +40,8 @@ class Maker:
 
     Args:
         data: the data set's name and digest, for the records.
-        folder: of this seed; `shared` is that of what all seeds have in common.
-        config: of the sparse experts; the other contenders' follow from it.
+        folder: folder of this seed; `shared` is for files that all seeds use.
+        config: of the sparse experts; the other contenders' settings are derived from it.
     """
 
     dataset: Dataset
@@ -53,21 +53,21 @@ class Maker:
     task: ComparedTask
 
     def path(self, name: str) -> Path:
-        """Where a row's record is."""
+        """Path of a row's record."""
         return self.folder / f"{name}.json"
 
     def finished(self, contender: Contender) -> Record | None:
-        """A row that an earlier comparison has made; what did not hold then is tried again.
+        """Record of a row from an earlier comparison; unsuitable methods are tried again.
 
         Raises:
-            UsageError: it was made with other settings, or from other data.
+            UsageError: the record has other settings or other data.
         """
         found = read(self.path(contender.name), self.made_with(contender))
         left = self.run_of(contender).is_dir() and self.deployed_of(contender).is_dir()
         return found if found and found.measured and left else None
 
     def made_with(self, contender: Contender) -> dict[str, Any]:
-        """All that a row depends on."""
+        """All settings and data that a row depends on."""
         return {
             **self._common(self._settings(contender)),
             "compress": contender.compress,
@@ -78,7 +78,7 @@ class Maker:
         }
 
     def prepare(self, *, force: bool) -> None:
-        """Train the teacher of all rows and seeds, where the configuration asks for one."""
+        """Train the teacher of all rows and seeds, if the configuration has one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self._teaches:
             return
@@ -90,10 +90,10 @@ class Maker:
             Record(made_with, None).write(path)
 
     def make(self, contender: Contender) -> Measured:
-        """A row, with its run and bundle, or what ONNX Runtime takes.
+        """Make a row, with its run, and its bundle or files for ONNX Runtime.
 
         Raises:
-            UnsuitableError: the method does not hold for the network, as the message says.
+            UnsuitableError: the method does not support the network; the message says why.
         """
         try:
             self.make_run(contender)
@@ -104,10 +104,10 @@ class Maker:
             raise UnsuitableError(str(error)) from None
 
     def make_run(self, contender: Contender) -> None:
-        """Train or compress a row's run folder; nothing for a row that takes another one's.
+        """Train or compress a row's run folder; no-op for a row that uses another's.
 
         Raises:
-            UnsuitableError: the method does not hold for the network, as the message says.
+            UnsuitableError: the method does not support the network; the message says why.
         """
         if contender.top_k is not None:
             self._refuse_top_k(contender.top_k)
@@ -131,13 +131,13 @@ class Maker:
             )
 
     def deploy(self, contender: Contender) -> Measured:
-        """Convert the run of a row to its bundle, and measure that."""
+        """Convert the run of a row to its bundle, and measure it."""
         conversion = convert(
             self.run_of(contender),
             self.deployed_of(contender),
             quantization=self._quantization(contender),
             top_k=contender.top_k,
-            max_accuracy_drop=100,  # what it costs is here to be seen
+            max_accuracy_drop=100,  # the loss of accuracy is reported, not limited
             force=True,
         )
         manifest = conversion.manifest
@@ -178,7 +178,7 @@ class Maker:
         return self.task.of_outputs(predict(model, inputs), self.dataset, run)
 
     def _float_scores(self, contender: Contender) -> Scores:
-        """On the whole test split, before conversion."""
+        """Scores on the whole test split before conversion."""
         if contender.top_k is not None:
             return self.float_outcome(contender).scores
         return self.task.trained(run_folder.read_run(self.run_of(contender)).metrics)
@@ -198,7 +198,7 @@ class Maker:
         return {"edge_experts": VERSION, "data": self.data, "config": settings.to_json()}
 
     def _settings(self, contender: Contender) -> TrainConfig:
-        """What the row, or the one that it is made of, is trained with."""
+        """Training settings of the row, or of the contender whose run it uses."""
         while contender.settings is None and contender.of is not None:
             contender = CONTENDERS[contender.of]
         assert contender.settings is not None
@@ -221,7 +221,7 @@ class Maker:
         return self.folder / f"{contender.name if own else contender.of}.run"
 
     def deployed_of(self, contender: Contender) -> Path:
-        """Return the folder of the row's bundle, or of what ONNX Runtime takes."""
+        """Return the folder of the row's bundle, or of its files for ONNX Runtime."""
         return self.folder / f"{contender.name}.{'onnx' if contender.onnx else 'bundle'}"
 
     def _quantization(self, contender: Contender) -> str:
@@ -229,13 +229,13 @@ class Maker:
 
     def _refuse_top_k(self, top_k: int) -> None:
         if self.config.combine != "top":
-            raise UnsuitableError("all experts are asked and summed, none is picked")
+            raise UnsuitableError("all experts answer and are summed; there is no routing")
         if self.config.experts < top_k:
-            raise UnsuitableError(f"there are no {top_k} experts to ask")
+            raise UnsuitableError(f"needs {top_k} experts, and there are {self.config.experts}")
 
 
 def _sizes(files: Iterable[Path]) -> dict[str, Any]:
-    """Bytes as they are, and of each file deflated."""
+    """Size of the files in bytes, plain and deflated one by one."""
     contents = [path.read_bytes() for path in files]
     return {
         "total_bytes": sum(map(len, contents)),

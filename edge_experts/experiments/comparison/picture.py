@@ -1,4 +1,4 @@
-"""The primary score against what it costs, as a picture."""
+"""Picture of the primary score against the cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEIGHT, _WIDTH, _LINE = 5.0, 13.0, 13.0  # inches, inches, points
 
 
 def draw(result: Comparison, path: Path) -> None:
-    """Two panels with a point for each row; bars are 95 % intervals over seeds."""
+    """Draw two panels with a point for each row; bars are 95 % intervals over seeds."""
     plotting.require(path)
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ def _panel(axes: Any, result: Comparison, cost: str) -> None:
     costs = [getattr(row.costs, cost) for row in result.rows]
     axes.set_xscale("log")
     axes.set_xlim(min(costs) / 1.2, max(costs) * 1.2)
-    # 1, 2, 5, 10: costs often lie within one power of ten.
+    # Ticks at 1, 2, 5, 10: costs often span less than one power of ten.
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(EngFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -74,9 +74,9 @@ def _colour(row: Row) -> str:
 
 
 def _name_points(figure: Any, axes: Any) -> None:
-    """Every point's name in a column beside the panel, in order of height, with a line to it.
+    """Write the points' names in a column beside the panel, in order of height, with lines to them.
 
-    Names beside their points would lie over each other: many rows cost the same.
+    Names beside the points would overlap: many rows have the same cost.
     """
     figure.canvas.draw()
     bottom, top = axes.get_window_extent().y0, axes.get_window_extent().y1
@@ -104,7 +104,7 @@ def _name_points(figure: Any, axes: Any) -> None:
 
 
 def _apart(heights: list[float], step: float, bottom: float, top: float) -> list[float]:
-    """The heights, in ascending order, moved until they are a step apart, within the panel."""
+    """Move heights, in ascending order, until they are a step apart within the panel."""
     placed: list[float] = []
     for height in heights:
         placed.append(max(height, placed[-1] + step) if placed else max(height, bottom))

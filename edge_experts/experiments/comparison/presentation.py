@@ -1,4 +1,4 @@
-"""A finished comparison as text, as JSON, and as files."""
+"""Output of a finished comparison as text, JSON and files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _COSTS = ("multiply-adds", "files kB", "deflated", "resident kB")
 
 
 def as_text(result: Comparison) -> str:
-    """The table, what it was measured on, and what it says in words."""
+    """Format the table, the conditions of the measurement, and the verdict."""
     task = result.task
     scores = (task.title, "95 %", "float", *(name.upper() for name in task.others))
     head = ("as deployed", "numbers", *scores, *_COSTS, "gap closed")
     lines = aligned([head, *(_cells(result, row) for row in result.rows)])
-    lines += [f"{name}: none here, {reason}" for name, reason in result.unavailable.items()]
+    lines += [f"{name}: not available, {reason}" for name, reason in result.unavailable.items()]
     judged = f"{result.examples:,} {'validation' if result.quick else 'test'} examples"
     several = f"means of {len(result.seeds)} seeds" if len(result.seeds) > 1 else "one seed"
     look = ", a quick look" if result.quick else ""
@@ -59,15 +59,15 @@ def _closed(result: Comparison, row: Row) -> str:
 
 
 def as_json(result: Comparison) -> dict[str, Any]:
-    """The comparison's figures, with the verdict on them."""
+    """Figures of the comparison, with the verdict."""
     return {**result.to_json(), "verdict": judge(result).to_json()}
 
 
 def write(result: Comparison, folder: Path, *, command: str = "") -> None:
-    """comparison.json and comparison.png, in `folder`.
+    """Write comparison.json and comparison.png to `folder`.
 
     Args:
-        command: what was run for it.
+        command: the command line of the comparison.
     """
     content = json.dumps({**as_json(result), "command": command}, ensure_ascii=False, indent=2)
     write_whole(folder / "comparison.json", content + "\n")

@@ -1,4 +1,4 @@
-"""What each finished row leaves behind, so that a second run goes on where the first one ended."""
+"""Records of finished rows, from which an interrupted comparison resumes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FORMAT = "1.0"
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A finished row of one seed: what it was made with, and what came of it.
+    """A finished row of one seed: its settings and its results.
 
-    `reason` says why there is nothing measured.
+    `reason` says why there are no results.
     """
 
     made_with: Mapping[str, Any]
@@ -32,12 +32,12 @@ class Record:
 
 
 def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
-    """The record of a row, None where it has not been finished.
+    """Read the record of a row; None if the row is not finished.
 
     Raises:
-        UsageError: it is no record, or was made with something else than `made_with`.
+        UsageError: the file is not a record, or its settings differ from `made_with`.
     """
-    remedy = "name another folder with --out, or pass --force to make all rows anew"
+    remedy = "name another folder with --out, or repeat all rows with --force"
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         measured = content["measured"]
@@ -57,7 +57,7 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
 
 
 def _measured(content: Mapping[str, Any]) -> Measured:
-    """Fields of a record; older ones have an accuracy in place of scores."""
+    """Parse the fields of a record; older ones have an accuracy in place of scores."""
     content = dict(content)
     for name in ("scores", "float_scores"):
         if name not in content:

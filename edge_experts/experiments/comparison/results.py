@@ -1,4 +1,4 @@
-"""What a comparison found, with intervals over seeds."""
+"""Results of a comparison, with intervals over seeds."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from ..tasks import ComparedTask, Outcome, Scores, task_named
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS, SPARSE
 
 SCHEMA_VERSION = "1.1"
-_LEAST_GAP = 0.01  # between the dense networks; below it, a share of the gap means nothing
+_LEAST_GAP = 0.01  # smallest gap between the dense networks of which a share is reported
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One contender by one seed, as deployed.
+    """Results of one contender for one seed, as deployed.
 
     Attributes:
         scores: as deployed; `float_scores` are those of the Keras model.
-        losses: of each test example, where the task compares them.
+        losses: loss of each test example, if the task compares examples.
     """
 
     scores: Scores
@@ -32,7 +32,7 @@ class Measured:
     examples: int
     macs: int
     total_bytes: int
-    compressed_bytes: int  # of all files, each deflated: zeros are worth something only here
+    compressed_bytes: int  # size of all files, each deflated: only here zeros save bytes
     resident_bytes: int
     quantization: str
     losses: tuple[float, ...] = ()
@@ -44,7 +44,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Row:
-    """One contender by all seeds; `primary` is the key of the score that decides."""
+    """Results of one contender for all seeds; `primary` is the key of the primary score."""
 
     name: str
     seeds: tuple[Measured, ...]
@@ -52,7 +52,7 @@ class Row:
 
     @property
     def by_seed(self) -> tuple[float, ...]:
-        """The primary score of each seed."""
+        """Primary score of each seed."""
         return tuple(one.scores[self.primary] for one in self.seeds)
 
     @property
@@ -68,23 +68,23 @@ class Row:
         return statistics.mean(one.float_scores[self.primary] for one in self.seeds)
 
     def mean(self, name: str) -> float:
-        """The mean of a score over seeds."""
+        """Mean of a score over seeds."""
         return statistics.mean(one.scores[name] for one in self.seeds)
 
     @property
     def costs(self) -> Measured:
-        """By the first seed: seeds differ in their scores, and by a few bytes."""
+        """Costs of the first seed: seeds differ in scores, and by a few bytes."""
         return self.seeds[0]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All rows.
+    """All rows of a comparison.
 
     Attributes:
-        trained_on: how many examples were learned from.
-        quick: whether those are a part of the data.
-        unavailable: the contenders that do not hold here, with the reason.
+        trained_on: number of training examples.
+        quick: True if those are a part of the data.
+        unavailable: contenders that are not supported here, with the reason.
     """
 
     data: str
@@ -102,14 +102,14 @@ class Comparison:
 
     @property
     def examples(self) -> int:
-        """How many test examples the rows are judged by."""
+        """Number of test examples that the rows are evaluated on."""
         return self.rows[0].costs.examples
 
     def row(self, name: str) -> Row | None:
         return next((row for row in self.rows if row.name == name), None)
 
     def gains(self, row: Row, over: Row) -> tuple[float, ...]:
-        """By how much one's primary score is above another's, seed by seed."""
+        """Gain of `row` over `over` in the primary score, seed by seed."""
         return tuple(a - b for a, b in zip(row.by_seed, over.by_seed, strict=True))
 
     @property
@@ -120,7 +120,7 @@ class Comparison:
 
     @property
     def gap(self) -> float | None:
-        """The better dense all - dense active, None where it is too small to be a measure."""
+        """Gap between the better dense all and dense active; None if too small to be a measure."""
         active, everything = self.row(DENSE_ACTIVE), self.everything
         if active is None or everything is None:
             return None
@@ -128,14 +128,14 @@ class Comparison:
         return None if gap < _LEAST_GAP else gap
 
     def gap_closed(self, row: Row | None) -> float | None:
-        """(row - dense active) / (the better dense all - dense active)."""
+        """Share of the gap: (row - dense active) / (the better dense all - dense active)."""
         active = self.row(DENSE_ACTIVE)
         if self.gap is None or row is None or active is None:
             return None
         return statistics.mean(self.gains(row, active)) / self.gap
 
     def gap_interval(self, row: Row | None) -> Interval | None:
-        """A 95 % confidence interval of the gap closed over seeds, the gap taken as its mean."""
+        """95 % confidence interval of the gap closed over seeds; the gap is its mean."""
         active = self.row(DENSE_ACTIVE)
         if self.gap is None or row is None or active is None:
             return None
@@ -179,7 +179,7 @@ class Comparison:
 
 
 def of_mean(values: Sequence[float]) -> Interval | None:
-    """The 95 % confidence interval of a mean (Student's t); None of one value."""
+    """95 % confidence interval of a mean (Student's t); None for one value."""
     if len(values) < 2:
         return None
     half = student_t(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))

@@ -1,4 +1,4 @@
-"""Whether sparse experts pay on a data set, in words, from what a comparison measured."""
+"""Verdict on whether sparse experts pay on a data set, in words, from a comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NORMAL_95 = 1.96
 
 @dataclass(frozen=True)
 class Verdict:
-    """What comes of it; `pays` is None where the sparse experts are not among the rows."""
+    """Verdict in sentences; `pays` is None if the sparse experts are not among the rows."""
 
     pays: bool | None
     sentences: tuple[str, ...]
@@ -25,10 +25,10 @@ class Verdict:
 
 
 def judge(result: Comparison) -> Verdict:
-    """Sparse experts against the dense network of their cost, and against routers that know less.
+    """Compare sparse experts with the dense network of equal cost, and with simpler routers.
 
-    A gain counts when its 95 % interval lies above nothing: over seeds, or, of one seed, by what
-    so many test examples can tell.
+    A gain is significant if its 95 % interval is above zero. The interval is over seeds, or, for
+    one seed, over the test examples.
     """
     gap = _gap(result)
     sparse, active = result.row(SPARSE), result.row(DENSE_ACTIVE)
@@ -40,11 +40,11 @@ def judge(result: Comparison) -> Verdict:
     if low > 0:
         word = "Sparse experts pay here" if gain >= WORTH else "Sparse experts gain a little here"
         first = f"{word}: {measured} over the dense network of the same active size."
-        more = [] if gain >= WORTH else ["Half a point is hardly worth the larger files."]
+        more = [] if gain >= WORTH else ["Half a point hardly justifies the larger files."]
     else:
         first = (
-            f"Sparse experts do not pay here: {measured} beside the dense network of the same "
-            f"active size{', which is not beyond chance' if high > 0 else ''}."
+            f"Sparse experts do not pay here: {measured} over the dense network of the same "
+            f"active size{', which is not significant' if high > 0 else ''}."
         )
         more = [_instead(result)]
         if gain > 0:
@@ -53,9 +53,9 @@ def judge(result: Comparison) -> Verdict:
 
 
 def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interval]:
-    """The gain of one row's primary score over another's, and its 95 % interval.
+    """Return the gain of one row's primary score over another's, and its 95 % interval.
 
-    Of one seed: by the test examples, as the task says.
+    For one seed the interval is over the test examples, by the task's standard error.
     """
     gains = result.gains(row, other)
     mean, interval = statistics.mean(gains), of_mean(gains)
@@ -86,7 +86,7 @@ def _gap(result: Comparison) -> tuple[str, ...]:
 
 
 def _instead(result: Comparison) -> str:
-    """What to use where experts do not pay."""
+    """Recommendation where experts do not pay."""
     everything = result.everything
     small = "`edge-experts train --dense active`"
     if result.gap is None or everything is None:
@@ -96,20 +96,20 @@ def _instead(result: Comparison) -> str:
     return (
         f"Use a dense network: {small}, or `--dense {large}` where "
         f"{costs.resident_bytes / 1000:,.0f} kB in memory and {costs.macs:,} multiply-adds an "
-        "answer are not too much."
+        "answer are affordable."
     )
 
 
 def _surer(result: Comparison) -> str:
     more = "3" if len(result.seeds) < 3 else "5 or more"
     return (
-        f"Not sure: more seeds (`edge-experts compare` with --seeds {more}) may show whether the "
-        "gain is more than chance."
+        f"More seeds (`edge-experts compare` with --seeds {more}) may show whether the gain is "
+        "significant."
     )
 
 
 def _routing(result: Comparison, sparse: Row) -> list[str]:
-    """Whether it is what the router knows that helps."""
+    """Sentences on routers that do not use the content, where they are about as good."""
     sentences = []
     for name, how in ((RANDOM, "at random"), (HASH, "by hashing")):
         row = result.row(name)
@@ -119,12 +119,12 @@ def _routing(result: Comparison, sparse: Row) -> list[str]:
         if gain <= 0:
             sentences.append(
                 f"Experts routed {how} are as good ({_points(-gain)} points): routing by content "
-                "is not what helps here."
+                "does not help here."
             )
         elif low <= 0:
             sentences.append(
-                f"Our router is not surely better than routing {how} ({_points(gain)} points, "
-                "within chance)."
+                f"The router is not significantly better than routing {how} ({_points(gain)} "
+                "points)."
             )
     return sentences
 

@@ -1,4 +1,4 @@
-"""Tasks that are compared: the score that decides, and the error of a difference between two."""
+"""Tasks with a comparison: the primary score, and the error of a difference in it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Outcome:
     """Result of one model on examples.
 
     Attributes:
-        losses: of each example, (examples,); one minus their mean is the primary score. Empty
-            where single examples are not compared.
+        losses: loss of each example, (examples,); one minus their mean is the primary score. Empty
+            if single examples are not compared.
     """
 
     scores: Scores
@@ -43,9 +43,8 @@ class ComparedTask(Protocol):
     """Comparison of models of one task.
 
     Attributes:
-        score: key of the primary score, which is better the higher it is; from 0 to 1 where a model
-            is of use.
-        title: the same for people.
+        score: key of the primary score; higher is better, and useful models are between 0 and 1.
+        title: name of the primary score in tables and texts.
         others: keys of further scores that tables show.
         points: hundredths of the primary score, in words.
         gained: the gain of a better model in words; {} stands for the points.
@@ -60,7 +59,7 @@ class ComparedTask(Protocol):
     outputs: str
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
-        """Rows that every part of the data must have to train on, (rows,)."""
+        """Rows that every subset of the data must contain for training, (rows,)."""
 
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         """Scores of a Keras model on the test split, from the metrics of its run."""
@@ -69,24 +68,24 @@ class ComparedTask(Protocol):
         """Scores and losses on the test split.
 
         Args:
-            outputs: of the run's Keras model, (examples, labels).
+            outputs: outputs of the run's Keras model, (examples, labels).
             run: a `run_folder.Run`.
         """
 
     def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
-        """Scores and losses of a bundle, which is asked the test split in a process of its own."""
+        """Scores and losses of a bundle on the test split, in a separate process."""
 
     def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
         """Scores of a `converters.Conversion` on the test split."""
 
     def exported(self, proof: Any) -> tuple[Outcome, Scores]:
-        """Scores of what ONNX Runtime runs, from the proof of its export, and before quantization.
+        """Scores of a network in ONNX Runtime, by the proof of its export, and before quantization.
 
-        Without losses.
+        The outcome has no losses.
         """
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
-        """The difference of the primary score on the same examples, and its standard error."""
+        """Difference of the primary score on the same examples, and its standard error."""
 
     def error(self, one: Outcome, other: Outcome) -> float:
         """Standard error of a difference of the primary score, with or without losses."""
@@ -97,32 +96,32 @@ class ComparedTask(Protocol):
         """Keys of a row of `compare --json`.
 
         Args:
-            deployed, trained: of each seed.
-            interval: of the mean of the deployed primary scores.
+            deployed, trained: scores of each seed.
+            interval: interval of the mean of the deployed primary scores.
         """
 
     def candidate(self, scores: Scores) -> dict[str, Any]:
         """Keys of a candidate of `advise --json`."""
 
     def heading(self) -> dict[str, Any]:
-        """Keys of the whole of both."""
+        """Top-level keys of both."""
 
 
 def comparison_of(dataset: Dataset, command: str) -> ComparedTask:
-    """The comparison of a data set's task.
+    """Return the comparison of a data set's task.
 
     Raises:
-        DataError: `command` is not for this task.
+        DataError: `command` does not support this task.
     """
     if dataset.task_type not in COMPARISONS.names:
         raise DataError(
-            f"{dataset.name}: {command} is for {' and '.join(COMPARISONS.names)}; `train` and "
-            "`evaluate` do it"
+            f"{dataset.name}: {command} supports {' and '.join(COMPARISONS.names)} only; use "
+            "`train` and `evaluate` instead"
         )
     return task_named(dataset.task_type)
 
 
 def task_named(name: str) -> ComparedTask:
-    """The comparison of a task by its name."""
+    """Return the comparison of a task by its name."""
     found: ComparedTask = COMPARISONS.get(name)
     return found

@@ -17,16 +17,16 @@ from . import ComparedTask, Interval, Outcome, Scores
 
 
 class Classification:
-    """Share of examples that are answered right; a loss is 0 or 1."""
+    """Share of correct answers; a loss is 0 or 1."""
 
     score = title = "accuracy"
     others: tuple[str, ...] = ()
     points = "points"
-    gained = "answer {} points more of the examples right"
+    gained = "classify {} points more of the examples correctly"
     outputs = "labels"
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
-        """The first example of each label."""
+        """First example of each label."""
         first: np.ndarray = np.unique(targets, return_index=True)[1]
         return first
 
@@ -53,17 +53,18 @@ class Classification:
         return outcome, {"accuracy": proof.float_accuracy}
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
-        """Only examples count that one of them gets right and the other wrong (McNemar, 1947); one
-        more of them is assumed, so that few examples without any do not look like certainty.
+        """Difference by the examples that only one of the models gets right (McNemar, 1947).
+
+        One more such example is assumed, so that none in few examples does not seem certain.
         """
         pairs = list(zip(one.losses, base.losses, strict=True))
         only, other = sum(a < b for a, b in pairs), sum(a > b for a, b in pairs)
         return (only - other) / len(pairs), math.sqrt(only + other + 1) / len(pairs)
 
     def error(self, one: Outcome, other: Outcome) -> float:
-        """The standard error of the difference between two shares of the examples.
+        """Standard error of the difference between two independent shares of the examples.
 
-        It is large: that both answer the same examples, and mostly alike, is not made use of.
+        It is conservative: that both models answer the same examples, mostly alike, is not used.
         """
         shares = [outcome.scores["accuracy"] for outcome in (one, other)]
         return math.sqrt(sum(share * (1 - share) for share in shares) / one.examples)

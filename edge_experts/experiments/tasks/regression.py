@@ -22,8 +22,8 @@ _SCORES = ("r2", "mae", "rmse")
 class Regression:
     """Share of the targets' variance that is explained.
 
-    The loss of an example is its squared error by the variance of the targets, the mean over the
-    outputs.
+    The loss of an example is its squared error divided by the variance of the targets, averaged
+    over the outputs.
     """
 
     score, title = "r2", "R2"
@@ -33,7 +33,7 @@ class Regression:
     outputs = "output(s)"
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
-        """None."""
+        """No rows: every subset can be trained on."""
         return np.empty(0, np.int64)
 
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
@@ -58,11 +58,11 @@ class Regression:
         return Outcome(_known(proof.scores), proof.examples), _known(proof.float_scores)
 
     def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
-        """By the differences of the squared errors, whose spread is theirs of the examples."""
+        """Difference of the mean squared errors; its error is from their spread over examples."""
         difference = np.array(base.losses) - np.array(one.losses)
         count = len(difference)
         spread = float(difference.std(ddof=1)) if count > 1 else math.inf
-        # Two models that answer alike are no more certain than their rounding.
+        # For two models with equal answers, rounding limits the certainty.
         return float(difference.mean()), max(spread / math.sqrt(count), 1e-6)
 
     def error(self, one: Outcome, other: Outcome) -> float:
@@ -88,9 +88,9 @@ class Regression:
 
 
 def losses_of(values: np.ndarray, wanted: np.ndarray) -> tuple[float, ...]:
-    """Squared errors by the variance of the targets, the mean over the outputs, (examples,).
+    """Squared errors over the variance of the targets, averaged over the outputs, (examples,).
 
-    A constant target has no variance to explain: 1 is taken in its place.
+    For a constant target, which has no variance, the divisor is 1.
     """
     variance = wanted.var(axis=0)
     squares = (values - wanted) ** 2 / np.where(variance > 0, variance, 1.0)

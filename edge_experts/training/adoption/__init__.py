@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere, as a run folder: see `adoption.py`."""
+"""Adoption of networks that were trained elsewhere, as a run folder: see `adoption.py`."""
 
 from __future__ import annotations
 

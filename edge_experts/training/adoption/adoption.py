@@ -1,4 +1,4 @@
-"""Trained networks and data to a run folder, without a training."""
+"""Conversion of trained networks and data to a run folder, without a training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..tasks import training_of
 from . import files
 from .fitted import fitted, refuse_changed, table_rows
 
-_COMPARED = 64  # examples that a network must answer as before
+_COMPARED = 64  # examples on which the answers of a network are compared
 
 
 def adopt(
@@ -40,28 +40,28 @@ def adopt(
     name: str | None = None,
     force: bool = False,
 ) -> run_folder.Run:
-    """Write the run folder `out` around networks that are trained already.
+    """Write the run folder `out` with trained networks.
 
-    `convert`, `evaluate` and the others take it like any other. The networks keep their weights;
-    each gets one input called `x`, and a softmax at its end is left out, because the runtime
-    computes it. That it answers as before is checked on examples.
+    `convert`, `evaluate` and other commands treat it like any run folder. The networks keep their
+    weights. Each gets one input called `x`, and a softmax at its end is removed, because the
+    runtime computes it. Its answers are checked to be unchanged on examples.
 
     Args:
         networks: a folder with `experts/*.keras` or `expert_*.keras`, in the order of their names
             and numbers, and `router.keras`, whose outputs are in that order; or the file of one
             network. Files of Keras 3 are rebuilt in tf_keras.
-        dataset: its training examples calibrate a conversion, its validation examples compare it
-            with Keras, its test examples tell the accuracy.
-        standardize: give the networks what `train` would give them: numbers standardized by the
-            training examples. Otherwise numbers stay as they are.
+        dataset: training examples for the calibration of a conversion, validation examples for its
+            comparison with Keras, and test examples for the accuracy.
+        standardize: standardize inputs by the training examples, as `train` does. Otherwise numbers
+            are unchanged.
         combine: "top", or "sum" for experts whose outputs are added, without a router.
         labels: the data's labels in the order of the networks' outputs; sorted by default.
-        seed: for the samples of the data that the run folder keeps.
-        name: what the bundle will be called; that of the folder or file by default.
+        seed: seed of the samples of the data in the run folder.
+        name: name of the bundle; that of the folder or file by default.
 
     Raises:
-        UsageError: a file cannot be taken, or does not fit the others or the data.
-        DataError: the data is of texts or for another task, or the labels are others.
+        UsageError: a file is not supported, or does not fit the others or the data.
+        DataError: the data has texts, another task, or other labels.
     """
     networks, out = Path(networks), Path(out)
     refuse_existing(out, force=force)
@@ -109,18 +109,18 @@ def adopt(
 
 def _refuse_without_router(folder: Path, found: files.Found, combine: str) -> None:
     if combine == "sum" and found.router is not None:
-        raise UsageError(f"{found.router}: experts that are summed have no router; take it away")
+        raise UsageError(f"{found.router}: experts that are summed have no router; remove it")
     if combine == "top" and len(found.experts) > 1 and found.router is None:
         raise UsageError(
-            f"{folder}: {len(found.experts)} experts and no router.keras to choose between them; "
-            "add one with an output for each expert, or --combine sum if their outputs are added"
+            f"{folder}: {len(found.experts)} experts and no router.keras; "
+            "add one with an output for each expert, or use --combine sum to add their outputs"
         )
     if found.router is not None and len(found.experts) == 1:
-        raise UsageError(f"{found.router}: there is one expert only, and nothing to choose")
+        raise UsageError(f"{found.router}: there is one expert only; remove the router")
 
 
 def _in_order(dataset: Dataset, labels: Sequence[str]) -> Dataset:
-    """The data with its labels in the order of the networks' outputs."""
+    """Reorder the data's labels to the order of the networks' outputs."""
     if sorted(labels) != sorted(dataset.labels):
         raise DataError(
             f"{dataset.name}: --labels must be {', '.join(dataset.labels)} in the order of the "
@@ -141,11 +141,11 @@ def _in_order(dataset: Dataset, labels: Sequence[str]) -> Dataset:
 
 
 def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) -> Features:
-    """Ids as they are; other numbers too, or standardized."""
+    """Ids unchanged; other numbers unchanged or standardized."""
     if dataset.kind == "text":
         raise DataError(
-            f"{dataset.name}: holds texts, and a network that is adopted has its own way to make "
-            "numbers of them; give an .npz of token ids, x_train of whole numbers (examples, "
+            f"{dataset.name}: holds texts, and the encoding of texts for adopted networks is not "
+            "known; give an .npz of token ids, x_train of whole numbers (examples, "
             "length), or train with --model"
         )
     train = dataset.train.inputs
@@ -175,12 +175,12 @@ def _metrics(model: SparseExperts, dataset: Dataset, data: dict[str, Any]) -> di
 
 
 def _warn(dataset: Dataset, accuracy: float) -> None:
-    """Networks that know less than nothing were trained on other inputs, or in another order."""
+    """Warn if accuracy is below that of the most frequent label: inputs or labels may differ."""
     counts = np.bincount(dataset.test.targets, minlength=len(dataset.labels))
     most = float(counts.max() / counts.sum())
     if accuracy <= most:
         print(
-            f"Warning: {accuracy:.4f} of the test examples are answered right, {most:.4f} have the "
+            f"Warning: the accuracy on test examples is {accuracy:.4f}, and {most:.4f} have the "
             f"most frequent label. Are the labels ({', '.join(dataset.labels[:10])}) in the order "
             "of the networks' outputs (--labels), and were the networks trained on standardized "
             "inputs (--standardize)?",

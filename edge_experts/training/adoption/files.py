@@ -1,4 +1,4 @@
-"""The user's files of trained networks: which there are, and what is in each."""
+"""The user's files of trained networks: their discovery and reading."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _ENDINGS = (".keras", ".h5")
 
 @dataclass(frozen=True)
 class Found:
-    """The files of a folder: a router, where there is one, and the experts in their order."""
+    """Files of a folder: a router, if there is one, and the experts in their order."""
 
     router: Path | None
     experts: tuple[Path, ...]
 
 
 def find(folder: Path) -> Found:
-    """`router.keras`, and `experts/*.keras` or `expert_*.keras`; or a single network's file.
+    """Find `router.keras`, and `experts/*.keras` or `expert_*.keras`; or a single network's file.
 
-    Numbers in names count as numbers: expert_2 comes before expert_10.
+    Numbers in names are sorted as numbers: expert_2 comes before expert_10.
 
     Raises:
-        UsageError: there is nothing of that kind.
+        UsageError: there are no such files.
     """
     if folder.is_file():
         return Found(None, (folder,))
@@ -39,7 +39,7 @@ def find(folder: Path) -> Found:
         raise UsageError(f"{folder}: no such folder or file")
     if (folder / "saved_model.pb").exists():
         raise UsageError(
-            f"{folder}: a SavedModel, which keeps a computation and not its layers; save the "
+            f"{folder}: a SavedModel, which has a computation and not its layers; save the "
             "model again with model.save('expert_0.keras')"
         )
     below = _models(folder / "experts") if (folder / "experts").is_dir() else []
@@ -48,17 +48,17 @@ def find(folder: Path) -> Found:
         what = "experts both in experts/ and beside it" if below else "no experts"
         raise UsageError(
             f"{folder}: {what}; it must hold experts/*.keras or expert_*.keras (or .h5), and a "
-            "router.keras where there is more than one"
+            "router.keras if there are several"
         )
     routers = [path for path in _models(folder) if path.stem == "router"]
     return Found(routers[0] if routers else None, tuple(below or beside))
 
 
 def read(path: Path) -> tf_keras.Model:
-    """The network in a file; one of Keras 3 is rebuilt with the layers of tf_keras.
+    """Read the network in a file; one of Keras 3 is rebuilt with the layers of tf_keras.
 
     Raises:
-        UsageError: it cannot be read, or rebuilt; the message says why and what to do.
+        UsageError: it cannot be read or rebuilt; the message has the cause and the remedy.
     """
     if path.suffix not in _ENDINGS:
         raise UsageError(f"{path}: must be a .keras or .h5 file of Keras")
@@ -69,7 +69,7 @@ def read(path: Path) -> tf_keras.Model:
         return keras3.rebuilt(path)
     try:
         return tf_keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras has every kind of them
+    except Exception as error:  # Keras raises many kinds
         raise UsageError(
             f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
             f"{version}): {_first_line(error)}; layers must be Keras's own, without Lambda"
@@ -87,10 +87,10 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _keras_version(path: Path) -> str:
-    """What the file says.
+    """Keras version that saved the file.
 
     Raises:
-        UsageError: it says nothing, so that it is no file of Keras.
+        UsageError: the file has none, so it is not a Keras file.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -103,7 +103,7 @@ def _keras_version(path: Path) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise UsageError(
             f"{path}: not a model saved by Keras ({_first_line(error)}); weights alone do not "
-            "tell the network: save it with model.save"
+            "define the network: save it with model.save"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""A trained network as a bundle needs it: one input `x`, logits out, and the same answers."""
+"""Adaptation of a trained network to a bundle: one input `x`, logits out, and the same answers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ...errors import UsageError
 
 INPUT = "x"
 _CHANNEL = "with_one_channel"
-_LOGITS = ("linear", "log_softmax", None)  # a softmax of both is the same
+_LOGITS = ("linear", "log_softmax", None)  # their softmax is the same
 _CONFIG = "config"
 _HALVES = ("float16", "bfloat16")
-_ROUNDING_OF_HALVES = 0.02  # of outputs: some steps of bfloat16, which has 8 bits
+_ROUNDING_OF_HALVES = 0.02  # tolerance of outputs: some steps of bfloat16, which has 8 bits
 
 
 def table_rows(network: tf_keras.Model) -> int | None:
-    """The rows of the smallest table that the input is looked up in; None without one.
+    """Number of rows of the smallest table that the input indexes; None without one.
 
-    Other tables, such as that of positions, are looked up by what is computed inside.
+    Other tables, such as that of positions, are indexed by computed values.
     """
     tables = [part for part in network.submodules if isinstance(part, tf_keras.layers.Embedding)]
     rows = [table.input_dim for table in tables if _reads_input(table)]
@@ -39,21 +39,21 @@ def _reads_input(layer: tf_keras.layers.Layer) -> bool:
 
 
 def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) -> tf_keras.Model:
-    """The network with one input called `x`, of this shape and type, and logits as its output.
+    """Return the network with one input called `x`, of this shape and type, and logits as output.
 
-    A softmax at the end is left out: the runtime computes it. Images of one channel may come
-    without the axis for it.
+    A softmax at the end is removed: the runtime computes it. Images of one channel may lack the
+    channel axis.
 
     Args:
-        path: what errors call it.
-        shape: of one example.
+        path: name of the network in errors.
+        shape: shape of one example.
         kind: "float32", or "int32" for ids.
 
     Raises:
-        UsageError: its input does not fit the data, or its outputs are no logits.
+        UsageError: its input does not fit the data, or its outputs are not logits.
     """
     _refuse_odd(network, path)
-    plain = tf_keras.Model(network.inputs, network.outputs)  # of a Sequential, its graph
+    plain = tf_keras.Model(network.inputs, network.outputs)  # the graph of a Sequential
     config = _in_float32(copy.deepcopy(plain.get_config()))
     _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
     _leave_softmax_out(config, path)
@@ -66,9 +66,9 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
 
 
 def _in_float32(config: Any) -> Any:
-    """A configuration whose layers compute in float32, where they computed in half precision.
+    """Change layers of a configuration from half precision to float32.
 
-    Their weights are float32 already; TFLite's converter has no kernels for the others.
+    Their weights are float32 already; TFLite's converter has no kernels for half precision.
     """
     if isinstance(config, dict):
         return {key: _in_float32(value) for key, value in config.items()}
@@ -80,10 +80,10 @@ def _in_float32(config: Any) -> Any:
 def refuse_changed(
     before: tf_keras.Model, after: tf_keras.Model, examples: np.ndarray, path: Any
 ) -> None:
-    """Compare the answers of both on examples, (examples, ...).
+    """Compare the answers of both networks on examples, (examples, ...).
 
     Raises:
-        UsageError: the network gives other answers now, or probabilities still.
+        UsageError: the answers differ, or are still probabilities.
     """
     first = before.inputs[0]
     asked = tf.cast(tf.reshape(examples, (-1, *first.shape[1:])), first.dtype)
@@ -95,16 +95,16 @@ def refuse_changed(
     ours = tf.nn.softmax(logits).numpy() if _is_distribution(wanted) else logits
     if _is_distribution(logits):
         raise UsageError(
-            f"{path}: its outputs are probabilities, made in a way that cannot be taken apart; end "
-            "it with Dense(..., 'softmax'), or better a Dense layer of plain logits"
+            f"{path}: its outputs are probabilities, whose softmax cannot be separated; end it "
+            "with Dense(..., 'softmax'), or better a Dense layer of plain logits"
         )
     difference = float(np.max(np.abs(ours - wanted)))
     in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
     most = _ROUNDING_OF_HALVES if in_half else 1e-5
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         raise UsageError(
-            f"{path}: with an input named {INPUT!r} and without its softmax it answers otherwise, "
-            f"by {difference:.2g}; end it with a Dense layer of plain logits"
+            f"{path}: with an input named {INPUT!r} and without its softmax its answers differ by "
+            f"{difference:.2g}; end it with a Dense layer of plain logits"
         )
 
 
@@ -122,24 +122,24 @@ def _refuse_odd(network: tf_keras.Model, path: Any) -> None:
     for layer in network.layers:
         if isinstance(layer, tf_keras.layers.Lambda):
             raise UsageError(
-                f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not kept; use "
-                "one of Keras's own layers, such as Rescaling, or prepare the data so"
+                f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not saved; "
+                "use one of Keras's own layers, such as Rescaling, or preprocess the data"
             )
         if getattr(layer, "stateful", False) and isinstance(layer, tf_keras.layers.RNN):
             raise UsageError(
-                f"{path}: its layer {layer.name!r} is stateful, and every example is answered by "
-                "itself; save it with stateful=False"
+                f"{path}: its layer {layer.name!r} is stateful, but examples are answered one by "
+                "one; save it with stateful=False"
             )
 
 
 def _set_input(
     config: dict[str, Any], path: Any, has: tuple[Any, ...], shape: tuple[int, ...], kind: str
 ) -> None:
-    """Rename the input, and put an axis of one channel behind it where the data has none."""
+    """Rename the input, and append a channel axis if the data has none."""
     ((old, _, _),) = config["input_layers"]
     layers = config["layers"]
     if old != INPUT and any(layer["name"] == INPUT for layer in layers):
-        raise UsageError(f"{path}: a layer inside is named {INPUT!r}; name it otherwise")
+        raise UsageError(f"{path}: an inner layer is named {INPUT!r}; rename it")
     (entry,) = [layer for layer in layers if layer["name"] == old]
     fits = len(has) == len(shape) and all(a in (None, b) for a, b in zip(has, shape, strict=True))
     widened = has == (*shape, 1)
@@ -169,7 +169,7 @@ def _set_input(
 
 
 def _redirected(node: Any, old: str, new: str) -> Any:
-    """The calls, with one layer in the place of another: [name, node, tensor, ...] is a tensor."""
+    """Calls with layer `old` replaced by `new`; a tensor is [name, node, tensor, ...]."""
     if isinstance(node, dict):
         return {key: _redirected(value, old, new) for key, value in node.items()}
     if not isinstance(node, list | tuple):
@@ -180,7 +180,7 @@ def _redirected(node: Any, old: str, new: str) -> Any:
 
 
 def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
-    """The last layer without a softmax.
+    """Remove the softmax from the last layer.
 
     Raises:
         UsageError: its outputs are neither logits nor their softmax.
@@ -191,7 +191,7 @@ def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
     if kind == "Softmax" or (kind == "TFOpLambda" and options["function"] == "nn.softmax"):
         last |= {"module": "keras.layers", "class_name": "Activation", "registered_name": None}
         last[_CONFIG] = {"name": options["name"], "activation": "linear"}
-        if kind == "TFOpLambda":  # it is called with an axis
+        if kind == "TFOpLambda":  # its call has an axis
             last["inbound_nodes"] = [[[*last["inbound_nodes"][0][:3], {}]]]
     elif activation == "softmax":
         options["activation"] = "linear"
@@ -204,7 +204,7 @@ def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
 
 
 def _last(config: dict[str, Any]) -> dict[str, Any]:
-    """The layer whose output is the network's; of a model as the last layer, its last one."""
+    """The layer of the network's output; if that is a nested model, its last layer."""
     entry = config["layers"][-1]
     if "output_layers" in config:
         ((name, _, _),) = config["output_layers"]

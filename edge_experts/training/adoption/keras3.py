@@ -1,8 +1,8 @@
-"""A network of Keras 3 as the same network of tf_keras, checked by its answers.
+"""Rebuilds a network of Keras 3 in tf_keras, and checks it by its answers.
 
-What is read in a process of its own (`edge_experts/keras3_process.py`) is called here, layer by
-layer, as it was called there. A layer, an option or an activation that tf_keras does not have is
-refused by its name: a network that is only nearly the same would be wrong without a word.
+A separate process (`edge_experts/keras3_process.py`) reads the file. The network is rebuilt here
+layer by layer, with the same calls. A layer, an option or an activation that tf_keras does not have
+is an error that names it: a network that is only nearly the same would be wrong silently.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ import tf_keras
 
 from ...errors import UsageError
 
-TOLERANCE = 1e-5  # of the largest answer, or of 1
+TOLERANCE = 1e-5  # relative to the largest answer, or to 1
 
 _REMEDY = "build and train this network with tf_keras instead (import tf_keras, not keras)"
-_LEARNED_BY = ("_initializer", "_regularizer", "_constraint")  # of no use once weights are there
-_OFF = {"renorm_momentum": 0.99}  # what says nothing where its option is off
+_LEARNED_BY = ("_initializer", "_regularizer", "_constraint")  # not needed for trained weights
+_OFF = {"renorm_momentum": 0.99}  # values without effect where their option is off
 _MODELS = ("Functional", "Sequential", "Model")
 
 
@@ -36,10 +36,10 @@ class _Refused(Exception):  # noqa: N818  a message on its way to the file's nam
 
 
 def rebuilt(path: Path) -> tf_keras.Model:
-    """The network of a Keras 3 file, with its weights, in tf_keras.
+    """Rebuild the network of a Keras 3 file, with its weights, in tf_keras.
 
     Raises:
-        UsageError: Keras 3 cannot load it, tf_keras has no such layer, or its answers to random
+        UsageError: Keras 3 cannot load the file, tf_keras lacks a layer, or the answers to random
             inputs differ by more than `TOLERANCE`.
     """
     with tempfile.TemporaryDirectory() as temporary:
@@ -76,12 +76,12 @@ def _read(path: Path, out: Path) -> None:
         check=False,
     )
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it died"]
-        raise UsageError(f"{path}: Keras 3 cannot give it away: {lines[-1]}; {_REMEDY}")
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["the process died"]
+        raise UsageError(f"{path}: Keras 3 cannot load it: {lines[-1]}; {_REMEDY}")
 
 
 def _network(config: Mapping[str, Any]) -> tf_keras.Model:
-    """The network of a configuration, untrained."""
+    """Build the network of a configuration, untrained."""
     if not any("inbound_nodes" in layer for layer in config["layers"]):
         return _sequence(config)
     made: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def _network(config: Mapping[str, Any]) -> tf_keras.Model:
     while waiting:
         later = [call for call in waiting if not _call(call, made, tensors)]
         if len(later) == len(waiting):
-            raise _Refused(f"its layer {waiting[0][0]!r} is called in a way that cannot be read")
+            raise _Refused(f"its layer {waiting[0][0]!r} has a call that is not supported")
         waiting = later
     inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
     return tf_keras.Model(inputs, outputs, name=config["name"])
@@ -113,7 +113,7 @@ def _sequence(config: Mapping[str, Any]) -> tf_keras.Model:
 
 
 def _call(call: tuple[str, int, Any], made: Mapping[str, Any], tensors: dict[Any, Any]) -> bool:
-    """Call a layer as the node says; whether its inputs were there."""
+    """Call a layer as its node states; returns whether its inputs were available."""
     name, index, node = call
     try:
         arguments = _resolved(node["args"], tensors)
@@ -136,7 +136,7 @@ def _call(call: tuple[str, int, Any], made: Mapping[str, Any], tensors: dict[Any
 def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
     if isinstance(value, dict):
         if value.get("class_name") != "__keras_tensor__":
-            raise _Refused(f"a call takes {value.get('class_name')!r}, which is no tensor")
+            raise _Refused(f"a call takes {value.get('class_name')!r}, which is not a tensor")
         return tensors[tuple(value["config"]["keras_history"])]
     if isinstance(value, list):
         return [_resolved(one, tensors) for one in value]
@@ -144,7 +144,7 @@ def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
 
 
 def _ends(value: Any, tensors: Mapping[Any, Any]) -> Any:
-    """The tensors of "input_layers" or "output_layers": one place, or a list of them."""
+    """Tensors of "input_layers" or "output_layers": one entry, or a list of them."""
     if isinstance(value, dict):
         return {name: _ends(one, tensors) for name, one in value.items()}
     if len(value) == 3 and isinstance(value[0], str):
@@ -153,7 +153,7 @@ def _ends(value: Any, tensors: Mapping[Any, Any]) -> Any:
 
 
 def _layer(described: Mapping[str, Any]) -> Any:
-    """The layer of tf_keras; of an InputLayer its tensor."""
+    """Build the layer of tf_keras; for an InputLayer its tensor."""
     kind, config = described["class_name"], described["config"]
     if kind == "InputLayer":
         shape = config["batch_shape"]
@@ -163,30 +163,32 @@ def _layer(described: Mapping[str, Any]) -> Any:
     found = _class_of(described)
     try:
         options = _options(found, config)
-        # Some layers restore shapes from their configuration too, which Keras 3 does not keep.
+        # Some layers also restore shapes from their configuration, which Keras 3 does not save.
         return found.from_config(options) if "layer" in options else found(**options)
     except (TypeError, ValueError) as error:
         name = config["name"]
-        raise _Refused(f"its layer {name!r} ({kind}) is none of tf_keras: {_line(error)}") from None
+        raise _Refused(
+            f"its layer {name!r} ({kind}) does not exist in tf_keras: {_line(error)}"
+        ) from None
 
 
 def _class_of(described: Mapping[str, Any]) -> Any:
     kind, name = described["class_name"], described["config"].get("name")
     found = getattr(tf_keras.layers, kind, None)
     if described.get("registered_name") or described.get("module") != "keras.layers":
-        raise _Refused(f"its layer {name!r} is {described.get('module')}.{kind}, no layer of Keras")
+        raise _Refused(f"its layer {name!r} is {described.get('module')}.{kind}, not a Keras layer")
     if found is None:
         raise _Refused(f"its layer {name!r} is keras.layers.{kind}, which tf_keras does not have")
     return found
 
 
 def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """A layer's options as tf_keras spells them."""
+    """Options of a layer with the names of tf_keras."""
     known = {
         name for base in found.__mro__ for name in inspect.signature(base.__init__).parameters
     } | {"name", "trainable", "dtype"}
     if issubclass(found, tf_keras.layers.RNN):
-        known |= {"zero_output_for_mask"}  # taken among others, without a name
+        known |= {"zero_output_for_mask"}  # accepted in **kwargs
     options = {}
     for name, value in config.items():
         if name.endswith(_LEARNED_BY):
@@ -213,9 +215,9 @@ def _type_of(value: Any, layer: str) -> str:
 
 
 def _inner(name: str, value: Mapping[str, Any], layer: str) -> dict[str, Any]:
-    """The layer in a wrapper, such as Bidirectional."""
+    """Layer in a wrapper, such as Bidirectional."""
     if name not in ("layer", "backward_layer"):
-        raise _Refused(f"its layer {layer!r} has a {name} of its own: {value.get('class_name')}")
+        raise _Refused(f"its layer {layer!r} has a custom {name}: {value.get('class_name')}")
     found = _class_of(value)
     return {"class_name": value["class_name"], "config": _options(found, value["config"])}
 
@@ -249,7 +251,7 @@ def _refuse_other_answers(
         if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
             raise _Refused(
                 f"rebuilt in tf_keras it answers differently, by {difference:.2g} for random "
-                "inputs; a layer or an activation (such as hard_sigmoid) means something else there"
+                "inputs; a layer or an activation (such as hard_sigmoid) is another one there"
             )
 
 

@@ -1,7 +1,7 @@
-"""Trained networks made smaller by tensorflow-model-optimization, each with a fine-tuning.
+"""Compression of trained networks by tensorflow-model-optimization, with fine-tuning.
 
-Pruning sets the smallest weights to zero, clustering lets a layer's weights share a few values, and
-quantization-aware training teaches a network to bear the rounding of int8. All return a plain
+Pruning sets the smallest weights to zero, clustering makes a layer's weights share a few values,
+and quantization-aware training adapts a network to the rounding of int8. All return a plain
 tf_keras network, which is saved, loaded and converted like any other.
 """
 
@@ -20,10 +20,10 @@ __all__ = ["Tuning", "apply", "cluster", "prune", "quantization_aware", "sparsit
 
 
 def apply(network: tf_keras.Model, tuning: Tuning, compression: Compression) -> tf_keras.Model:
-    """The network after all steps of a compression; itself it is left alone.
+    """Apply all steps of a compression to a copy of the network.
 
     Raises:
-        UnsuitableError: a step does not hold for the network, with the reason.
+        UnsuitableError: a step does not support the network; the message has the reason.
     """
     steps, done = compression.steps, network
     if PRUNING in steps:

@@ -1,4 +1,4 @@
-"""Quantization-aware training: a network learns to bear the rounding of int8."""
+"""Quantization-aware training: adapts a network to the rounding of int8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...errors import UnsuitableError
 from ..layers import InRange
 from .tuning import Arrays, Tuning, copied, last_name, like
 
-_SEEN = 1000  # examples that ranges start from
+_SEEN = 1000  # examples for the initial ranges
 
 
 def quantization_aware(
@@ -24,20 +24,18 @@ def quantization_aware(
     keep_zeros: bool = False,
     keep_clusters: bool = False,
 ) -> tf_keras.Model:
-    """Quantization-aware training (Jacob et al., 2018) of the layers for which tfmot has it.
+    """Quantization-aware training (Jacob et al., 2018) of the layers that tfmot supports.
 
-    What it learned is written into a plain network: the weights, and the ranges of activations as
-    `InRange` layers, which the converter takes its int8 scales from. Layers that tfmot does not
-    know, and those that take ids, get theirs from representative inputs.
+    The result is a plain network with the trained weights, and the ranges of activations as
+    `InRange` layers, from which the converter takes its int8 scales. Layers that tfmot does not
+    support, and those with ids as inputs, get their scales from the calibration set.
 
     Args:
-        keep_zeros: zeros stay zeros (tfmot's PQAT); layers that it does not know are left as they
-            are.
-        keep_clusters: likewise, a layer keeps the number of its values (CQAT; both: PCQAT).
+        keep_zeros: zeros stay zeros (tfmot's PQAT); layers that it does not support are unchanged.
+        keep_clusters: likewise, a layer keeps its number of values (CQAT; both: PCQAT).
 
     Raises:
-        UnsuitableError: no layer with weights can be trained so, or tfmot did not keep what it was
-            to keep.
+        UnsuitableError: no layer with weights is supported, or tfmot lost the zeros or clusters.
     """
     keeping = keep_zeros or keep_clusters
     scheme = _scheme(keep_zeros, keep_clusters)
@@ -58,13 +56,13 @@ def quantization_aware(
     plan = tf_keras.models.clone_model(copied(network), clone_function=annotate)
     if not any(layer.weights for layer in annotated):
         raise UnsuitableError(
-            "none of its layers can be trained for int8 by tensorflow-model-optimization; leave "
-            "quantization-aware away"
+            "none of its layers can be trained for int8 by tensorflow-model-optimization; remove "
+            "quantization-aware"
         )
     try:
         with quantization.quantize_scope():
             aware = quantization.quantize_apply(plan, scheme)
-    except (ValueError, RuntimeError) as error:  # an activation, or a way to join layers
+    except (ValueError, RuntimeError) as error:  # an unsupported activation, or way to join layers
         raise UnsuitableError(
             f"tensorflow-model-optimization cannot train it for int8: {error}"
         ) from None
@@ -89,16 +87,16 @@ def _scheme(keep_zeros: bool, keep_clusters: bool) -> Any:
 def _refuse_lost(
     before: tf_keras.Model, after: tf_keras.Model, *, zeros: bool, clusters: bool
 ) -> None:
-    """Raises UnsuitableError where a kernel has other zeros, or more values, than it had."""
+    """Raise UnsuitableError if a kernel lost zeros, or has more values than before."""
     for layer, now in _kernels(before, after):
         if zeros and np.any(now[layer == 0]):
-            raise UnsuitableError("tensorflow-model-optimization did not keep its zeros")
+            raise UnsuitableError("tensorflow-model-optimization did not preserve its zeros")
         if clusters and len(np.unique(now)) > len(np.unique(layer)):
-            raise UnsuitableError("tensorflow-model-optimization did not keep its clusters")
+            raise UnsuitableError("tensorflow-model-optimization did not preserve its clusters")
 
 
 def _kernels(before: tf_keras.Model, after: tf_keras.Model) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Every layer's largest weights, before and after."""
+    """Largest weights of every layer, before and after."""
     named = {layer.name.removeprefix("quant_"): layer for layer in after.layers}
     return [
         (max(layer.get_weights(), key=np.size), max(named[layer.name].get_weights(), key=np.size))
@@ -108,10 +106,10 @@ def _kernels(before: tf_keras.Model, after: tf_keras.Model) -> list[tuple[np.nda
 
 
 def _start_ranges(aware: tf_keras.Model, network: tf_keras.Model, inputs: Arrays) -> None:
-    """Ranges from the network's own activations.
+    """Initialize ranges from the network's activations.
 
-    tfmot starts all of them at -6 to 6 and then follows what it sees by a thousandth a step,
-    which thousands of steps would be needed for.
+    tfmot initializes all of them to -6 to 6, and updates them by a thousandth in each step, which
+    would need thousands of steps.
     """
     seen = {name: array[:_SEEN] for name, array in inputs.items()}
     outputs = {layer.name: layer.output for layer in network.layers}
@@ -119,7 +117,7 @@ def _start_ranges(aware: tf_keras.Model, network: tf_keras.Model, inputs: Arrays
         limits = _limits(layer)
         name = layer.name.removeprefix("quant_")
         if not isinstance(layer, quantization.QuantizeWrapperV2) and limits:
-            # It rounds what comes in, which is named by where it comes from.
+            # It rounds its input, whose name is that of the previous layer.
             name = layer.inbound_nodes[0].inbound_layers.name
         if not limits or name not in outputs:
             continue
@@ -131,7 +129,7 @@ def _start_ranges(aware: tf_keras.Model, network: tf_keras.Model, inputs: Arrays
 
 
 def _plain(aware: tf_keras.Model) -> tf_keras.Model:
-    """The network without tfmot's wrappers, whose .keras files cannot be read again."""
+    """The network without the wrappers of tfmot, whose .keras files cannot be read again."""
     trained: list[tuple[tf_keras.layers.Layer, tf_keras.layers.Layer]] = []
 
     def unwrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
@@ -154,7 +152,7 @@ def _plain(aware: tf_keras.Model) -> tf_keras.Model:
 
 
 def _limits(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
-    """The variables that hold the range of a layer's output, where tfmot gave it one."""
+    """Variables with the range of a layer's output, if tfmot gave it one."""
     named = {last_name(weight): weight for weight in layer.weights}
     for what in ("post_activation", "output", layer.name):
         if f"{what}_min" in named:

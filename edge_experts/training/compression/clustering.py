@@ -14,20 +14,20 @@ from ...errors import UnsuitableError
 from ..layers import WeightedBag
 from .tuning import Tuning, copied
 
-# Known to tfmot by its methods alone: importing the toolkit's layers must not import tfmot.
+# Registered here: importing the toolkit's layers must not import tfmot.
 clustering.ClusterableLayer.register(WeightedBag)
 
 
 def cluster(
     network: tf_keras.Model, tuning: Tuning, *, clusters: int, keep_zeros: bool = False
 ) -> tf_keras.Model:
-    """Weights of at most so many values a layer (Han et al., 2016, Deep compression).
+    """Limit the number of distinct weights of a layer (Han et al., 2016, Deep compression).
 
-    The values start by k-means++ and learn with the rest. Layers of fewer weights, biases, and
-    what tfmot does not know (DepthwiseConv2D) are left alone.
+    The values are initialized by k-means++ and trained with the rest. Layers with fewer weights,
+    biases, and layers that tfmot does not support (DepthwiseConv2D) are unchanged.
 
     Args:
-        keep_zeros: what pruning has set to zero stays so; zero is one of the values.
+        keep_zeros: pruned weights stay zero; zero is one of the values.
 
     Raises:
         UnsuitableError: no layer of the network can be clustered.
@@ -44,7 +44,7 @@ def cluster(
                 cluster_centroids_init=clustering.CentroidInitialization.KMEANS_PLUS_PLUS,
                 preserve_sparsity=keep_zeros,
             )
-        except ValueError:  # a kind of layer that tfmot does not know
+        except ValueError:  # a layer that tfmot does not support
             return layer
         if not made.layer.get_clusterable_weights():
             return layer
@@ -54,8 +54,8 @@ def cluster(
     wrapping = tf_keras.models.clone_model(copied(network), clone_function=wrapped)
     if not clustered:
         raise UnsuitableError(
-            "none of its layers can be clustered by tensorflow-model-optimization; leave "
-            "clustering away"
+            "none of its layers can be clustered by tensorflow-model-optimization; remove "
+            "clustering"
         )
     tuning.fit(wrapping, stage="clustering")
     return copied(clustering.strip_clustering(wrapping))

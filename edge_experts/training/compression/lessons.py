@@ -1,4 +1,4 @@
-"""What an expert is fine-tuned on while it is made smaller: the inputs that are routed to it."""
+"""Fine-tuning data of an expert in compression: the inputs that are routed to it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
 from .tuning import Arrays, Tuning
 
-_ENOUGH = 1000  # examples, below which an expert's own are filled up with others
-_STEPS = 1000  # of a fine-tuning, where no epochs are stated
-_TUNING = 1 / 3  # of the learning rate, as for experts that have learned before
-_LEARNING_RATE = 2e-3  # of runs that do not say theirs, because they were not trained here
+_ENOUGH = 1000  # below this number, examples of an expert are filled up with others
+_STEPS = 1000  # default number of fine-tuning steps
+_TUNING = 1 / 3  # factor on the learning rate, as for trained experts
+_LEARNING_RATE = 2e-3  # for runs without a learning rate, because they were not trained here
 
 
 class Lessons:
     """The fine-tuning of each expert of a model.
 
-    An expert learns the targets and a teacher's answers. Without a teacher its own former answers
-    are in their place: they keep it what it was, also on inputs that are not its own.
+    An expert is trained on the targets and a teacher's answers. Without a teacher its own former
+    answers are used: they preserve its behavior, also on inputs that are routed to others.
 
     Args:
         data: encoded inputs by split, "train" and "validation".
-        wanted: the data set's targets, likewise.
-        config: of the training that made the model.
+        wanted: targets of the data set, likewise.
+        config: configuration of the model's training.
         teacher: a dense network.
-        epochs: as many as about a thousand steps take by default.
-        task: the objective of the experts.
+        epochs: number of epochs; by default as many as about 1,000 steps.
+        task: objective of the experts.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Lessons:
         self._config, self._teacher, self._epochs = config, teacher, epochs
 
     def of(self, expert: int, checkpoints: Checkpoints | None = None) -> Tuning:
-        """The fine-tuning of one expert, which goes on from its checkpoints."""
+        """Fine-tuning of one expert, which resumes from its checkpoints."""
         rows = {split: self._rows(split, expert) for split in self._data}
         inputs = {
             split: {name: array[rows[split]] for name, array in self._seen[split].items()}
@@ -95,7 +95,7 @@ class Lessons:
         return np.concatenate([own, others[: max(0, _ENOUGH - len(own))]])
 
     def _targets(self, split: str, expert: int, inputs: Arrays, rows: np.ndarray) -> np.ndarray:
-        """(examples, columns): the targets as networks take them, and the teacher's outputs."""
+        """(examples, columns): targets in the form for networks, and the teacher's outputs."""
         if self._teacher is None:
             taught = predict(self._model.experts[expert], inputs)
         else:

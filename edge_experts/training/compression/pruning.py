@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights become zero, by and by, while the others learn."""
+"""Magnitude pruning: the smallest weights become zero gradually, while the others are trained."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from ...compression import TWO_OF_FOUR
 from ...errors import UnsuitableError
 from .tuning import Tuning, copied, like
 
-_PRUNINGS = 50  # steps that prune, spread over the first two thirds of the fine-tuning
+_PRUNINGS = 50  # number of pruning steps, spread over the first two thirds of the fine-tuning
 _MOST_SPARSE = 0.99
 _BLOCK = (2, 4)
 
 
 def prune(network: tf_keras.Model, tuning: Tuning, *, sparsity: float | str) -> tf_keras.Model:
-    """Magnitude pruning until a share of the weights is zero, or two of every four are.
+    """Prune by magnitude until a share of the weights is zero, or two of every four are.
 
-    The share of zeros is one for all layers and grows as in Zhu and Gupta, 2017 (To prune, or not
+    All layers have the same share of zeros, which grows as in Zhu and Gupta, 2017 (To prune, or not
     to prune), by tfmot's PolynomialDecay. "2:4" (Mishra et al., 2021, Accelerating sparse deep
-    neural networks) holds for Dense and Conv2D layers with a multiple of four inputs, from the
-    first step on. Biases are left alone, and so is what tfmot does not know (DepthwiseConv2D).
+    neural networks) applies to Dense and Conv2D layers with a multiple of four inputs, from the
+    first step on. Biases, and layers that tfmot does not support (DepthwiseConv2D), are unchanged.
 
     Raises:
-        UnsuitableError: no layer of the network can be pruned so.
+        UnsuitableError: no layer of the network supports this.
     """
     every = max(1, tuning.steps * 2 // 3 // _PRUNINGS)
-    # A multiple: otherwise the last step of the schedule is none that prunes.
+    # A multiple, so that the last step of the schedule prunes.
     end = every * max(1, tuning.steps * 2 // 3 // every)
     options: dict[str, Any]
     suits: Callable[[tf_keras.layers.Layer], Any]
     if sparsity == TWO_OF_FOUR:
         suits, why = _in_fours, "none of its layers is Dense or Conv2D with a multiple of 4 inputs"
-        # Which two of four may change for as long as the other schedule prunes.
+        # The choice of two in four may change during the same steps as in the other schedule.
         options = {
             "pruning_schedule": sparsity_of_keras.ConstantSparsity(0.5, 0, end, every),
             "sparsity_m_by_n": _BLOCK,
@@ -50,7 +50,7 @@ def prune(network: tf_keras.Model, tuning: Tuning, *, sparsity: float | str) -> 
             )
         }
     if not any(suits(layer) for layer in network.layers):
-        raise UnsuitableError(f"{why}; leave pruning away")
+        raise UnsuitableError(f"{why}; remove pruning")
 
     def wrapped(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
         if not suits(layer):
@@ -63,7 +63,7 @@ def prune(network: tf_keras.Model, tuning: Tuning, *, sparsity: float | str) -> 
 
 
 def sparsity_for(network: tf_keras.Model, nonzero: int) -> float:
-    """The share of zeros that leaves about so many parameters."""
+    """Share of zeros that leaves about this number of nonzero parameters."""
     prunable = sum(
         weight.shape.num_elements() for layer in network.layers for weight in _prunable(layer)
     )
@@ -72,13 +72,13 @@ def sparsity_for(network: tf_keras.Model, nonzero: int) -> float:
 
 
 def _prunable(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
-    """What tfmot would prune of a layer."""
+    """Weights of a layer that tfmot can prune."""
     if isinstance(layer, tf_keras.layers.InputLayer) or not layer.weights:
         return []
     if hasattr(layer, "get_prunable_weights"):
         return list(layer.get_prunable_weights())
     try:
-        # It is given a method on the way, which a copy does not mind.
+        # A copy, because tfmot adds a method to the layer.
         wrapper = sparsity_of_keras.prune_low_magnitude(like(layer))
     except ValueError:
         return []

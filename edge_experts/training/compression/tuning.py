@@ -1,4 +1,4 @@
-"""The fine-tuning that goes with every compression."""
+"""Fine-tuning of a compressed network."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Tuning:
-    """A fine-tuning.
+    """Settings and data of a fine-tuning.
 
     Args:
-        targets: what `loss` takes: labels, or what a teacher's answers are packed into.
-        validation: inputs and targets, which the best epoch is found by.
-        seed: of the order of the examples.
-        checkpoints: from which a fine-tuning that was killed goes on.
+        targets: targets of `loss`: labels, or targets packed with a teacher's answers.
+        validation: inputs and targets that determine the best epoch.
+        seed: seed of the order of the examples.
+        checkpoints: state from which an interrupted fine-tuning resumes.
     """
 
     inputs: Arrays
@@ -62,8 +62,8 @@ class Tuning:
         """Train; the network ends with the weights of its best epoch.
 
         Args:
-            stage: a name for its state among the checkpoints.
-            settled: the step before which no epoch counts.
+            stage: name of its state in the checkpoints.
+            settled: step before which no epoch counts as the best.
         """
         schedule = tf_keras.optimizers.schedules.CosineDecay(self.learning_rate, self.steps)
         closeness = self.closeness or right
@@ -83,7 +83,7 @@ class Tuning:
 
 
 def copied(network: tf_keras.Model) -> tf_keras.Model:
-    """The network again: tfmot's wrappers change the very layers that they are given."""
+    """Copy the network: the wrappers of tfmot change the layers that they get."""
     copy = tf_keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
@@ -94,5 +94,5 @@ def like(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
 
 
 def last_name(weight: tf.Variable) -> str:
-    """The name of a weight within its layer."""
+    """Name of a weight within its layer."""
     return str(weight.name.split("/")[-1].split(":")[0])

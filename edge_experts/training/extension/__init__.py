@@ -1,1 +1,1 @@
-"""Extension: one more expert for new data, all others untouched."""
+"""Extension: one more expert for new data, with all others unchanged."""

@@ -1,4 +1,4 @@
-"""Add an expert to a finished training, or retrain one; all others stay bit for bit as they are."""
+"""Adds an expert to a finished training, or retrains one; all others stay bit for bit the same."""
 
 from __future__ import annotations
 
@@ -60,34 +60,34 @@ def extend(
     max_forgetting: float | None = None,
     force: bool = False,
 ) -> run_folder.Run:
-    """Train one more expert on new data, and the router to send such inputs to it.
+    """Train one more expert on new data, and the router to route such inputs to it.
 
-    The features stay as they are, because all experts depend on them. The new expert is a copy of
-    the one that is best on the new data, trained further, or a fresh one: whichever does better on
-    the new validation examples. The router keeps its outputs and gets one more; it is trained to
-    send old examples where it sent them before, and new ones to the new expert. Where it can tell
-    the two apart, the old answers stay as they were; where it cannot, some old inputs meet the new
-    expert, and the run says what that costs. It also says what that gains on the test examples,
-    with an interval (`extends["gain"]`): with few examples it may be nothing.
+    The features stay unchanged, because all experts depend on them. The new expert is the better,
+    on the new validation examples, of a fine-tuned copy of the expert that is best on the new data,
+    and of a fresh one. The router gets one more output. It is trained to route old examples as
+    before, and new ones to the new expert. Where it separates them, old answers stay unchanged.
+    Otherwise some old inputs are routed to the new expert; the run records the loss. It also
+    records the gain on the test examples, with an interval (`extends["gain"]`); with few examples
+    it may be zero.
 
-    An extension that is killed leaves OUT.checkpoints, and goes on from there.
+    An interrupted extension leaves OUT.checkpoints, and resumes from there.
 
     Args:
-        run: the run folder to start from, which is only read.
-        dataset: the new data, of the same kind and task; its labels must be among the run's.
-        out: the run folder to write, which holds examples of both.
-        retrain: instead of adding an expert, train this one further, on the new data and on its
-            own part of the old.
-        old_data: what the run was trained on, to remember it by; otherwise the examples that the
-            run folder keeps, up to 2,000.
-        epochs: of the expert, at most; the router's are three times as many. 10, the default,
-            is with few examples as many as 500 steps take.
-        max_forgetting: points (hundredths) of accuracy, or of R2, that the old test examples may
-            lose.
+        run: run folder to extend; it is only read.
+        dataset: new data, of the same kind and task; its labels must be among the run's.
+        out: run folder to write, with examples of both.
+        retrain: train this expert further instead of adding one, on the new data and on its own
+            part of the old.
+        old_data: training data of the run, against forgetting; by default the examples in the run
+            folder, up to 2,000.
+        epochs: most epochs of the expert; the router has three times as many. The default of 10 is
+            raised to 500 steps for few examples.
+        max_forgetting: largest loss on the old test examples, in points (hundredths) of accuracy
+            or R2.
 
     Raises:
         UsageError: the run cannot be extended, or the data does not fit it.
-        ThresholdError: more was forgotten than `max_forgetting`; nothing was written.
+        ThresholdError: the loss is above `max_forgetting`; nothing was written.
     """
     run, out = Path(run), Path(out)
     refuse_existing(out, force=force)
@@ -133,7 +133,7 @@ def extend(
         try:
             _refuse_forgetting(task, changes["old"], max_forgetting)
         except ThresholdError:
-            checkpoints.remove()  # the same command would end here again
+            checkpoints.remove()  # the same command would fail again
             raise
         gains = {
             name: _gain(task, before, after, parts["test"])
@@ -143,7 +143,7 @@ def extend(
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, _kept(old, new, seed))
         known = run_folder.read_trained_rows(run)
-        if known:  # where the old rows are not known, all together are not
+        if known:  # if the old rows are not known, the union is not known either
             added = trained_rows(features, dataset).to_bytes()
             run_folder.write_trained_rows(folder, [*known, added])
         made = replace(
@@ -174,17 +174,16 @@ def extend(
 
 
 def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
-    """Raises UsageError where no router could send inputs to one expert."""
+    """Raise UsageError if no router could route inputs to one expert."""
     if earlier.combine != "top":
         raise UsageError(
-            f"{run}: sums all its experts, so no router could send new inputs to one "
-            "of them; train it again on the old and the new data together"
+            f"{run}: sums all its experts, so new inputs cannot be routed to one of "
+            "them; train it again on the old and the new data together"
         )
     if earlier.experts == 1 and (retrain is not None or earlier.feature_kind == "tokens"):
         raise UsageError(
-            f"{run}: is one network, so there is no expert to retrain beside others; leave "
-            "--retrain out, which adds an expert, or train it again on the old and the new data "
-            "together"
+            f"{run}: is one network, so there is no expert to retrain beside others; remove "
+            "--retrain to add an expert, or train it again on the old and the new data together"
         )
     if retrain is not None and not 0 <= retrain < earlier.experts:
         raise UsageError(
@@ -196,10 +195,10 @@ def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
 def _fitting(
     task: RoutedTask, dataset: Dataset, run: Path, earlier: run_folder.Run
 ) -> dict[str, Split]:
-    """The data's splits, with the run's labels or outputs.
+    """Splits of the data, with the run's labels or outputs.
 
     Raises:
-        DataError: it is of another kind or task, or has labels that the run does not know.
+        DataError: the data has another kind or task, or labels that the run does not have.
     """
     if dataset.task_type != earlier.task_type:
         raise DataError(
@@ -251,8 +250,9 @@ def _load(run: Path) -> SparseExperts:
 def _gain(
     task: RoutedTask, before: SparseExperts, after: SparseExperts, test: Part
 ) -> dict[str, float]:
-    """Gain on test examples: on validation ones, of which the best epoch was chosen, even an expert
-    that learned random labels gains something.
+    """Gain on test examples.
+
+    On validation examples, by which the best epoch was chosen, even random labels show a gain.
     """
     old, new = (task.points(answers(model, test.inputs), test.targets) for model in (before, after))
     return {**gain(new - old).to_json(), "examples": len(test.targets)}
@@ -269,10 +269,10 @@ def _refuse_forgetting(task: RoutedTask, change: Change, most: float | None) -> 
 
 
 def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, Split]:
-    """A sample of both, as large as that of one training, mixed: the first rows are as the rest.
+    """Sample both, as many as for one training, in random order.
 
-    No more is drawn from either than is kept: the old examples are a sample already, and new ones
-    must not displace them by their number.
+    At most that many are drawn from either: the old examples are a sample already, and must not be
+    displaced by a larger number of new ones.
     """
     random = np.random.default_rng(seed)
     kept = {}
@@ -292,7 +292,7 @@ def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, 
 def _metrics(
     task: RoutedTask, model: SparseExperts, old: Mapping[str, Part], new: Mapping[str, Part]
 ) -> dict[str, Any]:
-    """What a training says of its model, of the old and the new examples together."""
+    """Metrics of a training for the model, on the old and the new examples together."""
     both = {name: old[name].with_more(new[name]) for name in ("validation", "test")}
     scores = {
         f"{split}_{name}": value

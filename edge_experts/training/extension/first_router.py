@@ -1,4 +1,4 @@
-"""A router for a run that is one network, so that a second expert can be added to it."""
+"""A first router for a run with one network, so that a second expert can be added."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ..model import SparseExperts
 def with_router(
     model: SparseExperts, kind: str, settings: Mapping[str, Any], inputs: Mapping[str, np.ndarray]
 ) -> SparseExperts:
-    """The model with a new router of one output, where it has none: all inputs go to its network.
+    """Add a router of one output to a model without one: all inputs are routed to its network.
 
     Args:
-        kind: of the data, a name in `networks.BY_KIND`.
-        settings: of the features.
+        kind: kind of the data, a name in `networks.BY_KIND`.
+        settings: settings of the features.
         inputs: encoded examples.
     """
     if model.router is None:

@@ -1,4 +1,4 @@
-"""Teach one expert new data while all others stay as they are, and the router who is asked."""
+"""Training of one expert on new data, and of the router, with all other experts unchanged."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ..objectives.routed_task import RoutedTask
 from ..report.reporting import Report
 from .widening import gate_of, widened
 
-EPOCHS = 10  # of an expert by default, which few rows make more: as many as _STEPS take
+EPOCHS = 10  # default for an expert; with few rows, as many as _STEPS need
 _STEPS = 500
-_PATIENCE = 0.4  # of the epochs
+_PATIENCE = 0.4  # share of the epochs
 _AT_ONCE = 1024
-_ROUTER_EPOCHS = 3  # for each of an expert's: what it takes from old experts is what is forgotten
-_FURTHER = 3  # what is trained already is trained further at this fraction of the learning rate
+_ROUTER_EPOCHS = 3  # for each epoch of an expert: misrouted old inputs are forgotten
+_FURTHER = 3  # divisor of the learning rate for trained networks
 
 
 @dataclass(frozen=True)
 class Part:
-    """Encoded inputs, (examples, ...), and what is wanted of each, as the data set has it."""
+    """Encoded inputs, (examples, ...), and their targets in the form of the data set."""
 
     inputs: Mapping[str, np.ndarray]
     targets: np.ndarray
@@ -52,13 +52,13 @@ class Teaching:
     """One extension of a model, which itself is not changed.
 
     Args:
-        task: the objective of the experts, and the score that decides between them.
+        task: objective of the experts, and the score that selects among them.
         old, new: parts named "train" and "validation".
-        epochs: of an expert at most, the router's are three times as many; `EPOCHS`, the default,
-            is with few examples as many as 500 steps take.
-        batch_size: at most; a fiftieth of a small data set.
-        learning_rate: of a fresh network.
-        checkpoints: from which an extension that was killed goes on.
+        epochs: most epochs of an expert; the router has three times as many. `EPOCHS`, the default,
+            is raised to 500 steps for few examples.
+        batch_size: largest batch; a fiftieth of a small data set.
+        learning_rate: for a fresh network.
+        checkpoints: state from which an interrupted extension resumes.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Teaching:
         self.history: dict[str, dict[str, list[float]]] = {}
 
     def added(self) -> tuple[SparseExperts, str]:
-        """The model with one expert more, and what that one started as."""
+        """The model with one more expert, and the initialization of that expert."""
         experts = self.model.experts
         new = {name: self._seen(part) for name, part in self.new.items()}
         best = int(np.argmax([self._score(expert, new["validation"]) for expert in experts]))
@@ -98,7 +98,7 @@ class Teaching:
         return self._together(router, [*experts, candidates[chosen]]), chosen
 
     def retrained(self, index: int) -> tuple[SparseExperts, str]:
-        """The model with this expert trained further, on what was its own and on the new data."""
+        """The model with this expert trained further, on its own old inputs and the new data."""
         expert = _copy(self.model.experts[index])
         both = {
             name: self._seen(
@@ -135,10 +135,11 @@ class Teaching:
         return score(self.task, network, part)
 
     def _router(self, router: tf_keras.Model, expert: int) -> tf_keras.Model:
-        """Train it to send new inputs to `expert`, and old ones where they were sent before.
+        """Train the router to route new inputs to `expert`, and old ones as before.
 
-        Old examples go by the old router's probabilities, whose first choice alone would say less.
-        Old and new weigh alike: how many there are of each says nothing of what the device meets.
+        The targets of old examples are the old router's probabilities, which have more information
+        than its first choice. Old and new examples have equal total weight: their numbers do not
+        predict those on the device.
         """
         logits = gate_of(router.output)
         experts = logits.shape[-1]
@@ -157,7 +158,7 @@ class Teaching:
         student = tf_keras.Model(router.input, logits)
         shared = _trunk(router)
         if shared is not None:
-            shared.trainable = False  # the kept experts build on it
+            shared.trainable = False  # the unchanged experts use it
         self._fit(
             "Router",
             student,
@@ -191,7 +192,7 @@ class Teaching:
         def work() -> None:
             size = batch_size(len(train[1]), self.batch_size)
             count = epochs
-            if self.epochs == EPOCHS:  # the default adapts; any other number is meant
+            if self.epochs == EPOCHS:  # the default is adapted; any other number is used as given
                 count = max(epochs, -(-_STEPS // (len(train[1]) // size)))
             drawn = draw(
                 train[0],
@@ -226,7 +227,7 @@ class Teaching:
         return gate_of(answers(self.router, part.inputs))
 
     def _seen(self, part: Part) -> Part:
-        """What experts see: the inputs, and what they share with the router where they do."""
+        """Inputs of the experts, with the trunk of the router if they use it."""
         shared = _trunk(self.router)
         if shared is None:
             return part
@@ -245,14 +246,14 @@ def _copy(network: tf_keras.Model) -> tf_keras.Model:
 
 
 def _trunk(router: tf_keras.Model) -> tf_keras.Model | None:
-    """The part of a router that experts build on, where there is one."""
+    """The trunk of a router, if there is one."""
     if not isinstance(router.output, dict) or "trunk" not in router.output:
         return None
     return tf_keras.Model(router.input, router.output["trunk"])
 
 
 def answers(network: tf_keras.Model, inputs: Mapping[str, np.ndarray]) -> Any:
-    """The network's outputs, (examples, ...); without the trace that `predict` makes each time."""
+    """Outputs of the network, (examples, ...), without the tracing of `predict`."""
     count = len(next(iter(inputs.values())))
     parts = [
         network({name: array[start : start + _AT_ONCE] for name, array in inputs.items()})

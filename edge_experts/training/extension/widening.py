@@ -1,4 +1,4 @@
-"""A router for one expert more, which still tells apart what it told apart before."""
+"""A router with one more output, whose previous decisions are preserved."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ...errors import UsageError
 
 
 def widened(router: tf_keras.Model) -> tf_keras.Model:
-    """The same architecture with one more output, last; all that was learned is carried over.
+    """Copy a router with one more output, the last one; trained weights are copied.
 
-    The new output's own weights are drawn at random, as those of a new layer are.
+    The weights of the new output are drawn at random, as in a new layer.
 
     Raises:
         UsageError: the router's last layer does not have a unit for each expert.
@@ -22,8 +22,8 @@ def widened(router: tf_keras.Model) -> tf_keras.Model:
     experts, last = gate.shape[-1], gate.node.layer
     if last.get_config().get("units") != experts:
         raise UsageError(
-            f"the router's last layer, {last.name!r}, has no `units`, one for each expert, so it "
-            "cannot be given one more; let it end in a Dense layer, and train again"
+            f"the router's last layer, {last.name!r}, has no `units`, so it cannot be widened by "
+            "an expert; end it in a Dense layer, and train again"
         )
 
     def one_more(layer: tf_keras.layers.Layer) -> tf_keras.layers.Layer:
@@ -41,7 +41,7 @@ def widened(router: tf_keras.Model) -> tf_keras.Model:
 
 
 def gate_of(outputs: Any) -> Any:
-    """The gate's logits among a router's outputs, which may be named."""
+    """Logits of the gate among a router's outputs, which may be named."""
     return outputs["gate"] if isinstance(outputs, dict) else outputs
 
 

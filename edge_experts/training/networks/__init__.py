@@ -1,9 +1,9 @@
-"""The default networks, one file for each kind of data; the user's own come by `users`.
+"""The default networks, one file for each kind of data; custom networks are in `users`.
 
 Each file has `expert(shapes, width)`; `router(shapes, experts)`, and `projected(shapes, units)`,
-what a router sees through one linear layer; the dense rivals `dense_active(shapes, macs, width)`
-and `dense_all(shapes, experts, width)`; and a dense network to teach, `teacher(shapes, experts)`.
-The width multiplies the units or filters of an expert's hidden layers.
+linear functions of the router's input; the dense baselines `dense_active(shapes, macs, width)` and
+`dense_all(shapes, experts, width)`; and a dense teacher, `teacher(shapes, experts)`. The width
+multiplies the units or filters of an expert's hidden layers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Networks for images: strided convolutions; the router sees the image in coarse pixels."""
+"""Networks for images: strided convolutions; the router has coarse pixels as input."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .shapes import Shapes, parameters, scaled, widened
 
 layers = tf_keras.layers
 
-# Every convolution halves the image while it is larger than `_SIDE`: a training that runs all
-# experts on all inputs needs them cheap.
+# Every convolution halves the image while it is larger than `_SIDE`, to be cheap: a training runs
+# all experts on all inputs.
 _FILTERS = (16, 48, 64)
 _SIDE = 4  # the image's shorter side after the last convolution
 _DROPOUT = 0.35
@@ -25,32 +25,32 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """Pooled pixels through one hidden layer: a fraction of an expert's cost."""
+    """Pooled pixels and one hidden layer: a fraction of the cost of an expert."""
     inputs, output = projected(shapes, _ROUTER_UNITS)
     output = layers.Activation("relu")(output)
     return tf_keras.Model(inputs, layers.Dense(experts)(output))
 
 
 def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
-    """The inputs, and so many linear functions of what a router sees: the image's coarse pixels."""
+    """The inputs, and `units` linear functions of the router's input: the coarse pixels."""
     inputs, output = _image(shapes)
     output = layers.Flatten()(_pooled(output, _ROUTER_SIDE))
     return inputs, layers.Dense(units)(output)
 
 
 def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that it costs as many multiply-adds as a router and an expert."""
+    """A wider expert, with the multiply-adds of a router and an expert."""
     return widened(expert, shapes, width, cost.macs, macs)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that its parameters are all experts' together."""
+    """A wider expert, with the parameters of all experts."""
     together = experts * parameters(expert(shapes, width))
     return widened(expert, shapes, width, parameters, together)
 
 
 def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """A somewhat wider expert: one as large as all experts together would take hours to train."""
+    """A moderately wider expert: one as large as all experts would take hours to train."""
     return _convolutions(shapes, 1.4)
 
 
@@ -66,13 +66,13 @@ def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
 
 
 def _pooled(image: Any, side: int) -> Any:
-    """The image averaged down to about `side` pixels along its shorter side."""
+    """The image averaged to about `side` pixels along its shorter side."""
     pool = max(1, min(image.shape[1:3]) // side)
     return image if pool == 1 else layers.AveragePooling2D(pool)(image)
 
 
 def _image(shapes: Shapes) -> tuple[dict[str, Any], Any]:
-    """The inputs, and the image with its channels, of which one is made where there are none."""
+    """The inputs, and the image with a channel axis, which is added if missing."""
     inputs = shapes.keras_inputs()
     image = inputs["x"]
     return inputs, image if len(image.shape) == 4 else layers.Reshape((*image.shape[1:], 1))(image)

@@ -1,4 +1,4 @@
-"""What a network is built for."""
+"""Specification of a network: inputs, outputs, and settings of the features."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 import tf_keras
 
-_NEAR = 1.01  # widths that are as good as one
+_NEAR = 1.01  # ratio of widths that count as equal
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """Named inputs without their batch, the number of outputs, and the features' settings.
+    """Named inputs without the batch axis, the number of outputs, and the features' settings.
 
     Attributes:
-        labels: outputs of an expert: a logit for each label, or a value for each target.
+        labels: number of outputs of an expert: a logit for each label, or a value for each target.
         output_kind: "labels" or "values".
-        output_words: the same, in an error's words.
+        output_words: the outputs in words, for errors.
     """
 
-    kind: str  # of the data: "text", "table", "image" or "window"
+    kind: str  # kind of the data: "text", "table", "image" or "window"
     inputs: Mapping[str, tuple[tuple[int, ...], str]]  # name: (shape, type)
     labels: int
     settings: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Shapes:
 
 
 def scaled(units: int, width: float) -> int:
-    """So many units or filters, at a width; one at least."""
+    """Number of units or filters at a width; at least one."""
     return max(1, round(units * width))
 
 
@@ -49,7 +49,7 @@ def widened(
     measure: Callable[[tf_keras.Model], int],
     least: int,
 ) -> tf_keras.Model:
-    """The narrowest network from `width` on, to 1 %, that measures at least so much."""
+    """Find the narrowest network from `width` on, to 1 %, whose measure is at least `least`."""
     narrow, wide = width, width
     while measure(network := build(shapes, wide)) < least:
         narrow, wide = wide, 1.5 * wide

@@ -25,24 +25,24 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
 
 
 def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
-    """The inputs, and so many linear functions of what a router sees: the row."""
+    """The inputs, and `units` linear functions of the router's input: the row."""
     inputs = shapes.keras_inputs()
     return inputs, layers.Dense(units)(inputs["x"])
 
 
 def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that it costs as many multiply-adds as a router and an expert."""
+    """A wider expert, with the multiply-adds of a router and an expert."""
     return widened(expert, shapes, width, cost.macs, macs)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that its parameters are all experts' together."""
+    """A wider expert, with the parameters of all experts."""
     together = experts * parameters(expert(shapes, width))
     return widened(expert, shapes, width, parameters, together)
 
 
 def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """Wider and deeper than a rival: it need not run on a board."""
+    """A network wider and deeper than a baseline: it need not run on a board."""
     inputs = shapes.keras_inputs()
     output = inputs["x"]
     for units in _TEACHER_UNITS:

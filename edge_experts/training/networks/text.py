@@ -10,20 +10,20 @@ import tf_keras
 from ..layers import WeightedBag
 from .shapes import Shapes, scaled
 
-_ROUTER_BUCKETS = 4096  # the router tells kinds of text apart, which takes fewer words
+_ROUTER_BUCKETS = 4096  # the router separates kinds of text, which needs fewer words
 _DROPOUT = 0.15
 _FEW_LABELS = 8
 
 
 def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
-    """A bag of n-grams to one logit for each label."""
+    """Bag of n-grams with one logit for each label."""
     return dense_buckets(shapes, 1, width)
 
 
 def dense_buckets(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert's network with as many buckets as all experts together: the finer rival.
+    """Dense baseline with an expert's network and as many buckets as all experts together.
 
-    Each row of an expert's table stands for the n-grams of `experts` rows here.
+    Each row of an expert's table has the n-grams of `experts` rows here.
     """
     inputs = shapes.keras_inputs()
     units = scaled(_columns(shapes), width)
@@ -34,27 +34,27 @@ def dense_buckets(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """A bag of n-grams, in far fewer buckets, to one logit for each expert."""
+    """Bag of n-grams in far fewer buckets, with one logit for each expert."""
     return tf_keras.Model(*projected(shapes, experts))
 
 
 def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
-    """The inputs, and so many linear functions of what a router sees: n-grams in few buckets."""
+    """The inputs, and `units` linear functions of the router's input: n-grams in few buckets."""
     inputs = shapes.keras_inputs()
     return inputs, _bag(inputs, _ROUTER_BUCKETS, units)
 
 
 def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
-    """The dense rival of a router and one expert: the expert's network.
+    """Dense baseline for a router and one expert: the expert's network.
 
-    It lacks the router's bytes, an eighth of the expert's for four experts: a second table or a
-    hidden layer of that size would overfit, and make the rival easier to beat.
+    It does not use the router's bytes, an eighth of the expert's for four experts: a second table
+    or a hidden layer of that size would overfit, and weaken the baseline.
     """
     return expert(shapes, width)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    """The dense rival of all experts: a table as wide as theirs together, and a hidden layer."""
+    """Dense baseline for all experts: a table as wide as all of theirs, and a hidden layer."""
     inputs = shapes.keras_inputs()
     output = _bag(inputs, _buckets(shapes), experts * scaled(_columns(shapes), width))
     return tf_keras.Model(inputs, _head(output, shapes))
@@ -80,5 +80,5 @@ def _buckets(shapes: Shapes) -> int:
 
 
 def _columns(shapes: Shapes) -> int:
-    """As many as labels; where there are many labels, fewer, which a hidden layer combines."""
+    """Number of columns: that of the labels; for many labels fewer, with a hidden layer."""
     return shapes.labels if shapes.labels <= _FEW_LABELS else 2 * _FEW_LABELS

@@ -1,4 +1,4 @@
-"""A trunk: what the router has computed anyway, for experts to build on."""
+"""The trunk: the router's hidden layer as an input of experts."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ layers = tf_keras.layers
 def attach(
     router: tf_keras.Model, gate: tf_keras.Model, experts: Sequence[tf_keras.Model]
 ) -> tuple[tf_keras.Model, list[tf_keras.Model]]:
-    """The router with its hidden layer as a second output, and experts with that as an input.
+    """Add the hidden layer as a second output to the router, and as an input to the experts.
 
-    An expert adds a linear function of the trunk to its logits: few multiply-adds for what the
-    router has seen in every input, so that the expert's own are free for the rest. A router whose
-    last layer does not see one vector of features (a bag of n-grams, say) has no trunk; then both
-    are left as they are.
+    An expert adds a linear function of the trunk to its logits. This reuses the router's features
+    for few multiply-adds, and leaves the expert's own for the rest. A router whose last layer does
+    not have one vector of features as input (such as a bag of n-grams) has no trunk; then both are
+    unchanged.
 
     Args:
-        gate: what chooses experts: the router itself, or another network of the same inputs.
+        gate: network that routes: the router itself, or another network of the same inputs.
     """
     hidden = _hidden(router)
     if hidden is None:
@@ -41,9 +41,9 @@ def attach(
 
 
 def alone(router: tf_keras.Model, expert: tf_keras.Model) -> tf_keras.Model | None:
-    """One expert that builds on the trunk, as a dense network: all of a sparse model but a choice.
+    """Build a dense network of one expert and the trunk: a sparse model without routing.
 
-    None where the router has no trunk.
+    None if the router has no trunk.
     """
     hidden = _hidden(router)
     if hidden is None:

@@ -1,8 +1,8 @@
-"""The user's own networks, by the functions, or module:function, that a configuration names.
+"""Custom networks, by functions or module:function names in a configuration.
 
     def build(shapes):                an expert: the named inputs to one logit for each label
-    def build(shapes, width=1.0):     likewise, of any width: then a dense rival as large as all
-                                      experts can be made of it
+    def build(shapes, width=1.0):     likewise, of any width: then a dense baseline as large as all
+                                      experts can be built with it
     def router(shapes, experts):      a router: the named inputs to one logit for each expert
 
 `shapes` is a `Shapes`; all return tf_keras models.
@@ -28,15 +28,15 @@ from .. import cost
 from .shapes import Shapes, parameters, widened
 
 Given = str | Callable[..., Any]
-_PROBED = 64  # random inputs that a network's outputs are looked at for
+_PROBED = 64  # number of random inputs for the check of outputs
 _BOUNDED = ("softmax", "sigmoid", "hard_sigmoid", "tanh", "softsign", "relu", "relu6", "softplus")
 
 
 def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_keras.Model]:
-    """So many experts, each from a call of its own.
+    """Build the experts, each by a separate call.
 
     Raises:
-        UsageError: there is no such function, it makes something else, or it takes no width.
+        UsageError: the function does not exist, its result is invalid, or it takes no width.
     """
     option, build = _function("--model", given)
     options = {} if width == 1 else {"width": width}
@@ -47,16 +47,16 @@ def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_k
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
-    """A router for so many experts. Raises UsageError, likewise."""
+    """Build a router for `count` experts. Raises UsageError, likewise."""
     option, build = _function("--router-model", given)
     with _running(option, build):
         return _untrained(build(shapes, count), option, shapes, (count, "expert"))
 
 
 def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_keras.Model:
-    """The dense rival of a router and an expert: an expert of as many multiply-adds as both.
+    """Build the dense baseline for a router and an expert, with as many multiply-adds as both.
 
-    One whose function takes no width is left as it is. Raises UsageError, likewise.
+    If its function takes no width, an unchanged expert is used. Raises UsageError, likewise.
     """
     option, build = _function("--model", given)
     if "width" not in inspect.signature(build).parameters:
@@ -67,13 +67,13 @@ def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_ke
 
 
 def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_keras.Model:
-    """The dense rival: an expert so wide that its parameters are all experts' together.
+    """Build the dense baseline for all experts: a wider expert with as many parameters.
 
     Raises:
         UsageError: the function takes no `width`; or as above.
     """
     option, build = _function("--model", given)
-    _refuse_without_width(option, build, "the dense rival as large as all experts")
+    _refuse_without_width(option, build, "the dense baseline as large as all experts")
     with _running(option, build):
         together = count * parameters(build(shapes, width=width))
         made = widened(_at_width(build), shapes, width, parameters, together)
@@ -93,25 +93,25 @@ def _refuse_without_width(option: str, build: Callable[..., Any], what: str) -> 
 
 
 def _function(option: str, given: Given) -> tuple[str, Callable[..., Any]]:
-    """What errors call it, and the function."""
+    """The name for errors, and the function."""
     if not isinstance(given, str):
         return f"{option} {given.__qualname__}", given
     module, _, name = given.partition(":")
     if not name:
         raise UsageError(f"{option} must be module:function, got {given!r}")
-    if str(Path.cwd()) not in sys.path:  # the user's module lies where the user stands
+    if str(Path.cwd()) not in sys.path:  # the module is in the current folder
         sys.path.insert(0, str(Path.cwd()))
     try:
         function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"{option} {given}: {error}") from None
-    except Exception as error:  # whatever the user's module does while it is imported
+    except Exception as error:  # any error of the custom module at import
         raise UsageError(f"{option} {given}: {_last_line(error)}") from error
     return f"{option} {given}", function
 
 
 def source_of(*given: Given | None) -> list[str]:
-    """The source of the modules that these functions are in, as far as Python finds it."""
+    """Source of the modules of these functions, if Python can find it."""
     found = []
     for each in given:
         if each is not None:
@@ -124,14 +124,14 @@ def source_of(*given: Given | None) -> list[str]:
 def checked(
     network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
 ) -> tf_keras.Model:
-    """The network, if it fits: the named inputs to one logit for each label, or for `outputs`.
+    """Check the network: from the named inputs to one logit for each label, or to `outputs`.
 
     Raises:
-        UsageError: it does not; the message begins with `option`.
+        UsageError: the network is invalid; the message begins with `option`.
     """
     kind = type(network)
     if not isinstance(network, tf_keras.Model):
-        # Layers of Keras 3 in a tf_keras model would have no trainable weights, and no error.
+        # Layers of Keras 3 in a tf_keras model would have no trainable weights, without an error.
         raise UsageError(
             f"{option}: must return a tf_keras model, got {kind.__module__}."
             f"{kind.__name__}; import tf_keras, not keras or tf.keras"
@@ -159,14 +159,14 @@ def checked(
 def _untrained(
     network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
 ) -> tf_keras.Model:
-    """The checked network, unless its outputs went through a softmax or the like.
+    """Check the network, and that its outputs have no softmax or similar activation.
 
     The softmax is computed again in the loss and on the device: training would still run, and end
-    with scores that are nearly equal. Looked at by name and, for functions of the user's own, by
-    value: outputs of untrained networks are below 0 for some of the inputs.
+    with nearly equal scores. Activations are checked by name and, for custom functions, by value:
+    outputs of untrained networks are below 0 for some inputs.
 
     Raises:
-        UsageError: they did; or as `checked`.
+        UsageError: the outputs have an activation; or as for `checked`.
     """
     checked(network, option, shapes, outputs)
     last = network.layers[-1]
@@ -186,7 +186,7 @@ def _untrained(
             named = "a function with values from 0 to 1"
     if named is not None:
         raise UsageError(
-            f"{option}: its output ends in {named}; it must be free of an activation, because "
+            f"{option}: its output ends in {named}; it must have no activation, because "
             "training and runtime compute the softmax themselves: end in "
             f"Dense({network.output_shape[-1]})"
         )
@@ -195,10 +195,10 @@ def _untrained(
 
 @contextlib.contextmanager
 def _running(option: str, build: Callable[..., Any]) -> Iterator[None]:
-    """While the user's function runs: its errors are the user's, and so are layers of Keras 3.
+    """Convert errors of the custom function in the block, and reject layers of Keras 3.
 
     Raises:
-        UsageError: the function raised something; names its file and line.
+        UsageError: the function raised an error; the message has its file and line.
     """
     try:
         with _without_keras_3(option):
@@ -208,12 +208,12 @@ def _running(option: str, build: Callable[..., Any]) -> Iterator[None]:
     except Exception as error:
         files = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
         if inspect.unwrap(build).__code__.co_filename not in files:
-            raise  # it is not the user's
+            raise  # not an error of the custom function
         raise UsageError(f"{option}: {_last_line(error)}") from error
 
 
 def _last_line(error: Exception) -> str:
-    """File and line of the user's code that failed, and what failed there."""
+    """File and line of the custom code that failed, with the error."""
     package = str(Path(__file__).parents[2])
     frames = [
         frame
@@ -229,10 +229,9 @@ def _last_line(error: Exception) -> str:
 
 @contextlib.contextmanager
 def _without_keras_3(option: str) -> Iterator[None]:
-    """While the user's function runs, a layer of Keras 3 is an error that names it.
+    """Raise an error for a layer of Keras 3 that is called in the block.
 
-    Called on tensors of tf_keras, it would turn into operations without trainable weights, and
-    nothing would say so.
+    Called on tensors of tf_keras, it would silently become operations without trainable weights.
     """
 
     def refuse(layer: Any, *_: Any, **__: Any) -> None:
@@ -242,7 +241,7 @@ def _without_keras_3(option: str) -> Iterator[None]:
             "and would not be trained; import tf_keras, not keras"
         )
 
-    import keras  # comes with TensorFlow
+    import keras  # installed with TensorFlow
 
     with mock.patch.object(keras.layers.Layer, "__call__", refuse):
         yield

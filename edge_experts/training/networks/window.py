@@ -21,14 +21,14 @@ def expert(shapes: Shapes, width: float = 1.0) -> tf_keras.Model:
 
 
 def router(shapes: Shapes, experts: int) -> tf_keras.Model:
-    """The window in a few steps through one hidden layer."""
+    """Window in a few steps, and one hidden layer."""
     inputs, output = projected(shapes, _ROUTER_UNITS)
     output = layers.Activation("relu")(output)
     return tf_keras.Model(inputs, layers.Dense(experts)(output))
 
 
 def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
-    """The inputs, and so many linear functions of what a router sees: the window in few steps."""
+    """The inputs, and `units` linear functions of the router's input: the window in few steps."""
     inputs = shapes.keras_inputs()
     pool = max(1, inputs["x"].shape[1] // _ROUTER_STEPS)
     output = layers.Flatten()(layers.AveragePooling1D(pool)(inputs["x"]))
@@ -36,12 +36,12 @@ def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
 
 
 def dense_active(shapes: Shapes, macs: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that it costs as many multiply-adds as a router and an expert."""
+    """A wider expert, with the multiply-adds of a router and an expert."""
     return widened(expert, shapes, width, cost.macs, macs)
 
 
 def dense_all(shapes: Shapes, experts: int, width: float = 1.0) -> tf_keras.Model:
-    """An expert, so much wider that its parameters are all experts' together."""
+    """A wider expert, with the parameters of all experts."""
     together = experts * parameters(expert(shapes, width))
     return widened(expert, shapes, width, parameters, together)
 

@@ -1,1 +1,1 @@
-"""Objectives of trainings whose inputs are routed once: losses, scores and outputs of a task."""
+"""Objectives of tasks with one routing per input: losses, scores and outputs."""

@@ -1,4 +1,4 @@
-"""Outputs of several experts as one, by what they stand for: labels' logits, or values."""
+"""Combination of several experts' outputs, by their kind: logits of labels, or values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ class Combination(Protocol):
     """Combines the outputs of experts, (experts, rows, outputs)."""
 
     def mixture(self, gate: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """(rows, outputs), weighted by a gate's log-probabilities (rows, experts)."""
+        """Weighted by a gate's log-probabilities (rows, experts); returns (rows, outputs)."""
 
     def total(self, outputs: tf.Tensor) -> tf.Tensor:
-        """(rows, outputs), of experts that are added."""
+        """Sum of all experts; returns (rows, outputs)."""
 
 
 class _Labels:

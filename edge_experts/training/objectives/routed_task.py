@@ -22,10 +22,10 @@ class Findings(Protocol):
         """Lines for a terminal; empty for a dense network."""
 
     def draw(self, folder: Path, owned: Any) -> list[Path]:
-        """Writes pictures into the folder, which is made, and returns their paths."""
+        """Write charts into the folder, which is created, and return their paths."""
 
     def surety(self) -> np.ndarray | None:
-        """Examples' order from typical to odd for their experts, (examples,); None: no router."""
+        """Confidence of each example, (examples,), to sort from typical to odd; None: no router."""
 
 
 class RoutedTask(Protocol):
@@ -33,9 +33,9 @@ class RoutedTask(Protocol):
 
     Attributes:
         output_kind: a name in `outputs.COMBINATIONS`.
-        output_words: outputs of a network, in an error's words.
-        primary: the score, higher is better, that decides between models.
-        primary_words: the same for people.
+        output_words: outputs of a network in words, for errors.
+        primary: the score that selects models; higher is better.
+        primary_words: name of that score in texts.
     """
 
     output_kind: str
@@ -44,15 +44,15 @@ class RoutedTask(Protocol):
     primary_words: str
 
     def answers(self, share: float, temperature: float) -> Any:
-        """Judge of the outputs, such as `losses.Answers`, for one stage.
+        """Loss of the outputs for one stage, such as `losses.Answers`.
 
         Args:
-            share: of a teacher in what is wanted.
-            temperature: of a teacher's probabilities, where there are any.
+            share: share of a teacher in the targets.
+            temperature: temperature of a teacher's probabilities, if there are any.
         """
 
     def network_targets(self, targets: np.ndarray) -> np.ndarray:
-        """Targets as `answers` splits them, (examples, columns)."""
+        """Targets in the form that `answers` splits, (examples, columns)."""
 
     def classes(self, targets: np.ndarray) -> np.ndarray:
         """Classes of examples, (examples,) int64: labels, or quantiles of values."""
@@ -67,7 +67,7 @@ class RoutedTask(Protocol):
         """Points of each example, (examples,): their mean is 100 times the primary score."""
 
     def oddities(self, dataset: Dataset) -> Iterator[str]:
-        """Sentences about targets that the user should know before training."""
+        """Warnings about targets, before training."""
 
     def findings(
         self, gate: np.ndarray | None, outputs: np.ndarray, targets: np.ndarray
@@ -80,19 +80,19 @@ class RoutedTask(Protocol):
         """
 
     def keras_targets(self, targets: np.ndarray) -> np.ndarray:
-        """Targets as `keras_loss` takes them."""
+        """Targets for `keras_loss`."""
 
     def keras_loss(self) -> tuple[Any, list[tf_keras.metrics.Metric]]:
-        """Loss and metrics of a single network that `fit` trains; the metric is the primary one."""
+        """Loss and metrics for `fit` of a single network; the metric is the primary one."""
 
     def closeness(self, targets: Any, outputs: Any) -> Any:
-        """(rows,) score of outputs, higher is better, for targets that `answers` takes."""
+        """Score (rows,) of outputs, higher is better, with targets as for `answers`."""
 
     def matched(
         self, name: str, labels: Sequence[str], targets: np.ndarray, known: Sequence[str]
     ) -> np.ndarray:
-        """Targets of a data set with these labels, as targets of one with the known labels.
+        """Convert targets of a data set with these labels to the known labels.
 
         Raises:
-            DataError: they do not fit, with a remedy.
+            DataError: they do not fit; the message has the remedy.
         """

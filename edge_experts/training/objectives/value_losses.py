@@ -1,6 +1,6 @@
 """Losses and scores of values to predict, as functions of the gate's and the experts' outputs.
 
-`hard` is the wanted values (rows, outputs), standardized; `soft` is a teacher's values, or None.
+`hard` is the target values (rows, outputs), standardized; `soft` is a teacher's values, or None.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-_LEAST_VARIANCE = 1e-4  # of standardized targets; R2 of 0.9999
+_LEAST_VARIANCE = 1e-4  # of standardized targets; equals an R2 of 0.9999
 _MOMENTUM = 0.95  # of the variance's running mean
 
 
@@ -19,13 +19,13 @@ class ValueAnswers(tf.Module):
     """Squared error, and the likelihood of a mixture of Gaussians with one variance for all.
 
     The variance is a running mean of the squared error of the experts, each weighted by the
-    probability that it made the target: the maximization step of expectation-maximization (Jordan &
-    Jacobs, 1994, Hierarchical mixtures of experts and the EM algorithm). It begins at 1, that of
-    the standardized targets, so that experts share all examples at first, and each has its own as
+    probability that it produced the target: the maximization step of expectation-maximization
+    (Jordan & Jacobs, 1994, Hierarchical mixtures of experts and the EM algorithm). It starts at 1,
+    that of the standardized targets, so that experts share all examples at first and specialize as
     they learn.
 
     Args:
-        share: of a teacher's values in what is wanted.
+        share: share of a teacher's values in the targets.
     """
 
     best = "r2"
@@ -42,16 +42,16 @@ class ValueAnswers(tf.Module):
         )
 
     def split(self, targets: tf.Tensor, outputs: int) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Wanted values and a teacher's, of (rows, outputs) or (rows, 2 * outputs)."""
+        """Target values and a teacher's, from (rows, outputs) or (rows, 2 * outputs)."""
         taught = targets.shape[1] > outputs
         return targets[:, :outputs], targets[:, outputs:] if taught else None
 
     def loss(self, outputs: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
-        """Half the squared error, (..., rows) of (..., rows, outputs)."""
+        """Half the squared error, (..., rows) for outputs (..., rows, outputs)."""
         return 0.5 * tf.reduce_mean((outputs - self._wanted(hard, soft)) ** 2, axis=-1)
 
     def of(self, outputs: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        """(rows,) losses, for targets as a `Learner` takes them."""
+        """Losses (rows,), with targets as for a `Learner`."""
         hard, soft = self.split(targets, outputs.shape[-1])
         return self.loss(outputs, hard, soft)
 
@@ -81,19 +81,19 @@ class ValueAnswers(tf.Module):
         return 0.5 * float(outputs.shape[-1]) * tf.reduce_sum(expected, axis=1) / variance
 
     def metrics(self, outputs: int) -> list[tf_keras.metrics.Metric]:
-        """Scores of the validation examples; `best` is the one that the best epoch is found by."""
+        """Scores of the validation examples; `best` is the one that selects the best epoch."""
         return [R2(outputs), tf_keras.metrics.MeanSquaredError("squared_error")]
 
     def chance(self, score: float, examples: int) -> float:
-        """Nothing: R2 of two epochs on the same examples differs little by chance."""
+        """Zero: R2 of two epochs on the same examples differs little by chance."""
         return 0.0
 
     def truth(self, targets: tf.Tensor, outputs: int) -> tf.Tensor:
-        """Values that `metrics` compare the answers with."""
+        """Reference values of `metrics`."""
         return targets[:, :outputs]
 
     def _wanted(self, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
-        """The squared distance to both, by their shares, is that to their mean and a constant."""
+        """Weighted mean: the squared distances to both equal that to it, plus a constant."""
         return hard if soft is None else (1 - self.share) * hard + self.share * soft
 
     def _squares(self, outputs: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None) -> tf.Tensor:
@@ -102,7 +102,7 @@ class ValueAnswers(tf.Module):
         return tf.transpose(tf.reduce_mean(error**2, axis=-1))
 
     def _follow(self, weighted: tf.Tensor) -> tf.Tensor:
-        """The running variance after these errors, (rows, experts) weighted by probabilities."""
+        """Update the running variance by these errors, (rows, experts), weighted by probability."""
         now = tf.reduce_mean(tf.reduce_sum(weighted, axis=1))
         self.variance.assign(
             tf.maximum(_MOMENTUM * self.variance + (1 - _MOMENTUM) * now, _LEAST_VARIANCE)
@@ -111,7 +111,7 @@ class ValueAnswers(tf.Module):
 
 
 class R2(tf_keras.metrics.Metric):
-    """Share of the targets' variance that is explained, the mean over the outputs."""
+    """Explained share of the variance of the targets, averaged over the outputs."""
 
     def __init__(self, outputs: int, name: str = "r2", **kwargs: Any):
         super().__init__(name, **kwargs)
@@ -138,5 +138,5 @@ class R2(tf_keras.metrics.Metric):
     def result(self) -> tf.Tensor:
         total, squares, errors = self._sums
         spread = squares - total**2 / tf.maximum(self._count, 1.0)
-        # Of a constant target, less is better.
+        # For a constant target, a smaller error is better.
         return tf.reduce_mean(1 - errors / tf.where(spread > 1e-6 * self._count, spread, 1.0))

@@ -16,9 +16,9 @@ class ClassFindings:
     """Findings on held-out examples.
 
     Args:
-        gate: a router's probabilities (examples, experts); None where all experts answer together.
+        gate: a router's probabilities (examples, experts); None if all experts are summed.
         logits: (experts, examples, labels).
-        targets: the index of each example's label.
+        targets: index of each example's label.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class ClassFindings:
         self._found: insight.Insight | None = None
         self._alone: dict[str, float] = {}
         if gate is None:
-            # A single expert, a dense network, needs no more words.
+            # A dense network has one expert, and nothing more to report.
             together, everyone = logits.sum(axis=0).argmax(axis=1), np.zeros(len(targets), np.int64)
             self._matrices = insight.confusion(everyone, targets, together, 1, count)
             if len(answers) > 1:
@@ -54,12 +54,12 @@ class ClassFindings:
         if not self._alone:
             return ""
         return (
-            f"Alone, the best expert is right on {self._alone['best_expert_accuracy']:.4f} of the "
+            f"The best expert alone is right on {self._alone['best_expert_accuracy']:.4f} of the "
             f"validation examples, some expert on {self._alone['oracle_accuracy']:.4f}"
         )
 
     def surety(self) -> np.ndarray | None:
-        """Probability of the router's choice times that of the answer."""
+        """Probability of the routed expert times that of the answer."""
         if self._gate is None:
             return None
         owner, places = self._gate.argmax(axis=1), np.arange(len(self._gate))

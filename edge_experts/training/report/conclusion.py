@@ -1,4 +1,4 @@
-"""The end of a training: what came of it, in numbers, in pictures and for TensorBoard."""
+"""Report at the end of a training: figures, charts and summaries for TensorBoard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..objectives.routed_task import Findings, RoutedTask
 from .insight import softmax
 from .ownership import Owned, column_names
 
-_MOST = 10_000  # validation examples that are looked at
+_MOST = 10_000  # largest number of validation examples
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -39,17 +39,17 @@ def conclude(
     *,
     pictures: bool = True,
 ) -> dict[str, Any]:
-    """Look at a trained model on the validation split: tell, draw and return what is seen.
+    """Analyse a trained model on the validation split: print, draw and return the findings.
 
     Args:
-        arrays: the encoded validation split.
-        folder: the run folder, which the pictures and TensorBoard's summaries go to.
+        arrays: encoded validation split.
+        folder: run folder for the charts and TensorBoard's summaries.
 
     Returns:
-        Metrics for run.json; none of a dense network.
+        Metrics for run.json; none for a dense network.
 
     Raises:
-        UsageError: the training ended in numbers that are not finite.
+        UsageError: the training diverged to numbers that are not finite.
     """
     arrays = {name: array[:_MOST] for name, array in arrays.items()}
     gate, outputs = _outputs(model, arrays, config)
@@ -74,7 +74,7 @@ def conclude(
 def _outputs(
     model: SparseExperts, arrays: Arrays, config: TrainConfig
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """The gate's probabilities (examples, experts), and (experts, examples, outputs)."""
+    """The gate's probabilities (examples, experts), and outputs (experts, examples, outputs)."""
     bank = ExpertBank(model.experts)
 
     def answer(inputs: Arrays, training: bool) -> list[tf.Tensor]:
@@ -86,12 +86,12 @@ def _outputs(
 
     outputs = predict(answer, arrays)
     if not all(np.isfinite(output).all() for output in outputs):
-        # The greatest of NaNs is the first, which would look like an answer.
+        # The argmax of NaNs is the first one, which would look like an answer.
         raise UsageError(
-            "the training diverged: a network answers with numbers that are not finite. Try a "
+            "the training diverged: a network has outputs that are not finite. Try a "
             f"smaller learning_rate (it is {config.learning_rate}) and mixture_learning_rate "
-            f"({config.mixture_learning_rate}) in a --config file, and look into a network of "
-            "your own for divisions and logarithms"
+            f"({config.mixture_learning_rate}) in a --config file, and check a custom network "
+            "for divisions and logarithms"
         )
     each = np.swapaxes(outputs[-1], 0, 1)
     return None if model.router is None else softmax(outputs[0]), each
@@ -120,9 +120,9 @@ def _owned(
 
 
 def _draw(folder: Path, found: Findings, owned: Owned | None) -> None:
-    """The pictures as files, and as summaries of the writer that is the default one."""
+    """Write the charts as files, and as summaries of the default writer."""
     if importlib.util.find_spec("matplotlib") is None:
-        # A training of an hour is not thrown away for its pictures.
+        # Missing matplotlib must not discard a training of an hour.
         print(f"No pictures: {MissingExtraError('matplotlib', 'train')}", file=sys.stderr)
         return
     for path in found.draw(folder, owned):

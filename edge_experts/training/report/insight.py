@@ -1,6 +1,6 @@
-"""What a training came to: who answers what, how well, and what a better choice would have given.
+"""Figures of routing and accuracy: use and accuracy of each expert, and of a perfect router.
 
-Numbers from arrays; who computes those arrays from a model is conclusion.py.
+Computed from arrays; conclusion.py computes the arrays from a model.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ import numpy as np
 from ...text_table import aligned
 
 _TINY = 1e-12
-_DEAD = 0.1  # of an even share: an expert used less than this is of no use
-_ALONE = 0.9  # of all inputs: one expert that answers so many makes the others needless
-_SHOWN = 16  # experts in a terminal
+_DEAD = 0.1  # of an even share: an expert with less is unused
+_ALONE = 0.9  # of all inputs: one expert with more makes the others unnecessary
+_SHOWN = 16  # largest number of experts shown in a terminal
 
 
 @dataclass(frozen=True, eq=False)
 class Use:
     """Use of N experts by a router, on held-out examples.
 
-    An expert owns the inputs for which it is the router's first choice.
+    An expert owns the inputs for which it is the router's top-1 choice.
     """
 
     examples: int
-    usage: np.ndarray  # (experts,) share of the inputs that each owns
-    router_entropy: float  # nats, mean over inputs: 0 is sure, log(experts) undecided
+    usage: np.ndarray  # (experts,) share of the inputs that each expert owns
+    router_entropy: float  # nats, mean over inputs: 0 is certain, log(experts) undecided
     usage_entropy: float  # nats, of the mean gate: log(experts) is even use, 0 one expert
 
     @property
     def dead(self) -> list[int]:
-        """Experts that own nothing, or less than a tenth of an even share."""
+        """Experts that own less than a tenth of an even share."""
         return np.flatnonzero(self.usage < _DEAD / len(self.usage)).tolist()
 
     @property
     def collapsed(self) -> bool:
-        """One expert answers nearly everything, or half of them answer nearly nothing."""
+        """True if one expert answers nearly all inputs, or half of the experts nearly none."""
         count = len(self.usage)
         unused = 2 * (len(self.dead) - self.by_chance) >= count
         return count > 1 and (bool(self.usage.max() >= _ALONE) or unused)
 
     @property
     def by_chance(self) -> int:
-        """How many experts would own nothing by chance, of so few examples, at even use."""
+        """Expected number of experts that own nothing by chance, at even use of few examples."""
         count = len(self.usage)
         return round(count * (1 - 1 / count) ** self.examples)
 
@@ -58,7 +58,7 @@ class Use:
             [f"expert {expert}", f"{self.usage[expert]:.1%}", cells[expert]]
             for expert in np.sort(order)
         ]
-        more = [f"and {count - _SHOWN} more, which run.json has"] if count > _SHOWN else []
+        more = [f"and {count - _SHOWN} more, see run.json"] if count > _SHOWN else []
         return [
             f"On {self.examples:,} validation examples:",
             *(f"  {line}" for line in [*aligned(rows), *more]),
@@ -70,17 +70,17 @@ class Use:
 
 @dataclass(frozen=True, eq=False)
 class Insight(Use):
-    """Insight into a router and N experts that classify; `measure` makes it."""
+    """Insight into a router and N experts that classify; built by `measure`."""
 
-    picked_accuracy: float  # of the router's first choice
+    picked_accuracy: float  # of the routed expert
     oracle_accuracy: float  # some expert is right
     best_expert_accuracy: float  # of the best expert alone, on all inputs
-    expert_accuracy: np.ndarray  # (experts,) on the inputs it owns; NaN where it owns none
+    expert_accuracy: np.ndarray  # (experts,) on the inputs it owns; NaN if it owns none
     confusion: np.ndarray  # (experts, labels, labels) counts of owned inputs: truth, then answer
 
     @property
     def oracle_gap(self) -> float:
-        """Some expert was right, but not the picked one: what a perfect router would gain."""
+        """Gain of a perfect router: share of inputs on which only other experts are right."""
         return self.oracle_accuracy - self.picked_accuracy
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class Insight(Use):
 
 
 def use_of(gate: np.ndarray) -> dict[str, Any]:
-    """The arguments of `Use`, of a router's probabilities (examples, experts)."""
+    """Arguments of `Use` from a router's probabilities (examples, experts)."""
     counts = np.bincount(gate.argmax(axis=1), minlength=gate.shape[1])
     return {
         "examples": len(gate),
@@ -110,13 +110,13 @@ def use_of(gate: np.ndarray) -> dict[str, Any]:
 
 
 def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: int) -> Insight:
-    """What the router and the experts came to.
+    """Measure the use and the accuracy of the experts.
 
     Args:
         gate: the router's probabilities, (examples, experts).
-        answers: the label that each expert would give, (experts, examples).
-        targets: the index of each example's label, (examples,).
-        labels: how many there are.
+        answers: label by each expert, (experts, examples).
+        targets: index of each example's label, (examples,).
+        labels: number of labels.
     """
     experts = gate.shape[1]
     owner = gate.argmax(axis=1)
@@ -127,7 +127,7 @@ def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: 
         **use_of(gate),
         picked_accuracy=float(picked.mean()),
         **alone(answers, targets),
-        # Where an expert owns nothing, 0 right of 0: NaN.
+        # NaN (0 of 0) for an expert that owns nothing.
         expert_accuracy=np.bincount(owner, picked, experts) / np.where(counts, counts, np.nan),
         confusion=confusion(
             owner, targets, answers[owner, np.arange(len(targets))], experts, labels
@@ -136,7 +136,7 @@ def measure(gate: np.ndarray, answers: np.ndarray, targets: np.ndarray, labels: 
 
 
 def alone(answers: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-    """How good the experts are without anyone who picks: the best one, and any of them."""
+    """Accuracy of the experts without routing: of the best one, and of any of them."""
     right = answers == targets
     return {
         "best_expert_accuracy": float(right.mean(axis=1).max()),
@@ -147,28 +147,28 @@ def alone(answers: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
 def confusion(
     owner: np.ndarray, targets: np.ndarray, answers: np.ndarray, experts: int, labels: int
 ) -> np.ndarray:
-    """How often each expert took one label for another: (experts, labels, labels) counts."""
+    """Confusion matrix of each expert: (experts, labels, labels) counts."""
     places = (owner * labels + targets) * labels + answers
     return np.bincount(places, minlength=experts * labels**2).reshape(experts, labels, labels)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities, over the last axis."""
+    """Probabilities over the last axis."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def entropy(shares: np.ndarray) -> np.ndarray:
-    """In nats, over the last axis."""
+    """Entropy in nats over the last axis."""
     value: np.ndarray = -(shares * np.log(np.maximum(shares, _TINY))).sum(axis=-1)
-    return np.maximum(value, 0)  # a share of 1 and a bit
+    return np.maximum(value, 0)  # a share may slightly exceed 1
 
 
 def warning(found: Use, settings: Mapping[str, Any]) -> str | None:
-    """What is wrong with the use of the experts, and what to do; None where nothing is.
+    """Describe a problem of the use of experts, with remedies; None if there is none.
 
     Args:
-        settings: the names and values of the training's configuration.
+        settings: names and values of the training's configuration.
     """
     count, dead = len(found.usage), found.dead
     if not found.collapsed:
@@ -176,7 +176,7 @@ def warning(found: Use, settings: Mapping[str, Any]) -> str | None:
             return None
         return (
             f"{_listed(dead)} of {count} almost never answer{'s' * (len(dead) == 1)}: fewer "
-            f"experts (--experts {count - len(dead)}) would do"
+            f"experts (--experts {count - len(dead)}) are enough"
         )
     most = int(found.usage.argmax())
     if found.usage[most] >= _ALONE:
@@ -195,12 +195,12 @@ def warning(found: Use, settings: Mapping[str, Any]) -> str | None:
 
 
 def as_text(found: Insight) -> str:
-    """The use and the accuracy of the experts, for a terminal."""
+    """Format the use and the accuracy of the experts for a terminal."""
     cells = ["-" if np.isnan(right) else f"{right:.4f}" for right in found.expert_accuracy]
     return "\n".join(
         [
             *found.table("right on its own", cells),
-            f"  The picked expert is right on {found.picked_accuracy:.4f}, the best one alone on "
+            f"  The routed expert is right on {found.picked_accuracy:.4f}, the best one alone on "
             f"{found.best_expert_accuracy:.4f}, some expert on {found.oracle_accuracy:.4f}: a "
             f"perfect router would gain {100 * found.oracle_gap:.1f} points.",
         ]

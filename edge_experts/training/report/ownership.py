@@ -1,4 +1,4 @@
-"""Which inputs each expert owns: those for which it is the router's first choice."""
+"""Ownership of inputs: an expert owns those for which it is the top-1 choice of the router."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ...features import Features
 
 @dataclass(frozen=True, eq=False)
 class Owned:
-    """Held-out examples and who owns each.
+    """Held-out examples with their owners.
 
     Args:
-        kind: of the data: "text", "table", "image" or "window".
-        examples: as the data set has them; of tables the standardized rows, (examples, columns).
+        kind: kind of the data: "text", "table", "image" or "window".
+        examples: examples of the data set; for tables the standardized rows, (examples, columns).
         columns: names of a table's columns.
-        targets: the index of each example's label.
-        owner: the router's choice for each.
-        surety: of each, the probability of the choice times that of the answer.
+        targets: index of each example's label.
+        owner: routed expert of each example.
+        surety: probability of the routed expert times that of the answer, for each example.
     """
 
     kind: str
@@ -34,15 +34,15 @@ class Owned:
     experts: int
 
     def used(self, most: int) -> np.ndarray:
-        """The `most` experts that own most, in their own order, of those that own anything."""
+        """The `most` experts that own the most inputs, by index; without those that own none."""
         counts = np.bincount(self.owner, minlength=self.experts)
         return top(counts, min(most, int((counts > 0).sum())))
 
     def surest(self, expert: int, most: int) -> np.ndarray:
-        """Examples that the expert owns: the surest of each of its labels, then the next ..."""
+        """Examples that the expert owns: the most confident of each label, then the next ones."""
         mine = np.flatnonzero(self.owner == expert)
         mine = mine[np.argsort(-self.surety[mine], kind="stable")]
-        ranks = np.zeros(len(mine), int)  # among those of the same label
+        ranks = np.zeros(len(mine), int)  # rank within the same label
         for label in np.unique(self.targets[mine]):
             same = self.targets[mine] == label
             ranks[same] = np.arange(same.sum())
@@ -53,14 +53,14 @@ class Owned:
 
 
 def top(weights: np.ndarray, most: int) -> np.ndarray:
-    """The places of the `most` largest weights, in their own order."""
+    """Indices of the `most` largest weights, in ascending order."""
     return np.sort(np.argsort(-weights, kind="stable")[:most])
 
 
 def column_names(features: Features, width: int) -> list[str]:
-    """What the columns of an encoded table are called, in their order."""
+    """Names of the columns of an encoded table, in their order."""
     columns = features.settings.get("columns")
-    if columns is None:  # of an .npz
+    if columns is None:  # features of an .npz
         return [f"column {place}" for place in range(width)]
     numbers = [column["name"] for column in columns if "values" not in column]
     return numbers + [

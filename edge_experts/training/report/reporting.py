@@ -1,4 +1,4 @@
-"""What a user sees of a training: progress on stderr, and the use of the experts."""
+"""Progress of a training on stderr, and the use of the experts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..checkpoints import Snapshot
 from ..model import SparseExperts
 from .insight import entropy, softmax
 
-_TOLD = 10  # experts whose use fits into a line
+_TOLD = 10  # largest number of experts whose use fits into a line
 
 
 class Report(tf_keras.callbacks.Callback):
     """One step of progress for each epoch, with losses, accuracies and the experts' use.
 
     Args:
-        trained: the model in training, if it has a router.
+        trained: model in training, if it has a router.
         inputs: validation inputs, on which the use of its experts is counted.
-        score: what comes first in a line, and what ends the stage where it gets no better.
+        score: score that is first in a line, and that ends the stage if it does not improve.
         patience: epochs without a better score before the stage ends.
     """
 
@@ -57,7 +57,7 @@ class Report(tf_keras.callbacks.Callback):
                 if len(usage) <= _TOLD
                 else f", {used} of {len(usage)} experts used, the most {max(usage):.0%}"
             )
-            # TensorBoard, which comes after, logs whatever is in here.
+            # TensorBoard, a later callback, logs all entries.
             logs.update({f"expert_usage/{index}": share for index, share in enumerate(usage)})
             logs["router_entropy"] = float(entropy(gate).mean())
         self.progress.step(note)
@@ -81,7 +81,7 @@ class Report(tf_keras.callbacks.Callback):
 
 
 def _shown(logs: dict[str, float], score: str) -> list[str]:
-    """Names of what a line tells, such as val_accuracy, loss and val_cross_entropy, in order."""
+    """Names of the figures of a line, in order: val_accuracy, loss, val_cross_entropy."""
     others = [name for name in logs if name.startswith("val_") and name != "val_loss"]
     names = [score, "loss", *sorted(others)]
     return [name for name in dict.fromkeys(names) if name in logs]
@@ -92,7 +92,7 @@ def _in_words(name: str) -> str:
 
 
 def expert_usage(model: SparseExperts, inputs: Any) -> list[float]:
-    """The share of inputs that the router sends to each expert."""
+    """Share of inputs that are routed to each expert."""
     if model.router is None:
         return [1.0] * len(model.experts)
     return _shares(model.route(inputs), len(model.experts))

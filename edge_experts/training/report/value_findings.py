@@ -18,11 +18,11 @@ class ValueFindings:
     """Findings on held-out examples.
 
     Args:
-        gate: a router's probabilities (examples, experts); None where all experts answer together.
+        gate: a router's probabilities (examples, experts); None if all experts are summed.
         values: (experts, examples, outputs), in the data's units.
-        total: (examples, outputs), of all experts together; of use without a router.
-        targets: (examples, outputs), likewise.
-        scale: of each output, by which errors of several outputs are made comparable.
+        total: (examples, outputs), sum of all experts; used without a router.
+        targets: (examples, outputs), in the data's units.
+        scale: divisor of the errors of each output, to make them comparable.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ValueFindings:
             text = "\n".join(
                 [
                     *found.table("root mean squared error on its own", cells),
-                    f"  The picked expert has an R2 of {found.picked_r2:.4f}, the best one alone "
+                    f"  The routed expert has an R2 of {found.picked_r2:.4f}, the best one alone "
                     f"{found.best_expert_r2:.4f}; a perfect router would have {found.oracle_r2:.4f}"
                     f", {100 * found.oracle_gap:.1f} points more.",
                 ]
@@ -83,12 +83,12 @@ class ValueFindings:
         if not self._alone:
             return ""
         return (
-            f"Alone, the best expert has an R2 of {self._alone['best_expert_r2']:.4f} on the "
+            f"The best expert alone has an R2 of {self._alone['best_expert_r2']:.4f} on the "
             f"validation examples, the best one of each example {self._alone['oracle_r2']:.4f}"
         )
 
     def surety(self) -> np.ndarray | None:
-        """Probability of the router's choice."""
+        """Probability of the routed expert."""
         return None if self._gate is None else self._gate.max(axis=1)
 
     def draw(self, folder: Path, owned: Owned | None) -> list[Path]:

@@ -17,14 +17,14 @@ class ValueInsight(Use):
     The oracle is a router that always picks the expert with the smallest squared error.
     """
 
-    picked_r2: float  # of the router's first choice
+    picked_r2: float  # of the routed expert
     oracle_r2: float
     best_expert_r2: float  # of the best expert alone, on all inputs
-    expert_rmse: np.ndarray  # (experts,) on the inputs it owns; NaN where it owns none
+    expert_rmse: np.ndarray  # (experts,) on the inputs it owns; NaN if it owns none
 
     @property
     def oracle_gap(self) -> float:
-        """R2 that a perfect router would gain."""
+        """Gain in R2 of a perfect router."""
         return self.oracle_r2 - self.picked_r2
 
     def to_json(self) -> dict[str, Any]:

@@ -1,12 +1,14 @@
-"""Routers that learn nothing: the baselines that every claim for a learned one must beat.
+"""Routers without training: the baselines for a learned router.
 
 Both are ordinary networks, so that they convert to the same small file as any router. Random
-hyperplanes cut what a router sees; on which sides an input lies are its bits, which name an expert.
+hyperplanes divide the router's input space; the sides of an input are its bits, which select an
+expert.
 
-`hash`: one bit for each hyperplane, so that inputs that are alike go to the same expert (Charikar,
+`hash`: one bit for each hyperplane, so that similar inputs are routed to the same expert (Charikar,
 2002, Similarity estimation techniques from rounding algorithms).
-`random`: a bit is the parity of many hyperplanes, so that the expert is one for each input, but
-has next to nothing to do with what is in it.
+
+`random`: a bit is the parity of many hyperplanes, so that the expert is determined by the input,
+but is almost independent of its content.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from ..inference import predict
 from ..networks import Shapes
 
 KINDS = ("hash", "random")
-_PARITY = 6  # hyperplanes for a random bit
+_PARITY = 6  # number of hyperplanes for a random bit
 layers = tf_keras.layers
 
 
@@ -35,10 +37,10 @@ def router(
     inputs: Mapping[str, np.ndarray],
     seed: int,
 ) -> tf_keras.Model:
-    """A router, "hash" or "random".
+    """Build a router, "hash" or "random".
 
     Args:
-        ours: the networks for the kind of data.
+        ours: module of the networks for the kind of data.
         inputs: training inputs; half of them lie on either side of each hyperplane.
     """
     bits = max(1, (experts - 1).bit_length())
@@ -49,14 +51,14 @@ def router(
     if kind == "random":
         output = _parities(output, bits)
     named = np.array([[expert >> bit & 1 for expert in range(experts)] for bit in range(bits)])
-    output = _fixed(output, 2 * named - 1, -named.sum(axis=0))  # minus the bits that differ
+    output = _fixed(output, 2 * named - 1, -named.sum(axis=0))  # minus the number of differing bits
     return tf_keras.Model(symbols, output)
 
 
 def _cut(
     projection: tf_keras.Model, inputs: Mapping[str, np.ndarray], random: np.random.Generator
 ) -> None:
-    """Draw the hyperplanes, each through the median."""
+    """Draw the hyperplanes, each through the median of the inputs."""
     layer = projection.layers[-1]
     shape = layer.weights[0].shape
     weights = random.standard_normal(shape) / np.sqrt(shape[0])
@@ -66,9 +68,9 @@ def _cut(
 
 
 def _parities(bits: tf.Tensor, count: int) -> tf.Tensor:
-    """Whether an odd number of each `_PARITY` bits is 1: (rows, count).
+    """Parities of groups of `_PARITY` bits, 1 for an odd number of ones: (rows, count).
 
-    1 - 1 + 1 ..., a term for each whole number that their sum reaches.
+    Computed as 1 - 1 + 1 ..., with a term for each whole number that the sum of bits reaches.
     """
     numbers = np.tile(np.arange(1, _PARITY + 1), count)
     groups = np.kron(np.eye(count), np.ones((_PARITY, 1)))
@@ -78,7 +80,7 @@ def _parities(bits: tf.Tensor, count: int) -> tf.Tensor:
 
 
 def _fixed(inputs: tf.Tensor, weights: np.ndarray, bias: np.ndarray) -> tf.Tensor:
-    """A linear layer of given weights, which are not trained."""
+    """A linear layer with given weights, which are not trained."""
     layer = layers.Dense(weights.shape[1], trainable=False)
     output = layer(inputs)
     layer.set_weights([weights, bias])

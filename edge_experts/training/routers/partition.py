@@ -1,4 +1,4 @@
-"""Kinds of inputs, found before there are experts: what a router is taught."""
+"""Groups of inputs that are found before there are experts, as targets of a router."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ...errors import UsageError
 from ..config import TrainConfig
 from ..inference import predict
 
-KINDS = ("kmeans", "clusters")  # of routers that are taught these, and nothing else
+KINDS = ("kmeans", "clusters")  # routers that are trained on these groups only
 Arrays = Mapping[str, np.ndarray]
 
 _BUCKETS = 4096
-_TEMPER = 0.3  # n-grams overlap, so each is less evidence than an independent draw would be
+_TEMPER = 0.3  # n-grams overlap, so each is weaker evidence than an independent draw
 _PRIOR = 0.1
 _STEPS = 20
-_SAMPLE = 20_000  # points that means are found with
+_SAMPLE = 20_000  # number of points for the means
 
 
 def kinds(
@@ -28,13 +28,13 @@ def kinds(
     labels: Mapping[str, np.ndarray],
     teacher: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """The kind of each training and validation example, (examples,), by split.
+    """Group of each training and validation example, (examples,), by split.
 
-    Class clusters with `router="clusters"`; else what lies together: texts by their n-grams,
-    anything else by what the router's first layer sees.
+    Class clusters with `router="clusters"`; else clusters of inputs: of n-grams for texts, and of
+    the input of the router's first layer for other data.
 
     Raises:
-        UsageError: there are no class clusters without a teacher, or for so many experts.
+        UsageError: class clusters need a teacher, and no more experts than labels.
     """
     train, validation = data["train"], data["validation"]
     if config.router == "clusters":
@@ -62,7 +62,7 @@ def kinds(
 
 
 def text_kinds(ids: np.ndarray, weights: np.ndarray, kinds: int, seed: int) -> np.ndarray:
-    """The kind of each text, (texts,), by a mixture of multinomials over its n-grams.
+    """Group of each text, (texts,), by a mixture of multinomials over its n-grams.
 
     Expectation-maximization as in Nigam et al., 2000 (Text classification from labeled and
     unlabeled documents using EM), with tempered likelihoods.
@@ -89,7 +89,7 @@ def text_kinds(ids: np.ndarray, weights: np.ndarray, kinds: int, seed: int) -> n
 
 
 def nearest_means(points: np.ndarray, kinds: int, seed: int, more: np.ndarray) -> list[np.ndarray]:
-    """The kinds of `points` and of `more` points, (points,) each, by k-means.
+    """Groups of `points` and of `more` points, (points,) each, by k-means.
 
     Lloyd's algorithm from k-means++ (Arthur & Vassilvitskii, 2007), on (points, columns) arrays.
     """
@@ -99,7 +99,7 @@ def nearest_means(points: np.ndarray, kinds: int, seed: int, more: np.ndarray) -
     for _ in range(kinds - 1):
         distance = _distances(sample, means).min(axis=1)
         total = distance.sum()
-        share = distance / total if total else None  # all points lie on the means
+        share = distance / total if total else None  # None: all points equal a mean
         means = np.vstack([means, sample[random.choice(len(sample), p=share)]])
     for _ in range(_STEPS):
         nearest = _distances(sample, means).argmin(axis=1)
@@ -109,13 +109,13 @@ def nearest_means(points: np.ndarray, kinds: int, seed: int, more: np.ndarray) -
 
 
 def class_clusters(labels: np.ndarray, answers: np.ndarray, count: int, kinds: int) -> np.ndarray:
-    """The kind of each label, (count,): labels that a teacher confuses are of one kind.
+    """Group of each label, (count,): labels that a teacher confuses are in one group.
 
-    Kinds are merged from single labels, the two that are confused most first (average linkage),
-    unless together they would have more than twice their share of the examples.
+    Groups are merged from single labels, the two that are confused most first (average linkage),
+    unless the merged group would have more than twice its share of the examples.
 
     Args:
-        labels: of examples that the teacher was not trained on, (examples,).
+        labels: labels of examples that the teacher was not trained on, (examples,).
         answers: the teacher's logits for them, (examples, count).
     """
     shares = np.exp(answers - answers.max(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The article's training step: pick an expert, and copy its parameters to the others."""
+"""Expert selection, the article's training step: copy one expert's parameters to the others."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ..inference import predict
 from ..model import SparseExperts
 from ..objectives.losses import Answers
 
-_UNUSED = 0.1  # of an even share of the inputs: an expert with less is not used
+_UNUSED = 0.1  # an expert with less than this fraction of an even share is unused
 
 
 class ExpertSelection(tf_keras.callbacks.Callback):
-    """At the end of every selection epoch, copy one expert's parameters to others.
+    """Copies one expert's parameters to others at the end of every selection epoch.
 
-    A bare copy into all leaves nothing that tells the experts apart, and erases what each had
-    specialized in. So copies can be perturbed, or go only to the experts that need one, and
-    selection ends before training does. With `select_into="all"` and `perturb=0` it is literal.
+    A plain copy to all makes the experts equal, and erases their specialization. So copies can be
+    perturbed, or be limited to some experts, and selection ends before training does. With
+    `select_into="all"` and `perturb=0` it is the method of the article.
 
-    It is a callback of a `Learner`, whose `model` it is given.
+    It is a callback of a `Learner`, and gets the `model` of that.
 
     Args:
-        config: `select` "greedy" copies the expert with the lowest loss on the validation examples,
-            asked of every expert, "random" any; in the first `select_epochs` epochs; into "all"
-            others, the "weakest" one, or those that the router leaves "unused"; with noise of
-            `perturb` of the parameters' own standard deviation.
-        inputs, targets: those validation examples; targets as `answers` takes them.
-        answers: how an expert's outputs are judged.
+        config: `select` is "greedy" for the expert with the lowest loss on all validation examples,
+            or "random". Selection is in the first `select_epochs` epochs. The copies are into "all"
+            others, the "weakest" one, or those that are "unused" by the router, with noise of
+            `perturb` times the standard deviation of the parameters.
+        inputs, targets: the validation examples; targets as for `answers`.
+        answers: loss of an expert's outputs.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class ExpertSelection(tf_keras.callbacks.Callback):
         self.chosen = list(snapshot.values["chosen"])
 
     def _others(self, losses: np.ndarray) -> Sequence[int]:
-        """The experts that a copy goes to."""
+        """Experts that get the copy."""
         if self.config.select_into == "all":
             return range(len(losses))
         if self.config.select_into == "weakest":
@@ -90,7 +90,7 @@ def copy_parameters(
     perturb: float,
     random: np.random.Generator,
 ) -> None:
-    """Give `others` the parameters of `source`, each with noise of its own."""
+    """Copy the parameters of `source` to `others`, each with separate noise."""
 
     def near(weight: np.ndarray) -> np.ndarray:
         noise = random.standard_normal(weight.shape).astype(weight.dtype)
@@ -106,11 +106,11 @@ def expert_losses(
     targets: np.ndarray,
     answers: Any = None,
 ) -> np.ndarray:
-    """Every expert's mean loss on all the examples, whoever they would be routed to.
+    """Mean loss of every expert on all examples, independent of their routing.
 
     Args:
-        targets: labels, (examples,), or (examples, columns) as `answers` takes them.
-        answers: how outputs are judged; by cross-entropy if None.
+        targets: labels, (examples,), or (examples, columns) as for `answers`.
+        answers: loss of the outputs; cross-entropy if None.
     """
     bank, answers = ExpertBank(model.experts), answers or Answers(share=0.0)
     targets = targets.reshape(len(targets), -1)

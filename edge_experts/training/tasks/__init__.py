@@ -1,4 +1,4 @@
-"""Tasks of training: how a data set of a type is trained on, judged and told of."""
+"""Tasks of training: training, evaluation and reports for each type of data set."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TrainingTask(Protocol):
     """Training of one task; it owns its loop."""
 
     def settings(self, dataset: Dataset) -> Mapping[str, Any]:
-        """Settings that suit the data set, in place of those for its kind."""
+        """Settings for the data set, which replace those for its kind."""
 
     def train(
         self,
@@ -39,35 +39,35 @@ class TrainingTask(Protocol):
         force: bool,
         pictures: bool,
     ) -> Run:
-        """Trains, evaluates and writes the run folder.
+        """Train, evaluate and write the run folder.
 
         Raises:
-            UsageError: the data or a setting has no meaning for the task.
+            UsageError: the task does not support the data or a setting.
         """
 
     def summary(self, run: Run) -> str:
         """Scores of a finished training in words, for the end of `train`."""
 
     def refuse_adoption(self, dataset: Dataset) -> None:
-        """Refuses networks that were trained elsewhere, where the task cannot take them.
+        """Reject networks that were trained elsewhere, if the task does not support them.
 
         Raises:
-            DataError: with a remedy.
+            DataError: they are not supported; the message has the remedy.
         """
 
     def routed(self, run: Run, command: str) -> RoutedTask:
-        """Objective and scores of a finished training whose experts are routed once per input.
+        """Objective and scores of a finished training with one routing per input.
 
         Raises:
-            UsageError: `command` is not for runs of this task, with a remedy.
+            UsageError: `command` does not support this task; the message has the remedy.
         """
 
 
 def training_of(task_type: str) -> TrainingTask:
-    """Training of a task.
+    """Return the training of a task.
 
     Raises:
-        MissingPartError: no installed package has it.
+        MissingPartError: no installed package has the task.
     """
     training: TrainingTask = TRAININGS.get(task_type)
     return training

@@ -111,7 +111,7 @@ class Classification:
         )
 
     def refuse_adoption(self, dataset: Dataset) -> None:
-        """Any networks with an output for each label fit."""
+        """Accept any networks with an output for each label."""
 
     def routed(self, run: Run, command: str) -> RoutedTask:
         return Classes(run.labels)

@@ -22,15 +22,15 @@ from ..report.value_findings import ValueFindings
 from .routed_once import RoutedTraining
 
 _QUANTILES = ("lowest fifth", "low", "middle", "high", "highest fifth")
-_SKEWED = 1e4  # largest target by the median, all of them positive
+_SKEWED = 1e4  # ratio of the largest target to the median, if all are positive
 
 
 class Values:
     """Standardized values as targets; see `RoutedTask`.
 
     Args:
-        mean, scale: of each output, (outputs,) float64.
-        edges: values of the first output between the classes, ascending.
+        mean, scale: mean and scale of each output, (outputs,) float64.
+        edges: bounds between the classes of the first output, ascending.
     """
 
     output_kind = "values"
@@ -45,7 +45,7 @@ class Values:
 
     @classmethod
     def of_data(cls, dataset: Dataset) -> Values:
-        """Fitted to the training split; a constant target has the scale 1."""
+        """Fit to the training split; a constant target has the scale 1."""
         targets = dataset.train.targets
         spread = targets.std(axis=0)
         varies = np.ptp(targets, axis=0) > 0
@@ -59,10 +59,10 @@ class Values:
 
     @classmethod
     def of_run(cls, run: Run) -> Values:
-        """As the run folder has it."""
+        """Read from the run folder."""
         assert run.task_spec is not None, "a run of regression has one"
         mean, scale = (np.array(run.task_spec.config[key], float) for key in ("mean", "scale"))
-        edges = mean[0] + scale[0] * np.array([-0.84, -0.25, 0.25, 0.84])  # of a normal one
+        edges = mean[0] + scale[0] * np.array([-0.84, -0.25, 0.25, 0.84])  # normal fifths
         return cls(run.labels, mean, scale, edges)
 
     @property
@@ -78,7 +78,7 @@ class Values:
         return standardized
 
     def values(self, outputs: np.ndarray) -> np.ndarray:
-        """Values in the data's units of networks' outputs, (..., outputs)."""
+        """Convert networks' outputs, (..., outputs), to the data's units."""
         return outputs.astype(np.float64) * self.scale + self.mean
 
     def classes(self, targets: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class Values:
             if not np.ptp(column):
                 yield (
                     f"{dataset.name}: the target {name!r} is {column[0]:g} in all examples to "
-                    "train on, so that there is nothing to learn"
+                    "train on, so there is nothing to learn"
                 )
             elif column.min() > 0 and column.max() > _SKEWED * np.median(column):
                 yield (
@@ -125,7 +125,7 @@ class Values:
         return tf_keras.losses.MeanSquaredError(), [R2(len(self.names))]
 
     def closeness(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """The squared error, negative: targets are values, or begin with them."""
+        """Negative squared error; targets are values, or begin with them."""
         error = outputs - targets[:, : outputs.shape[-1]]
         return -tf.reduce_mean(error**2, axis=-1)
 
@@ -160,8 +160,8 @@ class Regression:
     ) -> Run:
         if config.router == "clusters":
             raise UsageError(
-                "router 'clusters' puts labels together that a teacher confuses, and regression "
-                "has no labels; take 'learned' or 'kmeans'"
+                "router 'clusters' groups labels that a teacher confuses, and regression has no "
+                "labels; use 'learned' or 'kmeans'"
             )
         task = Values.of_data(dataset)
 
@@ -182,8 +182,8 @@ class Regression:
 
     def refuse_adoption(self, dataset: Dataset) -> None:
         raise DataError(
-            f"{dataset.name}: adopt is for networks that classify, and does not know how the "
-            "targets of a network were standardized; train it with --model MODULE:FUNCTION"
+            f"{dataset.name}: adopt is for networks that classify: for regression the scale of a "
+            "network's targets is not known; train it with --model MODULE:FUNCTION"
         )
 
     def routed(self, run: Run, command: str) -> RoutedTask:

@@ -1,4 +1,4 @@
-"""Training of a router and experts that answer with one vector each: the loop of several tasks."""
+"""Training loop of tasks with a router and experts that answer with one vector each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ..report.conclusion import conclude
 from ..second_split import Examples
 from ..stages import Stages
 
-_TAUGHT = ("train", "validation")  # the splits that a teacher answers
+_TAUGHT = ("train", "validation")  # splits with outputs of a teacher
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class RoutedTraining:
     """One training of a routed task.
 
     Attributes:
-        task: fitted to the data's training split.
-        read_teacher: outputs of a finished run's model as outputs of this training's.
-        task_spec: for the run folder.
+        task: task, fitted to the data's training split.
+        read_teacher: converts outputs of a finished run's model to those of this training's.
+        task_spec: specification for the run folder.
     """
 
     task: RoutedTask
@@ -60,7 +60,7 @@ class RoutedTraining:
         force: bool,
         pictures: bool,
     ) -> run_folder.Run:
-        """Trains, evaluates and writes the run folder; `stages.py` has the stages."""
+        """Train, evaluate and write the run folder; `stages.py` has the stages."""
         checks.refuse(dataset, config)
         refuse_existing(out, force=force)
         task = self.task
@@ -99,13 +99,14 @@ class RoutedTraining:
                 examples = Examples(dataset, data, taught)
 
                 def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
-                    # Each candidate begins as if it were trained alone.
+                    # Each candidate starts as if it were the only one.
                     reseed(config.seed)
                     model = build(shapes, config, train)
                     logs = folder / run_folder.LOGS / part
                     own = checkpoints.of(part) if part else checkpoints
                     split = examples.split_again(classes, config.seed + 1) if again else examples
-                    # A dense network learns from a teacher that the user gives, not from our own.
+                    # A dense network is trained with a given teacher only, not with the default
+                    # one.
                     learned = {} if config.dense is not None and teacher is None else split.taught
                     stages = Stages(
                         model, config, task, split.dataset, split.data, learned, logs, own
@@ -114,7 +115,7 @@ class RoutedTraining:
                     validation = split.dataset.validation
                     outputs = predict(model, split.data["validation"])
                     points = task.points(outputs, validation.targets)
-                    if validation.groups is not None:  # examples of one behind each other
+                    if validation.groups is not None:  # sorts examples by group
                         points = points[np.argsort(validation.groups, kind="stable")]
                     return Trained(config, model, stages, points)
 
@@ -156,7 +157,7 @@ class RoutedTraining:
         checkpoints: Checkpoints,
         folder: Path,
     ) -> dict[str, np.ndarray]:
-        """A teacher's outputs for the training and the validation examples; empty without one."""
+        """A teacher's outputs for the training and validation examples; empty without one."""
         if given is not None:
             return self._answers_of(given, dataset)
         if not config.teacher_epochs or config.dense is not None:
@@ -169,11 +170,11 @@ class RoutedTraining:
         return {split: predict(model, data[split]) for split in _TAUGHT}
 
     def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:
-        """Answers of a run folder's model, by its own features.
+        """Outputs of a run folder's model, with its own features.
 
         Raises:
-            RunFolderError: it is none.
-            UsageError: it knows other labels, another task, or another kind of data.
+            RunFolderError: the folder is not a finished run.
+            UsageError: the run has other labels, another task, or another kind of data.
         """
         described = run_folder.read_run(run)
         if described.task_type != dataset.task_type:

@@ -17,7 +17,7 @@ class Translation:
     """Training of translators; see `TrainingTask`."""
 
     def settings(self, dataset: Dataset) -> Mapping[str, Any]:
-        """An expert for each label."""
+        """One expert for each label."""
         return {"experts": len(dataset.labels)}
 
     def train(
@@ -49,8 +49,7 @@ class Translation:
 
     def routed(self, run: Run, command: str) -> RoutedTask:
         raise UsageError(
-            f"{run.name}: {command} is not for translators, whose experts write a text; `train` "
-            "and `evaluate` do it"
+            f"{run.name}: {command} does not support translation; use `train` and `evaluate`"
         )
 
 

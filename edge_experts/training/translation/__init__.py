@@ -1,4 +1,4 @@
-"""Train networks that translate, one for each language."""
+"""Training of networks that translate, one for each language."""
 
 from .trainer import train
 

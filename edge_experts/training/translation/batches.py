@@ -1,4 +1,4 @@
-"""Pairs of sentences as arrays of pieces, in batches of about as long ones."""
+"""Pairs of sentences as arrays of tokens, in batches of similar lengths."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from ...datasets import Split
 from ...features.pieces import END, FIRST_TARGET, PADDING, PieceFeatures
 
-_GRAIN = 4  # lengths are multiples of it: each pair of lengths costs a preparation of its own
+_GRAIN = 4  # lengths are rounded up to multiples of it: each pair of lengths is traced separately
 
-Pair = tuple[list[int], list[int]]  # a sentence and its translation, in pieces
+Pair = tuple[list[int], list[int]]  # a sentence and its translation, as token ids
 Batch = tuple[np.ndarray, np.ndarray]
 
 
 def encode(split: Split, features: PieceFeatures, length: int) -> list[Pair]:
-    """The pieces of each pair, without those that are longer than the network is.
+    """Tokens of each pair, without pairs that exceed the length of the network.
 
-    Both begin with the language and end with END.
+    Both sequences begin with the language and end with END.
     """
     pairs = []
     for (source, target), language in zip(split.inputs, split.targets.tolist(), strict=True):
@@ -30,7 +30,7 @@ def encode(split: Split, features: PieceFeatures, length: int) -> list[Pair]:
 
 
 def epoch(pairs: Sequence[Pair], pieces: int, random: np.random.Generator) -> Iterator[Batch]:
-    """All pairs once, in random order, in batches of at most so many pieces on each side.
+    """Yield all pairs once, in random order, in batches of at most `pieces` tokens on each side.
 
     Yields:
         source (pairs, length) and target (pairs, length + 1) int32, padded; the lengths differ.
@@ -48,7 +48,7 @@ def epoch(pairs: Sequence[Pair], pieces: int, random: np.random.Generator) -> It
 
 
 def batches_of(pairs: Sequence[Pair], pieces: int) -> int:
-    """How many batches an epoch has."""
+    """Number of batches of an epoch."""
     counts: dict[int, int] = {}
     for pair in pairs:
         counts[_length(pair)] = counts.get(_length(pair), 0) + 1
@@ -56,7 +56,7 @@ def batches_of(pairs: Sequence[Pair], pieces: int) -> int:
 
 
 def _length(pair: Pair) -> int:
-    """Of the longer side: of a target, what is shown or wanted at once, one less than all."""
+    """Length of the longer side; a target counts one less, since it is shifted by one."""
     return _rounded(max(len(pair[0]), len(pair[1]) - 1))
 
 

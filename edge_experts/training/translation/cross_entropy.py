@@ -1,8 +1,8 @@
-"""Cross-entropy of the next piece, over some of a vocabulary's pieces.
+"""Cross-entropy of the next token, over a part of the vocabulary.
 
-Over all of them it takes nearly half of a training's time (`speed.py`). A batch's wanted pieces and
-others that are drawn, each of which stands for several, may be enough (Jean et al., 2015,
-https://arxiv.org/abs/1412.2007). TensorFlow's own cross-entropy is slower, and keeps the logits
+Over the whole vocabulary it takes nearly half of a training's time (`speed.py`). The target tokens
+of a batch and sampled others, each of which represents several, may be enough (Jean et al., 2015,
+https://arxiv.org/abs/1412.2007). TensorFlow's own cross-entropy is slower, and stores the logits
 several times.
 """
 
@@ -14,16 +14,16 @@ import numpy as np
 import tensorflow as tf
 
 _SMOOTHING = 0.1  # of the labels (Szegedy et al., 2016, https://arxiv.org/abs/1512.00567)
-_LEAST = 1e-9  # probability whose logarithm is taken
+_LEAST = 1e-9  # least probability whose logarithm is computed
 
 
 class Candidates(NamedTuple):
-    """The pieces that are told from each other.
+    """Tokens in the softmax.
 
     Attributes:
-        pieces: (candidates,) int32.
-        weights: how many pieces of the vocabulary each stands for, (candidates,) float32.
-        wanted: the place of each row's piece among them, (rows,) int32.
+        pieces: tokens, (candidates,) int32.
+        weights: number of tokens of the vocabulary that each represents, (candidates,) float32.
+        wanted: index of each row's target among them, (rows,) int32.
     """
 
     pieces: np.ndarray | tf.Tensor
@@ -34,7 +34,7 @@ class Candidates(NamedTuple):
 def candidates(
     wanted: np.ndarray, pieces: int, drawn: int, random: np.random.Generator
 ) -> Candidates:
-    """The wanted pieces (rows,) of a vocabulary, and so many others at most; all need no chance."""
+    """Target tokens (rows,), and at most `drawn` others; taking all needs no sampling."""
     if drawn >= pieces:
         every = np.arange(pieces, dtype=np.int32)
         return Candidates(every, np.ones(pieces, np.float32), wanted.astype(np.int32))
@@ -48,7 +48,7 @@ def candidates(
 
 
 def cross_entropy(hidden: tf.Tensor, table: tf.Tensor, among: Candidates) -> tf.Tensor:
-    """Cross-entropy of each wanted piece, in nats; its gradient is that of smoothed labels.
+    """Cross-entropy of each target token, in nats; its gradient is that of smoothed labels.
 
     Args:
         hidden: (rows, units).
@@ -65,9 +65,9 @@ def cross_entropy(hidden: tf.Tensor, table: tf.Tensor, among: Candidates) -> tf.
         own = tf.cast(tf.gather(chances, wanted, batch_dims=1), tf.float32)
 
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            """Of a logit: its probability, less what it should be.
+            """Gradient of a logit: its probability minus its target.
 
-            What scales rows is multiplied into `hidden`, which is much smaller than the chances.
+            Scales of rows are multiplied into `hidden`, much smaller than the probabilities.
             """
             scale = tf.cast(upstream, hidden.dtype)[:, None]
             sharp = 1.0 - _SMOOTHING

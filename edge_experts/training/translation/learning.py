@@ -1,4 +1,4 @@
-"""How a translator learns: cross-entropy with smoothed labels, and a rate that falls to nothing."""
+"""Training of a translator: cross-entropy with smoothed labels, and a learning rate decay to 0."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from .batches import Pair, batches_of, epoch
 from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
 
-_WARM_UP = 400  # steps in which the rate rises; a tenth of a short training
-_TOLD = 200  # steps whose mean loss a user is told
+_WARM_UP = 400  # steps with a rising learning rate; a tenth of a short training
+_TOLD = 200  # number of steps of the reported mean loss
 _SHAPES = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.int32)]
 _AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.float32, tf.int32)))
 
 
 def fast_precision() -> str:
-    """What training computes in: bfloat16 where the processor multiplies it, which is much faster,
-    otherwise float32. Weights are float32 in both.
+    """Type for computations: bfloat16 if the processor multiplies it, otherwise float32.
+
+    bfloat16 is much faster. Weights are float32 in both cases.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
@@ -38,12 +39,12 @@ def fast_precision() -> str:
 
 
 class Learner:
-    """Trains one translator, which may be given other weights between two trainings.
+    """Trains one translator, whose weights may be replaced between two trainings.
 
     Args:
-        pieces: of a batch at most, padding included.
-        rate: the highest learning rate.
-        drawn: pieces of the vocabulary, beside a batch's own, that its losses are computed over.
+        pieces: largest number of tokens in a batch, padding included.
+        rate: highest learning rate.
+        drawn: number of sampled tokens, beside those of a batch, in its loss.
     """
 
     def __init__(self, network: Translator, *, pieces: int, rate: float, drawn: int, seed: int):
@@ -61,9 +62,9 @@ class Learner:
         rate: float = 1.0,
         snapshots: Snapshots | None = None,
     ) -> None:
-        """So many epochs, from new moments of the optimizer; `rate` times the learner's.
+        """Train for `epochs` with a reset optimizer, at `rate` times the learner's rate.
 
-        A training that was killed goes on at the step that `snapshots` has kept.
+        An interrupted training resumes at the last step in `snapshots`.
         """
         for moment in self._moments():
             moment.assign(tf.zeros_like(moment))
@@ -71,7 +72,7 @@ class Learner:
         steps, first = each * epochs, self._resumed(snapshots)
         warm_up = min(_WARM_UP, max(1, steps // 10))
         losses, clock = deque[float](maxlen=_TOLD), EpochClock(each)
-        with deterministic(), Progress(what, steps) as progress:  # an epoch may take minutes
+        with deterministic(), Progress(what, steps) as progress:  # by step: an epoch may be long
             progress.skip(first)
             for done in range(first // each, epochs):
                 clock.begin(max(0, first - done * each))
@@ -90,7 +91,7 @@ class Learner:
 
     def _moments(self) -> list[tf.Variable]:
         """Step and moments of the optimizer."""
-        # Keras makes them in the first step, and has no other way to have them made before.
+        # Keras creates them in the first step; there is no public way to create them before.
         self._optimizer._create_all_weights(self.network.trainable_variables)
         variables: list[tf.Variable] = self._optimizer.variables()
         return variables
@@ -102,7 +103,7 @@ class Learner:
             snapshots.write(Snapshot(arrays, {"step": step}))
 
     def _resumed(self, snapshots: Snapshots | None) -> int:
-        """Take the state that was kept; how many steps were done."""
+        """Restore the saved state; returns the number of completed steps."""
         found = None if snapshots is None else snapshots.read()
         if found is None:
             return 0
@@ -112,16 +113,16 @@ class Learner:
         return step
 
     def step(self, source: np.ndarray, target: np.ndarray, rate: float) -> float:
-        """One step with a batch, as of `batches.epoch`; the cross-entropy before it, in nats."""
+        """Run one step with a batch of `batches.epoch`; returns its cross-entropy in nats."""
         self._optimizer.learning_rate = rate
         wanted = target[:, 1:].ravel()
         among = candidates(wanted, self.network.size.pieces, self._drawn, self._random)
         return float(self._step(source, target, among))
 
     def judge(self, pairs: Sequence[Pair]) -> dict[str, float]:
-        """Cross-entropy of a piece, in nats, and how many pieces are the likeliest.
+        """Cross-entropy of a token, in nats, and accuracy of the most likely token.
 
-        Each is told the right pieces before it.
+        Computed with teacher forcing: each token follows the correct ones.
         """
         sums = np.zeros(3)
         for source, target in epoch(pairs, self._pieces, np.random.default_rng(0)):

@@ -1,4 +1,4 @@
-"""The experts of a translation as one Keras model, which is what a run folder keeps."""
+"""Experts of a translation as one Keras model, which is saved in a run folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Translators(tf_keras.Model):
     Called with a translator's inputs; returns a list of their outputs.
 
     Args:
-        routed: whether a `router` picks among those of a language; else it is None.
+        routed: True if a `router` routes among the experts of a language; else it is None.
     """
 
     combine, top_k = "top", 1
@@ -40,7 +40,7 @@ class Translators(tf_keras.Model):
             Translator(self.size, dropout, name=f"expert_{index}") for index in range(experts)
         ]
         self.router = router.build(self.size, experts) if routed else None
-        self(_example(self.size))  # so that all weights are there
+        self(_example(self.size))  # creates all weights
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> list[tf.Tensor]:
         return [expert(inputs, training=training) for expert in self.experts]
@@ -55,11 +55,11 @@ class Translators(tf_keras.Model):
         }
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        """They are built."""
+        """Do nothing: the networks are built already."""
 
 
 def translator(size: Size, dropout: float, precision: str = "float32") -> Translator:
-    """One translator whose weights are there, float32, and which computes in `precision`."""
+    """Build one translator with float32 weights, which computes in `precision`."""
     before = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy(
         precision if precision == "float32" else f"mixed_{precision}"

@@ -2,9 +2,9 @@
 
 A transformer (Vaswani et al., 2017, https://arxiv.org/abs/1706.03762) with a deep encoder and a
 shallow decoder (Kasai et al., 2021, https://arxiv.org/abs/2006.10369), since the decoder runs once
-for each piece. Where others normalize it takes the hyperbolic tangent of x times a learned number
-(Zhu et al., 2025, https://arxiv.org/abs/2503.10622): a mean of squares in int8 loses what it is
-to measure, while a tangent has the same range whatever its input.
+for each token. In place of normalization it uses the hyperbolic tangent of x times a learned number
+(Zhu et al., 2025, https://arxiv.org/abs/2503.10622): a mean of squares in int8 loses its precision,
+while a tangent has the same range for any input.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-_NEVER = -1e9  # in training only: what comes later in a sentence
+_NEVER = -1e9  # masks later tokens, in training only
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a network is made of; lengths in pieces, with those that begin or end a sentence."""
+    """Size of a network; lengths in tokens, with those that begin or end a sentence."""
 
     pieces: int
     units: int = 128
@@ -35,7 +35,7 @@ class Size:
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class Tangent(tf_keras.layers.Layer):
-    """tanh(a x), a learned: what the layer that follows has its own scales and biases for."""
+    """tanh(a x) with a learned scalar a; the next layer has scales and biases."""
 
     def build(self, shape: tuple[int, ...]) -> None:
         self.slope = self.add_weight(
@@ -48,7 +48,7 @@ class Tangent(tf_keras.layers.Layer):
 
 @tf.custom_gradient
 def _tangent(x: tf.Tensor, slope: tf.Tensor) -> tuple[tf.Tensor, object]:
-    """tanh(slope x), whose slope's gradient is summed in float32 whatever x is in."""
+    """tanh(slope x), whose slope has a gradient summed in float32, whatever the type of x."""
     y = tf.tanh(slope * x)
 
     def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -60,9 +60,9 @@ def _tangent(x: tf.Tensor, slope: tf.Tensor) -> tuple[tf.Tensor, object]:
 
 
 class Dropout(tf_keras.layers.Layer):
-    """Drops the same units in all of a sentence (Gal and Ghahramani, 2016, arXiv 1512.05287).
+    """Dropout of the same units in a whole sentence (Gal and Ghahramani, 2016, arXiv 1512.05287).
 
-    Keras's own may do so too, and takes several times as long.
+    Keras's own layer can do this too, but takes several times as long.
     """
 
     def __init__(self, share: float, **kwargs: Any):
@@ -77,7 +77,7 @@ class Dropout(tf_keras.layers.Layer):
 
 
 class Attention(tf_keras.layers.Layer):
-    """Several heads of softmax(q k) v, for keys and values that are given."""
+    """Multi-head attention softmax(q k) v, with given keys and values."""
 
     def __init__(self, size: Size, **kwargs: Any):
         super().__init__(**kwargs)
@@ -89,7 +89,7 @@ class Attention(tf_keras.layers.Layer):
         self._out = dense(size.units, name="out")
 
     def memory(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Keys and values of (batch, length, units): (batch, heads, length, width) each."""
+        """Keys and values from (batch, length, units): (batch, heads, length, width) each."""
         return self._split(self._key(x)), self._split(self._value(x))
 
     def call(self, x: tf.Tensor, keys: tf.Tensor, values: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
@@ -105,7 +105,7 @@ class Attention(tf_keras.layers.Layer):
 
 
 class Block(tf_keras.layers.Layer):
-    """Attention to one's own sentence, to the source where this is a decoder's, two layers."""
+    """Self-attention, attention to the source in a decoder, and two layers."""
 
     def __init__(self, size: Size, dropout: float, *, crosses: bool, **kwargs: Any):
         super().__init__(**kwargs)
@@ -117,7 +117,7 @@ class Block(tf_keras.layers.Layer):
         self._drop = Dropout(dropout)
 
     def source_memory(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Keys and values of the encoded source, which `source` in `call` begins with."""
+        """Keys and values of the encoded source, the first parts of `source` in `call`."""
         assert self.source is not None
         return self.source.memory(x)
 
@@ -129,12 +129,12 @@ class Block(tf_keras.layers.Layer):
         source: tuple[tf.Tensor, tf.Tensor, tf.Tensor] | None = None,
         training: bool = False,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor]]:
-        """The block's output, and the keys and values of its own sentence.
+        """Output of the block, and the keys and values of its own sentence.
 
         Args:
             x: (batch, length, units).
             bias: added to the scores of its own sentence, `past` first.
-            past: keys and values of what came before `x`.
+            past: keys and values of the tokens before `x`.
             source: keys, values and bias of the source.
         """
         normed = self._norms[0](x)
@@ -151,7 +151,7 @@ class Block(tf_keras.layers.Layer):
 
 
 class Translator(tf_keras.Model):
-    """Source pieces and the pieces so far to the logits of the next piece."""
+    """From source tokens and previous tokens to the logits of the next token."""
 
     def __init__(self, size: Size | dict[str, Any], dropout: float = 0.1, **kwargs: Any):
         super().__init__(**kwargs)
@@ -179,7 +179,7 @@ class Translator(tf_keras.Model):
         return {"size": asdict(self.size), "dropout": self.dropout, "name": self.name}
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Logits (batch, length, pieces) of the piece after each of `target`.
+        """Logits (batch, length, pieces) of the token after each one of `target`.
 
         Args:
             inputs: `source` (batch, length) int32, `mask` (batch, 1, 1, length) float32, 0 or
@@ -188,7 +188,7 @@ class Translator(tf_keras.Model):
         return self.logits(self.hidden(inputs, training=training))
 
     def hidden(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """What the logits are made of, (batch, length, units)."""
+        """Hidden states of the logits, (batch, length, units)."""
         mask = tf.cast(inputs["mask"], self.compute_dtype)
         memory = self.memory(inputs["source"], mask, training=training)
         target = inputs["target"]
@@ -206,7 +206,7 @@ class Translator(tf_keras.Model):
     def memory(
         self, source: tf.Tensor, mask: tf.Tensor, training: bool = False
     ) -> list[tuple[tf.Tensor, tf.Tensor]]:
-        """Keys and values of the source for each of the decoder's blocks."""
+        """Keys and values of the source for each block of the decoder."""
         length = tf.shape(source)[1] if source.shape[1] is None else source.shape[1]
         x = self._drop(self._embed(source, self._positions[:length]), training=training)
         for block in self.encoder:
@@ -223,18 +223,18 @@ class Translator(tf_keras.Model):
         memory: tuple[tf.Tensor, tf.Tensor],
         mask: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
-        """One step of decoding, for `beams` sentences at once that have one source.
+        """One step of decoding, for `beams` beams of one source.
 
         Args:
-            piece: the one that was last chosen, (beams, 1) int32.
-            position: its place, (1,) int32.
-            past: keys and values of the pieces before it, (beams, blocks * heads, length, width).
-            past_mask: 0 where such a piece is, HIDDEN elsewhere; (1, 1, 1, length).
-            memory: those of the source, (1 or beams, blocks * heads, length, width).
-            mask: of the source, (1, 1, 1, length).
+            piece: the last token of each beam, (beams, 1) int32.
+            position: its position, (1,) int32.
+            past: keys and values of the tokens before it, (beams, blocks * heads, length, width).
+            past_mask: 0 for existing tokens, HIDDEN elsewhere; (1, 1, 1, length).
+            memory: keys and values of the source, (1 or beams, blocks * heads, length, width).
+            mask: mask of the source, (1, 1, 1, length).
 
         Returns:
-            logits (beams, pieces) of the next piece; keys and values of this one, (beams,
+            logits (beams, pieces) of the next token; keys and values of this one, (beams,
             blocks * heads, 1, width).
         """
         heads = self.size.heads

@@ -1,4 +1,4 @@
-"""The router of translators: for which of a language's experts a sentence is, by its pieces."""
+"""Router of translators: selects one of the experts of a language by the tokens of a sentence."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .batches import Pair
 from .network import Size
 
 _UNITS = 16
-_DROPOUT = 0.15  # of pieces
+_DROPOUT = 0.15  # of tokens
 _RATE, _BATCH = 3e-3, 128
 _NEVER = -1e9  # added to the logits of other languages' experts
 
 
 def build(size: Size, experts: int) -> tf_keras.Model:
-    """The mean of a sentence's embedded pieces, and a layer, to one logit for each expert."""
+    """Mean of the embedded tokens of a sentence, and a layer, with one logit for each expert."""
     source = tf_keras.Input((size.source_length,), dtype="int32", name="source")
     mask = tf_keras.Input((1, 1, size.source_length), name="mask")
-    # 1/n where the n pieces are, 0 elsewhere: int8 has a softmax, and no division.
+    # 1/n for the n tokens, 0 elsewhere: int8 has a softmax, but no division.
     shares = tf_keras.layers.Softmax()(tf_keras.layers.Flatten()(mask))
     mean = WeightedBag(size.pieces, _UNITS, dropout=_DROPOUT)([source, shares])
     logits = tf_keras.layers.Dense(experts)(tf_keras.layers.Activation("relu")(mean))
@@ -43,13 +43,13 @@ def train(
     seed: int,
     snapshots: Snapshots | None = None,
 ) -> None:
-    """Teach it the experts' own sentences, by cross-entropy among those of one language.
+    """Train the router on the experts' sentences, by cross-entropy among those of one language.
 
     Args:
-        pairs: of each expert.
-        names: the experts', "de/help".
-        seed: of the order of the sentences.
-        snapshots: where the state is kept, from which a killed training goes on.
+        pairs: pairs of each expert.
+        names: names of the experts, such as "de/help".
+        seed: seed of the order of the sentences.
+        snapshots: storage of the state, from which an interrupted training resumes.
     """
     hidden = tf.constant(_other_languages(names))
 
@@ -69,7 +69,7 @@ def train(
 def accuracy(
     router: tf_keras.Model, pairs: Sequence[Sequence[Pair]], names: Sequence[str]
 ) -> float:
-    """The share of sentences that it sends to their own expert, of those of their language."""
+    """Share of sentences that are routed to their own expert, among those of their language."""
     inputs, experts = _arrays(router, pairs)
     logits = router.predict(inputs, batch_size=1024, verbose=0) + _other_languages(names)[experts]
     return float(np.mean(logits.argmax(axis=1) == experts))
@@ -78,7 +78,7 @@ def accuracy(
 def _arrays(
     router: tf_keras.Model, pairs: Sequence[Sequence[Pair]]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The router's inputs, (examples, ...), and whose they are, (examples,)."""
+    """Inputs of the router, (examples, ...), and the expert of each example, (examples,)."""
     length = router.input["source"].shape[1]
     experts = np.repeat(np.arange(len(pairs)), [len(own) for own in pairs])
     source = np.full((len(experts), length), PADDING, np.int32)
@@ -89,6 +89,6 @@ def _arrays(
 
 
 def _other_languages(names: Sequence[str]) -> np.ndarray:
-    """What an expert's sentences add to the logits of all, (experts, experts) float32."""
+    """Mask added to the logits of the sentences of each expert, (experts, experts) float32."""
     own = np.array([language(name) for name in names])
     return np.where(own[:, None] == own, np.float32(0), np.float32(_NEVER))

@@ -1,9 +1,9 @@
-"""Train translators: one network for all pairs first, whose weights all experts start from.
+"""Training of translators: first one network for all pairs, then experts initialized from it.
 
-The method of the article that this project grew out of: a common training, whose result is copied
-to the experts; then each goes on with its own language, or its own domain of one. The dense rival
-has the same size, and goes on with all pairs: the same ones as often, in the same time. Where a
-language has several experts, a router learns at last whose a sentence is.
+This is the method of the article which the project is based on: a joint training, whose result is
+copied to the experts, and then a training of each on its own language, or its own domain of one.
+The dense baseline has the same size, and continues with all pairs: the same ones as often, in the
+same time. If a language has several experts, a router is trained last.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from .learning import Learner, fast_precision
 from .model import Translators, translator
 from .network import Size
 
-_PIECES = 8000  # of the vocabulary
-_LENGTH = 64  # of a sentence, in pieces
+_PIECES = 8000  # size of the vocabulary in tokens
+_LENGTH = 64  # largest length of a sentence in tokens
 _UNITS, _HEADS = 128, 4
 _BLOCKS = {"encoder_blocks": 3, "decoder_blocks": 1}
 _DROPOUT = 0.1
-_TUNING_RATE = 0.5  # of the first training's: the experts begin where it has come to rest
+_TUNING_RATE = 0.5  # factor on the learning rate of the first training, which has converged
 
 
 def train(
@@ -47,9 +47,9 @@ def train(
     name: str | None = None,
     force: bool = False,
 ) -> run_folder.Run:
-    """Train, judge and write the run folder `out`, which appears whole or not at all.
+    """Train, evaluate and write the run folder `out`, which appears whole or not at all.
 
-    A training that is killed leaves OUT.checkpoints, and goes on from there.
+    An interrupted training leaves OUT.checkpoints, and resumes from there.
     """
     if config.dense is None and config.experts != len(dataset.labels):
         raise UsageError(
@@ -60,7 +60,7 @@ def train(
     refuse_existing(out, force=force)
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
-        # Not whether it is dense: both begin with the same training.
+        # Without `dense`: both variants start with the same training.
         {"config": {**config.to_json(), "dense": None}, "data": dataset.fingerprint()},
     )
     with staged(out, force=force) as folder:
@@ -82,11 +82,11 @@ def train(
 def fit(
     dataset: Dataset, config: TrainConfig, checkpoints: Checkpoints
 ) -> tuple[Translators, PieceFeatures, dict[str, Any]]:
-    """The trained experts, the features, and what came of it.
+    """Train; returns the experts, the features, and the metrics.
 
-    `warm_epochs` are of all pairs together, `tune_epochs` of each expert on its own, and
-    `router_epochs` of the router; with `dense` one network has the first two with all pairs.
-    `batch_size` counts pieces.
+    `warm_epochs` are for all pairs together, `tune_epochs` for each expert on its own, and
+    `router_epochs` for the router; with `dense` one network has the first two with all pairs.
+    `batch_size` is in tokens.
     """
     tf_keras.utils.set_random_seed(config.seed)
     labels, spoken = dataset.labels, languages(dataset.labels)
@@ -155,7 +155,7 @@ def fit(
 
 
 def size_of(features: PieceFeatures, config: TrainConfig) -> Size:
-    """What `width` makes of the network."""
+    """Size of the network for `width`."""
     units = _HEADS * max(2, 2 * round(_UNITS * config.width / _HEADS / 2))
     return Size(
         pieces=features.size,
@@ -169,7 +169,7 @@ def size_of(features: PieceFeatures, config: TrainConfig) -> Size:
 
 
 def _sentences(dataset: Dataset) -> list[str]:
-    """Every training sentence once: an English one has a translation to each language."""
+    """Every training sentence once; an English one has translations to several languages."""
     pairs = dataset.train.inputs
     return [*dict.fromkeys(source for source, _ in pairs), *(target for _, target in pairs)]
 
@@ -177,7 +177,7 @@ def _sentences(dataset: Dataset) -> list[str]:
 def _by_label(
     split: Split, labels: Sequence[str], features: PieceFeatures
 ) -> list[list[batches.Pair]]:
-    """The pieces of each label's pairs, which name its language and not its domain."""
+    """Tokens of the pairs of each label; they name the language and not the domain."""
     made = []
     for index, label in enumerate(labels):
         rows = np.flatnonzero(split.targets == index)

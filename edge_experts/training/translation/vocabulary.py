@@ -18,30 +18,30 @@ _BYTES = 256
 def learn(
     sentences: Iterable[str], names: Sequence[str], *, size: int, length: int
 ) -> PieceFeatures:
-    """Features whose pieces suit these sentences; what they lack is spelled in bytes.
+    """Build features with a vocabulary for these sentences; unknown characters become bytes.
 
     Args:
-        sentences: of all languages together.
-        names: of experts, as `PieceFeatures` has them.
-        size: of the vocabulary at most, with its special pieces.
-        length: the most pieces of a sentence, with its target and its end.
+        sentences: sentences of all languages together.
+        names: names of experts, as in `PieceFeatures`.
+        size: largest size of the vocabulary, with its special tokens.
+        length: largest number of tokens of a sentence, with its target and its end.
 
     Raises:
-        DataError: nothing comes of the sentences.
+        DataError: no vocabulary can be built from the sentences.
         MissingExtraError: sentencepiece is not installed.
     """
     return features(train(sentences, languages(names), size=size), names, length=length)
 
 
 def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> bytes:
-    """A model of sentencepiece for these languages; as for `learn`."""
+    """Train a sentencepiece model for these languages; parameters as for `learn`."""
     model = io.BytesIO()
     try:
         _library().SentencePieceTrainer.train(
             sentence_iterator=map(TableSentences.trained().normalized, sentences),
             model_writer=model,
             vocab_size=size,
-            hard_vocab_limit=False,  # a small set has fewer
+            hard_vocab_limit=False,  # a small set has fewer tokens
             model_type="bpe",
             normalization_rule_name="identity",
             character_coverage=0.9999,
@@ -55,12 +55,12 @@ def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> byt
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise DataError(f"no vocabulary comes of these sentences: {error}") from None
+        raise DataError(f"no vocabulary can be built from these sentences: {error}") from None
     return model.getvalue()
 
 
 def features(model: bytes, names: Sequence[str], *, length: int) -> PieceFeatures:
-    """The pieces of a model of sentencepiece."""
+    """Features with the pieces of a sentencepiece model."""
     learned = _library().SentencePieceProcessor(model_proto=model)
     first = UNKNOWN + 1 + len(languages(names)) + _BYTES
     pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]

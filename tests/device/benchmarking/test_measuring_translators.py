@@ -204,7 +204,7 @@ def test_lines_of_a_file_are_asked_sentence_by_sentence(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--to", "fr"], "--to belongs to inputs"),
+        (["--to", "fr"], "--to needs --input"),
         (["--input", "lines.txt"], "name what to translate to (--to): de, fr"),
         (["--input", "lines.txt", "--to", "tlh"], "--to must be one of de, fr, got 'tlh'"),
         (["--input", "empty.txt", "--to", "fr"], "the text is empty"),
@@ -233,7 +233,7 @@ def test_what_cannot_be_measured_is_said_before_the_work(
 def test_monitor_says_that_it_watches_no_translations(translator_bundle: Path, cli: Cli) -> None:
     done = cli("monitor", translator_bundle, stdin="print\n")
     assert done.returncode == 2
-    assert "a bundle of translation, whose answers are not watched" in done.stderr
+    assert "monitoring is not supported for translation" in done.stderr
 
 
 def test_to_is_for_translators(many_experts: Path, tmp_path: Path, cli: Cli) -> None:

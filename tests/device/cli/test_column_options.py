@@ -35,7 +35,7 @@ def test_options_make_the_same_choice_again() -> None:
 def test_data_without_columns_refuses_their_names(tmp_path: Path, name: str) -> None:
     (tmp_path / "d.npz").touch()
     source = str(tmp_path / name) if name.endswith(".npz") else name
-    with pytest.raises(UsageError, match="options that name columns hold for"):
+    with pytest.raises(UsageError, match="options that name columns are for"):
         datasets.load(source, columns=Columns(drop=("x",)))
 
 

@@ -99,7 +99,7 @@ def test_a_default_that_depends_on_the_data_is_stated_once() -> None:
     assert help_texts.description(options["router"]).endswith(
         "(learned, kmeans, clusters, hash, random) [default: learned]"
     )
-    assert help_texts.default_of(options["trunk"]) == "[default: --trunk; of texts --no-trunk]"
+    assert help_texts.default_of(options["trunk"]) == "[default: --trunk; for texts --no-trunk]"
     assert help_texts.default_of(options["force"]) is None
     assert help_texts.default_of(options["out"]) == "[required]"
 

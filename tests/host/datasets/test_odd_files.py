@@ -193,7 +193,7 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_and_what_is_not_there_are_refused(tmp_path: Path) -> None:
     (tmp_path / "d.csv").mkdir()
-    with pytest.raises(DataError, match=r"d\.csv: a folder"):
+    with pytest.raises(DataError, match=r"d\.csv: is a folder"):
         datasets.load(str(tmp_path / "d.csv"))
     with pytest.raises(DataError, match=r"e\.npz: no such file"):
         datasets.load(str(tmp_path / "e.npz"))

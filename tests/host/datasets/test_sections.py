@@ -126,6 +126,6 @@ def test_half_of_the_lists_are_not_kept(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(apt, "_HELPER", str(helper))
     monkeypatch.setenv("EDGE_EXPERTS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(apt_get.parent), prepend=":")
-    with pytest.raises(NetworkError, match="no Translation-en came with them"):
+    with pytest.raises(NetworkError, match="Translation-en is missing"):
         datasets.load("sections")
     assert list((tmp_path / "cache").iterdir()) == []

@@ -69,7 +69,7 @@ def test_a_dense_network_that_fits_and_is_as_good_is_the_better_choice(candidate
     assert found.options == "--dense active", "the smaller one, which is as accurate"
     found = _judge([candidate(0.03)], everything, memory=50_000)
     assert found.word == "likely"
-    assert "does not keep to your limits" in found.reasons[2]
+    assert "exceeds your limits" in found.reasons[2]
 
 
 @pytest.mark.parametrize(

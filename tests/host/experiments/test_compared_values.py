@@ -213,7 +213,7 @@ def test_advice_on_numbers_speaks_of_r2(keras: Any) -> None:
     verdict = judge(everything, sparse, gained=COMPARISON.gained)
     assert verdict.word == "likely"
     assert verdict.reasons[0] == (
-        "4 experts explain +2.0 (give or take 0.8) points more of the targets' variance (R2) than "
+        "4 experts explain +2.0 (± 0.8) points more of the targets' variance (R2) than "
         "the dense network of the same cost."
     )
     found = Advice(
@@ -238,7 +238,7 @@ def test_other_tasks_are_refused_by_name(keras: Any, tmp_path: Path, command: st
     dataset = Dataset(
         "words", "translation", "t", ("de",), pairs, pairs, pairs, "a test", "translation"
     )
-    words = f"words: {command} is for classification and regression; `train` and `evaluate` do it"
+    words = f"words: {command} supports classification and regression only; use `train`"
     commands: dict[str, Callable[[], object]] = {
         "compare": lambda: compare(dataset, tmp_path),
         "advise": lambda: advise(dataset),

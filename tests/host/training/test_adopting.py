@@ -255,11 +255,11 @@ def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, na
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("operation", r"its layer 'multiply' is keras\.src\.ops\S+, no layer of Keras"),
+        ("operation", r"its layer 'multiply' is keras\.src\.ops\S+, not a Keras layer"),
         ("unknown", r"its layer 'rms' is keras\.layers\.RMSNormalization, which tf_keras does not"),
         ("other", "it answers differently, by"),
         ("half", "its layer 'half' computes in mixed_float16"),
-        ("lambda", "Keras 3 cannot give it away"),
+        ("lambda", "Keras 3 cannot load it"),
     ],
 )
 def test_what_would_not_be_the_same_is_refused(

@@ -98,7 +98,7 @@ def test_the_simplest_that_no_richer_one_is_better_than(
     metrics = json.loads(json.dumps(choice.to_json()))
     assert [one["experts"] for one in metrics["candidates"]] == [1, 4, 16]
     assert ("gain_over_one" in metrics) == (taken > 1)
-    assert ("one network was taken" in choice.as_text("accuracy")) == (taken == 1)
+    assert ("one network was chosen" in choice.as_text("accuracy")) == (taken == 1)
 
 
 def test_a_small_lead_is_tried_on_other_examples() -> None:
@@ -109,7 +109,7 @@ def test_a_small_lead_is_tried_on_other_examples() -> None:
     assert kept.to_json()["gain_over_one"] == kept.confirmed.to_json()
     lost = _chosen({1: one, 4: four}, later={1: one, 4: _some(0.8, 30)}, most_experts=4)
     assert lost.chosen.experts == 1
-    assert "which did not choose: +0.0" in lost.as_text("accuracy")
+    assert "not used for the choice: +0.0" in lost.as_text("accuracy")
     clear = _chosen({1: one, 4: _some(0.95)}, most_experts=4)
     assert clear.confirmed is None, "a clear lead is not tried again"
 
@@ -227,7 +227,7 @@ def test_where_experts_gain_nothing_the_default_is_the_dense_network(
     data = _linear()
     run = train(data, tmp_path / "a.run", config_of(data, **QUICK), pictures=False)
     assert run.experts == 1
-    assert "one network was taken" in capfd.readouterr().err
+    assert "one network was chosen" in capfd.readouterr().err
     assert [one["experts"] for one in run.metrics["candidates"]][:2] == [1, 4]
     dense = train(
         data, tmp_path / "b.run", config_of(data, dense="active", **QUICK), pictures=False

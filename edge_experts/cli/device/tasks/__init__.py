@@ -1,4 +1,4 @@
-"""Commands that differ between tasks: how `run` prints answers, and what `evaluate` measures."""
+"""Task-specific parts of commands: output of `run`, and scores of `evaluate`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMANDS = Registry(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of `evaluate`: its JSON, and the same in lines of text."""
+    """Result of `evaluate`, as JSON and as lines of text."""
 
     found: Mapping[str, Any]
     lines: Sequence[str]
@@ -40,8 +40,8 @@ class TaskCommands(Protocol):
     """Module of one task.
 
     Attributes:
-        OPTIONS: options of `run` and `evaluate` that have a meaning for the task only; a threshold
-            by the key of the score that it bounds, others by an empty text.
+        OPTIONS: options of `run` and `evaluate` for this task only. The value is the key of the
+            score for a threshold, and empty for other options.
     """
 
     OPTIONS: Mapping[str, str]
@@ -56,10 +56,10 @@ class TaskCommands(Protocol):
         *,
         json: bool,
     ) -> None:
-        """Prints the answer to each input as it comes."""
+        """Print the answer to each input as it comes."""
 
     def unknown_labels(self, dataset: Dataset, manifest: Manifest) -> set[str]:
-        """Labels of the data that the bundle has no answer for."""
+        """Labels of the data that the bundle does not have."""
 
     def evaluate(
         self,
@@ -71,23 +71,23 @@ class TaskCommands(Protocol):
         show: int,
         seed: int,
     ) -> Evaluation:
-        """Measures the bundle on a split; shows so many of its examples, drawn by the seed."""
+        """Evaluate the bundle on a split; shows `show` of its examples, drawn by the seed."""
 
 
 def commands_of(task: Task) -> TaskCommands:
-    """The module of a bundle's task."""
+    """Return the module of a bundle's task."""
     commands: TaskCommands = COMMANDS.get(task.name)
     return commands
 
 
 def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]) -> None:
-    """Refuses options that have no meaning for a task.
+    """Reject options that the task does not have.
 
     Args:
-        given: values by option; None, the whole number 0 and False are not given.
+        given: values by option; None, the integer 0 and False mean that it is not given.
 
     Raises:
-        UsageError: one of them is given, and not among the task's own.
+        UsageError: an option of another task is given.
     """
     for option, value in given.items():
         is_given = value if isinstance(value, bool | int) else value is not None
@@ -101,7 +101,7 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
 def check_thresholds(
     commands: TaskCommands, evaluation: Evaluation, given: Mapping[str, object]
 ) -> None:
-    """Raises ThresholdError where a score is below its option's value."""
+    """Raise ThresholdError if a score is below its option's value."""
     for option, least in given.items():
         key = commands.OPTIONS.get(option)
         if key and isinstance(least, float) and evaluation.found[key] < least:

@@ -53,7 +53,7 @@ def _json(answer: Answer, watch: Watch) -> str:
 
 
 def _line(answer: Answer, name: str) -> str:
-    # Not the bare label: a script that reads the first column must notice.
+    # Marked, so that a script that reads the first column notices.
     label = f"abstained ({answer.label})" if answer.abstained else answer.label
     experts = "expert" if len(answer.experts) == 1 else "experts"
     return f"{label}\t{answer.score:.3f}\t{experts} {', '.join(map(str, answer.experts))}\t{name}"
@@ -92,7 +92,7 @@ def evaluate(
         lines.append(f"experts used {usage}")
     if manifest.second_below is not None:
         found["asked_second"] = round(float(np.mean(used.sum(axis=1) > 1)), 6)
-        lines.append(f"a second expert asked {found['asked_second']:.1%}")
+        lines.append(f"routed to a second expert too {found['asked_second']:.1%}")
     if manifest.abstain_below is not None:
         answered = right[~abstained]
         found["abstained"] = round(float(abstained.mean()), 6)

@@ -60,7 +60,7 @@ def _line(answer: Answer, name: str) -> str:
 
 
 def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
-    """Outputs of the data that the bundle does not estimate."""
+    """Outputs of the data that the bundle does not have."""
     return set(dataset.labels) - set(manifest.labels)
 
 
@@ -76,7 +76,8 @@ def evaluate(
     manifest, count = runtime.manifest, len(split)
     missing = [label for label in manifest.labels if label not in dataset.labels]
     if missing:
-        # Splits are drawn by all outputs: others would hold examples that it was trained on.
+        # The outputs determine the splits: with other outputs, training examples could be
+        # evaluated.
         raise DataError(
             f"{dataset.name}: has no target {', '.join(missing)}, which the bundle predicts; add "
             f"the column 'target:{missing[0]}'"
@@ -104,7 +105,7 @@ def evaluate(
         lines.append(f"experts used {usage}")
     if manifest.second_below is not None:
         found["asked_second"] = round(float(np.mean(used.sum(axis=1) > 1)), 6)
-        lines.append(f"a second expert asked {found['asked_second']:.1%}")
+        lines.append(f"routed to a second expert too {found['asked_second']:.1%}")
     return Evaluation(found, lines)
 
 

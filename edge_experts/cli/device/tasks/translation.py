@@ -1,4 +1,4 @@
-"""Translation: a line for a line, and chrF and BLEU."""
+"""Translation: one line for each line, and chrF and BLEU."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def run(
     *,
     json: bool,
 ) -> None:
-    """Translates lines, each as it comes; prints sentences of a line as soon as they are there.
+    """Translate lines as they come, and print each sentence of a line at once.
 
-    A line that cannot be translated names itself and leaves an empty line, so that lines of both
-    sides stay beside each other.
+    A line that cannot be translated is reported and becomes an empty line, so that input and output
+    stay aligned.
 
     Args:
-        to: a language, or an expert by its name.
+        to: a language, or the name of an expert.
 
     Raises:
-        UsageError: the bundle does not translate to that, or it must be said to what.
+        UsageError: the bundle does not translate to `to`, or `to` is needed.
     """
     from ....errors import MemoryBudgetError, UsageError
     from ....features import PieceFeatures
@@ -47,7 +47,7 @@ def run(
     features = runtime.features
     assert isinstance(features, PieceFeatures)
     if to is not None or path is None:
-        features.parse("", to)  # refused before the first line
+        features.parse("", to)  # checked before the first line
     for one in inputs(texts, path, features, runtime.manifest, to):
         try:
             line, asked = one.value()
@@ -100,7 +100,7 @@ def _show(task: Task, line: str, to: str, answers: Iterator[Written], *, json: b
 
 
 def _told(task: Task, answers: Sequence[Written]) -> dict[str, Any]:
-    """What became of a line: of all its sentences together, of which there may be none."""
+    """JSON of a line from its sentences, of which there may be none."""
     whole = task.joined(answers) if answers else None
     return {
         "translation": "" if whole is None else whole.text,
@@ -117,7 +117,7 @@ def _told(task: Task, answers: Sequence[Written]) -> dict[str, Any]:
 
 
 def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
-    """Languages of the data that the bundle does not write."""
+    """Languages of the data that the bundle does not translate to."""
     from ....format.expert_names import languages
 
     return set(languages(dataset.labels)) - set(languages(manifest.labels))
@@ -136,8 +136,8 @@ def evaluate(
     for label, one in found["labels"].items():
         lines.append(f"{label}: chrF {one['chrf']:.2f}, BLEU {one['bleu']:.2f}")
     lines.append(
-        f"without the {found['familiar']:.1%} that training knows but for numbers and names: "
-        f"chrF {found['chrf_unfamiliar']:.2f}"
+        f"without the {found['familiar']:.1%} that equal training examples but for numbers and "
+        f"names: chrF {found['chrf_unfamiliar']:.2f}"
     )
     if "routed_right" in found:
         lines.append(f"router: {found['routed_right']:.2%} to the expert of their label")
@@ -149,11 +149,11 @@ def evaluate(
 
 
 def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, Any]:
-    """chrF and BLEU of a split as deployed, for each label and on the average; and the speed.
+    """chrF and BLEU of a split as deployed, for each label and on average; and the speed.
 
-    A sentence is asked for by its language, as at use; where a router picks, it is told how many
-    it sends to the expert of their label. Familiar sentences, whose template stands among the
-    training's, are also left out of one of the figures.
+    Sentences are requested by language, as in use. With a router, the result has the share of
+    sentences routed to the expert of their label. One further chrF leaves out familiar sentences,
+    whose template is among those of the training.
     """
     from ....datasets.translation.corpus import known_templates, template
     from ....format.expert_names import language
@@ -187,7 +187,7 @@ def judge(runtime: ExpertRuntime, dataset: Dataset, split: Split) -> dict[str, A
 
 
 def _scored(made: Sequence[tuple[str, str, bool]]) -> dict[str, float]:
-    """Scores of translations, beside what was wanted and whether training knew the template."""
+    """Scores of translations, given with their references and whether the template is familiar."""
     from ....datasets.translation.scores import scores
 
     unfamiliar = [one for one in made if not one[2]] or made
@@ -206,7 +206,7 @@ def _mean(values: Sequence[float]) -> float:
 def samples(
     runtime: ExpertRuntime, dataset: Dataset, split: Split, count: int, seed: int
 ) -> list[dict[str, str]]:
-    """Some examples, drawn by the seed, each with what is written: none is picked by hand."""
+    """Examples drawn by the seed, each with its translation; none is picked by hand."""
     import numpy as np
 
     from ....format.expert_names import language
@@ -222,7 +222,7 @@ def samples(
 
 
 def _whole(runtime: ExpertRuntime, text: str, to: str) -> Written | None:
-    """The answer to a text as one sentence; none where it is too long, which is no translation."""
+    """Answer a text as one sentence; None if it is too long, which counts as untranslated."""
     from ....errors import UsageError
 
     try:

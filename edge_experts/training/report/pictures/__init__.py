@@ -1,4 +1,4 @@
-"""What a training came to, as pictures. matplotlib is imported here only, when they are drawn."""
+"""Charts of a training. matplotlib is imported in this package only, when they are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pictures share: a canvas without a screen, names that fit, and what is left out."""
+"""Common parts of all charts: a canvas without a screen, short names, and notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 _DPI = 100
 _STYLE: Any = {
-    # A label may be "$5": what people named is never a formula.
+    # A label may be "$5": names of users are never formulas.
     "text.parse_math": False,
     "font.size": 9,
     "axes.titlesize": 10,
@@ -25,13 +25,13 @@ _STYLE: Any = {
 
 @contextmanager
 def canvas(path: Path, width: float, height: float, note: str = "") -> Iterator[Figure]:
-    """A figure of so many inches, written to `path` when the block ends.
+    """Yield a figure of this size in inches, which is written to `path` at the end of the block.
 
     Args:
-        note: a line below the picture, for what it leaves out.
+        note: line below the chart, about what it leaves out.
     """
     with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
-        # Scripts that the font lacks are drawn as boxes.
+        # Characters that the font lacks are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
         logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -42,9 +42,9 @@ def canvas(path: Path, width: float, height: float, note: str = "") -> Iterator[
 
 
 def short(name: str, length: int = 16) -> str:
-    """A name of about so many characters, on one line, of what can be printed.
+    """Shorten a name to about this length, on one line of printable characters.
 
-    Long names often begin alike, so that it is the middle that is left out.
+    Long names often have a common beginning, so the middle is left out.
     """
     name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
     half = length // 2
@@ -52,10 +52,10 @@ def short(name: str, length: int = 16) -> str:
 
 
 def left_out(parts: Sequence[tuple[int, int, str, str]]) -> str:
-    """A line for the picture that says what it does not show.
+    """Note for a chart about what it leaves out.
 
     Args:
-        parts: how many are shown, of how many, of what, and which those are.
+        parts: number shown, total number, name of the parts, and selection.
     """
     return "; ".join(
         f"{shown} of {count} {what}: {which}"

@@ -1,4 +1,4 @@
-"""All pictures of a training, into a folder."""
+"""All charts of a training, written to a folder."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def draw(
     found: Insight | None = None,
     inputs: Owned | None = None,
 ) -> list[Path]:
-    """Write the pictures that there is something to draw for, and return their paths.
+    """Write the charts for which there is data, and return their paths.
 
     Args:
-        folder: is made.
+        folder: created if missing.
         matrices: (experts, labels, labels) counts of truth and answer; one matrix of the whole
-            model where no router picks.
-        found, inputs: of a model with a router.
+            model if there is no router.
+        found, inputs: findings and inputs of a model with a router.
     """
     folder.mkdir()
     paths = [folder / "confusion.png"]
@@ -49,11 +49,11 @@ def draw_values(
     found: ValueInsight | None = None,
     inputs: Owned | None = None,
 ) -> list[Path]:
-    """Likewise, of a model that predicts values.
+    """Likewise, for a model that predicts values.
 
     Args:
         predicted, targets: (examples, outputs), in the data's units.
-        owner: the expert of each example; None where no router picks.
+        owner: routed expert of each example; None without a router.
     """
     folder.mkdir()
     paths = [folder / "predictions.png"]

@@ -1,4 +1,4 @@
-"""How much each expert is used, how well it does, which labels it owns, what it mixes up."""
+"""Charts of the experts: use, accuracy, labels that they own, and confusion of labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MATRICES, _MATRIX_LABELS, _NUMBERED = 9, 20, 10
 
 
 def experts(found: Insight, labels: Sequence[str], path: Path) -> None:
-    """Bars of use and accuracy, and a heat map of who answers the inputs of which label."""
+    """Draw bars of use and accuracy, and a heat map of the owners of the inputs of each label."""
     count = len(found.usage)
     shown = top(found.usage, _EXPERTS)
     owned = found.confusion.sum(axis=2)
@@ -44,7 +44,7 @@ def experts(found: Insight, labels: Sequence[str], path: Path) -> None:
         share = 100 * owned / np.maximum(owned.sum(axis=0), 1)
         part = share[np.ix_(shown, columns)]
         image = who.imshow(part, aspect="auto", cmap="viridis", vmin=0)
-        who.set_title("of a label's inputs, % that the expert owns")
+        who.set_title("% of a label's inputs that the expert owns")
         who.set_xticks(range(len(columns)))
         who.set_xticklabels([short(labels[column]) for column in columns], rotation=90)
         figure.colorbar(image, ax=who)
@@ -53,11 +53,11 @@ def experts(found: Insight, labels: Sequence[str], path: Path) -> None:
 def confusion(
     matrices: np.ndarray, usage: np.ndarray | None, labels: Sequence[str], path: Path
 ) -> None:
-    """Each expert's answers on the inputs that it owns, by what they should have been.
+    """Draw each expert's confusion matrix on the inputs that it owns.
 
     Args:
         matrices: (experts, labels, labels) counts: truth, then answer.
-        usage: (experts,) shares; None where all the model's answers are one matrix.
+        usage: (experts,) shares; None if there is one matrix of the whole model.
     """
     shown = top(matrices.sum(axis=(1, 2)), _MATRICES)
     total = matrices.sum(axis=0)
@@ -84,9 +84,9 @@ def confusion(
         for place, axes in enumerate(grid.ravel()):
             if place >= len(shown):
                 axes.set_axis_off()
-            elif place + across >= len(shown):  # nothing below it
+            elif place + across >= len(shown):  # no axes below it
                 axes.tick_params(labelbottom=True)
-        figure.suptitle("answers (columns) by what they should have been (rows), % of the row")
+        figure.suptitle("answers (columns) by true label (rows), % of the row")
 
 
 def _matrix(axes: Axes, counts: np.ndarray, places: np.ndarray) -> None:

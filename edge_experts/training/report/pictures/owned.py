@@ -1,4 +1,4 @@
-"""The inputs that each expert owns, as a person would look at them."""
+"""Charts of the inputs that each expert owns."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _IMAGES, _IMAGE_EXPERTS, _SIDE = 12, 16, 64
 _CURVES, _CURVE_EXPERTS, _CHANNELS = 4, 8, 3
 _COLUMNS, _COLUMN_EXPERTS = 40, 32
 _WORDS, _TEXT_EXPERTS, _TEXTS, _CHARACTERS = 9, 16, 5000, 1000
-_MUCH = (0.5, 2.0)  # deviations, at which a heat map is at its darkest
+_MUCH = (0.5, 2.0)  # range of a heat map in deviations
 _PRIOR = 0.5
 
 
 def owned(of: Owned, path: Path) -> None:
-    """Write the picture that suits the kind of data."""
+    """Write the chart for the kind of data."""
     {"image": _images, "window": _curves, "table": _columns, "text": _words}[of.kind](of, path)
 
 
 def _images(of: Owned, path: Path) -> None:
-    """A row of images for each expert, in one mosaic: hundreds of axes would take minutes."""
+    """Draw a row of images for each expert, in one mosaic: hundreds of axes would take minutes."""
     experts = of.used(_IMAGE_EXPERTS)
     chosen = [of.surest(expert, _IMAGES) for expert in experts]
     tiles = [[_tile(np.asarray(of.examples[place])) for place in places] for places in chosen]
@@ -49,11 +49,11 @@ def _images(of: Owned, path: Path) -> None:
         axes.set_yticks(rows, [of.name(expert) for expert in experts])
         axes.set_xticks([])
         axes.spines[:].set_visible(False)
-        axes.set_title("the surest inputs of each expert, its labels in turn")
+        axes.set_title("most confident inputs of each expert, by label in turn")
 
 
 def _tile(image: np.ndarray) -> np.ndarray:
-    """An image as (height, width, 1 or 3) floats, both sides at most `_SIDE`."""
+    """An image as (height, width, 1 or 3) floats, with both sides at most `_SIDE`."""
     image = np.nan_to_num(image.astype(np.float64), posinf=0, neginf=0)
     image = image if image.ndim == 3 else image[:, :, None]
     image = image[:, :, :3] if image.shape[2] >= 3 else image[:, :, :1]
@@ -91,7 +91,7 @@ def _curves(of: Owned, path: Path) -> None:
 
 
 def _columns(of: Owned, path: Path) -> None:
-    """How far the mean of each expert's rows lies from that of all, in standard deviations."""
+    """Draw the mean of each expert's rows relative to that of all, in standard deviations."""
     rows = np.asarray(of.examples)
     experts = of.used(_COLUMN_EXPERTS)
     means = np.stack([rows[of.owner == expert].mean(axis=0) for expert in experts])
@@ -120,11 +120,11 @@ def _words(of: Owned, path: Path) -> None:
         axes = figure.subplots()
         axes.set_axis_off()
         axes.set(xlim=(0, 1), ylim=(len(experts), 0))
-        axes.set_title("words that tell the texts of each expert from the others', and its surest")
+        axes.set_title("distinctive words of each expert's texts, and its most confident ones")
         for row, (expert, mine) in enumerate(zip(experts, words, strict=True)):
             text = of.examples[of.surest(expert, 1)[0]]
             axes.text(0, row + 0.35, of.name(expert), fontweight="bold")
-            said = ", ".join(short(word) for word in mine) or "no word more than the others"
+            said = ", ".join(short(word) for word in mine) or "no distinctive word"
             axes.text(0.17, row + 0.35, said)
             axes.text(0.17, row + 0.75, f"“{short(text, 110)}”", color="0.4", style="italic")
 
@@ -136,10 +136,10 @@ def _note(of: Owned, shown: int, *more: tuple[int, int, str, str]) -> str:
 def telling_words(
     texts: Sequence[str], owner: np.ndarray, experts: Sequence[int] | np.ndarray
 ) -> list[list[str]]:
-    """For each expert, words that stand in more of its texts than in the others'.
+    """For each expert, words that are in more of its texts than in those of the others.
 
-    By the log-odds ratio in standard errors (Woolf, 1955; for words Monroe et al., 2008, Fightin'
-    words), which asks for words that are both telling and frequent.
+    Ranked by the log-odds ratio in standard errors (Woolf, 1955; for words Monroe et al., 2008,
+    Fightin' words), which prefers words that are both distinctive and frequent.
     """
     counts = {int(expert): Counter[str]() for expert in np.unique(owner)}
     total = Counter[str]()
@@ -154,7 +154,7 @@ def telling_words(
         size, others = sizes[expert], len(owner) - sizes[expert]
         scores = {}
         for word, count in mine.items():
-            # Texts with the word and without it, of this expert and of the others.
+            # Numbers of texts with and without the word, of this expert and of the others.
             a, b = count + _PRIOR, size - count + _PRIOR
             c, d = total[word] - count + _PRIOR, others - total[word] + count + _PRIOR
             scores[word] = math.log(a * d / (b * c)) / math.sqrt(1 / a + 1 / b + 1 / c + 1 / d)

@@ -1,4 +1,4 @@
-"""Predicted against true values, and the use and the error of each expert."""
+"""Charts of regression: predicted against true values, and the use and error of each expert."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def predictions(
     owner: np.ndarray | None,
     path: Path,
 ) -> None:
-    """A cloud of points for each output, in the colors of the experts that own most.
+    """Draw a scatter plot for each output, in the colors of the experts that own the most inputs.
 
     Args:
         predicted, targets: (examples, outputs).
-        owner: the expert of each example, or None.
+        owner: routed expert of each example, or None.
     """
     owner = np.zeros(len(targets), np.int64) if owner is None else owner
     counts = np.bincount(owner)
@@ -66,7 +66,7 @@ def predictions(
 
 
 def experts(found: ValueInsight, path: Path) -> None:
-    """Bars of the inputs that each expert owns, and of its error on them."""
+    """Draw bars of the inputs that each expert owns, and of its error on them."""
     count = len(found.usage)
     shown = top(found.usage, _EXPERTS)
     note = left_out([(len(shown), count, "experts", "the most used")])
