@@ -1,4 +1,4 @@
-"""What compression is asked for, in words that users, training and converters share."""
+"""Compression settings, shared by command line, training and converters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = (
     f"{CLUSTERING}+{AWARENESS}",
     f"{PRUNING}+{CLUSTERING}+{AWARENESS}",
 )
-TWO_OF_FOUR = "2:4"  # two zeros in every four weights that are multiplied in a row
+TWO_OF_FOUR = "2:4"  # two zeros among every four weights that are multiplied consecutively
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Compression:
     """Fine-tuning steps that make trained networks smaller.
 
     Args:
-        method: one of `METHODS`; its steps follow each other, and each keeps what those before it
-            made (Frantzen et al. call it collaborative optimization, see tfmot's guide).
+        method: one of `METHODS`; its steps follow each other, and each preserves the result of the
+            earlier ones (collaborative optimization in tfmot's guide).
         sparsity: the share of weights that pruning sets to zero, from 0 to 0.99; or "2:4".
-        clusters: how many values a layer's weights may have, from 3 to 256.
-        epochs: of each step's fine-tuning; None: as many as about a thousand steps take.
-        nonzero: how many parameters pruning leaves, in place of a sparsity.
+        clusters: the number of values that a layer's weights may have, from 3 to 256.
+        epochs: of each step's fine-tuning; None: equivalent to about a thousand steps.
+        nonzero: the number of parameters that pruning leaves, instead of a sparsity.
 
     Raises:
-        UsageError: a value that cannot be used.
+        UsageError: a value is invalid.
     """
 
     method: str
@@ -64,7 +64,7 @@ class Compression:
 
     @property
     def name(self) -> str:
-        """What people call it: "pruned 50 %, 16 clusters"."""
+        """Name of the compression: "pruned 50 %, 16 clusters"."""
         share = self.sparsity if isinstance(self.sparsity, str) else f"{self.sparsity:.0%}"
         words = {
             PRUNING: f"pruned {share}",
@@ -78,7 +78,7 @@ class Compression:
 
 
 def read_sparsity(text: str) -> float | str:
-    """'0.5' or '2:4'.
+    """Parse '0.5' or '2:4'.
 
     Raises:
         UsageError: it is neither.
@@ -91,7 +91,7 @@ def read_sparsity(text: str) -> float | str:
         ) from None
 
 
-# What pays in an archive: zeros and repeated values save nothing on disk.
+# Methods that pay in an archive: zeros and repeated values save nothing on disk.
 FOR_ARCHIVES = (
     Compression(PRUNING, sparsity=0.5),
     Compression(PRUNING, sparsity=0.75),
