@@ -36,7 +36,7 @@ def test_an_input_that_features_do_not_make_is_named(tiny: Path) -> None:
 
 def test_a_router_has_one_output_for_each_expert(tiny: Path) -> None:
     rewritten(tiny, lambda content: content["experts"].pop())
-    with pytest.raises(ModelError, match="one for each of the experts"):
+    with pytest.raises(ModelError, match="one number for each of the experts"):
         ExpertRuntime(tiny)
 
 
