@@ -1,4 +1,4 @@
-"""A benchmark as text for a terminal."""
+"""Text report of a benchmark for a terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OF_TOKENS = (
 
 
 def as_text(result: Benchmark) -> str:
-    """Tables: where the bundle's time goes, and the contenders side by side."""
+    """Format tables: the parts of the bundle's time, and the contenders side by side."""
     where = result.environment
     board = where.get("board") or where.get("cpu") or where["machine"]
     written = writing_table(result)
@@ -53,7 +53,7 @@ def as_text(result: Benchmark) -> str:
 
 
 def notes(result: Benchmark) -> str:
-    """How the tables are to be read."""
+    """Explain the tables."""
     return _NOTES + _scores_told(result) + (_OF_TOKENS if writing_table(result) else "")
 
 
@@ -67,7 +67,7 @@ def _scores_told(result: Benchmark) -> str:
 
 
 def memory_told(result: Benchmark) -> list[str]:
-    """How often experts came and went while memory was measured; nothing of one expert."""
+    """Report loads and evictions during the memory measurement; empty for one expert."""
     growth = result.rows[0].growth
     if growth is None or result.experts.experts < 2:
         return []
@@ -79,14 +79,14 @@ def memory_told(result: Benchmark) -> list[str]:
 
 
 def conditions_told(result: Benchmark) -> list[str]:
-    """What the board told of itself before, and at the end of the work; empty if nothing."""
+    """Report the board's conditions before and at the end of the work; empty without any."""
     moments = {"before": result.before, "under load": result.under_load}
     told = [f"{name}: {_condition(moment)}" for name, moment in moments.items()]
     return ["; ".join(told)] if any(map(_condition, moments.values())) else []
 
 
 def phase_table(result: Benchmark) -> list[list[str]]:
-    """First answers, switches and warm answers: percentiles, and the parts' medians."""
+    """Tabulate first answers, switches and warm answers: percentiles, and the parts' medians."""
     return [
         ["µs", "p50", "p90", "p99", "max", "features", "route", "load", "invoke"],
         _phase("open + first answer, from storage", result.first_from_storage),
@@ -98,7 +98,7 @@ def phase_table(result: Benchmark) -> list[list[str]]:
 
 
 def contender_table(result: Benchmark) -> list[list[str]]:
-    """The sparse bundle and its rivals, all measured in the same run."""
+    """Tabulate the sparse bundle and its baselines, all measured in the same run."""
     head = [
         "side by side",
         "p50 µs",
@@ -123,7 +123,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
 
 
 def writing_table(result: Benchmark) -> list[list[str]]:
-    """Throughput of the contenders that write; empty where none does."""
+    """Tabulate the throughput of contenders that generate text; empty without any."""
     header = ["writing", "tokens/s", "95 %", "tokens", "first token, p50 µs", "p90", "p99", "max"]
     rows = []
     for name, found in result.throughputs.items():
@@ -157,7 +157,7 @@ def _growth(growth: Growth | None) -> list[str]:
 
 
 def energy_told(used: Energy) -> str:
-    """What an answer takes of the board's energy, in a sentence."""
+    """Report the energy of an answer in a sentence."""
     added = used.per_answer_uj
     each = "nothing that it sees" if added is None else f"{number(added)} µJ"
     return (

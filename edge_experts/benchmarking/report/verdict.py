@@ -1,4 +1,4 @@
-"""Verdict of a benchmark in words: each contender beside the sparse bundle."""
+"""Conclusion of a benchmark in words: each contender beside the sparse bundle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..score import primary
 
 
 def verdict(result: Benchmark) -> list[str]:
-    """A sentence for each contender, and what was not measured."""
+    """List a sentence for each contender, and the values that were not measured."""
     ours = result.rows[0]
     rivals = [row for row in result.rows if row.name not in (SPARSE, REFERENCE)]
     sentences = [_beside(ours, row) for row in rivals]
@@ -31,7 +31,7 @@ def verdict(result: Benchmark) -> list[str]:
 
 
 def _beside(ours: Row, row: Row) -> str:
-    """Latency, score and size of a rival."""
+    """Describe latency, score and size of a baseline."""
     low, high = row.ratio_interval
     if low > 1:
         speed = f"takes {row.ratio:.2f} times as long as the sparse experts"
