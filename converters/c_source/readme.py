@@ -1,4 +1,4 @@
-"""README.md of the folder: which files there are, what they take, and how to use them."""
+"""README.md of the C source: its files, their memory, and how to use them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def text(
     operators: Sequence[str],
     shown: str,
 ) -> str:
-    """README.md, in Markdown."""
+    """Write README.md, in Markdown."""
     encode = _ARRAY if manifest.features.kind == "array" else _TABLE
     rows = "\n".join(f"| {path} | {flash[path]:,} | {arenas[path]:,} |" for path in flash)
     return f"""\
@@ -63,7 +63,7 @@ that must be in the firmware: {", ".join(name.removeprefix("Add") for name in op
 
 
 def _contract(manifest: Manifest) -> str:
-    """Duties of the caller: the generated functions standardize inputs and check nothing."""
+    """Describe duties of the caller: the generated functions standardize inputs without checks."""
     contract = manifest.features.config.get(CONTRACT)
     if not isinstance(contract, dict):
         return ""
