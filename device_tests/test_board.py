@@ -36,7 +36,7 @@ def test_golden_examples_are_answered_as_published(published: Path) -> None:
 
 def test_answers_equal_the_reference_loops(published: Path) -> None:
     if not read_manifest(published).asks_one:
-        pytest.skip("the reference loop asks one expert; this bundle may ask several")
+        pytest.skip("the reference loop runs one expert; this bundle may run several")
     ask = reference_texts(published)
     with ExpertRuntime(published) as runtime:
         for example in golden.read(published).inputs:

@@ -46,7 +46,7 @@ def measure(
         UsageError: the bundle has no reference.
     """
     dice, found = np.random.default_rng(seed), []
-    with ExpertRuntime(bundle) as runtime, Progress("Asking", len(shifts)) as progress:
+    with ExpertRuntime(bundle) as runtime, Progress("Answering", len(shifts)) as progress:
         reference, task = runtime.manifest.reference, runtime.task
         if reference is None:
             raise UsageError(f"{bundle}: has no drift reference; convert it again")

@@ -9,7 +9,7 @@ Tasks come as JSON lines, as for the converters' worker.py:
 A task with a "job" is one of that folder instead of JOB. The folder holds
 
     job.json          {"run": path of the run folder, "model": path of model.keras, "teacher": path
-                      or null, "config": the training's, "compression": what is asked for}
+                      or null, "config": the training's, "compression": its settings}
     train.npz, validation.npz, test.npz                          encoded inputs, by name
     train.npy, validation.npy, test.npy                          the targets
 

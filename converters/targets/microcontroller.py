@@ -151,4 +151,4 @@ def _as_taken(port: Port, values: np.ndarray) -> np.ndarray:
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"TensorFlow Lite Micro cannot be asked (at {last}): {reason}")
+    return ModelError(f"TensorFlow Lite Micro failed (at {last}): {reason}")

@@ -147,7 +147,7 @@ class Rows(ABC):
         second = proof.unsure.asked_second
         if second is None:
             return []
-        return [f"a second expert asked for {second:.1%} of the validation examples"]
+        return [f"a second expert run for {second:.1%} of the validation examples"]
 
     def next_command(self, manifest: Manifest) -> str:
         """Return a sample text; none for rows and arrays, whose examples depend on the data."""
@@ -159,7 +159,7 @@ def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:
     rows = []
     if unsure.asked_second is not None:
         rows.append(
-            f"| a second expert asked | {unsure.asked_second:.1%} of the validation examples |"
+            f"| a second expert run | {unsure.asked_second:.1%} of the validation examples |"
         )
     if unsure.abstained is not None:
         accuracy = unsure.accuracy_answered

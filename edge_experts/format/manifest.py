@@ -190,17 +190,17 @@ class Manifest:
     def asking(self) -> str:
         """Experts that answer, in words."""
         if self.combine == "sum":
-            return "all of them asked and summed"
+            return "all of them run and summed"
         if self.by_name:
             which = "the one" if self.router is None else "the best of those"
-            return f"{which} asked that an example names"
+            return f"{which} that an example names"
         if self.layers:
             shares = ", ".join(str(layer.experts) for layer in self.layers)
-            return f"in {len(self.layers)} layers of {shares}, the best {self.top_k} of each asked"
+            return f"in {len(self.layers)} layers of {shares}, top-{self.top_k} routing in each"
         if self.second_below is None:
-            return f"the best {self.top_k} of them asked"
+            return f"top-{self.top_k} routing"
         sure = f"{self.second_below:.1%}"
-        return f"the best one asked, and the second where the router is under {sure} sure"
+        return f"top-1 routing, and top-2 where the router's confidence is below {sure}"
 
     def to_json(self) -> str:
         """Format the text of manifest.json, with a new digest."""

@@ -142,7 +142,7 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
 
 
 def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
-    """Run an expert on its questions in order; if it raises, `asking` holds the unanswered ones."""
+    """Run an expert on its questions in order; if it raises, the unanswered ones remain."""
     start = perf_counter_ns()
     slot = experts.hold(expert)
     try:

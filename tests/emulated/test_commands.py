@@ -67,7 +67,7 @@ def test_an_interrupted_build_is_not_taken_for_a_finished_one(
 def test_answers_that_differ_are_refused(kind: str) -> None:
     found = {"examples": 200, "features": 0, "reference": 0, "default": 9, "other_labels": 1}
     refuse_difference(found)
-    with pytest.raises(ThresholdError, match=r"of 200 examples, .*\b3 (have )?other"):
+    with pytest.raises(ThresholdError, match=r"of 200 examples, .*\b3 (have )?different"):
         refuse_difference({**found, kind: 3})
 
 

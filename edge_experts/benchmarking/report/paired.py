@@ -135,7 +135,7 @@ def as_text(found: Comparison) -> str:
     lines += [""]
     lines += [f"{change.name}: {change.verdict}" for change in found.changes]
     if not found.paired:
-        lines.append("The two asked different inputs: medians are compared, not input by input.")
+        lines.append("The two have different inputs: medians are compared, not input by input.")
     lines += [f"{name} differs: {a} and {b}" for name, (a, b) in found.differences.items()]
     if found.only_in_one:
         lines.append(f"Measured in one of them only: {', '.join(found.only_in_one)}")

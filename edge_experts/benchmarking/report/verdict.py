@@ -20,12 +20,12 @@ def verdict(result: Benchmark) -> list[str]:
         )
     else:
         sentences.append(
-            "No reference loop was timed: it asks one expert, and this bundle may ask several."
+            "No reference loop was timed: it runs one expert, and this bundle may run several."
         )
     if not rivals:
         sentences.append(
-            "No rival was measured: train one with `edge-experts train --dense all`, convert it, "
-            "and pass it with --against."
+            "No baseline was measured: train one with `edge-experts train --dense all`, convert "
+            "it, and pass it with --against."
         )
     return sentences
 
@@ -38,7 +38,7 @@ def _beside(ours: Row, row: Row) -> str:
     elif high < 1:
         speed = f"takes {row.ratio:.2f} of the sparse experts' time"
     else:
-        speed = "is no slower and no faster than the sparse experts beyond chance"
+        speed = "is not significantly slower or faster than the sparse experts"
     told = [f"{row.name} {speed} (95 %: {low:.2f} to {high:.2f})"]
     name = primary(ours.scores)
     if name is not None and name in row.scores:

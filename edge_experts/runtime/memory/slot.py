@@ -20,5 +20,5 @@ class Slot:
         self.ready = self.failed = False
 
     def __call__(self, arrays: dict[str, np.ndarray]) -> Any:
-        assert self.model is not None, "an expert was asked by someone who does not hold it"
+        assert self.model is not None, "an expert was called without a hold on its slot"
         return self.model(arrays)

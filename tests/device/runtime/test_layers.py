@@ -252,7 +252,7 @@ def test_the_manifest_tells_its_layers(bundle: Path) -> None:
     assert manifest.format_version == "2.0"
     assert [places for _, places in manifest.routed] == [range(2), range(2, 4)]
     assert not manifest.asks_one
-    assert manifest.asking == "in 2 layers of 2, 2, the best 1 of each asked"
+    assert manifest.asking == "in 2 layers of 2, 2, top-1 routing in each"
     again = parse_manifest(manifest.to_json().encode())
     assert again == manifest
 

@@ -116,7 +116,7 @@ def test_a_second_expert_is_asked_as_keras_would(
     assert made.unsure.abstained == pytest.approx(abstained.mean())
     assert made.unsure.accuracy_answered == pytest.approx(right[~abstained].mean())
     card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
-    assert f"| a second expert asked | {unsure.mean():.1%} of the validation examples |" in card
+    assert f"| a second expert run | {unsure.mean():.1%} of the validation examples |" in card
     assert "| abstains, under a score of 0.75 |" in card
     assert "It always answers" not in card
 

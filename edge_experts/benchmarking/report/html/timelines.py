@@ -62,7 +62,7 @@ def residency(result: Benchmark) -> Markup | None:
     axes.set_ylim(len(experts) - 0.4, -0.6)
     axes.set_xlim(0, count)
     axes.set_ylabel("expert")
-    axes.set_xlabel("inputs asked, one after the other")
+    axes.set_xlabel("inputs, one after the other")
     return svg.as_svg(figure, "residency", "Which experts were in memory during the first answers")
 
 
