@@ -88,7 +88,7 @@ class Choosing:
             self.refused.setdefault(reason, []).append(File(path, "").network)
         if not variants:
             raise ConversionError(
-                f"{File(path, '').network}: cannot be made in any way:\n" + "\n".join(reasons)
+                f"{File(path, '').network}: no recipe can convert it:\n" + "\n".join(reasons)
             )
         return variants
 

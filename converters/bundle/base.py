@@ -75,8 +75,8 @@ def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Ba
         made = manifest.provenance.get(option)
         if made != value:
             raise UsageError(
-                f"{folder}: was converted with --{option} {made}, so its files cannot stand beside "
-                f"new ones of {value}; pass --{option} {made}, or leave --base away"
+                f"{folder}: was converted with --{option} {made}, so its files cannot be used "
+                f"beside new ones of {value}; pass --{option} {made}, or leave --base away"
             )
     if layout != "split":
         raise UsageError(f"layout {layout!r} has all experts in one file, so no file can be kept")

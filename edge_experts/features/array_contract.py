@@ -92,7 +92,7 @@ class ArrayContract:
         if len(known["dtype"]) > LIMITS.name_characters or not known["dtype"].isidentifier():
             raise ValueError("contract must have a dtype of numpy")
         if not isinstance(known["whole"], bool) or not isinstance(known["binary"], bool):
-            raise ValueError("contract must say whether numbers are whole, and binary")
+            raise ValueError("contract must have true or false for 'whole' and 'binary'")
         contract = cls(
             known["dtype"], (low, high), known["kind"], known["whole"], faintest, known["binary"]
         )

@@ -36,7 +36,7 @@ class Lexicon:
         ordered = hashes[order]
         # Of 64 bits: two pieces collide about once in 10^11 vocabularies.
         if (ordered[1:] == ordered[:-1]).any():
-            raise ValueError("a piece stands twice among the pieces")
+            raise ValueError("a piece occurs twice in the vocabulary")
         self._places, self._hashes = order.data, ordered.data
 
     @classmethod

@@ -225,7 +225,7 @@ class PieceFeatures:
         pair = isinstance(example, tuple | list) and len(example) == 2
         text, asked = example if pair else (None, None)
         if not isinstance(text, str) or not isinstance(asked, str):
-            raise UsageError("an example must be a text and what to translate it to, two texts")
+            raise UsageError("an example must be two texts: the one to translate, and its target")
         if asked not in self.requests:
             known = ", ".join(self.requests)
             raise UsageError(f"cannot translate to {asked!r:.40}, only to {known}")

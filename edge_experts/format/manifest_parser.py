@@ -195,7 +195,7 @@ def _file(reader: Reader) -> FileEntry:
         raise reader.error("path", f"must stay inside the bundle, got {path!r:.80}")
     digest, crc = reader.text("sha256"), reader.text("crc32")
     if not re.fullmatch("[0-9a-f]{64}", digest) or not re.fullmatch("[0-9a-f]{8}", crc):
-        raise reader.error("sha256", "or crc32 has the wrong length, or other characters")
+        raise reader.error("sha256", "or crc32 must be 64 or 8 digits, 0-9 and a-f")
     size = reader.whole("bytes", 0, LIMITS.file_bytes)
     arena = None if reader.content.get("arena_bytes") is None else reader.whole("arena_bytes", 1)
     return FileEntry(path, size, digest, crc, reader.whole("resident_bytes"), arena)

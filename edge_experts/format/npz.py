@@ -52,7 +52,7 @@ def plain_arrays(content: bytes) -> dict[str, np.ndarray]:
 def _array(raw: bytes) -> np.ndarray:
     shape, fortran, kind, offset = _header(raw)
     if kind.kind not in _NUMBERS:
-        raise ValueError(f"an array of {kind!s:.40} holds something else than numbers")
+        raise ValueError(f"an array of {kind!s:.40} must contain numbers only")
     if len(shape) > LIMITS.tensor_rank:
         raise ValueError(f"an array of more than {LIMITS.tensor_rank} dimensions")
     if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != len(raw) - offset:

@@ -77,12 +77,12 @@ class TrainedRows:
         places = count + (1 << (BITS - low_bits))
         middle = _HEADER.size + -(-count * low_bits // 8)
         if len(content) != middle + -(-places // 8):
-            raise ValueError("it has another length than its header says")
+            raise ValueError("its length differs from the one in its header")
         raw = np.frombuffer(content, np.uint8)
         low = np.unpackbits(raw[_HEADER.size : middle], count=count * low_bits)
         ones = np.flatnonzero(np.unpackbits(raw[middle:], count=places))
         if len(ones) != count:
-            raise ValueError("it has another number of rows than its header says")
+            raise ValueError("its number of rows differs from the one in its header")
         high = (ones - np.arange(count)).astype(np.uint64)
         hashes = high << np.uint64(low_bits) | _numbers(low.reshape(count, low_bits))
         if (np.diff(hashes.astype(np.int64)) < 0).any():
