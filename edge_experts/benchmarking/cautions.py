@@ -28,7 +28,7 @@ def cautions(
     slowed = sorted({reason for moment in after for reason in throttling(before, moment)})
     if slowed:
         found.append(
-            f"The board slowed itself down ({', '.join(slowed)}): give it a stronger power supply "
+            f"The board was throttled ({', '.join(slowed)}): give it a stronger power supply "
             "or better cooling, and measure again."
         )
     times = [session.times[contender] for session in sessions]
@@ -57,7 +57,7 @@ def cautions(
     load, cores = float(str(environment["load_average"])), os.cpu_count() or 1
     if load > cores / 2:
         found.append(
-            f"Before it began, {load:.1f} programs were at work on {cores} core(s): stop them."
+            f"Before it began, {load:.1f} programs were running on {cores} core(s): stop them."
         )
     governor = environment.get("governor")
     if governor not in (None, "performance"):

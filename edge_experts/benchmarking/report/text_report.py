@@ -12,15 +12,15 @@ from ..row import SPARSE
 from .verdict import verdict
 
 _NOTES = (
-    "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. growth: "
-    "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
-    "expert, and what the runtime may take at most: twice the files of what is in memory, and "
-    "4 MB; its anonymous and file pages, each at its own peak."
+    "features, route, load and invoke are medians of each part. 95 %: interval for the same "
+    "figure of another run. time ratio: to the sparse experts, medians paired round by round. "
+    "growth: peak memory above the base, which is Python, numpy and the interpreter, with a memory "
+    "budget for one expert; and its limit: twice the files in memory, and 4 MB; and its anonymous "
+    "and file pages, each at its own peak."
 )
 _OF_TOKENS = (
-    " tokens: pieces of the vocabulary, with the ends of answers, of one round. tokens/s: of whole "
-    "answers. first token: from the question on."
+    " tokens: of one round, including the end tokens of answers. tokens/s: of whole answers. first "
+    "token: time from the input."
 )
 
 
@@ -74,7 +74,7 @@ def memory_told(result: Benchmark) -> list[str]:
     loads, evictions = len(growth.timeline.loads), len(growth.timeline.evictions)
     return [
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
-        f"times and left {evictions:,} times."
+        f"times and evicted {evictions:,} times."
     ]
 
 
@@ -159,7 +159,7 @@ def _growth(growth: Growth | None) -> list[str]:
 def energy_told(used: Energy) -> str:
     """Report the energy of an answer in a sentence."""
     added = used.per_answer_uj
-    each = "nothing that it sees" if added is None else f"{number(added)} µJ"
+    each = "no measurable energy" if added is None else f"{number(added)} µJ"
     return (
         f"Energy, by {used.sensor}: an answer adds {each} to the idle board's "
         f"{used.idle_w:.3g} W, and takes {number(used.whole_per_answer_uj)} µJ with it."
