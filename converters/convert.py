@@ -1,4 +1,4 @@
-"""A run folder to a bundle: convert every network, prove it on the interpreter, publish it."""
+"""Conversion of a run folder to a bundle: converts every network, proves it, publishes it."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from .verify.proof import Proof
 
 @dataclass(frozen=True)
 class Conversion:
-    """A finished bundle, how it compares with Keras, and its scores.
+    """Finished bundle, its comparison with Keras, and its scores.
 
     Attributes:
-        test_accuracy: on the test examples; nan where the task has no accuracy.
-        calibration_error: on the test examples; nan where scores are not probabilities.
+        test_accuracy: on the test examples; nan for tasks without an accuracy.
+        calibration_error: on the test examples; nan if scores are not probabilities.
         bytes: of all files.
         packed_bytes: of the archive that `pack` makes of them.
-        search: where the recipes were chosen.
+        search: the result of `quantization` "auto".
         scores: the task's scores as deployed, on the test examples.
-        words: lines that tell a person of it.
-        figures: the same as JSON; only what this task has.
-        next_command: arguments of `run BUNDLE`, for a hint; empty where only an example will do.
+        words: lines of text for the user.
+        figures: the same as JSON; only entries of this task.
+        next_command: arguments of `run BUNDLE`, for a hint; empty if an example is needed.
     """
 
     bundle: Path
@@ -87,53 +87,55 @@ def convert(
 ) -> Conversion:
     """Convert a finished training to a bundle, and prove it on the interpreter of this machine.
 
-    Networks are converted in child processes; then another one, which never imports TensorFlow,
-    opens the result with the device runtime and answers the validation and test examples. Only
-    then does the folder `out` appear, whole. The run's task says which options have a meaning:
-    `converters.tasks`.
+    Networks are converted in child processes. Then another process, which never imports
+    TensorFlow, opens the result with the device runtime and answers the validation and test
+    examples. Only then does the folder `out` appear, complete. The supported options depend on the
+    run's task: `converters.tasks`.
 
     Args:
         run: the run folder that training wrote.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: one of `QUANTIZATIONS`.
-        io: "float"; or "integer", for files that take and give the integers they compute in.
-        layout: "split", a file for the router and one for each expert; or, to measure that
-            against, all of them in one file: "gated", which computes every expert, and
-            "nested-if", which branches to one with TFLite's IF.
-        top_k: how many experts answer, instead of what the training says.
-        second_share: ask the router's second choice too, where the router is unsure of its first:
-            for about this share of inputs, by the validation examples. A share is what it costs;
-            the router's own probability, which the manifest keeps as `second_below`, says little.
-        abstain_below: abstain where the score, a calibrated probability, is under this.
+        io: "float"; or "integer", for files whose inputs and outputs are integers.
+        layout: "split", a file for the router and one for each expert; or, as a baseline, all of
+            them in one file: "gated", which computes every expert, and "nested-if", which branches
+            to one with TFLite's IF.
+        top_k: the number of experts that answer, instead of the training's.
+        second_share: run the router's second choice too if the router is uncertain of its first:
+            for about this share of inputs, by the validation examples. The share determines the
+            cost; the resulting threshold of the router's probability is `second_below` in the
+            manifest.
+        abstain_below: confidence threshold: abstain if the score, a calibrated probability, is
+            below it.
         max_accuracy_drop: points of validation accuracy that compression and conversion may cost
-            together; 2 by default, and then only where so few examples could not have lost them
-            by chance. By default 3 % of the labels that Keras is sure of may differ too, where
-            nothing was compressed or chosen. Of regression: points (hundredths) of R2; of
+            together; 2 by default, and then only if the drop is significant for the number of
+            examples. By default also 3 % of the labels that Keras is confident of may differ, if
+            no network was compressed or chosen. For regression: points (hundredths) of R2; for
             translation: chrF, without a default.
         size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
-            chosen for each network, by measuring each, so that the least is lost within them;
+            chosen for each network by measurements, so that the loss is smallest within the budget;
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by
             default.
         size_budget_compressed: likewise, bytes of its archive.
-        target: the name of one of `TARGETS`, where the bundle is to run: every file's operators are
-            compared with those it has, and files run on its interpreter where that is installed.
-        base: the bundle of the run that this one extends: files of networks that are still the
-            same are copied from it, and the manifest says what changed.
-        bundle_version: of what you publish; one above the base's by default, or 1.
-        compress: makes the experts smaller first, by fine-tuning; with quantization "auto" any
-            number of ways to choose from for each expert. None by default, but with
-            `size_budget_compressed` `FOR_ARCHIVES`: zeros and clusters save bytes there only.
-        data: what the run was trained on, for that fine-tuning; by default the training examples
-            that the run folder keeps, up to 2,000.
-        processes: convert in at most so many; as many as there are cores by default.
-        cache: take what was converted before from the user's cache, and keep it there.
-        beams: of translation: beams of the search, 1 (greedy) by default.
+        target: the name of one of `TARGETS`, on which the bundle is to run: every file's operators
+            are compared with the target's, and files run on its interpreter if that is installed.
+        base: the bundle of the run that this one extends: files of unchanged networks are copied
+            from it, and the manifest lists the changes.
+        bundle_version: of the published bundle; by default one above the base's, or 1.
+        compress: compresses the experts first, by fine-tuning; with quantization "auto" any number
+            of methods to choose from for each expert. None by default, but `FOR_ARCHIVES` with
+            `size_budget_compressed`: zeros and clusters save bytes only there.
+        data: the run's training data, for that fine-tuning; by default the up to 2,000 training
+            examples in the run folder.
+        processes: the most processes that convert at once; by default the number of cores.
+        cache: use and update the user's cache of converted files.
+        beams: for translation: beams of the search, 1 (greedy) by default.
 
     Raises:
-        UsageError: an option or a path cannot be used.
+        UsageError: an option or a path is invalid.
         UnsuitableError: the target lacks an operator of a converted file.
-        MissingExtraError: what the target needs for measuring is not installed.
-        ConversionError: the converter refused a network or died of it.
+        MissingExtraError: a package that the target needs for measuring is not installed.
+        ConversionError: the converter refused a network or crashed on it.
         ModelError: the interpreter refused a converted file.
         ThresholdError: the accuracy dropped too far; nothing was written.
     """
@@ -161,18 +163,18 @@ def convert(
 
 
 def opened(run: Path) -> ConversionTask:
-    """The task of a run folder.
+    """Open the conversion task of a run folder.
 
     Raises:
         RunFolderError: it is not a finished run.
-        MissingPartError: no installed package has its task.
+        MissingPartError: no installed package provides its task.
     """
     described = run_folder.read_run(run)
     return open_conversion(described, run_folder.read_features(run, described))
 
 
 def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
-    """`convert`, with its options as one object."""
+    """Run `convert` with its options as one object."""
     described = run_folder.read_run(run)
     features = run_folder.read_features(run, described)
     options.refuse_meaningless(open_conversion(described, features))
@@ -235,7 +237,7 @@ def convert_with(run: Path, out: Path, options: ConvertOptions) -> Conversion:
 def _as_stated(
     sources: Sources, bundling: Bundling, folder: Path, job: Path
 ) -> tuple[Manifest, Proof]:
-    """All networks in the one recipe of the options."""
+    """Convert all networks with the one recipe of the options."""
     options = bundling.options
     compressions, quantization = options.compressions, options.quantization
     made = sources.compressed(*compressions) if compressions else sources.plain

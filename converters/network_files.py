@@ -1,4 +1,4 @@
-"""A run's networks as converted files: each made once, by whoever of the workers is free."""
+"""Converted files of a run's networks: each is made once, in a worker pool."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .process.order import Order
 from .process.pool import Workers
 from .verify.reference import Reference
 
-_WORTH = 24  # conversions that a second process must have to do, or its start takes longer
+_WORTH = 24  # conversions from which a second process saves more time than its start takes
 _PREPARED = ("networks.json", "owners.npy", "seen.npz", "reference.npz")
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to make: its path in the bundle, and how."""
+    """File to convert: its path in the bundle, recipe and kind of inputs and outputs."""
 
     path: str
     recipe: str
@@ -38,18 +38,18 @@ class File:
 
     @property
     def network(self) -> str:
-        """What people call its network."""
+        """Name of its network for users."""
         return name_of(self.path)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Networks of one run to convert, and what they are compared on.
+    """Networks of one run to convert, and examples to compare them on.
 
     Attributes:
-        calibration: representative inputs by name, (examples, ...).
+        calibration: the calibration set, by name, (examples, ...).
         validation: inputs that Keras answers, by name, (examples, ...).
-        networks: how many files a plain conversion makes.
+        networks: the number of files that a plain conversion makes.
         files: further files of the job, by name.
         base: files of the bundle that is extended, by (digest of the network, recipe).
     """
@@ -63,14 +63,14 @@ class Workload:
 
 
 class Making:
-    """One run's networks, ready to be made into files.
+    """Conversion of one run's networks to files.
 
     Args:
         job: a folder of its own, which is filled here.
         run: the run folder.
-        kept: what was converted before.
-        processes: at most so many at once; as many as there are cores by default.
-        workers: processes that were started before, and are not ended here.
+        kept: the cache of converted files.
+        processes: the most processes at once; by default the number of cores.
+        workers: running processes, which are not ended here.
     """
 
     def __init__(
@@ -102,14 +102,14 @@ class Making:
         ]
         more = {name: sha256(content) for name, content in work.files.items()}
         self._key = cache.key("prepared", work.order.to_json(), digests, more)
-        self.failed: dict[File, str] = {}  # what could not be made, and why
+        self.failed: dict[File, str] = {}  # files whose conversion failed, and the reasons
         self._networks: dict[str, dict[str, Any]] = {}
 
     def prepare(self) -> Reference:
-        """What Keras answers to the validation inputs.
+        """Compute the answers of Keras to the validation inputs.
 
         Raises:
-            ConversionError: it does not answer.
+            ConversionError: the Keras model fails.
         """
         kept = self._kept.get(self._key)
         if kept is None:
@@ -125,30 +125,30 @@ class Making:
 
     @property
     def seen(self) -> Path:
-        """What the experts see of the calibration inputs, with the router's trunk: an .npz file."""
+        """Path of the experts' inputs for the calibration set, with the router's trunk (.npz)."""
         return self._job / "seen.npz"
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The files of the bundle that are made here."""
+        """Paths of the bundle's files that are made here."""
         return tuple(self._networks)
 
     @property
     def digests(self) -> dict[str, str]:
-        """The digest of the Keras network of each of them, where it has one."""
+        """Digest of the Keras network of each file, if it has one."""
         networks = {path: one["network"] for path, one in self._networks.items()}
         return {path: digest for path, digest in networks.items() if digest}
 
     def layers(self, path: str) -> frozenset[str]:
-        """The kinds of layers in the Keras network of a file; see `worker.kinds_of`."""
+        """Return the kinds of layers in the Keras network of a file; see `worker.kinds_of`."""
         return frozenset(self._networks[path]["layers"])
 
     def place(self, file: File) -> Path:
-        """Where a file is, once it is made."""
+        """Return the path of a file once it is made."""
         return self._job / "made" / self._key_of(file)
 
     def make(self, files: Iterable[File], what: str = "Converting") -> None:
-        """Make what is not there yet; `failed` says what could not be made."""
+        """Make missing files; `failed` records errors."""
         wanted = list(dict.fromkeys(files))
         with Progress(what, len(wanted)) as progress:
             missing = []
@@ -161,11 +161,11 @@ class Making:
             self._convert(missing, progress)
 
     def rest(self) -> None:
-        """Give back what waiting processes take, until there is more to make."""
+        """End idle processes to free their memory, until there is more to make."""
         self._workers.rest()
 
     def refuse_failed(self, files: Sequence[File]) -> None:
-        """Raises ConversionError where one of these could not be made."""
+        """Raise ConversionError if the conversion of one of these failed."""
         if self.failed:
             lines = [
                 f"{file.network}: TensorFlow's converter cannot make it {file.recipe}: {reason}; "
@@ -178,7 +178,7 @@ class Making:
             raise ConversionError("\n".join(lines))
 
     def _found(self, file: File) -> str | None:
-        """Where it was found, in words; None where it must be made."""
+        """Take a file from the base or the cache and describe which; None if it must be made."""
         place, digest = self.place(file), self._networks[file.path]["network"]
         if place.exists():
             return ""
@@ -192,7 +192,7 @@ class Making:
 
     def _convert(self, files: Sequence[File], progress: Progress) -> None:
         if not files:
-            return  # without the start of TensorFlow
+            return  # without starting TensorFlow
         tasks = [
             {
                 "do": "convert",

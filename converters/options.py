@@ -1,4 +1,4 @@
-"""ConvertOptions: options of one conversion, checked before anything starts."""
+"""Options of one conversion, checked before it starts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from .tasks import ConversionTask
 
 @dataclass(frozen=True)
 class Budget:
-    """A size that a choice of recipes must meet, and what it may cost; None: no limit.
+    """Size that a choice of recipes must meet, and its allowed cost; None: no limit.
 
     Attributes:
-        size: bytes on disk, or of the archive where `compressed`.
-        max_drop: points of the primary score on validation examples under Keras's.
+        size: bytes on disk, or of the archive if `compressed`.
+        max_drop: points of the primary score on validation examples below Keras's.
     """
 
     size: int | None = None
@@ -40,11 +40,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class ConvertOptions:
-    """Options of `convert`, which explains them.
+    """Options of `convert`; see there.
 
     Raises:
-        UsageError: an option, or a combination of them, cannot be used.
-        UnsuitableError: the target takes no files of this quantization.
+        UsageError: an option, or a combination of them, is invalid.
+        UnsuitableError: the target does not support files of this quantization.
         MissingExtraError: a package that the target needs for measuring is not installed.
     """
 
@@ -77,7 +77,7 @@ class ConvertOptions:
                 raise UsageError(f"{option} must be one of {allowed}, got {value!r}")
         if self.io == "integer" and self.quantization not in INTEGER:
             raise UsageError(
-                f"io 'integer' holds for int8 and int16x8, not for {self.quantization}"
+                f"io 'integer' requires quantization int8 or int16x8, got {self.quantization}"
             )
         for name in ("second_share", "abstain_below"):
             share = getattr(self, name)
@@ -94,17 +94,17 @@ class ConvertOptions:
 
     @property
     def is_auto(self) -> bool:
-        """True where a recipe is chosen for each network."""
+        """True if a recipe is chosen for each network."""
         return self.quantization == "auto"
 
     @property
     def place(self) -> targets.Target | None:
-        """The target of that name."""
+        """Target of that name."""
         return None if self.target is None else targets.named(self.target)
 
     @cached_property
     def compressions(self) -> tuple[Compression, ...]:
-        """The compression of the experts, or those to choose from."""
+        """Compression of the experts, or those to choose from."""
         several = [self.compress] if isinstance(self.compress, str | Compression) else self.compress
         chosen = [Compression(one) if isinstance(one, str) else one for one in several]
         if not chosen and self.is_auto and self.size_budget_compressed is not None:
@@ -113,16 +113,16 @@ class ConvertOptions:
 
     @property
     def budget(self) -> Budget:
-        """The size that a choice of recipes must meet."""
+        """Size that a choice of recipes must meet."""
         compressed = self.size_budget_compressed
         size = self.size_budget if compressed is None else compressed
         return Budget(size, compressed is not None, self.max_accuracy_drop)
 
     def refuse_meaningless(self, task: ConversionTask, **more: Any) -> None:
-        """Raises UsageError where an option is given that has no meaning for a task.
+        """Raise UsageError if an option is given that the task does not support.
 
         Args:
-            more: options of the command line, None where they are not given.
+            more: options of the command line; None if they are not given.
         """
         given = {name: value for name, value in more.items() if value is not None}
         given |= {
@@ -142,10 +142,10 @@ class ConvertOptions:
             task.refuse_target(self.place)
 
     def applied(self, run: Run) -> Run:
-        """The run with the `top_k` and the layout of these options.
+        """Return the run with the `top_k` and the layout of these options.
 
         Raises:
-            UsageError: its experts cannot be asked so.
+            UsageError: its experts do not support them.
         """
         if self.top_k is not None:
             run = _asking(run, self.top_k)
@@ -156,19 +156,19 @@ class ConvertOptions:
         return run
 
     def order(self, task: ConversionTask) -> Order:
-        """The options that worker processes need."""
+        """Return the options that worker processes need."""
         second = self.second_share is not None
         return Order(task.networks, self.layout, task.run.top_k, second, dict(task.settings(self)))
 
     def _check_compressions(self) -> None:
         if len(self.compressions) > 1 and not self.is_auto:
             raise UsageError(
-                "compress takes one way, whose steps are joined by +; quantization 'auto' chooses "
-                "between several"
+                "compress accepts one method, whose steps are joined by +; quantization 'auto' "
+                "chooses between several"
             )
         if self.compress and self.layout != "split":
             raise UsageError(
-                f"compress holds for files of their own, not for layout {self.layout!r}"
+                f"compress requires layout 'split' (a file for each expert), got {self.layout!r}"
             )
 
     def _check_budget(self) -> None:
@@ -180,32 +180,32 @@ class ConvertOptions:
                 f"quantization 'auto' chooses for each file; layout {self.layout!r} has one"
             )
         if None not in both:
-            raise UsageError("state size_budget or size_budget_compressed, not both")
+            raise UsageError("give size_budget or size_budget_compressed, not both")
 
 
 def _asking(run: Run, top_k: int) -> Run:
-    """The run with that `top_k`."""
+    """Return the run with that `top_k`."""
     if run.combine != "top":
-        raise UsageError("top_k holds for models with a router, this one sums all its experts")
+        raise UsageError("top_k requires a model with a router; this one sums all its experts")
     if not 1 <= top_k <= run.experts:
         raise UsageError(f"top_k must be from 1 to {run.experts} (experts), got {top_k}")
     return replace(run, top_k=top_k)
 
 
 def _refuse_second(run: Run) -> None:
-    """Raises UsageError where no second expert can be asked."""
+    """Raise UsageError if the run has no second expert to run."""
     if run.experts == 1 or run.combine != "top" or run.top_k != 1:
         raise UsageError(
-            "second_share holds for models whose router picks one expert of several, each in a "
-            "file of its own; where more are always asked, pass top_k 1 with it"
+            "second_share requires a model whose router picks one expert of several, each in a "
+            "file of its own; if more experts always answer, pass top_k 1 with it"
         )
 
 
 def _in_one_file(run: Run, layout: str) -> Run:
-    """The run as one of a network without a router."""
+    """Return the run as that of one network without a router."""
     if run.experts == 1 or run.combine != "top" or run.top_k != 1:
         raise UsageError(
-            f"layout {layout!r} holds for models whose router picks one expert of several"
+            f"layout {layout!r} requires a model whose router picks one expert of several"
         )
     macs = dict(run.metrics.get("macs", {}))
     if macs and layout == "gated":

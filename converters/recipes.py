@@ -1,7 +1,7 @@
-"""The names of what can be asked of a conversion, for those who only need the names."""
+"""Names of recipes and layouts, importable without the converters."""
 
 RECIPE_NAMES = ("float32", "float16", "dynamic", "int8", "int16x8")
 QUANTIZATIONS = (*RECIPE_NAMES, "auto")
 LAYOUTS = ("split", "gated", "nested-if")
 IO = ("float", "integer")
-INTEGER = ("int8", "int16x8")  # recipes that compute in integers alone
+INTEGER = ("int8", "int16x8")  # recipes that compute only in integers

@@ -1,4 +1,4 @@
-"""Where converted files come from: a run's networks as trained, and as compressions left them."""
+"""Sources of converted files: a run's networks as trained, and after compressions."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .network_files import Making, Workload
 from .process.cache import Cache
 from .process.pool import Workers
 
-AS_TRAINED = ""  # the name of the source that no compression made
+AS_TRAINED = ""  # the name of the source without compression
 
 
 class Sources:
-    """Makings by what compressed their networks.
+    """Conversions of a run's networks by their compression.
 
     All share their child processes: TensorFlow's start takes longer than many a conversion.
 
     Args:
         job: each source gets a folder of its own in it.
-        data: what is fine-tuned with; None: the run folder's examples.
+        data: examples for fine-tuning; None: those of the run folder.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Sources:
         self.plain = self._add(AS_TRAINED, run)
 
     def compressed(self, compression: Compression) -> Making:
-        """The run's networks, its experts made smaller; prepared.
+        """Compress the run's experts, and prepare the conversion of its networks.
 
         Raises:
-            UnsuitableError: the method does not hold for an expert.
+            UnsuitableError: the method does not support an expert.
         """
         making = self._compressed(compression)
         self._tuners.rest()
@@ -74,7 +74,7 @@ class Sources:
         return self._add(compression.name, place)
 
     def try_compressed(self, compressions: Iterable[Compression]) -> Mapping[str, Making]:
-        """All sources, but those that do not hold for these networks, which a warning names."""
+        """Return all sources but unsuitable ones, for which a warning is printed."""
         for compression in compressions:
             try:
                 self._compressed(compression)
@@ -86,7 +86,7 @@ class Sources:
         return self.all
 
     def rest(self) -> None:
-        """Give back what waiting processes take."""
+        """End idle processes to free their memory."""
         self._converters.rest()
 
     def _add(self, name: str, run: Path) -> Making:

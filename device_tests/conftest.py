@@ -1,4 +1,4 @@
-"""A suite for the board itself: it needs numpy, an interpreter and pytest, and a bundle.
+"""Test suite for the board itself: it needs numpy, an interpreter, pytest and a bundle.
 
 python -m pytest device_tests --bundle sentiment.bundle --expected expected.npz
 """
@@ -24,16 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def published(request: pytest.FixtureRequest) -> Path:
-    """The bundle that the user named; the tests only read it."""
+    """Bundle from the command line; the tests only read it."""
     path: Path | None = request.config.getoption("--bundle")
     if path is None:
-        pytest.fail("name the bundle to test: --bundle sentiment.bundle", pytrace=False)
+        pytest.fail("no bundle to test: pass --bundle sentiment.bundle", pytrace=False)
     return path
 
 
 @pytest.fixture(scope="session")
 def expected(request: pytest.FixtureRequest) -> Path:
-    """The file of answers that the host made for it."""
+    """File of expected answers that the host made for the bundle."""
     path: Path | None = request.config.getoption("--expected")
     if path is None:
         pytest.skip("NOT TESTED, for want of --expected FILE: that answers are the host's")
@@ -42,12 +42,12 @@ def expected(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def bundle(published: Path, tmp_path: Path) -> Path:
-    """A copy, to damage."""
+    """Copy of the bundle, to damage."""
     return Path(shutil.copytree(published, tmp_path / "bundle"))
 
 
 @pytest.fixture(scope="session")
 def storage() -> Iterator[Path]:
-    """A folder at home, on the card: /tmp is often in memory."""
+    """Folder in the home directory, on the card: /tmp is often in memory."""
     with tempfile.TemporaryDirectory(prefix=".edge-experts-test-", dir=Path.home()) as folder:
         yield Path(folder)

@@ -40,7 +40,7 @@ def answers(bundle: Path, budget: int | None) -> dict[str, Any]:
             expert = _routed(runtime, example)
             if expert not in labels:
                 page_cache.evict(bundle / manifest.experts[expert].path)
-                for _ in range(3):  # the second inference is where an int8 expert's memory grows
+                for _ in range(3):  # an int8 expert's memory grows at the second inference
                     labels[expert] = runtime.predict(example).label
         return {"labels": labels, "growth": process_memory.read().peak - before}
 

@@ -1,8 +1,8 @@
 """Soak test: many requests in many threads (`python -m benchmarks soak` makes a million).
 
-Threads share a runtime with room for a few experts. Half of the requests ask for experts at random,
-half for a few of them most of the time (Zipf's law). Every answer must equal the one that a single
-thread got with all experts in memory, the budget must hold, and memory must not grow.
+Threads share a runtime whose budget holds a few experts. Half of the requests need random experts,
+half need few of them most of the time (Zipf's law). Every answer must equal the one of a single
+thread with all experts in memory, the budget must hold, and memory must not grow.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory import process_memory
 
 _INPUTS = 4096
-_LEVEL = 1_000_000  # bytes by which the last quarter may lie above the second
+_LEVEL = 1_000_000  # bytes by which the last quarter may exceed the second
 _SAMPLES = 400
-_ZIPF = 1.2  # the exponent: the first expert is asked for a third of the time, of 64
+_ZIPF = 1.2  # the exponent: the first of 64 experts gets a third of the requests
 
 
 @dataclass(frozen=True)
 class Soak:
-    """Memory is anonymous, in bytes, the median of a quarter of the time."""
+    """Results; memory is anonymous, in bytes, the median of a quarter of the time."""
 
     requests: int
     threads: int
@@ -89,7 +89,7 @@ class _Work:
 
 
 def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
-    """Ask so many requests in so many threads, with room for so many experts."""
+    """Send so many requests in so many threads, with a budget for so many experts."""
     manifest = read_manifest(bundle)
     largest = max(entry.resident_bytes for entry in manifest.experts)
     budget = experts * largest + sum(entry.resident_bytes for entry in manifest.routers)
@@ -122,7 +122,7 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
 
 
 def _inputs(bundle: Path, runtime: ExpertRuntime) -> Sequence[Any]:
-    """Examples that need as many experts as possible: drawn, where features are plain arrays."""
+    """Select examples that need as many experts as possible: random ones for plain arrays."""
     if runtime.features.kind != "array":
         return golden.read(bundle).inputs
     shape = runtime.features.settings["shape"]
@@ -130,7 +130,7 @@ def _inputs(bundle: Path, runtime: ExpertRuntime) -> Sequence[Any]:
 
 
 def _quarters(levels: Sequence[tuple[int, int]], requests: int) -> tuple[int, ...]:
-    """The median level of each quarter of the requests."""
+    """Compute the median level of each quarter of the requests."""
     found: list[list[int]] = [[], [], [], []]
     for done, level in levels:
         found[min(3, 4 * done // max(1, requests))].append(level)

@@ -1,4 +1,4 @@
-"""What a board must do with a bundle before anyone relies on it."""
+"""Tests of a bundle on a board, to pass before it is used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_golden_examples_are_answered_as_published(published: Path) -> None:
 
 def test_answers_equal_the_reference_loops(published: Path) -> None:
     if not read_manifest(published).asks_one:
-        pytest.skip("the reference loop asks one expert; this bundle may ask several")
+        pytest.skip("the reference loop runs one expert; this bundle may run several")
     ask = reference_texts(published)
     with ExpertRuntime(published) as runtime:
         for example in golden.read(published).inputs:
@@ -49,7 +49,7 @@ def test_every_expert_loads_and_answers(published: Path) -> None:
             _writes(runtime)
             return
         one = runtime.features.encode(golden.read(published).inputs[0])
-        runtime.task.pick(one, runtime.access)  # which may add what experts build on
+        runtime.task.pick(one, runtime.access)  # which may add inputs of the experts
         for index in range(len(runtime.manifest.experts)):
             output = runtime.models.expert(index)(one)
             assert output.shape == (len(runtime.manifest.labels),)
@@ -57,7 +57,7 @@ def test_every_expert_loads_and_answers(published: Path) -> None:
 
 
 def _writes(runtime: ExpertRuntime) -> None:
-    """Every expert writes what it is asked for by its name."""
+    """Test that every expert generates text when an example names it."""
     text, _ = golden.read(runtime.folder).inputs[0]
     answers = [runtime.predict((text, label)) for label in runtime.manifest.labels]
     assert {answer.expert for answer in answers} == set(range(len(runtime.manifest.experts)))
@@ -73,7 +73,7 @@ def test_memory_stays_within_the_bound(published: Path) -> None:
     bound = 2 * (routers + largest) + 4_000_000
     if interpreter.description()["interpreter"] == "tflite_runtime":
         assert grown.growth_bytes <= bound
-    # LiteRT touches more than 4 MB of its own code with its first model, whatever the bundle.
+    # LiteRT touches more than 4 MB of its own code with its first model, for any bundle.
     assert grown.anonymous_bytes <= bound
 
 
@@ -109,7 +109,7 @@ def test_threads_share_a_runtime(published: Path) -> None:
 
 @pytest.fixture(scope="module")
 def soaked(published: Path) -> Soak:
-    """Some hundred requests by three threads, with room for one expert; fewer for a text each.
+    """Some hundred requests by three threads, with a budget for one expert; fewer for texts.
 
     `python -m benchmarks soak` does the same for a million.
     """

@@ -1,4 +1,4 @@
-"""Installing and going back, on the storage that the board will keep its bundles on."""
+"""Tests of installation and rollback, on the storage of the board's bundles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_experts.updates.install import install, rollback
 
 @pytest.fixture(scope="module")
 def root(published: Path, storage: Path) -> Path:
-    """Where the bundle is installed; tests leave it as they found it."""
+    """Install root with the bundle; tests leave it unchanged."""
     root = storage / "root"
     assert install(published, root).golden_examples > 0
     return root
@@ -27,7 +27,7 @@ def root(published: Path, storage: Path) -> Path:
 
 @pytest.fixture
 def newer(published: Path, tmp_path: Path) -> Path:
-    """The same bundle, as its next version."""
+    """The same bundle as its next version."""
     folder = Path(shutil.copytree(published, tmp_path / "newer"))
     manifest = read_manifest(folder)
     following = replace(manifest, bundle_version=manifest.bundle_version + 1)
@@ -47,7 +47,7 @@ def test_a_damaged_bundle_never_becomes_current(published: Path, newer: Path, ro
     changed = FileEntry.of(card.name, bytes(damaged))  # a file that is not installed yet ...
     manifest = replace(read_manifest(newer), model_card=changed)
     (newer / MANIFEST).write_text(manifest.to_json())
-    damaged[0] ^= 1  # ... and is not what the manifest says
+    damaged[0] ^= 1  # ... and differs from the manifest
     card.write_bytes(damaged)
     with pytest.raises(DigestError):
         install(newer, root)
@@ -65,7 +65,7 @@ def test_a_version_is_rolled_back_under_a_running_program(
         install(newer, root)
         assert runtime.predict(example).label == before.label
         assert runtime.manifest.bundle_version == manifest.bundle_version + 1
-        assert (resolve(root) / path).stat().st_ino == file  # versions share what is the same
+        assert (resolve(root) / path).stat().st_ino == file  # versions share equal files
         rollback(root)
         assert runtime.predict(example).label == before.label
         assert runtime.manifest.bundle_version == manifest.bundle_version

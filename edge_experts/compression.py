@@ -1,4 +1,4 @@
-"""Compression settings, shared by the command line, training and converters."""
+"""Compression settings, shared by command line, training and converters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = (
     f"{CLUSTERING}+{AWARENESS}",
     f"{PRUNING}+{CLUSTERING}+{AWARENESS}",
 )
-TWO_OF_FOUR = "2:4"  # two zeros in every four consecutive weights of a product
+TWO_OF_FOUR = "2:4"  # two zeros among every four weights that are multiplied consecutively
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Compression:
     """Fine-tuning steps that make trained networks smaller.
 
     Args:
-        method: one of `METHODS`. Its steps run in order, and each preserves the result of the
-            steps before it (collaborative optimization, see tfmot's guide).
+        method: one of `METHODS`; its steps follow each other, and each preserves the result of the
+            earlier ones (collaborative optimization in tfmot's guide).
         sparsity: the share of weights that pruning sets to zero, from 0 to 0.99; or "2:4".
-        clusters: number of distinct values of a layer's weights, from 3 to 256.
-        epochs: epochs of fine-tuning in each step; None: as many as make about 1,000 steps.
-        nonzero: number of parameters that pruning leaves nonzero; replaces `sparsity`.
+        clusters: the number of values that a layer's weights may have, from 3 to 256.
+        epochs: of each step's fine-tuning; None: equivalent to about a thousand steps.
+        nonzero: the number of parameters that pruning leaves, instead of a sparsity.
 
     Raises:
-        UsageError: a value is out of its range.
+        UsageError: a value is invalid.
     """
 
     method: str
@@ -64,7 +64,7 @@ class Compression:
 
     @property
     def name(self) -> str:
-        """Readable name, such as "pruned 50 %, 16 clusters"."""
+        """Name of the compression: "pruned 50 %, 16 clusters"."""
         share = self.sparsity if isinstance(self.sparsity, str) else f"{self.sparsity:.0%}"
         words = {
             PRUNING: f"pruned {share}",
@@ -81,7 +81,7 @@ def read_sparsity(text: str) -> float | str:
     """Parse '0.5' or '2:4'.
 
     Raises:
-        UsageError: the text is neither.
+        UsageError: it is neither.
     """
     try:
         return text if text == TWO_OF_FOUR else float(text)
@@ -91,7 +91,7 @@ def read_sparsity(text: str) -> float | str:
         ) from None
 
 
-# Methods that make an archive smaller. On disk, zeros and repeated values save nothing.
+# Methods that pay in an archive: zeros and repeated values save nothing on disk.
 FOR_ARCHIVES = (
     Compression(PRUNING, sparsity=0.5),
     Compression(PRUNING, sparsity=0.75),

@@ -1,8 +1,8 @@
 """Comparison of `--quantization auto` with the best uniform choice.
 
 For each run (seed), five budgets below the archive of all networks in int8 are searched on the
-validation examples, pruned and clustered experts included. On the test examples each choice is set
-beside the best of all uniform ones that fit the same budget, best on these very test examples, and
+validation examples, including pruned and clustered experts. On the test examples each choice is
+compared with the best uniform choice within the same budget, best on these very test examples, and
 the difference has the 95 % interval of a paired comparison (McNemar, 1947).
 """
 
@@ -139,7 +139,7 @@ def evaluate(
 
 
 def _chosen(choosing: Choosing) -> dict[int, Point]:
-    """Choices at budgets evenly between the smallest bundle and all networks in int8."""
+    """Return choices at even budgets between the smallest bundle and all networks in int8."""
     sizes = {point.uniform: point.size for point in choosing.uniform(0)}
     smallest = min(sizes.values())
     budgets = np.linspace(smallest, sizes["int8"], BUDGETS + 1)[:-1]
@@ -169,8 +169,10 @@ def _row(
 
 
 def paired(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Difference of two contenders' right answers (examples,) in points, and the half width of its
-    95 % interval. Only examples that one gets right and the other wrong count.
+    """Compute the difference of correct answers (examples,) in points, and its uncertainty.
+
+    The second number is half the width of the 95 % interval. Only examples that exactly one of the
+    two answers correctly count.
     """
     count = len(ours)
     gained, lost = int(np.sum(ours & ~theirs)), int(np.sum(~ours & theirs))

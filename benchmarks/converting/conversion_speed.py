@@ -37,7 +37,7 @@ class ConversionTimes:
     two_workers_s: float
     speedup: float  # of two workers, the median of the rounds' ratios
     convert_s: float
-    convert_again_s: float  # nothing changed
+    convert_again_s: float  # with an unchanged run
 
     def as_table(self) -> list[list[str]]:
         """Build one row for each way to convert."""
@@ -95,7 +95,7 @@ def _warm_seconds(run: Path, job: Path, processes: int) -> float:
     )
     with making:
         making.prepare()
-        # Each worker loads the model and meets the converter once before time is taken.
+        # Each worker loads the model and uses the converter once before the measurement.
         making.make([File(path, "float32") for path in making.paths], "Warming up")
         start = perf_counter()
         making.make([File(path, "int8") for path in making.paths])
@@ -109,7 +109,7 @@ def _whole_seconds(run: Path, out: Path) -> float:
 
 
 def write_run(out: Path, experts: int) -> None:
-    """A run folder of experts that have learned nothing."""
+    """Write a run folder of untrained experts."""
     from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
 
     import tf_keras  # isort: skip

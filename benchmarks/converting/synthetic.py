@@ -1,7 +1,7 @@
 """Bundles of random networks, for figures that do not depend on training.
 
 The files are real ones: the converter makes the router and one expert, and the other experts are
-that one with its weights shuffled. The labels mean nothing.
+that one with its weights shuffled. The labels have no meaning.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Made(Protocol):
     def generation(self) -> Generation | None: ...
 
     def golden(self) -> list[Any]:
-        """The golden examples."""
+        """Golden examples."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Synthetic:
         build(self, _convert, out, models)
 
     def examples(self, seed: int) -> np.ndarray:
-        """Inputs as they are expected, (examples, inputs) float32."""
+        """Draw inputs of the expected distribution, (examples, inputs) float32."""
         chance = np.random.default_rng(seed)
         return chance.normal(size=(_EXAMPLES, self.inputs)).astype(np.float32)
 
@@ -115,7 +115,7 @@ def build(made: Made, convert: Callable[[Any, Path], None], out: Path, models: P
     Args:
         convert: writes the router and the first expert into a folder; a function of a module.
         models: a folder with router.tflite, if there is to be one, and expert.tflite, made before;
-            converted anew if not given.
+            by default they are converted.
     """
     with staged(out) as folder:
         (folder / "experts").mkdir()
@@ -129,7 +129,7 @@ def build(made: Made, convert: Callable[[Any, Path], None], out: Path, models: P
 
 
 def _convert(made: Synthetic, folder: Path) -> None:
-    """The router and the first expert; in a process with TensorFlow."""
+    """Convert the router and the first expert; in a process with TensorFlow."""
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
 
@@ -151,7 +151,7 @@ def _convert(made: Synthetic, folder: Path) -> None:
 
 
 def _finish(made: Made, folder: Path) -> None:
-    """The other experts, and everything beside them; in a process without TensorFlow."""
+    """Make the other experts, and all other files; in a process without TensorFlow."""
     first = (folder / expert_path(0)).read_bytes()
     weights = weights_in(first)
     for index in range(1, made.experts):
@@ -160,7 +160,7 @@ def _finish(made: Made, folder: Path) -> None:
     features, examples = made.features, made.golden()
     manifest = _draft(made, folder, features)
     export.write_manifest(folder, manifest)
-    # Alike in all but the values of their weights, they cost the same.
+    # They differ only in the values of their weights, so their costs are equal.
     alone = replace(manifest, experts=manifest.experts[:1])
     found = costs.measure(
         folder, alone, features.encode(examples[0]), open_task(alone, features).open_expert
@@ -201,7 +201,7 @@ def _draft(made: Made, folder: Path, features: Features) -> Manifest:
 
 
 def weights_in(content: bytes) -> list[np.ndarray]:
-    """The weights in a file: its constant tensors of two axes."""
+    """Return the weights in a file: its constant tensors of two axes."""
     interpreter = interpreter_class()(model_content=content)
     interpreter.allocate_tensors()
     found = []
@@ -209,7 +209,7 @@ def weights_in(content: bytes) -> list[np.ndarray]:
         if len(details["shape"]) == 2 and min(details["shape"]) > 1:
             try:
                 weights = interpreter.get_tensor(details["index"]).copy()
-            except ValueError:  # LiteRT: what only another signature fills has no memory yet
+            except ValueError:  # LiteRT: tensors of other signatures have no memory yet
                 continue
             if content.count(weights.tobytes()) == 1:
                 found.append(weights)
@@ -217,7 +217,7 @@ def weights_in(content: bytes) -> list[np.ndarray]:
 
 
 def shuffled(content: bytes, weights: Sequence[np.ndarray], seed: int) -> bytes:
-    """The file with the values of each of its weights in another order."""
+    """Return the file with the values of each of its weights in another order."""
     chance = np.random.default_rng(seed)
     for values in weights:
         other = chance.permutation(values.ravel())

@@ -1,7 +1,7 @@
 """Bundles of random translators, for figures that do not depend on training.
 
-The files are real ones, as those of `synthetic.py`. Their translations mean nothing and are mostly
-of the maximum length.
+The files are real ones, as those of `synthetic.py`. Their translations have no meaning and are
+mostly of the maximum length.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _WORDS = 12  # of a sentence, at most
 
 @dataclass(frozen=True)
 class SyntheticTranslators:
-    """Networks that write.
+    """Networks that generate text.
 
     Attributes:
         experts: one for each of the targets; 1 is a dense network.
-        pieces: of the vocabulary, the bytes and targets included.
-        length: of a source and of an answer, in pieces.
+        pieces: tokens of the vocabulary, including the bytes and targets.
+        length: of a source and of an answer, in tokens.
         quantization, beams: as for `convert`.
     """
 
@@ -76,14 +76,14 @@ class SyntheticTranslators:
         build(self, _convert, out, models)
 
     def sentences(self, count: int, seed: int) -> list[str]:
-        """Sentences of the vocabulary's words."""
+        """Draw sentences of the vocabulary's words."""
         chance, words = np.random.default_rng(seed), [piece[1:] for piece in self._words]
         lengths = chance.integers(1, min(_WORDS, self.length - 2) + 1, size=count)
         return [" ".join(chance.choice(words, size=length)) for length in lengths]
 
     @property
     def _words(self) -> list[str]:
-        """Pieces of a, b ... aa, ab ..., so that each is merged of one that is there."""
+        """Return tokens a, b ... aa, ab ..., each of which is merged from an earlier one."""
         letters = string.ascii_lowercase
         words = (
             "".join(one) for size in (1, 2, 3) for one in itertools.product(letters, repeat=size)
@@ -93,7 +93,7 @@ class SyntheticTranslators:
 
 
 def _convert(made: SyntheticTranslators, folder: Path) -> None:
-    """The first expert; in a process with TensorFlow."""
+    """Convert the first expert; in a process with TensorFlow."""
     import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
     import tf_keras  # isort: skip
     from edge_experts.converters.translation.functions import to_tflite
@@ -117,7 +117,7 @@ def _convert(made: SyntheticTranslators, folder: Path) -> None:
 
 
 def _samples(made: SyntheticTranslators) -> list[dict[str, np.ndarray]]:
-    """Sentences, each as its own translation."""
+    """Draw sentences, each as its own translation."""
     features, samples = made.features, []
     for sentence in made.sentences(_CALIBRATION, made.seed):
         pieces = [FIRST_TARGET, *features.pieces(sentence), END]

@@ -46,10 +46,10 @@ _WORDS = (
 
 
 def random_texts(count: int, seed: int = 0) -> Iterator[str]:
-    """Texts of up to 40 characters: some of any code point, some of ranges where versions differ.
+    """Draw texts of up to 40 characters: any code points, and ranges where versions differ.
 
     Args:
-        seed: numpy's own generator draws, which gives the same numbers in every version.
+        seed: for numpy's own generator, which draws the same numbers in every version.
     """
     random = np.random.default_rng(seed)
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""Tokens of random texts on the Python that runs this: FOLDER COUNT; needs numpy alone."""
+"""Tokens of random texts on the Python that runs this: FOLDER COUNT; needs only numpy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST = 4096
 
 
 def main(folder: Path, count: int) -> None:
-    """Write a checksum for each text's words and sentence, and print where."""
+    """Write a checksum for each text's words and sentence, and print the path."""
     contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
     arrays = plain_arrays((folder / "tables.npz").read_bytes())
     tables = restored(contract, arrays, PythonWords, TableWords)
@@ -44,7 +44,7 @@ def checksums(
     words: TableWords | PythonWords,
     sentences: TableSentences | PythonSentences,
 ) -> np.ndarray:
-    """CRC-32 of each text's words and normalized sentence, (texts,) uint32."""
+    """Compute CRC-32 of each text's words and normalized sentence, (texts,) uint32."""
     return np.fromiter(
         (
             zlib.crc32(

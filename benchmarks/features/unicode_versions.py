@@ -21,7 +21,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def compare(pythons: Sequence[Path], count: int) -> dict[str, Any]:
-    """Digests of the tokens of `count` texts on this Python and others.
+    """Compare digests of the tokens of `count` texts on this Python and others.
 
     Raises:
         MachineError: a Python does not run, or lacks numpy.

@@ -38,7 +38,7 @@ def measure(
 
     Args:
         folder: of the runs; one that a killed program left is used, and it is deleted at the end.
-        deployed: convert both to int8 and ask the runtime, instead of the Keras models.
+        deployed: convert both to int8 and run them, instead of the Keras models.
     """
     dataset = datasets.load(str(file), seed)
     task = comparison_of(dataset, "gains")

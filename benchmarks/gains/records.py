@@ -1,4 +1,4 @@
-"""Finished measurements as JSON lines, so that a killed study goes on where it was."""
+"""Finished measurements as JSON lines, so that a killed study can be resumed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import edge_experts
 from edge_experts.errors import UsageError
 
-_DECIDING = ("datasets", "features", "training")  # packages that decide what training leaves
+_DECIDING = ("datasets", "features", "training")  # packages that affect the result of training
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def read(path: Path, *, deployed: bool) -> list[Measurement]:
 
 @cache
 def code_digest() -> str:
-    """Return twelve digits of a digest of the packages that decide what training leaves."""
+    """Return twelve digits of a digest of the packages that affect the result of training."""
     root = Path(edge_experts.__file__).parent
     digest = hashlib.sha256()
     for path in _sources(root):
@@ -114,7 +114,7 @@ def _of_line(path: Path, number: int, line: str) -> Measurement:
         return Measurement(**{**content, "losses": tuple(content["losses"])})
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
-            f"{path}: line {number} is not what this program writes ({error}); name another file "
+            f"{path}: line {number} is not a line of this program ({error}); name another file "
             "with --out"
         ) from None
 

@@ -15,10 +15,10 @@ from .records import Measurement
 
 
 def study(sets: Sequence[PublicSet], seeds: int, out: Path, *, deployed: bool) -> list[Measurement]:
-    """Measure what the file has not yet, and return the measurements of these sets and seeds.
+    """Measure missing results, and return the measurements of these sets and seeds.
 
-    Each seed is measured for all sets before the next one, so that an unfinished study has
-    something of all sets.
+    Each seed is measured for all sets before the next one, so that an unfinished study covers all
+    sets.
 
     Raises:
         UsageError: the file was written by other code or with another option.

@@ -45,7 +45,7 @@ class Gain:
 
     @property
     def verdict(self) -> str:
-        """Tell on which side of zero the intervals lie; "?" where only one of them does."""
+        """State on which side of zero the intervals lie; "?" if only one of them does."""
         intervals = [self.over_rows, *([self.over_seeds] if self.over_seeds else [])]
         below = sum(high < 0 for _, high in intervals)
         above = sum(low > 0 for low, _ in intervals)

@@ -1,4 +1,4 @@
-"""Damage to files: bits, sectors and whole files that are lost, changed or mixed up."""
+"""Fault injection into files: bits, sectors and whole files that are lost, changed or swapped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-SECTOR = 512  # bytes that storage loses or mixes up at once
+SECTOR = 512  # bytes that storage loses or swaps at once
 
-Mutation = Callable[[random.Random, Path, Path], None]  # dice, a file, another file
+Mutation = Callable[[random.Random, Path, Path], None]  # random numbers, a file, another file
 
 
 def flip_bits(dice: random.Random, path: Path, __: Path) -> None:

@@ -20,7 +20,7 @@ from edge_experts.progress import Progress
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.drift.monitor import Monitor
 
-_LOOK = 16  # answers between two looks
+_LOOK = 16  # answers between two checks
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class ShiftOutcome:
 def measure(
     bundle: Path, shifts: dict[str, Sequence[Any]], *, streams: int, length: int, seed: int = 0
 ) -> list[ShiftOutcome]:
-    """Ask every example once, then watch streams of so many of the answers, drawn at random.
+    """Answer every example once, then monitor streams of the answers, drawn at random.
 
     Args:
-        length: answers in a stream; examples come again only where there are fewer.
+        length: answers in a stream; examples repeat only if there are fewer.
 
     Raises:
         UsageError: the bundle has no reference.
     """
     dice, found = np.random.default_rng(seed), []
-    with ExpertRuntime(bundle) as runtime, Progress("Asking", len(shifts)) as progress:
+    with ExpertRuntime(bundle) as runtime, Progress("Answering", len(shifts)) as progress:
         reference, task = runtime.manifest.reference, runtime.task
         if reference is None:
-            raise UsageError(f"{bundle}: has no reference; convert it again")
+            raise UsageError(f"{bundle}: has no drift reference; convert it again")
         for shift, examples in shifts.items():
             answers: list[tuple[np.ndarray | None, np.ndarray]] = []
             runtime.observer = lambda *answer, answers=answers: answers.append(answer)
@@ -78,7 +78,7 @@ def as_table(found: Sequence[ShiftOutcome]) -> list[list[str]]:
 
 
 def overhead(bundle: Path, examples: Sequence[Any], rounds: int = 20) -> float:
-    """Microseconds of processor time that watching takes for each answer, the median of rounds."""
+    """Measure the processor time of monitoring an answer in microseconds, the median of rounds."""
     answers: list[tuple[np.ndarray | None, np.ndarray]] = []
     with ExpertRuntime(bundle, monitor=True) as runtime:
         watch, runtime.observer = runtime.observer, lambda *answer: answers.append(answer)
@@ -116,7 +116,7 @@ def streams_of(data: str) -> dict[str, Sequence[Any]]:
 
 
 def sentences() -> dict[str, Sequence[Any]]:
-    """The test sentences of the set `sentiment`: all, of each domain, and German ones instead."""
+    """Load test sentences of the set `sentiment`: all, of each domain, and German ones instead."""
     from edge_experts import datasets
     from edge_experts.datasets import apt, sections, sentiment
 
@@ -134,7 +134,7 @@ def sentences() -> dict[str, Sequence[Any]]:
 
 
 def images(name: str) -> dict[str, Sequence[Any]]:
-    """The test images of a named set: as they are, inverted, moved by three pixels, noisy."""
+    """Load test images of a named set: unchanged, inverted, moved by three pixels, noisy."""
     from edge_experts import datasets
 
     test = np.asarray(datasets.load(name, 0).test.inputs)[:5000]

@@ -31,12 +31,12 @@ class Setting:
     delegate: str
     threads: int
     callers: int  # threads of the program that share the runtime
-    answer_us: float  # of one caller; where there are more: the time divided by all answers
+    answer_us: float  # of one caller; with several callers the time divided by all answers
     growth_bytes: float
 
 
 def measure(bundle: Path) -> list[Setting]:
-    """Every setting."""
+    """Measure every setting."""
     found = []
     for delegate in _DELEGATES:
         for threads, callers in _SETTINGS:

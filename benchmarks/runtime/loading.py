@@ -1,8 +1,8 @@
 """Ways to load an expert: from bytes or from a path, with and without a check.
 
-Bare interpreters, each way in processes of its own: construct, allocate and run twice, the files in
-the page cache. What counts is the processor's time, and what memory grows by: anonymous pages, and
-pages of the file, which the system may take back and then reads again, unchecked.
+Bare interpreters, each way in processes of its own: construct, allocate and run twice, with the
+files in the page cache. The figures are processor time and memory growth: anonymous pages, and
+pages of the file, which the system may evict and then reads again, unchecked.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Way:
 
 
 def measure(bundle: Path) -> list[Way]:
-    """Every way, on the bundle's experts in turn."""
+    """Measure every way, on the bundle's experts in turn."""
     found = []
     for name in WAYS:
         runs = [subprocesses.call(_once, bundle, name) for _ in range(_PROCESSES)]
@@ -126,8 +126,8 @@ def _load(
 
 
 def seen_by_experts(bundle: Path) -> dict[str, np.ndarray]:
-    """The arrays of one input, with what the router adds."""
+    """Return the arrays of one input, with those that the router adds."""
     with ExpertRuntime(bundle) as runtime:
         arrays = runtime.features.encode(golden.read(bundle).inputs[0])
-        runtime.task.pick(arrays, runtime.access)  # which may add what experts build on
+        runtime.task.pick(arrays, runtime.access)  # which may add inputs of the experts
         return arrays

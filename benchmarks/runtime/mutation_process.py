@@ -1,7 +1,7 @@
 """Child process that damages a bundle: `python -m benchmarks.runtime.mutation_process ...`.
 
 Its arguments are BUNDLE START STOP SEED. For each mutation from START up to STOP it prints the kind
-of mutation before it asks the damaged bundle, and a line with the outcome afterwards, so that the
+of mutation before it runs the damaged bundle, and a line with the outcome afterwards, so that the
 parent knows which mutation ended the process.
 """
 
@@ -62,7 +62,7 @@ class _IntactAnswers:
         self.alone = _alone(folder, self._arrays)
 
     def arrays(self, features: Features) -> dict[str, np.ndarray]:
-        """The examples as these features encode them; texts take longer than all the rest."""
+        """Encode the examples with these features; texts take longer than all the rest."""
         mine, theirs = self._features, features
         same = (mine.kind, mine.settings) == (theirs.kind, theirs.settings)
         if same and mine.arrays.keys() == theirs.arrays.keys():
@@ -70,7 +70,7 @@ class _IntactAnswers:
         return self._arrays if same else encode_all(features, self.inputs)
 
     def wrong(self, found: Predictions, row: int) -> bool:
-        """True where an answer is neither the intact bundle's nor, degraded, another expert's.
+        """True if an answer is neither the intact bundle's nor, degraded, another expert's.
 
         Degraded answers of several experts together are not checked.
         """
@@ -85,7 +85,7 @@ class _IntactAnswers:
 def _asked(
     runtime: ExpertRuntime, inputs: Sequence[Any], arrays: dict[str, np.ndarray]
 ) -> Predictions:
-    """The answers to examples, or to their features, where these are enough."""
+    """Return the answers to examples, or to their features if these are sufficient."""
     if runtime.manifest.generation is None:
         return runtime.predict_arrays(arrays)
     answers = runtime.predict_batch(inputs)
@@ -98,7 +98,7 @@ def _asked(
 
 
 def _alone(folder: Path, arrays: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
-    """Scores by expert while all other files are away; empty where several experts answer."""
+    """Return scores by expert without all other files; empty if several experts answer."""
     manifest = read_manifest(folder)
     if manifest.router is None or manifest.by_name or not manifest.asks_one:
         return {}
@@ -127,13 +127,13 @@ def _outcome(folder: Path, whole: _IntactAnswers, number: int) -> str:
                 answer.scores, found.scores[row]
             ):
                 return f"wrong {answer}, which is another one than in a batch"
-            if found.degraded.any():  # which a check by golden examples refuses
+            if found.degraded.any():  # which a check of golden examples refuses
                 return "degraded"
             golden.check(runtime)
             return "right"
     except EdgeExpertsError as error:
         return f"refused {type(error).__name__}"
-    except Exception:  # any error of another class is a finding
+    except Exception:  # any other error class is a finding
         return "foreign " + " / ".join(traceback.format_exc().splitlines()[-3:])
 
 

@@ -1,8 +1,8 @@
 """Fault injection into bundles: each damaged bundle is refused, or answers correctly.
 
-A copy of the bundle is damaged in one way after the other (bits, sectors, files), opened each time
-and asked every golden example. The only outcomes allowed are an error of this package, the intact
-bundle's answers, or, where an expert was hit, another expert's answers, marked as degraded. A child
+A copy of the bundle is damaged in one way after the other (bits, sectors, files), opened each time,
+and answers every golden example. The only allowed outcomes are an error of this package, the intact
+bundle's answers, or, if an expert was damaged, a fallback's answers, marked as degraded. A child
 process does this, so that crashes and hangs are counted too.
 """
 
@@ -29,7 +29,7 @@ from .accidents import MUTATIONS
 _MODULE = "benchmarks.runtime.mutation_process"
 GOOD = ("refused", "right", "degraded")
 BAD = ("wrong", "foreign", "crash", "hang")
-_START = 120.0  # seconds until the first mutation: imports, and each expert asked alone
+_START = 120.0  # seconds until the first mutation: imports, and a run of each expert alone
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
 
     Raises:
         ManifestError: the bundle cannot be read.
-        MachineError: the child does not even get to its first mutation.
+        MachineError: the child process ends before its first mutation.
     """
     read_manifest(bundle)
     outcomes: Counter[str] = Counter()
@@ -91,7 +91,7 @@ def _child(
             if not line:
                 break
             allowed = patience
-            if begun is None:  # it says what it is about to do, then what came of it
+            if begun is None:  # it prints the mutation first, then the outcome
                 begun = line.strip()
             else:
                 outcome, _, detail = line.rstrip("\n").partition(" ")
@@ -138,7 +138,7 @@ def as_table(outcomes: Counter[str]) -> list[list[str]]:
 
 
 def commands(bundle: Path, bad: Sequence[str]) -> list[str]:
-    """Commands that repeat the first bad outcomes, each followed by the outcome as a comment."""
+    """List commands that repeat the first bad outcomes, each with its outcome as a comment."""
     found = []
     for line in bad[:20]:
         options, _, outcome = line.partition(": ")

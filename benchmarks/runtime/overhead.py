@@ -3,11 +3,12 @@
 All contenders take turns; the figures are medians:
 
 - warm: `predict` and the reference loop, on the bundle's golden inputs, in four processes: in every
-  other the loop is made first, as large weights that were laid into memory first are read slower;
-- switch: dropping an expert, loading another and its first run, with room for one; and what a
-  script must do at least: construct, allocate, invoke, from the path, and beside it one read and
-  one check of the file. In the processor's time: files are in the page cache, and other processes
-  would interrupt what takes longer more often;
+  other one the loop is made first, because large weights that are allocated first are read more
+  slowly;
+- switch: evicting an expert, loading another and its first run, with a budget for one; and the
+  minimum of a script: construct, allocate, invoke, from the path, and separately one read and one
+  check of the file. In processor time: files are in the page cache, and other processes would
+  interrupt longer operations more often;
 - prefetched: an answer of an expert that the prefetching thread has loaded in a pause, and a warm
   answer after the same pause.
 """
@@ -56,7 +57,7 @@ def as_table(figures: Mapping[str, Mapping[str, float]]) -> list[list[str]]:
 
 
 def warm(bundle: Path, answers: int) -> dict[str, float]:
-    """Median microseconds of an answer, and of the differences pair by pair."""
+    """Measure the median microseconds of an answer, and of the paired differences."""
     orders = [turn % 2 == 1 for turn in range(_PROCESSES)]
     found = [subprocesses.call(_warm, bundle, answers // _PROCESSES, first) for first in orders]
     ours, theirs = (np.concatenate([one[which] for one in found]) for which in (0, 1))
@@ -69,11 +70,11 @@ def warm(bundle: Path, answers: int) -> dict[str, float]:
 
 
 def _warm(bundle: Path, answers: int, loop_first: bool) -> tuple[list[float], list[float]]:
-    """Microseconds of answers, by the runtime and by the loop."""
+    """Measure the microseconds of answers, by the runtime and by the loop."""
     inputs = golden.read(bundle).inputs
     bare = reference_loop(bundle) if loop_first else None
     with ExpertRuntime(bundle, strict=True) as runtime:
-        for example in inputs:  # so that all experts are there
+        for example in inputs:  # so that all experts are loaded
             runtime.predict(example)
         contenders = (runtime.predict, bare or reference_loop(bundle))
         for example in [*inputs, *inputs]:
@@ -90,7 +91,7 @@ def _warm(bundle: Path, answers: int, loop_first: bool) -> tuple[list[float], li
 
 
 def switch(bundle: Path, switches: int) -> dict[str, float]:
-    """Median microseconds of a switch of experts, bare and ours, and of reading and checking."""
+    """Measure median microseconds of a switch, bare and by the runtime, and of reads and checks."""
     arrays = seen_by_experts(bundle)
     entries = read_manifest(bundle).experts
     ours, bare, dropped, checked = [], [], [], []
@@ -128,15 +129,15 @@ def switch(bundle: Path, switches: int) -> dict[str, float]:
     return {
         **found,
         "ratio": found["switch_us"] / allowed,
-        # A script with room for one drops an expert too.
+        # A script with memory for one expert must evict one too.
         "ratio_dropping": found["switch_us"] / (allowed + found["drop_us"]),
     }
 
 
 def prefetched(bundle: Path, answers: int) -> dict[str, float]:
-    """Median microseconds of an answer by a prefetched expert and by a warm one.
+    """Measure median microseconds of an answer by a prefetched expert and by a warm one.
 
-    Three experts take turns, with room for two.
+    Three experts take turns, with a budget for two.
     """
     examples = golden.read(bundle)
     by_expert = {int(expert): row for row, expert in enumerate(examples.experts)}
@@ -153,7 +154,7 @@ def prefetched(bundle: Path, answers: int) -> dict[str, float]:
                 start = perf_counter_ns()
                 answer = which.predict(example)
                 took = (perf_counter_ns() - start) / 1000
-                if turn < 24:  # until it knows the order
+                if turn < 24:  # until the prefetcher has learned the order
                     continue
                 if which is roomy:
                     warm_ones.append(took)

@@ -23,7 +23,7 @@ from edge_experts.format.manifest import MANIFEST, ROUTER
 from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.memory import process_memory
 
-_ASKED = 4  # experts, whatever their number: more would not fit into the processor's cache
+_ASKED = 4  # experts that answer, of any number: more would not fit into the processor's cache
 _ANSWERS = 2000
 _PROCESSES = 5
 _MAKE = ("--inputs", "64", "--hidden", "64", "--quantization", "int8")
@@ -98,7 +98,7 @@ def _once(bundle: Path) -> tuple[float, float, float, float]:
 
 
 def _inputs(runtime: ExpertRuntime) -> list[np.ndarray]:
-    """Inputs of the first few experts that random inputs need, one for each."""
+    """Find one input for each of the first few experts that random inputs are routed to."""
     shape = runtime.features.settings["shape"]
     found: dict[int, np.ndarray] = {}
     chance = np.random.default_rng(0)
@@ -118,7 +118,7 @@ def _bundle(folder: Path, experts: int) -> Path:
 
 
 def draw(sizes: Sequence[ScaleFigures], path: Path) -> None:
-    """A picture; needs matplotlib."""
+    """Draw a figure; needs matplotlib."""
     import matplotlib as mpl
 
     mpl.use("Agg")

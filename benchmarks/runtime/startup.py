@@ -1,7 +1,7 @@
 """Time from process start to first answer.
 
 `edge-experts run` and the shortest script with the bare interpreter take turns, as whole processes.
-The script imports typer as well, because a command line is what is measured.
+The script imports typer as well, because a command line is measured.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TEXT = "a film to remember"
 
 
 def measure(bundle: Path, pairs: int = 20) -> dict[str, float]:
-    """Median milliseconds of `run` and of the script, and the median ratio, pair by pair.
+    """Measure the median milliseconds of `run` and of the script, and the median paired ratio.
 
     Raises:
         ManifestError: the bundle cannot be read.

@@ -1,7 +1,7 @@
 """Answers of more experts than memory holds: a process in a cgroup with a memory cap.
 
 The process answers from every expert, one after the other, each read from storage. Its answers must
-equal those of a process without a cap. It needs the right to make cgroups (root, as a rule),
+equal those of a process without a cap. It needs the right to create cgroups (usually root),
 version 1 or 2.
 """
 
@@ -32,7 +32,7 @@ class Tight:
     expert_bytes: int  # of all their files
     cap_bytes: int
     budget_bytes: int
-    answered: int  # experts that answered, and correctly
+    answered: int  # experts that answered correctly
     wrong: int
     growth_bytes: int  # at the peak, resident, above the base
 
@@ -82,7 +82,7 @@ def tight(bundle: Path, *, cap: int, budget: int) -> Tight:
 
 @contextmanager
 def capped(cap: int) -> Iterator[Path]:
-    """Make a cgroup with a memory cap in bytes; swap is included, where it is counted.
+    """Create a cgroup with a memory cap in bytes, including swap if it is counted.
 
     Raises:
         MachineError: this system does not allow it.
@@ -110,5 +110,5 @@ def _python(arguments: Sequence[str], enter: str = "exec ") -> str:
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise MachineError(f"the process that asks every expert ended early: {lines[-1]}")
+        raise MachineError(f"the process that runs every expert ended early: {lines[-1]}")
     return done.stdout

@@ -28,7 +28,7 @@ from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory.process_memory import resident_bytes
 from edge_experts.serving.tensors import inputs_of, outputs_of
 
-_FLAT = 1_000_000  # bytes that memory may grow by
+_FLAT = 1_000_000  # bytes by which memory may grow
 _QUEUE = 8
 
 
@@ -49,7 +49,7 @@ class Load:
         return int(np.median(quarters[3]) - np.median(quarters[1]))
 
     def check(self) -> None:
-        """Raise ThresholdError unless the server did as documented.
+        """Raise ThresholdError unless the server behaved as documented.
 
         A status other than 200 and 503, a wrong answer, a broken connection, or memory that grew by
         more than a megabyte is an error.
@@ -114,7 +114,7 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
     def __enter__(self) -> tuple[subprocess.Popen[str], int]:
         assert self.process.stderr is not None
         said = ""
-        for line in self.process.stderr:  # the interpreter may speak first
+        for line in self.process.stderr:  # the interpreter may print first
             said += line
             found = re.search(r"http://\S+:(\d+)/", line)
             if found is not None:
@@ -147,7 +147,7 @@ def _requests(bundle: Path) -> list[tuple[bytes, str]]:
 
 
 def figures(load: Load, *, seconds: float, clients: int) -> dict[str, Any]:
-    """Build the content for JSON; latencies are None where nothing was answered."""
+    """Build the content for JSON; latencies are None without answers."""
     p50, p99 = (
         np.percentile(np.array(load.seconds) * 1000, [50, 99]).tolist()
         if load.seconds

@@ -44,7 +44,7 @@ def structure(
 
 
 def as_text(structures: dict[str, SourceStructure], *, with_details: bool) -> str:
-    """Tables of all figures and, on request, the places behind them."""
+    """Format tables of all figures and, on request, the places behind them."""
     parts = [tables.comparison(structures)]
     if with_details:
         parts += [

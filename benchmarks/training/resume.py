@@ -1,4 +1,4 @@
-"""Trainings that are killed at random moments, beside one that is not: the same bytes?"""
+"""Comparison of trainings that are killed at random moments with an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Resumed:
     """One training that was killed, and started again until it was done.
 
     Attributes:
-        kills: of each, the seconds from its start, and the finished stages that it had left.
+        kills: of each, the seconds from its start, and its number of finished stages.
         differences: files of the run folder that differ from those of the undisturbed training.
     """
 
@@ -80,14 +80,14 @@ class _Trainer:
         return process
 
     def result(self, name: str) -> Path:
-        """The run folder of a training that has ended."""
+        """Return the run folder of a finished training."""
         path = self._path(name)
         if not (path / _RUN).exists():
             raise RuntimeError(self._path(f"{name}.log").read_text()[-2000:])
         return path
 
     def killed(self, most: int, seconds: float, chance: random.Random, whole: Path) -> Resumed:
-        """Kill a training at most `most` times, then let it end; fewer where it ends earlier."""
+        """Kill a training at most `most` times, then let it end; fewer times if it ends earlier."""
         path, kills = self._path("killed"), list[tuple[float, int]]()
         while len(kills) < most:
             wait = chance.uniform(0, 2 * seconds / (1 + most))
@@ -105,7 +105,7 @@ class _Trainer:
         return Resumed(self._kind, tuple(kills), tuple(found))
 
     def _stages(self) -> int:
-        """Finished stages that a killed training has left, with its teacher's."""
+        """Count the finished stages of a killed training, including its teacher's."""
         left = self._path("killed.checkpoints")
         return sum(not file.name.endswith(".running.npz") for file in left.rglob("*.npz"))
 
@@ -114,10 +114,10 @@ class _Trainer:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """Names of contents that differ between two run folders.
+    """Return the names of contents that differ between two run folders.
 
     Compared are weights and networks, features, examples, and run.json with metrics and history;
-    left out are seconds, and TensorBoard's files, which hold times.
+    seconds and TensorBoard's files, which contain times, are ignored.
     """
     ours, theirs = dict(_contents(one)), dict(_contents(other))
     return sorted(name for name in {*ours, *theirs} if ours.get(name, b"") != theirs.get(name, b""))

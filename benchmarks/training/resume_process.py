@@ -1,4 +1,4 @@
-"""Trainings that are killed: small data and settings of each kind, which pass every stage."""
+"""Trainings to be killed: small data and settings of each kind, which run every stage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS = ("good fine great lovely", "bad dull poor dreary", "red green blue yell
 
 
 def table() -> Dataset:
-    """Rows whose label is the product of two columns' signs."""
+    """Return rows whose label is the product of two columns' signs."""
     random = np.random.default_rng(0)
     x = random.standard_normal((600, 6)).astype(np.float32)
     y = (x[:, 0] * x[:, 1] > 0).astype(int)
@@ -35,7 +35,7 @@ def table() -> Dataset:
 
 
 def text() -> Dataset:
-    """Sentences of words of three kinds."""
+    """Return sentences of words of three kinds."""
     random = np.random.default_rng(0)
     rows = ["text,label"]
     for label in random.integers(3, size=500):
@@ -48,7 +48,7 @@ def text() -> Dataset:
 
 
 def window() -> Dataset:
-    """Windows of a sensor, whose label is a frequency."""
+    """Return windows of a sensor, whose label is a frequency."""
     random = np.random.default_rng(0)
     y = random.integers(3, size=500)
     time = np.arange(32)[None, :, None] * (1 + y)[:, None, None]
@@ -61,7 +61,7 @@ KINDS: dict[str, Callable[[], Dataset]] = {"table": table, "text": text, "window
 
 
 def run(kind: str, out: str, log: str) -> None:
-    """Train on a kind of data, in this process; what it says goes to the file `log`."""
+    """Train on a kind of data, in this process; its output goes to the file `log`."""
     from edge_experts.training import config_for, train
 
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -2,7 +2,7 @@
 
 The experts have two layers, for images of 28 x 28 pixels. They are computed in one batch
 (`bank.py`), in a loop over Keras networks that TensorFlow compiles to one graph, and in the same
-loop run by Python. All three take turns, so that a busy machine is busy for all of them.
+loop run by Python. All three take turns, so that other load on the machine affects all of them.
 """
 
 from __future__ import annotations

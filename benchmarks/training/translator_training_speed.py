@@ -1,7 +1,7 @@
 """Duration of a training step of the default translator, on random sentences.
 
 Losses are over the whole vocabulary, or over a batch's own tokens and some that are drawn. All take
-turns, so that a busy machine is busy for all of them.
+turns, so that other load on the machine affects all of them.
 """
 
 from __future__ import annotations

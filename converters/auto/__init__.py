@@ -1,4 +1,4 @@
-"""Which recipe for which network: measured one by one, then chosen together under a budget."""
+"""Automatic recipes: each variant of a network is measured, then all are chosen under a budget."""
 
 from .automatic import Search, automatic
 from .choice import AUTO_DROP

@@ -22,13 +22,13 @@ _TRIES = 4
 
 @dataclass(frozen=True)
 class Search:
-    """What was chosen from what.
+    """Result of a search for recipes.
 
     Attributes:
-        chosen: the choice, its size as written.
+        chosen: the choice, with the written size.
         frontier: choices from the smallest to the one of least loss.
-        uniform: all networks made in one way, for comparison.
-        refused: reasons why a way does not hold, with the networks it does not hold for.
+        uniform: all networks in one variant, for comparison.
+        refused: reasons why a variant is not available, with the networks concerned.
     """
 
     chosen: Point
@@ -55,8 +55,8 @@ def automatic(
     """Choose variants and write the bundle into `folder`.
 
     Args:
-        sources: networks by what compressed them, "" as they are; each prepared.
-        recipes: ways to convert.
+        sources: networks by the name of their compression, "" for none; each prepared.
+        recipes: recipes of conversion.
 
     Raises:
         ThresholdError: no choice meets the budget.
@@ -90,7 +90,7 @@ def automatic(
             break
     else:
         raise ThresholdError(
-            f"no choice of recipes meets --size-budget {budget.size:,}; allow a little more"
+            f"no choice of recipes meets --size-budget {budget.size:,}; raise the budget"
         )
     return (
         manifest,
@@ -105,7 +105,7 @@ def automatic(
 
 
 def _made(point: Point, sources: Mapping[str, Making]) -> dict[str, Any]:
-    """What the manifest says of how the models of a choice were made."""
+    """Describe for the manifest how the models of a choice were made."""
     digests = {
         variant.file.path: sources[variant.method].digests.get(variant.file.path)
         for variant in point.variants

@@ -1,4 +1,4 @@
-"""A recipe for each network: every variant is measured on the interpreter, then a size is met."""
+"""Choice of a recipe for each network: measures every variant, then meets a size budget."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from ..process.child_process import run_module
 from .knapsack import Table, solve
 from .variants import Point, Variant, candidates
 
-AUTO_DROP = 0.5  # points of validation accuracy, where neither a size nor a drop is stated
-_POINTS = 24  # sizes that the frontier is asked at
+AUTO_DROP = 0.5  # points of validation accuracy, if neither a size nor a drop is given
+_POINTS = 24  # sizes at which the frontier is computed
 _SMALLER = {
-    # A byte for each weight is the least that a recipe takes, whatever the weights are.
+    # A byte for each weight is the smallest size of a recipe, for any weights.
     False: "count the archive (--size-budget-compressed), where alone pruned and clustered experts "
     "are smaller, ",
     True: "compress more (--compress pruning --sparsity 0.9), ",
 }
-_WORTH = 1e-3  # nats for each example that twice the size must save; less is chance
+_WORTH = 1e-3  # nats for each example that twice the size must save; less is not significant
 
 
 class Choosing:
     """All variants of a run's networks, measured.
 
     Args:
-        sources: networks to choose from, by what compressed them; "" is the run as it is, and the
-            only one whose router is used.
-        recipes: ways to convert each.
-        compressed: sizes are those in an archive.
+        sources: networks to choose from, by the name of their compression; "" is the run without
+            compression, and the only source whose router is used.
+        recipes: recipes of conversion for each.
+        compressed: True for sizes in an archive.
         task: its name in `CONVERSIONS`, and that of its primary score.
-        allowed: raises where a target does not take a file.
+        allowed: raises if a target does not support a file.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Choosing:
     ):
         self._compressed, self._allowed = compressed, allowed
         self._task, self.primary = task, primary
-        self.refused: dict[str, list[str]] = {}  # reasons, and the networks they hold for
+        self.refused: dict[str, list[str]] = {}  # reasons, and the networks concerned
         offered: dict[str, list[tuple[str, File]]] = {path: [] for path in sources[""].paths}
         for method, making in sources.items():
             for file in candidates(method, making, recipes):
@@ -83,12 +83,12 @@ class Choosing:
         return self._some(path, variants, reasons)
 
     def _some(self, path: str, variants: list[Variant], reasons: Sequence[str]) -> list[Variant]:
-        """The variants of a network, and a note of why there are not more."""
+        """Return the variants of a network, and record reasons for missing ones."""
         for reason in reasons:
             self.refused.setdefault(reason, []).append(File(path, "").network)
         if not variants:
             raise ConversionError(
-                f"{File(path, '').network}: cannot be made in any way:\n" + "\n".join(reasons)
+                f"{File(path, '').network}: no recipe can convert it:\n" + "\n".join(reasons)
             )
         return variants
 
@@ -100,7 +100,7 @@ class Choosing:
         temperature: float,
         interpreter: str | None = None,
     ) -> None:
-        """Ask every variant on the interpreter, of this package, and drop what it refuses.
+        """Run every variant on the interpreter, of this package, and drop the refused ones.
 
         See sensitivity.py.
         """
@@ -117,7 +117,7 @@ class Choosing:
         inputs: Mapping[str, np.ndarray],
         targets: np.ndarray,
     ) -> np.ndarray:
-        """Whether each choice answers each of other examples right, (points, examples)."""
+        """Mark correct answers of each choice to other examples, (points, examples)."""
         chosen = [self._places(point) for point in points]
         only = {
             (router, expert, pick) for router, picks in chosen for expert, pick in enumerate(picks)
@@ -132,7 +132,7 @@ class Choosing:
         )
 
     def _places(self, point: Point) -> tuple[int, list[int]]:
-        """Of a choice's router and experts, which of their variants they are."""
+        """Return the indices of a choice's variants, of its router and its experts."""
         chosen = list(point.variants)
         router = self._routers.index(chosen.pop(0)) if self._routers else 0
         return router, [own.index(one) for own, one in zip(self._experts, chosen, strict=True)]
@@ -169,7 +169,7 @@ class Choosing:
         return dict(np.load(job / "sensitivity.npz"))
 
     def _drop(self, refused: Mapping[str, str]) -> None:
-        """Leave out variants that the interpreter refuses, with its reasons, by their places."""
+        """Remove variants that the interpreter refuses; `refused` has its reasons by file."""
         for path, own in self._variants.items():
             reasons = [
                 f"{one.name}: {refused[str(one.place)]}" for one in own if str(one.place) in refused
@@ -190,11 +190,11 @@ class Choosing:
 
     @property
     def _price(self) -> float:
-        """Of a byte, in nats: what makes no difference must not cost bytes."""
+        """Price of a byte in nats, so that variants without effect on the loss cost none."""
         return _WORTH / max(1, self.least(0))
 
     def best(self, size: int, fixed: int) -> Point | None:
-        """The choice of least loss within `size` bytes, `fixed` of them beside the models."""
+        """Find the choice of least loss within `size` bytes, `fixed` of them beside the models."""
         found = []
         for router, table in enumerate(self._tables):
             room = size - fixed - (self._routers[router].size if self._routers else 0)
@@ -204,17 +204,17 @@ class Choosing:
         return min(found, key=lambda point: point.loss + self._price * point.size, default=None)
 
     def least(self, fixed: int) -> int:
-        """Bytes of the smallest bundle."""
+        """Compute the bytes of the smallest bundle."""
         smallest = [min(variant.size for variant in own) for own in self._variants.values()]
         return fixed + sum(smallest)
 
     def most(self, fixed: int) -> int:
-        """Bytes of the largest one."""
+        """Compute the bytes of the largest bundle."""
         largest = [max(variant.size for variant in own) for own in self._variants.values()]
         return fixed + sum(largest)
 
     def frontier(self, fixed: int) -> list[Point]:
-        """Choices from the smallest to the one of least loss, each better than all smaller ones."""
+        """List choices from the smallest to that of least loss, each better than smaller ones."""
         sizes = np.geomspace(self.least(fixed), self.most(fixed), _POINTS)
         points = [self.best(int(np.ceil(size)), fixed) for size in sizes]
         kept: list[Point] = []
@@ -224,8 +224,10 @@ class Choosing:
         return kept
 
     def uniform(self, fixed: int) -> list[Point]:
-        """All networks made in one way, for each way that holds for all; the router without
-        what only experts are compressed by."""
+        """List choices of one variant for all networks, for each variant that all support.
+
+        The router is used without compressions that apply to experts only.
+        """
         points = []
         for name in dict.fromkeys(variant.name for own in self._experts for variant in own):
             recipe = name.split()[-1]
@@ -239,11 +241,11 @@ class Choosing:
         return points
 
     def size_of(self, point: Point) -> int:
-        """Bytes of a choice's models."""
+        """Compute the bytes of a choice's models."""
         return sum(variant.size for variant in point.variants)
 
     def at(self, point: Point, fixed: int) -> Point:
-        """The choice, with another number of bytes beside the models."""
+        """Copy the choice, with another number of bytes beside the models."""
         return replace(point, size=fixed + self.size_of(point))
 
     def _point(
@@ -270,10 +272,10 @@ class Choosing:
 
 
 def choose(choosing: Choosing, budget: Budget, fixed: int, keras_score: float) -> Point:
-    """The least loss within a size; without one, the smallest choice that loses no more.
+    """Choose the least loss within a size, or the smallest choice within the allowed drop.
 
     Raises:
-        ThresholdError: there is none.
+        ThresholdError: there is no such choice.
     """
     if budget.size is not None:
         point = choosing.best(budget.size, fixed)

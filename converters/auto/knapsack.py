@@ -1,7 +1,7 @@
-"""One variant for each network, at the least loss that a size allows.
+"""Selection of one variant for each network with the least loss within a size.
 
-The multiple-choice knapsack problem (Sinha and Zoltners, 1979), solved by dynamic programming over
-sizes. Losses add up because an input is answered by one expert.
+It is the multiple-choice knapsack problem (Sinha and Zoltners, 1979), solved by dynamic programming
+over sizes. Losses are additive because one expert answers an input.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_CELLS = 4096  # sizes that are told apart, at least
-_CELLS_EACH = 32  # and for each network, because each is rounded up
+_CELLS = 4096  # minimum number of distinguished sizes
+_CELLS_EACH = 32  # and for each network, because each size is rounded up
 
 
 @dataclass(frozen=True)
 class Table:
-    """The best losses for every size up to `limit`, and how to get them.
+    """Smallest losses for every size up to `limit`, and the variants that reach them.
 
     Attributes:
         sizes: of each network's variants.
         losses: likewise.
-        best: the least loss that each number of cells allows, (cells + 1,).
-        picks: the variant of each network that it is reached with, (networks, cells + 1).
+        best: the least loss within each number of cells, (cells + 1,).
+        picks: the variant of each network that reaches it, (networks, cells + 1).
         cell: bytes.
         least: bytes of the smallest variants together.
     """
@@ -36,7 +36,7 @@ class Table:
     least: int
 
     def pick(self, budget: int) -> list[int] | None:
-        """A variant for each network, at most `budget` bytes together; None where none fit."""
+        """Pick a variant for each network, within `budget` bytes; None if none fit."""
         if budget < self.least:
             return None
         cells = len(self.best) - 1
@@ -52,7 +52,7 @@ class Table:
         return _cells(self.sizes[network][variant] - min(self.sizes[network]), self.cell)
 
     def _improved(self, chosen: list[int], budget: int) -> list[int]:
-        """Spend what rounding sizes up has left over."""
+        """Spend the bytes that are left over from rounding sizes up."""
         left = budget - sum(self.sizes[n][variant] for n, variant in enumerate(chosen))
         while True:
             gains = [
@@ -71,11 +71,11 @@ class Table:
 def solve(
     sizes: Sequence[Sequence[int]], losses: Sequence[Sequence[float]], limit: int | None = None
 ) -> Table:
-    """The table for all budgets up to `limit` bytes, the size of the largest variants by default.
+    """Solve for all budgets up to `limit` bytes; by default the size of the largest variants.
 
     Args:
         sizes: bytes of each network's variants.
-        losses: of each network's variants, to be small in total.
+        losses: of each network's variants; the sum is minimized.
     """
     least = sum(min(own) for own in sizes)
     most = sum(max(own) for own in sizes)

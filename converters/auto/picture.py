@@ -1,4 +1,4 @@
-"""What auto chose from, as a picture: loss against size."""
+"""Figure of the choices of `--quantization auto`: loss against size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def draw(
     chosen: Sequence[Point],
     compressed: bool,
 ) -> None:
-    """Two panels against size: the loss that is minimized, and the primary score."""
+    """Draw two panels against size: the minimized loss, and the primary score."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # needs no display
     from matplotlib.figure import Figure
 

@@ -1,8 +1,8 @@
-"""The child process that measures variants, without TensorFlow.
+"""Child process that measures variants, without TensorFlow.
 
-`python -m edge_experts.converters.auto.sensitivity JOB` asks every variant of every network on
-the interpreter, once for each variant of the router, and an expert on the inputs that this router
-sends to it. So any choice of variants has the loss that was measured, not a guess from weights.
+`python -m edge_experts.converters.auto.sensitivity JOB` runs every variant of every network on the
+interpreter, once for each variant of the router; an expert runs on the inputs that this router
+sends to it. So the loss of every choice of variants is measured, not estimated from weights.
 
 The folder JOB holds
 
@@ -10,16 +10,17 @@ The folder JOB holds
                        "temperature": T, "only": [[router variant, expert, variant], ...], null
                        for all}; no router: []
     validation.npz     arrays of the inputs, by the features' names
-    targets.npy        what outputs are compared with: the right labels, or outputs
+    targets.npy        targets of the outputs: the correct labels, or values
 
-and gets
+and receives
 
-    refused.json       files that the interpreter refuses, and why; where there are any, that
-                       is all
+    refused.json       files that the interpreter refuses, and the reasons; if there are any, it
+                       is the only result
     sensitivity.npz    losses, wrong and counts, (router variants, experts, variants): the task's
-                       losses and the shares by which answers are wrong, summed over how many;
-                       right, (router variants, variants, examples): whether an example's own expert
-                       answers it right in this variant; owners, (router variants, examples)
+                       losses and the shares of wrong answers, as sums, and the number of
+                       examples; right, (router variants, variants, examples): True if an
+                       example's own expert answers it correctly in this variant; owners, (router
+                       variants, examples)
 """
 
 from __future__ import annotations
@@ -83,13 +84,13 @@ def main(job: Path) -> None:
 
 
 class _Asked:
-    """Answers by file and input: without a trunk they are the same whatever the router is."""
+    """Cache of answers by file and input: without a trunk they do not depend on the router."""
 
     def __init__(self) -> None:
         self._known: dict[str, dict[int, np.ndarray]] = {}
 
     def answers(self, file: str, seen: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """A file's outputs (rows, labels)."""
+        """Return a file's outputs (rows, labels)."""
         if TRUNK in seen:
             return _answers(file, seen, rows)
         known = self._known.setdefault(file, {})
@@ -114,7 +115,7 @@ def _without_router(
     count: int,
     keep: Any,
 ) -> None:
-    """All experts are summed: each variant beside the others' first ones."""
+    """Measure bundles that sum all experts: each variant beside the others' first ones."""
     rows = np.arange(count)
     logits = []
     for index, variants in enumerate(experts):
@@ -129,7 +130,7 @@ def _without_router(
 def _routed(
     router: Model, arrays: Mapping[str, np.ndarray], count: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """The first choice for each input, and what experts see of it."""
+    """Return the first choice for each input, and the experts' inputs."""
     gate, trunk = np.zeros(count, int), []
     for row in range(count):
         gate[row] = router(_one(arrays, row)).argmax()
@@ -139,7 +140,7 @@ def _routed(
 
 
 def _answers(file: str, arrays: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """A file's outputs (rows, labels)."""
+    """Compute a file's outputs (rows, labels)."""
     model = Model(Path(file).read_bytes(), file)
     answers = [model(_one(arrays, row)).copy() for row in rows]
     return np.array(answers) if answers else np.zeros((0, 1), np.float32)

@@ -1,4 +1,4 @@
-"""What is chosen from: networks made in one way or another, and choices of one for each."""
+"""Variants of networks, and choices of one variant for each network."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from edge_experts.format.manifest import ROUTER
 
 from ..network_files import File, Making
 
-_WIDE = ("float32", "int16x8")  # recipes for who has room, and need not compress
+_WIDE = ("float32", "int16x8")  # large recipes, for users who need no compression
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A network made in one way: by a recipe, of what a compression left of it."""
+    """Network made in one way: by a recipe, after a compression or none."""
 
     method: str  # "" for none
     file: File
@@ -29,10 +29,9 @@ class Variant:
 
 
 def candidates(method: str, making: Making, recipes: Sequence[str]) -> Iterator[File]:
-    """The files that a source offers to choose from.
+    """Yield the files of a source that may be chosen.
 
-    What a compression left is not offered in the recipes that take most, and its router is as it
-    was.
+    A compressed source excludes the largest recipes, and its router, which is unchanged.
     """
     for path in making.paths:
         if not method or path != ROUTER:
@@ -44,12 +43,12 @@ class Point:
     """One choice for all networks.
 
     Attributes:
-        size: of the bundle or its archive, bytes, nearly: what is beside the models is estimated.
-        loss: mean loss of the task, such as the negative log-likelihood of the right labels.
+        size: approximate bytes of the bundle or its archive: files beside the models are estimated.
+        loss: mean loss of the task, such as the negative log-likelihood of the correct labels.
         score: the task's primary score; both on the validation examples, by the router's first
             choice.
         primary: the name of that score.
-        uniform: the one way that all networks are made in, where it is one.
+        uniform: the variant of all networks, if they have the same.
     """
 
     size: int
@@ -60,7 +59,7 @@ class Point:
     uniform: str | None = None
 
     def counts(self) -> dict[str, int]:
-        """How many networks are made in each way."""
+        """Count the networks of each variant."""
         names = [variant.name for variant in self.variants]
         return {name: names.count(name) for name in sorted(set(names))}
 

@@ -1,4 +1,4 @@
-"""Converted files to a bundle: proven, priced, described, and pinned by a manifest."""
+"""Assembly of a bundle: proves converted files, measures costs, writes card and manifest."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from . import bundle_files
 from .base import Base
 from .structures import summarize
 
-# Bytes of a manifest and a model card, on disk and in an archive, before they are known: rather too
-# few, as a search measures them once a choice is written, but refuses at once what cannot fit.
+# Estimated bytes of a manifest and a model card, on disk and in an archive. Low estimates: a search
+# measures them once a choice is written, but refuses at once what cannot fit.
 _MANIFEST = {False: 4000, True: 2000}
 _SHOWN = 40  # inputs in the model card, of which a table has one for each column
-_MICRO_EXAMPLES = 16  # that each file answers in TensorFlow Lite Micro
+_MICRO_EXAMPLES = 16  # examples that each file answers in TensorFlow Lite Micro
 
 
 @dataclass(frozen=True)
 class Bundling:
-    """All of a bundle but its models.
+    """Everything of a bundle except its models.
 
     Attributes:
-        reference: what Keras answers to the validation examples.
-        seen: an .npz file of what the experts see of the calibration inputs.
-        update: the bundle that this one is an update of.
+        reference: answers of Keras to the validation examples.
+        seen: an .npz file of the experts' inputs for the calibration set.
+        update: the bundle that this one updates.
         trained_rows: contents of the run's files of hashes.
     """
 
@@ -63,24 +63,26 @@ class Bundling:
 
     @property
     def interpreter(self) -> str | None:
-        """The package that models are run on here: the target's where it is one for Python
-        runtimes and installed; None: the one that a user here would meet."""
+        """Interpreter package to run models on; None for the default of this machine.
+
+        It is the target's package if that is for Python runtimes and installed.
+        """
         target = self.options.place
         usable = target is not None and target is not MICROCONTROLLER and target.installed
         return target.package if target is not None and usable else None
 
     def check(self, content: bytes, name: str) -> None:
-        """Raises UnsuitableError where the target does not take a file of the network `name`."""
+        """Raise UnsuitableError if the target does not support a file of the network `name`."""
         if self.options.place is not None:
             self.options.place.check(content, name)
 
     def add(self, folder: Path, path: str, model: Path) -> None:
-        """Put a model in its place."""
+        """Add a model to the bundle's folder."""
         (folder / path).parent.mkdir(exist_ok=True)
         shutil.copyfile(model, folder / path)
 
     def beside_models(self, job: Path, *, compressed: bool) -> int:
-        """About how many bytes a bundle takes beside its models."""
+        """Estimate the bytes of a bundle beside its models."""
         with tempfile.TemporaryDirectory(dir=job) as folder:
             place = Path(folder)
             inputs = list(self.examples.splits["validation"].inputs[:GOLDEN_EXAMPLES])
@@ -94,17 +96,17 @@ class Bundling:
             return _MANIFEST[compressed] + sum(_bytes(place, entry, compressed) for entry in files)
 
     def size(self, folder: Path, manifest: Manifest, *, compressed: bool) -> int:
-        """Bytes of the finished bundle, on disk or as an archive."""
+        """Compute the bytes of the finished bundle, on disk or as an archive."""
         if compressed:
             with tempfile.NamedTemporaryFile() as file:
                 return pack(folder, Path(file.name))
         return (folder / MANIFEST).stat().st_size + sum(entry.bytes for entry in manifest.files)
 
     def finish(self, folder: Path, job: Path, made: Mapping[str, Any]) -> tuple[Manifest, Proof]:
-        """Prove the models in `folder`, and write all that belongs beside them.
+        """Prove the models in `folder`, and write all other files of the bundle.
 
         Args:
-            made: what the manifest says of how each of them was made.
+            made: the manifest's description of how each of them was made.
 
         Raises:
             ModelError: the interpreter refuses a model.
@@ -155,7 +157,7 @@ class Bundling:
     def _on_target(
         self, folder: Path, job: Path, manifest: Manifest
     ) -> tuple[dict[str, int], dict[str, Any]]:
-        """The arenas that files need, by path, and what the manifest says of the target."""
+        """Measure the arenas of files, by path, and describe the target for the manifest."""
         target = self.options.place
         if target is None:
             return {}, {}
@@ -207,12 +209,12 @@ class Bundling:
 
 
 def models(manifest: Manifest) -> list[str]:
-    """The paths of the routers and the experts."""
+    """List the paths of the routers and the experts."""
     return [entry.path for entry in manifest.models]
 
 
 def _inputs(features: Features) -> str:
-    """Section of the model card on what each input must be, where there is a contract for it."""
+    """Write the model card's section on the contract of each input, if there is one."""
     if CONTRACT not in features.settings:
         return ""
     found = features.inputs
@@ -229,7 +231,7 @@ def _bytes(folder: Path, entry: FileEntry, compressed: bool) -> int:
 
 
 def _models(folder: Path, manifest: Manifest) -> dict[str, int]:
-    """Bytes of all models, on disk and in an archive, where zeros and repeated values pay."""
+    """Compute the bytes of all models, on disk and in an archive, where zeros are compressed."""
     return {
         "models_bytes": sum(entry.bytes for entry in manifest.models),
         "models_packed_bytes": sum(

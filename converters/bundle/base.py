@@ -1,4 +1,4 @@
-"""The bundle that a new one is an update of: what need not be converted, or shipped, again."""
+"""Base bundle of an update: files that need not be converted, or shipped, again."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Base:
     manifest: Manifest
 
     def files(self) -> dict[tuple[str, str], bytes]:
-        """Its files, by (digest of the Keras network each came from, recipe).
+        """Read its files, by (digest of the Keras network of each, recipe).
 
-        A base whose manifest has no such digests offers nothing, and all is converted.
+        A base whose manifest has no such digests provides no files, and all are converted.
 
         Raises:
             DigestError: a file of the base is damaged.
@@ -34,7 +34,7 @@ class Base:
         return found
 
     def next_version(self, asked: int | None) -> int:
-        """The version asked for, or the one after the base's.
+        """Return the requested version, or the one after the base's.
 
         Raises:
             UsageError: it is not above the base's.
@@ -47,7 +47,7 @@ class Base:
         return asked or self.manifest.bundle_version + 1
 
     def changes(self, manifest: Manifest) -> dict[str, Any]:
-        """What an update from the base to `manifest` ships; kept is what has the same bytes."""
+        """List the experts that an update from the base adds, retrains and keeps byte for byte."""
         before = [entry.sha256 for entry in self.manifest.experts]
         after = [entry.sha256 for entry in manifest.experts]
         both = range(min(len(before), len(after)))
@@ -63,11 +63,11 @@ class Base:
 
 
 def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Base:
-    """The base of a conversion with these options.
+    """Read the base of a conversion with these options.
 
     Raises:
         ManifestError: it is not a bundle.
-        UsageError: it was made otherwise, so that its files cannot stand beside new ones.
+        UsageError: it was converted differently, so that its files do not fit beside new ones.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
@@ -75,11 +75,11 @@ def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Ba
         made = manifest.provenance.get(option)
         if made != value:
             raise UsageError(
-                f"{folder}: was converted with --{option} {made}, so its files cannot stand beside "
-                f"new ones of {value}; pass --{option} {made}, or leave --base away"
+                f"{folder}: was converted with --{option} {made}, so its files cannot be used "
+                f"beside new ones of {value}; pass --{option} {made}, or leave --base away"
             )
     if layout != "split":
-        raise UsageError(f"layout {layout!r} has all experts in one file, none can be kept")
+        raise UsageError(f"layout {layout!r} has all experts in one file, so no file can be kept")
     if len(manifest.experts) > experts:
         raise UsageError(
             f"{folder}: has {len(manifest.experts)} experts and the run {experts}; name the bundle "

@@ -1,4 +1,4 @@
-"""Write a bundle's files: manifest, golden examples and model card."""
+"""Writers of a bundle's files: manifest, golden examples and model card."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def draft(
     layers: Sequence[int] = (),
     trained_rows: Sequence[bytes] = (),
 ) -> Manifest:
-    """A manifest of the models in `folder`, complete enough for the runtime to open it.
+    """Create a manifest of the models in `folder`, with all that the runtime needs to open it.
 
-    What is known only once it runs (costs, temperature, golden answers) is filled in later.
+    Values that are known only after a run (costs, temperature, golden answers) are added later.
 
     Args:
-        layers: experts of each layer, where there are several.
+        layers: experts of each layer, if there are several.
         trained_rows: contents of the run's files of hashes.
     """
     has_router = (folder / ROUTER).exists()
@@ -82,7 +82,7 @@ def write(folder: Path, path: str, content: bytes) -> FileEntry:
 def write_rows(
     folder: Path, features: Features, contents: Sequence[bytes]
 ) -> tuple[FileEntry, ...]:
-    """Hashes of trained rows, where the bundle's format has a place for them."""
+    """Write hashes of trained rows, if the bundle's format supports them."""
     if CONTRACT not in features.settings or not contents:
         return ()
     (folder / TRAINED_ROWS).mkdir(exist_ok=True)
@@ -94,7 +94,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def with_costs(manifest: Manifest, costs: Mapping[str, int], arenas: Mapping[str, int]) -> Manifest:
-    """The manifest with what its models cost in memory, and on microcontrollers; by path."""
+    """Add the memory costs of its models, and the arenas on microcontrollers, by path."""
 
     def priced(entry: FileEntry) -> FileEntry:
         arena = arenas.get(entry.path)
@@ -116,7 +116,7 @@ def write_golden(
     experts: np.ndarray,
     of_task: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> FileEntry:
-    """Examples with the answers that a device must give to them, and the arrays in between.
+    """Write examples with the answers that a device must give, and the features in between.
 
     Args:
         of_task: the task's own arrays, by name, (examples, ...).
@@ -135,7 +135,7 @@ def write_golden(
 
 
 def write_features(folder: Path, features: Features) -> FileEntry | None:
-    """The features' arrays, where they have any."""
+    """Write the features' arrays, if they have any."""
     if not features.arrays:
         return None
     return write(folder, FEATURES, npz(**features.arrays))

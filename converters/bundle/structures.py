@@ -1,7 +1,7 @@
-"""What a bundle's model files consist of, as its manifest keeps it for `inspect`.
+"""Structures of a bundle's model files, which its manifest stores for `inspect`.
 
-A board reads it there without TensorFlow's schema. Files that consist of the same are described
-once: a thousand experts of one shape differ in their weights only.
+A board reads them there without TensorFlow's schema. Files of equal structure are described once: a
+thousand experts of one shape differ only in their weights.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import Any
 from ..targets.reading import Port, Structure, read
 
 _DETAILED = 64  # structures whose weights are listed; a manifest's size is limited
-_ROWS = 32  # of weights, the largest; what is beyond is summed up
+_ROWS = 32  # of weights, the largest; the rest is summed up
 
 
 def summarize(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Each structure once, with the paths of the files that have it: {"files": [path, ...],
-    "operators": {name: version}, "uses": {name: how often}, "tensors": number, "inputs" and
-    "outputs": [{"name", "type", "shape"}], "metadata_bytes": number, "weights_bytes": {type:
-    bytes}, "weights": [{"layer", "operator", "type", "bytes"}, ...]}; and "functions": [{"name",
-    "inputs", "outputs"}, ...] of files with several.
+    """Describe each structure once, with the paths of its files.
 
-    What a file has beside weights and metadata is its graph; that is not said here, because it
-    differs by some bytes among files that are the same otherwise.
+    It is {"files": [path, ...], "operators": {name: version}, "uses": {name: count}, "tensors":
+    number, "inputs" and "outputs": [{"name", "type", "shape"}], "metadata_bytes": number,
+    "weights_bytes": {type: bytes}, "weights": [{"layer", "operator", "type", "bytes"}, ...]}; and
+    "functions": [{"name", "inputs", "outputs"}, ...] of files with several.
+
+    The rest of a file is its graph. Its size is not included, because it differs by some bytes
+    between files of equal structure.
     """
     found: dict[str, dict[str, Any]] = {}
     for path, content in files.items():

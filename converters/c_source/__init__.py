@@ -1,4 +1,4 @@
-"""A bundle as C source for microcontrollers, to be run by TensorFlow Lite Micro."""
+"""C source of a bundle for microcontrollers, to be run by TensorFlow Lite Micro."""
 
 from .export import CSource, c_source, refuse_run
 

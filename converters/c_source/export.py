@@ -1,4 +1,4 @@
-"""A bundle to C source: its files as arrays, and a dispatch that asks the picked expert."""
+"""Export of a bundle to C source: its files as arrays, and a dispatch to the routed expert."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ..tasks.c_answers import CAnswer
 from . import networks, readme, scaling
 from .networks import Network
 
-# The same for every bundle of a task; the rest is in the files that are written beside them.
+# The same for every bundle of a task; the others are generated.
 _STATIC = ("edge_experts.h", "edge_experts.c", "edge_experts_tflm.hpp")
 
 
 @dataclass(frozen=True)
 class CSource:
-    """What was written.
+    """Result of an export.
 
     Attributes:
         arenas: bytes of the arena that each file needs, by its path in the bundle.
@@ -46,27 +46,27 @@ class CSource:
 
     @property
     def arena_bytes(self) -> int:
-        """Of the one arena in which router and experts run in turn."""
+        """Bytes of the one arena in which router and experts run in turn."""
         return max(self.arenas.values())
 
 
 def refuse_features(kind: str, *, asks_one: bool) -> None:
-    """Raises UnsuitableError where a board could not make the features, or asks several experts."""
+    """Raise UnsuitableError for features that C lacks, or for several experts an input."""
     if kind not in ("array", "table"):
         raise UnsuitableError(
-            f"C source holds for arrays and tables, whose features are a scaling; features of kind "
-            f"{kind!r} are made by code that is not there in C. Use the runtime in Python, or make "
-            "arrays of your inputs, which a board can make too, and train on them"
+            f"C source supports arrays and tables, whose features are a scaling; features of kind "
+            f"{kind!r} are computed by code that does not exist in C. Use the runtime in Python, "
+            "or convert your inputs to arrays, which a board can do too, and train on them"
         )
     if not asks_one:
         raise UnsuitableError(
-            "C source holds for models that ask one expert for each input; convert with --top-k 1 "
+            "C source supports models that run one expert for each input; convert with --top-k 1 "
             "and without --second-share, and train with --combine top"
         )
 
 
 def refuse_run(run: Path, *, top_k: int | None = None, second_share: float | None = None) -> None:
-    """Raises UnsuitableError where a training cannot become C source with these options."""
+    """Raise UnsuitableError if a training cannot become C source with these options."""
     found = run_folder.read_run(run)
     by_gate = found.combine == "top" and (top_k or found.top_k) == 1 and second_share is None
     refuse_features(found.feature_kind, asks_one=by_gate or found.experts == 1)
@@ -75,8 +75,8 @@ def refuse_run(run: Path, *, top_k: int | None = None, second_share: float | Non
 def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSource:
     """Write the C source of a bundle whose inputs are arrays or tables, for one expert at a time.
 
-    The arenas are those of the manifest, or, where it has none, measured now: the smallest in
-    which TensorFlow Lite Micro answers the golden examples. The folder appears whole.
+    The arenas are those of the manifest, or, if it has none, measured now: the smallest in which
+    TensorFlow Lite Micro answers the golden examples. The folder appears complete or not at all.
 
     Args:
         bundle: the bundle's folder; every byte of it that is used is checked.
@@ -84,10 +84,10 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
-        UnsuitableError: its features cannot be made in C, it asks several experts, or
+        UnsuitableError: its features cannot be computed in C, it runs several experts an input, or
             TensorFlow Lite Micro cannot run one of its files.
         UsageError: `out` cannot be written.
-        MissingExtraError: TensorFlow Lite Micro is to measure, and not installed.
+        MissingExtraError: TensorFlow Lite Micro is needed to measure, and not installed.
     """
     bundle, out = Path(bundle), Path(out)
     refuse_existing(out, force=force)
@@ -119,7 +119,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
 
 
 def _measured(bundle: Path, files: Sequence[Network]) -> dict[str, int]:
-    """The arenas that files need, by path."""
+    """Measure the arenas that files need, by path."""
     examples = dict(golden.read(bundle).arrays)
     if files[0].trunk:
         router = Model(files[0].content, str(bundle / files[0].path))
@@ -134,7 +134,7 @@ def _measured(bundle: Path, files: Sequence[Network]) -> dict[str, int]:
 def _written(
     manifest: Manifest, features: Features, files: Sequence[Network], made: CSource
 ) -> dict[str, str]:
-    """The files that differ from bundle to bundle."""
+    """Write the files that differ from bundle to bundle."""
     about = f"{literals.comment(manifest.name)}, version {manifest.bundle_version}"
     digest = literals.comment(manifest.digest)
 
@@ -161,7 +161,7 @@ def _written(
 
 
 def _answer(manifest: Manifest) -> CAnswer:
-    """The part of C source that is its task's."""
+    """Return the task's part of C source."""
     task: RowTask = CONVERSIONS.get(manifest.task_type)
     return task.c_answer(manifest)
 

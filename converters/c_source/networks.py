@@ -1,4 +1,4 @@
-"""The router and the experts of a bundle, as C has to know them."""
+"""Router and experts of a bundle, as C source needs them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..tasks import c_literals as literals
 
 _TYPES = {"FLOAT32": "EDGE_EXPERTS_FLOAT32", "INT8": "EDGE_EXPERTS_INT8"}
 _NONE = "{EDGE_EXPERTS_NONE, 0, 0, 0.0f, 0}"
-# Where MicroMutableOpResolver's methods are not called as the schema's names suggest.
+# Methods of MicroMutableOpResolver whose names differ from the schema's.
 _METHODS = {
     "BATCH_MATMUL": "AddBatchMatMul",
     "CUMSUM": "AddCumSum",
@@ -27,7 +27,7 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class Network:
-    """A file of the bundle, checked against the operators that TensorFlow Lite Micro has."""
+    """File of the bundle, checked against the operators of TensorFlow Lite Micro."""
 
     path: str
     content: bytes
@@ -35,40 +35,40 @@ class Network:
 
     @classmethod
     def of(cls, path: str, content: bytes) -> Network:
-        """Raises UnsuitableError where it cannot run there, or takes what C cannot give it."""
+        """Check a file; raises UnsuitableError if it cannot run there or has unsupported inputs."""
         network = cls(path, content, read(content))
         MICROCONTROLLER.check(content, network.name)
         for port in (*network.structure.inputs, *network.structure.outputs):
             if port.type not in _TYPES:
                 raise UnsuitableError(
                     f"{network.name}: its {port.name} is of {port.type.lower()}, and C source "
-                    "holds for float32 and int8; convert with --quantization int8"
+                    "supports float32 and int8; convert with --quantization int8"
                 )
         return network
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name for users."""
         return "router" if self.path == ROUTER else f"expert {int(self.stem.split('_')[1])}"
 
     @property
     def stem(self) -> str:
-        """Of its C file: router, expert_000 ..."""
+        """Name of its C file: router, expert_000 ..."""
         return "router" if self.path == ROUTER else f"expert_{Path(self.path).stem}"
 
     @property
     def symbol(self) -> str:
-        """The array of its bytes."""
+        """Name of the array of its bytes."""
         return f"edge_experts_{self.stem}_data"
 
     @property
     def trunk(self) -> int:
-        """How many features it leaves for experts to build on."""
+        """Number of trunk features that it computes for experts."""
         outputs = self.structure.outputs
         return math.prod(outputs[1].shape) if len(outputs) > 1 else 0
 
     def source(self, header: str) -> str:
-        """The C file of its bytes."""
+        """Write the C file of its bytes."""
         return (
             f'{header}#include "edge_experts_models.h"\n\n'
             f"EDGE_EXPERTS_ALIGNED const unsigned char {self.symbol}[{len(self.content)}] = {{\n"
@@ -79,7 +79,7 @@ class Network:
         return f"extern const unsigned char {self.symbol}[{len(self.content)}];"
 
     def record(self, arena_bytes: int) -> str:
-        """The initializer of its edge_experts_model."""
+        """Write the initializer of its edge_experts_model."""
         names = [port.name for port in self.structure.inputs]
         inputs = dict(zip(names, enumerate(self.structure.inputs), strict=True))
         outputs = dict(zip(("output", TRUNK), enumerate(self.structure.outputs), strict=False))
@@ -95,13 +95,13 @@ NO_RECORD = f"{{NULL, 0u, 0u,\n     {_NONE}, {_NONE},\n     {_NONE}, {_NONE}}}"
 
 
 def add_operators(networks: Sequence[Network]) -> tuple[str, ...]:
-    """The methods of MicroMutableOpResolver that add what these files need, in order."""
+    """List the methods of MicroMutableOpResolver that add the operators of these files."""
     names = {one.name for network in networks for one in network.structure.operators if one.count}
     return tuple(sorted(map(method, names)))
 
 
 def method(operator: str) -> str:
-    """The method of MicroMutableOpResolver that adds an operator of the schema."""
+    """Return the method of MicroMutableOpResolver that adds an operator of the schema."""
     words = (word if word[0].isdigit() else word.capitalize() for word in operator.split("_"))
     return _METHODS.get(operator, "Add" + "".join(words))
 

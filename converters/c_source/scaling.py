@@ -1,4 +1,4 @@
-"""What features need on the board: the scales of arrays, the columns of tables."""
+"""Features on the board: the scales of arrays, the columns of tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..tasks import c_literals as literals
 
 
 def defines(features: Features) -> dict[str, int]:
-    """The numbers that edge_experts_config.h has of them."""
+    """Return the features' numbers for edge_experts_config.h."""
     if isinstance(features, TableFeatures):
         numbers, categories = _columns(features)
         inputs = len(numbers) + sum(len(column["values"]) for column in categories)
@@ -30,7 +30,7 @@ def defines(features: Features) -> dict[str, int]:
 
 
 def definitions(features: Features) -> str:
-    """The C arrays that edge_experts_encode reads."""
+    """Write the C arrays that edge_experts_encode reads."""
     if isinstance(features, TableFeatures):
         return _of_table(features)
     assert isinstance(features, ArrayFeatures)
@@ -63,7 +63,7 @@ def _of_table(features: TableFeatures) -> str:
 
 
 def _columns(features: TableFeatures) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The columns of numbers and the categories, as `encode` orders them."""
+    """Split columns into numbers and categories, in the order of `encode`."""
     columns = features.settings["columns"]
     return (
         [column for column in columns if "values" not in column],
@@ -72,7 +72,7 @@ def _columns(features: TableFeatures) -> tuple[list[Mapping[str, Any]], list[Map
 
 
 def _scales(features: ArrayFeatures) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of as few numbers as repeat throughout an example."""
+    """Reduce mean and deviation to the numbers that repeat throughout an example."""
     shape, arrays = features.settings["shape"], features.arrays
     mean, deviation = (
         np.broadcast_to(arrays[name], shape).ravel() for name in ("mean", "deviation")

@@ -1,4 +1,4 @@
-"""A run folder to another, its experts made smaller; see edge_experts/training/compression."""
+"""Compression of a run's experts to a new run folder; see edge_experts/training/compression."""
 
 from .stage import compress
 

@@ -1,4 +1,4 @@
-"""Experts made smaller in child processes, each on its own inputs; the router stays as it is."""
+"""Compression of experts in child processes, each on its own inputs; the router is unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ..process.pool import Workers
 
 _SPLITS = ("train", "validation", "test")
 WORKER = "edge_experts.converters.compression.worker"
-_UNSUITABLE = f"{UnsuitableError.__name__}: "  # what a worker says where a method does not hold
+_UNSUITABLE = f"{UnsuitableError.__name__}: "  # prefix of workers' errors for unsuitable methods
 
 
 def compress(
@@ -45,35 +45,35 @@ def compress(
     workers: Workers | None = None,
     force: bool = False,
 ) -> run_folder.Run:
-    """Fine-tune the experts of a finished training while they are made smaller.
+    """Fine-tune the experts of a finished training while they are compressed.
 
-    Each learns on the training examples that the router sends to it, filled up with others where
-    it owns few, in a child process of its own turn; the router is not touched.
+    Each learns on the training examples that the router sends to it, completed by others if these
+    are few, in a child process; the router is not changed.
 
     Args:
         run: a run folder: experts, or one dense network.
-        out: the run folder to write, which `convert` takes like any other.
-        data: what the run was trained on; the up to 2,000 training examples that it keeps by
-            default, which are fewer than good fine-tuning takes.
-        teacher: a run folder of the same features, after whose answers experts are tuned; their
-            own former answers by default.
-        processes: experts at once; as many as there are cores by default.
-        kept: what was made before; nothing by default.
-        workers: processes of `WORKER` that were started before, and are not ended here.
+        out: the run folder to write, which `convert` accepts like any other.
+        data: the run's training data; by default the up to 2,000 training examples in the run
+            folder, which are too few for good fine-tuning.
+        teacher: a run folder of the same features, on whose answers experts are tuned; by default
+            their own former answers.
+        processes: experts at once; by default the number of cores.
+        kept: the cache; None for no cache.
+        workers: running processes of `WORKER`, which are not ended here.
         force: replace `out` if it exists.
 
     Raises:
-        UnsuitableError: the method does not hold for an expert, which the message names.
+        UnsuitableError: the method does not support an expert, which the message names.
         ConversionError: the process of an expert died, which the message names.
-        UsageError: an option or a path cannot be used.
+        UsageError: an option or a path is invalid.
     """
     run, out = Path(run), Path(out)
     refuse_existing(out, force=force)
     described = run_folder.read_run(run)
     if described.combine != "top" and described.experts > 1:
         raise UnsuitableError(
-            f"{run}: its experts' answers are summed, so that none has inputs of its own to be "
-            "fine-tuned on; train with a router (combine = 'top')"
+            f"{run}: its experts' answers are summed, so that no expert has its own inputs for "
+            "fine-tuning; train with a router (combine = 'top')"
         )
     _refuse_teacher(run, described, teacher)
     features = run_folder.read_features(run, described)
@@ -111,7 +111,7 @@ def compress(
 
 
 def _refuse_teacher(run: Path, described: run_folder.Run, teacher: str | Path | None) -> None:
-    """Refuses a teacher whose outputs have another meaning than the run's."""
+    """Refuse a teacher whose outputs have another meaning than the run's."""
     if teacher is None:
         return
     theirs = run_folder.read_run(Path(teacher))
@@ -123,7 +123,7 @@ def _refuse_teacher(run: Path, described: run_folder.Run, teacher: str | Path | 
 
 
 class _Stage:
-    """All experts of one job, made or found, and put together."""
+    """All experts of one job, made or taken from the cache, and assembled."""
 
     def __init__(
         self, job: Path, experts: int, key: list[Any], kept: cache.Cache, compression: Compression
@@ -132,7 +132,7 @@ class _Stage:
         self._experts = experts
 
     def run(self, processes: int, workers: Workers | None) -> Mapping[str, Any]:
-        """Leaves the model in the job's folder; returns its metrics."""
+        """Write the model to the job's folder; return its metrics."""
         whole = cache.key(*self._key)
         found = self._kept.get(whole)
         if found is None:
@@ -143,7 +143,7 @@ class _Stage:
                 names = [_file(index) for index in range(self._experts)]
                 failed = ready.run([self._task("assemble", experts=names, out=run_folder.MODEL)])
             if failed:
-                raise ConversionError(f"the compressed model cannot be put together: {failed[0]}")
+                raise ConversionError(f"the compressed model cannot be assembled: {failed[0]}")
             found = _zipped(self._job, (run_folder.MODEL, "metrics.json"))
             self._kept.put(whole, found)
         else:
@@ -212,7 +212,7 @@ def _splits(
 
 
 def _write(job: Path, features: Features, splits: Mapping[str, Split]) -> dict[str, str]:
-    """What the workers read, and its digests."""
+    """Write the workers' inputs and targets; return digests of the files."""
     digests: dict[str, str] = {}
     for name in _SPLITS:
         np.savez(job / f"{name}.npz", **encode_all(features, splits[name].inputs))

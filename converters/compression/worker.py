@@ -1,19 +1,19 @@
-"""The child process that makes experts smaller: `python -m ...compression.worker JOB`.
+"""Child process that compresses experts: `python -m ...compression.worker JOB`.
 
 Tasks come as JSON lines, as for the converters' worker.py:
 
     {"do": "expert", "index": number, "out": file name,         fine-tune one, to a .keras file
-     "checkpoints": folder or null}                             to go on from, and to leave there
+     "checkpoints": folder or null}                             to resume from, and to update
     {"do": "assemble", "experts": [file name, ...], "out": file name}     the whole model again
 
 A task with a "job" is one of that folder instead of JOB. The folder holds
 
     job.json          {"run": path of the run folder, "model": path of model.keras, "teacher": path
-                      or null, "config": the training's, "compression": what is asked for}
+                      or null, "config": the training's, "compression": its settings}
     train.npz, validation.npz, test.npz                          encoded inputs, by name
     train.npy, validation.npy, test.npy                          the targets
 
-and gets, with the assembled model,
+and receives, with the assembled model,
 
     metrics.json      its scores, and how many of its parameters are not zero
 """
@@ -43,7 +43,7 @@ from ..process.worker import Jobs, serve  # isort: skip
 
 
 class Job:
-    """The model of a job, and its experts one by one."""
+    """Model of a job, and its experts one by one."""
 
     def __init__(self, folder: Path):
         self.folder = folder

@@ -1,4 +1,4 @@
-"""A dense network for ONNX Runtime: another choice that its user has, to measure beside ours."""
+"""Dense networks for ONNX Runtime: a baseline to measure beside a bundle."""
 
 from .export import Exported, export_onnx
 

@@ -1,4 +1,4 @@
-"""A dense run folder to a folder for ONNX Runtime, quantized on the inputs that int8 files see."""
+"""Export of a dense run folder for ONNX Runtime, quantized with the int8 calibration set."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from ..tasks.base import OF_ROWS, RowTask
 from .forms import FORMS
 from .proof import prove
 
-_CALIBRATION = 300  # training examples, the first: those that int8 files of TFLite see
+_CALIBRATION = 300  # training examples, the first: the calibration set of TFLite's int8 files
 _STEPS = 4
 _NEEDED = ("onnx", "onnxruntime", "tf2onnx")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Scores of the file that answers sooner, and of the network before quantization, by name.
+    """Scores of the faster quantized file, and of the network before quantization, by name.
 
     Attributes:
         microseconds: the median answer of each quantized file.
@@ -57,7 +57,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class Exported:
-    """The folder, and how its network does."""
+    """Exported folder, and the results of its network."""
 
     folder: Path
     description: onnx.Description
@@ -68,16 +68,15 @@ class Exported:
 def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exported:
     """Convert a dense network by tf2onnx, and quantize it by ONNX Runtime's static quantization.
 
-    Of the two forms in which ONNX has quantized networks, the one is kept that answers sooner on
-    this machine.
+    ONNX has two forms of quantized networks; the form that answers faster on this machine is kept.
 
     Args:
         run: the run folder of a dense network (`train --dense`).
         out: the folder to write; `force` replaces one that exists.
 
     Raises:
-        MissingExtraError: what makes or runs ONNX files is not installed.
-        UnsuitableError: the run has a router or several experts, or writes texts.
+        MissingExtraError: a package that makes or runs ONNX files is not installed.
+        UnsuitableError: the run has a router or several experts, or generates text.
         ConversionError: a tool refused the network.
     """
     run, out = Path(run), Path(out)
@@ -118,14 +117,14 @@ def _rounded(scores: Mapping[str, Any]) -> dict[str, float]:
 
 
 def require() -> None:
-    """Raises MissingExtraError where a package of the extra `onnx` is not installed."""
+    """Raise MissingExtraError if a package of the extra `onnx` is not installed."""
     for name in _NEEDED:
         if importlib.util.find_spec(name) is None:
             raise MissingExtraError(name, "onnx")
 
 
 def _make(run: Path, task: RowTask, features: Features, job: Path) -> Proof:
-    """The files, in a job's folder, and how they do."""
+    """Make the files in a job's folder, and measure them."""
     examples = run_folder.read_examples(run, features)
     calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
     test, targets = encode_all(features, examples["test"].inputs), examples["test"].targets
@@ -147,5 +146,5 @@ def _make(run: Path, task: RowTask, features: Features, job: Path) -> Proof:
 
 
 def _failure(last: str, reason: str) -> ConversionError:
-    """The error, from the last line that the process wrote and the reason of its end."""
+    """Create the error, from the process's last line and the reason of its end."""
     return ConversionError(f"the network cannot be made for ONNX Runtime, at {last!r}: {reason}")

@@ -1,4 +1,4 @@
-"""The files that the child process makes; imported without TensorFlow."""
+"""Names of the files that the child process makes; imported without TensorFlow."""
 
 from __future__ import annotations
 

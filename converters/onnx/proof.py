@@ -1,4 +1,4 @@
-"""What ONNX Runtime answers and how long it takes, measured in a process of its own."""
+"""Answers and latency of ONNX Runtime, measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TIMED, _ROUNDS = 100, 5
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers of the files, and their speed.
+    """Answers of the files, and their latency.
 
     Attributes:
-        fastest: the quantized file that answers sooner on this machine.
+        fastest: the quantized file that answers faster on this machine.
         microseconds: the median answer of each.
         outputs: of `fastest` for the test inputs, (examples, labels).
         float_outputs: of the network before quantization.
@@ -33,10 +33,10 @@ class Answers:
 
 
 def prove(folder: Path) -> Answers:
-    """Time the quantized files in turn, and ask the faster one, and the float one, everything.
+    """Time the quantized files in turn, and run the faster one and the float one on all inputs.
 
-    A rival that is made slower than it need be would be no rival: which form is the faster differs
-    from network to network, by up to twenty times.
+    The baseline must be as fast as possible: which form is faster differs between networks, by up
+    to twenty times.
 
     Args:
         folder: with the files, and test.npz: inputs by name.
@@ -49,7 +49,7 @@ def prove(folder: Path) -> Answers:
     for turn in range(1 + _ROUNDS):
         for name, kept in times.items():
             taken = [_microseconds(asked[name], row) for row in rows]
-            if turn:  # the first round warms up
+            if turn:  # the first round is the warm-up
                 kept.append(float(np.median(taken)))
     medians = {name: float(np.median(kept)) for name, kept in times.items()}
     fastest = min(medians, key=medians.__getitem__)

@@ -1,8 +1,8 @@
-"""Makes ONNX files, in a child process: `python -m edge_experts.converters.onnx.worker JOB`.
+"""Child process that makes ONNX files: `python -m edge_experts.converters.onnx.worker JOB`.
 
-The folder holds job.json ({"model": path of model.keras}) and calibration.npz, representative
-inputs by name. It leaves float.onnx, and the same quantized in both of ONNX's forms, FORMS, by
-ONNX Runtime's own static quantization.
+The folder contains job.json ({"model": path of model.keras}) and calibration.npz, the calibration
+set by name. The process writes float.onnx, and the same network quantized in both of ONNX's forms,
+FORMS, by ONNX Runtime's own static quantization.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from onnxruntime.quantization.shape_inference import quant_pre_process  # isort:
 from ..tflite.one_input import answering, signature  # isort: skip
 from .forms import FLOAT, QDQ, QOPERATOR  # isort: skip
 
-_OPSET = 17  # the newest that tf2onnx was tested with by its makers, and ONNX Runtime 1.18 takes
+_OPSET = 17  # the newest that tf2onnx's developers tested and that ONNX Runtime 1.18 supports
 
 
 class _Samples(CalibrationDataReader):
-    """Representative inputs, one by one, as ONNX Runtime asks for them."""
+    """Calibration set, one input at a time, as ONNX Runtime requests it."""
 
     def __init__(self, samples: dict[str, np.ndarray]):
         self._rows = self._each(samples)
@@ -55,12 +55,12 @@ def main(folder: Path) -> None:
     print("float", flush=True)
     _to_onnx(model.experts[0], folder / FLOAT)
     prepared = folder / "prepared.onnx"
-    # Shapes are known: every dimension is fixed. Finding them by symbols needs sympy.
+    # All dimensions are fixed; symbolic shape inference would need sympy.
     quant_pre_process(str(folder / FLOAT), str(prepared), skip_symbolic_shape=True)
     samples = dict(np.load(folder / "calibration.npz"))
     for name, form, activations in (
         (QDQ, QuantFormat.QDQ, QuantType.QInt8),
-        # What ONNX Runtime's documents recommend for this form; signed, it is slow on x86.
+        # Recommended for this form by ONNX Runtime's documentation; signed, it is slow on x86.
         (QOPERATOR, QuantFormat.QOperator, QuantType.QUInt8),
     ):
         print(name, flush=True)
@@ -76,7 +76,7 @@ def main(folder: Path) -> None:
 
 
 def _to_onnx(network: tf_keras.Model, path: Path) -> None:
-    """One network, for one input at a time, as the TFLite files are."""
+    """Convert one network, for one input at a time, like the TFLite files."""
     tf2onnx.convert.from_function(
         answering(network),
         input_signature=[signature(network)],

@@ -1,1 +1,1 @@
-"""Child processes that convert, their cache, and their failures in words."""
+"""Child processes that convert, their cache, and their error messages."""

@@ -1,8 +1,8 @@
-"""What was converted before, by what it was made from: unchanged experts are not converted again.
+"""Cache of converted files by their inputs: unchanged experts are not converted again.
 
 A key is a digest of all that a file depends on: the network's weights, the recipe, the calibration
-inputs, the versions of the converter and this package's own code. An entry carries a digest of its
-content, so that a damaged one is made anew rather than shipped.
+set, the versions of the converter and this package's own code. An entry contains a digest of its
+content, so that a damaged one is made again instead of being shipped.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from edge_experts import version
 from edge_experts.format.atomic import cache_folder, write_whole
 
 _DIGEST = 32  # bytes of SHA-256, in front of the content
-_ROOM = 1_000_000_000  # bytes that entries may take; the least recently used go first
+_ROOM = 1_000_000_000  # bytes that entries may take; the least recently used is removed first
 _UNFINISHED = ".unfinished"
 _FORGOTTEN = 30 * 86400  # seconds after which an unfinished entry is removed
 _PACKAGES = ("tensorflow", "tf-keras", "tensorflow-model-optimization", "numpy")
 
 
 class Cache:
-    """Entries in the user's cache folder; without a folder it keeps nothing."""
+    """Entries in the user's cache folder; without a folder it stores nothing."""
 
     def __init__(self, folder: Path | None):
         self._folder = folder
 
     @classmethod
     def of_user(cls) -> Cache:
-        """`$EDGE_EXPERTS_CACHE/converted`, else in the user's cache folder."""
+        """Open `$EDGE_EXPERTS_CACHE/converted`, else the one in the user's cache folder."""
         return cls(cache_folder() / "converted")
 
     def get(self, key: str) -> bytes | None:
-        """The entry's content; None where there is none, or a damaged one."""
+        """Return the entry's content; None if it is missing or damaged."""
         if self._folder is None:
             return None
         path = self._folder / key
         try:
             raw = path.read_bytes()
-            path.touch()  # used just now
+            path.touch()  # marks it as used
         except OSError:
             return None
         digest, content = raw[:_DIGEST], raw[_DIGEST:]
         return content if hashlib.sha256(content).digest() == digest else None
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep it; a cache that cannot be written costs time and nothing else."""
+        """Store an entry; errors of writing are ignored, they only cost time."""
         if self._folder is None:
             return
         try:
@@ -64,11 +64,11 @@ class Cache:
             pass
 
     def unfinished(self, key: str) -> Path | None:
-        """A folder for the state of what is being made, which is removed once it is kept."""
+        """Return a folder for intermediate state, which is removed once the entry is stored."""
         return None if self._folder is None else self._folder / f"{key}{_UNFINISHED}"
 
     def trim(self, room: int = _ROOM) -> None:
-        """Remove what was not used for longest, until the rest takes at most `room` bytes."""
+        """Remove the least recently used entries, until the rest takes at most `room` bytes."""
         if self._folder is None or not self._folder.is_dir():
             return
         found = []
@@ -91,7 +91,7 @@ class Cache:
 
 
 def packed(folder: Path, names: Iterable[str]) -> bytes:
-    """Files of a folder as one content to keep."""
+    """Pack files of a folder into one content to store."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
@@ -100,13 +100,13 @@ def packed(folder: Path, names: Iterable[str]) -> bytes:
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Write them to where they were."""
+    """Write packed files to their original places in a folder."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         archive.extractall(folder)
 
 
 def key(*parts: Any) -> str:
-    """A name for what is made from these parts, by this code, with these versions."""
+    """Compute a key for files made from these parts, by this code, with these versions."""
     text = json.dumps([_made_with(), *parts], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -115,7 +115,7 @@ def key(*parts: Any) -> str:
 def _made_with() -> dict[str, str]:
     code = hashlib.sha256()
     here = Path(__file__).parents[1]
-    # The networks' own layers decide what is converted, as much as the converters do.
+    # The networks' own layers affect converted files as much as the converters do.
     training = Path(version.__file__).parent / "training"
     code_of = (training, training / "compression", training / "translation")
     for path in sorted([*here.rglob("*.py"), *(one for of in code_of for one in of.glob("*.py"))]):

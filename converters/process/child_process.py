@@ -1,4 +1,4 @@
-"""Child processes for what may crash, and their deaths as errors that name the network."""
+"""Child processes for code that may crash; a crash becomes an error that names the network."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def run_module(
     patience: float = 600,
     interpreter: str | None = None,
 ) -> None:
-    """Run `python -m module folder`, handing on each line that it prints as it comes.
+    """Run `python -m module folder`, and forward each line that it prints.
 
     Args:
-        failure: makes the error from the last line that came and the reason of the end.
+        failure: creates the error from the last line and the reason of the end.
         patience: seconds without a line after which the process is ended.
-        interpreter: the package that it is to use; None: what it finds.
+        interpreter: the interpreter package that it uses; None: its default.
     """
     last, watch = "start", threading.Timer(patience, lambda: None)
     environment = environment_of_child(folder)
@@ -77,15 +77,15 @@ def run_module(
 
 
 def environment_of_child(folder: Path) -> dict[str, str]:
-    """This process's environment, with temporary files in a folder that will be removed.
+    """Copy this process's environment, with temporary files in a folder that will be removed.
 
-    TensorFlow writes a file for each traced function and leaves it where its process is killed.
+    TensorFlow writes a file for each traced function and leaves it if its process is killed.
     """
     return {**os.environ, "TMPDIR": str(folder)}
 
 
 def reason_of_end(code: int, log: str) -> str:
-    """Why a process ended, from its exit code and what it wrote to stderr."""
+    """Describe why a process ended, from its exit code and its stderr."""
     if code < 0:
         return f"the process died of {signal.Signals(-code).name}"
     lines = [line for line in log.splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Why a network could not be made or run, and what else to try, in words for its owner."""
+"""Error messages of failed conversions, with their reasons and alternatives for the user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_experts.format.manifest import ROUTER, ROUTERS
 
 _MOST = 300  # characters of a reason
 
-# What the converter says of operators that only TensorFlow has.
+# The converter's lists of operators that only TensorFlow has.
 _FOREIGN = re.compile(r"^\s*(?:TF Select|Flex|Custom) ops:\s*(.+)$", re.MULTILINE)
 _ILLEGAL = re.compile(r"error: ('tf\.\w+' op[^\n]*|failed[^\n]*|[^\n]*)")
 
@@ -24,7 +24,7 @@ _ALTERNATIVES = {
 
 
 def name_of(path: str) -> str:
-    """The name of a file's network in messages."""
+    """Return the name of a file's network in messages."""
     if path == ROUTER:
         return "router"
     kind = "router" if Path(path).parent.name == ROUTERS else "expert"
@@ -32,7 +32,7 @@ def name_of(path: str) -> str:
 
 
 def reason_of(error: Exception) -> str:
-    """The line of a converter's error that says what was wrong, among its hundreds."""
+    """Find the line with the cause in a converter's error of hundreds of lines."""
     text = str(error)
     foreign = _FOREIGN.search(text)
     if foreign:
@@ -48,7 +48,7 @@ def reason_of(error: Exception) -> str:
 
 
 def alternative(recipe: str, reason: str, layers: Set[str]) -> str:
-    """What to try where a recipe failed for a network with these kinds of layers."""
+    """Suggest an alternative to a recipe that failed for a network with these kinds of layers."""
     other = f"try {_ALTERNATIVES[recipe]}"
     if "TensorFlow's own operators" in reason:
         return "no --quantization helps here"

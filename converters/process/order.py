@@ -1,4 +1,4 @@
-"""Order: options of a conversion that its worker processes need."""
+"""Options of a conversion that its worker processes need."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Order:
     Attributes:
         networks: "module:class" of the task's networks; see `tasks.networks`.
         layout: "split", or one network of all; see `LAYOUTS`.
-        top_k: how many experts answer an input.
-        second: whether the router's second choice answers too where the first is unsure.
-        settings: the task's own, which change the bytes of files.
+        top_k: the number of experts that answer an input.
+        second: True if the router's second choice answers too when the first is uncertain.
+        settings: the task's own settings, which change the bytes of files.
     """
 
     networks: str = "edge_experts.converters.tasks.networks:ClassificationNetworks"

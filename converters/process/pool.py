@@ -1,4 +1,4 @@
-"""Child processes that convert: TensorFlow starts once in each, and a death names its network."""
+"""Worker pool for conversions: one start of TensorFlow each; crashes name the network."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from typing import Any
 from .child_process import environment_of_child, reason_of_end
 
 Task = Mapping[str, Any]  # see worker.py
-PATIENCE = 600.0  # seconds for one file: a converter that takes longer will hardly end
+PATIENCE = 600.0  # seconds for one file: a converter that takes longer will probably not end
 
 
 class Workers:
-    """Processes of worker.py, which share one job folder and work through tasks side by side.
+    """Processes of worker.py, which share one job folder and run tasks in parallel.
 
-    A task that ends its process, or never ends, fails alone: the others go on, in a new process
-    where need be.
+    If a task ends its process, or never ends, only this task fails: the others continue, in a new
+    process if necessary.
 
     Args:
         job: the folder that worker.py describes; a task may name another one as its "job".
-        most: how many processes at once.
-        module: what they run: `worker.serve` with a task of its own.
+        most: the number of processes at once.
+        module: the module to run: `worker.serve` with a task of its own.
         patience: seconds that one task may take.
     """
 
@@ -42,11 +42,11 @@ class Workers:
         patience: float = PATIENCE,
     ):
         self._job, self._most, self._module, self._patience = job, most, module, patience
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the last used is the warmest
+        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()  # the most recently used is first
         self._all: list[_Worker] = []
 
     def start(self, count: int) -> None:
-        """Begin to import TensorFlow in so many processes, rather than when they are needed."""
+        """Start importing TensorFlow in so many processes, before they are needed."""
         while len(self._all) < min(count, self._most):
             worker = _Worker(self._job, self._module, self._patience)
             self._all.append(worker)
@@ -55,10 +55,10 @@ class Workers:
     def run(
         self, tasks: Sequence[Task], on_done: Callable[[Task], None] = lambda task: None
     ) -> dict[int, str]:
-        """Do all tasks; `on_done` is called in this thread as they end.
+        """Run all tasks; `on_done` is called in this thread as they end.
 
         Returns:
-            The reasons of those that failed, by their place in `tasks`.
+            the reasons of those that failed, by their index in `tasks`.
         """
         self.start(1)
         failures: dict[int, str] = {}
@@ -71,7 +71,7 @@ class Workers:
                     if reason is not None:
                         failures[place] = reason
                     on_done(tasks[place])
-            except BaseException:  # the user has interrupted: nobody waits for the rest
+            except BaseException:  # interrupted by the user: the other tasks are not awaited
                 threads.shutdown(wait=False, cancel_futures=True)
                 self.close()
                 raise
@@ -85,12 +85,12 @@ class Workers:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes, busy or not."""
         for worker in self._all:
             worker.end()
 
     def rest(self) -> None:
-        """End all processes, which wait; new ones start when there is more to do."""
+        """End all processes, which are idle; new ones start when there is more to do."""
         self.close()
         self._all.clear()
         self._idle = queue.LifoQueue()
@@ -126,10 +126,10 @@ class _Worker:
         )
 
     def ask(self, task: Task) -> str | None:
-        """Do a task; the reason where it failed."""
+        """Run a task; return the reason if it failed."""
         if self._ended:
             return "it was interrupted"
-        # Preparing answers all examples with Keras, which takes as long as it takes, and ends.
+        # Preparing answers all examples with Keras, which may take any time but ends.
         patience = self._patience if task["do"] == "convert" else None
         line, late = self._answer(task, patience)
         if line:
@@ -146,7 +146,7 @@ class _Worker:
         return reason
 
     def _answer(self, task: Task, patience: float | None) -> tuple[str, bool]:
-        """The line that answers a task, empty where the process ended; and whether it was late."""
+        """Return the line that answers a task, empty if the process ended; True after a timeout."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         late, process = threading.Event(), self._process
@@ -176,5 +176,5 @@ class _Worker:
     def _close(self) -> None:
         for stream in (self._process.stdin, self._process.stdout, self._log):
             if stream is not None:
-                with contextlib.suppress(BrokenPipeError):  # nobody reads what is not yet written
+                with contextlib.suppress(BrokenPipeError):  # the reader is gone
                     stream.close()

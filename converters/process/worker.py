@@ -1,8 +1,8 @@
-"""The child process that converts: `python -m edge_experts.converters.process.worker JOB`.
+"""Child process that converts: `python -m edge_experts.converters.process.worker JOB`.
 
-TensorFlow's converter can end the process that it runs in (a GRU at batch 1 in int8 does), so it
-runs here. Tasks come as JSON lines on stdin, and each is answered by a JSON line on stdout,
-{"failed": null or the reason}:
+TensorFlow's converter can crash its process (a GRU at batch 1 in int8 does), so it runs here. Tasks
+are JSON lines on stdin, and each is answered by a JSON line on stdout, {"failed": null or the
+reason}:
 
     {"do": "prepare"}
     {"do": "convert", "path": a file of the bundle, "recipe": name, "io": name, "out": file name}
@@ -13,13 +13,13 @@ A task with a "job" is one of that folder instead of JOB. The folder holds
     calibration.npz  arrays of representative inputs, by the features' names
     validation.npz   arrays of the inputs to compare on, likewise
 
-and what "prepare" makes of them, for all workers:
+and the results of "prepare" for all workers:
 
     networks.json    for each file of the bundle, digests of the Keras network that it is made from
                      and of its calibration inputs, and its kinds of layers
     owners.npy       the expert that each calibration input is routed to; -1 without a router
-    seen.npz         what the experts see of the calibration inputs: with the router's trunk
-    reference.npz    what Keras answers to the validation inputs; see verify/reference.py
+    seen.npz         the experts' inputs for the calibration set, with the router's trunk
+    reference.npz    answers of Keras to the validation inputs; see verify/reference.py
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """The model of a job, and its task's networks."""
+    """Model of a job, and its task's networks."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -74,7 +74,7 @@ class Job:
         return np.load(self.folder / "owners.npy")
 
     def do(self, task: dict[str, Any]) -> None:
-        """A task, as the module's docstring lists them."""
+        """Run a task; the module's docstring lists them."""
         if task["do"] == "prepare":
             self.prepare()
         else:
@@ -86,7 +86,7 @@ class Job:
         (self.folder / out).write_bytes(content)
 
     def prepare(self) -> None:
-        """What all conversions need, and what they are compared with."""
+        """Write the files that all conversions need, and the answers of Keras for comparison."""
         owners, seen = self._networks.route(self._calibration)
         np.save(self.folder / "owners.npy", owners)
         np.savez(self.folder / "seen.npz", **seen)
@@ -103,7 +103,7 @@ class Job:
         np.savez(self.folder / "reference.npz", **reference)
 
     def _samples(self, path: str) -> Samples:
-        """Representative inputs of a network."""
+        """Return the calibration set of a network."""
         return self._networks.samples(path, self._calibration, self._seen, self._owners)
 
     def _arrays(self, name: str) -> dict[str, np.ndarray]:
@@ -112,7 +112,7 @@ class Job:
 
 
 def network_digest(network: tf_keras.Model) -> str:
-    """SHA-256 over a network's architecture and the bits of its weights."""
+    """Compute SHA-256 over a network's architecture and the bits of its weights."""
     digest = hashlib.sha256(json.dumps(network.get_config(), sort_keys=True, default=str).encode())
     for weight in network.get_weights():
         digest.update(f"{weight.dtype}{weight.shape}".encode())
@@ -121,7 +121,7 @@ def network_digest(network: tf_keras.Model) -> str:
 
 
 def kinds_of(network: tf_keras.Model) -> set[str]:
-    """The kinds of layers in a network; recurrent ones that are not unrolled end in " loop"."""
+    """Return the kinds of layers in a network; recurrent ones not unrolled end in " loop"."""
     kinds = set()
     for layer in network.submodules:
         if isinstance(layer, tf_keras.layers.Layer):
@@ -139,18 +139,18 @@ def _digest(samples: Samples) -> str:
 
 
 def _failure(do: Callable[[dict[str, Any]], None], task: dict[str, Any]) -> str | None:
-    """Do a task; the reason where it failed."""
+    """Run a task; return the reason if it failed."""
     try:
         do(task)
-    except Exception as error:  # the converter's are of every kind, and the process is still good
+    except Exception as error:  # the converter raises many classes, and the process stays usable
         traceback.print_exc()
         return reason_of(error)
     return None
 
 
 def serve(do: Callable[[dict[str, Any]], None]) -> None:
-    """Do the tasks that come on stdin, one after the other, and answer each."""
-    # TensorFlow may print: what it prints must not be taken for an answer.
+    """Run the tasks that arrive on stdin, one after the other, and answer each."""
+    # TensorFlow may print to stdout, which must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
@@ -158,11 +158,11 @@ def serve(do: Callable[[dict[str, Any]], None]) -> None:
 
 
 class Jobs:
-    """The tasks of one job folder after the other; the last one's model is kept.
+    """Tasks of several job folders; the model of the last one is kept.
 
     Args:
-        folder: of tasks that name no "job" of their own.
-        kind: what does the tasks of a folder, which it is made of and keeps as its `folder`.
+        folder: of tasks without a "job" of their own.
+        kind: class that runs the tasks of a folder; it is created with the folder, its `folder`.
     """
 
     def __init__(self, folder: Path, kind: Callable[[Path], Any] = Job):
@@ -172,7 +172,7 @@ class Jobs:
     def do(self, task: dict[str, Any]) -> None:
         wanted = Path(task.get("job", self._folder))
         if self._job is None or wanted != self._job.folder:
-            tf_keras.backend.clear_session()  # the last job's graphs would stay
+            tf_keras.backend.clear_session()  # otherwise the last job's graphs would stay
             self._job = self._kind(wanted)
         self._job.do(task)
 

@@ -1,4 +1,4 @@
-"""Where a bundle is to run, and whether it can: a file for each target. Imports no TensorFlow."""
+"""Targets of bundles and their checks: a file for each target. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TARGETS = {target.name: target for target in (PI_BOOKWORM, PI_TRIXIE, LITERT, MI
 
 
 def named(name: str) -> Target:
-    """The target of that name.
+    """Return the target of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not exist.
     """
     if name not in TARGETS:
         raise UsageError(f"target must be one of {tuple(TARGETS)}, got {name!r}")

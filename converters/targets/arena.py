@@ -1,19 +1,19 @@
-"""The child process that runs files in TensorFlow Lite Micro, and finds the arena each needs.
+"""Child process that runs files in TensorFlow Lite Micro, and finds the arena that each needs.
 
 `python -m edge_experts.converters.targets.arena JOB` reads
 
     micro.json    {"files": {name: {"path": of the .tflite file, "inputs": names in its order}}}
     micro.npz     arrays of example inputs by name, (examples, ...), as the file takes them
 
-and leaves
+and writes
 
     arenas.json   {"files": {name: {"failed": null or the reason, "arena_bytes": number}},
                    "version": tflite-micro's}
     answers.npz   by name: TensorFlow Lite Micro's answers (examples, outputs); where it answered
-    here.npz      the same of this machine's interpreter
+    here.npz      the same from this machine's interpreter
 
 Each attempt is a fork of its own: in an arena that is too small, TensorFlow Lite Micro does not
-always say so, but uses a null pointer, and dies.
+always report an error, but uses a null pointer, and crashes.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ import numpy as np
 
 from edge_experts.runtime.interpreter import interpreter_class
 
-_LARGE = 2**24  # bytes; a file that needs more is not for a microcontroller
-_PATIENCE = 120  # seconds for one attempt; then it counts as dead
-_STEP = 16  # what TensorFlow Lite Micro aligns buffers to
+_LARGE = 2**24  # bytes; a file that needs more is not suitable for a microcontroller
+_PATIENCE = 120  # seconds for one attempt, after which it counts as crashed
+_STEP = 16  # alignment of buffers in TensorFlow Lite Micro
 
 
 def main(job: Path) -> None:
     import tflite_micro
 
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # deaths are expected
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # crashes are expected
     order, arrays = json.loads((job / "micro.json").read_text()), dict(np.load(job / "micro.npz"))
     found: dict[str, dict[str, object]] = {}
     answers, here = {}, {}
@@ -62,7 +62,7 @@ def main(job: Path) -> None:
 
 
 def _smallest(content: bytes, inputs: Sequence[np.ndarray], answer: np.ndarray) -> int:
-    """The smallest arena in which the file still gives this answer, bytes."""
+    """Find the smallest arena in which the file still gives this answer, bytes."""
     too_small, enough = 0, _LARGE // _STEP
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
@@ -75,7 +75,7 @@ def _smallest(content: bytes, inputs: Sequence[np.ndarray], answer: np.ndarray) 
 
 
 def _here(content: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
-    """The answers of this machine's interpreter, which has run the file before: (examples, ...)."""
+    """Compute answers of this machine's interpreter, proven to run the file: (examples, ...)."""
     interpreter = interpreter_class()(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     places = [one["index"] for one in interpreter.get_input_details()]
@@ -93,7 +93,7 @@ def _here(content: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
 def _attempt(
     content: bytes, inputs: Sequence[np.ndarray], arena: int
 ) -> tuple[np.ndarray | None, str | None]:
-    """The answers (examples, outputs) in an arena of so many bytes, or why there are none."""
+    """Run the file in an arena of so many bytes: answers (examples, outputs), or the error."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
         child = os.fork()
         if child == 0:
@@ -112,7 +112,7 @@ def _attempt(
 def _answer_and_exit(
     content: bytes, inputs: Sequence[np.ndarray], arena: int, out: IO[bytes], log: IO[bytes]
 ) -> None:
-    """In the fork: never returns."""
+    """Run in the fork; never returns."""
     from tflite_micro import runtime
 
     signal.alarm(_PATIENCE)
@@ -125,11 +125,11 @@ def _answer_and_exit(
                 interpreter.set_input(array[row : row + 1], place)
             interpreter.invoke()
             answers.append(interpreter.get_output(0)[0])
-            interpreter.reset()  # a recurrent network must not remember the input before
+            interpreter.reset()  # a recurrent network must not keep the state of the last input
         np.save(out, np.array(answers))
         out.flush()
         code = 0
-    except Exception:  # the lines above it, TensorFlow Lite Micro's own, say why
+    except Exception:  # TensorFlow Lite Micro has printed the cause before
         code = 1
     os._exit(code)
 

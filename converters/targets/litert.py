@@ -46,5 +46,5 @@ LITERT = Target(
     package="ai_edge_litert",
     version="2.3.0",
     operators=OPERATORS,
-    refused_types=frozenset({("RSQRT", "INT16")}),  # it does not refuse it, it aborts
+    refused_types=frozenset({("RSQRT", "INT16")}),  # it aborts instead of refusing it
 )

@@ -1,9 +1,9 @@
-"""Which operators an interpreter knows, and up to which version: asked, not remembered.
+"""Operators that an interpreter supports, and their highest versions, by measurement.
 
 `python -m edge_experts.converters.targets.measuring tflite_runtime|ai_edge_litert|tflite_micro`
-prints lines "OPERATOR VERSION". The tables in this folder were made by it, and a test makes them
-again. Each operator and version goes into a file of its own, which the interpreter is asked to
-open: it looks all operators of a file up before it does anything else.
+prints lines "OPERATOR VERSION". It made the tables in this folder, and a test makes them again.
+Each operator and version is written to a file of its own, which the interpreter opens: it looks up
+all operators of a file before anything else.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 from .reading import builtin_operators, schema
 from .target import ANY_VERSION
 
-_HIGHEST = 20  # version asked for; the highest of any operator in LiteRT 2.3 is 14
+_HIGHEST = 20  # highest version tried; the highest of any operator in LiteRT 2.3 is 14
 _NOT_BUILT_IN = ("CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES")
 
 
 def operators(package: str) -> dict[str, int]:
-    """The highest version of each operator that this interpreter package takes."""
+    """Find the highest version of each operator that this interpreter package supports."""
     names = {name: code for name, code in builtin_operators().items() if name not in _NOT_BUILT_IN}
-    if package == "tflite_micro":  # it does not look at versions
+    if package == "tflite_micro":  # it ignores versions
         return {name: ANY_VERSION for name, code in sorted(names.items()) if _micro(code)}
     knows = _tflite(package)
     found = {}
@@ -50,8 +50,10 @@ def _tflite(package: str) -> Callable[[int, int], bool]:
 
 
 def _micro(number: int, version: int = 1) -> bool:
-    """TensorFlow Lite Micro looks up operators as it comes to them, and may die of this one, which
-    has no inputs; it says beforehand where it does not know it."""
+    """Test an operator in TensorFlow Lite Micro, which looks it up when it reaches it.
+
+    It may crash on this one, which has no inputs; it prints a message before if it is unknown.
+    """
     from tflite_micro import runtime
 
     content = _file(number, version, used=True)
@@ -70,7 +72,7 @@ def _micro(number: int, version: int = 1) -> bool:
 
 
 def _file(number: int, version: int, *, used: bool) -> bytes:
-    """A model with one operator, which it does not use or uses with no inputs."""
+    """Build a model with one operator, which is not used, or used with no inputs."""
     import flatbuffers
 
     kinds = schema()

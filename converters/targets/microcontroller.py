@@ -17,8 +17,8 @@ from ..process.child_process import run_module
 from .reading import Port, read
 from .target import Target, table
 
-# `python -m edge_experts.converters.targets.measuring tflite_micro`, 0.dev20261023182759. Which
-# operators a firmware has, it decides itself; these are those of the Python wheel.
+# `python -m edge_experts.converters.targets.measuring tflite_micro`, 0.dev20261023182759. A
+# firmware chooses its operators itself; these are those of the Python wheel.
 OPERATORS = table(
     """
     ABS, ADD, ADD_N, ARG_MAX, ARG_MIN, ASSIGN_VARIABLE, AVERAGE_POOL_2D, BATCH_MATMUL,
@@ -43,7 +43,7 @@ MICROCONTROLLER = Target(
     package="tflite_micro",
     version="0.dev20261023182759",
     operators=OPERATORS,
-    refused_types=frozenset({("FLOOR_MOD", "INT32")}),  # in hashed text: it does floats only
+    refused_types=frozenset({("FLOOR_MOD", "INT32")}),  # in hashed text: it supports only floats
     recipes=("int8",),
     remedy="use another kind of network, or another --target",
 )
@@ -52,14 +52,14 @@ _INTEGERS = {"INT8": np.dtype(np.int8), "INT16": np.dtype(np.int16)}
 
 @dataclass(frozen=True)
 class Measured:
-    """A file in TensorFlow Lite Micro.
+    """Result of a file in TensorFlow Lite Micro.
 
     Attributes:
-        arena_bytes: the smallest arena in which it is set up and answers rightly, in steps of 16,
-            on this 64-bit machine; where pointers have 32 bits, it needs less.
-        answers: (examples, outputs), as the file gives them.
-        here: those of the interpreter of this machine, tflite-runtime or LiteRT.
-        scale: of a step of these integers; 1 of floats.
+        arena_bytes: the smallest arena in which it starts and answers correctly, in steps of 16, on
+            this 64-bit machine; with 32-bit pointers it needs less.
+        answers: (examples, outputs), in the file's own type.
+        here: those of this machine's interpreter, tflite-runtime or LiteRT.
+        scale: size of a step of these integers; 1 for floats.
     """
 
     arena_bytes: int
@@ -69,12 +69,12 @@ class Measured:
 
     @property
     def equal_labels(self) -> float:
-        """Share of the examples that both give the same label."""
+        """Share of the examples with the same label from both."""
         return float(np.mean(self.answers.argmax(axis=1) == self.here.argmax(axis=1)))
 
     @property
     def largest_difference(self) -> float:
-        """Between the outputs of both, in real numbers."""
+        """Largest difference between both outputs, in real numbers."""
         steps = np.abs(self.answers.astype(np.float64) - self.here)
         return float(steps.max() * self.scale)
 
@@ -88,7 +88,7 @@ class Measurement:
 
 
 def require() -> None:
-    """Raises MissingExtraError where TensorFlow Lite Micro is not installed."""
+    """Raise MissingExtraError if TensorFlow Lite Micro is not installed."""
     if not MICROCONTROLLER.installed:
         raise MissingExtraError("TensorFlow Lite Micro (the package tflite-micro)", "train")
 
@@ -99,14 +99,14 @@ def measure(
     """Run files in TensorFlow Lite Micro, in a child process; see arena.py.
 
     Args:
-        folder: where the files are.
+        folder: the folder of the files.
         paths: their paths in it, each with the name of its network, for errors.
         examples: inputs by the features' names, (examples, ...), at least one.
-        job: a folder for what is handed over.
+        job: a folder for the child process's files.
 
     Raises:
         MissingExtraError: TensorFlow Lite Micro is not installed.
-        UnsuitableError: it refuses a file, or dies of it.
+        UnsuitableError: it refuses a file, or crashes on it.
     """
     require()
     files: dict[str, dict[str, object]] = {}
@@ -144,11 +144,11 @@ def measure(
 
 
 def _as_taken(port: Port, values: np.ndarray) -> np.ndarray:
-    """The values as the file takes them."""
+    """Convert values to the type of the file's input."""
     if port.type in _INTEGERS and port.scale is not None:
         return quantize(values, np.float32(port.scale), port.zero_point, _INTEGERS[port.type])
     return values
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    return ModelError(f"TensorFlow Lite Micro cannot be asked (at {last}): {reason}")
+    return ModelError(f"TensorFlow Lite Micro failed (at {last}): {reason}")

@@ -1,4 +1,4 @@
-"""What a .tflite file consists of, read by TensorFlow's own schema, which starts no TensorFlow."""
+"""Reader of .tflite files by TensorFlow's own schema, which does not import TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _SCHEMA = "lite/python/schema_py_generated.py"
 
 @dataclass(frozen=True)
 class Operator:
-    """A kind of operator in one version, and how often the file uses it.
+    """Kind of operator in one version, and the number of its uses in the file.
 
     Attributes:
-        name: as the schema calls it; "custom NAME" of one that TFLite has only with code of the
+        name: as in the schema; "custom NAME" for an operator that TFLite has only with code of the
             user's, or TensorFlow's (flex).
         types: of its first inputs.
     """
@@ -34,7 +34,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output: its name, the schema's name of its type, and what its integers mean."""
+    """Input or output: its name, its type's name in the schema, and its quantization."""
 
     name: str
     type: str
@@ -45,7 +45,7 @@ class Port:
 
 @dataclass(frozen=True)
 class Function:
-    """One of several that a file has, a signature by its name."""
+    """One of several functions of a file, a signature by its name."""
 
     name: str
     inputs: tuple[Port, ...]
@@ -54,7 +54,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Weight:
-    """A constant: which operator reads it, in which layer it is, how it is stored, its bytes."""
+    """Constant: the operator that reads it, its layer, its type, shape and size."""
 
     operator: str
     layer: str
@@ -65,14 +65,14 @@ class Weight:
 
 @dataclass(frozen=True)
 class Structure:
-    """A file taken apart.
+    """Contents of a file.
 
     Attributes:
         inputs, outputs: of its main function.
-        functions: all of them, where there are several.
-        tensors: how many, in all its subgraphs.
+        functions: all of them, if there are several.
+        tensors: the number in all its subgraphs.
         weights: its constants, the largest first.
-        metadata_bytes: of what describes the file.
+        metadata_bytes: of the description of the file.
         graph_bytes: all the rest: operators, tensors, names, scales, alignment.
     """
 
@@ -87,13 +87,13 @@ class Structure:
 
 
 def read(content: bytes) -> Structure:
-    """Take a file apart.
+    """Read the structure of a file.
 
     Args:
-        content: what TensorFlow's converter made: a damaged file raises errors of any kind.
+        content: output of TensorFlow's converter: a damaged file raises errors of any kind.
 
     Raises:
-        MissingExtraError: the schema is not here, because TensorFlow is not.
+        MissingExtraError: the schema is missing, because TensorFlow is not installed.
     """
     model = schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
     weights = sorted(_weights(model), key=lambda one: -one.bytes)
@@ -137,26 +137,26 @@ def _operators(model: Any) -> tuple[Operator, ...]:
 
 
 def _operator_name(code: Any) -> str:
-    """The name of an operator code; see the schema's deprecated_builtin_code for why a maximum."""
+    """Name an operator code; see the schema's deprecated_builtin_code for the maximum."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _names("BuiltinOperator").get(number, f"number {number}")
     return f"custom {code.customCode.decode()}" if name == "CUSTOM" else name
 
 
 def builtin_operators() -> dict[str, int]:
-    """All operators that the schema knows, by name."""
+    """Return all operators that the schema knows, by name."""
     return {name: number for number, name in _names("BuiltinOperator").items()}
 
 
 def _weights(model: Any) -> Iterator[Weight]:
-    seen = set()  # a buffer is stored once, whoever shares it
+    seen = set()  # a shared buffer is stored once
     layers: dict[str, str] = {}
     for graph in model.subgraphs:
         operators = graph.operators or []
         readers = {index: one for one in operators for index in one.inputs}
         for operator in operators:
             user = operator
-            if _name_of(model, operator) == "DEQUANTIZE":  # of a float16 weight, for who reads it
+            if _name_of(model, operator) == "DEQUANTIZE":  # of a float16 weight: follow its reader
                 user = readers.get(operator.outputs[0], operator)
             layer = _layer(graph.tensors[user.outputs[0]].name, layers) if len(user.outputs) else ""
             for index in operator.inputs:
@@ -194,10 +194,10 @@ def _shape(tensor: Any) -> tuple[int, ...]:
 
 
 def _layer(tensor_name: bytes, layers: dict[str, str]) -> str:
-    """'expert_3/dense_17/MatMul;...' is in the layer 'dense', the next of this kind in 'dense_1'.
+    """Find the layer in a tensor's name: 'expert_3/dense_17/MatMul;...' is in 'dense'.
 
-    Keras counts on over all networks of a process, and alike experts would look different. The last
-    layer has lost its name in the converter.
+    The next layer of this kind is 'dense_1': Keras counts on over all networks of a process, and
+    equal experts would look different. The last layer has lost its name in the converter.
     """
     parts = tensor_name.decode(errors="replace").split(";")[0].split("/")
     if len(parts) < 3:
@@ -211,7 +211,7 @@ def _layer(tensor_name: bytes, layers: dict[str, str]) -> str:
 
 @cache
 def _names(kind: str) -> dict[int, str]:
-    """The names in an enumeration of the schema."""
+    """Return the names in an enumeration of the schema."""
     return {
         number: name
         for name, number in vars(getattr(schema(), kind)).items()
@@ -221,8 +221,10 @@ def _names(kind: str) -> dict[int, str]:
 
 @cache
 def schema() -> Any:
-    """TensorFlow's generated schema, loaded by its path: imported by its name, it would start
-    TensorFlow, which takes seconds and half a gigabyte."""
+    """Load TensorFlow's generated schema by its path.
+
+    Importing it by its name would start TensorFlow, which takes seconds and half a gigabyte.
+    """
     name = "edge_experts_tflite_schema"
     package = importlib.util.find_spec("tensorflow")
     if package is None or not package.submodule_search_locations:

@@ -1,4 +1,4 @@
-"""What a board takes, and the check of a file against it."""
+"""Target of a bundle: its interpreter's operators, and the check of files against them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from edge_experts.errors import UnsuitableError
 from ..recipes import RECIPE_NAMES
 from .reading import read
 
-ANY_VERSION = 99  # in a table: the interpreter does not look at versions
+ANY_VERSION = 99  # in a table: the interpreter ignores versions
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a bundle is to run.
+    """System on which a bundle is to run.
 
     Attributes:
-        name: what `--target` calls it.
+        name: its name in `--target`.
         what: the same in words.
         package: the Python package of its interpreter.
-        version: of the package, that the table of operators was taken from.
-        operators: the highest version of each operator that it takes.
-        refused_types: operators that it refuses, or dies of, on a first input of that type, in
-            versions that it takes otherwise; by the schema's names.
-        recipes: what its files may be made by.
-        remedy: what to try where it refuses a file.
+        version: of the package from which the table of operators was taken.
+        operators: the highest supported version of each operator.
+        refused_types: operators that it refuses, or crashes on, with a first input of that type, in
+            versions that it otherwise supports; by the schema's names.
+        recipes: supported recipes.
+        remedy: alternatives if it refuses a file.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Target:
 
     @property
     def installed(self) -> bool:
-        """Whether its interpreter is on this machine."""
+        """True if its interpreter is installed on this machine."""
         return importlib.util.find_spec(self.package) is not None
 
     def check(self, content: bytes, name: str) -> None:
-        """Compare the operators of a file with those that the target has.
+        """Compare the operators of a file with those of the target.
 
         Args:
             content: of a .tflite file that the converter made.
@@ -71,7 +71,7 @@ class Target:
                     )
 
     def refuse_recipe(self, quantization: str) -> None:
-        """Raises UnsuitableError where the target takes no files made so."""
+        """Raise UnsuitableError if the target does not support files of this recipe."""
         if quantization != "auto" and quantization not in self.recipes:
             raise UnsuitableError(
                 f"--target {self.name} takes --quantization {' or '.join(self.recipes)}, "
@@ -80,6 +80,6 @@ class Target:
 
 
 def table(text: str) -> dict[str, int]:
-    """'ABS 5, ADD 4' as the highest version of each operator; 'ABS' alone: any version."""
+    """Parse 'ABS 5, ADD 4' as the highest version of each operator; 'ABS' alone: any version."""
     entries = (entry.split() for entry in text.split(","))
     return {name: int(*version) if version else ANY_VERSION for name, *version in entries}

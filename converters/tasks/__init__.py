@@ -1,4 +1,4 @@
-"""Conversions of tasks: one for each kind of answer. Imports no TensorFlow."""
+"""Conversions by task: one for each kind of answer. Imports no TensorFlow."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ CONVERSIONS = Registry(
 
 
 def open_conversion(run: Run, features: Features) -> ConversionTask:
-    """The conversion of a run.
+    """Create the conversion of a run.
 
     Raises:
-        MissingPartError: no installed package has its task.
+        MissingPartError: no installed package provides its task.
     """
     task: ConversionTask = CONVERSIONS.get(run.task_type)(run, features)
     return task

@@ -1,4 +1,4 @@
-"""Answers of tasks in C source: the struct, and the code that makes it of an expert's output."""
+"""Answers of tasks in C source: the struct, and the code that fills it from an expert's output."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CAnswer:
     definitions: str = ""
 
     def put_into(self, text: str) -> str:
-        """A file of `c_source` with this part in its places."""
+        """Insert this part into a file of `c_source`."""
         for name in ("show", "answer", "declarations", "finish", "functions"):
             text = text.replace(f"@{name.upper()}@", getattr(self, name))
         return text

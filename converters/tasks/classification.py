@@ -146,7 +146,7 @@ class Classification(Rows):
     def losses(
         outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray, temperature: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Negative log-likelihoods of the right labels, nats; and 1 where the label is wrong."""
+        """Negative log-likelihoods of the correct labels, nats; and 1 for each wrong label."""
         logits = outputs / temperature
         shifted = logits - logits.max(axis=1, keepdims=True)
         right = shifted[np.arange(len(wanted)), wanted]

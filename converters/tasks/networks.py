@@ -1,6 +1,6 @@
-"""Networks of tasks in the worker processes: which become files, how, and what Keras answers.
+"""Networks of tasks in the worker processes: their files, conversion, and answers in Keras.
 
-Imported in worker processes only: it needs TensorFlow.
+Imported only in worker processes: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..process.order import Order  # isort: skip
 from ..tflite.layouts import IN_ONE_FILE  # isort: skip
 from ..tflite.quantization import Samples, to_tflite  # isort: skip
 
-ENOUGH = 100  # representative inputs, below which an expert's own are filled up with others
+ENOUGH = 100  # examples of an expert's calibration set, below which others are added
 _MOST = 300
 
 
 class Networks(Protocol):
-    """A model's networks, as one task converts them.
+    """Networks of a model, as one task converts them.
 
     Attributes:
         files: the network of each file of the bundle.
-        identified: whether a network's configuration and weights tell it from all others.
+        identified: True if a network's configuration and weights distinguish it from all others.
     """
 
     files: dict[str, Any]
@@ -38,26 +38,26 @@ class Networks(Protocol):
     def __init__(self, model: Any, order: Order): ...
 
     def route(self, calibration: Samples) -> tuple[np.ndarray, Samples]:
-        """The expert of each calibration input, -1 without a router; and experts' inputs."""
+        """Return the expert of each calibration input, -1 without a router; and experts' inputs."""
 
     def samples(
         self, path: str, calibration: Samples, seen: Samples, owners: np.ndarray
     ) -> Samples:
-        """Representative inputs of a file's network."""
+        """Return the calibration set of a file's network."""
 
     def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
-        """Converts one network."""
+        """Convert one network."""
 
     def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
-        """Answers of Keras; see `verify.reference`."""
+        """Compute answers of Keras; see `verify.reference`."""
 
 
 class RowNetworks:
-    """Networks that give a row of numbers: a router and experts, or all in one file."""
+    """Networks that output a row of numbers: a router and experts, or all in one file."""
 
     def __init__(self, model: SparseExperts, order: Order):
         self._model, self._order = model, order
-        self.identified = order.layout not in IN_ONE_FILE  # those hold functions
+        self.identified = order.layout not in IN_ONE_FILE  # those contain functions
         if not self.identified:
             self.files = {expert_path(0): IN_ONE_FILE[order.layout](model)}
             return
@@ -85,7 +85,7 @@ class RowNetworks:
         return _rows(seen, self.ordered(path, seen, rows))
 
     def ordered(self, path: str, seen: Samples, rows: np.ndarray) -> np.ndarray:
-        """Rows that a network may be calibrated with, of which the first are taken."""
+        """Order the rows that may calibrate a network; the first are used."""
         return rows
 
     def to_tflite(self, path: str, recipe: str, samples: Samples, io: str) -> bytes:
@@ -103,7 +103,7 @@ class RowNetworks:
         return found
 
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
-        """Scores of the model, (examples, labels), with `top_k` experts for each input."""
+        """Compute scores of the model, (examples, labels), with `top_k` experts for each input."""
         before, self._model.top_k = self._model.top_k, top_k
         found: np.ndarray = predict(self._model, inputs)
         self._model.top_k = before
@@ -111,7 +111,7 @@ class RowNetworks:
 
 
 class ClassificationNetworks(RowNetworks):
-    """Networks whose scores are probabilities of labels; the model gives their logarithms."""
+    """Networks whose scores are probabilities of labels; the model outputs their logarithms."""
 
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
         return np.exp(super().scores(inputs, top_k))
@@ -121,9 +121,9 @@ class RegressionNetworks(RowNetworks):
     """Networks whose scores are standardized outputs."""
 
     def ordered(self, path: str, seen: Samples, rows: np.ndarray) -> np.ndarray:
-        """Rows with the least and the greatest outputs first.
+        """Order rows so that the smallest and the largest outputs come first.
 
-        An int8 network gives no value beyond those that it was calibrated with.
+        An int8 network cannot output values beyond those in its calibration set.
         """
         inputs = {name: array[rows] for name, array in seen.items()}
         outputs = (
@@ -136,7 +136,7 @@ class RegressionNetworks(RowNetworks):
 
 
 def representative(owners: np.ndarray, expert: int) -> np.ndarray:
-    """Rows to calibrate an expert with: its own, filled up with others where it owns few."""
+    """Select rows to calibrate an expert: its own, with others if these are few."""
     own = np.flatnonzero(owners == expert)
     others = np.flatnonzero(owners != expert)
     return np.concatenate([own, others[: max(0, ENOUGH - len(own))]])

@@ -1,4 +1,4 @@
-"""Conversion of regression: experts give values, standardized by mean and scale of the targets."""
+"""Conversion of regression: experts output values, standardized by the targets' mean and scale."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Regression(Rows):
         experts: np.ndarray,
         targets: np.ndarray,
     ) -> RegressionParity:
-        """Compares standardized outputs (examples, outputs) and routes (examples,)."""
+        """Compare standardized outputs (examples, outputs) and routes (examples,)."""
         differences = np.abs(keras.astype(np.float64) - outputs).max(axis=1)
         wanted = self.wanted(targets)
         ours, theirs = self.scores(outputs, targets), self.scores(keras, targets)
@@ -109,7 +109,7 @@ class Regression(Rows):
         )
 
     def clear(self, proof: Proof) -> np.ndarray:
-        """The router's probability of its first choice: no output is near to becoming another."""
+        """Return the router's probability of its first choice: outputs have no boundaries."""
         router: np.ndarray = proof.arrays["router"][:, 0]
         return router
 
@@ -173,7 +173,7 @@ class Regression(Rows):
         return standardized
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Scores in the data's units, of standardized outputs."""
+        """Compute scores in the data's units from standardized outputs."""
         values = outputs.astype(np.float64) * self._scale + self._mean
         return scores_of(values, targets, self.run.labels)
 
@@ -184,7 +184,7 @@ class Regression(Rows):
     def losses(
         outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray, temperature: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Squared errors; and the same by the variance, so that R2 is one minus their mean."""
+        """Squared errors; and the same divided by the variance, so R2 is one minus their mean."""
         squares: np.ndarray = np.mean((outputs - wanted) ** 2, axis=1)
         return squares, _shares(outputs, wanted, all_wanted)
 
@@ -203,7 +203,7 @@ class Regression(Rows):
 
 
 def _shares(outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray) -> np.ndarray:
-    """Squared errors by the variance of each output, their mean over the outputs, (examples,)."""
+    """Squared errors divided by the variance of each output, averaged over outputs, (examples,)."""
     variance = all_wanted.var(axis=0)
     shares: np.ndarray = np.mean(
         (outputs - wanted) ** 2 / np.where(variance > 0, variance, 1.0), axis=1

@@ -1,4 +1,4 @@
-"""Conversions of tasks whose experts give one row of numbers for an input."""
+"""Conversions of tasks whose experts output one row of numbers for an input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..verify.proof import Proof
 from ..verify.reference import Reference
 from .base import COMMON, OF_ROWS, Examples, Golden, spread
 
-_CALIBRATION = 2000  # training examples to draw representative inputs from
+_CALIBRATION = 2000  # training examples from which the calibration set is drawn
 
 
 class Rows(ABC):
@@ -37,15 +37,15 @@ class Rows(ABC):
         self.run, self.features = run, features
 
     def require(self) -> None:
-        """Nothing beyond what conversion needs."""
+        """Require nothing beyond the packages of conversion."""
         return
 
     def refuse_target(self, target: Target) -> None:
-        """Nothing: every target runs such files."""
+        """Accept every target: all run such files."""
         return
 
     def settings(self, options: Any) -> Mapping[str, Any]:
-        """None."""
+        """Return no settings."""
         return {}
 
     def examples(self, splits: Mapping[str, Split]) -> Examples:
@@ -60,7 +60,7 @@ class Rows(ABC):
 
     @abstractmethod
     def clear(self, proof: Proof) -> np.ndarray:
-        """Distance of answers from others, which a last bit could make of them, (examples,)."""
+        """Return the margin of each answer to the nearest other one, (examples,)."""
 
     def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
         clear = np.minimum(self.clear(proof), reference.distance(manifest.second_below))
@@ -79,19 +79,19 @@ class Rows(ABC):
 
     @abstractmethod
     def test_record(self, proof: Proof) -> dict[str, Any]:
-        """Scores on the test examples, for the manifest."""
+        """Return scores on the test examples, for the manifest."""
 
     @abstractmethod
     def card_rows(self, manifest: Manifest, proof: Proof) -> list[str]:
-        """Rows of the model card on scores and parity."""
+        """Return rows of the model card on scores and parity."""
 
     @abstractmethod
     def limits(self, manifest: Manifest) -> str:
-        """Lines of the model card on what the bundle cannot do."""
+        """Return lines of the model card on the bundle's limits."""
 
     @abstractmethod
     def outputs(self) -> str:
-        """Labels or outputs, in words."""
+        """Describe the labels or outputs in words."""
 
     def card(self, manifest: Manifest, proof: Proof) -> str:
         experts = manifest.experts
@@ -143,23 +143,23 @@ class Rows(ABC):
         }
 
     def unsure_words(self, proof: Proof) -> list[str]:
-        """A line on the second expert, where one may be asked."""
+        """Return a line on the second expert, if one may run."""
         second = proof.unsure.asked_second
         if second is None:
             return []
-        return [f"a second expert asked for {second:.1%} of the validation examples"]
+        return [f"a second expert run for {second:.1%} of the validation examples"]
 
     def next_command(self, manifest: Manifest) -> str:
-        """A text; none for rows and arrays, of which only their data knows examples."""
+        """Return a sample text; none for rows and arrays, whose examples depend on the data."""
         return "'your text'" if manifest.features.kind == "text" else ""
 
 
 def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:
-    """Rows of the card's table for the thresholds that are set."""
+    """Return rows of the card's table for the thresholds that are set."""
     rows = []
     if unsure.asked_second is not None:
         rows.append(
-            f"| a second expert asked | {unsure.asked_second:.1%} of the validation examples |"
+            f"| a second expert run | {unsure.asked_second:.1%} of the validation examples |"
         )
     if unsure.abstained is not None:
         accuracy = unsure.accuracy_answered
@@ -172,7 +172,7 @@ def _unsure(manifest: Manifest, unsure: confidence.Unsure) -> list[str]:
 
 
 def _recipes(found: Mapping[str, Any]) -> str:
-    """Recipes of the models: one for all, or each its own."""
+    """Describe the recipes of the models: one for all, or each its own."""
     recipes = found.get("recipes")
     if not recipes:
         return str(found["quantization"])
@@ -181,7 +181,7 @@ def _recipes(found: Mapping[str, Any]) -> str:
 
 
 def _target(manifest: Manifest) -> list[str]:
-    """The rows of what it was made for."""
+    """Return the rows on the target."""
     target = manifest.verified_on.get("target")
     if target is None:
         return []
@@ -194,13 +194,13 @@ def _target(manifest: Manifest) -> list[str]:
 
 
 def _compression(found: Mapping[str, Any]) -> list[str]:
-    """A row for what made the experts smaller, where something did."""
+    """Return a row on the compression of the experts, if there was one."""
     made = found.get("compression")
     return [f"| experts made smaller | {Compression(**made).name} |"] if made else []
 
 
 def _record(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures with six decimals, those of each expert too."""
+    """Round figures to six decimals, those of each expert too."""
 
     def rounded(figures: Mapping[str, Any]) -> dict[str, Any]:
         return {key: round(one, 6) for key, one in figures.items() if isinstance(one, int | float)}

@@ -1,4 +1,4 @@
-"""Conversion of translation: experts write sentences, which chrF and BLEU compare with Keras's."""
+"""Conversion of translation: generated sentences are compared with Keras's by chrF and BLEU."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .base import COMMON, Examples, Golden
 _CALIBRATION = 48  # pairs for each expert
 _PROVEN = 24  # validation sentences for each label that Keras translates too
 _GOLDEN = 4  # of these, for each label
-_LENGTH = 64  # of an answer, in pieces, as the networks are
-_ROUTED = "routed.npz"  # sentences for the router, where there is one
+_LENGTH = 64  # of an answer, in tokens, like the networks
+_ROUTED = "routed.npz"  # sentences for the router, if there is one
 
 
 class Translation:
-    """Files with two functions each, which the runtime calls by turns."""
+    """Files with two functions each, which the runtime calls in turns."""
 
     name, primary = "translation", "chrf"
     networks = "edge_experts.converters.translation.networks:TranslationNetworks"
@@ -50,13 +50,13 @@ class Translation:
         self._owners = np.zeros(0, int)  # labels of the sentences in routed.npz
 
     def require(self) -> None:
-        scores.scores(["a"], ["a"])  # before the work: sacrebleu may be missing
+        scores.scores(["a"], ["a"])  # before the work starts: sacrebleu may be missing
 
     def refuse_target(self, target: Target) -> None:
         if target is MICROCONTROLLER:
             raise UnsuitableError(
                 "--target microcontroller: a translator's file has two functions, which a search "
-                "in Python asks by turns, and TensorFlow Lite Micro runs files of one; name "
+                "in Python calls in turn, and TensorFlow Lite Micro runs files with one; choose "
                 "another target"
             )
 
@@ -131,7 +131,7 @@ class Translation:
         )
 
     def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
-        """The surest of each label, of those that the router takes for the same as Keras does."""
+        """Choose the most certain examples of each label on which both routers agree."""
         chances = proof.scores.max(axis=1) * reference.confidence
         chances *= proof.experts == reference.experts
         targets = self._proven.targets
@@ -178,7 +178,7 @@ class Translation:
 """
 
     def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
-        """Nothing: `refuse_target` refuses it."""
+        """Return no figures: `refuse_target` refuses this target."""
         return {}
 
     def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def _own(proof: Proof) -> TranslationParity:
 
 
 def _router_row(routed: Routed | None) -> str:
-    """A row for how often the router picks the expert of a sentence's own domain."""
+    """Return a row on the share of sentences routed to the expert of their own domain."""
     if routed is None:
         return ""
     return (
@@ -225,7 +225,7 @@ def _router_row(routed: Routed | None) -> str:
 
 
 def _to_languages(examples: Split, labels: Sequence[str]) -> list[tuple[str, str]]:
-    """The sentences as they come at use: to a language, whatever domain they are of."""
+    """Return the sentences as users give them: to a language, of any domain."""
     return [
         (source, language(labels[target]))
         for (source, _), target in zip(examples.inputs, examples.targets.tolist(), strict=True)
@@ -233,7 +233,7 @@ def _to_languages(examples: Split, labels: Sequence[str]) -> list[tuple[str, str
 
 
 def _fitting(split: Split, features: PieceFeatures) -> Split:
-    """The pairs that are not too long for the networks."""
+    """Select the pairs that are not too long for the networks."""
     rows = [
         row
         for row, pair in enumerate(split.inputs)
@@ -243,7 +243,7 @@ def _fitting(split: Split, features: PieceFeatures) -> Split:
 
 
 def _by_label(split: Split, labels: int, most: int) -> Split:
-    """The first examples of each label."""
+    """Select the first examples of each label."""
     rows = np.sort(
         np.concatenate([np.flatnonzero(split.targets == one)[:most] for one in range(labels)])
     )
@@ -251,7 +251,7 @@ def _by_label(split: Split, labels: int, most: int) -> Split:
 
 
 def _pairs(split: Split, labels: Sequence[str], features: PieceFeatures) -> dict[str, np.ndarray]:
-    """Pairs as the worker reads them: source, mask, target (the pieces), and expert."""
+    """Encode pairs for the worker: source, mask, target (the tokens), and expert."""
     encoded = encode_all(features, _to_languages(split, labels))
     written = np.full((len(split), _LENGTH), PADDING, np.int32)
     for row, ((_, target), first) in enumerate(zip(split.inputs, encoded["target"], strict=True)):

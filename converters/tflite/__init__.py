@@ -1,1 +1,1 @@
-"""One Keras network to the bytes of a TFLite file."""
+"""Conversion of one Keras network to the bytes of a TFLite file."""

@@ -1,10 +1,10 @@
-"""The ranges that int8 numbers stand for, measured on tensors that nothing has overwritten.
+"""Calibration of int8 ranges, measured on tensors that are not overwritten.
 
-TensorFlow's calibrator (2.19) looks at an operator's inputs once more when it has run. ADD, MUL and
-others may write their result over an input, which then counts as the input: what a residual
-connection adds a little to takes the range of the sum, at the cost of up to four of its eight bits.
+TensorFlow's calibrator (2.19) reads an operator's inputs again after it has run. ADD, MUL and
+others may write their result over an input, which then counts as the input: an input to which a
+residual connection adds a little gets the range of the sum, and loses up to four of its eight bits.
 
-Imported in the worker process only: it needs TensorFlow.
+Imported only in the worker process: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 
-# Of a fused LSTM: the inputs that are its states, and the intermediate that is its output before a
-# projection, which Keras's never have.
+# Indices in a fused LSTM: the inputs that are its states, and the intermediate that is its output
+# before a projection, which Keras's LSTMs never have.
 _STATE, _CELL, _HIDDEN = 18, 19, 4
 _SMALLEST_CELL = 1.0
-# How many steps of a layer's result one step of its products may be: XNNPACK takes less than 256
-# (`requantization_scale`), and LiteRT 2.3 ends the process where it refuses a layer.
+# Limit for the steps of a layer's result that one step of its products may be: XNNPACK accepts less
+# than 256 (`requantization_scale`), and LiteRT 2.3 ends the process if it refuses a layer.
 _MOST_STEPS = 128
 
 Arrays = Mapping[str, np.ndarray]  # (1, ...) each
@@ -33,7 +33,7 @@ Sample = Arrays | tuple[str, Arrays]
 
 @contextmanager
 def exact() -> Iterator[None]:
-    """While it holds, the converter quantizes by ranges that are measured here."""
+    """Quantize by the ranges that are measured here, in this context."""
     calibrate: Callable[[Calibrator, Any], bytes] = Calibrator.calibrate
 
     def again(calibrator: Calibrator, samples: Callable[[], Iterable[Any]]) -> bytes:
@@ -44,16 +44,16 @@ def exact() -> Iterator[None]:
 
 
 def measured(content: bytes, samples: Iterable[Sample]) -> bytes:
-    """A calibrated model with the ranges of what its functions compute measured again.
+    """Measure the ranges of the tensors that a calibrated model's functions compute again.
 
-    What cannot be seen from outside (the insides of fused operators and of loops, states) keeps
-    what the calibrator found.
+    Tensors that are not visible (inside fused operators and loops, states) keep the calibrator's
+    ranges.
 
     Args:
         content: a float model whose tensors have a smallest and a largest number.
-        samples: representative inputs; with the name of the function, where there are several.
+        samples: the calibration set; with the name of the function, if there are several.
     """
-    model = bytearray(content)  # whose ranges are views, and written in place
+    model = bytearray(content)  # ranges are views of it, and are written in place
     root = schema.Model.GetRootAsModel(model, 0)
     functions = {
         root.SignatureDefs(place).SignatureKey().decode(): root.SignatureDefs(place).SubgraphIndex()
@@ -70,9 +70,9 @@ def measured(content: bytes, samples: Iterable[Sample]) -> bytes:
 
 
 def _widen_tables(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
-    """What is looked up in a table is all of the table, whatever the samples ask for.
+    """Set the range of looked-up values to that of the whole table, for any samples.
 
-    It has no zero point then, and is the same in all functions of a file.
+    It then has no zero point, and is the same in all functions of a file.
     """
     for operator in _of_kind(root, graph, schema.BuiltinOperator.GATHER):
         table, output = graph.Tensors(operator.Inputs(0)), ranges.get(operator.Outputs(0))
@@ -83,7 +83,7 @@ def _widen_tables(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
 
 
 def _mend_lstms(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
-    """What the kernel of a fused LSTM needs beyond what was measured."""
+    """Set ranges that the kernel of a fused LSTM requires beyond the measured ones."""
     for operator in _of_kind(root, graph, schema.BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM):
         output = ranges.get(operator.Outputs(0))
         for same in (operator.Inputs(_STATE), operator.Intermediates(_HIDDEN)):
@@ -92,13 +92,13 @@ def _mend_lstms(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
                 _set(_range(graph, same), output.Min(0), output.Max(0))
         cell = _range(graph, operator.Inputs(_CELL))
         if cell is not None:
-            # Below this the kernel leaves out a tanh, and answers with what was in its memory: it
-            # has one for whole numbers of bits before the point (`ApplyTanh`).
+            # Below this the kernel omits a tanh, and answers with the contents of its memory: it
+            # has one for integer numbers of bits before the point (`ApplyTanh`).
             _set(cell, min(cell.Min(0), -_SMALLEST_CELL), max(cell.Max(0), _SMALLEST_CELL))
 
 
 def _widen_dead(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
-    """A layer none of whose units answers any sample has no range: give it a small one."""
+    """Set a small range for a layer that outputs only zeros for all samples, and has none."""
     for kind in (
         schema.BuiltinOperator.FULLY_CONNECTED,
         schema.BuiltinOperator.CONV_2D,
@@ -110,14 +110,14 @@ def _widen_dead(root: Any, graph: Any, ranges: Mapping[int, Any]) -> None:
             if source is None or output is None or not isinstance(weights, np.ndarray):
                 continue
             largest = float(np.abs(weights.view(np.float32)).max())
-            # A tangent's whole numbers stand for -1 to 1, whatever it answers.
+            # The integers of a tanh represent -1 to 1, whatever its values.
             span = max(2.0, source.Max(0) - source.Min(0))
             smallest, least = output.Min(0), span * largest / 127 / _MOST_STEPS
             _set(output, smallest, max(output.Max(0), smallest + least))
 
 
 def _computed(graph: Any) -> Iterator[tuple[int, Any]]:
-    """The operators' outputs that have a range, and it."""
+    """Yield the operators' outputs that have a range, and the range."""
     for place in range(graph.OperatorsLength()):
         for index in graph.Operators(place).OutputsAsNumpy():
             found = _range(graph, index)
@@ -149,7 +149,7 @@ def _extremes(
     functions: Mapping[str, int],
     tensors: Mapping[int, Iterable[int]],
 ) -> dict[tuple[int, int], tuple[float, float]]:
-    """The smallest and the largest number of each tensor, by subgraph and index.
+    """Find the smallest and the largest number of each tensor, by subgraph and index.
 
     Args:
         functions: the subgraph of each, by name.

@@ -1,14 +1,14 @@
-"""Dense layers in int8, mended so that every kernel of tflite-runtime 2.14 computes them.
+"""Dense layers in int8, modified so that every kernel of tflite-runtime 2.14 computes them.
 
-Of such a layer with a scale for each unit:
+For such a layer with a scale for each unit:
 
-- on ARM the kernel in use ends the process where it has several rows and no bias (an address of
-  nothing), so it is given one of zeros;
-- the reference kernel takes the first two dimensions of the result for all there are, reads beyond
-  the weights, or leaves units out, so that the layer gives (rows, units), and a reshape follows it.
-  Otherwise nothing could say what a file must answer, to the bit.
+- the default kernel on ARM crashes if it has several rows and no bias (a null pointer), so it gets
+  a bias of zeros;
+- the reference kernel takes the first two dimensions of the result for all dimensions, reads beyond
+  the weights, or omits units, so the layer outputs (rows, units), and a reshape follows it.
+  Otherwise the exact answers of a file could not be determined.
 
-Imported in the worker process only: it needs TensorFlow.
+Imported only in the worker process: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DENSE, _RESHAPE = schema.BuiltinOperator.FULLY_CONNECTED, schema.BuiltinOperato
 
 
 def mended(content: bytes) -> bytes:
-    """The same file, with such layers as these kernels take them."""
+    """Return the same file, with such layers modified for these kernels."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     codes = [code.builtinCode for code in model.operatorCodes]
     zeros: dict[int, int] = {}
@@ -43,7 +43,7 @@ def mended(content: bytes) -> bytes:
                 changed = True
                 operators.append(_flatten(graph, operator, _code(model, codes)))
         graph.operators = operators
-    # What needs nothing stays the same to the byte.
+    # Files that need no change stay the same to the byte.
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model)) if changed else content
 
 
@@ -54,7 +54,7 @@ def _is_such(graph: Any, operator: Any) -> bool:
 
 
 def _add_bias(model: Any, graph: Any, operator: Any, zeros: dict[int, int]) -> None:
-    """Give a layer a bias of zeros, which it shares with others of as many units."""
+    """Give a layer a bias of zeros, shared with other layers of as many units."""
     given, weights = (graph.tensors[index] for index in operator.inputs[:2])
     units = int(weights.shape[0])
     if units not in zeros:
@@ -73,7 +73,7 @@ def _add_bias(model: Any, graph: Any, operator: Any, zeros: dict[int, int]) -> N
 
 
 def _flatten(graph: Any, operator: Any, reshape: int) -> Any:
-    """Have a layer give (rows, units); the operator that must follow it."""
+    """Let a layer output (rows, units); return the operator that must follow it."""
     output = operator.outputs[0]
     shape = [int(size) for size in graph.tensors[output].shape]
     flat = copy.deepcopy(graph.tensors[output])
@@ -94,7 +94,7 @@ def _flatten(graph: Any, operator: Any, reshape: int) -> Any:
 
 
 def _code(model: Any, codes: list[int]) -> int:
-    """The place of RESHAPE among the model's operators, which it has from now on."""
+    """Return the index of RESHAPE among the model's operators, and add it if necessary."""
     if _RESHAPE not in codes:
         code = schema.OperatorCodeT()
         code.builtinCode = code.deprecatedBuiltinCode = _RESHAPE

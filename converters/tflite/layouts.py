@@ -1,7 +1,7 @@
-"""A whole sparse model as one network, which a bundle of separate files is measured against.
+"""Sparse model as one network: the baseline for a bundle of separate files.
 
-Imported in the worker process only: it needs TensorFlow. What these networks answer is what the
-router's first choice answers. They hold for one input at a time.
+Imported only in the worker process: it needs TensorFlow. These networks give the answers of the
+router's first choice. They accept one input at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..recipes import LAYOUTS
 
 
 def gated(model: SparseExperts) -> tf_keras.Model:
-    """Every expert answers, and one answer is taken: what Keras makes of a mixture of experts."""
+    """Compute every expert and select one answer: a mixture of experts as Keras builds it."""
     inputs, router = _inputs(model), _router(model)
     gate, seen = asked(router, inputs)
     answers = tf_keras.layers.Lambda(lambda outputs: tf.stack(outputs, axis=1))(
@@ -33,14 +33,14 @@ def gated(model: SparseExperts) -> tf_keras.Model:
 
 
 def nested_if(model: SparseExperts) -> tf_keras.Model:
-    """TFLite's IF, one in another: only the expert that the router picks is computed."""
+    """Compute only the expert that the router picks, by nested IF operators of TFLite."""
     inputs, router = _inputs(model), _router(model)
     gate, seen = asked(router, inputs)
     return tf_keras.Model(inputs, _Branches(model.experts)([gate, seen]))
 
 
 class _Branches(tf_keras.layers.Layer):
-    """Halves the experts, and halves again, until one is left."""
+    """Halves the experts repeatedly, until one is left."""
 
     def __init__(self, experts: Sequence[tf_keras.Model]):
         super().__init__()
@@ -67,7 +67,7 @@ assert ("split", *IN_ONE_FILE) == LAYOUTS
 
 
 def _inputs(model: SparseExperts) -> dict[str, Any]:
-    """Inputs of their own, by the names that all the model's networks share."""
+    """Create inputs by the names that all the model's networks share."""
     return {
         tensor.name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         for tensor in model.experts[0].inputs

@@ -1,6 +1,6 @@
-"""A network as a function of one input, which is what converters take.
+"""Function of a network for one input, as converters require.
 
-Imported in worker processes only: it needs TensorFlow.
+Imported only in worker processes: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import tf_keras
 
 
 def signature(network: tf_keras.Model) -> dict[str, tf.TensorSpec]:
-    """The inputs by name, for one input at a time.
+    """Return the inputs by name, for one input at a time.
 
-    Small boards answer so, and with a fixed batch the interpreter plans its memory once.
+    Small boards answer one input at a time, and with a fixed batch the interpreter plans its memory
+    once.
     """
     return {
         tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
@@ -23,7 +24,7 @@ def signature(network: tf_keras.Model) -> dict[str, tf.TensorSpec]:
 
 
 def answering(network: tf_keras.Model) -> Any:
-    """The `tf.function` of that signature that answers as the network does."""
+    """Create the `tf.function` of that signature with the network's answers."""
 
     @tf.function(input_signature=[signature(network)])
     def answer(inputs: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -1,6 +1,6 @@
-"""Keras networks to TFLite bytes. Each recipe is a small function that sets up the converter.
+"""Conversion of Keras networks to TFLite bytes; each recipe is a function for the converter.
 
-Imported in the worker process only: it needs TensorFlow.
+Imported only in the worker process: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
 
 
 def float32(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
-    """Weights and arithmetic as trained."""
+    """Keep weights and arithmetic as trained."""
 
 
 def float16(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
-    """Weights halved; the interpreter computes in float32."""
+    """Store weights in float16; the interpreter computes in float32."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
 
 
 def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
-    """Weights as int8, activations quantized as they come."""
+    """Store weights as int8, and quantize activations at run time."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     # Per-channel dense layers would become FULLY_CONNECTED version 12, which tflite-runtime 2.14
     # does not have.
@@ -40,19 +40,19 @@ def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
 
 
 def int8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
-    """Weights and activations as int8, the ranges taken from representative samples."""
+    """Quantize weights and activations to int8, with ranges from the calibration set."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _one_by_one(samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
 
 
 def int16x8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
-    """Weights as int8, activations as int16: nearer to float, and slower."""
+    """Quantize weights to int8 and activations to int16: nearer to float, and slower."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _one_by_one(samples)
     converter.target_spec.supported_ops = [
         tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-        tf.lite.OpsSet.TFLITE_BUILTINS,  # what computes with token ids is not to be quantized
+        tf.lite.OpsSet.TFLITE_BUILTINS,  # computations with token ids are not quantized
     ]
 
 
@@ -64,9 +64,9 @@ RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
     "int16x8": int16x8,
 }
 assert tuple(RECIPES) == RECIPE_NAMES
-_IN_FLOAT = ["LOG"]  # in int8 files: tflite-runtime 2.14 and microcontrollers have no other
+_IN_FLOAT = ["LOG"]  # in int8 files: tflite-runtime 2.14 and microcontrollers have only this
 _FEW, _MANY = 256, 1024  # values, and weights, of a layer that was clustered
-_INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # what a file of integers computes in
+_INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # types of inputs and outputs of integer files
 
 
 def to_tflite(
@@ -77,21 +77,20 @@ def to_tflite(
     Args:
         network: with named inputs.
         quantization: a key of `RECIPES`.
-        samples: representative inputs by name, (samples, ...); `int8` and `int16x8` calibrate
-            with them.
-        io: "float", or "integer": inputs and outputs as the integers that the file computes in,
-            with their scales and zero points beside them; token ids stay as they are.
+        samples: the calibration set by name, (samples, ...), for `int8` and `int16x8`.
+        io: "float", or "integer": inputs and outputs are the integers that the file computes in,
+            with their scales and zero points beside them; token ids are unchanged.
     """
     with activations.written_for_tflite():
         function = answering(network).get_concrete_function()
-    # The converter saves what it is given beside the function. Saving a Keras model traces all of
-    # its layers once more, which took three quarters of the time; the variables are all it needs.
+    # The converter saves the object beside the function. Saving a Keras model traces all of its
+    # layers again, which took three quarters of the time; it needs only the variables.
     variables = tf.Module()
     variables.read = list(function.variables)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], variables)
     if _clustered(network):
-        # A scale for each channel would make other integers of the same value in each, so that
-        # what clustering made equal were equal no more.
+        # A scale for each channel would make different integers of the same value, so that values
+        # made equal by clustering would no longer be equal.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     RECIPES[quantization](converter, {name: samples[name] for name in signature(network)})
     if io == "integer":
@@ -103,7 +102,7 @@ def to_tflite(
 
 
 def _clustered(network: tf_keras.Model) -> bool:
-    """Whether a large layer's weights are of so few values that clustering has made them."""
+    """Test if a large layer's weights have so few values that they must be clustered."""
     kernels = [kernel for kernel in network.get_weights() if kernel.size > _MANY]
     return any(len(np.unique(kernel)) <= _FEW for kernel in kernels)
 

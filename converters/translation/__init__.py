@@ -1,1 +1,1 @@
-"""Translators' networks: a file for each, with two functions over the same weights."""
+"""Conversion of translators: a file for each, with two functions over the same weights."""

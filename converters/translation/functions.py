@@ -1,6 +1,6 @@
-"""A translator to TFLite bytes with the functions `encode` and `step`.
+"""Conversion of a translator to TFLite bytes with the functions `encode` and `step`.
 
-Imported in the worker process only: it needs TensorFlow.
+Imported only in the worker process: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .sharing import shared
 
 _CALIBRATED_STEPS = 3  # of each calibration sentence, spread over it
 
-Sample = Mapping[str, np.ndarray]  # source, mask, and target: the pieces of the translation
+Sample = Mapping[str, np.ndarray]  # source, mask, and target: the tokens of the translation
 
 
 def to_tflite(
@@ -31,8 +31,8 @@ def to_tflite(
 
     Args:
         quantization: a key of `RECIPES`.
-        samples: representative pairs, each array with a leading 1; `int8` calibrates with them.
-        beams: how many sentences a step continues at once.
+        samples: the calibration pairs for `int8`, each array with a leading 1.
+        beams: the number of beams that a step extends.
     """
     module = Functions(network, beams)
     converted = {
@@ -47,7 +47,7 @@ def to_tflite(
             converter.representative_dataset = lambda: _calibration(module, samples)
         with calibration.exact():
             content = converter.convert()
-    content = shared(content)  # which leaves fewer layers to mend
+    content = shared(content)  # leaves fewer layers to modify
     return dense.mended(content) if quantization == "int8" else content
 
 
@@ -104,7 +104,7 @@ class Functions(tf.Module):
         return self.network.step(piece, position, past, past_mask, memory, mask)
 
     def start(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Keys, values and the mask of a past in which nothing is yet."""
+        """Return keys, values and mask of an empty past."""
         past = [np.zeros(self.past, np.float32) for _ in range(2)]
         return past, np.full((1, 1, 1, self.past[2]), HIDDEN, np.float32)
 
@@ -113,7 +113,7 @@ class Functions(tf.Module):
         return self.past[0]
 
     def run(self, name: str, arrays: Sample) -> dict[str, np.ndarray]:
-        """A function by name, as the runtime calls them."""
+        """Run a function by name, like the runtime."""
         function = {"encode": self.encode, "step": self.step}[name]
         made = function(**{key: tf.constant(array) for key, array in arrays.items()})
         return {key: one.numpy() for key, one in made.items()}
@@ -122,7 +122,7 @@ class Functions(tf.Module):
 def _calibration(
     module: Functions, samples: Sequence[Sample]
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """What both functions are given while sentences are translated as they should be."""
+    """Yield the inputs of both functions during correct translations of the samples."""
     random = np.random.default_rng(0)
     for sample in samples:
         source, mask = sample["source"], sample["mask"]

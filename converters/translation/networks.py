@@ -1,6 +1,6 @@
 """Translators in the worker processes; see `tasks.networks.Networks`.
 
-Imported in worker processes only: it needs TensorFlow.
+Imported only in worker processes: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ..tflite import quantization  # isort: skip
 from ..tflite.quantization import Samples  # isort: skip
 from .functions import Functions, to_tflite  # isort: skip
 
-ROUTED = "routed.npz"  # sentences for the router, where there is one
+ROUTED = "routed.npz"  # sentences for the router, if there is one
 _PAIR = ("source", "mask", "target")
 
 
 class TranslationNetworks:
-    """A translator for each language or domain, and the router among those of a language."""
+    """Translators, one for each language or domain, and the router among those of a language."""
 
     identified = True
 
@@ -39,7 +39,7 @@ class TranslationNetworks:
         self.files = router | experts
 
     def route(self, calibration: Samples) -> tuple[np.ndarray, Samples]:
-        """Pairs of the expert that they were given for; a network for all gets all."""
+        """Route pairs to the experts that the data names; a network for all gets all."""
         owners = calibration["expert"]
         return np.zeros_like(owners) if len(self._model.experts) == 1 else owners, calibration
 
@@ -59,7 +59,7 @@ class TranslationNetworks:
         return to_tflite(self.files[path], recipe, pairs, self._beams)
 
     def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
-        """`pieces` that Keras writes, by which experts; of ROUTED's sentences the `routes`."""
+        """Compute Keras's `pieces` with their experts; and `routes` of the sentences in ROUTED."""
         functions = [Functions(expert, self._beams) for expert in self._model.experts]
         never = no_text(len(np.unique(validation["target"])))
         gates = self._gates(validation)
@@ -77,7 +77,7 @@ class TranslationNetworks:
         return found
 
     def _gates(self, given: Samples) -> np.ndarray:
-        """As the runtime's `named`: (examples, experts)."""
+        """Return gates, as the runtime's `named`: (examples, experts)."""
         if len(self._model.experts) == 1:
             return np.zeros((len(given["asked"]), 1), np.float32)
         if self._model.router is None:

@@ -1,6 +1,6 @@
-"""What the functions of one file have in common, kept once.
+"""Sharing of equal weights between the functions of one file.
 
-Imported in the worker process only: it needs TensorFlow.
+Imported only in the worker process: it needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ _GATHER, _DENSE = schema.BuiltinOperator.GATHER, schema.BuiltinOperator.FULLY_CO
 
 
 def shared(content: bytes) -> bytes:
-    """The same file, with equal weights of its functions kept once.
+    """Return the same file, with equal weights of its functions stored once.
 
-    In int8 the table that pieces are looked up in is the one that logits are computed with, too
-    (Press and Wolf, 2017, https://arxiv.org/abs/1608.05859): with one scale for all of it, instead
-    of one for each piece.
+    In int8 the embedding table of the tokens is also the one of the logits (Press and Wolf, 2017,
+    https://arxiv.org/abs/1608.05859): with one scale for all of it, instead of one for each token.
     """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     _tie(model)
@@ -42,7 +41,7 @@ def shared(content: bytes) -> bytes:
 
 
 def _tie(model: Any) -> None:
-    """Have int8 layers whose weights are a table's take the table, where that has no zero point."""
+    """Let int8 layers whose weights equal a table's use the table, if it has no zero point."""
     tables = [one for one in _int8(model, _GATHER, 0) if not one.quantization.zeroPoint[0]]
     for tensor in _int8(model, _DENSE, 1):
         for table in tables[:1]:
@@ -56,7 +55,7 @@ def _tie(model: Any) -> None:
 
 
 def _int8(model: Any, code: int, place: int) -> Iterator[Any]:
-    """The constant int8 tensors that operators of one kind have at a place."""
+    """Yield the constant int8 tensors at one input of all operators of one kind."""
     codes = [one.builtinCode for one in model.operatorCodes]
     for graph in model.subgraphs:
         for operator in graph.operators:
@@ -68,7 +67,7 @@ def _int8(model: Any, code: int, place: int) -> Iterator[Any]:
 
 
 def _numbers(model: Any, tensor: Any) -> np.ndarray:
-    """What an int8 tensor of rows stands for, (rows, columns) float32."""
+    """Dequantize an int8 tensor of rows, (rows, columns) float32."""
     raw = np.frombuffer(_raw(model.buffers[tensor.buffer]), np.int8).reshape(tensor.shape)
     return raw * np.asarray(tensor.quantization.scale, np.float32)[:, None]
 

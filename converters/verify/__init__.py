@@ -1,1 +1,1 @@
-"""Verification: the bundle on its interpreter, beside Keras."""
+"""Verification of a bundle on its interpreter, compared with Keras."""

@@ -1,4 +1,4 @@
-"""How often a bundle is unsure of its answers, and what that costs."""
+"""Rates of abstention and of second experts, and the accuracy that results."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from edge_experts.run_folder import Run
 
 @dataclass(frozen=True)
 class Unsure:
-    """Of the validation examples, as deployed; None where the bundle has no such threshold."""
+    """Rates on the validation examples, as deployed; None if the bundle has no such threshold."""
 
-    asked_second: float | None  # share for which the router's second choice was asked too
+    asked_second: float | None  # share for which the router's second choice ran too
     abstained: float | None  # share without an answer
-    accuracy_answered: float | None  # on the others; None also where there are none
+    accuracy_answered: float | None  # on the others; None also if there are none
 
     def to_json(self) -> dict[str, float]:
-        """What was measured."""
+        """Format the rates that were measured."""
         return {key: round(value, 6) for key, value in asdict(self).items() if value is not None}
 
 
 def measure(
     manifest: Manifest, scores: np.ndarray, asked: np.ndarray, targets: np.ndarray
 ) -> Unsure:
-    """What the manifest's thresholds come to.
+    """Measure the effect of the manifest's thresholds.
 
     Args:
         scores: calibrated, (examples, labels).
-        asked: how many experts answered each, (examples,).
-        targets: the right labels, (examples,).
+        asked: the number of experts that answered each, (examples,).
+        targets: the correct labels, (examples,).
     """
     asked_second = None if manifest.second_below is None else float(np.mean(asked > 1))
     if manifest.abstain_below is None:
@@ -47,7 +47,7 @@ def measure(
 
 
 def macs(run: Run, asked_second: float | None) -> dict[str, Any]:
-    """The run's multiply-adds, `active` being what an input takes as deployed, on average."""
+    """Return the run's multiply-adds; `active` is the average of an input as deployed."""
     counted = dict(run.metrics.get("macs") or {})
     if counted and run.combine == "top" and run.experts > 1:
         experts = run.top_k + (asked_second or 0.0)

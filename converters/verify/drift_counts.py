@@ -1,4 +1,4 @@
-"""What a bundle's answers look like on validation data, for a device to compare its own with."""
+"""Drift reference of a bundle: counts of its answers on validation data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import Manifest
 from edge_experts.runtime.tasks import task_class
 
-_BINS = 10  # of as many examples each
+_BINS = 10  # of equally many examples
 
 
 def describe(
     manifest: Manifest, scores: np.ndarray, arrays: Mapping[str, np.ndarray]
 ) -> Reference | None:
-    """The reference of a bundle; None where `monitor` does not watch its task.
+    """Compute the reference of a bundle; None if `monitor` does not support its task.
 
     Args:
         scores: of the answers, calibrated, (examples, labels).
@@ -38,10 +38,10 @@ def describe(
 
 
 def histogram(values: np.ndarray) -> Histogram:
-    """Bins of about as many values each, divided halfway between two that differ.
+    """Divide values into bins of about equal counts, halfway between two different values.
 
-    Quantized models answer with few different numbers, and another processor may round the last
-    bit of one the other way: no bin must end at a number that is common.
+    Quantized models have few different outputs, and another processor may round the last bit of one
+    differently: no bin may end at a common number.
     """
     ordered = np.unique(values.astype(np.float64))
     wanted = np.quantile(values.astype(np.float64), np.arange(1, _BINS) / _BINS)

@@ -1,4 +1,4 @@
-"""How the converted files answer, beside the Keras model that they came from."""
+"""Parity of the converted files with the Keras model that they came from."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 
 from edge_experts.errors import ThresholdError
 
-MAX_ACCURACY_DROP = 2.0  # points, where the user states nothing
+MAX_ACCURACY_DROP = 2.0  # points, by default
 SURE = 0.2  # the margin between Keras's two best scores from which an input counts as confident
-EQUAL = 0.97  # of the labels of confident inputs
-ENOUGH = 100  # confident inputs, below which 3 % of them are too few to judge by
+EQUAL = 0.97  # required share of equal labels of confident inputs
+ENOUGH = 100  # confident inputs, below which 3 % of them are too few for a judgement
 
 
 @dataclass(frozen=True)
 class ExpertParity:
-    """One expert beside its Keras network, on the examples that both routers send to it."""
+    """One expert compared with its Keras network, on examples that both routers send to it."""
 
     expert: int
     examples: int
@@ -27,29 +27,29 @@ class ExpertParity:
     largest_score_difference: float
     keras_accuracy: float
     deployed_accuracy: float
-    confident: int  # of these, the examples that Keras is sure of
-    equal_confident: float  # share of the confident that both give the same label
+    confident: int  # of these, the examples that Keras is confident of
+    equal_confident: float  # share of the confident ones with the same label from both
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Measured on the validation examples, through the runtime that the bundle is for."""
+    """Results on the validation examples, by the runtime that the bundle is for."""
 
     examples: int
-    equal_labels: float  # share of examples that both give the same label
+    equal_labels: float  # share of examples with the same label from both
     equal_experts: float  # share of examples that both send to the same expert
     largest_score_difference: float  # over all examples and labels, at the same temperature
     keras_accuracy: float
     deployed_accuracy: float
-    lost: int  # examples that Keras gets right and the converted files wrong
-    gained: int  # and the other way round
-    confident: int  # examples that Keras is sure of
-    equal_confident: float  # share of these that both give the same label
-    experts: tuple[ExpertParity, ...] = ()  # those that were asked, where it is one for an example
+    lost: int  # examples that are correct by Keras and wrong by the converted files
+    gained: int  # and the reverse
+    confident: int  # examples that Keras is confident of
+    equal_confident: float  # share of these with the same label from both
+    experts: tuple[ExpertParity, ...] = ()  # those that answered, if one expert answers an example
 
     @property
     def scores(self) -> dict[str, float]:
-        """Scores as deployed."""
+        """Return scores as deployed."""
         return {"accuracy": self.deployed_accuracy}
 
     @property
@@ -58,17 +58,17 @@ class Parity:
 
     @property
     def accuracy_drop(self) -> float:
-        """What conversion cost, in points of accuracy (hundredths)."""
+        """Cost of conversion, in points of accuracy (hundredths)."""
         return 100 * (self.keras_accuracy - self.deployed_accuracy)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "accuracy_drop": self.accuracy_drop}
 
     def refuse_beyond(self, max_accuracy_drop: float | None) -> None:
-        """Raises ThresholdError when conversion cost more accuracy than was allowed.
+        """Raise ThresholdError if conversion cost more accuracy than allowed.
 
-        Where nothing was stated, the drop must also be more than chance makes of a few examples:
-        lost - gained beyond two standard deviations (McNemar, 1947).
+        With the default limit, the drop must also be significant: lost - gained beyond two standard
+        deviations (McNemar, 1947).
         """
         stated = max_accuracy_drop is not None
         allowed = max_accuracy_drop if max_accuracy_drop is not None else MAX_ACCURACY_DROP
@@ -82,18 +82,18 @@ class Parity:
             )
 
     def refuse_disagreement(self) -> None:
-        """Raises ThresholdError where too many labels that Keras is sure of are others now.
+        """Raise ThresholdError if too many labels that Keras is confident of have changed.
 
-        Accuracy does not show it where as many turn right as turn wrong, and files so far from the
-        network that was trained will not keep what was measured on it.
+        Accuracy does not show it if equally many become correct and wrong, and files so far from
+        the trained network will not have its measured properties.
         """
         judged = [("the converted model", self.confident, self.equal_confident)]
         judged += [(f"expert {e.expert}", e.confident, e.equal_confident) for e in self.experts]
         for name, confident, equal in judged:
             if confident >= ENOUGH and equal < EQUAL:
                 raise ThresholdError(
-                    f"{name} gives {1 - equal:.1%} of the {confident} validation examples that "
-                    f"Keras is sure of another label; {1 - EQUAL:.0%} may differ. Nothing was "
+                    f"{name} gives another label to {1 - equal:.1%} of the {confident} validation "
+                    f"examples that Keras is confident of; {1 - EQUAL:.0%} may differ. Nothing was "
                     "written; try --quantization dynamic, float16 or float32, or judge by accuracy "
                     "alone with --max-accuracy-drop"
                 )
@@ -140,19 +140,19 @@ def compare(
 
 
 def sure(scores: np.ndarray) -> np.ndarray:
-    """Of which examples these probabilities (examples, labels) are sure: (examples,)."""
+    """Mark examples of which these probabilities (examples, labels) are confident: (examples,)."""
     best = np.sort(scores, axis=1)
     confident: np.ndarray = best[:, -1] - best[:, -2] >= SURE
     return confident
 
 
 def _share(which: np.ndarray) -> float:
-    """Of examples, those that are; all, where there are no examples."""
+    """Return the share of true values; 1 if there are no examples."""
     return float(which.mean()) if len(which) else 1.0
 
 
 def fit_temperature(scores: np.ndarray, targets: np.ndarray) -> float:
-    """The softmax temperature that makes scores calibrated (Guo et al., 2017).
+    """Fit the softmax temperature that calibrates scores (Guo et al., 2017).
 
     It minimizes the log loss of `targets` under scores**(1/T), by golden-section search over
     log T: the loss has one minimum there. See https://arxiv.org/abs/1706.04599.
@@ -175,7 +175,7 @@ def at_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
 
 
 def expected_calibration_error(scores: np.ndarray, targets: np.ndarray, bins: int = 10) -> float:
-    """Mean gap between confidence and accuracy over equal-width bins (Guo et al., 2017)."""
+    """Compute the mean gap of confidence and accuracy over equal-width bins (Guo et al., 2017)."""
     confidence, right = scores.max(axis=1), scores.argmax(axis=1) == targets
     member = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps: Sequence[float] = [

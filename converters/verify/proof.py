@@ -1,4 +1,4 @@
-"""The bundle on its interpreter, beside Keras: what it answers, and what its files cost."""
+"""Proof of a bundle on its interpreter: parity with Keras, and the costs of its files."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from .confidence import Unsure
 
 
 class Parity(Protocol):
-    """The bundle beside Keras, on the validation examples."""
+    """Comparison of the bundle with Keras, on the validation examples."""
 
     @property
     def examples(self) -> int: ...
 
     @property
     def scores(self) -> Mapping[str, float]:
-        """Scores as deployed, by name: those of the task."""
+        """Return scores as deployed, by name: those of the task."""
 
     @property
     def keras_scores(self) -> Mapping[str, float]: ...
 
     def refuse_beyond(self, max_drop: float | None) -> None:
-        """Raises ThresholdError where conversion cost more of the primary score than allowed.
+        """Raise ThresholdError if conversion cost more of the primary score than allowed.
 
         Args:
             max_drop: points; None: the task's own limit, if it has one.
         """
 
     def refuse_disagreement(self) -> None:
-        """Raises ThresholdError where answers differ too much, whatever the scores are."""
+        """Raise ThresholdError if answers differ too much, whatever the scores."""
 
     def to_json(self) -> dict[str, Any]: ...
 
@@ -65,7 +65,7 @@ class Deployed:
     verified_on: dict[str, str]
 
     def first(self, count: int) -> dict[str, np.ndarray]:
-        """The arrays of the first examples, which are the validation examples."""
+        """Return the arrays of the first examples, which are the validation examples."""
         return {name: array[:count] for name, array in self.arrays.items()}
 
 
@@ -75,10 +75,10 @@ class Proof:
 
     Attributes:
         scores: calibrated, (examples, labels).
-        arrays: of `Deployed`: experts, the first asked, (examples,); asked, how many; router, the
-            probability of its first choice and its entropy, (examples, 2).
+        arrays: of `Deployed`: experts, the first that answered, (examples,); asked, the number that
+            answered; router, the probability of its first choice and its entropy, (examples, 2).
         test_scores: by name, on `test_examples` examples.
-        calibration_error: on the test examples; None where scores are no probabilities.
+        calibration_error: on the test examples; None if scores are not probabilities.
     """
 
     parity: Parity
@@ -105,14 +105,14 @@ def prove(
     """Answer the validation and test examples with the device runtime.
 
     Args:
-        interpreter: the package to run them on; None: the one that a user here would meet.
+        interpreter: the package to run them on; None: the default of this machine.
 
     Raises:
-        ModelError: the interpreter refuses a file, or dies of it.
+        ModelError: the interpreter refuses a file, or crashes on it.
     """
     inputs = [*splits["validation"].inputs, *splits["test"].inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
-    files = 2 + len(manifest.models)  # the first is opened thrice
+    files = 2 + len(manifest.models)  # the first is opened three times
     with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
         run_module(
             "edge_experts.converters.verify.proof_process",
@@ -129,8 +129,8 @@ def prove(
 
 
 def _failure(last: str, reason: str) -> ModelError:
-    """The error, from the last line that the process wrote and the reason of its end."""
+    """Create the error, from the process's last line and the reason of its end."""
     what = name_of(last) if last.endswith(".tflite") else f"the bundle, at {last}"
-    # What an error of ours says begins with its class and a file of the temporary folder.
+    # Messages of this package begin with the error's class and a file of the temporary folder.
     said = re.sub(r"^edge_experts\.errors\.\w+: (\S+\.tflite: )?", "", reason)
     return ModelError(f"{what} does not run on the interpreter: {said}")

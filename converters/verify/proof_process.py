@@ -1,15 +1,15 @@
-"""The child process that proves a bundle on the interpreter which it will meet.
+"""Child process that proves a bundle on the interpreter of its users.
 
-`python -m edge_experts.converters.verify.proof_process JOB` opens JOB/bundle with the device
-runtime and nothing else: TensorFlow in the same process could lend the interpreter its own kernels.
-It says on stdout which file it opens, or at which answer it is, and leaves
+`python -m edge_experts.converters.verify.proof_process JOB` opens JOB/bundle with only the device
+runtime: TensorFlow in the same process could provide its own kernels to the interpreter. It prints
+the file that it opens, or the number of the answer, on stdout, and writes
 
-    verified.json    on what: interpreter, its version, python, machine
-    costs.json       what each model takes in memory, bytes, by path
-    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, how
-                     many were asked, and the router's probability and entropy; where experts
-                     write, also their pieces, padded with -1; and for the examples of
-                     JOB/routed.npz, where it is there, the router's first choices: routes
+    verified.json    the environment: interpreter, its version, python, machine
+    costs.json       memory of each model, bytes, by path
+    deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, the
+                     number of experts that answered, and the router's probability and entropy; of
+                     generated text also its tokens, padded with -1; and for the examples of
+                     JOB/routed.npz, if it exists, the router's first choices: routes
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(job: Path) -> None:
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
     task = open_task(manifest, made)
     arrays = {**features.encode_all(made, examples[:1]), **task.initial_state()}
-    # Whoever reads the paths knows which file ended the process.
+    # The reader of the paths knows which file ended the process.
     found = costs.measure(
         folder,
         manifest,
@@ -71,7 +71,7 @@ def main(job: Path) -> None:
 
 
 def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
-    """Whom the router picks, (examples,); nothing where nobody asks."""
+    """Compute the router's first choices, (examples,); empty without a file of examples."""
     if not asked.exists():
         return {}
     examples = runtime.features.unpack(np.load(asked)["inputs"])
@@ -81,7 +81,7 @@ def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
 
 
 def _sureness(gate: np.ndarray | None) -> tuple[float, float]:
-    """The router's probability of its first choice, and its entropy; 1 and 0 without a router."""
+    """Return the router's probability of its first choice, and its entropy; 1 and 0 without one."""
     if gate is None:
         return 1.0, 0.0
     return float(first_probabilities(gate[None])[0]), float(entropies(gate[None])[0])

@@ -1,4 +1,4 @@
-"""Translations of the converted files, beside those of the Keras model that they came from."""
+"""Parity of translations by the converted files with those of the Keras model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from edge_experts.errors import ThresholdError
 
 @dataclass(frozen=True)
 class Routed:
-    """Shares of sentences that the router sends to their own expert, and alike.
+    """Shares of sentences that the router sends to their own expert, and to the same one by both.
 
-    Of the experts of a sentence's language.
+    The choice is among the experts of a sentence's language.
     """
 
     keras: float
@@ -27,8 +27,8 @@ class TranslationParity:
     """chrF and BLEU of the same validation sentences by Keras and as deployed.
 
     Attributes:
-        same: share of sentences that both translate alike.
-        routed: of more of them, where a router picks.
+        same: share of sentences with the same translation by both.
+        routed: for a larger number of sentences, if a router picks.
     """
 
     examples: int
@@ -46,7 +46,7 @@ class TranslationParity:
         return self.keras
 
     def refuse_beyond(self, max_drop: float | None) -> None:
-        """Raises ThresholdError where conversion cost more chrF; without a limit, never."""
+        """Raise ThresholdError if conversion cost more chrF; without a limit, never."""
         drop = self.keras["chrf"] - self.deployed["chrf"]
         if max_drop is not None and drop > max_drop:
             raise ThresholdError(
@@ -55,7 +55,7 @@ class TranslationParity:
             )
 
     def refuse_disagreement(self) -> None:
-        """Never: a sentence can be translated in several ways."""
+        """Accept any differences: a sentence can be translated in several ways."""
         return
 
     def to_json(self) -> dict[str, Any]:

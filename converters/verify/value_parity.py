@@ -1,4 +1,4 @@
-"""Values of the converted files, beside those of the Keras model that they came from."""
+"""Parity of values by the converted files with those of the Keras model."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from edge_experts.errors import ThresholdError
 
-MAX_DROP = 2.0  # points of R2, where the user states nothing
-FAR = 0.25  # standardized: outputs this far from Keras's count as others
+MAX_DROP = 2.0  # points of R2, by default
+FAR = 0.25  # standardized: difference from Keras's output from which an output counts as another
 OTHERS = 0.03  # share of examples that may have other outputs
-ENOUGH = 100  # examples, below which 3 % of them are too few to judge by
+ENOUGH = 100  # examples, below which 3 % of them are too few for a judgement
 
 
 @dataclass(frozen=True)
 class ExpertParity:
-    """One expert beside its Keras network, on the examples that both routers send to it.
+    """One expert compared with its Keras network, on examples that both routers send to it.
 
     Attributes:
         largest_difference: of standardized outputs.
@@ -32,14 +32,14 @@ class ExpertParity:
 
 @dataclass(frozen=True)
 class RegressionParity:
-    """Measured on the validation examples, through the runtime that the bundle is for.
+    """Results on the validation examples, by the runtime that the bundle is for.
 
     Attributes:
         equal_experts: share of examples that both send to the same expert.
         largest_difference: of standardized outputs, over all examples and outputs.
         other_outputs: share of examples with an output that differs by more than `FAR`.
         drop_error: standard error of the drop in R2, in points.
-        experts: those that answered, where it is one for an example.
+        experts: those that answered, if one expert answers an example.
     """
 
     examples: int
@@ -65,16 +65,16 @@ class RegressionParity:
 
     @property
     def r2_drop(self) -> float:
-        """The cost of conversion, in points (hundredths) of R2."""
+        """Cost of conversion, in points (hundredths) of R2."""
         return 100 * (self.keras_r2 - self.deployed_r2)
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "r2_drop": self.r2_drop}
 
     def refuse_beyond(self, max_drop: float | None) -> None:
-        """Raises ThresholdError where conversion cost more points of R2 than allowed.
+        """Raise ThresholdError if conversion cost more points of R2 than allowed.
 
-        Without a limit it is 2 points, and the drop must be beyond two standard errors too.
+        The default limit is 2 points, and the drop must then also be beyond two standard errors.
         """
         allowed = MAX_DROP if max_drop is None else max_drop
         significant = max_drop is not None or self.r2_drop > 2 * self.drop_error
@@ -87,7 +87,7 @@ class RegressionParity:
             )
 
     def refuse_disagreement(self) -> None:
-        """Raises ThresholdError where too many outputs are far from Keras's."""
+        """Raise ThresholdError if too many outputs are far from Keras's."""
         judged = [("the converted model", self.examples, self.other_outputs)]
         judged += [(f"expert {e.expert}", e.examples, e.other_outputs) for e in self.experts]
         for name, examples, others in judged:

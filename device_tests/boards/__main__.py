@@ -1,4 +1,4 @@
-"""python -m device_tests.boards: build an emulated board, run something on it, or test a bundle."""
+"""Command `python -m device_tests.boards`: build an emulated board, use it, or test a bundle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _EXAMPLES = """examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code of what ran on the board, or the error's."""
+    """Return the exit code of the command that ran on the board, or that of the error."""
     parser = _parser()
     asked, further = parser.parse_known_args(arguments)
     if further and asked.what not in ("test", "answers"):

@@ -1,4 +1,4 @@
-"""Whether a bundle answers on an emulated board as on this machine, bit by bit."""
+"""Bitwise comparison of a bundle's answers on an emulated board and on this machine."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def expect(bundle: Path, interpreter: str, out: Path, options: Sequence[str]) ->
     """Write the file of answers that this machine's reference kernels give.
 
     Args:
-        options: which examples, as `python -m edge_experts.benchmarking.expected` takes them.
+        options: the selection of examples, as for `python -m edge_experts.benchmarking.expected`.
 
     Raises:
-        MachineError: it failed; stderr says why.
+        MachineError: it failed; stderr has the reason.
     """
     command = [sys.executable, "-m", _EXPECTED, str(bundle), *options, "--out", str(out)]
     env = {**os.environ, "EDGE_EXPERTS_INTERPRETER": interpreter}
     if subprocess.run(command, env=env, check=False).returncode:
-        raise MachineError(f"{bundle}: no answers to compare with, for the reason above")
+        raise MachineError(f"{bundle}: no expected answers could be made; see the error above")
 
 
 def agreement(
     board: Board, bundle: Path, expected: Path, *, capture: bool | Literal["stdout"] = True
 ) -> dict[str, Any]:
-    """How the board's answers differ from such a file: an `Agreement`.
+    """Compare the board's answers with such a file: an `Agreement` as JSON.
 
     Raises:
-        MachineError: it does not get to an answer there.
+        MachineError: the board does not answer.
     """
     done = entered(
         board,
@@ -55,7 +55,7 @@ def agreement(
 
 
 def compare(board: Board, bundle: Path, options: Sequence[str]) -> dict[str, Any]:
-    """The answers of this machine and of a board, made and compared now."""
+    """Make the answers of this machine and of a board, and compare them."""
     with tempfile.TemporaryDirectory() as folder:
         expected = Path(folder) / "expected.npz"
         expect(bundle, board.interpreter, expected, options)
@@ -63,9 +63,9 @@ def compare(board: Board, bundle: Path, options: Sequence[str]) -> dict[str, Any
 
 
 def refuse_difference(found: dict[str, Any]) -> None:
-    """Raises ThresholdError unless features and reference kernels agree in every bit."""
+    """Raise ThresholdError unless features and reference kernels agree in every bit."""
     if found["features"] or found["reference"]:
         raise ThresholdError(
-            f"of {found['examples']:,} examples, {found['features']:,} have other features and "
-            f"{found['reference']:,} other answers by the reference kernels"
+            f"of {found['examples']:,} examples, {found['features']:,} have different features and "
+            f"{found['reference']:,} different answers by the reference kernels"
         )

@@ -1,4 +1,4 @@
-"""A board's folder, made from Debian's packages and the real wheels, and kept in the cache.
+"""Folder of a board, built from Debian's packages and the real wheels, and kept in the cache.
 
     FOLDER/root          the system: an extracted Debian, read-only once it is built
     FOLDER/root/opt/site the wheels, unpacked, for the suite; a user's environment does not see it
@@ -6,7 +6,7 @@
     FOLDER/emulator      QEMU's user-mode emulator, static
     FOLDER/enter         runs a command in it; `enter` alone explains itself
 
-Mirrors, proxies and certificates are those that apt and pip use on this machine.
+Mirrors, proxies and certificates are those of apt and pip on this machine.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info
 
 
 def built(board: Board) -> Path:
-    """The board's folder, built now if the cache does not have it.
+    """Return the board's folder; build it if it is not in the cache.
 
-    Its key is what went into it: the board's definition and the scripts that build it. Packages
-    that Debian corrects later are not in the key; `EDGE_EXPERTS_CACHE` elsewhere builds anew.
+    The key is the board's definition and the scripts that build it. Later corrections of Debian's
+    packages are not in the key; another `EDGE_EXPERTS_CACHE` builds anew.
 
     Raises:
         MachineError: a program is missing or failed; the message has its last lines.
@@ -47,10 +47,10 @@ def built(board: Board) -> Path:
 
 
 def cached(name: str, made_from: object, make: Callable[[Path], None]) -> Path:
-    """A folder of the cache that `make` fills, unless it was made from the same before.
+    """Return a folder of the cache; `make` fills it unless one with the same key exists.
 
     Args:
-        made_from: plain values, and paths, which stand for what is in these files.
+        made_from: the key: plain values, and paths, which represent the contents of these files.
     """
     content = json.dumps(made_from, default=lambda path: _digest(path.read_bytes()))
     key = _digest(content.encode())[:12]
@@ -59,7 +59,7 @@ def cached(name: str, made_from: object, make: Callable[[Path], None]) -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two tests may want the same board
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two tests may build the same board
         if folder.exists():
             return folder
         unfinished = folder.with_suffix(".unfinished")
@@ -73,7 +73,7 @@ def cached(name: str, made_from: object, make: Callable[[Path], None]) -> Path:
 
 
 def host_architecture() -> str:
-    """This machine's, as Debian calls it."""
+    """Return this machine's architecture in Debian's terms."""
     return run("dpkg", "--print-architecture").strip()
 
 
@@ -82,14 +82,14 @@ def _digest(content: bytes) -> str:
 
 
 def packages(folder: Path, suite: str, architecture: str, names: tuple[str, ...]) -> None:
-    """Debian's packages and what they need, extracted: no script of theirs is run."""
+    """Extract Debian's packages and their dependencies, without running their scripts."""
     hooks, archive = "/usr/share/mmdebstrap/hooks/maybe-merged-usr", folder.with_suffix(".tar")
     run(
         *("mmdebstrap", "--quiet", "--variant=extract", f"--hook-dir={hooks}"),
         *(f"--architectures={architecture}", f"--include={','.join(names)}", suite),
         *(str(archive), *_mirror()),
     )
-    # By way of an archive, whoever unpacks it owns the files, and need not be root.
+    # By way of an archive: its files belong to the user who unpacks it, who need not be root.
     folder.mkdir()
     run("tar", "-xf", str(archive), "-C", str(folder), "--exclude=./dev/*")
     archive.unlink()
@@ -98,10 +98,10 @@ def packages(folder: Path, suite: str, architecture: str, names: tuple[str, ...]
 
 
 def run(*command: str, check: bool = True) -> str:
-    """What a command writes to stdout.
+    """Run a command and return its stdout.
 
     Raises:
-        MachineError: it is not there, or failed and `check` is given.
+        MachineError: the command is missing, or failed and `check` is given.
     """
     try:
         done = subprocess.run(
@@ -116,9 +116,9 @@ def run(*command: str, check: bool = True) -> str:
 
 
 def _mirror() -> list[str]:
-    """Where apt gets Debian from on this machine; nothing where it does not run Debian.
+    """Return the Debian mirror of this machine's apt; empty on other systems than Debian.
 
-    mmdebstrap knows where to look then.
+    mmdebstrap then chooses one.
     """
     found = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(RELEASE)")
     own = [line.split() for line in found.splitlines() if line.split()[1:2] == ["Debian"]]
@@ -127,7 +127,7 @@ def _mirror() -> list[str]:
 
 
 def emulator(name: str) -> Path:
-    """A static emulator: "qemu-aarch64" or "qemu-arm"."""
+    """Build a static emulator: "qemu-aarch64" or "qemu-arm"."""
     folder = cached("emulators", _EMULATORS, _emulators)
     return folder / name
 
@@ -147,7 +147,7 @@ def _build(board: Board, folder: Path) -> None:
         (root / place).mkdir(parents=True, exist_ok=True)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\n")
-    # What the scripts of ca-certificates would have made, and pip reads.
+    # The file that the scripts of ca-certificates would have made, which pip reads.
     authorities = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
     bundle = b"".join(path.read_bytes() for path in authorities)
     (root / "etc/ssl/certs/ca-certificates.crt").write_bytes(bundle)
@@ -164,7 +164,7 @@ def _build(board: Board, folder: Path) -> None:
 
 
 def _wheels(board: Board, folder: Path) -> None:
-    """The wheels that pip takes on the board, fetched by this machine's pip."""
+    """Download the wheels that pip selects for the board, by this machine's pip."""
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:")
     tags = [f"manylinux_2_{minor}" for minor in range(17, board.glibc + 1)] + ["manylinux2014"]
     platforms = [f"--platform={tag}_{board.processor.wheels}" for tag in tags]
@@ -176,12 +176,12 @@ def _wheels(board: Board, folder: Path) -> None:
 
 
 def _compile(board: Board, folder: Path) -> None:
-    """Byte code, which the read-only board cannot keep when it is first needed."""
+    """Compile byte code, which the read-only board cannot store on first use."""
     root = folder / "root"
     python, seen = [str(folder / "enter"), "--bind", f"{root}:root", "python3"], "/mnt/root"
     if board.python == f"{sys.version_info.major}.{sys.version_info.minor}":
         python, seen = [sys.executable], str(root)  # ten times as fast, and the same byte code
     folders = (f"usr/lib/python{board.python}", "usr/lib/python3", "opt/site")
     there = [f"{seen}/{name}" for name in folders if (root / name).is_dir()]
-    # Files that other Pythons are for do not compile, and are left as they are.
+    # Files for other Python versions do not compile, and are left as they are.
     run(*python, "-m", "compileall", "-qq", "-j2", "-s", seen, "-p", "/", *there, check=False)

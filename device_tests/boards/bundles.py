@@ -1,4 +1,4 @@
-"""Bundles of random networks to measure with, kept in the cache: their weights change no figure."""
+"""Bundles of random networks for measurements, kept in the cache; weights affect no figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAKER = Path(__file__).parents[2] / "benchmarks/converting/synthetic.py"
 
 
 def synthetic(name: str, kinds: Mapping[str, tuple[int, str]]) -> dict[str, Path]:
-    """Bundles by name, made of so many experts with hidden layers of so many units: "512,512"."""
+    """Make bundles by name, from the number of experts and the units of their layers: "512,512"."""
 
     def make(folder: Path) -> None:
         for kind, (experts, hidden) in kinds.items():

@@ -1,7 +1,7 @@
-"""The program whose instructions are counted, on an emulated board: `counting.py NAME=BUNDLE ...`.
+"""Program whose instructions are counted, on an emulated board: `counting.py NAME=BUNDLE ...`.
 
-It makes a system call between the parts of its work, at each of which the emulator writes down how
-many instructions were executed, and prints what lay between two of them.
+It makes a system call between the parts of its work, at each of which the emulator records the
+number of executed instructions, and prints the difference between two of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from edge_experts.features import TextFeatures
 from edge_experts.runtime import golden
 
 _EXAMPLES, _ROUNDS = 16, 2
-_WARM = 4  # rounds in which Python 3.11 adapts its byte code to the types that it meets
+_WARM = 4  # rounds in which Python 3.11 specializes its byte code
 _EMPTY = 50
 _SENTENCES = (
     "a film to remember for its warmth and its quiet humour",
@@ -32,13 +32,13 @@ _names: list[str] = []
 
 
 def mark(name: str) -> None:
-    """What was executed since the last mark belongs to `name`."""
+    """Attribute the instructions executed since the last mark to `name`."""
     os.getppid()
     _names.append(name)
 
 
 def text_features() -> None:
-    """Sentences to features, with buckets that knew them."""
+    """Convert sentences to features, with buckets for their words."""
     features = TextFeatures.fit(_SENTENCES, np.arange(len(_SENTENCES)) % 2)
     for sentence in _SENTENCES * _WARM:
         features.encode(sentence)
@@ -50,13 +50,13 @@ def text_features() -> None:
 
 
 def answers(name: str, bundle: Path) -> None:
-    """The parts of an answer, a warm answer as a whole, and one by the reference loop."""
+    """Run the parts of an answer, a warm answer as a whole, and one by the reference loop."""
     examples = golden.read(bundle).inputs[:_EXAMPLES]
     with ExpertRuntime(bundle, strict=True) as runtime:
         for example in [*examples] * _WARM:
             runtime.predict(example)
         for example in examples:
-            runtime.release()  # so that it has to be loaded
+            runtime.release()  # so that it must be loaded
             mark("")
             arrays = runtime.features.encode(example)
             mark(f"{name}/features")
@@ -87,7 +87,7 @@ def answers(name: str, bundle: Path) -> None:
 
 
 def main() -> None:
-    """Count everything; the collector of garbage would come at moments of its own."""
+    """Count everything, without the garbage collector, which would run at irregular times."""
     gc.disable()
     for _ in range(_EMPTY):
         mark("nothing")

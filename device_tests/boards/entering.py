@@ -1,4 +1,4 @@
-"""Run something on an emulated board, with this checkout of the project on it."""
+"""Commands on an emulated board, with this checkout of the project on it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def entered(
     """Run a command with the board's wheels and the project importable, in the project's folder.
 
     Args:
-        binds: what to show as /mnt/NAME, by name.
-        capture: keep what it writes, rather than pass it on; "stdout": only that.
+        binds: files and folders to mount as /mnt/NAME, by name.
+        capture: capture the output instead of passing it on; "stdout": only that.
     """
     seen = {"project": _PROJECT, **(binds or {})}
     given = {
@@ -57,14 +57,14 @@ def suite(
     *,
     capture: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """The suite for boards, with a bundle of this machine.
+    """Run the suite for boards, with a bundle of this machine.
 
     Args:
         expected: the file of answers that the bundle must give.
         options: for pytest.
 
-    Not its tests of memory: an emulator's own memory counts as the program's (machine.py has some
-    that is only the program's). pytest says how many it left out.
+    Tests of memory are excluded, because the emulator's own memory counts as the program's
+    (machine.py measures only the program's). pytest reports how many it deselected.
     """
     command = ("python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not memory")
     binds, named = {"bundle": bundle}, ["--bundle", "/mnt/bundle"]

@@ -1,8 +1,8 @@
-"""Instructions of an answer on ARM, counted by an emulator: the same ones each time.
+"""Instruction counts of an answer on ARM, by an emulator: the same ones each time.
 
-They say what a change of the code costs, and nothing of caches, memory or clocks: they are shown as
-instructions, never as milliseconds. `device_tests/instructions.json` has the table that a
-test holds the code against.
+They show the cost of a change of the code, without caches, memory or clocks: they are reported as
+instructions, never as milliseconds. A test compares the code with the table in
+`device_tests/instructions.json`.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from .bundles import synthetic
 from .kinds import board
 
 TABLE = Path(__file__).parents[1] / "instructions.json"
-GROWTH = 0.03  # by which a figure may grow before somebody has to say so in the table
+GROWTH = 0.03  # limit for the growth of a figure without an update of the table
 
 _BOARD = "arm64-bookworm"
 _PROJECT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 # Without and with the instructions for dot products of integers: of a Raspberry Pi 4 and a 5.
 PROCESSORS = ("cortex-a72", "cortex-a76")
-# The newest of Debian's emulators that is linked dynamically: others take no plugins.
+# The newest of Debian's emulators that is linked dynamically: static ones support no plugins.
 _EMULATOR = ("bookworm", ("qemu-user",))
-# Experts, and the units of their hidden layers. Weights are random: they do not change the count.
+# Experts, and the units of their hidden layers. Weights are random: they do not affect the count.
 _BUNDLES = {
     "small experts": (8, "64"),
     "1 MB experts": (8, "980,980"),
     "dense, as many weights": (1, "2845,2845"),
 }
 
-Table = dict[str, dict[str, int]]  # processor to what was counted to instructions
+Table = dict[str, dict[str, int]]  # processor -> counted part -> instructions
 
 
 def count() -> Table:
-    """The medians of everything that `counting.py` does, on each processor."""
+    """Count the medians of all parts of `counting.py`, on each processor."""
     named = [f"{name}={path}" for name, path in synthetic("counted", _BUNDLES).items()]
     return {processor: _count(processor, named) for processor in PROCESSORS}
 
 
 def refuse_growth(found: Table, table: Table) -> None:
-    """Raises ThresholdError where something takes over 3 % more than the table says."""
+    """Raise ThresholdError if a part takes over 3 % more than in the table."""
     grown = []
     for processor, counts in found.items():
         for name, count in counts.items():
@@ -58,20 +58,20 @@ def refuse_growth(found: Table, table: Table) -> None:
                 grown.append(f"{processor}, {name}: {count:,} instead of {before:,}")
     if grown:
         raise ThresholdError(
-            "more instructions than device_tests/instructions.json says:\n  "
+            "more instructions than in device_tests/instructions.json:\n  "
             + "\n  ".join(grown)
-            + "\nIf that is as it must be: python -m device_tests.boards instructions --write"
+            + "\nIf the growth is intended: python -m device_tests.boards instructions --write"
         )
 
 
 def read_table() -> Table:
-    """What is in the repository."""
+    """Read the table in the repository."""
     table: Table = json.loads(TABLE.read_text())["instructions"]
     return table
 
 
 def write_table(found: Table) -> None:
-    """Make these figures the ones to hold the code against."""
+    """Make these figures the new table."""
     content = {"schema_version": "1.0", "instructions": found}
     write_whole(TABLE, json.dumps(content, indent=2) + "\n")
 
@@ -102,7 +102,7 @@ def _count(processor: str, bundles: list[str]) -> dict[str, int]:
 
 
 def _medians(names: list[str], counts: list[int]) -> dict[str, int]:
-    """By name, without what the mark itself takes."""
+    """Compute medians by name, without the instructions of the mark itself."""
     taken: dict[str, list[int]] = defaultdict(list)
     for name, before, after in zip(names[1:], counts, counts[1:], strict=False):
         taken[name].append(after - before)
@@ -112,7 +112,7 @@ def _medians(names: list[str], counts: list[int]) -> dict[str, int]:
 
 
 def _counter(folder: Path) -> None:
-    """An emulator that takes plugins, with the libraries that it was linked to, and ours."""
+    """Build an emulator that supports plugins, with its libraries and the plugin."""
     suite, names = _EMULATOR
     packages(folder / "root", suite, host_architecture(), names)
     run("gcc", "-O2", "-shared", "-fPIC", "-o", f"{folder}/count.so", f"{_HERE}/count.c")

@@ -1,4 +1,4 @@
-"""Which boards there are: what their systems consist of, and the wheels that users get there."""
+"""Kinds of boards: the packages of their systems, and the wheels that users get there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from edge_experts.errors import UsageError
 
-# The device part's and the commands' requirements, as pyproject.toml has them (a test installs the
-# project from these alone), and what the suite for boards needs.
+# The device part's and the commands' requirements, as in pyproject.toml (a test installs the
+# project from only these), and those of the suite for boards.
 _COMMANDS = ("typer>=0.20,<0.29", "tqdm>=4.66")
 _SUITE = ("pytest>=8.3",)
 
-# What a fresh Raspberry Pi OS has and the project uses. `extract`ed packages run no maintainer
+# Packages of a fresh Raspberry Pi OS that the project uses. `extract`ed packages run no maintainer
 # scripts, so that no ARM program runs before the board is complete.
 _SYSTEM = (
     *("bash", "coreutils", "dash", "findutils", "grep", "gzip", "hostname", "procps", "sed", "tar"),
@@ -22,7 +22,7 @@ _SYSTEM = (
 
 @dataclass(frozen=True)
 class Processor:
-    """An architecture as Debian, wheels and QEMU call it, and the board that stands for it."""
+    """Architecture in the terms of Debian, wheels and QEMU, and a board that represents it."""
 
     debian: str
     wheels: str
@@ -39,14 +39,14 @@ class Board:
     """An emulated board.
 
     Attributes:
-        suite: of Debian, which Raspberry Pi OS is built on.
+        suite: of Debian, on which Raspberry Pi OS is based.
         python: its version there.
-        glibc: the minor version of its C library, 2.x, which says what wheels fit.
+        glibc: the minor version of its C library, 2.x, which decides the compatible wheels.
         packages: of Debian.
         wheels: requirements that pip resolves for the board; `wheels/` has them, for installs
             without a network.
-        bare_wheels: what pip must not resolve, since Debian has what they require.
-        libraries: what its alternatives would have linked into the folder above.
+        bare_wheels: wheels without their requirements, which Debian provides.
+        libraries: links that its alternatives would have made in the folder above.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Board:
 
     @property
     def interpreter(self) -> str:
-        """The package that runs models there, as `EDGE_EXPERTS_INTERPRETER` names it."""
+        """Package that runs models there, as `EDGE_EXPERTS_INTERPRETER` names it."""
         litert = any("litert" in wheel for wheel in (*self.wheels, *self.bare_wheels))
         return "ai_edge_litert" if litert else "tflite_runtime"
 
@@ -106,11 +106,11 @@ BOARDS = {board.name: board for board in _BOARDS}
 
 
 def board(name: str) -> Board:
-    """The board of that name.
+    """Return the board of that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not exist.
     """
     if name not in BOARDS:
-        raise UsageError(f"there is no board {name!r}; there are {', '.join(BOARDS)}")
+        raise UsageError(f"board {name!r} does not exist; it must be one of {', '.join(BOARDS)}")
     return BOARDS[name]

@@ -1,7 +1,7 @@
-"""A whole emulated board, its kernel included: where memory is only the program's.
+"""Virtual machine of a board, with its own kernel, to measure only the program's memory.
 
 User-mode emulation counts the emulator's own memory as the program's, about 2.4 times as much. In a
-virtual machine the guest's kernel counts, as on a real board, and may run out of it.
+virtual machine the guest's kernel counts, as on a real board, and may run out of memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .kinds import Board
 
 _CPU = "cortex-a72"
 _PACKAGES = ("linux-image-arm64", "busybox-static")
-# What the kernel lacks to read its disks, in the order that they need each other.
+# Modules that the kernel needs to read its disks, in the order of their dependencies.
 _MODULES = (
     *("crypto/crc32c_generic", "lib/crc16", "fs/mbcache", "fs/jbd2/jbd2", "fs/ext4/ext4"),
     *("drivers/virtio/virtio_mmio", "drivers/block/virtio_blk"),
@@ -41,18 +41,18 @@ $b mount --bind /job /system/mnt
 $b chroot /system /bin/sh /mnt/job.sh < /dev/null
 $b poweroff -f
 """
-_DONE = re.compile(r"^@@ (\S+) (\d+)$")  # how a step of the job ends, and with what exit code
+_DONE = re.compile(r"^@@ (\S+) (\d+)$")  # end of a step of the job, with its exit code
 _PROJECT = Path(__file__).parents[2]
 _ENVIRONMENT = (
     "export PYTHONPATH=/opt/site:/mnt/project PYTHONDONTWRITEBYTECODE=1 HOME=/root LANG=C.UTF-8\n"
     "export PATH=/usr/bin:/bin\ncd /mnt/project\n"
 )
-_SECONDS = 600  # that a job may take; most of a minute is usual
+_SECONDS = 600  # limit of a job; most take a minute
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a command wrote, and its exit code; 137 is the kernel's, when memory is out."""
+    """Output and exit code of a command; 137 is from the kernel, when memory is exhausted."""
 
     output: str
     code: int
@@ -69,7 +69,7 @@ def boot(
 
     Args:
         commands: shell commands by name; their folder is the project's.
-        files: what to show as /mnt/NAME, by name, read-only.
+        files: files and folders to mount as /mnt/NAME, by name, read-only.
 
     Raises:
         MachineError: it did not boot, or a command never ended.
@@ -96,7 +96,7 @@ def boot(
 
 
 def _qemu(system: Path, job: Path, megabytes: int) -> str:
-    """What the machine writes to its serial port until it is switched off."""
+    """Run QEMU and return the output of the machine's serial port until it is switched off."""
     machine = ("qemu-system-aarch64", "-M", "virt", "-cpu", _CPU, "-smp", "1", "-m", f"{megabytes}")
     quiet = ("-nodefaults", "-nographic", "-no-reboot", "-monitor", "none", "-serial", "stdio")
     kernel = ("-kernel", system / "vmlinuz", "-initrd", system / "initrd.gz", "-append", _KERNEL)
@@ -112,14 +112,14 @@ def _qemu(system: Path, job: Path, megabytes: int) -> str:
         raise MachineError(f"{machine[0]} is missing; .ci/run says how to install it") from None
     except subprocess.TimeoutExpired as error:
         last = (error.stdout or b"")[-500:].decode(errors="replace")
-        raise MachineError(f"the machine was not done after {_SECONDS} s:\n{last}") from None
+        raise MachineError(f"the machine did not finish in {_SECONDS} s:\n{last}") from None
     if done.returncode:
         raise MachineError(f"QEMU failed: {done.stderr.decode(errors='replace')[-500:]}")
     return done.stdout.decode(errors="replace").replace("\r", "")
 
 
 def _disk(image: Path) -> tuple[str, ...]:
-    """A read-only disk, which the guest knows by its name: "system" or "job"."""
+    """Return options for a read-only disk that the guest knows by its name: "system" or "job"."""
     drive = f"file={image},format=raw,if=none,readonly=on,id={image.stem}"
     return ("-drive", drive, "-device", f"virtio-blk-device,drive={image.stem},serial={image.stem}")
 
@@ -133,12 +133,12 @@ def _steps(serial: str, commands: Mapping[str, str]) -> dict[str, Step]:
         else:
             found[end[1]], lines = Step("\n".join(lines).strip(), int(end[2])), []
     if set(found) != set(commands):
-        raise MachineError("the machine went off early:\n" + "\n".join(lines[-15:]))
+        raise MachineError("the machine stopped early:\n" + "\n".join(lines[-15:]))
     return found
 
 
 def _build(board: Board, folder: Path) -> None:
-    """Kernel, a first root in memory that mounts the disks, and the system's disk."""
+    """Build the kernel, a first root in memory that mounts the disks, and the system's disk."""
     packages(folder / "kernel", board.suite, board.processor.debian, _PACKAGES)
     (version,) = (folder / "kernel/lib/modules").iterdir()
     (image,) = (folder / "kernel/boot").glob("vmlinuz-*")
@@ -161,7 +161,7 @@ def _build(board: Board, folder: Path) -> None:
 
 
 def _image(folder: Path, image: Path) -> None:
-    """An ext4 file system with a folder's content, and little room beside it."""
+    """Build an ext4 file system with a folder's content, and little free space."""
     used = sum(path.lstat().st_size + 4096 for path in folder.rglob("*"))
     size = f"{used * 12 // 10240 + 16384}k"
     run("mke2fs", "-q", "-t", "ext4", "-m0", "-d", str(folder), str(image), size)

@@ -1,7 +1,7 @@
-"""What experts and one dense network of as many weights take of a small board's memory.
+"""Memory of experts on a small board, compared with one dense network of as many weights.
 
-In whole machines of 512 and 128 MB: 64 experts of 1 MB in int8, two of which may be in memory, and
-a dense network of 64 MB. Weights are random, which memory does not depend on.
+Both run in virtual machines of 512 and 128 MB: 64 experts of 1 MB in int8, of which the budget
+holds two, and a dense network of 64 MB. Weights are random, which does not affect memory.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _BOARD = "arm64-bookworm"
 _EXPERTS, _RESIDENT = 64, 2
 # 64 * a + a * a + a * 10 weights: 1.03 million of an expert, 66.1 million of the dense network.
 _BUNDLES = {"sparse": (_EXPERTS, "980,980"), "dense": (1, "8092,8092")}
-_OUT_OF_MEMORY = 137  # the exit code of what the kernel kills
+_OUT_OF_MEMORY = 137  # exit code of a process that the kernel kills
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one machine; bytes.
+    """Figures of one machine, in bytes.
 
     Attributes:
-        answered: experts that answered.
-        sparse_growth, dense_growth: resident memory at the peak, above Python's with the
-            interpreter; None where the kernel killed the process, out of memory.
-        bound: what `sparse_growth` may be: 2 x (router + experts in memory) + 4 MB.
+        answered: number of experts that answered.
+        sparse_growth, dense_growth: peak resident memory above that of Python with the interpreter;
+            None if the kernel killed the process for lack of memory.
+        bound: the limit of `sparse_growth`: 2 x (router + experts in memory) + 4 MB.
         labels: of each expert's answer.
     """
 
@@ -46,10 +46,10 @@ class Figures:
 
 
 def measure(megabytes: int) -> Figures:
-    """Boot a machine with so much memory, and have both answer on it.
+    """Boot a machine with so much memory, and run both on it.
 
     Raises:
-        MachineError: the sparse one did not answer, or the dense one failed for another reason.
+        MachineError: the experts did not answer, or the dense network failed for another reason.
     """
     files = synthetic("large", _BUNDLES)
     manifest = read_manifest(files["sparse"])
@@ -78,7 +78,7 @@ def measure(megabytes: int) -> Figures:
 
 
 def _found(step: Step) -> dict[str, Any] | None:
-    """What the process measured; None where it ran out of memory."""
+    """Parse the measurements of the process; None if it ran out of memory."""
     if step.code == _OUT_OF_MEMORY or "MemoryError" in step.output:
         return None
     if step.code:

@@ -1,1 +1,1 @@
-"""Measure a bundle on the machine that it is on: numpy and the interpreter, never TensorFlow."""
+"""Benchmark of a bundle on this machine: numpy and the interpreter, never TensorFlow."""

@@ -10,6 +10,6 @@ from ..runtime import ExpertRuntime
 
 
 def answers(bundle: Path, inputs: Sequence[Any], attribute: str) -> list[Any]:
-    """One attribute of the answer to each input, such as "label", in their order."""
+    """Return one attribute of the answer to each input, such as "label", in their order."""
     with ExpertRuntime(bundle, strict=True) as runtime:
         return [getattr(answer, attribute) for answer in runtime.predict_many(inputs)]

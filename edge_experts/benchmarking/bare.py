@@ -1,4 +1,4 @@
-"""Interpreters without the runtime: the outputs of model files, with nothing checked."""
+"""Bare interpreters without the runtime: outputs of model files, without any checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Ask = Callable[[Arrays], list[np.ndarray]]
 
 
 class Files(NamedTuple):
-    """Files of a bundle, and how its inputs become arrays."""
+    """Files of a bundle, and the features of its inputs."""
 
     folder: Path
     manifest: Manifest
@@ -25,23 +25,23 @@ class Files(NamedTuple):
 
     @property
     def router(self) -> Ask | None:
-        """The router's outputs for named inputs; None without one."""
+        """Function from named inputs to the router's outputs; None without a router."""
         entry = self.manifest.router
         return None if entry is None else bare(self.folder / entry.path, self.threads)
 
     @property
     def expert_paths(self) -> list[Path]:
-        """The experts' files."""
+        """Paths of the experts' files."""
         return [self.folder / entry.path for entry in self.manifest.experts]
 
     @property
     def experts(self) -> list[Ask]:
-        """The outputs of each expert for named inputs."""
+        """Functions from named inputs to the outputs of each expert."""
         return [bare(path, self.threads) for path in self.expert_paths]
 
 
 def bare(path: Path, threads: int = 1, **options: Any) -> Ask:
-    """A file's outputs for named inputs, by an interpreter that is built with these options."""
+    """Create a function from named inputs to a file's outputs, with these interpreter options."""
     interpreter = built(path, threads, options)
     inputs, outputs = tensors(interpreter)
     recurrent = remembers(interpreter)
@@ -61,7 +61,7 @@ def bare(path: Path, threads: int = 1, **options: Any) -> Ask:
 
 
 def built(path: Path, threads: int, options: dict[str, Any]) -> Any:
-    """An interpreter of a file, its tensors allocated."""
+    """Build an interpreter of a file and allocate its tensors."""
     interpreter = interpreter_class()(model_path=str(path), num_threads=threads, **options)
     interpreter.allocate_tensors()
     return interpreter

@@ -1,4 +1,4 @@
-"""The benchmark of a bundle: golden check, latency, memory, all in one run with its rivals."""
+"""Benchmark of a bundle: golden check, latency and memory, in one run with its baselines."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from .throughput import Writing
 SCHEMA_VERSION = "1.3"
 SESSIONS = 8
 _REPEATS = 30
-_LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all
-_PATIENCE = 10.0  # seconds of a session, after which fewer rounds are enough
+_LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all sessions
+_PATIENCE = 10.0  # seconds of a session, after which fewer rounds are sufficient
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Results; a `Latency` that is None could not be measured here, see `latency`."""
+    """Results of a benchmark; a `Latency` of None was not measured here, see `latency`."""
 
     bundle: str
     golden_examples: Count
     inputs: Count
-    inputs_sha256: str  # runs that asked the same can be compared input by input
+    inputs_sha256: str  # runs with the same inputs can be compared input by input
     first_from_storage: latency.Latency | None
     first_cached: latency.Latency | None
     switch_from_storage: latency.Latency | None
@@ -53,7 +53,7 @@ class Benchmark:
     cautions: tuple[str, ...]
     environment: Annotated[dict[str, object], Length(0, 100)]
     threads: Positive
-    command: str = ""  # that was run; empty where none was
+    command: str = ""  # command line of the benchmark; empty for calls from Python
     energy: energy.Energy | None = None  # None: the board has no sensor
     sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
@@ -64,11 +64,11 @@ class Benchmark:
 
     @property
     def throughputs(self) -> dict[str, Writing]:
-        """Throughput of each contender that writes."""
+        """Throughput of each contender that generates text."""
         return {row.name: row.generation for row in self.rows if row.generation}
 
     def to_json(self) -> dict[str, Any]:
-        """All but the raw times, which `raw.as_csv` has."""
+        """Format everything but the raw times, which `raw.as_csv` contains."""
         everything = {**vars(self), "sessions": len(self.sessions)}
         for name in ("before", "under_load"):
             told = asdict(everything[name])
@@ -93,24 +93,24 @@ def benchmark(
     seconds: float = 0.0,
     command: str = "",
 ) -> Benchmark:
-    """Measure a bundle, and rivals in the same run.
+    """Measure a bundle, and baselines in the same run.
 
     Warm answers are timed in `SESSIONS` processes one after the other.
 
     Args:
-        against: other bundles for the same inputs, such as a dense network (a bundle of one), or
-            what `edge-experts export-onnx` wrote.
-        inputs: what to ask; the golden examples by default.
-        memory_budget: bytes, or a text such as "8MB", for the memory measurement; by default there
-            is room for one expert.
+        against: baselines for the same inputs: other bundles, such as a dense network (a bundle of
+            one), or results of `edge-experts export-onnx`.
+        inputs: the inputs; by default the golden examples.
+        memory_budget: bytes, or a text such as "8MB", for the memory measurement; by default the
+            budget holds one expert.
         rounds: of each session; in each, every contender answers every input once. By default at
-            least 5, and as many as 1,024 answers take; of slow answers as many as 10 seconds take.
-        seconds: for how long warm answers are timed, at least.
-        command: what a reader has to run to measure again.
+            least 5, and enough for 1,024 answers; for slow answers, the rounds of 10 seconds.
+        seconds: minimum time of the warm answers.
+        command: the command line that repeats the measurement.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
-        UsageError: there is nothing to ask, or a rival cannot take it.
+        UsageError: there are no inputs, or a baseline does not accept them.
     """
     bundle = Path(bundle)
     rivals = [Path(rival) for rival in against]
@@ -126,7 +126,7 @@ def benchmark(
         ordered = [examples.inputs[row] for row in golden.by_turns(examples.experts)]
         asked = ordered if inputs is None else inputs
         if not asked:
-            raise UsageError("benchmark: there is no input to ask")
+            raise UsageError("benchmark: there are no inputs; give at least one")
         with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             checked = golden.check(runtime)
             experts = expert_map(runtime, asked)
@@ -182,7 +182,7 @@ def benchmark(
 
 
 def refuse_beyond(result: Benchmark, max_p50: float | None, max_growth: int | None) -> None:
-    """Raises ThresholdError when the sparse bundle is slower or larger than was allowed.
+    """Raise ThresholdError if the sparse bundle is slower or larger than allowed.
 
     Args:
         max_p50: microseconds of the median warm answer.
@@ -206,7 +206,7 @@ def _phases(
     budget: int,
     progress: Progress,
 ) -> dict[str, latency.Latency | None]:
-    """First answers and switches of experts, from the storage and with files in the page cache."""
+    """Measure first answers and switches of experts, from storage and from the page cache."""
     found = {}
     for name, from_storage in (("from_storage", True), ("cached", False)):
         found[f"first_{name}"] = latency.first_answer(
@@ -227,7 +227,7 @@ def _sessions(
     asked: Sequence[Any],
     **options: Any,
 ) -> list[session.Session]:
-    """Warm answers, side by side, in one process after the other; see `session.run`."""
+    """Measure warm answers, side by side, in one process after the other; see `session.run`."""
     found = []
     for seed in range(SESSIONS):
         found.append(subprocesses.call(session.run, contenders, bare, asked, seed=seed, **options))
@@ -236,7 +236,7 @@ def _sessions(
 
 
 def _must_take(rival: Path, asked: Sequence[Any]) -> None:
-    """Raises UsageError where a bundle cannot take the inputs that another one is asked."""
+    """Raise UsageError if a baseline does not accept the inputs of the bundle."""
     if onnx.is_onnx(rival):
         return
     features = read_features(rival, read_manifest(rival).features)
@@ -244,11 +244,11 @@ def _must_take(rival: Path, asked: Sequence[Any]) -> None:
         for example in asked:
             features.encode(example)
     except UsageError as error:
-        raise UsageError(f"--against {rival}: cannot be asked the same: {error}") from None
+        raise UsageError(f"--against {rival}: does not accept the same inputs: {error}") from None
 
 
 def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> dict[str, Path]:
-    """Each contender's bundle: the sparse one, its reference loop, then the rivals."""
+    """Return each contender's bundle: the sparse one, its reference loop, then the baselines."""
     ours, *others = names.items()
     bare = [(REFERENCE, bundle)] if REFERENCE in one.times else []
     return dict([(ours[1], ours[0]), *bare, *((name, path) for path, name in others)])
@@ -257,7 +257,7 @@ def _places(names: Mapping[Path, str], bundle: Path, one: session.Session) -> di
 def _names(
     bundle: Path, rivals: Sequence[Path], contenders: Mapping[Path, contender.Contender]
 ) -> dict[Path, str]:
-    """What the table calls each: a rival by its folder's name, which the user chose."""
+    """Choose names for the table: that of a baseline is its folder's name."""
     names = {bundle: SPARSE}
     for rival in rivals:
         theirs, ours = (contenders[path].feature_kind for path in (rival, bundle))

@@ -1,11 +1,11 @@
-"""Bounds of measured fields, as parts of their types; the reader of a result checks them."""
+"""Bounds of measured fields, as parts of their types; readers of results check them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
 
-LARGEST = 1e15  # of any number: beyond it nothing was measured
+LARGEST = 1e15  # of any number; measured values are below it
 SAMPLES = 100_000  # of any list
 
 

@@ -1,4 +1,4 @@
-"""What in a benchmark its reader should beware of, each with what to do about it."""
+"""Cautions about a benchmark's results, each with a remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from .measure.conditions import Conditions, throttling
 from .session import Session
 
-_OUTLIER, _OUTLIERS = 3.0, 0.01  # times an input's median; the share of answers worth a word
+_OUTLIER, _OUTLIERS = 3.0, 0.01  # ratio to an input's median; share of answers to report
 _DRIFT = 1.1
 _WIDE = 0.2
 
@@ -22,13 +22,13 @@ def cautions(
     before: Conditions,
     environment: dict[str, object],
 ) -> list[str]:
-    """Sentences on the contender's times and on the board, the gravest first."""
+    """List sentences on the contender's times and on the board, the most serious first."""
     found = []
     after = [session.under_load for session in sessions]
     slowed = sorted({reason for moment in after for reason in throttling(before, moment)})
     if slowed:
         found.append(
-            f"The board slowed itself down ({', '.join(slowed)}): give it a stronger power supply "
+            f"The board was throttled ({', '.join(slowed)}): give it a stronger power supply "
             "or better cooling, and measure again."
         )
     times = [session.times[contender] for session in sessions]
@@ -57,7 +57,7 @@ def cautions(
     load, cores = float(str(environment["load_average"])), os.cpu_count() or 1
     if load > cores / 2:
         found.append(
-            f"Before it began, {load:.1f} programs were at work on {cores} core(s): stop them."
+            f"Before it began, {load:.1f} programs were running on {cores} core(s): stop them."
         )
     governor = environment.get("governor")
     if governor not in (None, "performance"):

@@ -1,4 +1,4 @@
-"""Who takes part in a benchmark: what its folder says of it, and how it is opened."""
+"""Contenders of a benchmark: the description in a folder, and the runtime that opens it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .score import Accuracy, Chrf, Score
 
 @dataclass(frozen=True)
 class Contender:
-    """A bundle, or a network in ONNX Runtime."""
+    """Bundle, or network in ONNX Runtime."""
 
     feature_kind: str
     total_bytes: int  # of all files
-    resident_bytes: int  # files of what must be in memory for an answer
-    accuracy: Accuracy | None  # None: its maker did not say
-    chrf: Chrf | None = None  # None where the bundle writes no text
+    resident_bytes: int  # files that must be in memory for an answer
+    accuracy: Accuracy | None  # None: not stated
+    chrf: Chrf | None = None  # None if the bundle generates no text
     scores: dict[str, Score] = field(default_factory=dict)  # by the names of the task
 
 
 def read(folder: Path) -> Contender:
-    """What a folder says.
+    """Read the description of a folder.
 
     Raises:
-        BundleError: it is neither.
+        BundleError: it is neither a bundle nor a network in ONNX Runtime.
     """
     if onnx.is_onnx(folder):
         said = onnx.read(folder)
@@ -57,14 +57,14 @@ def read(folder: Path) -> Contender:
 
 
 def opened(folder: Path, *, threads: int) -> ExpertRuntime | onnx.OnnxNetwork:
-    """What answers, all of it in memory once it was asked for."""
+    """Open a folder's runtime; everything stays in memory after its first use."""
     if onnx.is_onnx(folder):
         return onnx.OnnxNetwork(folder, threads=threads)
     return ExpertRuntime(folder, threads=threads, strict=True)
 
 
 def resident_bytes(manifest: Manifest) -> int:
-    """Files of what must be in memory to answer: routers and the largest experts that they pick."""
+    """Compute the files in memory for an answer: routers and the largest experts they pick."""
     total = sum(router.bytes for router in manifest.routers)
     for _, places in manifest.routed:
         sizes = sorted(manifest.experts[place].bytes for place in places)

@@ -1,10 +1,10 @@
-"""What a board must answer, to the bit: `python -m edge_experts.benchmarking.expected BUNDLE ...`.
+"""Expected answers of a board, to the bit: `python -m edge_experts.benchmarking.expected ...`.
 
-Made on the host with TFLite's reference kernels, plain loops that say what each operator means
-(tensorflow/lite/kernels/internal/reference). The file travels beside the bundle, and device_tests
-holds a board against it: its features, its interpreter's reference kernels, and the kernels that
-it answers with. Those round otherwise here and there, by a step of an integer. What experts write
-is compared piece by piece.
+They are made on the host with TFLite's reference kernels, plain loops that define each operator
+(tensorflow/lite/kernels/internal/reference). The file is copied to the board with the bundle, and
+device_tests compare the board with it: its features, its interpreter's reference kernels, and the
+kernels of its answers. The latter sometimes round differently, by one step of an integer. Generated
+text is compared token by token.
 """
 
 from __future__ import annotations
@@ -40,17 +40,18 @@ _ROUNDING = 1e-5  # of the last float; a step of an int8 answer is some hundred 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How many of the examples differ, from the same features on.
+    """Number of examples that differ at each stage.
 
     Attributes:
-        features: examples whose features differ in a bit; `largest_feature`: by how much at most.
-        reference: differ in a bit of what models give by the reference kernels.
-        default: differ in an integer by the kernels that the runtime uses (or in a real number by
+        features: examples whose features differ in a bit; `largest_feature`: the largest
+            difference.
+        reference: examples that differ in a bit of the models' outputs by the reference kernels.
+        default: examples that differ in an integer by the runtime's kernels (or in a real number by
             more than its rounding).
-        other_experts: are answered by another expert, by these.
-        other_labels: are labelled otherwise by them, or written otherwise.
-        largest_output: their largest difference where expert and writing are the same.
-        fingerprint: of all their outputs, for a comparison of two boards.
+        other_experts: examples that another expert answers by the runtime's kernels.
+        other_labels: examples with another label or text by the runtime's kernels.
+        largest_output: largest difference of the outputs, for the same expert and the same text.
+        fingerprint: of all outputs, to compare two boards.
     """
 
     examples: int
@@ -65,15 +66,15 @@ class Agreement:
 
 
 def expect(bundle: Path, examples: Sequence[Any]) -> dict[str, np.ndarray]:
-    """The features of examples and what the reference kernels make of them, by name.
+    """Compute the features of examples and the reference kernels' outputs, by name.
 
     Raises:
-        UsageError: several experts answer an example together, for which this has no form.
+        UsageError: several experts answer an example together, which is not supported.
         BundleError: the bundle is not usable.
     """
     manifest = read_manifest(bundle)
     if not manifest.asks_one:
-        raise UsageError(f"{bundle}: answers can be expected only where one expert is asked")
+        raise UsageError(f"{bundle}: expected answers require a bundle that runs one expert only")
     features = read_features(bundle, manifest.features)
     arrays = encode_all(features, examples)
     return {
@@ -86,10 +87,10 @@ def expect(bundle: Path, examples: Sequence[Any]) -> dict[str, np.ndarray]:
 
 
 def compare(bundle: Path, expected: Path) -> Agreement:
-    """Hold this machine's features and kernels against the file.
+    """Compare this machine's features and kernels with the file.
 
     Raises:
-        BundleError: the file was made for another bundle or interpreter, or is none of these.
+        BundleError: the file was made for another bundle or interpreter, or is not such a file.
     """
     manifest = read_manifest(bundle)
     stored = _read(expected, bundle, manifest)
@@ -127,36 +128,36 @@ def compare(bundle: Path, expected: Path) -> Agreement:
 def _answers(
     bundle: Path, arrays: Mapping[str, np.ndarray], delegate: Delegate
 ) -> dict[str, np.ndarray]:
-    """Everything that models give, by name, (examples, ...)."""
+    """Record all outputs of the models, by name, (examples, ...)."""
     with ExpertRuntime(bundle, strict=True, delegate=delegate) as runtime:
         return measurements_of(runtime.task.name).record(runtime, arrays, delegate)
 
 
 def _read(expected: Path, bundle: Path, manifest: Manifest) -> dict[str, np.ndarray]:
-    """The file's arrays."""
+    """Read the file's arrays and check that they belong to the bundle."""
     try:
         stored = plain_arrays(expected.read_bytes())
     except ValueError as error:
-        raise BundleError(f"{expected}: no file of expected answers: {error}") from None
+        raise BundleError(f"{expected}: not a file of expected answers: {error}") from None
     if not np.array_equal(stored.get("digest", ()), _text(manifest.digest)):
         raise BundleError(f"{expected}: was made for another bundle than {bundle}")
     if not np.array_equal(stored["interpreter"], _text(_interpreter())):
         raise BundleError(
             f"{expected}: was made with another interpreter, whose reference kernels round "
-            f"otherwise; make it with {interpreter.CHOICE}={_interpreter()}"
+            f"differently; make it with {interpreter.CHOICE}={_interpreter()}"
         )
     return stored
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The largest difference in each example."""
+    """Compute the largest difference in each example."""
     one, other = one.astype(np.float64), other.astype(np.float64)
     difference = np.subtract(one, other, where=one != other, out=np.zeros(one.shape))  # inf - inf
     return np.asarray(np.abs(difference).reshape(len(one), -1).max(axis=1, initial=0))
 
 
 def _differ(found: Mapping[str, np.ndarray], stored: Mapping[str, np.ndarray], above: float) -> int:
-    """How many examples differ by more in what the router or the expert gave."""
+    """Count the examples whose gate, output or bits differ by more than `above`."""
     names = [name for name in ("gate", "output", "bits") if len(found.get(name, ()))]
     pairs = [_apart(found[name], stored[name]) for name in names]
     return int(np.count_nonzero(np.max(pairs, axis=0) > above))
@@ -171,7 +172,7 @@ def _interpreter() -> str:
 
 
 def _examples(dataset: Dataset, features: Features, every: int, count: int) -> list[Any]:
-    """So many test examples, the first of each `every`; not those that the features refuse."""
+    """Select `count` test examples, the first of each `every`, without those features refuse."""
 
     def fits(example: Any) -> bool:
         try:

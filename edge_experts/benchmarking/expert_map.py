@@ -1,4 +1,4 @@
-"""Who answers what: how often each expert gave each label."""
+"""Map of experts and labels: the number of answers with each pair."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .bounds import Count, Length, Positive, Within
 
 @dataclass(frozen=True)
 class ExpertMap:
-    """Answers are counted for the router's first choice; where all are summed there is none.
+    """Counts of answers by the router's first choice; empty if all experts are summed.
 
     Attributes:
-        names: of the labels that were answered at all, in the bundle's order.
-        answers: (expert, place in `names`, how often) of the inputs that were asked.
+        names: labels that occur among the answers, in the bundle's order.
+        answers: (expert, index in `names`, count) for the inputs of the benchmark.
         published: how often each expert was the first choice for the validation examples that the
-            bundle was made with; None where it does not say.
+            bundle was made with; None if the bundle does not state it.
     """
 
     experts: Annotated[int, Within(1, LIMITS.experts)]
@@ -38,7 +38,7 @@ class ExpertMap:
 
 
 def expert_map(runtime: ExpertRuntime, inputs: Sequence[Any]) -> ExpertMap:
-    """Ask every input once."""
+    """Answer every input once and count the answers."""
     counted: Counter[tuple[int, str]] = Counter()
     for example in inputs:
         answer = runtime.predict(example)

@@ -1,4 +1,4 @@
-"""Time single answers: the first one of a bundle, and those after a switch of experts."""
+"""Latency of single answers: the first one of a bundle, and those after a switch of experts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .measure import page_cache
 
 
 class Percentiles(TypedDict):
-    """Microseconds."""
+    """Percentiles in microseconds."""
 
     p50: Amount
     p90: Amount
@@ -28,9 +28,9 @@ class Percentiles(TypedDict):
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds of the whole and of each part.
+    """Latency in microseconds, in total and of each part.
 
-    `quantiles_us` are the whole's at 0, 1, 2 ... 100 %: what its distribution is drawn from.
+    `quantiles_us` are those of the total at 0, 1, 2 ... 100 %, to draw its distribution.
     """
 
     answers: Positive
@@ -59,11 +59,11 @@ def summarize(totals: Sequence[float] | np.ndarray, timings: Sequence[Timings] =
 def first_answer(
     bundle: Path, inputs: Sequence[Any], repeats: int, threads: int, *, from_storage: bool
 ) -> Latency | None:
-    """Open the bundle and give the first answer, again and again.
+    """Open the bundle and give the first answer, repeatedly.
 
     Args:
-        from_storage: drop the bundle from the page cache before each; None comes back where the
-            file system keeps it in memory all the same.
+        from_storage: evict the bundle from the page cache before each; returns None if the file
+            system keeps it in memory nevertheless.
     """
     evicted = _files(bundle, experts_only=False) if from_storage else []
     if evicted and not page_cache.can_evict(evicted[-1]):
@@ -89,10 +89,10 @@ def switch(
     *,
     from_storage: bool,
 ) -> Latency | None:
-    """Answers that had to load an expert, with room for one; None where none ever switched.
+    """Time answers that load an expert, with a budget for one; None if the expert never changes.
 
     Args:
-        inputs: in such an order that the expert changes from one to the next.
+        inputs: in an order in which the expert changes from one to the next.
         from_storage: as for `first_answer`.
     """
     evicted = _files(bundle, experts_only=True) if from_storage else []

@@ -1,12 +1,12 @@
-"""A dense network in ONNX Runtime, another choice that its user has, to measure beside a bundle.
+"""Dense network in ONNX Runtime: a baseline to measure beside a bundle.
 
 `edge-experts export-onnx` writes the folder:
 
-    onnx.json        what `Description` has
+    onnx.json        the fields of `Description`
     network.onnx     the network, quantized
-    features.npz     arrays of the features, where they have any
+    features.npz     arrays of the features, if they have any
 
-It is a rival to measure, and nothing for a board to rely on: its files have no digests.
+It is only a baseline for measurements and not meant for use on a board: its files have no digests.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Ask = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 @dataclass(frozen=True)
 class Description:
-    """What onnx.json says.
+    """Contents of onnx.json.
 
     Attributes:
-        quantization: how numbers are stored and computed, and in which of ONNX's two forms.
-        accuracy: of the test examples, answered by ONNX Runtime where it was exported; None where
-            the task has none.
-        examples: how many these were.
+        quantization: types of stored and computed numbers, and which of ONNX's two forms it is.
+        accuracy: on the test examples, by ONNX Runtime on the exporting machine; None if the task
+            has none.
+        examples: number of these examples.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Description:
     accuracy: float | None
     examples: int
     versions: Mapping[str, str]
-    scores: Mapping[str, float] = field(default_factory=dict)  # of the same, by name
+    scores: Mapping[str, float] = field(default_factory=dict)  # on the same examples, by name
     format_version: str = FORMAT_VERSION
 
     def to_json(self) -> str:
@@ -60,12 +60,12 @@ class Description:
 
 
 def is_onnx(folder: Path) -> bool:
-    """Whether the folder is one of these, rather than a bundle."""
+    """Test if the folder is an exported network, not a bundle."""
     return (folder / DESCRIPTION).is_file()
 
 
 def read(folder: Path) -> Description:
-    """Raises BundleError where the folder is not what `export-onnx` writes."""
+    """Read onnx.json; raises BundleError if `export-onnx` did not write the folder."""
     path = folder / DESCRIPTION
     try:
         reader = Reader(strict_json(_read(path, LIMITS.manifest_bytes)), str(path))
@@ -86,12 +86,12 @@ def read(folder: Path) -> Description:
 
 
 def files(folder: Path) -> list[Path]:
-    """All that a board would need."""
+    """List all files that a board would need."""
     return [path for name in (DESCRIPTION, NETWORK, FEATURES) if (path := folder / name).is_file()]
 
 
 def runtime() -> Any:
-    """ONNX Runtime.
+    """Import ONNX Runtime.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -104,7 +104,7 @@ def runtime() -> Any:
 
 
 class OnnxNetwork:
-    """A network that answers, as the reference loop does: nothing is looked at twice.
+    """Network that answers without checks, like the reference loop.
 
     Raises:
         BundleError: the folder is not what `export-onnx` writes.
@@ -123,13 +123,13 @@ class OnnxNetwork:
         self._run = session(folder / NETWORK, threads)
 
     def predict(self, example: Any) -> str:
-        """The label."""
+        """Predict the label."""
         label: str = self._labels[self._run(self._encode(example)).argmax()]
         return label
 
 
 def session(path: Path, threads: int = 1) -> Ask:
-    """A function from named arrays, each with a leading 1, to logits, (1, labels).
+    """Create a function from named arrays, each with a leading 1, to logits, (1, labels).
 
     Raises:
         ModelError: ONNX Runtime refuses the network.
@@ -139,7 +139,7 @@ def session(path: Path, threads: int = 1) -> Ask:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
         made = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it raises classes of its own, which have no common base
+    except Exception as error:  # its error classes have no common base
         raise ModelError(f"{path}: ONNX Runtime refuses it: {error!s:.200}") from None
     names = [one.name for one in made.get_inputs()]
 

@@ -1,7 +1,7 @@
-"""The reference loop: the shortest script with the answers of `ExpertRuntime.predict`.
+"""Reference loop: the shortest script with the answers of `ExpertRuntime.predict`.
 
-Nothing but the manifest is checked, nothing leaves memory and nobody is told where the time went.
-What the runtime costs on top of this is what its safety costs.
+It checks only the manifest, evicts no expert and records no timings. The runtime's overhead above
+this loop is the cost of its safety.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .tasks import measurements_of
 
 
 def reference_loop(bundle: Path, threads: int = 1) -> Callable[[Any], Any]:
-    """A function from an example to its answer, for bundles that ask one expert."""
+    """Create a function from an example to its answer, for bundles that run one expert."""
     files = _opened(bundle, threads)
     return measurements_of(files.manifest.task_type).reference_loop(files)
 
 
 def reference_texts(bundle: Path) -> Callable[[Any], str]:
-    """The same function with the answer as a text, as `Answer.text` has it."""
+    """Create the same function with the answer as a text, as in `Answer.text`."""
     files = _opened(bundle, 1)
     measurements = measurements_of(files.manifest.task_type)
     loop = measurements.reference_loop(files)

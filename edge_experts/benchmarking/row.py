@@ -1,4 +1,4 @@
-"""One contender of a benchmark, and what its times come to."""
+"""Row of a benchmark: one contender, and the summary of its times."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SPARSE, REFERENCE = "sparse experts", "reference loop"
 
 @dataclass(frozen=True)
 class Row:
-    """One contender of the side-by-side table.
+    """One contender in the side-by-side table.
 
-    `ratio` is the median over rounds of its median answer's time by the sparse bundle's in the
-    same round; the two are only ever compared within a round. Intervals say where the same figure
-    of another run lies, see `intervals.of_another_run`. `resident_bytes` are the files of what must
-    be in memory for an answer; what memory they take is `growth`. `generation` is how fast it
-    writes; None of what does not. `scores` are all that the maker measured, by name; two of them
-    are `accuracy` and `chrf` too, as before schema 1.3.
+    `ratio` is the median over rounds of its median answer's time divided by the sparse bundle's in
+    the same round; the two are only compared within a round. Intervals are those for the same
+    figure of another run, see `intervals.of_another_run`. `resident_bytes` are the files that must
+    be in memory for an answer; their memory is `growth`. `generation` is the throughput of text
+    generation; None without it. `scores` are all scores by name; two of them are `accuracy` and
+    `chrf` too, as before schema 1.3.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Row:
     total_bytes: Count
     resident_bytes: Count
     accuracy: Accuracy | None
-    growth: growth.Growth | None  # None: it lives in the sparse bundle's files
+    growth: growth.Growth | None  # None: it uses the sparse bundle's files
     session_p50_us: Samples
     session_ratio: Samples
     input_p50_us: Samples
@@ -57,7 +57,7 @@ class Row:
 def row(
     name: str, sessions: Sequence[Session], contender: Contender, grown: growth.Growth | None
 ) -> Row:
-    """What a contender's times in all sessions come to."""
+    """Summarize a contender's times in all sessions."""
     medians = [np.median(one.times[name], axis=1) for one in sessions]
     ours = [np.median(one.times[SPARSE], axis=1) for one in sessions]
     everything = all_times(sessions, name)
@@ -90,7 +90,7 @@ def row(
 
 
 def all_times(sessions: Sequence[Session], name: str) -> np.ndarray:
-    """Every answer's microseconds."""
+    """Return the microseconds of every answer."""
     return np.concatenate([one.times[name].ravel() for one in sessions])
 
 

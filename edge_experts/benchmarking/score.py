@@ -1,4 +1,4 @@
-"""Scores of a bundle as deployed, which its maker measured on the converted files."""
+"""Scores of a bundle as deployed, measured on its converted files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 from ..runtime.tasks.base import Deployed
 from .bounds import Interval, Positive, Share, Within
 
-# Of the names that are known; scores of other names are taken to be better the higher they are.
+# Among the known names; for scores of other names, higher is assumed to be better.
 _LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "perplexity", "rmse"})
 _NORMAL_95 = 1.96
 _BOUNDS = {
@@ -27,9 +27,9 @@ class Score:
     """One score.
 
     Attributes:
-        examples: how many it was measured on.
-        of: what those are.
-        interval: 95 %, by the number of examples; None where it is not known.
+        examples: number of examples on which it was measured.
+        of: their kind.
+        interval: 95 %, by the number of examples; None if unknown.
     """
 
     value: float
@@ -45,7 +45,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of test examples that the deployed files answer right."""
+    """Share of test examples that the deployed files answer correctly."""
 
     accuracy: Share
     examples: Positive
@@ -71,7 +71,7 @@ class Chrf:
 
 
 def within_bounds(name: str, interval: Interval | None) -> Interval | None:
-    """The part of an interval that a score can have: no accuracy is above 1."""
+    """Cut an interval to the range of the score: no accuracy is above 1."""
     if interval is None or name not in _BOUNDS:
         return interval
     least, most = _BOUNDS[name]
@@ -79,28 +79,28 @@ def within_bounds(name: str, interval: Interval | None) -> Interval | None:
 
 
 def primary(scores: Mapping[str, Score]) -> str | None:
-    """The name of the score to draw: the first that is better the higher it is."""
+    """Name the score to draw: the first one for which higher is better."""
     return next((name for name, one in scores.items() if one.higher_is_better), None) or next(
         iter(scores), None
     )
 
 
 def accuracy(deployed: Deployed | None) -> Accuracy | None:
-    """The accuracy, of a task that has one."""
+    """Return the accuracy, for a task that has one."""
     if deployed is None or "accuracy" not in deployed.scores:
         return None
     return Accuracy(deployed.scores["accuracy"], deployed.examples)
 
 
 def chrf(deployed: Deployed | None) -> Chrf | None:
-    """The chrF, of a task that has one."""
+    """Return the chrF, for a task that has one."""
     if deployed is None or "chrf" not in deployed.scores:
         return None
     return Chrf(deployed.scores["chrf"], deployed.examples)
 
 
 def others(deployed: Deployed | None) -> dict[str, Score]:
-    """All other scores, by the task's names for them."""
+    """Return all other scores, by the task's names for them."""
     if deployed is None:
         return {}
     return {

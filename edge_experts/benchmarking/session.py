@@ -1,4 +1,4 @@
-"""One session of a benchmark: all contenders answer in turn, in a process of its own."""
+"""Session of a benchmark: all contenders answer in turn, in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from . import contender
 from .measure import conditions
 from .reference import reference_loop
 
-_LEAST_ROUNDS = 2  # however slow
+_LEAST_ROUNDS = 2  # for slow answers too
 
 
 @dataclass(frozen=True)
 class Session:
-    """What was measured of each contender, by its name.
+    """Measurements of each contender, by its name.
 
     Attributes:
         times: microseconds, (rounds, inputs).
         timings: of the first contender's answers, one after the other.
-        tokens: of those that write: how many pieces each answer has, (inputs,).
-        first_us: of those that write: microseconds to the first piece, (rounds, inputs).
+        tokens: of contenders that generate text: the tokens of each answer, (inputs,).
+        first_us: likewise: microseconds to the first token, (rounds, inputs).
     """
 
     times: Mapping[str, np.ndarray]
@@ -50,13 +50,13 @@ def run(
     threads: int,
     seed: int,
 ) -> Session:
-    """Every contender answers every input once a round, for so many rounds and so long at least.
+    """Let every contender answer every input once a round, for at least `rounds` and `seconds`.
 
-    Where answers are slow there are fewer rounds: none is begun after `patience`, in seconds, but
-    for the second one.
+    For slow answers there are fewer rounds: none but the second begins after `patience`, in
+        seconds.
 
     Args:
-        contenders: bundles, or networks in ONNX Runtime, by what the table calls them; a bundle
+        contenders: bundles, or networks in ONNX Runtime, by their names in the table; a bundle
             first.
         bare: bundles whose reference loop takes part, likewise.
     """
@@ -68,8 +68,8 @@ def run(
     for answer in asked.values():  # warm-up: everything is loaded and has run twice
         for example in [*inputs, *inputs]:
             answer(example)
-    # Another order each time, so that none always meets the caches of the same other; within a
-    # round each has the caches to itself, as it would have on a board.
+    # Another order each time, so that no contender always runs after the same other one; within a
+    # round each has the caches to itself, as it would on a board.
     order, shuffle = list(asked.items()), random.Random(seed).shuffle
     times: dict[str, list[np.ndarray]] = {name: [] for name in asked}
     tokens: dict[str, np.ndarray] = {}
@@ -101,7 +101,7 @@ def _goes_on(turns: int, passed: float, rounds: int, seconds: float, patience: f
 def _one_round(
     answer: Callable[[Any], Any], inputs: Sequence[Any]
 ) -> tuple[np.ndarray, list[tuple[int, float]]]:
-    """Microseconds of each input; and of those that write, tokens and microseconds to the first."""
+    """Time each input in microseconds; for generated text also tokens and time to the first."""
     row, written = np.empty(len(inputs)), []
     for column, example in enumerate(inputs):
         start = perf_counter_ns()
@@ -109,7 +109,7 @@ def _one_round(
         row[column] = perf_counter_ns() - start
         if isinstance(answered, Answer) and answered.tokens is not None:
             written.append((answered.tokens, answered.first_us or 0.0))
-        del answered  # the next one takes its place in memory
+        del answered  # its memory is free for the next one
     return row / 1000, written
 
 

@@ -1,4 +1,4 @@
-"""How fast a contender writes, of bundles whose experts do."""
+"""Throughput of contenders that generate text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .session import Session
 
 @dataclass(frozen=True)
 class Writing:
-    """Tokens are the pieces of its vocabulary, with the ends of answers.
+    """Throughput in tokens of the contender's vocabulary, including the end tokens.
 
     Attributes:
-        tokens: of one round, in which every input is asked once.
-        tokens_per_second: of whole answers, the median over rounds; the interval says where that of
-            another run lies.
-        first_token: from the question to the first token; None of the reference loop, which tells
-            its answer only.
+        tokens: of one round, in which every input is answered once.
+        tokens_per_second: of whole answers, the median over rounds; the interval is that for
+            another run.
+        first_token: from the question to the first token; None for the reference loop, which only
+            returns whole answers.
     """
 
     tokens: Count
@@ -33,10 +33,10 @@ class Writing:
 
 
 def writing(name: str, written_by: str, sessions: Sequence[Session]) -> Writing | None:
-    """What a contender wrote in all sessions; None where it chooses labels.
+    """Summarize a contender's throughput in all sessions; None if it chooses labels.
 
     Args:
-        written_by: the contender whose answers it gives too, itself if nobody's.
+        written_by: the contender with the same answers whose tokens count; usually itself.
     """
     tokens = next((one.tokens[written_by] for one in sessions if written_by in one.tokens), None)
     if tokens is None:

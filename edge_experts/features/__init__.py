@@ -1,4 +1,4 @@
-"""Inputs to arrays. The same numpy code trains and serves, so the two can never disagree."""
+"""Features: conversion of inputs to arrays, by the same numpy code in training and on devices."""
 
 from __future__ import annotations
 
@@ -33,53 +33,55 @@ __all__ = [
 
 
 class Features(Protocol):
-    """What every kind of features offers."""
+    """Interface of all kinds of features."""
 
     kind: str
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `restore` needs besides the arrays: plain JSON values."""
+        """Values that `restore` needs besides the arrays: plain JSON values."""
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """What travels in features.npz; may be empty."""
+        """Arrays stored in features.npz; may be empty."""
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
-        """Shape and type of each array that `encode` makes."""
+        """Shape and type of each array that `encode` returns."""
 
     def pack(self, examples: Sequence[Any]) -> np.ndarray:
-        """Examples as one array, to be kept in an .npz file."""
+        """Pack examples into one array, to be stored in an .npz file."""
 
     def unpack(self, packed: np.ndarray) -> Sequence[Any]:
-        """The examples that `pack` was given."""
+        """Return the examples that were packed by `pack`."""
 
     def parse(self, line: str) -> Any:
-        """An example from a line of text, as `edge-experts run` reads them."""
+        """Parse an example from a line of text, as `edge-experts run` reads them."""
 
     @property
     def fields(self) -> Fields:
-        """What an example is made of."""
+        """Fields of an example."""
 
     def put_together(self, parts: Mapping[str, Any]) -> Any:
-        """An example of its fields' values."""
+        """Build an example from the values of its fields."""
 
     def take_apart(self, example: Any) -> Mapping[str, Any]:
-        """The values of an example's fields."""
+        """Split an example into the values of its fields."""
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
-        """Contract of each field, in plain JSON values: `name`, `dtype`, `shape`, and what the kind
-        knows besides: `range`, `layout`, `normalization`, `missing`, `values`, ...
+        """Contract of each field, in plain JSON values.
+
+        It has `name`, `dtype`, `shape`, and further entries of the kind: `range`, `layout`,
+        `normalization`, `missing`, `values`, ...
         """
 
     def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """One example as named arrays, each with a leading dimension of 1.
+        """Encode one example as named arrays, each with a leading dimension of 1.
 
         Args:
-            warnings: takes a sentence for each thing about the example that a user should know,
-                such as a category that training never saw.
+            warnings: receives sentences about the example for the user, such as a category that is
+                not in the training data.
 
         Raises:
             UsageError: the example violates the contract; names the field and the remedy.
@@ -94,7 +96,7 @@ KINDS: dict[str, _Kind] = {
 
 
 def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features:
-    """The features that a bundle or a run was made with.
+    """Restore the features of a bundle or a run.
 
     Raises:
         ManifestError: an unknown kind, or settings that do not fit it.
@@ -108,12 +110,12 @@ def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
 
 
 def read_features(folder: Path, spec: FeatureSpec) -> Features:
-    """The features that a bundle's inputs go through, its arrays checked."""
+    """Read a bundle's features, with its arrays checked."""
     arrays = {} if spec.file is None else read_arrays(folder, spec.file)
     return restore(spec.kind, spec.config, arrays)
 
 
 def encode_all(features: Features, examples: Iterable[Any]) -> dict[str, np.ndarray]:
-    """All examples as named arrays, (examples, ...)."""
+    """Encode all examples as named arrays, (examples, ...)."""
     encoded = [features.encode(example) for example in examples]
     return {name: np.concatenate([one[name] for one in encoded]) for name in encoded[0]}

@@ -1,4 +1,4 @@
-"""Images, sensor windows and other arrays of one shape: read by their contract, standardized."""
+"""Images, sensor windows and other arrays of one shape: checked by a contract, standardized."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .fields import Fields, described
 
 
 def single(numbers: np.ndarray) -> np.ndarray:
-    """As float32; raises ValueError where one is not finite in it."""
+    """Convert to float32; raises ValueError for values that are not finite in it."""
     with np.errstate(over="ignore"):
         found: np.ndarray = numbers.astype(np.float32)
     if not np.isfinite(found).all():
@@ -26,15 +26,15 @@ def single(numbers: np.ndarray) -> np.ndarray:
 
 
 class ArrayFeatures:
-    """An array to `x`, (1, *shape) float32: (example - mean) / deviation.
+    """Conversion of an array to `x`, (1, *shape) float32: (example - mean) / deviation.
 
-    Images without channels share one mean; the last axis of anything else is one of channels, each
-    with a mean of its own. What is not a number counts as the mean.
+    Images without channels share one mean; the last axis of other arrays is one of channels, each
+    with its own mean. NaN is replaced by the mean.
 
     Args:
         shape: of one example.
         mean, deviation: scalars, or one for each channel.
-        rules: for reading; those of version 0.1.0 if None.
+        rules: how examples are read; None: the rules of version 0.1.0.
     """
 
     kind = "array"
@@ -63,12 +63,12 @@ class ArrayFeatures:
 
     @classmethod
     def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
-        """Numbers as they are, by the rules of version 0.1.0: for networks that were trained so."""
+        """Keep numbers unscaled, by the rules of version 0.1.0, for networks trained so."""
         return cls(shape, np.zeros(()), np.ones(()))
 
     @classmethod
     def unscaled_like(cls, examples: np.ndarray, *, kind: str | None = None) -> ArrayFeatures:
-        """Numbers as they are: for networks that were trained with ones like these examples.
+        """Keep numbers unscaled, for networks trained on numbers like those of these examples.
 
         Args:
             kind: as for `fit`.
@@ -81,8 +81,8 @@ class ArrayFeatures:
         """Learn mean, deviation and contract from training examples, (examples, *shape).
 
         Args:
-            channels: each of the last axis has a scale of its own.
-            kind: "image", "window" or "table"; by the shape if None.
+            channels: True if each channel of the last axis has its own scale.
+            kind: "image", "window" or "table"; None: chosen by the shape.
         """
         axes = tuple(range(examples.ndim - channels))
         finite = np.where(np.isfinite(examples), examples, np.nan).astype(np.float64)
@@ -90,7 +90,7 @@ class ArrayFeatures:
         total = np.nansum(finite, axis=axes)
         mean = total / np.maximum(counts, 1)
         spread = np.sqrt(np.nansum((finite - mean) ** 2, axis=axes) / np.maximum(counts, 1))
-        # A channel that never changes says nothing, and must not be divided by its rounding.
+        # A constant channel has no information, and must not be divided by its rounding error.
         deviation = np.where(spread > 1e-12 * abs(mean), spread, 1.0)
         kind = kind or _kind(examples, channels=channels)
         return cls._of(examples, kind, mean, deviation)
@@ -109,7 +109,7 @@ class ArrayFeatures:
         shape, mean, deviation = settings["shape"], arrays["mean"], arrays["deviation"]
         if CONTRACT not in settings:
             return cls(shape, mean, deviation)
-        plain = cls(shape, mean, deviation)  # checks them
+        plain = cls(shape, mean, deviation)  # validates them
         rules = ContractArrays.restore(settings, arrays, plain._mean, plain._deviation)
         return cls(shape, mean, deviation, rules)
 
@@ -132,7 +132,7 @@ class ArrayFeatures:
         return list(packed)
 
     def parse(self, line: str) -> Any:
-        """A line is an array in JSON."""
+        """Parse a line that contains an array in JSON."""
         try:
             return example_json(line)
         except ValueError as error:
@@ -154,11 +154,11 @@ class ArrayFeatures:
         return {"x": example}
 
     def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """The example, standardized.
+        """Standardize the example.
 
         Raises:
-            UsageError: it has another shape, holds something else than numbers, or is certainly or
-                possibly on another scale than the training's examples.
+            UsageError: it has another shape, contains anything but numbers, or is certainly or
+                possibly on another scale than the training examples.
         """
         standard = (self._rules.read(example, self._shape) - self._mean) / self._deviation
         self._rules.judge(standard, warnings)
@@ -167,7 +167,7 @@ class ArrayFeatures:
 
 
 def _kind(examples: np.ndarray, *, channels: bool) -> str:
-    """Kind of (examples, *shape) by its shape."""
+    """Choose the kind of (examples, *shape) by the shape."""
     if examples.ndim == 2:
         return "table"
     return "window" if examples.ndim == 3 and channels else "image"

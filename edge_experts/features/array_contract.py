@@ -1,8 +1,8 @@
-"""Contract of arrays: what training saw of their numbers, and what others may be given for them.
+"""Contract of arrays: statistics of the training data, and the conversions that they allow.
 
-Images are often kept as bytes from 0 to 255 by one program and as fractions from 0 to 1 by the
-next. What is certainly on another scale is converted, what may be is refused; what training itself
-contained is always taken as it is.
+Some programs store images as bytes from 0 to 255, others as fractions from 0 to 1. Inputs that are
+certainly on another scale are converted, and ambiguous ones are refused; inputs like those in the
+training data are always accepted unchanged.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from ..format.limits import LIMITS
 
 RULES = 1
 KINDS = ("image", "window", "table")
-_SCALES = ((127, 255), (32767, 65535))  # an image of this type has values above the first
+_SCALES = ((127, 255), (32767, 65535))  # (least maximum, full scale) of images
 _BLOCK = 2**22  # numbers
-_ROUNDING = 1e-6  # of the scale: what float32 loses
-_TOLERANCE = 0.1  # of the range: what interpolation overshoots
-_NEARBY = 1.0  # spans outside the range of training, beyond which a user is told
-_FAR = 10.0  # and beyond which it is another unit
-_FAR_PIXEL = 4.0  # likewise, of one pixel
-_FAINT = 4.0  # how many times less than the faintest example of training is another scale
+_ROUNDING = 1e-6  # of the scale: rounding error of float32
+_TOLERANCE = 0.1  # of the range: overshoot of interpolation
+_NEARBY = 1.0  # distance from the training range, in ranges, above which the user is warned
+_FAR = 10.0  # distance above which the unit is considered different
+_FAR_PIXEL = 4.0  # the same limit for one pixel
+_FAINT = 4.0  # ratio to the faintest training example below which the scale is different
 
 
 @dataclass(frozen=True)
 class ArrayContract:
-    """Numbers that training saw, all of them finite.
+    """Statistics of the finite numbers in the training data.
 
     Attributes:
         dtype: name of numpy's type.
-        range: least and largest.
+        range: smallest and largest number.
         kind: "image", "window" or "table".
-        whole: all of them are whole numbers.
-        faintest: the least, over examples, of their largest magnitude; examples of zeros apart.
-        binary: some example has nothing but 0 and 1, and a 1.
+        whole: True if all numbers are integers.
+        faintest: minimum over examples of their largest magnitude, without examples of zeros.
+        binary: True if some example consists of 0 and 1 only, with at least one 1.
     """
 
     dtype: str
@@ -51,7 +51,7 @@ class ArrayContract:
 
     @classmethod
     def of(cls, examples: np.ndarray, kind: str) -> ArrayContract:
-        """What there is in training examples, (examples, *shape)."""
+        """Collect the statistics of training examples, (examples, *shape)."""
         whole, binary, peaks = True, False, [0.0]
         for block in _blocks(examples):
             known = block[np.isfinite(block)]
@@ -72,10 +72,10 @@ class ArrayContract:
 
     @classmethod
     def restore(cls, content: Any, shape: Sequence[int]) -> ArrayContract:
-        """The contract that `to_json` wrote for examples of this shape.
+        """Read the contract that `to_json` wrote for examples of this shape.
 
         Raises:
-            TypeError, ValueError: another one.
+            TypeError, ValueError: it is not such a contract.
         """
         if not isinstance(content, Mapping):
             raise ValueError("contract must be an object")
@@ -92,7 +92,7 @@ class ArrayContract:
         if len(known["dtype"]) > LIMITS.name_characters or not known["dtype"].isidentifier():
             raise ValueError("contract must have a dtype of numpy")
         if not isinstance(known["whole"], bool) or not isinstance(known["binary"], bool):
-            raise ValueError("contract must say whether numbers are whole, and binary")
+            raise ValueError("contract must have true or false for 'whole' and 'binary'")
         contract = cls(
             known["dtype"], (low, high), known["kind"], known["whole"], faintest, known["binary"]
         )
@@ -101,14 +101,14 @@ class ArrayContract:
         return contract
 
     def to_json(self, shape: Sequence[int]) -> dict[str, Any]:
-        """The contract in plain JSON values."""
+        """Format the contract in plain JSON values."""
         layout, colours = self._layout(shape)
         own = asdict(self) | {"range": list(self.range)}
         return {"rules": RULES, **own, "layout": layout, "colours": colours}
 
     @property
     def full_scale(self) -> int | None:
-        """1, 255 or 65535 where images are certainly on that scale; else None."""
+        """1, 255 or 65535 if images are certainly on that scale; else None."""
         low, high = self.range
         if self.kind != "image" or low < 0:
             return None
@@ -117,13 +117,13 @@ class ArrayContract:
         return next((scale for least, scale in _SCALES if least < high <= scale), None)
 
     def converted(self, array: np.ndarray, *, typed_whole: bool) -> np.ndarray:
-        """An image's numbers, (*shape) float32, on the scale of training.
+        """Convert an image's numbers, (*shape) float32, to the scale of the training data.
 
         Args:
-            typed_whole: their type is one of whole numbers.
+            typed_whole: True if their type is an integer type.
 
         Raises:
-            UsageError: the scale is not certain; the message names the remedy.
+            UsageError: the scale is ambiguous; the message names the remedy.
         """
         is_image = self.kind == "image"
         if not is_image and not self.whole:
@@ -152,7 +152,7 @@ class ArrayContract:
     def _on_unit_scale(
         self, array: np.ndarray, low: float, high: float, *, typed_whole: bool
     ) -> np.ndarray:
-        """Numbers for an image that training had from 0 to 1."""
+        """Convert the numbers of an image whose training data was on the scale from 0 to 1."""
         if low >= -_TOLERANCE and high <= 1 + _TOLERANCE:
             if typed_whole and high == 1 and not self.binary:
                 raise self._refused(low, high, "whole", "divide bytes by 255, or write 1.0")
@@ -177,10 +177,10 @@ class ArrayContract:
 
 
 def ranges(examples: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Least and largest finite number of examples, (examples, *shape), float32.
+    """Compute the smallest and largest finite number of examples, (examples, *shape), float32.
 
     Args:
-        shape: () for one of all, (channels,) for one of each channel; NaN where there is none.
+        shape: () for all numbers, (channels,) for each channel; NaN for a channel without numbers.
     """
     low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
     for block in _blocks(examples):
@@ -198,16 +198,16 @@ def ranges(examples: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np
 def outside(
     standard: np.ndarray, low: np.ndarray, high: np.ndarray, warnings: list[str] | None
 ) -> None:
-    """Compares standardized numbers with the standardized ranges of training.
+    """Compare standardized numbers with the standardized ranges of the training data.
 
     Args:
-        standard: (*shape) float32, gaps as 0 or NaN.
-        low, high: for each channel of the last axis, or for all; NaN where training had none.
-        warnings: takes a sentence about numbers far outside.
+        standard: (*shape) float32, with gaps as 0 or NaN.
+        low, high: for each channel of the last axis, or for all; NaN without training data.
+        warnings: receives a sentence about numbers far outside.
 
     Raises:
-        UsageError: at least half of the numbers, or of a channel's in a window, are in another
-            unit: ten times the range away from it.
+        UsageError: at least half of the numbers, or of one channel's in a window, are in another
+            unit: farther from the range than ten times its width.
     """
     span = np.where(high > low, high - low, np.float32(1))
     with np.errstate(invalid="ignore"):
@@ -232,19 +232,19 @@ def outside(
 
 
 def _blocks(examples: np.ndarray) -> Iterator[np.ndarray]:
-    """The examples as float64, in parts that take little memory."""
+    """Yield the examples as float64, in blocks that need little memory."""
     size = max(1, _BLOCK // max(1, examples[:1].size))
     for start in range(0, len(examples), size):
         yield examples[start : start + size].astype(np.float64)
 
 
 def _by_channel(flags: np.ndarray) -> np.ndarray:
-    """(times, channels); of one row for a table."""
+    """Reshape to (times, channels); a table gives one row."""
     return flags.reshape(-1, flags.shape[-1])
 
 
 def _rescaled(array: np.ndarray, scale: int) -> np.ndarray:
-    """Fractions from 0 to 1 as numbers up to `scale`; whole ones where they were so before."""
+    """Scale fractions from 0 to 1 up to `scale`; former integers become integers again."""
     scaled = array * np.float32(scale)
     whole = np.rint(scaled)
     with np.errstate(invalid="ignore"):
@@ -253,7 +253,7 @@ def _rescaled(array: np.ndarray, scale: int) -> np.ndarray:
 
 
 def _extremes(array: np.ndarray) -> tuple[float, float]:
-    """Least and largest finite number; 0 and 0 where there is none."""
+    """Compute the smallest and largest finite number; 0 and 0 if there is none."""
     low, high = float(array.min()), float(array.max())
     if math.isfinite(low) and math.isfinite(high):
         return low, high

@@ -1,4 +1,4 @@
-"""Arrays as users give them, to numpy arrays of the shape that features have."""
+"""Conversion of users' arrays to numpy arrays of the features' shape."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _COLOURS = (1, 2, 3, 4)  # channels of an image
 
 
 def numbers(example: Any, name: str = "x", *, booleans: bool = False) -> np.ndarray:
-    """The example as an array of integers or floats; None, as JSON has it, is NaN.
+    """Convert the example to an array of integers or floats; None, as in JSON, becomes NaN.
 
     Args:
-        name: of the field, for errors.
-        booleans: true and false are numbers too, because training had them.
+        name: the field's name in errors.
+        booleans: accept true and false as numbers, because the training data had them.
 
     Raises:
-        UsageError: it is no array, or of something else than numbers.
+        UsageError: it is not an array, or contains anything but numbers.
     """
     if isinstance(example, np.ma.MaskedArray):
         example = np.where(np.ma.getmaskarray(example), np.nan, example.data)  # type: ignore[no-untyped-call]
@@ -39,7 +39,7 @@ def numbers(example: Any, name: str = "x", *, booleans: bool = False) -> np.ndar
         array = np.asarray(example)
         if array.dtype.kind == "O":
             array = _with_gaps(array)
-    except Exception:  # numpy has many kinds of them, and so have classes with __array__
+    except Exception:  # numpy raises many classes, and so do classes with __array__
         raise _refused(name) from None
     has_booleans = array.dtype.kind == "b" or (
         isinstance(example, list | tuple) and _has_booleans(example)
@@ -57,10 +57,10 @@ def numbers(example: Any, name: str = "x", *, booleans: bool = False) -> np.ndar
 def shaped(
     array: np.ndarray, shape: tuple[int, ...], name: str = "x", *, is_image: bool = False
 ) -> np.ndarray:
-    """The array in the shape of an example, where that is certain.
+    """Reshape the array to the shape of an example, if that is unambiguous.
 
-    Axes of length 1 come and go: a batch of one, the channel of a grey image. An image may have its
-    channels first, and a grey one three equal channels.
+    Axes of length 1 may be added or removed: a batch of one, the channel of a grey image. An image
+    may have its channels first, and a grey one may have three equal channels.
 
     Raises:
         UsageError: it has another shape; the message names the remedy.
@@ -112,7 +112,7 @@ def _without_ones(shape: Sequence[int]) -> list[int]:
 
 
 def _with_gaps(array: np.ndarray) -> np.ndarray:
-    """Python's numbers and None as float64; other objects as they are."""
+    """Convert Python's numbers and None to float64; other objects are returned unchanged."""
     values = array.ravel().tolist()
     if not array.ndim or not all(value is None or type(value) in (int, float) for value in values):
         return array

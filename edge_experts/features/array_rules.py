@@ -1,4 +1,4 @@
-"""Rules by which arrays are read: those of a contract, or of version 0.1.0."""
+"""Rules for reading arrays: those of a contract, or of version 0.1.0."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from .array_input import numbers, shaped
 
 
 class PlainArrays:
-    """Rules of version 0.1.0: any numbers of the right shape."""
+    """Rules of version 0.1.0: accept any numbers of the right shape."""
 
     @property
     def contract(self) -> dict[str, Any]:
-        """Settings that travel with the features: {"contract": {...}}, or nothing."""
+        """Settings that are stored with the features: {"contract": {...}}, or nothing."""
         return {}
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """Arrays that travel with the features."""
+        """Arrays that are stored with the features."""
         return {}
 
     @property
     def described(self) -> dict[str, Any]:
-        """Entries of the description of an input."""
+        """Entries for the description of an input."""
         return {}
 
     def read(self, example: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """The example's numbers, (*shape) float32.
+        """Return the example's numbers, (*shape) float32.
 
         Raises:
-            UsageError: it has another shape, or holds something else than numbers.
+            UsageError: it has another shape, or contains anything but numbers.
         """
         try:
             array = np.asarray(example, np.float32)
@@ -46,7 +46,7 @@ class PlainArrays:
         return array
 
     def judge(self, standard: np.ndarray, warnings: list[str] | None) -> None:
-        """Looks at standardized numbers, (*shape) float32, that are far from those of training.
+        """Check standardized numbers, (*shape) float32, against the range of the training data.
 
         Raises:
             UsageError: they are in another unit.
@@ -54,11 +54,11 @@ class PlainArrays:
 
 
 class ContractArrays(PlainArrays):
-    """Rules with what training saw.
+    """Rules with statistics of the training data.
 
     Args:
-        low, high: least and largest, scalars or for each channel; NaN where training had none.
-        mean, deviation: what numbers are standardized by.
+        low, high: smallest and largest number, scalars or for each channel; NaN without numbers.
+        mean, deviation: the parameters of standardization.
     """
 
     def __init__(
@@ -81,16 +81,16 @@ class ContractArrays(PlainArrays):
             span = self._standard[1] - self._standard[0]
             span = np.where(span > 0, span, np.float32(1))
             self._near = (self._standard[0] - span, self._standard[1] + span)
-        # Bytes cannot leave the range of bytes, whatever is in them.
+        # Bytes are always in the range of bytes.
         self._bytes = contract.dtype == "uint8" and contract.full_scale == 255
         self._scaled = contract.kind == "image"
-        self._in_range = contract.full_scale is not None  # `read` sees to it
+        self._in_range = contract.full_scale is not None  # `read` ensures it
 
     @classmethod
     def of(
         cls, examples: np.ndarray, kind: str, mean: np.ndarray, deviation: np.ndarray
     ) -> ContractArrays:
-        """Rules by training examples, (examples, *shape)."""
+        """Create rules from training examples, (examples, *shape)."""
         shape = examples.shape[1:]
         low, high = ranges(examples, () if kind == "image" else shape[-1:])
         return cls(ArrayContract.of(examples, kind), shape, low, high, mean, deviation)
@@ -103,7 +103,7 @@ class ContractArrays(PlainArrays):
         mean: np.ndarray,
         deviation: np.ndarray,
     ) -> ContractArrays:
-        """The rules that features were made with.
+        """Restore the rules of stored features.
 
         Raises:
             KeyError, TypeError, ValueError: a contract that this version does not know.

@@ -1,6 +1,6 @@
-"""What an example is made of, for whoever sends it in parts: as tensors, say.
+"""Fields of an example, for clients that send it in parts, such as tensors.
 
-Each part by its name: `str`, or the type of its numbers; and its shape.
+A field has a name; a type, `str` or the type of its numbers; and a shape.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Fields = dict[str, tuple[type[str] | type[np.generic], tuple[int, ...]]]
 
 
 def described(fields: Fields) -> list[dict[str, Any]]:
-    """Name, type and shape of each field, as a contract for inputs begins."""
+    """List name, type and shape of each field, the first entries of an input's contract."""
     return [
         {
             "name": name,
@@ -28,7 +28,7 @@ def described(fields: Fields) -> list[dict[str, Any]]:
 
 
 def in_words(field: Mapping[str, Any]) -> str:
-    """A field's contract as a line of text; long lists are cut."""
+    """Format a field's contract as a line of text; long lists are shortened."""
     shape = " x ".join(map(str, field["shape"]))
     told = [f"{field['dtype']} {shape}".rstrip()]
     for key, value in field.items():

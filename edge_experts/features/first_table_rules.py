@@ -1,7 +1,7 @@
-"""Rules by which bundles and runs of 0.1.0 read the rows of a table: their answers must not change.
+"""Rules of 0.1.0 for rows of tables: bundles and runs of that version must not change.
 
-What is no number in a column of numbers is a gap; a category that training never saw is none of
-those it did.
+In a column of numbers any other text is a gap; a category that is not in the training data has no
+value set.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _LARGEST = 1e30
 
 
 class FirstRules:
-    """Columns without types: those with values are categories, the others numbers.
+    """Columns without types: columns with values are categories, the others numbers.
 
     Attributes:
-        decimal_commas: rows of files between semicolons have decimal points in place of commas.
+        decimal_commas: rows of files separated by semicolons have decimal points instead of commas.
     """
 
     decimal_commas = True
@@ -59,14 +59,14 @@ class FirstRules:
 
 
 def _refuse_odd(column: Any) -> None:
-    """Raises ValueError unless it is a column of 0.1.0."""
+    """Raise ValueError unless it is a column of 0.1.0."""
     if not isinstance(column, dict) or not is_name(column.get("name")):
         raise ValueError("a column must be an object with a name")
     refuse_odd_values(column.get("values", []))
 
 
 def refuse_odd_values(values: Any) -> None:
-    """Raises ValueError unless they are different texts, not too many."""
+    """Raise ValueError unless they are different texts, not too many."""
     if not isinstance(values, list) or len(values) > LIMITS.column_values:
         raise ValueError(f"values must be a list of at most {LIMITS.column_values}")
     if not all(map(is_name, values)) or len(set(values)) != len(values):
@@ -74,12 +74,12 @@ def refuse_odd_values(values: Any) -> None:
 
 
 def is_name(value: Any) -> bool:
-    """True for a text that can be a column's name, or a category's value."""
+    """Test for a text that can be a column's name, or a category's value."""
     return isinstance(value, str) and len(value) <= LIMITS.value_characters
 
 
 def _number(cell: Any) -> float | None:
-    """The number in a cell; None where it is a gap, or holds something else."""
+    """Parse the number in a cell; None for a gap or any other text."""
     text = str(cell).strip()
     if not text or cell is None:
         return None

@@ -1,7 +1,7 @@
-"""The pieces of a vocabulary in a fifth of the memory that a dict of them takes.
+"""Vocabulary of pieces in a fifth of the memory of a dict.
 
-A dict of 8,000 pieces takes more than a megabyte, as much as many an expert. These are their bytes,
-and their hashes in order, to be searched in halves.
+A dict of 8,000 pieces takes more than a megabyte, as much as many an expert. Here the pieces are
+bytes, with their sorted hashes for binary search.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _END = b"\n"
 
 
 class Lexicon:
-    """Pieces, each with its place.
+    """Pieces and their indices.
 
     Args:
-        packed: the pieces in UTF-8, a line feed between two of them.
+        packed: the pieces in UTF-8, separated by line feeds.
 
     Raises:
-        ValueError: that is no UTF-8, or a piece stands twice.
+        ValueError: it is not UTF-8, or a piece occurs twice.
     """
 
     def __init__(self, packed: bytes):
@@ -30,13 +30,13 @@ class Lexicon:
         ends = np.flatnonzero(np.frombuffer(packed + _END, np.uint8) == ord(_END))
         self._starts = np.concatenate([[0], ends + 1]).astype(np.int32).data
         count = len(ends)
-        # One after the other: what a list of all pieces leaves behind would stay with the process.
+        # One after the other: the memory of a list of all pieces would stay with the process.
         hashes = np.fromiter((hash(self[place]) for place in range(count)), np.int64, count)
         order = np.argsort(hashes).astype(np.int32)
         ordered = hashes[order]
-        # Of 64 bits: different pieces share one about once in 10^11 vocabularies.
+        # Of 64 bits: two pieces collide about once in 10^11 vocabularies.
         if (ordered[1:] == ordered[:-1]).any():
-            raise ValueError("a piece stands twice among the pieces")
+            raise ValueError("a piece occurs twice in the vocabulary")
         self._places, self._hashes = order.data, ordered.data
 
     @classmethod
@@ -47,11 +47,11 @@ class Lexicon:
         return len(self._places)
 
     def __getitem__(self, place: int) -> bytes:
-        """The piece at a place, in UTF-8."""
+        """Return the piece at an index, in UTF-8."""
         return self.packed[self._starts[place] : self._starts[place + 1] - 1]
 
     def place(self, piece: bytes) -> int | None:
-        """Where a piece stands, in UTF-8, if it does."""
+        """Return the index of a piece in UTF-8; None if it is not in the vocabulary."""
         wanted = hash(piece)
         at = bisect_left(self._hashes, wanted)
         if at == len(self) or self._hashes[at] != wanted or self[self._places[at]] != piece:

@@ -1,4 +1,4 @@
-"""Examples as an array of bytes, which an .npz keeps without Python objects: JSON in ASCII."""
+"""Examples as an array of bytes, which an .npz stores without Python objects: JSON in ASCII."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 
 def packed(examples: Sequence[Any]) -> np.ndarray:
-    """Texts, or lists and objects of JSON values, as one uint8 array."""
+    """Pack texts, or lists and objects of JSON values, as one uint8 array."""
     return np.frombuffer(json.dumps(list(examples)).encode("ascii"), np.uint8)
 
 
 def unpacked(array: np.ndarray) -> list[Any]:
-    """The examples that `packed` was given.
+    """Return the examples that were packed by `packed`.
 
     Raises:
-        ValueError: the array holds no list of them.
+        ValueError: the array does not contain a list of them.
     """
     examples = json.loads(array.tobytes())
     if not isinstance(examples, list):

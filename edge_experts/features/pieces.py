@@ -1,8 +1,8 @@
-"""Sentences as subword pieces, and back: byte-pair encoding in plain Python.
+"""Tokenization of sentences to subword pieces, and back: byte-pair encoding in plain Python.
 
 The vocabulary is sentencepiece's (Kudo and Richardson, 2018, https://arxiv.org/abs/1808.06226),
-trained on the host; that library has no wheels for 32-bit ARM, and a device needs only what merging
-is. The pieces are the same as the library's, which a test compares on real sentences.
+trained on the host; that library has no wheels for 32-bit ARM, and a device needs only the merges.
+The pieces are the same as the library's, which a test compares on real sentences.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from .lexicon import Lexicon
 from .sentence_rules import WORD_START, PythonSentences, TableSentences
 from .unicode_contract import restored
 
-PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; no sentence has UNKNOWN: bytes spell it
-# In `mask`, where there is no piece: added to scores, it is as good as nothing after softmax, and
-# near enough for int8 to tell the other scores from each other.
+PADDING, END, UNKNOWN, FIRST_TARGET = 0, 1, 2, 3  # ids; UNKNOWN does not occur: bytes replace it
+# In `mask`, at padding: added to attention scores, it gives almost 0 after softmax, and it is
+# small enough that int8 can still distinguish the other scores.
 HIDDEN = -16.0
 _BYTES = 256
 _CACHED_WORDS = 4096
 _LONGEST = 4096  # pieces of a sentence
-_LONGEST_WORD = 200  # characters; a longer one is read in parts, as merging takes its square
-_MOST_CHARACTERS = 100_000  # of a text; a few minutes' work on a board
+_LONGEST_WORD = 200  # characters; longer words are split, because merging is quadratic
+_MOST_CHARACTERS = 100_000  # of a text; a few minutes of work on a board
 _SENTENCE_END = re.compile(r"(?<=[.!?]) +")
 
-Example = tuple[str, str]  # a text, and the language or the expert that it is for
+Example = tuple[str, str]  # a text, and its target: a language or an expert
 
 
 class PieceFeatures:
-    """A text and what it is for to arrays.
+    """Conversion of a text and its target to arrays.
 
-    `source` (1, length) int32: pieces, the first of which names the language; `mask` (1, 1, 1,
-    length) float32: 0 where they are, else HIDDEN; `target` (1,) int32: the language; `asked` (1,
-    names) float32: 0 for the names that were asked for, else minus infinity.
+    `source` (1, length) int32: pieces, the first of which is the language; `mask` (1, 1, 1, length)
+    float32: 0 at pieces, else HIDDEN; `target` (1,) int32: the language; `asked` (1, names)
+    float32: 0 for the experts that the example names, else minus infinity.
 
     Args:
-        pieces: the vocabulary's own pieces, the earliest merge first; ids before them are padding,
-            the end, what is unknown, the targets and the 256 bytes.
+        pieces: the vocabulary's own pieces, the earliest merge first; the ids before them are
+            padding, the end, unknown, the targets and the 256 bytes.
         names: of experts: a language, or one of its domains, as in "de/help".
-        length: of `source`, in pieces; the target stands before a sentence, and an end behind it.
-        rules: for cleaning texts; those of version 0.1.0 if None.
+        length: of `source`, in pieces, including the target before and the end after a sentence.
+        rules: how texts are cleaned; None: the rules of version 0.1.0.
 
     Attributes:
         targets: the languages that a text can be translated to.
-        requests: what can be asked for: a language, or an expert by its name.
+        requests: valid targets of an example: a language, or an expert by its name.
     """
 
     kind = "pieces"
@@ -107,7 +107,7 @@ class PieceFeatures:
 
     @property
     def size(self) -> int:
-        """How many ids there are."""
+        """Number of ids."""
         return self._first_piece + len(self._pieces)
 
     def pack(self, examples: Sequence[Example]) -> np.ndarray:
@@ -135,10 +135,10 @@ class PieceFeatures:
         return dict(zip(self.fields, example, strict=True))
 
     def parse(self, line: str, to: str | None = None) -> Example:
-        """A line is a text, to the only language there is unless one, or an expert, is named.
+        """Parse a line as a text; its target is the only language unless `to` names one.
 
         Raises:
-            UsageError: there are several, or none of that name.
+            UsageError: there are several languages, or no target of that name.
         """
         if to is None and len(self.targets) > 1:
             raise UsageError(f"name what to translate to (--to): {', '.join(self.targets)}")
@@ -147,7 +147,7 @@ class PieceFeatures:
         return line, to or self.targets[0]
 
     def encode(self, example: Example, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """One sentence as pieces, its language's own before it.
+        """Encode one sentence as pieces, after the piece of its language.
 
         Raises:
             UsageError: an unknown language or expert, no text, or a text with too many pieces.
@@ -163,7 +163,7 @@ class PieceFeatures:
         source = np.full((1, self._length), PADDING, np.int32)
         source[0, : len(pieces) + 2] = [FIRST_TARGET + index, *pieces, END]
         mask = np.where(source == PADDING, np.float32(HIDDEN), np.float32(0))[:, None, None]
-        # A language asks for all of its experts, even where one of them is called so.
+        # A language selects all of its experts, even if one of them has the same name.
         for_all = asked in self.targets
         answers = [(language(name) if for_all else name) == asked for name in self.names]
         return {
@@ -174,13 +174,13 @@ class PieceFeatures:
         }
 
     def pieces(self, text: str) -> list[int]:
-        """The ids of a text's pieces."""
+        """Convert a text to ids of pieces."""
         return [
             piece for word in _words(self._rules.normalized(text)) for piece in self._word(word)
         ]
 
     def text(self, pieces: Sequence[int]) -> str:
-        """What pieces spell; bytes that are no UTF-8 become replacement characters."""
+        """Decode pieces to text; bytes that are not UTF-8 become replacement characters."""
         spelled = bytearray()
         for piece in pieces:
             if piece >= self._first_piece:
@@ -190,7 +190,7 @@ class PieceFeatures:
         return self._rules.normalized(spelled.decode("utf-8", errors="replace"))
 
     def sentences(self, text: str) -> list[str]:
-        """A text in parts that can each be encoded: its sentences, and too long ones cut at words.
+        """Split a text into parts that can be encoded: its sentences; long ones are cut at words.
 
         Raises:
             UsageError: it has more than 100,000 characters.
@@ -212,12 +212,12 @@ class PieceFeatures:
         return parts
 
     def _fitting(self, words: Iterable[str]) -> Iterator[str]:
-        """The words, those in parts that could not be encoded alone."""
+        """Yield the words; a word that cannot be encoded alone is split."""
         for word in words:
             if len(self._word(word)) <= self._length - 2:
                 yield word
             else:
-                # A character is at most four bytes, and a space stands before the word.
+                # A character has at most four bytes, and a space precedes the word.
                 size = max(1, (self._length - 3) // 4)
                 yield from (word[start : start + size] for start in range(0, len(word), size))
 
@@ -225,7 +225,7 @@ class PieceFeatures:
         pair = isinstance(example, tuple | list) and len(example) == 2
         text, asked = example if pair else (None, None)
         if not isinstance(text, str) or not isinstance(asked, str):
-            raise UsageError("an example must be a text and what to translate it to, two texts")
+            raise UsageError("an example must be two texts: the one to translate, and its target")
         if asked not in self.requests:
             known = ", ".join(self.requests)
             raise UsageError(f"cannot translate to {asked!r:.40}, only to {known}")
@@ -235,7 +235,7 @@ class PieceFeatures:
         return text, asked
 
     def _merge(self, word: str) -> tuple[int, ...]:
-        """Characters of a word, the earliest known merge of two neighbours first, the left of two.
+        """Merge the characters of a word: the earliest merge of neighbours first, the left of ties.
 
         (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909)
         """
@@ -250,7 +250,7 @@ class PieceFeatures:
         return tuple(piece for part in parts for piece in self._spelled(part))
 
     def _merge_of(self, parts: Sequence[bytes], left: int) -> int:
-        """When a part and the next are merged; the place of no piece where they are not."""
+        """Return the rank of the merge of two neighbours; the vocabulary's size if none exists."""
         place = self._pieces.place(parts[left] + parts[left + 1])
         return len(self._pieces) if place is None else place
 
@@ -262,7 +262,7 @@ class PieceFeatures:
 
 
 def _words(text: str) -> Iterator[str]:
-    """The words of a normalized text, long ones in parts."""
+    """Yield the words of a normalized text; long ones are split."""
     for word in filter(None, text.split(" ")):
         for start in range(0, len(word), _LONGEST_WORD):
             yield word[start : start + _LONGEST_WORD]

@@ -1,6 +1,6 @@
-"""Rules by which sentences are cleaned before they become pieces: of a contract, or of 0.1.0.
+"""Rules for cleaning sentences before tokenization: those of a contract, or of version 0.1.0.
 
-Both give composed characters, one space between words, and nothing that only controls a terminal.
+Both produce composed characters and one space between words, without control characters.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from .unicode_contract import PythonUnicode, TableUnicode
 from .unicode_tables import COMBINING_SHIFT, HIDDEN, SPACE, characters, code_points
 
-WORD_START = "\u2581"  # how a piece says that a word begins with it
-# On one character, likewise for composing them: https://unicode.org/reports/tr15/#Stream_Safe_Text_Format
+WORD_START = "\u2581"  # marks a piece at the beginning of a word
+# On one character, also when composing: https://unicode.org/reports/tr15/#Stream_Safe_Text_Format
 _MOST_MARKS = 30
 _BLANK = ord(" ")
 _ASCII = {code: None for code in range(128) if not (chr(code).isspace() or chr(code).isprintable())}
@@ -24,15 +24,15 @@ class PythonSentences(PythonUnicode):
     """Rules of version 0.1.0: Unicode of the running Python."""
 
     def normalized(self, text: str) -> str:
-        """The text, cleaned. To clean it again changes nothing."""
+        """Clean the text. Cleaning it again has no effect."""
         return " ".join(unicodedata.normalize("NFC", "".join(_shown(text))).split())
 
 
 class TableSentences(TableUnicode):
-    """Rules with Unicode tables. ASCII needs none: all versions agree in it."""
+    """Rules with Unicode tables, which ASCII does not need: all versions agree in it."""
 
     def normalized(self, text: str) -> str:
-        """As `PythonSentences`."""
+        """See `PythonSentences`."""
         if text.isascii():
             return " ".join(text.translate(_ASCII).split())
         codes = code_points(text.replace(WORD_START, " "))
@@ -46,7 +46,7 @@ class TableSentences(TableUnicode):
 
 
 def _beyond(marks: np.ndarray) -> np.ndarray:
-    """Marks behind the first 30 on one character, (characters,) bool."""
+    """Mark combining marks beyond the first 30 on one character, (characters,) bool."""
     places = np.arange(len(marks))
     bearers = np.maximum.accumulate(np.where(marks, -1, places))
     beyond: np.ndarray = marks & (places - bearers > _MOST_MARKS)
@@ -54,7 +54,7 @@ def _beyond(marks: np.ndarray) -> np.ndarray:
 
 
 def _shown(text: str) -> Iterator[str]:
-    """The characters that show, and spaces; of endless marks on one of them the first."""
+    """Yield visible characters and spaces; only the first combining marks on a character."""
     marks = 0
     for character in text:
         if character.isspace() or character == WORD_START:

@@ -1,4 +1,4 @@
-"""Rows of a table: numbers standardized, categories one-hot, gaps filled with the mean."""
+"""Rows of a table: numbers standardized, categories one-hot, gaps replaced by the mean."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .fields import Fields
 from .first_table_rules import FirstRules
 from .table_contract import TableContract
 
-_FARTHEST = 1e6  # deviations from the mean; much more overflows in a network's float32
-# Of a column of one number only: what differs later must not move a network that never saw it.
+_FARTHEST = 1e6  # deviations from the mean; larger values overflow in a network's float32
+# Deviation of a constant column: later changes must not affect a network that never saw them.
 _CONSTANT = 1e30
-_TARGETS = ("label", "split", "target")  # columns of files that are no inputs
+_TARGETS = ("label", "split", "target")  # columns of files that are not inputs
 
 
 class TableRules(Protocol):
-    """How the cells of a row are read.
+    """Rules for reading the cells of a row.
 
     Attributes:
         columns: their settings.
         names: of the columns.
-        sizes: how many values each category has.
-        contract: what settings say of it; None for rules of 0.1.0.
-        decimal_commas: rows of files between semicolons are given with decimal points.
+        sizes: number of values of each category.
+        contract: the contract in the settings; None for rules of 0.1.0.
+        decimal_commas: rows of files separated by semicolons must have decimal points.
     """
 
     columns: list[dict[str, Any]]
@@ -58,16 +58,15 @@ class TableRules(Protocol):
 
 
 class TableFeatures:
-    """A row, a mapping of column names to values, to `x`, (1, width) float32.
+    """Conversion of a row, a mapping of column names to values, to `x`, (1, width) float32.
 
-    A gap counts as the mean in a column of numbers, and as none of the values in a category. What a
-    column takes is its type's: `cells/kinds.py`. A column of one number only is 0, whatever it
-    holds later.
+    A gap is the mean in a column of numbers, and no value in a category. A column's type defines
+    the values that it accepts: `cells/kinds.py`. A constant column is 0, for any later value.
 
     Args:
         columns: for each its "name" and, if it is a category, its "values".
         mean, deviation: of the columns of numbers, in their order.
-        rules: by which cells are read; those of version 0.1.0 if None.
+        rules: how cells are read; None: the rules of version 0.1.0.
     """
 
     kind = "table"
@@ -96,11 +95,11 @@ class TableFeatures:
         """Learn the scale of numbers and the values of categories from training rows.
 
         Args:
-            columns: their types; by the rows if None, where columns that only tell rows apart are
-                left out.
+            columns: their types; None: inferred from the rows, without columns that only identify
+                rows.
 
         Raises:
-            DataError: a column has no clear type, or no column is left.
+            DataError: the type of a column is ambiguous, or no column is left.
         """
         if columns is None:
             columns = [one.column for one in typed_rows("rows", rows) if one.column is not None]
@@ -130,7 +129,7 @@ class TableFeatures:
     def unscaled(
         cls, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column] | None = None
     ) -> TableFeatures:
-        """Numbers as they are, for networks that were trained so; a gap is then 0.
+        """Keep numbers unscaled, for networks trained on such numbers; a gap is then 0.
 
         Raises:
             DataError: as `fit`.
@@ -178,12 +177,12 @@ class TableFeatures:
 
     @property
     def types(self) -> tuple[Column, ...] | None:
-        """Types of the columns, in their order; None where these are of 0.1.0."""
+        """Types of the columns, in their order; None by the rules of 0.1.0."""
         return self._rules.types
 
     @property
     def decimal_commas(self) -> bool:
-        """Whether rows of files between semicolons must come with decimal points: of 0.1.0."""
+        """True if rows of semicolon-separated files must have decimal points (0.1.0)."""
         return self._rules.decimal_commas
 
     def pack(self, examples: Iterable[Mapping[str, Any]]) -> np.ndarray:
@@ -193,7 +192,7 @@ class TableFeatures:
         return packing.unpacked(packed)
 
     def parse(self, line: str) -> Any:
-        """A line is an object, columns to values, in JSON."""
+        """Parse a line that contains an object in JSON, column names to values."""
         try:
             return example_json(line)
         except (ValueError, RecursionError) as error:
@@ -201,7 +200,7 @@ class TableFeatures:
 
     @property
     def fields(self) -> Fields:
-        """A text for each category, a boolean for true and false, a number for other columns."""
+        """Fields: a text for each category, a boolean for true and false, a number for others."""
         return self._rules.fields
 
     @property
@@ -217,7 +216,7 @@ class TableFeatures:
     def encode(
         self, example: Mapping[str, Any], warnings: list[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """The row as numbers.
+        """Encode the row as numbers.
 
         Raises:
             UsageError: it is not a row of these columns.

@@ -1,4 +1,4 @@
-"""Contract of a table's inputs: typed columns, and what each takes, refuses and warns of."""
+"""Contract of a table's inputs: typed columns with their values, errors and warnings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .cells.gaps import SPELLINGS
 from .fields import Fields, described
 from .first_table_rules import is_name, refuse_odd_values
 
-RULES = 1  # a later version that reads cells otherwise keeps these for bundles of today
+RULES = 1  # a version that reads cells differently must keep these rules for existing bundles
 
 
 class TableContract:
-    """Typed columns, which read the cells of files and the values of JSON alike.
+    """Typed columns, which read cells of files and values of JSON alike.
 
     Attributes:
-        decimal_commas: see `FirstRules`; here the formats of the columns say it.
+        decimal_commas: see `FirstRules`; here the columns' formats define it.
         columns: their settings.
-        sizes: how many values each category has.
+        sizes: number of values of each category.
     """
 
     decimal_commas = False
@@ -36,10 +36,10 @@ class TableContract:
 
     @classmethod
     def restore(cls, contract: Mapping[str, Any], columns: Sequence[Any]) -> TableContract:
-        """The contract that settings describe.
+        """Restore the contract that settings describe.
 
         Raises:
-            KeyError, TypeError, ValueError: they describe none, or that of a later version.
+            KeyError, TypeError, ValueError: it is not a contract, or is one of a later version.
         """
         if contract["rules"] != RULES:
             raise ValueError(f"rules must be {RULES}, got {contract['rules']!r:.40}; upgrade")
@@ -79,7 +79,7 @@ class TableContract:
         ]
 
     def numbers(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[float | None]:
-        """The numbers of a row; None for gaps.
+        """Read the numbers of a row; None for gaps.
 
         Raises:
             UsageError: a value does not fit its column.
@@ -87,7 +87,7 @@ class TableContract:
         return [one.read(scalar(one.name, row[one.name]), warnings) for one in self._numbers]
 
     def places(self, row: Mapping[str, Any], warnings: list[str] | None) -> list[int | None]:
-        """Of each category the place of the row's value; None for gaps and unknown values.
+        """Read the index of the row's value in each category; None for gaps and unknown values.
 
         Raises:
             UsageError: as `numbers`.

@@ -1,9 +1,9 @@
-"""Text to hashed n-grams: fixed length, any language, no vocabulary to ship.
+"""Text to hashed n-grams: fixed length, any language, no vocabulary.
 
 Words and their neighbours, and the character n-grams inside each word, are hashed into buckets
 (the hashing trick: Weinberger et al., 2009, https://arxiv.org/abs/0902.2206). A text becomes two
-arrays of a fixed length: the buckets' ids and their weights (how rare and how telling a bucket is,
-scaled to unit norm), which an expert sums as a weighted bag of embeddings.
+arrays of a fixed length: the buckets' ids and their weights (by rarity and by difference between
+labels, scaled to unit norm), which an expert sums as a weighted bag of embeddings.
 
 The same code serves training and the device. There is no Python loop over n-grams: with prefix
 sums of a polynomial hash, the hash of any stretch of characters is one subtraction and one
@@ -31,15 +31,15 @@ _END = np.array([_SPACE], np.uint32)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2**64
 _INVERSE = pow(_BASE, -1, 2**64)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
-_FINE = np.uint64(24)  # where the bits of a hash begin that make an id finer than its bucket
+_FINE = np.uint64(24)  # position of the bits of a hash that make an id finer than its bucket
 _ID_BITS = 31  # ids are int32
 _SMOOTHING = 6.0  # added to every count before the label ratio is taken
-_HEAVIEST = 65504  # float16 holds no larger number
-_LABEL_FREE = 0.3  # what a bucket weighs besides its label ratio
+_HEAVIEST = 65504  # largest number in float16
+_LABEL_FREE = 0.3  # weight of a bucket besides its label ratio
 
 
 def _powers(base: int, count: int) -> np.ndarray:
-    """base**0 ... base**(count-1) modulo 2**64, as uint64."""
+    """Compute base**0 ... base**(count-1) modulo 2**64, as uint64."""
     steps = np.full(count, base, np.uint64)
     steps[0] = 1
     return np.multiply.accumulate(steps)
@@ -47,19 +47,19 @@ def _powers(base: int, count: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class TextSettings:
-    """Sizes; they travel in the manifest.
+    """Sizes; they are stored in the manifest.
 
     Raises:
-        ValueError: a size that no device should be asked for.
+        ValueError: a size too large for a device.
     """
 
-    length: int = 256  # n-grams kept for each text, those that weigh most
+    length: int = 256  # n-grams kept for each text, those of the largest weights
     word_ngrams: int = 2  # words, and pairs of neighbours
     char_ngrams: Sequence[int] = (3, 5)  # shortest and longest, inside a word and its edges
     word_bits: int = 15  # 2**15 buckets for word n-grams
     char_bits: int = 15  # and as many for character n-grams
-    max_characters: int = 4096  # what is read of a text; the rest is not looked at
-    # Bits of an id beyond its bucket, by which larger tables tell n-grams of one bucket apart.
+    max_characters: int = 4096  # read of a text; the rest is ignored
+    # Bits of an id beyond its bucket, by which larger tables distinguish n-grams of one bucket.
     fine_bits: int = 0
 
     def __post_init__(self) -> None:
@@ -91,13 +91,13 @@ class TextSettings:
 
 
 class TextFeatures:
-    """Text to `ids` (1, length) int32 and `weights` (1, length) float32.
+    """Conversion of text to `ids` (1, length) int32 and `weights` (1, length) float32.
 
     Args:
         settings: sizes.
-        bucket_weights: what an n-gram in each bucket weighs, (buckets,), at least 0; 0 for
-            buckets that training never saw. Made by `fit`.
-        rules: for words; those of version 0.1.0 if None.
+        bucket_weights: weight of an n-gram in each bucket, (buckets,), at least 0; 0 for buckets
+            without training data. Computed by `fit`.
+        rules: how words are found; None: the rules of version 0.1.0.
     """
 
     kind = "text"
@@ -114,9 +114,9 @@ class TextFeatures:
             )
         self._settings = settings
         self._rules = rules or PythonWords()
-        if not ((bucket_weights >= 0) & (bucket_weights <= _HEAVIEST)).all():  # NaN is neither
+        if not ((bucket_weights >= 0) & (bucket_weights <= _HEAVIEST)).all():  # refuses NaN too
             raise ValueError(f"bucket_weights must be from 0 to {_HEAVIEST}")
-        # float16 is what features.npz keeps; a smaller table also stays in the processor's cache.
+        # features.npz stores float16; a smaller table also stays in the processor's cache.
         self._weights = bucket_weights.astype(np.float16)
         size = settings.max_characters + 2
         self._power = _powers(_BASE, size)
@@ -126,7 +126,7 @@ class TextFeatures:
     def fit(
         cls, texts: Sequence[str], targets: np.ndarray, settings: TextSettings | None = None
     ) -> TextFeatures:
-        """Learn what each bucket weighs: (label ratio + 0.3) * inverse document frequency.
+        """Learn the weight of each bucket: (label ratio + 0.3) * inverse document frequency.
 
         The label ratio is the largest difference between two labels of log P(bucket | label),
         smoothed: the naive Bayes weight of Wang & Manning (2012, Baselines and bigrams) for any
@@ -168,7 +168,7 @@ class TextFeatures:
         return {"bucket_weights": self._weights, **self._rules.arrays}
 
     def pack(self, examples: Iterable[str]) -> np.ndarray:
-        """Texts as one array of bytes, cut to what is read of them; `unpack` gives them back."""
+        """Pack texts as one array of bytes, cut to the characters that are read; see `unpack`."""
         reach = self._rules.reach(self._settings.max_characters)
         texts = [text[:reach] for text in examples]
         return packing.packed(texts)
@@ -192,16 +192,16 @@ class TextFeatures:
         return {"text": example}
 
     def parse(self, line: str) -> str:
-        """A line is an example."""
+        """Parse a line as an example."""
         return line
 
     def encode(self, example: str, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """The text's weightiest n-grams, each once, with their weights scaled to unit norm.
+        """Return the text's n-grams of the largest weights, each once, weights scaled to unit norm.
 
-        A text without any known n-gram gives weights of 0, and so does the unused rest.
+        A text without known n-grams gives weights of 0, and unused positions have weights of 0.
 
         Raises:
-            UsageError: it is no text.
+            UsageError: it is not a text.
         """
         if not isinstance(example, str):
             raise UsageError(f"an example must be a text, got {type(example).__name__}")
@@ -211,11 +211,11 @@ class TextFeatures:
         found = np.unique(self.ngrams(example))
         weight = self._weights[found % self._settings.buckets].astype(np.float32)
         if len(found) > length:
-            # A stable sort: among equals, every processor must keep the same ones.
+            # A stable sort: every processor must select the same ones of equal weights.
             kept = np.argsort(-weight, kind="stable")[:length]
             found, weight = found[kept], weight[kept]
         # Squares of float16 and their sum need no rounding in double precision: the norm is the
-        # same on every processor, whatever order it sums in.
+        # same on every processor, for any order of summation.
         exact = weight.astype(np.float64)
         norm = math.sqrt(exact.dot(exact))
         if norm > 0:
@@ -224,7 +224,7 @@ class TextFeatures:
         return {"ids": ids, "weights": weights}
 
     def ngrams(self, text: str) -> np.ndarray:
-        """The bucket of every n-gram of `text`, in order: words, pairs, then characters. int64."""
+        """Return the bucket of every n-gram of `text`, int64: words, pairs, then characters."""
         c = self._settings
         known = self._rules.words(text, c.max_characters)
         if not len(known):
@@ -243,7 +243,7 @@ class TextFeatures:
         words = sum(map(len, starts))
         seen = np.cumsum(spaces)  # spaces up to and including each character
         for n in range(c.char_ngrams[0], min(c.char_ngrams[1], count) + 1):
-            # A space may stand at either end of an n-gram (the word's edge), never inside.
+            # A space may be at either end of an n-gram (the word's edge), never inside.
             begin = np.flatnonzero(seen[n - 2 : count - 1] == seen[: count - n + 1])
             starts.append(begin)
             ends.append(begin + n)

@@ -1,6 +1,6 @@
-"""Rules by which a text becomes words: those of a contract, or of version 0.1.0.
+"""Rules for splitting a text into words: those of a contract, or of version 0.1.0.
 
-Both give the same code points for a text in ASCII: its words in small letters, a space before each.
+Both give the same code points for a text in ASCII: its words in lower case, a space before each.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .unicode_contract import PythonUnicode, TableUnicode
 from .unicode_tables import MARK, SPACE, WORD, code_points
 
 # A word is a run of letters and digits; any other run of visible marks (":-)", "!!!", an emoji)
-# is a word of its own, because it often carries the feeling of the sentence.
+# is a word of its own, because it often carries the sentiment.
 _TOKENS = re.compile(r"\w+|[^\w\s]+")
 _BLANK = ord(" ")
 _SPACE_KIND, _WORD_KIND, _OTHER_KIND, _MARK_KIND = range(4)
@@ -30,7 +30,7 @@ _KINDS = np.array(  # by properties
     ],
     np.int8,
 )
-# The longest decomposition of one composed character, and some for what is cut at the end.
+# The longest decomposition of one composed character, and a margin for a cut at the end.
 _DECOMPOSED, _SLACK = 4, 32
 
 
@@ -38,32 +38,32 @@ class PythonWords(PythonUnicode):
     """Rules of version 0.1.0: Unicode of the running Python, no normalization."""
 
     def reach(self, most: int) -> int:
-        """How many characters of a text can matter where `most` are used."""
+        """Return the number of characters of a text that can matter if `most` are used."""
         return most
 
     def words(self, text: str, most: int) -> np.ndarray:
-        """Code points of a text's words, with a space before each word, (codes,) uint32.
+        """Return code points of a text's words, with a space before each word, (codes,) uint32.
 
         Args:
-            most: characters that are read of the text, and code points that are given.
+            most: limit for the characters read, and for the code points returned.
         """
         return _joined(_TOKENS.findall(text[:most].lower()), most)
 
 
 class TableWords(TableUnicode):
-    """Rules with Unicode tables: NFC, case folded, marks belong to what they stand on.
+    """Rules with Unicode tables: NFC, case folded; marks belong to their base character.
 
-    A text in ASCII needs no table: in it all versions of Unicode agree.
+    A text in ASCII needs no table: all versions of Unicode agree in it.
     """
 
     more = {"case": "folded"}  # noqa: RUF012  it is declared a ClassVar
 
     def reach(self, most: int) -> int:
-        """As `PythonWords`; a composed character is as much as four decomposed ones."""
+        """See `PythonWords`; a composed character counts as four decomposed ones."""
         return _DECOMPOSED * most + _SLACK
 
     def words(self, text: str, most: int) -> np.ndarray:
-        """As `PythonWords`."""
+        """See `PythonWords`."""
         if text.isascii():
             return _joined(_TOKENS.findall(text[:most].lower()), most)
         normalized = self.tables.normalized(code_points(text[: self.reach(most)]))[:most]
@@ -72,7 +72,7 @@ class TableWords(TableUnicode):
         visible = kinds != _SPACE_KIND
         starts = visible.copy()
         starts[1:] &= kinds[1:] != kinds[:-1]
-        # Each word moves what is behind it by one place, for the space before it.
+        # Each word moves the following code points by one place, for the space before it.
         places = (visible.view(np.int8) + starts.view(np.int8)).cumsum() - 1
         joined = np.full(places[-1] + 1, _BLANK, np.uint32)
         joined[places[visible]] = codes[visible]
@@ -84,16 +84,16 @@ def _joined(tokens: list[str], most: int) -> np.ndarray:
 
 
 def _kinds(properties: np.ndarray) -> np.ndarray:
-    """_SPACE_KIND, _WORD_KIND or _OTHER_KIND of each, (codes,) int8.
+    """Classify code points as _SPACE_KIND, _WORD_KIND or _OTHER_KIND, (codes,) int8.
 
-    Marks are of the kind of what stands before them.
+    Marks have the kind of the character before them.
     """
     kinds: np.ndarray = _KINDS[properties & (WORD | SPACE | MARK)]
     marks = kinds == _MARK_KIND
     if marks.any():
         bearers = np.where(marks, -1, np.arange(len(kinds)))
         before = np.maximum.accumulate(bearers)[marks]
-        # Behind a space, or first of all, a mark stands for itself.
+        # After a space, or at the beginning, a mark is a character of its own.
         alone = (before < 0) | (kinds[before] == _SPACE_KIND)
         kinds[marks] = np.where(alone, np.int8(_OTHER_KIND), kinds[before])
     return kinds

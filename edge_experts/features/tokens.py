@@ -1,4 +1,4 @@
-"""Whole numbers that a network looks up, such as token ids, as they are."""
+"""Integers that a network looks up in a table, such as token ids, unchanged."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .fields import Fields
 
 
 class TokenFeatures(ArrayFeatures):
-    """An array of ids to `x`, (1, *shape) int32, unchanged.
+    """Conversion of an array of ids to `x`, (1, *shape) int32, unchanged.
 
     Args:
         shape: of one example.
-        below: ids must be from 0 to below this, the rows of the table that they are looked up in:
-            beyond it the interpreter would read what lies behind the table, or stop.
+        below: number of rows of the lookup table; ids must be from 0 to below this: otherwise the
+            interpreter would read beyond the table, or stop.
         contract: read ids by the contract of this version, not as version 0.1.0.
     """
 
@@ -69,10 +69,10 @@ class TokenFeatures(ArrayFeatures):
         return {}
 
     def encode(self, example: Any, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """The example as int32.
+        """Encode the example as int32.
 
         Raises:
-            UsageError: it has another shape, or holds something else than ids in the table.
+            UsageError: it has another shape, or contains anything but ids in the table.
         """
         array = self._read(example, self._shape)
         whole = array.dtype.kind in "ui" or (

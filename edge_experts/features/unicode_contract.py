@@ -1,4 +1,4 @@
-"""Contract for the Unicode of texts: tables that travel with features, or the running Python's."""
+"""Contract for the Unicode of texts: tables stored with features, or those of this Python."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ _FORM = "NFC"
 
 
 class PythonUnicode:
-    """Unicode of the running Python, for features without a contract: of version 0.1.0."""
+    """Unicode of the running Python, for features without a contract (version 0.1.0)."""
 
     @property
     def contract(self) -> dict[str, Any]:
-        """Settings that travel with the features: {"contract": {...}}, or nothing."""
+        """Settings that are stored with the features: {"contract": {...}}, or nothing."""
         return {}
 
     @property
     def arrays(self) -> Mapping[str, np.ndarray]:
-        """Arrays that travel with the features."""
+        """Arrays that are stored with the features."""
         return {}
 
     @property
     def described(self) -> dict[str, Any]:
-        """Entries of the description of an input."""
+        """Entries for the description of an input."""
         return {}
 
 
 class TableUnicode:
-    """Unicode by tables of the Python that trained.
+    """Unicode by tables of the Python that ran the training.
 
     Args:
         version: of Unicode.
     """
 
-    more: ClassVar[dict[str, str]] = {}  # entries of the contract besides
+    more: ClassVar[dict[str, str]] = {}  # further entries of the contract
 
     def __init__(self, tables: UnicodeTables, version: str):
         self.tables, self._version = tables, version
 
     @classmethod
     def trained(cls) -> Self:
-        """With the tables of the running Python."""
+        """Create rules with the tables of the running Python."""
         return cls(unicode_tables(_FORM), VERSION)
 
     @property
@@ -75,10 +75,10 @@ def restored(
     old: type[_Python],
     new: type[_Table],
 ) -> _Python | _Table:
-    """The rules that features were made with.
+    """Restore the rules of stored features.
 
     Raises:
-        KeyError, TypeError, ValueError: a contract that this version does not know, or no tables.
+        KeyError, TypeError, ValueError: an unknown contract, or invalid tables.
     """
     if CONTRACT not in settings:
         return old()

@@ -1,4 +1,4 @@
-"""Unicode tables of the running Python, for the features that a training makes."""
+"""Unicode tables of the running Python, for features created by a training."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _EMPTY = frozenset(("Cn", "Co"))
 
 @lru_cache(2)
 def unicode_tables(form: Form) -> UnicodeTables:
-    """Tables of this Python for a normalization form, "NFC" or "NFKC". Takes half a second."""
+    """Build tables of this Python for a normalization form, "NFC" or "NFKC", in half a second."""
     categories = list(map(unicodedata.category, map(chr, range(CODE_POINTS))))
     flags = np.fromiter((_FLAGS.get(category, 0) for category in categories), np.int32, CODE_POINTS)
-    # Nothing else has a property: unassigned code points, and those for private use.
+    # All other code points have no property: unassigned ones, and those for private use.
     assigned = [code for code, category in enumerate(categories) if category not in _EMPTY]
     characters = list(map(chr, assigned))
     decompositions = _decompositions(characters, "NFKD" if form == "NFKC" else "NFD")
@@ -65,7 +65,7 @@ def unicode_tables(form: Form) -> UnicodeTables:
 
 
 def _decompositions(characters: list[str], form: Form) -> dict[int, list[int]]:
-    """Full decompositions, but for Hangul syllables, which have a rule."""
+    """Build full decompositions, without Hangul syllables, which follow a rule."""
     found = {}
     for one in characters:
         if unicodedata.decomposition(one):
@@ -76,7 +76,7 @@ def _decompositions(characters: list[str], form: Form) -> dict[int, list[int]]:
 
 
 def _compositions(decompositions: Mapping[int, list[int]]) -> np.ndarray:
-    """Pairs that compose, and to what: canonical decompositions that NFC takes back."""
+    """Build pairs that compose and their results: canonical decompositions that NFC reverses."""
     pairs = []
     for code in decompositions:
         parts = unicodedata.decomposition(chr(code)).split()
@@ -93,7 +93,7 @@ def _unstable(
     decompositions: Mapping[int, list[int]],
     compositions: np.ndarray,
 ) -> np.ndarray:
-    """Marks, what the form changes, and what composes with a character before it."""
+    """Find marks, code points that the form changes, and those that join the one before them."""
     unstable: np.ndarray = flags >> COMBINING_SHIFT != 0
     unstable[compositions[:, 1]] = True
     unstable[V_BASE : V_BASE + V_COUNT] = True

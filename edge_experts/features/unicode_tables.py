@@ -1,13 +1,13 @@
-"""Unicode tables that travel with features: the same characters on every Python and platform.
+"""Unicode tables stored with features: the same characters on every Python and platform.
 
-Every version of Python brings the Unicode of its year: a character is a letter in one version
-and unassigned in another, so that `str.lower`, `\\w` and `unicodedata.normalize` differ.
-The tables of the Python that trained are kept as a few arrays of ranges; lookups are binary
-searches, and nothing is unpacked for the 1.1 million code points.
+Every version of Python includes another version of Unicode: a character may be a letter in one
+version and unassigned in another, so that `str.lower`, `\\w` and `unicodedata.normalize` differ.
+The tables of the Python that ran the training are stored as a few arrays of ranges; lookups are
+binary searches, and the 1.1 million code points are never expanded.
 
-Words: a code point is *stable* where normalization neither changes it nor joins it to what stands
-before it. A text is normalized by its clusters, a stable character and the unstable ones behind it;
-a text of stable characters only is normalized already.
+Terms: a code point is *stable* if normalization neither changes it nor joins it to the code point
+before it. A text is normalized by its clusters, each a stable character with the unstable ones
+after it; a text of stable characters only is already normalized.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ CODE_POINTS = 0x110000
 WORD, SPACE, MARK, HIDDEN, UNSTABLE, FOLDED = 1, 2, 4, 8, 16, 32
 COMBINING_SHIFT = 8
 _COMBINING = 0xFF
-_LONGEST_MAPPING = 18  # code points that one decomposes to, of Unicode's compatibility forms
+_LONGEST_MAPPING = 18  # code points of the longest decomposition, in Unicode's compatibility forms
 _CACHED_CLUSTERS = 1024
-_CACHED_LENGTH = 16  # code points of a cluster that is worth keeping
+_CACHED_LENGTH = 16  # code points of the longest cluster that is cached
 # Hangul is composed by rule: https://www.unicode.org/versions/Unicode15.0.0/ch03.pdf, 3.12
 S_BASE, L_BASE, V_BASE, T_BASE = 0xAC00, 0x1100, 0x1161, 0x11A7
 L_COUNT, V_COUNT, T_COUNT = 19, 21, 28
@@ -37,12 +37,12 @@ _S_COUNT = L_COUNT * _N_COUNT
 
 
 def code_points(text: str) -> np.ndarray:
-    """A text's code points, (characters,) uint32; lone surrogates too."""
+    """Return a text's code points, (characters,) uint32; lone surrogates too."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def characters(codes: np.ndarray) -> str:
-    """The text of code points."""
+    """Return the text of code points."""
     return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
@@ -51,13 +51,13 @@ class UnicodeTables:
 
     Args:
         ranges: (ranges, 2) int32: the first code point of each, from 0 up, and its properties.
-        decompositions: (keys, 2) int32, a code point and how many it decomposes to, in full; and
-            (all,) int32, these.
-        compositions: (pairs, 3) int32: two code points in their order, and what they compose to.
-        folds: as `decompositions`, to what ignores case.
+        decompositions: (keys, 2) int32, a code point and the number of code points of its full
+            decomposition; and (all,) int32, these.
+        compositions: (pairs, 3) int32: two code points in their order, and their composition.
+        folds: as `decompositions`, for case folding.
 
     Raises:
-        ValueError: arrays that are no such tables.
+        ValueError: the arrays are not such tables.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class UnicodeTables:
 
     @classmethod
     def restore(cls, arrays: Mapping[str, np.ndarray]) -> UnicodeTables:
-        """The tables that `arrays` gives, which holds differences: half the bytes once compressed.
+        """Restore tables from `arrays`, which stores differences: half the bytes once compressed.
 
         Raises:
             KeyError: an array is missing.
@@ -128,13 +128,13 @@ class UnicodeTables:
         }
 
     def properties(self, codes: np.ndarray) -> np.ndarray:
-        """Properties of code points, (codes,) uint16."""
+        """Look up properties of code points, (codes,) uint16."""
         places = self._starts.searchsorted(codes.astype(np.int32, copy=False), side="right")
         found: np.ndarray = self._properties[places - 1]
         return found
 
     def normalized(self, codes: np.ndarray) -> np.ndarray:
-        """A text's code points, (codes,) uint32, in the tables' form."""
+        """Normalize a text's code points, (codes,) uint32, to the tables' form."""
         unstable = (self.properties(codes) & UNSTABLE) != 0
         if not unstable.any():
             return codes
@@ -149,7 +149,7 @@ class UnicodeTables:
         return composed
 
     def folded(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Code points without the difference of case, and their properties."""
+        """Fold the case of code points, and return their properties too."""
         properties = self.properties(codes)
         places = (properties & FOLDED).nonzero()[0]
         if not len(places):
@@ -169,7 +169,7 @@ class UnicodeTables:
         return codes, self.properties(codes)
 
     def _composed(self, cluster: tuple[int, ...]) -> list[int]:
-        """Decomposed, marks in canonical order, composed: https://www.unicode.org/reports/tr15/"""
+        """Decompose, order marks canonically, compose: https://www.unicode.org/reports/tr15/"""
         codes = [each for code in cluster for each in self._decomposed(code)]
         ordered: list[tuple[int, int]] = []
         marks: list[tuple[int, int]] = []
@@ -178,7 +178,7 @@ class UnicodeTables:
             if combining:
                 marks.append((combining, code))
                 continue
-            ordered += sorted(marks, key=_first)  # stable, as the order must be
+            ordered += sorted(marks, key=_first)  # stable, as canonical ordering requires
             ordered.append((0, code))
             marks = []
         ordered += sorted(marks, key=_first)
@@ -186,7 +186,7 @@ class UnicodeTables:
 
     def _compose(self, ordered: list[tuple[int, int]]) -> list[int]:
         found: list[int] = []
-        starter = -1  # place of the last character that others can compose with
+        starter = -1  # index of the last character that others can compose with
         last = 0  # combining class of the last character that did not compose
         for combining, code in ordered:
             joined = None
@@ -229,7 +229,7 @@ class UnicodeTables:
 
 
 class _Mapping:
-    """Code points to sequences of them."""
+    """Mapping of code points to sequences of code points."""
 
     def __init__(self, name: str, keys: np.ndarray, targets: np.ndarray):
         self.keys = _rows(name, keys, 2)
@@ -245,7 +245,7 @@ class _Mapping:
         self._ends = np.cumsum(lengths, dtype=np.int64)
 
     def spans(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where in `targets` what keys map to begins, and its length, at least 1."""
+        """Return the start in `targets` of each key's sequence, and its length, at least 1."""
         places = self._codes.searchsorted(codes.astype(np.int32))
         lengths = self.keys[places, 1]
         return self._ends[places] - lengths, lengths
@@ -264,21 +264,21 @@ def _first(pair: tuple[int, int]) -> int:
 
 
 def _clusters(unstable: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Start and end of each run of unstable code points, with the one before it."""
+    """Yield start and end of each run of unstable code points, with the one before it."""
     edges = np.flatnonzero(np.diff(unstable.astype(np.int8), prepend=0, append=0)).tolist()
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         yield max(0, start - 1), end
 
 
 def _differences(table: np.ndarray, columns: list[int]) -> np.ndarray:
-    """A table by columns, some of them as differences from row to row, (columns, rows) int32."""
+    """Store some columns of a table as differences of rows, (columns, rows) int32."""
     packed = table.T.copy()
     packed[columns] = np.diff(packed[columns], prepend=0)
     return packed.astype(np.int32)
 
 
 def _summed(name: str, packed: np.ndarray, columns: list[int]) -> np.ndarray:
-    """What `_differences` was given."""
+    """Restore a table from differences of rows; the inverse of `_differences`."""
     if packed.ndim != 2 or len(packed) <= max(columns):
         raise ValueError(f"unicode {name} must have rows and columns")
     rows = _rows(name, packed.T, len(packed)).astype(np.int64)
@@ -287,7 +287,7 @@ def _summed(name: str, packed: np.ndarray, columns: list[int]) -> np.ndarray:
 
 
 def _rows(name: str, array: np.ndarray, columns: int) -> np.ndarray:
-    """The array, if it is a table as they are here."""
+    """Check that the array is a table of int32, and return it."""
     if array.dtype != np.int32 or array.ndim != 2 or array.shape[1] != columns:
         raise ValueError(f"unicode {name} must be of {columns} columns of int32")
     if len(array) > LIMITS.unicode_rows:
@@ -296,7 +296,7 @@ def _rows(name: str, array: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _narrow(name: str, array: np.ndarray) -> np.ndarray:
-    """The array as int32."""
+    """Convert the array to int32."""
     if array.size and (array.min() < -(2**31) or array.max() >= 2**31):
         raise ValueError(f"unicode {name} must be int32")
     return np.ascontiguousarray(array, np.int32)

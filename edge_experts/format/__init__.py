@@ -1,1 +1,1 @@
-"""Everything on disk: manifest, archive, limits, and reads that are checked."""
+"""Bundle files: manifest, archive, limits, and checked reads."""

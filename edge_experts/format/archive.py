@@ -1,8 +1,8 @@
-"""A bundle as one file to carry: a zip archive that unpacks to the verified folder.
+"""Archive of a bundle: one zip file that unpacks to the verified folder.
 
-Zeros and repeated values, which pruning and clustering leave in a model, save bytes here only.
-Archives of the same bundle are the same, byte for byte. An archive may be an update, which leaves
-out files that another bundle has; only `edge-experts install` can use such a one.
+Zeros and repeated values, which pruning and clustering leave in a model, save bytes only here.
+Archives of the same bundle are identical byte for byte. An archive may be an update, which omits
+files of another bundle; only `edge-experts install` can use it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .manifest_parser import parse_manifest, read_manifest
 from .zips import DAMAGED, open_zip, read_member
 
 _LEVEL = 9
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive can say
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # earliest date of a zip archive
 
 
 def pack(bundle: Path, out: Path, *, without: Set[str] = frozenset()) -> int:
-    """Write the archive of a bundle, every file checked; returns its bytes.
+    """Write the archive of a bundle after checking every file; return its size in bytes.
 
     Args:
-        without: SHA-256 of files to leave out, since those who get the archive have them.
+        without: SHA-256 of files to omit, because the recipients already have them.
 
     Raises:
         BundleError: the bundle is damaged.
@@ -49,7 +49,7 @@ def pack(bundle: Path, out: Path, *, without: Set[str] = frozenset()) -> int:
 
 
 def packed_bytes(path: str, content: bytes) -> int:
-    """What one file takes in an archive."""
+    """Compute the bytes that one file takes in an archive."""
     whole, empty = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         _add(archive, path, content)
@@ -59,12 +59,12 @@ def packed_bytes(path: str, content: bytes) -> int:
 
 
 def unpack(archive: Path, out: Path, *, force: bool = False) -> None:
-    """Write the bundle of an archive; the folder appears whole, and every byte is checked.
+    """Unpack the bundle of an archive; the folder appears complete, and every byte is checked.
 
-    Only files that the manifest lists are unpacked, whatever else the archive holds.
+    Only files that the manifest lists are unpacked; other entries of the archive are ignored.
 
     Raises:
-        BundleError: it is no archive of a bundle, or damaged.
+        BundleError: it is not an archive of a bundle, or is damaged.
     """
     with staged(out, force=force) as folder, Archive.opened(archive) as source:
         raw = source.manifest()
@@ -85,7 +85,7 @@ def unpack(archive: Path, out: Path, *, force: bool = False) -> None:
 
 
 class Archive:
-    """The bundle that an archive holds, file by file."""
+    """Bundle in an archive, read file by file."""
 
     def __init__(self, path: Path, content: zipfile.ZipFile):
         self._path, self._content = path, content
@@ -94,10 +94,10 @@ class Archive:
     @classmethod
     @contextlib.contextmanager
     def opened(cls, path: Path) -> Iterator[Archive]:
-        """The archive, for as long as the block lasts.
+        """Open an archive for the duration of the block.
 
         Raises:
-            BundleError: it is no archive, or damaged, as all other methods do.
+            BundleError: it is not an archive, or is damaged; so do all other methods.
         """
         with contextlib.ExitStack() as stack:
             with _told(path):
@@ -107,14 +107,14 @@ class Archive:
 
     @property
     def where(self) -> str:
-        """What errors call the manifest."""
+        """Name of the manifest in errors."""
         return f"{self._path}: {MANIFEST}"
 
     def manifest(self) -> bytes:
-        """The manifest's bytes, unchecked.
+        """Return the manifest's bytes, unchecked.
 
         Raises:
-            DigestError: there is none, or it is too long.
+            DigestError: it is missing or too long.
         """
         if MANIFEST not in self._names:
             raise DigestError(
@@ -124,25 +124,25 @@ class Archive:
         return self._read(MANIFEST, LIMITS.manifest_bytes)
 
     def signature(self) -> bytes | None:
-        """What is said to be the manifest's signature, if there is one."""
+        """Return the manifest's signature, unchecked; None without one."""
         return self._read(SIGNATURE, LIMITS.signature_bytes) if SIGNATURE in self._names else None
 
     def has(self, entry: FileEntry) -> bool:
-        """Whether the file is in the archive, rather than left out."""
+        """Test if the archive contains the file."""
         return entry.path in self._names
 
     def read(self, entry: FileEntry) -> bytes:
-        """The bytes of a file, checked.
+        """Read and check the bytes of a file.
 
         Raises:
-            DigestError: it differs from what the manifest pins.
+            DigestError: the file differs from its digest in the manifest.
         """
         content = self._read(entry.path, entry.bytes)
         check(content, entry, f"{self._path}: {entry.path}")
         return content
 
     def _read(self, path: str, most: int) -> bytes:
-        """Never more than `most` bytes, however much it would unpack to."""
+        """Read at most `most` bytes, whatever the unpacked size."""
         member = self._content.getinfo(path)
         if member.file_size > most:
             raise DigestError(f"{self._path}: {path}: is longer than {most} bytes; copy it again")
@@ -152,7 +152,7 @@ class Archive:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Turns what zipfile raises into what the user can act on."""
+    """Convert errors of zipfile to errors that tell the user what to do."""
     try:
         yield
     except (FileNotFoundError, IsADirectoryError):

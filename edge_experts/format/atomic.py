@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: written beside their place, then renamed into it."""
+"""Atomic folders and files: written beside their target, then renamed to it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from ..errors import UsageError
 from . import disk
 
-PARTIAL = ".partial"  # what the name of everything unfinished ends in; it begins with a dot
+PARTIAL = ".partial"  # suffix of unfinished files and folders, whose names begin with a dot
 
 
 def refuse_existing(target: Path, *, force: bool) -> None:
-    """Say so before the work starts, rather than after it, when `target` cannot be written.
+    """Check that `target` can be written, before the work starts.
 
     Raises:
         UsageError: it exists and `force` is not given, or its parent does not exist.
@@ -31,10 +31,10 @@ def refuse_existing(target: Path, *, force: bool) -> None:
 
 @contextlib.contextmanager
 def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
-    """A new folder to fill, which becomes `target` when the block ends without an error.
+    """Yield a new folder to fill, which becomes `target` if the block ends without an error.
 
-    Otherwise it is removed, and whatever `target` was before is still there. Everything is
-    flushed to disk before the rename, so that not even lost power leaves half a folder.
+    Otherwise it is removed, and `target` stays as it was. Everything is flushed to disk before the
+    rename, so that a power failure cannot leave half a folder.
     """
     refuse_existing(target, force=force)
     target = target.absolute()
@@ -51,9 +51,9 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
-    """Write a file that appears whole or not at all; an earlier one is replaced.
+    """Write a file atomically; an existing file is replaced.
 
-    What is no file, such as /dev/null or a pipe, is written to, and never replaced.
+    A target that is not a regular file, such as /dev/null or a pipe, is written to, not replaced.
     """
     raw = content.encode() if isinstance(content, str) else content
     if path.exists() and not path.is_file() and not path.is_dir():
@@ -72,7 +72,7 @@ def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all that is in it, or a file; links are not followed."""
+    """Remove a file, or a folder with its contents; links are not followed."""
     if folder.is_dir() and not folder.is_symlink():
         for inside in sorted(folder.iterdir()):
             remove(inside)
@@ -82,7 +82,7 @@ def remove(folder: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """What can be fetched or made again: $EDGE_EXPERTS_CACHE, else in the user's cache folder."""
+    """Return the folder for files that can be recreated: $EDGE_EXPERTS_CACHE, or a default."""
     chosen = os.environ.get("EDGE_EXPERTS_CACHE")
     if chosen:
         return Path(chosen)
@@ -97,7 +97,7 @@ def cache_folder() -> Path:
 
 @functools.cache
 def _temporary_cache() -> Path:
-    """A folder that only this user may write, for commands of a user without a home."""
+    """Return a folder that only this user can write, for users without a home."""
     folder = Path(tempfile.gettempdir()) / f"edge-experts-{os.getuid()}"
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -109,7 +109,7 @@ def _temporary_cache() -> Path:
 
 
 def _beside(path: Path) -> Path:
-    """A name in the same folder that nobody uses."""
+    """Return an unused name in the same folder."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
 
 
@@ -123,7 +123,7 @@ def _replace(folder: Path, target: Path) -> None:
             if old.exists() and not target.exists():
                 disk.rename(old, target)
             raise
-        disk.fsync(target.parent)  # before the old one goes: a disk may keep one without the other
+        disk.fsync(target.parent)  # before the old one is removed: a disk may reorder the two
         remove(old)
     else:
         disk.rename(folder, target)

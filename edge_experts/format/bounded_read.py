@@ -1,4 +1,4 @@
-"""Files that anyone may have put there, read without waiting and without more memory than asked."""
+"""Bounded reads of untrusted files: they never block, and their memory is limited."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ..errors import MachineError
 
 
 def read_at_most(path: str | Path, most: int) -> bytes | None:
-    """The content of a file; `most` bytes and one where it is longer; None where there is no file.
+    """Read a file, at most `most` bytes and one more if it is longer; None without a file.
 
     Raises:
-        MachineError: the machine does not let us read it.
+        MachineError: the operating system does not permit the read.
     """
     try:
-        # Without O_NONBLOCK, to open a pipe is to wait for its writer.
+        # Without O_NONBLOCK, opening a pipe waits for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 return None
-            # By its own size: `most` may be a hostile manifest's, and is allocated at once.
+            # By the file's size: `most` may come from a hostile manifest, and is allocated at once.
             return _read(descriptor, min(most, status.st_size) + 1)
         finally:
             os.close(descriptor)
@@ -33,8 +33,8 @@ def read_at_most(path: str | Path, most: int) -> bytes | None:
 
 
 def _read(descriptor: int, most: int) -> bytes:
-    """Up to so many bytes; a file object would take as long again as a small expert's bytes."""
+    """Read at most `most` bytes; a file object would double the read time of a small expert."""
     content = os.read(descriptor, most)
     while len(content) < most and (more := os.read(descriptor, most - len(content))):
-        content += more  # a network's file system gives what it has
+        content += more  # a network file system may return parts
     return content

@@ -1,4 +1,4 @@
-"""Sizes in bytes as people write them."""
+"""Sizes in bytes, as numbers or texts such as "8MB"."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _EXAMPLES = "a size such as 400KB, 8MB or 1.5MiB"
 
 
 def bytes_of(size: Size, name: str) -> int:
-    """A size as a number of bytes: 400000, "400KB", "8MB", "1.5MiB".
+    """Convert a size to a number of bytes: 400000, "400KB", "8MB", "1.5MiB".
 
     Args:
-        name: of the argument, for errors.
+        name: the argument's name in errors.
 
     Raises:
         UsageError: it is neither a whole number nor such a text.

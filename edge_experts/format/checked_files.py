@@ -1,8 +1,8 @@
-"""Bytes from a bundle's files, checked before anyone uses them.
+"""Checked reads of a bundle's files.
 
-A damaged model file kills the interpreter's process or, worse, answers wrongly, and `try/except`
-cannot help against either. So a file is read once, its length and checksum are compared with the
-manifest, and those very bytes are what the interpreter gets.
+A damaged model file crashes the interpreter's process or, worse, gives wrong answers, and
+`try/except` cannot catch either. So a file is read once, its length and checksum are compared with
+the manifest, and the interpreter gets the same bytes that were checked.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .trained_rows import TrainedRows
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
-    """The content of one file of the bundle in `folder`.
+    """Read and check one file of the bundle in `folder`.
 
     Args:
-        thorough: compare SHA-256; otherwise CRC-32, which finds accidental damage just as well
-            and costs a third of it, for loads while answering.
+        thorough: compare SHA-256; otherwise CRC-32, which detects accidental damage equally well at
+            a third of the cost, for loads during answers.
 
     Raises:
-        DigestError: the file is missing or differs from what the manifest pins.
+        DigestError: the file is missing or differs from its digest in the manifest.
     """
-    # Texts rather than Paths: these take longer than reading a small expert.
+    # Texts instead of Paths, which take longer than reading a small expert.
     path = f"{folder}/{entry.path}"
     if _has_link(path, len(entry.path)) and not _is_inside(path, folder):
         raise DigestError(f"{path}: leads out of the bundle")
@@ -43,9 +43,9 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
 
 
 def _has_link(path: str, inside: int) -> bool:
-    """Whether one of the last `inside` characters' folders, or the file, is a link.
+    """Test if the file, or a folder in the last `inside` characters of its path, is a link.
 
-    It could lead out of the bundle although its name does not.
+    A link could lead out of the bundle although the path does not.
     """
     end = len(path)
     while end > len(path) - inside:
@@ -58,17 +58,17 @@ def _has_link(path: str, inside: int) -> bool:
 def _is_inside(path: str, folder: Path) -> bool:
     try:
         return Path(path).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # links in a circle; which of them, depends on the version
+    except (OSError, RuntimeError):  # a cycle of links; the class depends on the Python version
         return False
 
 
 def read_signature(folder: Path) -> bytes | None:
-    """What stands beside the manifest as its signature, unchecked; None where there is nothing."""
+    """Read the manifest's signature, unchecked; None without one."""
     return read_at_most(folder / SIGNATURE, LIMITS.signature_bytes)
 
 
 def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True) -> None:
-    """Raises DigestError, naming `where` it came from, unless it is what the manifest pins."""
+    """Raise DigestError with `where` unless the content matches the manifest's entry."""
     if len(content) != entry.bytes:
         found = "longer" if len(content) > entry.bytes else f"{len(content)} bytes long"
         raise DigestError(f"{where}: is {found}, must have {entry.bytes} bytes; {AGAIN}")
@@ -78,11 +78,11 @@ def check(content: bytes, entry: FileEntry, where: str, *, thorough: bool = True
 
 
 def read_trained_rows(folder: Path, manifest: Manifest) -> TrainedRows | None:
-    """Hashes of the rows that a bundle was trained on; None where it does not say.
+    """Read the hashes of the rows that a bundle was trained on; None if it has none.
 
     Raises:
-        DigestError: a file differs from what the manifest pins.
-        BundleError: a file holds something else.
+        DigestError: a file differs from its digest in the manifest.
+        BundleError: a file has other contents.
     """
     if not manifest.trained_rows:
         return None
@@ -100,11 +100,11 @@ def read_trained_rows(folder: Path, manifest: Manifest) -> TrainedRows | None:
 
 
 def read_arrays(folder: Path, entry: FileEntry) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file of the bundle; pickled objects are refused.
+    """Read the arrays of an .npz file of the bundle; pickled objects are refused.
 
     Raises:
-        DigestError: it differs from what the manifest pins.
-        BundleError: it holds something else than arrays of numbers, or too many of them.
+        DigestError: the file differs from its digest in the manifest.
+        BundleError: it contains anything but arrays of numbers, or too many of them.
     """
     path = folder / entry.path
     if entry.bytes > LIMITS.array_file_bytes:

@@ -1,9 +1,9 @@
-"""What changes the storage, one function an operation.
+"""Operations that change the storage, one function each.
 
-Whatever must survive lost power goes through here, so that tests can let every single operation
-fail, and replay what a disk may have kept of them (tests/faults). An order between them that
-matters is made by `fsync`: of a file for its bytes, of a folder for the names in it (Pillai et
-al., 2014, "All file systems are not created equal").
+All writes that must survive a power failure use these functions, so that tests can make each
+operation fail and replay the states that a disk may have kept (tests/faults). Where the order of
+operations matters, `fsync` enforces it: on a file for its bytes, on a folder for the names in it
+(Pillai et al., 2014, "All file systems are not created equal").
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Make a new file; nothing of it is on the disk for sure before `fsync`."""
+    """Create a file; its content is guaranteed to be on the disk only after `fsync`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
@@ -29,22 +29,22 @@ def fsync(path: Path) -> None:
 
 
 def rename(old: Path, new: Path) -> None:
-    """Give another name within the same folder, in one step; a file that has it is replaced."""
+    """Rename atomically within a folder; an existing file is replaced."""
     old.replace(new)
 
 
 def link(old: Path, new: Path) -> None:
-    """A second name for the same file, where the file system has such."""
+    """Create a hard link, on file systems that support it."""
     new.hardlink_to(old)
 
 
 def symlink(target: str, path: Path) -> None:
-    """Make a link that says `target`."""
+    """Create a symbolic link to `target`."""
     path.symlink_to(target)
 
 
 def mkdir(path: Path) -> None:
-    """Make an empty folder."""
+    """Create an empty folder."""
     path.mkdir()
 
 

@@ -1,4 +1,4 @@
-"""What a bundle's answers looked like on validation data: counts, for a device to compare with."""
+"""Drift reference: histograms of a bundle's answers on validation data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .strict_json import Reader
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many numbers lay in each bin; `edges` are what divides the bins, ascending."""
+    """Counts of numbers in each bin; `edges` separate the bins, ascending."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]  # one more than edges
@@ -19,13 +19,13 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Reference:
-    """As deployed, on the validation examples; None where a bundle has no such signal.
+    """Distributions on the validation examples, as deployed; None for signals the bundle lacks.
 
     Attributes:
-        experts: how often each was the router's first choice.
+        experts: number of examples for which each expert was the router's first choice.
         confidence: the router's probability of its first choice.
-        entropy: of the router's probabilities, in nats.
-        score: the answer's, calibrated.
+        entropy: entropy of the router's probabilities, in nats.
+        score: the calibrated score of the answer.
     """
 
     score: Histogram
@@ -35,10 +35,10 @@ class Reference:
 
 
 def read_reference(reader: Reader, experts: int) -> Reference:
-    """What the manifest says; `experts` is how many it lists.
+    """Read the manifest's reference for `experts` experts.
 
     Raises:
-        ManifestError: these are no counts, or not of these experts.
+        ManifestError: these are not counts, or not for so many experts.
     """
     has_router = reader.content.get("experts") is not None
     return Reference(

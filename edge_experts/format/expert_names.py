@@ -1,6 +1,6 @@
-"""What a manifest says of experts that write a text, rather than choose a label.
+"""Manifest fields of experts that generate text instead of choosing a label.
 
-Their labels are names: the language that one writes, "de", or one of its domains, "de/help".
+Their labels are names: an expert's language, "de", or a domain of it, "de/help".
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from .strict_json import Reader
 
 @dataclass(frozen=True)
 class Generation:
-    """How experts write: pieces at most, and how many beginnings are followed at once."""
+    """Settings of text generation: the limit in tokens, and the number of beams."""
 
     length: int
     beams: int
 
 
 def language(name: str) -> str:
-    """Of an expert's name."""
+    """Return the language in an expert's name."""
     return name.partition("/")[0]
 
 
 def languages(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of experts' names, each once."""
+    """Return the languages in experts' names, each once."""
     return tuple(dict.fromkeys(map(language, names)))
 
 
 def read_generation(manifest: Reader) -> Generation | None:
-    """What a manifest says of it; None where its experts choose labels."""
+    """Read the generation settings of a manifest; None if its experts choose labels."""
     if manifest.content.get("generation") is None:
         return None
     found = manifest.object("generation")
@@ -41,13 +41,13 @@ def read_generation(manifest: Reader) -> Generation | None:
 
 
 def check_names(manifest: Reader, labels: Sequence[str], experts: int, *, routed: bool) -> None:
-    """Each label is an expert's name, and a router picks where a language has several experts.
+    """Check that labels are experts' names, and that languages with several experts have a router.
 
     Raises:
-        ManifestError: not so.
+        ManifestError: a rule is broken.
     """
     if experts not in (1, len(labels)):
-        raise manifest.error("experts", "that write must be one, or one for each of the labels")
+        raise manifest.error("experts", "that generate text must be one, or one for each label")
     several = experts > len(languages(labels))
     if several and not routed:
         raise manifest.error("router", "is missing, and one language has several experts")

@@ -1,4 +1,4 @@
-"""Where a bundle's bytes went, from its manifest alone: a board needs no reader of model files."""
+"""Size breakdown of a bundle, from its manifest alone, without a reader of model files."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ _TABLES = ("operators", "uses", "weights_bytes")
 
 
 def anatomy(manifest: Manifest) -> dict[str, Any]:
-    """What each file and the whole bundle consist of, in plain values.
+    """Describe each file and the whole bundle in plain values.
 
     "files": for each, path, bytes, resident_bytes, arena_bytes (null: not made for
-    microcontrollers) and, where the manifest tells what is in it, weights_bytes, graph_bytes
-    (operators, tensors and their scales), metadata_bytes and structure, an index in "structures",
-    which are those of the manifest. "totals": the bundle's bytes and where they are; what all
-    models take in memory, and what one answer takes at most; and bytes of weights by type and by
-    operator.
+    microcontrollers) and, if the manifest has its structure, weights_bytes, graph_bytes (operators,
+    tensors and their scales), metadata_bytes and structure, an index into "structures", which are
+    those of the manifest. "totals": the bundle's bytes and their parts; the memory of all models,
+    and the largest memory of one answer; and bytes of weights by type and by operator.
 
     Raises:
-        ManifestError: what the manifest says of structures makes no sense.
+        ManifestError: the structures in the manifest are invalid.
     """
     found = structures(manifest)
     place = {path: index for index, one in enumerate(found) for path in one["files"]}
@@ -32,15 +31,15 @@ def anatomy(manifest: Manifest) -> dict[str, Any]:
 
 
 def structures(manifest: Manifest) -> Sequence[Mapping[str, Any]]:
-    """What its model files consist of; none in a bundle older than format 1.2."""
+    """Return the structures of its model files; empty for bundles older than format 1.2."""
     found = manifest.provenance.get("structures", [])
     if not isinstance(found, list) or not all(map(_makes_sense, found)):
-        raise ManifestError("provenance: structures make no sense; convert again")
+        raise ManifestError("provenance: structures are invalid; convert again")
     return found
 
 
 def operators(manifest: Manifest) -> dict[str, int]:
-    """The highest version of each operator that its models use."""
+    """Return the highest version of each operator in its models."""
     highest: dict[str, int] = {}
     for one in structures(manifest):
         for name, version in one["operators"].items():
@@ -49,7 +48,7 @@ def operators(manifest: Manifest) -> dict[str, int]:
 
 
 def arenas(manifest: Manifest) -> dict[str, int]:
-    """What its models need in TensorFlow Lite Micro, bytes by path; none where not made for it."""
+    """Return the TensorFlow Lite Micro arena sizes in bytes by path; empty for other targets."""
     entries = manifest.files
     return {one.path: one.arena_bytes for one in entries if one.arena_bytes is not None}
 
@@ -103,7 +102,7 @@ def _totals(
 
 
 def _of_one_answer(manifest: Manifest) -> int:
-    """Bytes in memory of all routers and of the largest experts that each may pick."""
+    """Compute the memory of all routers and of the largest experts that each may pick."""
     picked = 2 if manifest.second_below is not None else manifest.top_k
     total = sum(router.resident_bytes for router in manifest.routers)
     for _, places in manifest.routed:

@@ -1,4 +1,4 @@
-"""Where `current` leads to."""
+"""Install roots: folders whose `current` link leads to the active bundle."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ CURRENT = "current"
 
 
 def is_root(path: Path) -> bool:
-    """Whether bundles are installed in this folder, rather than it being one."""
+    """Test if the folder is an install root, and not a bundle itself."""
     return (path / CURRENT).is_symlink() and not (path / MANIFEST).exists()
 
 
 def resolve(path: Path) -> Path:
-    """The bundle's folder: that which is current, if `path` is an install root, else `path`."""
+    """Return the bundle's folder: the current one if `path` is an install root, else `path`."""
     return path / (path / CURRENT).readlink() if is_root(path) else path

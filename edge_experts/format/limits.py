@@ -1,6 +1,6 @@
-"""What files may ask of a device, whoever wrote them: every limit in one place.
+"""Limits for untrusted files, all in one place.
 
-Each is far above what this toolkit writes and far below what would hurt a small board.
+Each is far above what this toolkit writes and far below what would harm a small board.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Counts and bytes are the most that is accepted."""
+    """Largest accepted counts and sizes in bytes."""
 
     manifest_bytes: int = 4_000_000
     signature_bytes: int = 64  # Ed25519 has one length

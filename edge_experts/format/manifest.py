@@ -1,8 +1,8 @@
-"""The bundle format: what manifest.json says, and how it is written.
+"""Bundle format: the contents of manifest.json, and its writer.
 
-A bundle is a folder; `manifest.json` lists every other file with its size and digests and carries
-a digest of itself, so that an accidental change anywhere is noticed. `manifest_parser.py` reads it.
-Both need the standard library only, and touch no file but the manifest.
+A bundle is a folder; `manifest.json` lists every other file with its size and digests and contains
+a digest of itself, so that any accidental change is detected. `manifest_parser.py` reads it. Both
+need only the standard library, and access no file but the manifest.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from .expert_names import Generation
 from .limits import LIMITS as LIMITS
 
 MANIFEST = "manifest.json"
-SIGNATURE = "manifest.sig"  # of the manifest's bytes, beside it where someone signed the bundle
+SIGNATURE = "manifest.sig"  # signature of the manifest's bytes, in signed bundles
 ROUTER = "router.tflite"
-ROUTERS = "routers"  # the folder of the layers' routers
+ROUTERS = "routers"  # folder of the layers' routers
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
-# 1.x holds bundles of classification and translation. All optional; 1.1: second_below and
+# 1.x: bundles of classification and translation. All optional; 1.1: second_below and
 # abstain_below; 1.2: arena_bytes, provenance's structures; 1.3: reference; 1.4: generation, and
-# experts without a router that are asked for by name; 1.5: several of these for one language, of
-# which a router picks
+# experts without a router that examples name; 1.5: several of these for one language, among which
+# a router picks
 FORMAT_VERSION = "1.5"
-# 2.x holds what readers of 1.x must refuse: other tasks (task_spec), layers, and features whose
+# 2.x: what readers of 1.x must refuse: other tasks (task_spec), layers, and features whose
 # settings have a contract for inputs, which a reader must not ignore.
 CONTRACT = "contract"
 CONTRACT_VERSION = "2.0"
-TRUNK = "trunk"  # the experts' input that is the router's second output, where it has one
+TRUNK = "trunk"  # input of the experts that is the router's second output, if it has one
 COMBINE = ("top", "sum")
 
 
@@ -44,20 +44,20 @@ def expert_path(index: int) -> str:
 
 
 def router_path(layer: int) -> str:
-    """Path of a layer's router; a bundle with one router has it at ROUTER."""
+    """Return the path of a layer's router; a bundle with one router has it at ROUTER."""
     return f"{ROUTERS}/{layer:03d}.tflite"
 
 
-Buffer = bytes  # FileEntry has a field of that name, as the format does
+Buffer = bytes  # FileEntry has a field named `bytes`, as the format does
 
 
 @dataclass(frozen=True)
 class FileEntry:
-    """A file of the bundle, pinned.
+    """A file of the bundle, with its size and digests.
 
     Attributes:
-        resident_bytes: what loading it costs in memory.
-        arena_bytes: what it needs in TensorFlow Lite Micro, where it was made for that.
+        resident_bytes: memory cost of loading it.
+        arena_bytes: its arena in TensorFlow Lite Micro; None for other targets.
     """
 
     path: str
@@ -74,7 +74,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """How an input becomes arrays: the kind of features, its settings, and a file of arrays."""
+    """Conversion of inputs to arrays: the kind of features, its settings, and a file of arrays."""
 
     kind: str
     config: Mapping[str, Any]
@@ -83,7 +83,7 @@ class FeatureSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """How outputs of experts become an answer: the type of task, and its settings."""
+    """Conversion of experts' outputs to an answer: the type of task, and its settings."""
 
     type: str
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class Layer:
-    """A router, and how many of the experts it picks from; the next layer's follow them."""
+    """A router and its number of experts; the experts of the next layer follow them."""
 
     router: FileEntry
     experts: int
@@ -99,19 +99,19 @@ class Layer:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle is, and how it answers.
+    """Description of a bundle: its files, and how it answers.
 
     Attributes:
-        generation: where experts write a text.
-        task_spec: None for classification and translation, which formats 1.x tell apart by
+        generation: settings of text generation; None if experts choose labels.
+        task_spec: None for classification and translation, which formats 1.x distinguish by
             `generation`.
-        layers: where an input is routed more than once, in place of `router`.
-        second_below: with `top_k` 1: where the router's probability of its first choice is under
-            this, the second one is asked too, and the two are combined as with `top_k` 2.
-        abstain_below: where an answer's calibrated score is under this, the model abstains.
-        reference: what answers looked like on validation data.
-        trained_rows: hashes of the rows that it was trained on, which answers do not need: a file
-            for the first training, and one for each that extended it; with a contract only.
+        layers: layers of a bundle that routes an input more than once, instead of `router`.
+        second_below: with `top_k` 1: threshold for the router's probability of its first choice,
+            below which the second choice runs too, and both are combined as with `top_k` 2.
+        abstain_below: confidence threshold: the model abstains below this calibrated score.
+        reference: distributions of answers on validation data.
+        trained_rows: hashes of the training rows, which answers do not need: a file for the first
+            training, and one for each extension; only with a contract.
     """
 
     name: str
@@ -122,7 +122,7 @@ class Manifest:
     combine: str
     top_k: int
     temperature: float  # expert outputs are divided by it before softmax (Guo et al., 2017)
-    router: FileEntry | None  # None where nothing is to be routed: one expert, or combine = sum
+    router: FileEntry | None  # None without routing: one expert, or combine = sum
     experts: tuple[FileEntry, ...]
     golden: FileEntry
     model_card: FileEntry
@@ -140,26 +140,26 @@ class Manifest:
 
     @property
     def files(self) -> tuple[FileEntry, ...]:
-        """Every file that the manifest pins, each once."""
+        """All files in the manifest, each once."""
         features = () if self.features.file is None else (self.features.file,)
         beside = (self.golden, self.model_card, *self.trained_rows)
         return (*self.routers, *features, *self.experts, *beside)
 
     @property
     def routers(self) -> tuple[FileEntry, ...]:
-        """The router of each layer; none where nothing is to be routed."""
+        """Router of each layer; empty without routing."""
         if self.router is not None:
             return (self.router,)
         return tuple(layer.router for layer in self.layers)
 
     @property
     def models(self) -> tuple[FileEntry, ...]:
-        """The routers, and then the experts."""
+        """Routers, then experts."""
         return (*self.routers, *self.experts)
 
     @property
     def routed(self) -> tuple[tuple[FileEntry | None, range], ...]:
-        """Each router with the experts that it picks from: their places in `experts`."""
+        """Each router with the experts that it routes to: their indices in `experts`."""
         if not self.layers:
             return ((self.router, range(len(self.experts))),)
         ends = list(accumulate(layer.experts for layer in self.layers))
@@ -168,14 +168,14 @@ class Manifest:
 
     @property
     def task_type(self) -> str:
-        """The name of the bundle's task in the registries of tasks."""
+        """Name of the bundle's task in the registries of tasks."""
         if self.task_spec is not None:
             return self.task_spec.type
         return "classification" if self.generation is None else "translation"
 
     @property
     def asks_one(self) -> bool:
-        """Whether it is always one expert that answers."""
+        """True if exactly one expert answers every input."""
         if self.layers:
             return False
         by_gate = self.combine == "top" and self.top_k == 1 and self.second_below is None
@@ -183,27 +183,27 @@ class Manifest:
 
     @property
     def by_name(self) -> bool:
-        """Whether an example names who may answer, by the labels at the experts' places."""
+        """True if an example names the experts that may answer, by their labels."""
         return self.generation is not None and len(self.experts) > 1
 
     @property
     def asking(self) -> str:
-        """Which experts answer, in words."""
+        """Experts that answer, in words."""
         if self.combine == "sum":
-            return "all of them asked and summed"
+            return "all of them run and summed"
         if self.by_name:
             which = "the one" if self.router is None else "the best of those"
-            return f"{which} asked that an example names"
+            return f"{which} that an example names"
         if self.layers:
             shares = ", ".join(str(layer.experts) for layer in self.layers)
-            return f"in {len(self.layers)} layers of {shares}, the best {self.top_k} of each asked"
+            return f"in {len(self.layers)} layers of {shares}, top-{self.top_k} routing in each"
         if self.second_below is None:
-            return f"the best {self.top_k} of them asked"
+            return f"top-{self.top_k} routing"
         sure = f"{self.second_below:.1%}"
-        return f"the best one asked, and the second where the router is under {sure} sure"
+        return f"top-1 routing, and top-2 where the router's confidence is below {sure}"
 
     def to_json(self) -> str:
-        """The text of manifest.json, its digest computed anew."""
+        """Format the text of manifest.json, with a new digest."""
         content = asdict(self, dict_factory=_without_arenas_not_measured)
         if self.task_spec is None and CONTRACT not in self.features.config:
             del content["task_spec"], content["layers"]
@@ -230,7 +230,7 @@ def crc32(content: Buffer) -> str:
 
 
 def canonical_digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of the manifest in its canonical form: sorted keys, no spaces, without `digest`."""
+    """Compute SHA-256 of the canonical manifest: sorted keys, no spaces, without `digest`."""
     pinned = {key: value for key, value in content.items() if key != "digest"}
     text = json.dumps(
         pinned, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False

@@ -1,4 +1,4 @@
-"""Manifests read and checked: every rule that manifest.json must keep, from any bytes."""
+"""Parser of manifests: checks every rule of manifest.json, for any bytes."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check the manifest of a bundle; no other file is opened.
 
     Raises:
-        ManifestError: there is none, it is damaged, or it breaks a rule.
-        FormatVersionError: it was written in a newer format.
-        MachineError: the machine does not let us read it.
+        ManifestError: it is missing, damaged, or breaks a rule.
+        FormatVersionError: it has a newer format.
+        MachineError: the operating system does not permit the read.
     """
     path = folder / MANIFEST
     if not folder.is_dir():
@@ -51,7 +51,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
-    """Check the bytes of a manifest; `where` names them in errors."""
+    """Check the bytes of a manifest; `where` is its name in errors."""
     if len(raw) > LIMITS.manifest_bytes:
         raise ManifestError(f"{where}: larger than {LIMITS.manifest_bytes} bytes")
     try:
@@ -59,7 +59,7 @@ def parse_manifest(raw: bytes, where: str = MANIFEST) -> Manifest:
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{where}: not a manifest: {error}; {AGAIN}") from None
     reader = Reader(content, where)
-    # The version comes first: a newer format may compute even its digest in another way.
+    # The version comes first: a newer format may even compute its digest differently.
     version = reader.text("format_version")
     if version.split(".")[0] not in _MAJOR_VERSIONS:
         known = " or ".join(f"{major}.x" for major in sorted(_MAJOR_VERSIONS))
@@ -137,7 +137,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         format_version=version,
         digest=reader.text("digest"),
     )
-    # In small letters: storage cards are often formatted so that A and a are one name.
+    # Lower case: storage cards are often formatted with a case-insensitive file system.
     paths = [entry.path.lower() for entry in manifest.files]
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     if len(set(paths)) != len(paths) or not folders.isdisjoint(paths):
@@ -162,7 +162,7 @@ def _trained_rows(reader: Reader, version: str) -> tuple[FileEntry, ...]:
 
 
 def _config(reader: Reader) -> Mapping[str, Any]:
-    """Settings of the features."""
+    """Read the settings of the features."""
     config: Mapping[str, Any] = reader.object("features").object("config").content
     return config
 
@@ -195,7 +195,7 @@ def _file(reader: Reader) -> FileEntry:
         raise reader.error("path", f"must stay inside the bundle, got {path!r:.80}")
     digest, crc = reader.text("sha256"), reader.text("crc32")
     if not re.fullmatch("[0-9a-f]{64}", digest) or not re.fullmatch("[0-9a-f]{8}", crc):
-        raise reader.error("sha256", "or crc32 has the wrong length, or other characters")
+        raise reader.error("sha256", "or crc32 must be 64 or 8 digits, 0-9 and a-f")
     size = reader.whole("bytes", 0, LIMITS.file_bytes)
     arena = None if reader.content.get("arena_bytes") is None else reader.whole("arena_bytes", 1)
     return FileEntry(path, size, digest, crc, reader.whole("resident_bytes"), arena)
@@ -209,7 +209,7 @@ def _stays_inside(path: str) -> bool:
     pure = PurePosixPath(path)
     return (
         0 < len(path) <= LIMITS.path_characters
-        # Of other characters file systems may make each what they like.
+        # File systems may treat other characters differently.
         and path.isascii()
         and path.isprintable()
         and not pure.is_absolute()

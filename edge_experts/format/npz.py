@@ -1,7 +1,7 @@
-"""Arrays of an .npz whose bytes anyone may have made, in bounded memory.
+"""Arrays of untrusted .npz files, in bounded memory.
 
-`np.load` allocates what an array's header claims, and inflates what a zip holds, before anyone can
-look. Here both are known first; and an array is made of nothing but numbers.
+`np.load` allocates the size in an array's header, and inflates zip members, before the caller can
+check either. Here both sizes are checked first, and arrays must consist of numbers.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from .limits import LIMITS
 from .zips import DAMAGED, open_zip, read_member
 
 _NUMBERS = "biuf"  # kinds of dtype: bool, integers, floats
-_FORMAT: Any = np.lib.format  # it has no types
+_FORMAT: Any = np.lib.format  # it has no type annotations
 _HEADERS = {(1, 0): _FORMAT.read_array_header_1_0, (2, 0): _FORMAT.read_array_header_2_0}
 
 
 def npz(**arrays: Any) -> bytes:
-    """The content of a compressed .npz file.
+    """Write the content of a compressed .npz file.
 
-    Made in memory: when the disk is full, numpy's own writer leaves a second error behind that
-    nobody can catch.
+    It is built in memory: on a full disk, numpy's own writer raises a second error that cannot be
+    caught.
     """
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)
@@ -32,10 +32,10 @@ def npz(**arrays: Any) -> bytes:
 
 
 def plain_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays in the bytes of an .npz file; they cannot be written to.
+    """Read the arrays of an .npz file from its bytes; the arrays are read-only.
 
     Raises:
-        ValueError: it is none, holds something else than numbers, or passes a limit.
+        ValueError: it is not an .npz file, contains anything but numbers, or exceeds a limit.
     """
     try:
         with open_zip(io.BytesIO(content), LIMITS.arrays) as archive:
@@ -52,7 +52,7 @@ def plain_arrays(content: bytes) -> dict[str, np.ndarray]:
 def _array(raw: bytes) -> np.ndarray:
     shape, fortran, kind, offset = _header(raw)
     if kind.kind not in _NUMBERS:
-        raise ValueError(f"an array of {kind!s:.40} holds something else than numbers")
+        raise ValueError(f"an array of {kind!s:.40} must contain numbers only")
     if len(shape) > LIMITS.tensor_rank:
         raise ValueError(f"an array of more than {LIMITS.tensor_rank} dimensions")
     if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != len(raw) - offset:
@@ -61,13 +61,13 @@ def _array(raw: bytes) -> np.ndarray:
 
 
 def _header(raw: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-    """Shape, whether columns come first, dtype, and where the numbers begin."""
+    """Return the shape, the Fortran order flag, the dtype, and the offset of the numbers."""
     file = io.BytesIO(raw)
     try:
         version = _FORMAT.read_magic(file)
         if version not in _HEADERS:
             raise ValueError(f"an array of format {version}")
         shape, fortran, kind = _HEADERS[version](file)
-    except Exception as error:  # numpy has a dozen kinds of them for odd bytes
+    except Exception as error:  # numpy raises a dozen classes for invalid bytes
         raise ValueError(f"an array's header cannot be read: {error!s:.80}") from None
     return shape, fortran, kind, file.tell()

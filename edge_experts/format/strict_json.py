@@ -1,4 +1,4 @@
-"""Strict JSON, and typed access to it: nothing but a ManifestError comes of any bytes."""
+"""Strict JSON and typed access to it: any bytes give a value or a ManifestError."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..errors import ManifestError
 from .limits import LIMITS
 
 AGAIN = "copy the bundle again, or convert again"
-# What moves a terminal's cursor, ends a line, or turns text around so that it reads as another
-# (Boucher & Anderson, 2021, https://arxiv.org/abs/2111.00169); and halves of surrogate pairs,
-# which cannot be printed.
+# Characters that move a terminal's cursor, end a line, or reverse text so that it reads as other
+# text (Boucher & Anderson, 2021, https://arxiv.org/abs/2111.00169); and lone surrogates, which
+# cannot be printed.
 _DECEIVING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def strict_json(raw: bytes) -> Any:
-    """The JSON value in UTF-8 bytes, within the limits on its size.
+    """Parse a JSON value from UTF-8 bytes, within the limits on its size.
 
     Raises:
-        ValueError: it is none, a key stands twice in one object, or a limit is passed.
-        RecursionError: it is nested deeper than Python reads.
+        ValueError: it is not JSON, an object has a key twice, or a limit is exceeded.
+        RecursionError: it is nested deeper than Python can read.
     """
     text = raw.decode("utf-8")
-    # Counted before anything is built: values are separated by commas or open with a bracket.
+    # Counted before anything is built: values are separated by commas or begin with a bracket.
     if sum(map(text.count, ",[{")) > LIMITS.values:
         raise ValueError(f"more than {LIMITS.values} values")
     content = json.loads(
@@ -47,10 +47,10 @@ def strict_json(raw: bytes) -> Any:
 
 
 def example_json(text: str) -> Any:
-    """The JSON value of a user's input; NaN and infinity may stand for gaps.
+    """Parse the JSON value of a user's input; NaN and infinity are accepted as gaps.
 
     Raises:
-        ValueError: it is none, or a key stands twice in one object.
+        ValueError: it is not JSON, or an object has a key twice.
     """
     if not text.strip():
         raise ValueError("the line is empty")
@@ -61,10 +61,10 @@ def example_json(text: str) -> Any:
 
 
 def request_json(raw: bytes) -> Any:
-    """The JSON value of a request's body, in UTF-8, UTF-16 or UTF-32.
+    """Parse the JSON value of a request's body, in UTF-8, UTF-16 or UTF-32.
 
     Raises:
-        ValueError: it is none, a key stands twice in one object, or a number is NaN or infinite.
+        ValueError: it is not JSON, an object has a key twice, or a number is NaN or infinite.
     """
     try:
         return json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_gap)
@@ -73,31 +73,31 @@ def request_json(raw: bytes) -> Any:
 
 
 def deceives(text: str) -> bool:
-    """Whether a text has characters that change how what stands around it is shown."""
+    """Test for characters that change how the surrounding text is displayed."""
     return _DECEIVING.search(text) is not None
 
 
 def harmless(text: str) -> str:
-    """The text with `?` for such characters, to be shown."""
+    """Replace such characters by `?`, for display."""
     return _DECEIVING.sub("?", text)
 
 
 def odd_label(labels: Sequence[str]) -> str | None:
-    """What is wrong with the first label that a bundle could not have; None where all are fine."""
+    """Describe the problem of the first invalid label; None if all labels are valid."""
     seen = set()
     for label in labels:
         if not 0 < len(label) <= LIMITS.label_characters:
             return f"must be texts of 1 to {LIMITS.label_characters} characters"
         if deceives(label):
             return f"must have no characters of control, got {label!r:.40}"
-        # An e with its accent in one character or in two looks the same.
+        # An accented letter as one character or as two looks the same.
         seen.add(unicodedata.normalize("NFC", label))
     return None if len(seen) == len(labels) else "must be different texts"
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Typed access to one object of the manifest, with errors that name the field."""
+    """Typed access to one object of the manifest; errors name the field."""
 
     content: Any
     where: str
@@ -153,7 +153,7 @@ class Reader:
 
 
 def _depth(content: Any) -> int:
-    """How deep lists and objects are nested; 0 is a plain value."""
+    """Return the nesting depth of lists and objects; 0 for a plain value."""
     depth, level = 0, [content]
     while level := [one for one in level if isinstance(one, dict | list)]:
         depth += 1

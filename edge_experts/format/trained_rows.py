@@ -1,8 +1,8 @@
 """Hashes of the rows that a bundle was trained on, so that `evaluate` can leave them out.
 
-A file holds a multiset of 40-bit numbers in ascending order, coded by Elias and Fano (the high bits
-in unary, the low bits as they are), about 3.5 bytes a row, and how likely a new row of such data
-equals one of them by chance. It travels in the bundle; nothing on a device loads it to answer.
+A file contains a multiset of 40-bit numbers in ascending order in Elias-Fano coding (high bits in
+unary, low bits unchanged), about 3.5 bytes a row, and the probability that a new row of such data
+equals one of them by chance. It is part of the bundle; a device does not load it to answer.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from functools import reduce
 
 import numpy as np
 
-BITS = 40  # of a hash: two different rows of 60,000 share one with a probability of 0.2 %
+BITS = 40  # of a hash: two different rows of 60,000 collide with a probability of 0.2 %
 FOLDER = "trained_rows"
 _HEADER = struct.Struct("<4sBBQd")
 _MAGIC, _VERSION = b"EETR", 1
-MOST_ROWS = 2**22  # in a file: memory is bounded when one is read
+MOST_ROWS = 2**22  # in a file: bounds the memory of a read
 
 
 def rows_path(index: int) -> str:
-    """Path of the hashes that a training added, in run folders and in bundles."""
+    """Return the path of the hashes of a training, in run folders and in bundles."""
     return f"{FOLDER}/{index:03d}.bin"
 
 
@@ -31,7 +31,7 @@ class TrainedRows:
     """Rows of a training: its training and validation split.
 
     Attributes:
-        hashes: ascending, equal ones as often as the row stands in the data, (rows,) uint64.
+        hashes: ascending, repeated as often as the row occurs in the data, (rows,) uint64.
         chance: probability that a new row of the same source equals one of them.
     """
 
@@ -40,7 +40,7 @@ class TrainedRows:
 
     @classmethod
     def union(cls, parts: Iterable[TrainedRows]) -> TrainedRows:
-        """Rows of several trainings together, such as of a run and of what extended it."""
+        """Join the rows of several trainings, such as those of a run and its extension."""
         return reduce(
             lambda one, other: cls(
                 np.sort(np.concatenate([one.hashes, other.hashes])), max(one.chance, other.chance)
@@ -50,7 +50,7 @@ class TrainedRows:
         )
 
     def to_bytes(self) -> bytes:
-        """The content of a file."""
+        """Encode the content of a file."""
         count = len(self.hashes)
         low_bits = _low_bits(count)
         low = self.hashes & np.uint64((1 << low_bits) - 1)
@@ -62,10 +62,10 @@ class TrainedRows:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> TrainedRows:
-        """The rows of a file.
+        """Decode the content of a file.
 
         Raises:
-            ValueError: it is no such file.
+            ValueError: it is not such a file.
         """
         if len(content) < _HEADER.size:
             raise ValueError("it is too short")
@@ -77,12 +77,12 @@ class TrainedRows:
         places = count + (1 << (BITS - low_bits))
         middle = _HEADER.size + -(-count * low_bits // 8)
         if len(content) != middle + -(-places // 8):
-            raise ValueError("it has another length than its header says")
+            raise ValueError("its length differs from the one in its header")
         raw = np.frombuffer(content, np.uint8)
         low = np.unpackbits(raw[_HEADER.size : middle], count=count * low_bits)
         ones = np.flatnonzero(np.unpackbits(raw[middle:], count=places))
         if len(ones) != count:
-            raise ValueError("it has another number of rows than its header says")
+            raise ValueError("its number of rows differs from the one in its header")
         high = (ones - np.arange(count)).astype(np.uint64)
         hashes = high << np.uint64(low_bits) | _numbers(low.reshape(count, low_bits))
         if (np.diff(hashes.astype(np.int64)) < 0).any():
@@ -91,12 +91,12 @@ class TrainedRows:
 
 
 def _low_bits(count: int) -> int:
-    """Bits that are not coded in unary: so many that the unary ones take two bits a row."""
+    """Choose the number of bits not coded in unary, so that unary codes take two bits a row."""
     return max(0, min(BITS - 1, BITS - max(1, count).bit_length() + 1))
 
 
 def _bits(numbers: np.ndarray, width: int) -> np.ndarray:
-    """The lowest bits of numbers, the highest of them first: (numbers, width) uint8."""
+    """Split numbers into their lowest bits, the highest of them first: (numbers, width) uint8."""
     found = np.empty((len(numbers), width), np.uint8)
     for place in range(width):
         found[:, place] = (numbers >> np.uint64(width - 1 - place)) & np.uint64(1)
@@ -104,7 +104,7 @@ def _bits(numbers: np.ndarray, width: int) -> np.ndarray:
 
 
 def _numbers(bits: np.ndarray) -> np.ndarray:
-    """What `_bits` was given."""
+    """Join bits to numbers, (numbers, width) to (numbers,) uint64; the inverse of `_bits`."""
     numbers = np.zeros(len(bits), np.uint64)
     for place in range(bits.shape[1]):
         numbers = numbers << np.uint64(1) | bits[:, place]

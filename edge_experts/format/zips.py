@@ -1,4 +1,4 @@
-"""Zip archives that anyone may have made, opened in bounded memory."""
+"""Untrusted zip archives, opened in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from .limits import LIMITS
 
-# What zipfile raises on bytes that anyone may have made; NotImplementedError for other methods.
+# Errors of zipfile for invalid bytes; NotImplementedError for other compression methods.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -25,7 +25,7 @@ DAMAGED = (
 
 
 def open_zip(file: BinaryIO, most_entries: int) -> zipfile.ZipFile:
-    """The archive, once its directory is known to be small: zipfile reads all of it at once.
+    """Open an archive after checking the size of its directory, which zipfile reads completely.
 
     Raises:
         one of DAMAGED.
@@ -39,16 +39,16 @@ def open_zip(file: BinaryIO, most_entries: int) -> zipfile.ZipFile:
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) -> bytes:
-    """A member's content, of which `most` bytes are allowed.
+    """Read the content of a member, at most `most` bytes.
 
     Raises:
         ValueError: it is larger; or another of DAMAGED.
     """
-    # zipfile asks the file for as much as the directory claims, and Python allocates that first.
+    # zipfile requests as much as the directory claims, which Python allocates first.
     if member.file_size > most or member.compress_size > _packed(most):
         raise ValueError(f"{member.filename!r:.80} is larger than {most} bytes")
     with archive.open(member) as file:
-        # No more than it claims, and one: asked for more, zipfile inflates it all before it looks.
+        # One byte more than it claims: for larger requests zipfile inflates everything first.
         content = file.read(member.file_size + 1)
     if len(content) != member.file_size:
         raise ValueError(f"{member.filename!r:.80} has another size than it claims")
@@ -56,12 +56,12 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) ->
 
 
 def _packed(size: int) -> int:
-    """The most that so many bytes take when they cannot be compressed (RFC 1951, 3.2.4)."""
+    """Compute the largest compressed size of so many bytes (RFC 1951, 3.2.4)."""
     return size + size // 1000 + 1024
 
 
 class _Bounded(io.RawIOBase):
-    """A file that refuses to hand out more at once than `most`, while there is a `most`."""
+    """File that refuses single reads of more than `most` bytes, while `most` is set."""
 
     def __init__(self, file: BinaryIO):
         self._file = file

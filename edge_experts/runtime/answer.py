@@ -1,4 +1,4 @@
-"""What a bundle says of an input."""
+"""Answer of a bundle to one input, with its scores, experts and timings."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-Clock = tuple[int, int, int, int, int]  # ns: begun, encoded, routed, loaded, answered
+Clock = tuple[int, int, int, int, int]  # ns: started, encoded, routed, loaded, answered
 
 
 class Timings(NamedTuple):
-    """Where the time of one answer went, in microseconds."""
+    """Time of each part of one answer, in microseconds."""
 
     features_us: float
     route_us: float
@@ -21,15 +21,15 @@ class Timings(NamedTuple):
 
 
 class Answer:
-    """The label, how sure the model is of it, and where both came from.
+    """Label, scores and origin of one answer.
 
     Attributes:
-        label: the most probable of the bundle's labels, also where the model abstains.
-        expert: the router's first choice of those that can answer; -1 where all are summed.
+        label: the most probable of the bundle's labels, even if the model abstains.
+        expert: the router's first choice among the available experts; -1 if all are summed.
         experts: all experts that answered, the router's first choice first.
-        reason: why it was not the router's own choice that answered; None where it was.
-        warnings: sentences on the input that a user should know, such as a category that the
-            training never saw; mostly none.
+        reason: cause of the fallback; None if the router's own choice answered.
+        warnings: sentences about the input for the user, such as a category that the training data
+            did not contain; usually none.
     """
 
     __slots__ = (
@@ -56,14 +56,14 @@ class Answer:
         reason: str | None = None,
     ):
         self.label, self.expert, self.experts, self.reason = label, expert, experts, reason
-        # The rest is worked out when someone asks: code that an answer does not run does not
-        # push the next answer's out of a small processor's cache.
+        # Scores are computed on demand: code that an answer does not run does not evict the next
+        # answer's code from a small processor's cache.
         self._logits, self._temperature, self._clock = logits, temperature, clock
         self._abstain_below = abstain_below
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        # Set where there are any: the others must not cost every answer.
+        # Set only if there are any, so that other answers do not pay for it.
         found: tuple[str, ...] = getattr(self, "_warnings", ())
         return found
 
@@ -73,37 +73,37 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The answer as a text: the label."""
+        """Answer as a text: the label."""
         return self.label
 
     @property
     def tokens(self) -> int | None:
-        """How many tokens were written; None where a label was chosen."""
+        """Number of generated tokens; None for tasks that choose a label."""
         return None
 
     @property
     def first_us(self) -> float | None:
-        """Microseconds from the question to the first token; None likewise."""
+        """Microseconds from the input to the first token; None for tasks that choose a label."""
         return None
 
     @property
     def score(self) -> float:
-        """The label's probability, calibrated on validation data."""
+        """Probability of the label, calibrated on validation data."""
         return float(self.scores.max())
 
     @property
     def scores(self) -> np.ndarray:
-        """One probability for each label, in the manifest's order: (labels,) float32."""
+        """Probability of each label, in the manifest's order: (labels,) float32."""
         return softmax(self._logits, self._temperature)
 
     @property
     def abstained(self) -> bool:
-        """Whether the score is under the bundle's `abstain_below`: better ask someone else."""
+        """True if the score is below the bundle's confidence threshold, `abstain_below`."""
         return self._abstain_below is not None and self.score < self._abstain_below
 
     @property
     def degraded(self) -> bool:
-        """Whether an expert that the router chose could not be used; `reason` tells why."""
+        """True if an expert that the router chose could not be used; `reason` holds the cause."""
         return self.reason is not None
 
     @property
@@ -117,13 +117,13 @@ class Answer:
 
 
 class Predictions(NamedTuple):
-    """The answers to many inputs, a row each, in their order.
+    """Answers to many inputs, one row each, in the order of the inputs.
 
     Attributes:
         labels: indices of the most probable labels, (examples,) integers.
         scores: probabilities of all labels, (examples, labels) float32.
-        experts: the first that answered, (examples,) integers; -1 where all are summed.
-        degraded: whether an expert that the router chose could not be used, (examples,) bool.
+        experts: the first expert that answered, (examples,) integers; -1 if all are summed.
+        degraded: True if an expert that the router chose could not be used, (examples,) bool.
     """
 
     labels: np.ndarray
@@ -133,12 +133,12 @@ class Predictions(NamedTuple):
 
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """exp(x / T) / sum(exp(x / T)) over the last axis, float32."""
+    """Compute exp(x / T) / sum(exp(x / T)) over the last axis, float32."""
     powers = np.exp((logits - logits.max(axis=-1, keepdims=True)) / temperature)
     probabilities: np.ndarray = (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
     return probabilities
 
 
 def first_probability(logits: np.ndarray, first: int) -> float:
-    """softmax(logits)[first] of the largest logit, without working out the others."""
+    """Compute softmax(logits)[first] of the largest logit, without the other probabilities."""
     return 1 / float(np.exp(logits - logits[first]).sum())

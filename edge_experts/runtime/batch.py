@@ -1,7 +1,7 @@
-"""Questions to experts: each expert is loaded once for all that is asked of it.
+"""Batched questions to experts: each expert is loaded once for all its questions.
 
-Where an expert cannot be used, the router's next choice answers in its place, and the question
-keeps why.
+If an expert cannot be used, the router's next choice is the fallback, and the question records the
+reason.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ Mix = Callable[[np.ndarray | None, Sequence[Any]], Any]
 
 
 class Question:
-    """An input on its way to the experts.
+    """An encoded and routed input that experts are to answer.
 
     Args:
-        arrays: what the experts see.
-        gate: the router's logits, (experts,); None where there is no router.
-        picks: the experts to ask, the router's first choice first.
-        start: the first expert of the gate's layer; the gate is of it and those behind it.
-        mix: makes one output of several, from the gate's logits of these experts; the gate is None
+        arrays: the experts' inputs.
+        gate: the router's logits, (experts,); None without a router.
+        picks: the experts to run, the router's first choice first.
+        start: the first expert of the gate's layer; the gate covers this expert and those after it.
+        mix: combines several outputs into one, by the gate's logits of these experts; the gate is
+            None
             where all experts are summed.
     """
 
@@ -55,23 +56,23 @@ class Question:
 
     @property
     def reason(self) -> str | None:
-        """Why it is not the router's choice that answers; None where it is."""
+        """Reason for the fallback; None if the router's choice answered."""
         return self._error or None
 
     @property
     def first(self) -> int:
-        """The best of the experts that answered; -1 where all are summed."""
+        """Best of the experts that answered; -1 if all are summed."""
         return -1 if self.gate is None and len(self.picks) > 1 else self.picks[0]
 
     @property
     def output(self) -> Any:
-        """What the experts say together, of the kind that they give; when all have answered."""
+        """Combined output of the experts, in their own format; available when all have answered."""
         if self._output is None:
             self._output = self._together()
         return self._output
 
     def clock(self, times: tuple[int, int, int]) -> Clock:
-        """Those times, and when its experts were loaded and had answered."""
+        """Append the times at which its experts were loaded and had answered."""
         loaded = times[2] + self.load_ns
         return (*times, loaded, loaded + self.invoke_ns)
 
@@ -87,16 +88,16 @@ class Question:
         self._outputs[expert] = output
 
     def instead(self, expert: int, error: Exception) -> int | None:
-        """The router's next choice, in place of one that cannot be used.
+        """Return the router's next choice as the fallback for an expert that cannot be used.
 
-        None where there is no other, and those answer that could.
+        None if no other expert is left; the remaining picks then answer.
 
         Raises:
-            the error: nobody can answer, or all experts would have to.
+            the error: no expert can answer, or all experts are required.
         """
         self._error = self._error or f"expert {expert}: {describe(error)}"
         gate = np.zeros(0) if self.gate is None else self.gate
-        # An expert that is asked for by name has nobody who could stand in for it.
+        # An expert that the example names has no fallback.
         order = np.argsort(-gate, kind="stable").tolist()
         ranked = [self._start + index for index in order if gate[index] > _NO]
         other: int | None = next((index for index in ranked if index not in self._tried), None)
@@ -110,16 +111,16 @@ class Question:
 
 
 def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> None:
-    """Have all questions answered, those first whose experts are in memory.
+    """Answer all questions, those of experts in memory first.
 
-    Loading and asking take turns, so that a budget for one expert is enough: no other is held
-    while one is loaded.
+    Loads and inferences alternate, so that a budget for one expert is enough: no expert is held
+    while another one is loaded.
 
     Args:
-        strict: raise where an expert cannot be used.
+        strict: raise if an expert cannot be used.
 
     Raises:
-        one of UNAVAILABLE: strict, or nobody else can answer.
+        one of UNAVAILABLE: strict, or no fallback is left.
     """
     waiting: dict[int, list[Question]] = {}
     for question in questions:
@@ -141,7 +142,7 @@ def ask(questions: Sequence[Question], experts: Residency, *, strict: bool) -> N
 
 
 def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
-    """Have an expert answer the first, the next, ...; when it raises, it has not those left."""
+    """Run an expert on its questions in order; if it raises, the unanswered ones remain."""
     start = perf_counter_ns()
     slot = experts.hold(expert)
     try:
@@ -158,13 +159,13 @@ def _ask_one(asking: deque[Question], expert: int, experts: Residency) -> None:
 
 
 def examples_of(arrays: Mapping[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    """One after the other, the arrays of one example each, of arrays of many.
+    """Yield the arrays of one example after the other.
 
     Raises:
-        UsageError: they differ in length.
+        UsageError: the arrays have different lengths.
     """
     lengths = {len(array) for array in arrays.values()}
     if len(lengths) != 1:
-        raise UsageError(f"arrays must all have as many rows, got {sorted(lengths)}")
+        raise UsageError(f"arrays must have the same number of rows, got {sorted(lengths)}")
     for row in range(lengths.pop()):
         yield {name: array[row : row + 1] for name, array in arrays.items()}

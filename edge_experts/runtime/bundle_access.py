@@ -25,7 +25,7 @@ Route = Callable[[Arrays], np.ndarray | None]
 
 
 class LayerAccess:
-    """Implements `access.Layer`; see there."""
+    """Implementation of `access.Layer`; see there."""
 
     __slots__ = ("places", "route")
 
@@ -34,14 +34,14 @@ class LayerAccess:
 
 
 class BundleAccess:
-    """Implements `Access`; see there.
+    """Implementation of `Access`; see there.
 
     Args:
-        models: opened files; the routers among them.
-        experts: those in memory.
-        prefetcher: is told which expert answered; None where none is wanted.
-        inherited: by a forked child, from whose first answer on routers have other interpreters;
-            before that, many children do nothing but end.
+        models: opened files, among them the routers.
+        experts: residency of the experts.
+        prefetcher: is notified of the expert that answered; None without prefetching.
+        inherited: True in a forked child, which opens new interpreters for the routers at its first
+            answer; many children end without one.
     """
 
     __slots__ = (
@@ -62,11 +62,11 @@ class BundleAccess:
     ):
         self._models, self._experts, self._prefetcher = models, experts, prefetcher
         self.strict, self.observer = strict, observer
-        # Methods of Residency: ones in between would cost every answer.
+        # Methods of Residency: a wrapper would slow down every answer.
         self.free, self.reject = experts.free, experts.reject
         self._renewing = threading.Lock()
         self._inherited = inherited and bool(models.routers)
-        # `Model.__call__` or `with_trunk` itself: a method in between would cost every answer.
+        # `Model.__call__` or `with_trunk` itself: a wrapper would slow down every answer.
         self.route: Route = _without_router
         places = [places for _, places in manifest.routed] if manifest.layers else []
         self.layers = tuple(LayerAccess(one, _closed) for one in places)
@@ -98,8 +98,8 @@ class BundleAccess:
             self._prefetcher.answered(expert)
 
     def close(self) -> None:
-        """Refuses every further input."""
-        with self._renewing:  # or a first routing would open it again
+        """Refuse every further input."""
+        with self._renewing:  # otherwise a concurrent first routing would open it again
             self.route = _closed
             for layer in self.layers:
                 layer.route = _closed
@@ -109,17 +109,17 @@ class BundleAccess:
         return self.route is _closed
 
     def _use(self, routes: Iterable[Callable[[Arrays], np.ndarray]]) -> None:
-        """Routes by these: those of the layers, or the only one."""
+        """Route with these functions: one for each layer, or the only one."""
         if self.layers:
-            for layer, route in zip(self.layers, routes, strict=False):  # none once it is closed
+            for layer, route in zip(self.layers, routes, strict=False):  # no routes after `close`
                 layer.route = route
         else:
             self.route = next(iter(routes), _without_router)
 
     def _renewed(self, number: int, arrays: Arrays) -> np.ndarray:
-        """A forked child's first routing: gives all routers other interpreters before."""
+        """Open new interpreters for all routers, in a forked child, then route its first input."""
         with self._renewing:
-            if self._inherited and not self.is_closed:  # no other thread was faster
+            if self._inherited and not self.is_closed:  # no other thread was first
                 self._models.renew_routers()
                 self._use(map(_of, self._models.routers))
                 self._inherited = False
@@ -130,12 +130,12 @@ class BundleAccess:
 
 
 def _of(router: Model) -> Callable[[Arrays], np.ndarray]:
-    """A router's logits; where it has a trunk, that is added to the features."""
+    """Return a router's logits; the features of a router with a trunk are added to the arrays."""
     return router.with_trunk if router.has_trunk else router
 
 
 def _without_router(arrays: Arrays) -> None:
-    """No logits: every expert answers, or the example names one."""
+    """Return no logits: every expert answers, or the example names one."""
 
 
 def _closed(arrays: Arrays) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Answer an input with the expert that the router picks, and with nothing else in memory."""
+"""Runtime of a bundle: routes an input and loads only the expert that it needs."""
 
 from __future__ import annotations
 
@@ -30,52 +30,53 @@ from .tasks import Task, open_task
 
 
 class ExpertRuntime:
-    """A bundle, opened: `predict` loads the expert that an input needs, checks it, and answers.
+    """An opened bundle: `predict` loads and checks the expert that an input needs, and answers.
 
-    Opening reads the manifest, the router and the features; experts are read when they are needed.
-    Threads may share a runtime: they encode and ask different experts at the same time, and wait
-    where they want the same one, or room. A process that was forked off starts with the router
-    only, and loads experts of its own.
+    Opening reads the manifest, the routers and the features; experts are read on demand. Threads
+    may share a runtime: they encode inputs and run different experts at the same time, and wait for
+    each other if they need the same expert, or memory. A forked process starts with the routers
+    only, and loads its own experts.
 
     An expert that is missing, damaged, too large for the budget, or that the interpreter fails to
-    run is left alone for a while, and the router's next choice answers: `answer.degraded` and
-    `answer.reason` say so.
+    run is not used for a while. The router's next choice is the fallback: `answer.degraded` and
+    `answer.reason` report it.
 
     Args:
-        bundle: the bundle's folder, or what bundles are installed in; it stays with the one that
-            is current now, while `InstalledRuntime` follows.
-        memory_budget: bytes, or a text such as "8MB", that the router and the experts in memory
-            may take together, by `costs`; None keeps every expert that was needed. The least
-            recently used expert leaves first, where the task has no other policy.
-        max_experts: how many experts may be in memory; both limits hold where both are given.
-        pin: experts to load now, and never to let leave.
-        prefetch: load the expert that is likely to be next in a thread of its own, after each
-            answer. It pays where inputs come with pauses, and their experts in a habitual order.
-        strict: raise where an expert cannot be used, rather than ask another one.
+        bundle: the bundle's folder, or an install root; the runtime keeps the version that is
+            current now, while `InstalledRuntime` follows updates.
+        memory_budget: limit for the routers and the experts in memory together, measured by
+            `costs`: bytes, or a text such as "8MB"; None keeps every expert that was used. The
+            least recently used expert is evicted first, unless the task has another policy.
+        max_experts: limit for the number of experts in memory; both limits hold if both are given.
+        pin: experts to load now and never to evict.
+        prefetch: load the expert that is probably needed next after each answer, in a thread of its
+            own. It pays if there are pauses between inputs and their experts come in a regular
+            order.
+        strict: raise if an expert cannot be used, instead of falling back to another one.
         retry_after: seconds until an expert that could not be used is tried again.
-        costs: bytes that each expert takes in memory; by default what was measured on this
-            machine when the bundle was installed, or else on the one that converted it.
+        costs: bytes that each expert takes in memory; by default as measured on this machine when
+            the bundle was installed, or else on the machine that converted it.
         threads: for the interpreter's kernels.
-        delegate: "xnnpack", or "none": slower in float32, and with half the memory; or "reference":
-            the slow kernels that others are held against.
+        delegate: "xnnpack"; "none", which is slower in float32 and takes half the memory; or
+            "reference", the slow reference kernels.
         tune_allocator: set glibc's mmap threshold, for the whole process, so that memory of
-            experts that left goes back to the system; pass False where the embedding program
-            tunes malloc itself.
-        monitor: compare what the router and the answers do with the bundle's reference, for
-            `drift`; it costs about two microseconds an answer.
+            evicted experts goes back to the system; pass False if the embedding program tunes
+            malloc itself.
+        monitor: compare the router and the answers with the bundle's reference, for `drift`; it
+            costs about two microseconds an answer.
 
     Attributes:
         task: the loop that makes answers.
-        access: routers and experts, as the task gets them.
+        access: routers and experts, as the task uses them.
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
-        MemoryBudgetError: the budget does not hold the routers and an expert; with `strict`, or
-            where all experts are summed, the largest one.
+        MemoryBudgetError: the budget does not hold the routers and an expert; the largest expert
+            with `strict`, or if all experts are summed.
         MissingExtraError: no TFLite interpreter is installed.
     """
 
-    _opening: type[Models] = Models  # the class that opens files; a benchmark notes what it opens
+    _opening: type[Models] = Models  # class that opens files; a benchmark records what it opens
 
     def __init__(
         self,
@@ -119,7 +120,7 @@ class ExpertRuntime:
         for index in pin:
             try:
                 self.pin(index)
-            except (BundleError, MachineError, MemoryError, OSError):  # not: there is no room
+            except (BundleError, MachineError, MemoryError, OSError):  # but not MemoryBudgetError
                 if strict:
                     raise
 
@@ -129,7 +130,7 @@ class ExpertRuntime:
         Raises:
             UsageError: the example does not fit the features, or the runtime is closed.
             BundleError, MachineError, MemoryBudgetError, MemoryError, OSError: no expert can be
-                used; with `strict`, one that is needed cannot.
+                used; with `strict`, a required expert cannot be used.
         """
         return self.task.run(example, self.access)
 
@@ -138,29 +139,29 @@ class ExpertRuntime:
         return map(self.predict, examples)
 
     def predict_batch(self, examples: Iterable[Any]) -> list[Answer]:
-        """Answer examples in an order that loads each expert once; the answers are in theirs.
+        """Answer examples, loading each expert once; the answers are in the examples' order.
 
-        All features are in memory at once. The time that loading an expert took counts for one of
-        its answers.
+        All features are in memory at once. The load time of an expert is attributed to one of its
+        answers.
         """
         return self.task.run_many(examples, self.access)
 
     def predict_arrays(self, arrays: Mapping[str, np.ndarray]) -> Predictions:
-        """Answer many examples whose features are made, with no Python object for each answer.
+        """Answer many encoded examples, without a Python object for each answer.
 
         Args:
-            arrays: what `features.encode_all` gives, by name, (examples, ...).
+            arrays: result of `features.encode_all`, by name, (examples, ...).
 
         Raises:
-            as `predict`; UsageError also where the arrays differ in length.
+            as `predict`; UsageError also if the arrays have different lengths.
         """
         return self.task.run_arrays(arrays, self.access)
 
     @property
     def observer(self) -> Observer | None:
-        """Called with the router's logits (None without a router) and the experts' output.
+        """Function called with the router's logits (None without a router) and the experts' output.
 
-        After each answer; it is the monitor's, if there is one.
+        It is called after each answer; `monitor` sets its own.
         """
         return self.access.observer
 
@@ -170,42 +171,43 @@ class ExpertRuntime:
 
     @property
     def drift(self) -> Drift | None:
-        """Whether inputs changed; None without `monitor`, or where the bundle has no reference."""
+        """Result of drift detection; None without `monitor`, or if the bundle has no reference."""
         return None if self._monitor is None else self._monitor.drift
 
     @property
     def resident(self) -> tuple[int, ...]:
-        """The experts in memory, the least recently used first."""
+        """Experts in memory, the least recently used first."""
         return self._experts.resident
 
     @property
     def resident_bytes(self) -> int:
-        """What the router and the experts in memory take, by `costs`; never above the budget."""
+        """Bytes of the routers and experts in memory, by `costs`; never above the budget."""
         return self._room.router + self._experts.used
 
     @property
     def counts(self) -> Counts:
-        """How often experts were loaded, and left for others, since it was opened or forked off."""
+        """Loads and evictions of experts since the runtime was opened, or forked."""
         return self._experts.counts
 
     @property
     def quarantined(self) -> dict[int, str]:
-        """The experts that could not be used when they were last tried, and why."""
+        """Experts that could not be used at the last attempt, and the reasons."""
         return self._quarantine.reasons
 
     def pin(self, index: int) -> None:
-        """Load an expert and never let it leave, but by `release`.
+        """Load an expert that only `release` may evict.
 
         Raises:
-            MemoryBudgetError: some other expert would not fit beside it.
-            what loading raises, as for `predict`.
+            MemoryBudgetError: another expert would not fit beside it.
+            the errors of loading, as for `predict`.
         """
         if not 0 <= index < len(self.manifest.experts):
-            raise UsageError(f"there is no expert {index}; there are {len(self.manifest.experts)}")
+            last = len(self.manifest.experts) - 1
+            raise UsageError(f"expert {index} does not exist; the bundle has experts 0 to {last}")
         self._experts.pin(index)
 
     def unpin(self, index: int) -> None:
-        """The expert may leave again."""
+        """Allow the expert to be evicted again."""
         self._experts.unpin(index)
 
     def reset(self) -> None:
@@ -213,14 +215,14 @@ class ExpertRuntime:
         self._quarantine.clear()
 
     def release(self) -> None:
-        """Let all experts leave memory; the next answer loads what it needs.
+        """Evict all experts; the next answer loads the expert that it needs.
 
-        It waits for answers that are under way.
+        It waits for answers in progress.
         """
         self._experts.clear()
 
     def close(self) -> None:
-        """Free the router and the experts; the runtime cannot answer any more."""
+        """Free the routers and the experts; the runtime then refuses inputs."""
         self.access.close()
         self._experts.clear(close=True)
         if self._prefetcher is not None:
@@ -234,7 +236,7 @@ class ExpertRuntime:
         self.close()
 
     def after_fork(self) -> None:
-        """In the child: let go of everything that another thread may have had in its hands."""
+        """Replace, in the child, everything that another thread may have been using at the fork."""
         forking.keep(self._experts, self._prefetcher)
         is_closed, observer = self.access.is_closed, self.access.observer
         self._share(self._experts.pinned, inherited=True)
@@ -244,7 +246,7 @@ class ExpertRuntime:
             self.access.close()
 
     def _share(self, pinned: Iterable[int] = (), *, inherited: bool = False) -> None:
-        """Set up what threads share, anew."""
+        """Create the objects that threads share."""
         self._quarantine = Quarantine(self._retry_after)
         self._experts = Residency(
             self.models.expert,

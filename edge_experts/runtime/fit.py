@@ -1,4 +1,4 @@
-"""Whether a model fits its bundle: asked when it is loaded, rather than found out by an answer."""
+"""Check that a model fits its bundle, when it is loaded instead of at its first answer."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ Shapes = Mapping[str, tuple[tuple[int, ...], type[np.number]]]  # arrays by name
 
 
 def must_fit(model: Model, arrays: Shapes, outputs: int, what: str) -> None:
-    """Compare a model's inputs with the arrays that it will be given, and count its outputs.
+    """Compare a model's inputs with the bundle's arrays, and the size of its output with `outputs`.
 
     Args:
-        outputs: how many numbers its first output must have, one for each of `what`.
+        outputs: required size of the first output, one number for each of `what`.
 
     Raises:
-        ModelError: it asks for something else, or answers something else.
+        ModelError: an input or the output does not fit.
     """
     for name, shape, kind, is_quantized in model.inputs:
         if len(shape) > LIMITS.tensor_rank:
             raise ModelError(f"{model.name}: {name!r} has more than {LIMITS.tensor_rank} axes")
         if name not in arrays:
             known = ", ".join(sorted(arrays))
-            raise ModelError(f"{model.name}: asks for {name!r:.80}; its bundle has {known}")
+            raise ModelError(
+                f"{model.name}: input {name!r:.80} is not in its bundle, which has {known}"
+            )
         expected, expected_kind = arrays[name]
         if shape != expected:
             raise ModelError(
@@ -45,23 +47,23 @@ def must_fit(model: Model, arrays: Shapes, outputs: int, what: str) -> None:
     shape, kind, is_quantized = model.output
     if shape != (1, outputs):
         raise ModelError(
-            f"{model.name}: must answer with {(1, outputs)} numbers, one for each of the {what}; "
-            f"its output has the shape {shape!s:.80}"
+            f"{model.name}: its output must have the shape {(1, outputs)}, one number for each of "
+            f"the {what}; it has the shape {shape!s:.80}"
         )
     if not _is_real(kind, is_quantized):
-        raise ModelError(f"{model.name}: must answer with real numbers, answers with {kind}")
+        raise ModelError(f"{model.name}: its output must be real numbers, is {kind}")
 
 
 def shapes_of(arrays: Mapping[str, np.ndarray]) -> Shapes:
-    """Shape and type of each array."""
+    """Collect the shape and type of each array."""
     return {name: (array.shape, array.dtype.type) for name, array in arrays.items()}
 
 
 def trunk_shape(router: Model) -> Shapes:
-    """The array that a router makes for the experts: empty where it makes none.
+    """Return the shape of the router's array for the experts; empty without a trunk.
 
     Raises:
-        ModelError: it makes something else than (1, units) float32.
+        ModelError: the array is not (1, units) float32.
     """
     if router.second_output is None:
         return {}
@@ -75,5 +77,5 @@ def trunk_shape(router: Model) -> Shapes:
 
 
 def _is_real(kind: np.dtype[Any], is_quantized: bool) -> bool:
-    """Whether a tensor holds real numbers, as they are or as integers that stand for them."""
+    """Test for a tensor of real numbers, stored as float32 or as quantized integers."""
     return kind.kind in "iu" if is_quantized else kind == np.float32

@@ -1,9 +1,9 @@
-"""Runtimes in processes that are forked off (os.fork, and process pools that use it).
+"""Runtimes in forked processes (os.fork, and process pools that use it).
 
-Of a process with threads, only the forking one lives on in the child: a lock that another held is
-never opened, and an interpreter may be in the middle of an answer, or wait for threads of its own
-that are gone. So a child takes nothing over but checked bytes. What it inherited stays in memory
-that it shares with its parent: a destructor could wait for ever.
+Only the forking thread exists in the child: a lock that another thread held is never released, and
+an interpreter may have been in the middle of an inference, or wait for worker threads that are
+gone. So a child reuses only checked bytes. Inherited objects stay in the memory that it shares with
+its parent and are never destroyed, because a destructor could wait forever.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 
 class Forkable(Protocol):
     def after_fork(self) -> None:
-        """Called in the child, before anything else happens there."""
+        """Reset the object in the child, before anything else runs there."""
 
 
 _watched: weakref.WeakSet[Forkable] = weakref.WeakSet()
@@ -23,12 +23,12 @@ _kept: list[object] = []
 
 
 def watch(runtime: Forkable) -> None:
-    """Call its `after_fork` in every child, for as long as it lives."""
+    """Call its `after_fork` in every child, for as long as the object exists."""
     _watched.add(runtime)
 
 
 def keep(*inherited: object) -> None:
-    """Never destroy these."""
+    """Never destroy these objects."""
     _kept.extend(inherited)
 
 

@@ -1,8 +1,8 @@
 """Golden examples: inputs with the answers that a bundle was published with.
 
-A device that gives the same answers has the right files, the right features and an interpreter
-that computes what it should. Integer kernels of different processors may differ in the last bits,
-hence a tolerance; the examples were chosen for clear answers.
+A device that gives the same answers has the right files, the right features and an interpreter that
+computes correctly. Integer kernels of different processors may differ in the last bits, hence a
+tolerance; the examples were selected for clear answers.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Golden:
 
 
 def read(folder: Path) -> Golden:
-    """The golden examples of a bundle, checked against its manifest."""
+    """Read a bundle's golden examples and check them against its manifest."""
     manifest = read_manifest(folder)
     features = read_features(folder, manifest.features)
     return _read(folder, manifest, features, open_task(manifest, features, folder))
 
 
 def _read(folder: Path, manifest: Manifest, made: Features, task: Task) -> Golden:
-    """Raises BundleError where the arrays are not those of golden examples of this bundle."""
+    """Raise BundleError if the arrays are not golden examples of this bundle."""
     stored = read_arrays(folder, manifest.golden)
     prefix, path = "features_", folder / manifest.golden.path
     arrays = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
@@ -69,10 +69,10 @@ def _read(folder: Path, manifest: Manifest, made: Features, task: Task) -> Golde
 
 
 def check(runtime: ExpertRuntime) -> int:
-    """Answer the golden examples and compare; the number of examples.
+    """Answer the golden examples and compare the answers; return the number of examples.
 
     Raises:
-        GoldenError: this machine makes other features, or gives other answers.
+        GoldenError: features or answers differ on this machine.
     """
     golden = _read(runtime.folder, runtime.manifest, runtime.features, runtime.task)
     for row, example in enumerate(golden.inputs):
@@ -103,7 +103,7 @@ def _encoded(runtime: ExpertRuntime, row: int, example: Any) -> dict[str, np.nda
 
 
 def by_turns(experts: np.ndarray) -> list[int]:
-    """Rows in such an order that another expert answers each time, for as long as there are."""
+    """Order rows so that the expert changes each time, as far as possible."""
     rank = np.zeros(len(experts), int)
     for expert in np.unique(experts):
         rows = np.flatnonzero(experts == expert)

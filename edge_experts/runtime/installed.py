@@ -1,4 +1,4 @@
-"""A runtime that follows an install root: when another version becomes current, it moves over."""
+"""Runtime that follows an install root: it switches when another version becomes current."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from .engine import ExpertRuntime
 from .memory.residency import Counts
 from .tasks import Task
 
-_RETRY = 10.0  # seconds until a version that did not open is tried again
+_RETRY = 10.0  # seconds until a version that failed to open is tried again
 
 
 def open_runtime(place: str | Path, **options: Any) -> ExpertRuntime | InstalledRuntime:
-    """A runtime for a bundle, or one that follows `place` if bundles are installed there."""
+    """Open a bundle, or the runtime that follows `place` if it is an install root."""
     if is_root(Path(place)):
         return InstalledRuntime(place, **options)
     return ExpertRuntime(place, **options)
 
 
 class _Opened:
-    """A version, and how many requests are being answered by it."""
+    """A version, and the number of its requests in progress."""
 
     __slots__ = ("requests", "runtime", "target")
 
@@ -46,19 +46,19 @@ class _Opened:
 class InstalledRuntime:
     """Like `ExpertRuntime`, for bundles that `edge-experts install` put into a root.
 
-    Every `check_every` seconds a request looks where `current` leads. When that has changed, the
-    new version is opened beside the old one, takes all requests from then on, and the old one is
-    closed after its last answer. A version that does not open changes nothing: the old one goes on
-    answering, `problem` and a RuntimeWarning say why, and it is tried again after a while.
+    Every `check_every` seconds a request checks the target of `current`. If it changed, the new
+    version is opened beside the old one and takes all further requests; the old one is closed after
+    its last answer. If the new version does not open, the old one continues to answer, `problem`
+    and a RuntimeWarning report the reason, and the new version is tried again later.
 
     Args:
-        root: what bundles are installed in.
-        check_every: seconds between two looks; 0 looks before every request.
-        options: as for `ExpertRuntime`, for every version. A memory budget holds for each of two
-            versions while one takes over from the other.
+        root: the install root of the bundles.
+        check_every: seconds between two checks; 0 checks before every request.
+        options: as for `ExpertRuntime`, for every version. During a switch the memory budget holds
+            for each of the two versions.
 
     Raises:
-        UsageError: nothing is installed there.
+        UsageError: no bundle is installed there.
         BundleError, MemoryBudgetError, MissingExtraError: as `ExpertRuntime` does.
     """
 
@@ -67,13 +67,15 @@ class InstalledRuntime:
         self.problem: str | None = None
         self._new_locks()
         if not is_root(self._root):
-            raise UsageError(f"{root}: nothing is installed there; `edge-experts install` does")
+            raise UsageError(
+                f"{root}: nothing is installed there; install a bundle with `edge-experts install`"
+            )
         self._now: _Opened | None = self._open(self._pointer())
         self._next_look = monotonic() + check_every
         _following.add(self)
 
     def predict(self, example: Any) -> Answer:
-        """Answer one example with the version that is current."""
+        """Answer one example with the current version."""
         opened = self._enter()
         try:
             return opened.runtime.predict(example)
@@ -81,7 +83,7 @@ class InstalledRuntime:
             self._leave(opened)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
-        """Answer examples one after the other, each with the version that is current then."""
+        """Answer examples one after the other, each with the version that is then current."""
         return map(self.predict, examples)
 
     def predict_batch(self, examples: Iterable[Any]) -> list[Answer]:
@@ -96,7 +98,7 @@ class InstalledRuntime:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[ExpertRuntime]:
-        """The current version's runtime, which stays open, and the same, to the block's end."""
+        """Yield the current version's runtime; it stays open and the same until the block ends."""
         opened = self._enter()
         try:
             yield opened.runtime
@@ -117,36 +119,36 @@ class InstalledRuntime:
 
     @property
     def quarantined(self) -> dict[int, str]:
-        """As of `ExpertRuntime`, of the version that answers now."""
+        """As in `ExpertRuntime`, of the current version."""
         return self._runtime.quarantined
 
     @property
     def folder(self) -> Path:
-        """Of the version that answers."""
+        """Folder of the current version."""
         return self._runtime.folder
 
     @property
     def resident(self) -> tuple[int, ...]:
-        """The experts in memory of the version that answers."""
+        """Experts in memory, of the current version."""
         return self._runtime.resident
 
     @property
     def resident_bytes(self) -> int:
-        """What that version's router and experts in memory take."""
+        """Bytes of the current version's routers and experts in memory."""
         return self._runtime.resident_bytes
 
     @property
     def counts(self) -> Counts:
-        """As of `ExpertRuntime`, since the version that answers took over."""
+        """As in `ExpertRuntime`, since the current version took over."""
         return self._runtime.counts
 
     @property
     def drift(self) -> Drift | None:
-        """What inputs did since the version that answers took over, as for `ExpertRuntime`."""
+        """Result of drift detection since the current version took over, as in `ExpertRuntime`."""
         return self._runtime.drift
 
     def close(self) -> None:
-        """Free everything; requests that are being answered still are."""
+        """Free everything; requests in progress are still answered."""
         with self._moving:
             self._replace(None)
 
@@ -157,7 +159,7 @@ class InstalledRuntime:
         self.close()
 
     def after_fork(self) -> None:
-        """In a child: forget the threads that are not there."""
+        """Forget the threads of the parent, in a forked child."""
         self._new_locks()
         if self._now is not None:
             self._now.requests = 0
@@ -191,7 +193,7 @@ class InstalledRuntime:
             opened.runtime.close()
 
     def _look(self) -> None:
-        """Move over if the pointer has moved; other threads go on with the old version."""
+        """Switch if `current` changed; other threads continue with the old version."""
         if not self._moving.acquire(blocking=False):
             return
         try:

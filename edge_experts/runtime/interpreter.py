@@ -15,7 +15,7 @@ from ..errors import InterpreterError, MissingExtraError, ModelError, UsageError
 from ..format.manifest import TRUNK
 from . import xnnpack_greeting
 
-CHOICE = "EDGE_EXPERTS_INTERPRETER"  # the environment variable that names one of these packages
+CHOICE = "EDGE_EXPERTS_INTERPRETER"  # environment variable that names one of these packages
 _PACKAGES = {
     "tflite_runtime": ("tflite_runtime.interpreter", "tflite-runtime"),
     "ai_edge_litert": ("ai_edge_litert.interpreter", "ai-edge-litert"),
@@ -24,7 +24,7 @@ _PACKAGES = {
 
 @functools.cache
 def _found() -> tuple[str, Any]:
-    """The name of the installed interpreter package and its module."""
+    """Return the name of the installed interpreter package and its module."""
     broken = ""
     asked = os.environ.get(CHOICE)
     if asked and asked not in _PACKAGES:
@@ -42,10 +42,10 @@ def _found() -> tuple[str, Any]:
 
 
 def description() -> dict[str, str]:
-    """Which interpreter answers here: {"interpreter": name, "version": version}."""
+    """Return the interpreter and its version: {"interpreter": name, "version": version}."""
     name, _ = _found()
     version = getattr(importlib.import_module(name), "__version__", None)
-    if version is None:  # of packages that others built
+    if version is None:  # in third-party builds
         from importlib import metadata  # slow to import
 
         version = metadata.version(_PACKAGES[name][1])
@@ -53,16 +53,16 @@ def description() -> dict[str, str]:
 
 
 def interpreter_class() -> Any:
-    """The installed package's `Interpreter`."""
+    """Return the installed package's `Interpreter`."""
     return _found()[1].Interpreter
 
 
 @functools.cache
 def _lean_class() -> Any:
-    """The interpreter without its list of signatures.
+    """Return the interpreter class without its list of signatures.
 
-    tflite-runtime 2.14 makes one for every interpreter and never frees it: 0.7 KB each time that an
-    expert is loaded, 60 MB a day at one a second.
+    tflite-runtime 2.14 builds this list for every interpreter and never frees it: 0.7 KB for each
+    load of an expert, 60 MB a day at one load a second.
     """
 
     class Lean(interpreter_class()):  # type: ignore[misc]
@@ -81,16 +81,16 @@ _RESOLVERS = {
 
 
 def package() -> str:
-    """The name of the interpreter package that answers here."""
+    """Return the name of the interpreter package in use."""
     return _found()[0]
 
 
 def open_interpreter(content: bytes, name: str, threads: int, delegate: Delegate) -> Any:
-    """An interpreter of a file's bytes, its tensors allocated; `name` is what errors call it.
+    """Open an interpreter on a file's bytes and allocate its tensors; `name` is for errors.
 
     Raises:
         ModelError: the interpreter refuses the file.
-        InterpreterError: it does not work beside this numpy.
+        InterpreterError: the interpreter does not work with this version of numpy.
     """
     xnnpack_greeting.silence(interpreter_class())
     called, kind = package(), getattr(_found()[1].OpResolverType, _RESOLVERS[delegate])
@@ -102,7 +102,7 @@ def open_interpreter(content: bytes, name: str, threads: int, delegate: Delegate
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"{name}: {called} refuses it: {reason(error)}") from None
     except SystemError:
-        # What tflite-runtime 2.14 does beside numpy 2, which its import alone does not show.
+        # Symptom of tflite-runtime 2.14 with numpy 2; importing the two together does not fail.
         raise InterpreterError(
             f"{called} does not work with numpy {np.__version__}: pip install 'numpy<2'"
         ) from None
@@ -110,37 +110,37 @@ def open_interpreter(content: bytes, name: str, threads: int, delegate: Delegate
 
 
 class Expert(Protocol):
-    """What answers, once it is loaded: a `Model`, or a `Writer`."""
+    """Loaded expert that answers: a `Model` or a `Writer`."""
 
     name: str
     content: bytes
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> Any:
-        """What it says: logits (labels,) float32, or a `search.Text`."""
+        """Run the expert: logits (labels,) float32, or a `beam_search.Text`."""
 
     def warm_up(self) -> None: ...
 
 
 class Model:
-    """A model with fixed shapes: named arrays in, one float32 array out; a router's, maybe two.
+    """A model with fixed shapes: named arrays in; one float32 array out, or two for some routers.
 
-    Threads may share it; it answers them one at a time.
+    Threads may share it; it runs one inference at a time.
 
     Attributes:
-        inputs: name, shape, type, and whether integers stand for real numbers, of each.
-        output: the same of the first output, without a name.
-        second_output: likewise, where there is one.
+        inputs: name, shape, type, and True for quantized integers, of each input.
+        output: shape, type, and True for quantized integers, of the first output.
+        second_output: as `output`; None if there is no second output.
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
-        name: what errors call it.
+        name: the model's name in errors.
         threads: for the interpreter's kernels.
-        delegate: "xnnpack" where the interpreter comes with it and it fits the model; "none" for
-            TFLite's own kernels; "reference" for its plain loops, which say what an operator means
-            (tensorflow/lite/kernels/internal/reference) and take many times as long.
+        delegate: "xnnpack", if the interpreter includes it and it supports the model; "none" for
+            TFLite's own kernels; "reference" for its plain loops, which define the operators
+            (tensorflow/lite/kernels/internal/reference) and are many times slower.
 
     Raises:
-        ModelError: the interpreter refuses it (an operator it lacks, for instance).
+        ModelError: the interpreter refuses the file (for an unsupported operator, for instance).
     """
 
     def __init__(self, content: bytes, name: str, threads: int = 1, delegate: Delegate = "xnnpack"):
@@ -149,7 +149,7 @@ class Model:
         inputs, outputs = tensors(self._interpreter)
         if not 1 <= len(outputs) <= 2:
             raise ModelError(f"{name}: must have one output or two, has {len(outputs)}")
-        # Details are asked for once: a call for them costs more than an inference.
+        # Details are read once: reading them costs more than an inference.
         self._inputs = [(one.number, one.name, one.quantization) for one in inputs]
         self._output, self._scale = outputs[0].number, outputs[0].quantization
         self.inputs = [(one.name, *one.form) for one in inputs]
@@ -165,10 +165,10 @@ class Model:
             self._forget = self._interpreter.reset_all_variables
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The model's output for one input: (outputs,) float32.
+        """Run the model on one input: (outputs,) float32.
 
         Raises:
-            ModelError: an operator cannot compute, which some find out only now.
+            ModelError: an operator fails; some operators detect errors only at this point.
         """
         with self._lock:
             if self._forget is not None:
@@ -186,7 +186,7 @@ class Model:
         return real(output, self._scale)
 
     def with_trunk(self, arrays: dict[str, np.ndarray]) -> np.ndarray:
-        """The same; what experts build on is added to the arrays as TRUNK, (1, units) float32."""
+        """Run the model and add its trunk features to the arrays as TRUNK, (1, units) float32."""
         with self._trunk_lock:
             output = self(arrays)
             arrays[TRUNK] = self.trunk()
@@ -194,17 +194,17 @@ class Model:
 
     @property
     def has_trunk(self) -> bool:
-        """Whether it computes features that experts build on."""
+        """True if the model computes features that experts take as input."""
         return self._second is not None
 
     def trunk(self) -> np.ndarray:
-        """Those features of the last input: (1, units) float32."""
+        """Return the trunk features of the last input: (1, units) float32."""
         return real(self._get(self._second), self._second_scale)
 
     def warm_up(self) -> None:
-        """Run twice on made-up inputs: what an interpreter puts off, it does in its first two runs.
+        """Run twice on generated inputs: an interpreter defers work to its first two runs.
 
-        Not on zeros, for which some kernels skip their work.
+        The inputs are not zeros, for which some kernels skip their work.
         """
         details = self._interpreter.get_input_details()
         made_up = {_plain(d["name"]): _ones(d["shape"], d["dtype"]) for d in details}
@@ -216,11 +216,11 @@ _Quantization = tuple[np.float32, int, np.dtype[Any]]
 
 
 class _Tensor(NamedTuple):
-    """An input or an output.
+    """An input or output tensor.
 
     Attributes:
-        form: shape, type, and whether its integers stand for real numbers.
-        quantization: scale, zero point and type of integers that do, else None.
+        form: shape, type, and True for quantized integers.
+        quantization: scale, zero point and type of quantized integers, else None.
     """
 
     number: int
@@ -230,8 +230,8 @@ class _Tensor(NamedTuple):
 
 
 def tensors(interpreter: Any) -> tuple[list[_Tensor], list[_Tensor]]:
-    """The inputs, and the outputs."""
-    # Not `get_input_details`: what it tells besides takes a tenth of a small expert's loading.
+    """List the inputs and the outputs."""
+    # Not `get_input_details`: its further details take a tenth of a small expert's load time.
     wrapped = interpreter._interpreter
 
     def tensor(index: int) -> _Tensor:
@@ -254,30 +254,33 @@ _STATEFUL = {
 
 
 def remembers(interpreter: Any) -> bool:
-    """Whether a model keeps a state from one inference to the next.
+    """Test if a model keeps a state from one inference to the next.
 
-    A fused recurrent operator goes on where the last input has left it (its state is a variable
-    tensor), and would answer every input but the first wrongly: `reset_all_variables` before each.
+    A fused recurrent operator continues from the last input's state (a variable tensor) and would
+    answer every input but the first incorrectly: call `reset_all_variables` before each.
     """
-    # Not `_get_ops_details`, which takes a quarter of the time in which a small expert is loaded.
+    # Not `_get_ops_details`, which takes a quarter of a small expert's load time.
     wrapped = interpreter._interpreter
     return any(wrapped.NodeName(node) in _STATEFUL for node in range(wrapped.NumNodes()))
 
 
 def _ones(shape: np.ndarray, kind: Any) -> np.ndarray:
-    """Ones where numbers are real; zeros where they are ids, which may have to be small."""
+    """Return ones for real numbers, and zeros for ids, which may have to be small."""
     return np.ones(shape, kind) if np.issubdtype(kind, np.floating) else np.zeros(shape, kind)
 
 
 def quantize(value: np.ndarray, scale: np.float32, zero_point: int, kind: Any) -> np.ndarray:
-    """q = round(r / S) + Z, saturated (Jacob et al., 2018, https://arxiv.org/abs/1712.05877)."""
+    """Quantize: q = round(r / S) + Z, saturated.
+
+    Jacob et al., 2018, https://arxiv.org/abs/1712.05877.
+    """
     limits = np.iinfo(kind)
     steps: np.ndarray = np.clip(np.rint(value / scale) + zero_point, limits.min, limits.max)
     return steps.astype(kind)
 
 
 def real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
-    """r = S (q - Z); what is no integer that stands for a real number is left as it is."""
+    """Dequantize: r = S (q - Z); values without quantization are returned unchanged."""
     if quantization is None:
         return value
     scale, zero_point, _ = quantization
@@ -286,11 +289,11 @@ def real(value: np.ndarray, quantization: _Quantization | None) -> np.ndarray:
 
 
 def _plain(tensor_name: str) -> str:
-    """'serving_default_ids:0' is the input that the network calls 'ids'."""
+    """Strip a tensor name to the network's name of the input: 'serving_default_ids:0' to 'ids'."""
     return tensor_name.removeprefix("serving_default_").split(":")[0]
 
 
 def reason(error: Exception) -> str:
-    """What TFLite says, on one line and without what it says of every failure."""
+    """Format an error of TFLite on one line, without the sentence that ends every failure."""
     lines = [line.strip() for line in str(error).splitlines()]
     return " ".join(line for line in lines if line and line != "Registration failed.") or "unknown"

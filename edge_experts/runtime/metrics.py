@@ -1,9 +1,9 @@
-"""What a runtime knows of itself, for a Prometheus registry of the `prometheus-client` package.
+"""Metrics of a runtime for a Prometheus registry of the `prometheus-client` package.
 
     registry.register(RuntimeCollector(runtime))
     prometheus_client.generate_latest(registry)
 
-Answers are counted by whoever asks for them, as `edge_experts.serving` does.
+Answers are counted by the caller, as `edge_experts.serving` does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RuntimeCollector:
-    """The bundle, what is in memory, and whether inputs changed, read when someone asks.
+    """Metrics of the bundle, its resident experts and drift, computed at each scrape.
 
     Raises:
         MissingExtraError: prometheus-client is not installed.
@@ -34,7 +34,7 @@ class RuntimeCollector:
         self._runtime, self._core = runtime, core
 
     def collect(self) -> Iterator[Any]:
-        """Metric families, as a registry wants them."""
+        """Yield the metric families of a scrape."""
         gauge, counter = self._core.GaugeMetricFamily, self._core.CounterMetricFamily
         runtime, counts = self._runtime, self._runtime.counts
         yield self._core.InfoMetricFamily(
@@ -48,7 +48,7 @@ class RuntimeCollector:
         yield gauge("edge_experts_resident", "Experts in memory.", value=len(runtime.resident))
         yield gauge(
             "edge_experts_resident_bytes",
-            "What the router and the experts in memory take, as they were measured.",
+            "Memory of the routers and the resident experts, as it was measured.",
             value=runtime.resident_bytes,
         )
         yield gauge(
@@ -56,28 +56,28 @@ class RuntimeCollector:
             "Experts that could not be used when they were last tried.",
             value=len(runtime.quarantined),
         )
-        # From 0 again when another version takes over, which Prometheus takes for a restart.
+        # The counters restart at 0 in a new version, which Prometheus treats as a process restart.
         yield counter("edge_experts_loads", "Experts that were loaded.", value=counts.loads)
         yield counter(
             "edge_experts_evictions",
-            "Experts that left memory because another one needed their room.",
+            "Experts that were evicted because another expert needed memory.",
             value=counts.evictions,
         )
         yield from self._drift()
 
     def _drift(self) -> Iterator[Any]:
         drift = self._runtime.drift
-        if drift is None:  # it is not looked for
+        if drift is None:  # not monitored
             return
         gauge = self._core.GaugeMetricFamily
         yield gauge(
             "edge_experts_drift",
-            "1 where inputs differ from those that the bundle was made from.",
+            "1 if inputs differ from the validation data of the bundle, else 0.",
             value=int(drift.drifted),
         )
         distance = gauge(
             "edge_experts_drift_distance",
-            "The share of answers that lie elsewhere than on validation data.",
+            "Share of answers that fall into other bins than on validation data.",
             labels=["signal"],
         )
         for name, one in drift.signals.items():

@@ -1,4 +1,4 @@
-"""The models of a bundle, opened: checked first, and asked only for what they can give."""
+"""Models of a bundle: files are checked and opened, and their shapes compared with the bundle."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .tasks.base import Task
 
 
 class Models:
-    """The routers, which are opened at once and for good, and experts, opened when asked.
+    """Routers, which are opened at once and stay open, and experts, which are opened on demand.
 
     Args:
-        task: opens experts.
+        task: opens the experts.
         threads, delegate: as for `Model`.
 
     Attributes:
-        routers: of each layer; none where nothing is to be routed, and once they are closed.
+        routers: one for each layer; empty for a bundle without routing, and after `close`.
 
     Raises:
-        DigestError: a router's file is missing, or differs from what the manifest pins.
+        DigestError: a router's file is missing, or differs from its digest in the manifest.
         ModelError: the interpreter refuses a router, or it does not fit the bundle.
         BundleError: the features do not fit the task.
     """
@@ -44,7 +44,7 @@ class Models:
         self.routers = tuple(map(self._open_router, manifest.routers))
         task.check_features(folder)
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
-        self._arrays: list[Shapes] = []  # what each expert may take
+        self._arrays: list[Shapes] = []  # inputs available to each expert
         for router, (_, places) in zip_longest(self.routers, manifest.routed):
             trunk: Shapes = {}
             if router is not None:
@@ -54,18 +54,18 @@ class Models:
 
     @property
     def router(self) -> Model | None:
-        """The router of a bundle that routes an input once; None where there is none."""
+        """Router of a bundle that routes an input once; None without a router."""
         return None if self._manifest.router is None else next(iter(self.routers), None)
 
     def expert(self, index: int) -> Expert:
         """Open an expert.
 
         Raises:
-            as for the router; OSError where the storage fails.
+            the errors of opening a router; OSError if the storage fails.
         """
         prefix = self._task.prefix(index)
         try:
-            # CRC-32: a load while an answer is waited for must be cheap.
+            # CRC-32: loading during an answer must be cheap.
             content, path = self._read(self._manifest.experts[index], thorough=False)
         except DigestError as error:
             raise DigestError(f"{prefix}{error}") from None
@@ -76,7 +76,7 @@ class Models:
         return expert
 
     def renew_routers(self) -> None:
-        """Give the routers other interpreters; their bytes were checked already."""
+        """Open new interpreters for the routers; their bytes were already checked."""
         self.routers = tuple(
             Model(router.content, router.name, self._threads, self._delegate)
             for router in self.routers
@@ -91,6 +91,6 @@ class Models:
         return Model(content, name, self._threads, self._delegate)
 
     def _read(self, entry: FileEntry, *, thorough: bool) -> tuple[bytes, str]:
-        """The checked bytes of a file, and what errors call it."""
+        """Read and check a file; return its bytes and its name in errors."""
         content = read_checked(self._folder, entry, thorough=thorough)
         return content, f"{self._folder}/{entry.path}"

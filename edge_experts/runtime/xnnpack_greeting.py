@@ -1,4 +1,4 @@
-"""The line that XNNPACK writes to stderr at a process's first model, kept from the user."""
+"""Filter for the line that XNNPACK writes to stderr when a process opens its first model."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _GREETING = "INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
 
 @functools.cache
 def silence(interpreter_class: Any) -> None:
-    """Opens a tiny model once, a good one, and drops the greeting; the next models bring none.
+    """Open a tiny valid model once and discard the greeting; later models do not write it.
 
-    Models of users are not opened so: what they write to stderr must come even if they end the
-    process.
+    The filter does not cover users' models: their messages on stderr must appear even if they end
+    the process.
     """
     content = Path(__file__).with_name("tiny.tflite").read_bytes()
-    # Where it fails, so does the model that follows, and says why.
+    # If it fails, the model that follows fails too, with an error message.
     with contextlib.suppress(Exception), held_back(lambda line: line == _GREETING):
         interpreter_class(model_content=content).allocate_tensors()

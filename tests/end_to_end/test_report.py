@@ -310,4 +310,4 @@ def test_results_of_earlier_versions_areread(folder: Path, tmp_path: Path) -> No
         if row["growth"] is not None:
             del row["growth"]["bound_bytes"]
     (tmp_path / "r.json").write_text(json.dumps(content))
-    assert "Writing" not in as_html(read_benchmark(tmp_path / "r.json"))
+    assert "Text generation" not in as_html(read_benchmark(tmp_path / "r.json"))

@@ -51,7 +51,7 @@ def test_what_translators_write_is_drawn_and_told(browser: Any, written: Path) -
     assert f"{chrf:.2f}\nchrF as deployed" in text
     assert f"{number(rows[0]['generation']['tokens_per_second'])}\ntokens a second" in text
     timeline = rows[0]["growth"]["timeline"]
-    assert f"loaded {len(timeline['loads'])} times and left {len(timeline['evictions'])}" in text
+    assert f"loaded {len(timeline['loads'])} times and evicted {len(timeline['evictions'])}" in text
     shown.page.close()
 
 

@@ -1,1 +1,1 @@
-"""One run in every recipe, side by side on every interpreter that is installed."""
+"""Measurement of one run in every recipe, on every installed interpreter."""

@@ -1,9 +1,9 @@
-"""The child process that measures bundles on one interpreter, where TensorFlow is never imported.
+"""Child process that measures bundles on one interpreter, without importing TensorFlow.
 
 `python -m benchmarks.converting.every_recipe.asking JOB` measures the bundles JOB/*.bundle on the
-test examples JOB/inputs.npz, with their labels' indices JOB/targets.npy. It says on stdout what it
-is at, and leaves measured.json, for each bundle by its name {"right": how many, "p50_us": of an
-answer, "time": as a ratio to int8's, "resident_bytes": of the router and the largest expert}, or
+test examples JOB/inputs.npz, with their labels' indices JOB/targets.npy. It prints its progress and
+writes measured.json, for each bundle by its name {"right": correct answers, "p50_us": of an answer,
+"time": as a ratio to int8's, "resident_bytes": of the router and the largest expert}, or
 {"refused": the interpreter's reason}.
 """
 
@@ -27,8 +27,8 @@ from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.memory import allocator, costs
 from edge_experts.runtime.tasks import open_task
 
-_TIMED, _ROUNDS = 32, 40  # inputs, and how often each bundle answers them
-_BESIDE = "int8"  # whose time the others' are ratios to
+_TIMED, _ROUNDS = 32, 40  # inputs, and rounds in which each bundle answers them
+_BESIDE = "int8"  # the recipe whose time is the unit of the ratios
 
 
 def main(job: Path) -> None:
@@ -72,9 +72,9 @@ def main(job: Path) -> None:
 def _timed(
     asked: Mapping[str, Callable[[Any], Any]], inputs: Sequence[Any]
 ) -> dict[str, np.ndarray]:
-    """Median microseconds of an answer, (rounds,), by bundle.
+    """Compute the median microseconds of an answer, (rounds,), by bundle.
 
-    All bundles take turns, in another order each time, so that a disturbance hits all alike.
+    All bundles take turns, in another order each time, so that a disturbance affects all equally.
     """
     order, shuffle = list(asked.items()), random.Random(0).shuffle
     medians: dict[str, list[float]] = {name: [] for name in asked}

@@ -37,7 +37,7 @@ class RecipeFigures:
         p50_us: of an answer, features included.
         time: the ratio of its time to int8's, round by round.
         resident_bytes: of the router and the largest expert, measured.
-        refused: the reason where nothing could be measured.
+        refused: the error if nothing could be measured.
     """
 
     run: str
@@ -146,7 +146,7 @@ def remarks(rows: Sequence[RecipeFigures]) -> list[str]:
 
 
 def refuse_loss(rows: Sequence[RecipeFigures], most: float) -> None:
-    """Raise ThresholdError where int8 loses more points to float32 than allowed."""
+    """Raise ThresholdError if int8 loses more points to float32 than allowed."""
     if max(int8_losses(rows).values(), default=0.0) > most:
         raise ThresholdError(f"int8 loses more than --max-int8-loss {most}")
 

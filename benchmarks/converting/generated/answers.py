@@ -1,9 +1,10 @@
-"""The child process that asks converted files: `python -m benchmarks.converting.generated.answers
-FOLDER INTERPRETER`, where TensorFlow is never imported.
+"""Child process that runs converted files, without importing TensorFlow.
 
-FOLDER holds `asked.json`, a list of [file, test.npy file]. For each it leaves FILE.INTERPRETER.npy,
-the outputs (examples, outputs), or FILE.INTERPRETER.refused, the reason. What is there is not asked
-again, so that a death costs the file that caused it only: the last line on stdout names it.
+Call: `python -m benchmarks.converting.generated.answers FOLDER INTERPRETER`. FOLDER contains
+`asked.json`, a list of [file, test.npy file]. For each the process writes FILE.INTERPRETER.npy, the
+outputs (examples, outputs), or FILE.INTERPRETER.refused, the reason. Existing results are not
+computed again, so that a crash only costs the file that caused it: the last line on stdout names
+it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Generated networks beside Keras: each file agrees, or is refused with a reason."""
+"""Comparison of generated networks with Keras: each file agrees, or is refused with a reason."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Result:
     network: str
     layers: tuple[str, ...]
     recipe: str
-    interpreter: str  # "" where the converter refused
+    interpreter: str  # "" if the converter refused
     outcome: str  # "agrees", "differs" or "refused"
     reason: str = ""
-    confident: int = 0  # of the inputs asked, those that Keras is sure of; see parity.py
+    confident: int = 0  # inputs that Keras is confident of; see parity.py
     equal: float = 1.0  # the share of these with the same label
     difference: float = 0.0  # the largest of the scores
 
@@ -63,7 +63,7 @@ def check(
     workers: Workers,
     recipes: Callable[[int], Sequence[str]] = lambda seed: RECIPE_NAMES,
 ) -> Iterator[Result]:
-    """Generate, convert and ask on every interpreter.
+    """Generate and convert networks, and run them on every interpreter.
 
     Args:
         folder: an empty one.
@@ -103,7 +103,7 @@ class _Questions:
 
 
 def _questions(case: Case, folder: Path) -> dict[str, _Questions]:
-    """Questions by the path of the network's files; experts get the inputs routed to them."""
+    """Select inputs by the path of the network's files; experts get the inputs routed to them."""
     x, targets = case.data.test, case.data.test_targets
     experts, router = case.model.experts, case.model.router
     networks = {expert_path(index): (network, targets) for index, network in enumerate(experts)}
@@ -127,7 +127,7 @@ def _scores(logits: np.ndarray) -> np.ndarray:
 def _converted(
     case: Case, run: Path, workers: Workers, recipes: Sequence[str]
 ) -> tuple[dict[File, Path], dict[File, str]]:
-    """The files that could be made, and the reasons of the others."""
+    """Return the files that could be made, and the errors of the others."""
     job = run / "job"
     job.mkdir(parents=True)
     case.model.save(run / MODEL)
@@ -149,7 +149,7 @@ def _converted(
 
 
 def _ask(folder: Path, name: str) -> dict[str, str]:
-    """Ask all files; return the reasons of those that ended the process, by file."""
+    """Run all files; return the errors of those that ended the process, by file."""
     deaths: dict[str, str] = {}
     command = [sys.executable, "-m", "benchmarks.converting.generated.answers"]
     while True:
@@ -172,11 +172,11 @@ def _ask(folder: Path, name: str) -> dict[str, str]:
         deaths[last] = reason_of_end(code, log)
         Path(f"{last}.{name}.refused").write_text(
             deaths[last], encoding="utf-8"
-        )  # not to be asked again
+        )  # not to be run again
 
 
 def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.ndarray) -> Result:
-    """Judged as `convert` does, and float32 by every score."""
+    """Judge answers as `convert` does, and those in float32 by every score."""
     nobody = np.zeros(len(answers), int)
     found = parity.compare(asked.scores, nobody, _scores(answers), nobody, asked.targets)
     outcome, reason = "agrees", ""
@@ -190,7 +190,7 @@ def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.
 
 
 def _refusal(found: parity.Parity) -> str:
-    """Reason for which `convert` would refuse such a file; empty where it would not."""
+    """Return the reason for which `convert` would refuse such a file; empty if it would not."""
     try:
         found.refuse_beyond(None)
         found.refuse_disagreement()

@@ -28,7 +28,7 @@ class Data:
 
 
 def draw(kind: str, random: np.random.Generator) -> Data:
-    """A task of 2 to 5 labels."""
+    """Draw a task of 2 to 5 labels."""
     labels = int(random.integers(2, 6))
     targets = random.integers(labels, size=2 * _KNOWN)
     if kind == "tokens":
@@ -46,7 +46,7 @@ def draw(kind: str, random: np.random.Generator) -> Data:
 
 
 def _tokens(labels: int, targets: np.ndarray, random: np.random.Generator) -> Data:
-    """Half of an example's tokens are of a few that its label likes."""
+    """Draw tokens, half of which are from a few that are typical of the label."""
     length, ids = int(random.integers(8, 17)), int(random.integers(50, 301))
     liked = random.integers(ids, size=(labels, 6))
     x = random.integers(ids, size=(2 * _KNOWN, length))

@@ -1,10 +1,10 @@
 """Random networks: depth, width and kinds of layers are drawn; the last layer is fitted.
 
-The hidden layers keep their random start, with the batch normalizations' statistics taken from the
-data, and the last layer is the ridge regression of the labels on what they make of it (what is
-known as a random-feature or extreme learning machine). So a network answers most inputs with
-confidence, as a trained one does, and costs no training. One that does not is drawn again: nobody
-would deploy it, and where two labels hardly differ, any rounding tells them apart otherwise.
+The hidden layers keep their random initialization, with the batch normalizations' statistics taken
+from the data, and the last layer is the ridge regression of the labels on their outputs (known as a
+random-feature or extreme learning machine). So a network is confident of most inputs, as a trained
+one is, and needs no training. A network that is not is drawn again: it would not be deployed, and
+where two labels hardly differ, any rounding changes the answer.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from .data import KINDS, Data, draw
 
 layers = tf_keras.layers
 
-_SHARPNESS = 8.0  # of logits: what the difference between two labels becomes, if fitted perfectly
-# Of the features' mean square: what hardly varies beside its own size is not to be made large, as
-# no training would, and no recipe has the digits for.
+_SHARPNESS = 8.0  # difference of two labels' logits in a perfect fit
+# Of the features' mean square: a feature that hardly varies relative to its size must not be
+# scaled up, which no training would do, and for which no recipe has the precision.
 _RIDGE = 0.01
-_MOSTLY = 0.6  # of the inputs that it was fitted to, a network must be sure of
+_MOSTLY = 0.6  # share of its fitted inputs that a network must be confident of
 _ACTIVATIONS = (
     *("relu", "tanh", "sigmoid", "elu", "selu", "swish", "gelu", "softplus", "softsign"),
     *("hard_sigmoid", "leaky_relu", "relu6", "prelu"),
@@ -69,7 +69,7 @@ class _Draw:
 
 
 def generate(seed: int) -> Case:
-    """The model of a seed: one network, or for every third seed a router and two experts."""
+    """Generate a seed's model: one network, or for every third seed a router and two experts."""
     random = np.random.default_rng(seed)
     tf_keras.utils.set_random_seed(seed)
     data = draw(KINDS[seed % len(KINDS)], random)
@@ -97,7 +97,7 @@ def _network(draw: _Draw, outputs: int, targets: np.ndarray) -> tf_keras.Model:
 
 
 def _seen(draw: _Draw, *, flat: bool = True) -> Any:
-    """The input; of tokens, what an embedding makes of them."""
+    """Return the input, or the embeddings of tokens."""
     data = draw.data
     x = tf_keras.Input(data.shape, dtype=str(data.known.dtype), name="x")
     if data.kind == "tokens":
@@ -111,12 +111,12 @@ def _seen(draw: _Draw, *, flat: bool = True) -> Any:
 def _finished(
     draw: _Draw, x: Any, outputs: int, targets: np.ndarray
 ) -> tuple[tf_keras.Model, float]:
-    """The network up to `x` and a last layer, fitted; and of what share of inputs it is sure."""
+    """Fit the network up to `x` with a last layer; return its share of confident inputs too."""
     inputs = tf_keras.utils.get_source_inputs(x)
     last = layers.Dense(outputs)
     network = tf_keras.Model(inputs, last(x))
     known = {"x": draw.data.known}
-    network(tf.constant(draw.data.known), training=True)  # batch normalization keeps what it sees
+    network(tf.constant(draw.data.known), training=True)  # sets batch normalization statistics
     features = predict(tf_keras.Model(inputs, x), known).astype(np.float64)
     mean, wanted = features.mean(axis=0), np.eye(outputs)[targets]
     centred = features - mean

@@ -1,11 +1,11 @@
 """Outcomes of generated networks by interpreter and recipe.
 
 Random networks (see `networks.py`) are converted by the worker processes of `convert`, and each
-file is asked for 200 inputs in a process without TensorFlow, on each interpreter that is installed.
-In float32 no score may be farther from Keras's than 1e-4; in other recipes 97 % of the labels must
-be equal, of inputs whose two best scores in Keras are 0.2 or more apart. Networks that the
-converter or the interpreter refuses, and those that `convert` refuses for their loss of accuracy,
-are listed by the reason.
+file answers 200 inputs in a process without TensorFlow, on each installed interpreter. In float32
+no score may differ from Keras's by more than 1e-4; in other recipes 97 % of the labels must be
+equal, of inputs whose two best scores in Keras differ by 0.2 or more. Networks that the converter
+or the interpreter refuses, and those that `convert` refuses for their loss of accuracy, are listed
+by the reason.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def measure(first: int, count: int, results: Path | None, each: int) -> list[Res
 
 
 def recipes(seed: int, each: int) -> tuple[str, ...]:
-    """All recipes for one network in `each`, the two that are farthest apart for the others."""
+    """Return all recipes for one network in `each`, and the two most different for the others."""
     return RECIPE_NAMES if seed % each == 0 else ("float32", "int8")
 
 
@@ -95,13 +95,13 @@ def notes(content: dict[str, Any], found: Sequence[Result]) -> list[str]:
 
 
 def refuse_differences(found: Sequence[Result]) -> None:
-    """Raise ThresholdError where a file differs from Keras."""
+    """Raise ThresholdError if a file differs from Keras."""
     wrong = sum(result.outcome == "differs" for result in found)
     if wrong:
         raise ThresholdError(f"{wrong} files do not agree with Keras")
 
 
 def _short(reason: str) -> str:
-    """Shorten a reason: without the file, and alike for all of a kind."""
+    """Shorten a reason: without the file, and the same for all of a kind."""
     said = re.sub(r"^\S+\.\w+: |^\S*/\S*: ", "", reason)
     return re.sub(r"\d+(\.\d+)?|of accuracy on .*", "#", said)[:160]

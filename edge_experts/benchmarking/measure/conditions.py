@@ -1,6 +1,6 @@
-"""What the board was like while it was measured: heat, clock, power, throttling (Linux).
+"""Conditions of the board during a measurement: heat, clock, power, throttling (Linux).
 
-Whatever a board does not tell is None, and no figure is made up for it.
+Values that a board does not report are None, and are not estimated.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: bits 0 to 3 are now,
-# 16 to 19 the same since the board was started.
+# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled: bits 0 to 3 are the
+# current state, bits 16 to 19 the same since the start of the board.
 _THROTTLED = ("under-voltage", "capped clock", "throttled", "soft temperature limit")
 _SINCE_START = 16
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """At one moment. `throttle_flags` and `throttle_events` only grow while a board is on."""
+    """Conditions at one moment; `throttle_flags` and `throttle_events` only grow until reboot."""
 
     temperature_c: float | None = None  # of the hottest sensor
     frequency_mhz: float | None = None  # of the slowest core
@@ -30,7 +30,7 @@ class Conditions:
 
 
 def read(sys: Path = Path("/sys")) -> Conditions:
-    """What the system tells now (sysfs: thermal, cpufreq, hwmon)."""
+    """Read the current conditions (sysfs: thermal, cpufreq, hwmon)."""
     cpu = "devices/system/cpu/cpu[0-9]*"
     flags = next(iter(sys.glob("devices/platform/soc*/soc*:firmware/get_throttled")), None)
     governor = next(iter(sys.glob("devices/system/cpu/cpu0/cpufreq/scaling_governor")), None)
@@ -46,7 +46,7 @@ def read(sys: Path = Path("/sys")) -> Conditions:
 
 
 def throttling(before: Conditions, after: Conditions) -> list[str]:
-    """Why the board slowed itself down between the two; empty where it did not, or cannot tell."""
+    """List causes of throttling between the two moments; empty if there were none or unknown."""
     found = []
     if before.throttle_flags is not None and after.throttle_flags is not None:
         now = before.throttle_flags | after.throttle_flags
@@ -60,7 +60,7 @@ def throttling(before: Conditions, after: Conditions) -> list[str]:
 def _numbers(sys: Path, pattern: str) -> list[int]:
     found = []
     for path in sys.glob(pattern):
-        # A sensor may be there and not answer.
+        # A sensor may exist and not respond.
         with contextlib.suppress(OSError, ValueError):
             found.append(int(path.read_text()))
     return found

@@ -1,4 +1,4 @@
-"""What an answer takes of a board's energy, where the board has a sensor for it."""
+"""Energy of an answer, on boards with a sensor for it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ...runtime import ExpertRuntime
 from ..bounds import Amount, Positive
 from . import sensors
 
-_SECONDS = 3.0  # of each, idle and answering; sensors are slow
+_SECONDS = 3.0  # of each phase, idle and answering; sensors are slow
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Microjoules; what the sensor sees differs between boards, see `sensors`.
+    """Energy in microjoules; the part of the board that a sensor covers differs, see `sensors`.
 
     Attributes:
-        per_answer_uj: what an answer adds to the idle board; None where nothing was seen.
-        whole_per_answer_uj: all that the board took while it answered, by answer.
+        per_answer_uj: energy of an answer above the idle board; None if none was measurable.
+        whole_per_answer_uj: energy of the whole board while it answered, for each answer.
     """
 
     sensor: str
@@ -42,7 +42,7 @@ def measure(
     sys: Path = Path("/sys"),
     vcgencmd: str = "vcgencmd",
 ) -> Energy | None:
-    """Idle for a while and answer for a while, in a process of its own; None without a sensor."""
+    """Measure an idle phase and an answering phase in a child process; None without a sensor."""
     if sensors.find(sys, vcgencmd) is None:
         return None
     return subprocesses.call(_measure, bundle, inputs, threads, seconds, sys, vcgencmd)
@@ -55,7 +55,7 @@ def _measure(
     if sensor is None:
         return None
     with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
-        for example in [*inputs, *inputs]:  # everything is loaded and has run twice
+        for example in [*inputs, *inputs]:  # warm-up: everything is loaded and has run twice
             runtime.predict(example)
         with sensors.recorded(sensor) as idle:
             sleep(seconds)
@@ -73,7 +73,7 @@ def _measure(
 def summarize(
     sensor: str, idle_w: float, answering_w: float, answers: int, seconds: float
 ) -> Energy:
-    """Watts of both, and the answers of so many seconds, as energy by answer."""
+    """Convert the power of both phases, and the answers of so many seconds, to energy by answer."""
     each = 1e6 * seconds / answers
     added = (answering_w - idle_w) * each
     return Energy(

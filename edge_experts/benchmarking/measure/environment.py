@@ -1,4 +1,4 @@
-"""Where a measurement was taken: what a reader needs to know to compare it with another."""
+"""Environment of a measurement: the details needed to compare it with another one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...version import VERSION
 
 
 def describe() -> dict[str, object]:
-    """Machine, operating system and versions; what the system does not tell is left out."""
+    """Describe the machine, operating system and versions; unknown values are left out."""
     found: dict[str, object | None] = {
         "edge_experts": VERSION,
         **interpreter.description(),

@@ -1,8 +1,8 @@
-"""How much memory a bundle takes.
+"""Memory growth of a bundle: its peak memory above the base.
 
-It is measured in a process of its own, because memory that something else in the process used and
-freed would hide what the bundle costs. The base is read once everything is imported and before a
-bundle is opened; growth is what comes on top at the peak.
+It is measured in a process of its own, because memory that other code of the process used and freed
+would hide the bundle's cost. The base is read after all imports and before a bundle is opened;
+growth is the difference between the peak and the base.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _OF_ITS_OWN = 4_000_000  # bytes that a runtime may take beside its models
 class Growth:
     """Bytes; `anonymous_bytes` and `file_bytes` are the growth of those kinds of pages.
 
-    `timeline` has a sample after every second answer. `bound_bytes` is what the runtime may take at
-    most: twice the files of the router and of the experts that were in memory together, and 4 MB
-    (LiteRT touches more of its own code, as pages of its file). None where it is not known.
+    `timeline` has a sample after every second answer. `bound_bytes` is the limit for the runtime:
+    twice the files of the router and of the experts that were in memory together, and 4 MB (LiteRT
+    touches more of its own code, as pages of its file). None if it is unknown.
     """
 
     base_bytes: Count
@@ -50,7 +50,7 @@ def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None)
 
     Args:
         bundle: or a network in ONNX Runtime.
-        inputs: the bundle whose golden examples are asked; its own by default.
+        inputs: the bundle whose golden examples are the inputs; by default its own.
     """
     if onnx.is_onnx(bundle):
         return subprocesses.call(_grow_onnx, bundle, inputs or bundle)
@@ -58,7 +58,7 @@ def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None)
 
 
 def room_for_one(bundle: Path) -> int:
-    """The smallest budget that the bundle runs in: all routers and the largest expert."""
+    """Compute the smallest budget that the bundle runs in: all routers and the largest expert."""
     manifest = read_manifest(bundle)
     routers = sum(entry.resident_bytes for entry in manifest.routers)
     return routers + max(entry.resident_bytes for entry in manifest.experts)
@@ -72,7 +72,7 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     base = process_memory.read()
     recorder = Recorder(base)
     visited: set[int] = set()
-    largest = 0  # set of experts' files in memory together, bytes
+    largest = 0  # size of experts' files in memory together, bytes
     with Watched(bundle, memory_budget=budget, strict=True) as runtime:
 
         def answer(example: Any) -> None:
@@ -92,13 +92,13 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
 
 
 def bound_bytes(manifest: Manifest, experts: int) -> int:
-    """What may be taken at most, with files of experts of so many bytes in memory together."""
+    """Compute the limit of growth, if files of `experts` bytes are in memory together."""
     routers = sum(entry.bytes for entry in manifest.routers)
     return 2 * (routers + experts) + _OF_ITS_OWN
 
 
 def _grow_onnx(folder: Path, inputs: Path) -> Growth:
-    """The same for a network in ONNX Runtime, which then is the interpreter of the base."""
+    """Measure a network in ONNX Runtime, which then is the interpreter of the base."""
     examples = golden.read(inputs)
     onnx.runtime()
     process_memory.reset_peak()
@@ -121,11 +121,11 @@ def _ask(
     inputs: Sequence[Any],
     base: process_memory.Memory,
 ) -> tuple[int, int]:
-    """Ask all inputs again and again; the most of anonymous and of file pages above the base."""
+    """Answer all inputs repeatedly; return the peaks of anonymous and file pages above the base."""
     anonymous = file = 0
     for _ in range(_ROUNDS):
         for example in inputs:
-            # Twice: the second inference is where an int8 expert's memory is complete.
+            # Twice: the memory of an int8 expert is complete after its second inference.
             answer(example)
             answer(example)
             now = sample()

@@ -1,4 +1,4 @@
-"""Files out of the system's page cache, so that reading them is reading the storage (Linux)."""
+"""Eviction of files from the page cache, so that reads come from storage (Linux)."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ _TRIES = 5
 
 
 def evict(path: Path) -> None:
-    """Ask the system to forget the file's pages.
+    """Ask the system to evict the file's pages from the cache.
 
-    No right of root is needed (posix_fadvise(2), POSIX_FADV_DONTNEED).
+    It needs no root privileges (posix_fadvise(2), POSIX_FADV_DONTNEED).
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fdatasync(descriptor)  # only pages that are written back can be dropped
+        os.fdatasync(descriptor)  # only pages that are written back can be evicted
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(descriptor)
 
 
 def can_evict(path: Path) -> bool:
-    """Whether a file is read from the storage after `evict`, as the kernel counts it (proc(5), io).
+    """Test if a file is read from storage after `evict`, by the kernel's counters (proc(5), io).
 
     A file system that lives in memory keeps its files there.
     """
     try:
-        for _ in range(_TRIES):  # pages that are in use just now stay
+        for _ in range(_TRIES):  # pages in use are not evicted
             evict(path)
             before = _bytes_from_storage()
             path.read_bytes()
             if _bytes_from_storage() > before:
                 return True
-    except OSError:  # a kernel that does not count
+    except OSError:  # a kernel without these counters
         pass
     return False
 

@@ -1,7 +1,8 @@
-"""What a board knows of its own electric power: counters of energy, or power to be sampled.
+"""Power sensors of a board: counters of energy, or power to be sampled.
 
-Where there is no such sensor there is no figure. What each one sees differs (a whole board, or only
-its processor), so that figures compare on one board only; `Sensor.name` says which it was.
+Without such a sensor there is no figure. The part of the board that a sensor covers differs (the
+whole board, or only its processor), so figures are comparable on one board only; `Sensor.name`
+identifies the sensor.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ _RAIL = re.compile(r"(\w+)_([AV]) (?:current|volt)\(\d+\)=([\d.]+)[AV]")
 
 @dataclass(frozen=True)
 class Sensor:
-    """One of both is there.
+    """Power sensor with one of `joules` and `watts`.
 
     Attributes:
         name: such as "hwmon ina226" or "powercap package-0".
-        joules: a counter, of which only differences mean something.
-        watts: power now.
+        joules: a counter, of which only differences are meaningful.
+        watts: current power.
         pause: seconds between two samples of `watts`.
     """
 
@@ -39,9 +40,9 @@ class Sensor:
 
 
 def find(sys: Path = Path("/sys"), vcgencmd: str = "vcgencmd") -> Sensor | None:
-    """The sensor that sees most of the board; None where there is none that may be read."""
+    """Find the readable sensor that covers most of the board; None if there is none."""
     for look in (_hwmon_power, _hwmon_current, lambda _: _pmic(vcgencmd), _hwmon_energy, _powercap):
-        # A sensor may be there and not answer, or only to root.
+        # A sensor may exist and not respond, or only to root.
         with contextlib.suppress(OSError, ValueError, subprocess.TimeoutExpired):
             sensor = look(sys)
             if sensor is not None and (sensor.watts is None or sensor.watts() > 0):
@@ -51,11 +52,11 @@ def find(sys: Path = Path("/sys"), vcgencmd: str = "vcgencmd") -> Sensor | None:
 
 @dataclass
 class Recording:
-    """What a sensor saw, filled when its block ends.
+    """Measurement of a sensor, filled when its block ends.
 
     Attributes:
-        watts: the mean; None where the sensor did not answer once.
-        seconds: for how long, by the same two instants as `watts`.
+        watts: the mean; None if the sensor never responded.
+        seconds: duration, by the same two instants as `watts`.
     """
 
     watts: float | None = None
@@ -64,7 +65,7 @@ class Recording:
 
 @contextlib.contextmanager
 def recorded(sensor: Sensor) -> Iterator[Recording]:
-    """Measure for as long as the block lasts."""
+    """Measure for the duration of the block."""
     recording = Recording()
     if sensor.joules is not None:
         start, began = sensor.joules(), perf_counter()
@@ -98,7 +99,7 @@ def recorded(sensor: Sensor) -> Iterator[Recording]:
 
 
 def _hwmon_power(sys: Path) -> Sensor | None:
-    """A chip that says power itself (INA219, INA226, INA260 ...), in microwatts."""
+    """Find a chip that reports power (INA219, INA226, INA260 ...), in microwatts."""
     path = next(iter(sorted(sys.glob("class/hwmon/hwmon*/power1_input"))), None)
     if path is None:
         return None
@@ -106,7 +107,7 @@ def _hwmon_power(sys: Path) -> Sensor | None:
 
 
 def _hwmon_current(sys: Path) -> Sensor | None:
-    """An INA3221: mA and mV of up to three rails, of which VDD_IN would be all together."""
+    """Find an INA3221: mA and mV of up to three rails, where VDD_IN is the sum of all."""
     for chip in sorted(sys.glob("class/hwmon/hwmon*")):
         rails = [path.name[4:-6] for path in sorted(chip.glob("curr[0-9]_input"))]
         rails = [rail for rail in rails if (chip / f"in{rail}_input").exists()]
@@ -127,7 +128,7 @@ def _hwmon_current(sys: Path) -> Sensor | None:
 
 
 def _pmic(vcgencmd: str) -> Sensor | None:
-    """A Raspberry Pi 5: all rails of its power management; not what its USB ports take."""
+    """Find a Raspberry Pi 5: all rails of its power management, without its USB ports."""
     program = shutil.which(vcgencmd)
     if program is None:
         return None
@@ -145,7 +146,7 @@ def _pmic(vcgencmd: str) -> Sensor | None:
         for rail, unit, value in _RAIL.findall(said):
             found[unit][rail] = float(value)
         return sum(
-            amperes * found["V"].get(rail, 0.0)  # EXT5V and BATT have volts alone
+            amperes * found["V"].get(rail, 0.0)  # EXT5V and BATT have only volts
             for rail, amperes in found["A"].items()
         )
 
@@ -153,20 +154,20 @@ def _pmic(vcgencmd: str) -> Sensor | None:
 
 
 def _hwmon_energy(sys: Path) -> Sensor | None:
-    """A counter in microjoules, such as of an AMD processor."""
+    """Find a counter in microjoules, such as that of an AMD processor."""
     path = next(iter(sorted(sys.glob("class/hwmon/hwmon*/energy1_input"))), None)
     if path is None:
         return None
-    _number(path)  # may it be read?
+    _number(path)  # raises if it is not readable
     return Sensor(f"hwmon {_text(path.with_name('name'))}", joules=lambda: _number(path) / 1e6)
 
 
 def _powercap(sys: Path) -> Sensor | None:
-    """An x86 processor's packages (RAPL), whose counters start again at their range's end."""
+    """Find an x86 processor's packages (RAPL), whose counters restart at the end of their range."""
     packages = [
         path.parent
         for path in sorted(sys.glob("class/powercap/*/energy_uj"))
-        if path.parent.name.count(":") == 1  # a second one is a part of the package
+        if path.parent.name.count(":") == 1  # a second colon marks a part of a package
     ]
     if not packages:
         return None

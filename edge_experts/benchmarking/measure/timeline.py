@@ -1,4 +1,4 @@
-"""Memory over time, with the experts that came and went: what a picture of it is drawn from."""
+"""Timeline of memory use, with loads and evictions of experts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Timeline:
 
     Attributes:
         milliseconds: since the bundle was opened.
-        loads: (sample, expert): loaded between that sample and the one before.
-        evictions: likewise, of those that left.
+        loads: (sample, expert): loads between that sample and the one before.
+        evictions: likewise, evictions.
     """
 
     milliseconds: Annotated[list[float], Length(1)] = field(default_factory=list)
@@ -38,11 +38,11 @@ class Timeline:
                 raise ValueError(f"{name} must be a list of {count}, as many as milliseconds")
         for name in ("loads", "evictions"):
             if any(sample >= count for sample, _ in getattr(self, name)):
-                raise ValueError(f"{name} must be of samples that there are")
+                raise ValueError(f"{name} must refer to existing samples")
 
 
 class Noting(Models):
-    """Opens a bundle's models, and remembers which experts."""
+    """Opens a bundle's models, and records the experts that it opened."""
 
     def __init__(self, *arguments: Any):
         self.loaded: list[int] = []
@@ -54,14 +54,14 @@ class Noting(Models):
 
 
 class Watched(ExpertRuntime):
-    """A runtime that remembers which experts it loaded, each time."""
+    """Runtime that records each load of an expert."""
 
     _opening = Noting
     models: Noting
 
 
 class Recorder:
-    """Takes the samples of a timeline.
+    """Records the samples of a timeline.
 
     Args:
         base: the process's memory before the bundle was opened.
@@ -73,18 +73,19 @@ class Recorder:
         self.found = Timeline()
 
     def sample(self, now: Memory, loaded: list[int], resident: tuple[int, ...]) -> None:
-        """Note the memory, and what happened since the last time.
+        """Record the memory, and the loads and evictions since the last sample.
 
         Args:
-            loaded: the experts that were loaded since, in order; emptied here.
-            resident: those in memory now.
+            loaded: the experts loaded since, in order; cleared here.
+            resident: the experts in memory now.
         """
         place, found = len(found_ms := self.found.milliseconds), self.found
         found_ms.append(round((self._clock() - self._start) * 1000, 3))
         found.resident_bytes.append(now.resident - self._base.resident)
         found.anonymous_bytes.append(now.anonymous - self._base.anonymous)
         found.loads.extend((place, expert) for expert in loaded)
-        # One may have come and gone in between: whoever was there or came, and is not there, left.
+        # An expert may have been loaded and evicted in between: all that were resident or
+        # loaded, and are not resident now, were evicted.
         left = self._resident + Counter(loaded) - Counter(resident)
         found.evictions.extend((place, expert) for expert in left.elements())
         self._resident = Counter(resident)

@@ -1,1 +1,1 @@
-"""Results of a benchmark as text, as CSV, as a page, and beside another result."""
+"""Reports of a benchmark: text, CSV, HTML page, and comparison with another result."""

@@ -1,4 +1,4 @@
-"""A comparison, as `edge-experts compare` writes it for the page."""
+"""Result of `edge-experts compare`, as the HTML page shows it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ACCURACY = "accuracy"
 
 @dataclass(frozen=True)
 class ComparedRow:
-    """A contender; intervals are None of one seed.
+    """One contender; intervals are None for a single seed.
 
     Attributes:
-        scores: means over seeds by name; where there is an accuracy, that alone.
-        score_interval: of the score that the comparison names.
+        scores: means over seeds by name; only the accuracy, if there is one.
+        score_interval: of the score that the comparison uses.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ComparedRow:
 
     @property
     def interval(self) -> Interval | None:
-        """95 %, of the score that the comparison names."""
+        """95 % interval of the score that the comparison uses."""
         return self.accuracy_interval or self.score_interval
 
 
@@ -48,10 +48,10 @@ class ComparedVerdict:
 
 @dataclass(frozen=True)
 class Compared:
-    """The part of comparison.json that the page shows.
+    """Part of comparison.json that the page shows.
 
     Attributes:
-        score: the name of the score that rows are compared by.
+        score: the name of the score by which rows are compared.
     """
 
     data: str
@@ -59,7 +59,7 @@ class Compared:
     examples: Positive
     rows: Annotated[tuple[ComparedRow, ...], Length(1, 64)]
     verdict: ComparedVerdict
-    command: str = ""  # empty where the file does not say
+    command: str = ""  # empty if the file does not state it
     score: str = ACCURACY
 
     def __post_init__(self) -> None:

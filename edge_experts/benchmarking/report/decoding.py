@@ -1,4 +1,4 @@
-"""JSON values to dataclasses: types and bounds are those that the classes' fields state."""
+"""Decoding of JSON values to dataclasses, by the types and bounds of their fields."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _UNBOUNDED = Within()
 
 
 def decode(content: Any, kind: type[_T]) -> _T:
-    """An object of the class, with all that is in it.
+    """Decode an object of the class with all its contents.
 
     Args:
-        content: what JSON holds; keys that the class does not have are ignored.
-        kind: a dataclass whose fields may be bounded, see `bounds`.
+        content: a JSON value; keys that the class does not have are ignored.
+        kind: a dataclass whose fields may have bounds, see `bounds`.
 
     Raises:
-        ValueError: naming the field and what was expected of it.
+        ValueError: names the field and the expected value.
         MissingExtraError: msgspec is not installed.
     """
     if importlib.util.find_spec("msgspec") is None:
@@ -54,7 +54,7 @@ def decode(content: Any, kind: type[_T]) -> _T:
 
 
 def _in_our_words(message: str, content: Any, kind: Any) -> str:
-    """A sentence like `rows[0]: threads must be a whole number, got '1'`."""
+    """Rewrite a message of msgspec, like `rows[0]: threads must be a whole number, got '1'`."""
     matched = _MESSAGE.fullmatch(message)
     assert matched is not None, "the expression matches any text"
     problem, path = matched[1], matched[2] or ""
@@ -63,12 +63,12 @@ def _in_our_words(message: str, content: Any, kind: Any) -> str:
     if lacking is not None:
         names, value, hint = (*names, lacking[1]), _MISSING, _inner(hint)[lacking[1]]
     elif not problem.startswith("Expected "):
-        return ": ".join((*names, problem))  # a class's own
+        return ": ".join((*names, problem))  # a message of the class itself
     return _sentence(names, _expected(hint), value)
 
 
 def _followed(path: str, content: Any, kind: Any) -> tuple[tuple[str, ...], Any, Any]:
-    """The names on a path, with the value and the type at its end."""
+    """Follow a path: return the names on it, and the value and type at its end."""
     names: tuple[str, ...] = ()
     value, hint = content, kind
     for name, place in _STEP.findall(path):
@@ -110,7 +110,7 @@ def _expected(hint: Any) -> str:
 
 
 def _check(value: Any, hint: Any, names: tuple[str, ...]) -> None:
-    """Raises ValueError where a number, or the length of a list, is out of bounds."""
+    """Raise ValueError if a number, or the length of a list, is out of bounds."""
     if isinstance(value, int | float):
         within = next((one for one in _parts(hint)[1] if isinstance(one, Within)), _UNBOUNDED)
         if not within.least <= value <= within.most:
@@ -127,7 +127,7 @@ def _check(value: Any, hint: Any, names: tuple[str, ...]) -> None:
 
 
 def _contents(value: Any, hint: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yields the parts of a value: name or place, the part itself, and its type."""
+    """Yield the parts of a value: name or index, the part itself, and its type."""
     if is_dataclass(value):
         kind: Any = type(value)
         for name, inner in _hints(kind).items():
@@ -143,7 +143,7 @@ def _contents(value: Any, hint: Any) -> Iterator[tuple[str, Any, Any]]:
 
 
 class _All(dict[Any, Any]):
-    """The same type for every key."""
+    """Mapping with the same type for every key."""
 
     def __missing__(self, key: Any) -> Any:
         return self["..."]
@@ -151,7 +151,7 @@ class _All(dict[Any, Any]):
 
 @cache
 def _inner(hint: Any) -> dict[Any, Any]:
-    """The types in a type, by name or place."""
+    """Return the inner types of a type, by name or index."""
     kind = _parts(hint)[0]
     if is_dataclass(kind) or is_typeddict(kind):
         return _All(_hints(kind))
@@ -165,7 +165,7 @@ def _inner(hint: Any) -> dict[Any, Any]:
 
 @cache
 def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type without None, and its bounds."""
+    """Split a type into the type without None, and its bounds."""
     if get_origin(hint) is Annotated:
         kind, bounds = _parts(get_args(hint)[0])
         return kind, (*bounds, *get_args(hint)[1:])

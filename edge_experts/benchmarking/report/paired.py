@@ -1,4 +1,4 @@
-"""Two benchmarks side by side: what changed, and whether it is more than chance."""
+"""Comparison of two benchmarks: changes, and whether they are significant."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SHOWN = ("edge_experts", "interpreter", "version", "board", "cpu", "machine", "
 
 @dataclass(frozen=True)
 class Change:
-    """Of one contender's figure from the first file to the second; below 1 is faster."""
+    """Change of one contender's latency from the first file to the second; below 1 is faster."""
 
     name: str
     first_us: float
     second_us: float
     time: float
     time_interval: tuple[float, float]
-    relative: float | None  # of its time by the sparse experts' in the same run
+    relative: float | None  # of its time divided by the sparse experts' in the same run
     relative_interval: tuple[float, float] | None
 
     @property
@@ -54,11 +54,11 @@ class Comparison:
 def compare(first: Path, second: Path) -> Comparison:
     """Compare two files that `edge-experts benchmark --json` wrote.
 
-    Where both asked the same inputs, times are compared input by input, and the median change is
-    what counts; the interval is over sessions, see `intervals.of_ratio`.
+    If both have the same inputs, times are compared input by input, and the median change is
+    reported; the interval is over sessions, see `intervals.of_ratio`.
 
     Raises:
-        UsageError: a file is not what the benchmark writes, or they have no contender in common.
+        UsageError: a file is not a benchmark's result, or they have no contender in common.
     """
     a, b = _read(first), _read(second)
     paired = a["inputs_sha256"] == b["inputs_sha256"]
@@ -121,7 +121,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def as_text(found: Comparison) -> str:
-    """A table for a terminal, and how to read it."""
+    """Format a table for a terminal, with an explanation."""
     table = [["second / first", "first µs", "second µs", "time", "95 %", "beside sparse", "95 %"]]
     for change in found.changes:
         cells = [change.name, number(change.first_us), number(change.second_us)]
@@ -135,7 +135,7 @@ def as_text(found: Comparison) -> str:
     lines += [""]
     lines += [f"{change.name}: {change.verdict}" for change in found.changes]
     if not found.paired:
-        lines.append("The two asked different inputs: medians are compared, not input by input.")
+        lines.append("The two have different inputs: medians are compared, not input by input.")
     lines += [f"{name} differs: {a} and {b}" for name, (a, b) in found.differences.items()]
     if found.only_in_one:
         lines.append(f"Measured in one of them only: {', '.join(found.only_in_one)}")

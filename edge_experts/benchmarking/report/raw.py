@@ -1,4 +1,4 @@
-"""Every single time of a benchmark, for a reader's own statistics."""
+"""Raw times of a benchmark, for a reader's own statistics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADER = ("contender", "session", "round", "input", "microseconds")
 
 
 def as_csv(result: Benchmark) -> str:
-    """One line for each warm answer, numbered from 0."""
+    """Format one line for each warm answer, numbered from 0."""
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(HEADER)

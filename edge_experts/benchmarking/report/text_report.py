@@ -1,4 +1,4 @@
-"""A benchmark as text for a terminal."""
+"""Text report of a benchmark for a terminal."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ..row import SPARSE
 from .verdict import verdict
 
 _NOTES = (
-    "features, route, load and invoke are medians of each part. 95 %: where the same figure of "
-    "another run lies. time ratio: to the sparse experts, medians paired round by round. growth: "
-    "peak memory above the base, which is Python, numpy and the interpreter, with room for one "
-    "expert, and what the runtime may take at most: twice the files of what is in memory, and "
-    "4 MB; its anonymous and file pages, each at its own peak."
+    "features, route, load and invoke are medians of each part. 95 %: interval for the same "
+    "figure of another run. time ratio: to the sparse experts, medians paired round by round. "
+    "growth: peak memory above the base, which is Python, numpy and the interpreter, with a memory "
+    "budget for one expert; and its limit: twice the files in memory, and 4 MB; and its anonymous "
+    "and file pages, each at its own peak."
 )
 _OF_TOKENS = (
-    " tokens: pieces of the vocabulary, with the ends of answers, of one round. tokens/s: of whole "
-    "answers. first token: from the question on."
+    " tokens: of one round, including the end tokens of answers. tokens/s: of whole answers. first "
+    "token: time from the input."
 )
 
 
 def as_text(result: Benchmark) -> str:
-    """Tables: where the bundle's time goes, and the contenders side by side."""
+    """Format tables: the parts of the bundle's time, and the contenders side by side."""
     where = result.environment
     board = where.get("board") or where.get("cpu") or where["machine"]
     written = writing_table(result)
@@ -53,7 +53,7 @@ def as_text(result: Benchmark) -> str:
 
 
 def notes(result: Benchmark) -> str:
-    """How the tables are to be read."""
+    """Explain the tables."""
     return _NOTES + _scores_told(result) + (_OF_TOKENS if writing_table(result) else "")
 
 
@@ -67,26 +67,26 @@ def _scores_told(result: Benchmark) -> str:
 
 
 def memory_told(result: Benchmark) -> list[str]:
-    """How often experts came and went while memory was measured; nothing of one expert."""
+    """Report loads and evictions during the memory measurement; empty for one expert."""
     growth = result.rows[0].growth
     if growth is None or result.experts.experts < 2:
         return []
     loads, evictions = len(growth.timeline.loads), len(growth.timeline.evictions)
     return [
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
-        f"times and left {evictions:,} times."
+        f"times and evicted {evictions:,} times."
     ]
 
 
 def conditions_told(result: Benchmark) -> list[str]:
-    """What the board told of itself before, and at the end of the work; empty if nothing."""
+    """Report the board's conditions before and at the end of the work; empty without any."""
     moments = {"before": result.before, "under load": result.under_load}
     told = [f"{name}: {_condition(moment)}" for name, moment in moments.items()]
     return ["; ".join(told)] if any(map(_condition, moments.values())) else []
 
 
 def phase_table(result: Benchmark) -> list[list[str]]:
-    """First answers, switches and warm answers: percentiles, and the parts' medians."""
+    """Tabulate first answers, switches and warm answers: percentiles, and the parts' medians."""
     return [
         ["µs", "p50", "p90", "p99", "max", "features", "route", "load", "invoke"],
         _phase("open + first answer, from storage", result.first_from_storage),
@@ -98,7 +98,7 @@ def phase_table(result: Benchmark) -> list[list[str]]:
 
 
 def contender_table(result: Benchmark) -> list[list[str]]:
-    """The sparse bundle and its rivals, all measured in the same run."""
+    """Tabulate the sparse bundle and its baselines, all measured in the same run."""
     head = [
         "side by side",
         "p50 µs",
@@ -123,7 +123,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
 
 
 def writing_table(result: Benchmark) -> list[list[str]]:
-    """Throughput of the contenders that write; empty where none does."""
+    """Tabulate the throughput of contenders that generate text; empty without any."""
     header = ["writing", "tokens/s", "95 %", "tokens", "first token, p50 µs", "p90", "p99", "max"]
     rows = []
     for name, found in result.throughputs.items():
@@ -157,9 +157,9 @@ def _growth(growth: Growth | None) -> list[str]:
 
 
 def energy_told(used: Energy) -> str:
-    """What an answer takes of the board's energy, in a sentence."""
+    """Report the energy of an answer in a sentence."""
     added = used.per_answer_uj
-    each = "nothing that it sees" if added is None else f"{number(added)} µJ"
+    each = "no measurable energy" if added is None else f"{number(added)} µJ"
     return (
         f"Energy, by {used.sensor}: an answer adds {each} to the idle board's "
         f"{used.idle_w:.3g} W, and takes {number(used.whole_per_answer_uj)} µJ with it."

@@ -1,4 +1,4 @@
-"""Verdict of a benchmark in words: each contender beside the sparse bundle."""
+"""Conclusion of a benchmark in words: each contender beside the sparse bundle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..score import primary
 
 
 def verdict(result: Benchmark) -> list[str]:
-    """A sentence for each contender, and what was not measured."""
+    """List a sentence for each contender, and the values that were not measured."""
     ours = result.rows[0]
     rivals = [row for row in result.rows if row.name not in (SPARSE, REFERENCE)]
     sentences = [_beside(ours, row) for row in rivals]
@@ -20,25 +20,25 @@ def verdict(result: Benchmark) -> list[str]:
         )
     else:
         sentences.append(
-            "No reference loop was timed: it asks one expert, and this bundle may ask several."
+            "No reference loop was timed: it runs one expert, and this bundle may run several."
         )
     if not rivals:
         sentences.append(
-            "No rival was measured: train one with `edge-experts train --dense all`, convert it, "
-            "and pass it with --against."
+            "No baseline was measured: train one with `edge-experts train --dense all`, convert "
+            "it, and pass it with --against."
         )
     return sentences
 
 
 def _beside(ours: Row, row: Row) -> str:
-    """Latency, score and size of a rival."""
+    """Describe latency, score and size of a baseline."""
     low, high = row.ratio_interval
     if low > 1:
         speed = f"takes {row.ratio:.2f} times as long as the sparse experts"
     elif high < 1:
         speed = f"takes {row.ratio:.2f} of the sparse experts' time"
     else:
-        speed = "is no slower and no faster than the sparse experts beyond chance"
+        speed = "is not significantly slower or faster than the sparse experts"
     told = [f"{row.name} {speed} (95 %: {low:.2f} to {high:.2f})"]
     name = primary(ours.scores)
     if name is not None and name in row.scores:

@@ -1,4 +1,4 @@
-"""Measurements that differ between tasks: the reference loop, and answers expected to the bit."""
+"""Measurements that differ between tasks: reference loops, and answers expected to the bit."""
 
 from __future__ import annotations
 
@@ -23,37 +23,38 @@ MEASUREMENTS = Registry(
 
 
 class Measurements(Protocol):
-    """Module of one task."""
+    """Interface of one task's module."""
 
     def reference_loop(self, files: Files) -> Callable[[Any], Any]:
-        """The shortest function from an example to its answer, which is timed.
+        """Create the shortest function from an example to its answer, which is timed.
 
-        Only for bundles that ask one expert.
+        Only for bundles that run one expert.
         """
 
     def spelled(self, files: Files, answer: Any) -> str:
-        """An answer of that loop as a text, as `Answer.text` has it."""
+        """Format an answer of that loop as a text, as `Answer.text` does."""
 
     def record(
         self, runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
     ) -> dict[str, np.ndarray]:
-        """Everything that models give for encoded examples, by name, (examples, ...).
+        """Record all outputs of the models for encoded examples, by name, (examples, ...).
 
         The runtime was opened with the delegate.
 
-        Among it `expert`, and `output` or `chances`, the numbers that kernels may round otherwise;
-        `gate` where there is a router; and `bits`, a digest, where that is not everything.
+        They include `expert`, and `output` or `chances`, numbers that kernels may round
+        differently; `gate` if there is a router; and `bits`, a digest, if these are not all
+        outputs.
         """
 
     def choices(self, recorded: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The choices in a record as whole numbers, such as labels, (examples, ...)."""
+        """Return the choices in a record as integers, such as labels, (examples, ...)."""
 
 
 def measurements_of(name: str) -> Measurements:
-    """The module of a task by its name.
+    """Return the module of a task by its name.
 
     Raises:
-        MissingPartError: no installed package has it.
+        MissingPartError: no installed package provides it.
     """
     found: Measurements = MEASUREMENTS.get(name)
     return found

@@ -1,4 +1,4 @@
-"""Classification: experts give logits of labels."""
+"""Classification: experts output logits of labels."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ def spelled(files: Files, answer: str) -> str:
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Places of labels, (examples,)."""
+    """Return the indices of labels, (examples,)."""
     places: np.ndarray = recorded["output"].argmax(axis=1)
     return places

@@ -1,4 +1,4 @@
-"""Outputs of experts that give one row of numbers."""
+"""Outputs of experts that return one row of numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...runtime.interpreter import Delegate
 def record(
     runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
 ) -> dict[str, np.ndarray]:
-    """By name: the gate, (examples, experts), the expert, and its output."""
+    """Record by name: the gate, (examples, experts), the expert, and its output."""
     seen: list[tuple[np.ndarray | None, np.ndarray]] = []
     runtime.observer = lambda gate, output: seen.append((gate, output))
     experts = runtime.predict_arrays(arrays).experts

@@ -1,4 +1,4 @@
-"""Regression: experts give standardized values."""
+"""Regression: experts output standardized values."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def spelled(files: Files, answer: np.ndarray) -> str:
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:
-    """None: an output is compared as a number, (examples, 0)."""
+    """Return no choices, (examples, 0): an output is compared as a number."""
     return np.empty((len(recorded["output"]), 0), int)

@@ -1,4 +1,4 @@
-"""Translation: experts write, token by token."""
+"""Translation: experts generate text, token by token."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def spelled(files: Files, answer: str) -> str:
 
 
 def _writer(path: Path, targets: int, threads: int) -> Callable[[Arrays], Text]:
-    """A function to what a file writes, by an interpreter of its own."""
+    """Create a function to a file's generated text, by an interpreter of its own."""
     interpreter = built(path, threads, {})
     runners = {name: interpreter.get_signature_runner(name) for name in (ENCODE, STEP)}
     past = tuple(runners[STEP].get_input_details()["past_keys"]["shape"].tolist())
@@ -54,8 +54,9 @@ def _writer(path: Path, targets: int, threads: int) -> Callable[[Arrays], Text]:
 def record(
     runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
 ) -> dict[str, np.ndarray]:
-    """By name: the expert, its `pieces`, (examples, most) with -1 behind them, their `chances`, and
-    as `bits` a digest of all that the router and its functions gave.
+    """Record the expert, its tokens, their log probabilities, and a digest of all outputs.
+
+    They are `expert`, `pieces`, (examples, max tokens) padded with -1, `chances`, and `bits`.
     """
     folder, manifest, features = runtime.folder, runtime.manifest, runtime.features
     assert isinstance(features, PieceFeatures)
@@ -88,7 +89,7 @@ def record(
 
 
 def _noted(functions: Functions, bits: Any) -> Callable[[str, Mapping[str, np.ndarray]], Any]:
-    """The functions, all of whose results go into a digest."""
+    """Wrap the functions so that all results are added to a digest."""
 
     def ask(name: str, given: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         made = functions(name, given)
@@ -100,5 +101,5 @@ def _noted(functions: Functions, bits: Any) -> Callable[[str, Mapping[str, np.nd
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Pieces, (examples, most)."""
+    """Return the tokens, (examples, max tokens)."""
     return recorded["pieces"]

@@ -1,4 +1,4 @@
-"""Cells of tables: numbers, booleans, dates, categories and gaps, as people write them."""
+"""Cells of tables: numbers, booleans, dates, categories and gaps in common spellings."""
 
 from __future__ import annotations
 

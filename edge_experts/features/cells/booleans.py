@@ -13,12 +13,12 @@ _WORDS = {
 
 
 def boolean(text: str) -> bool | None:
-    """Truth of a cell; None where it says neither."""
+    """Parse a cell as a boolean; None if it is neither true nor false."""
     return _WORDS.get(text.strip().casefold())
 
 
 def are_booleans(texts: Iterable[str]) -> bool:
-    """True where all cells say true or false, both occur, and one is a word, no 0 or 1."""
+    """Test that all cells are booleans, both values occur, and one is a word, not 0 or 1."""
     found = {text: boolean(text) for text in texts}
     words = any(not text.strip()[:1].isdigit() for text in found)
     return words and set(found.values()) == {True, False}

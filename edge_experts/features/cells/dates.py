@@ -1,4 +1,4 @@
-"""Dates and times: recognized, so that a clock is no feature by accident, and put in order."""
+"""Dates and times: detection, so that times do not become features by accident, and ordering."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORMS = tuple(
         _TIME,
     )
 )
-_DIGITS = re.compile(r"[+-]?\d*[.,]?\d*")  # a number at most
+_DIGITS = re.compile(r"[+-]?\d*[.,]?\d*")  # at most a number
 _DAY = re.compile(r"(?:19|20)\d{6}")
 # Seconds, milliseconds, microseconds and nanoseconds since 1970, between 2001 and 2099.
 _EPOCHS = tuple((1e9 * unit, 4.1e9 * unit) for unit in (1, 1e3, 1e6, 1e9))
@@ -41,31 +41,31 @@ _CLOCK_NAME = re.compile(
 
 
 def is_date(text: str) -> bool:
-    """True for a date, a time of day, or both."""
+    """Test for a date, a time of day, or both."""
     return _parts(text) is not None
 
 
 def is_clock_name(name: str) -> bool:
-    """True for a column's name that says that it holds times."""
+    """Test for a column name that suggests times."""
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     return _CLOCK_NAME.fullmatch(split) is not None
 
 
 def are_days(texts: Sequence[str]) -> bool:
-    """True where every cell is a day written as 20240131."""
+    """Test that every cell is a day written as 20240131."""
     return bool(texts) and all(_DAY.fullmatch(text) and _compact(text) for text in texts)
 
 
 def are_epochs(values: Sequence[float]) -> bool:
-    """True for numbers that can all be times since 1970, in one unit."""
+    """Test for numbers that can all be times since 1970, in one unit."""
     low, high = min(values), max(values)
     return any(start <= low and high <= end for start, end in _EPOCHS)
 
 
 def has_month_first(texts: Sequence[str]) -> bool | None:
-    """True where dates have the month first, as 3/14/2024; None where they do not tell.
+    """Test for dates with the month first, as 3/14/2024; None if the order is ambiguous.
 
-    False where the day is first, or no date has it in another place.
+    False if the day comes first, or if no date has another order.
     """
     found = [one for text in texts if (one := _parts(text)) and "first" in one]
     firsts, nexts = ({int(one[part]) for one in found} for part in ("first", "next"))
@@ -78,7 +78,7 @@ def has_month_first(texts: Sequence[str]) -> bool | None:
 
 
 def moment(text: str, *, month_first: bool) -> float | None:
-    """Seconds since 1970 of a date, since midnight of a time; None for what is neither."""
+    """Parse a date to seconds since 1970, or a time to seconds since midnight; None for others."""
     if _DAY.fullmatch(text.strip()):
         text = f"{text.strip()[:4]}-{text.strip()[4:6]}-{text.strip()[6:]}"
     found = _parts(text)
@@ -86,8 +86,10 @@ def moment(text: str, *, month_first: bool) -> float | None:
 
 
 def moments(texts: Sequence[str]) -> list[float] | str:
-    """Cells of a column as numbers that rise with time; or the first that is neither a date nor a
-    number, or, where day and month cannot be told apart, a sentence that says so.
+    """Convert the cells of a column to numbers that increase with time.
+
+    If that fails, return a text: the first cell that is neither a date nor a number, or a sentence
+    if the order of day and month is ambiguous.
     """
     plain = NumberFormat()
     if not all(_DAY.fullmatch(text.strip()) for text in texts):
@@ -114,7 +116,7 @@ def _parts(text: str) -> dict[str, str] | None:
         match = form.fullmatch(text)
         if match is not None:
             found = {name: part for name, part in match.groupdict().items() if part}
-            # Without knowing the order of day and month, either will do.
+            # While the order of day and month is unknown, either is accepted.
             orders = (False, True) if "first" in found else (False,)
             if any(_moment(found, month_first=order) is not None for order in orders):
                 return found
@@ -122,7 +124,7 @@ def _parts(text: str) -> dict[str, str] | None:
 
 
 def _moment(found: dict[str, str], *, month_first: bool) -> float | None:
-    """Seconds; None where there is no such day or time."""
+    """Compute seconds; None for a day or time that does not exist."""
     year = int(found.get("year", "1970"))
     if len(found.get("year", "1970")) == 2:
         year += 2000 if year < 70 else 1900

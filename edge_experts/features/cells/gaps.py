@@ -1,7 +1,7 @@
-"""Spellings of gaps: cells that say that nothing was measured.
+"""Spellings of gaps: cells that mean that nothing was measured.
 
-Most spellings are gaps in every column. Three kinds can be values of a category, and are where the
-column shows it: words and signs (`none`, `-`, `missing`) in at least a twentieth of its filled
+Most spellings are gaps in every column. Three kinds may be values of a category, if the column's
+counts show it: words and signs (`none`, `-`, `missing`) in at least a twentieth of its filled
 cells, and `NA` in a column of codes of two capital letters (Namibia among countries).
 """
 
@@ -39,15 +39,15 @@ _LEAST_SHARE = 0.05  # of the filled cells of a column
 
 
 def is_gap(text: str) -> bool:
-    """True for a cell that every column of numbers takes for a gap."""
+    """Test for a cell that is a gap in every column of numbers."""
     return text.strip().casefold() in SPELLINGS
 
 
 def values_spelled_as_gaps(counts: Mapping[str, int]) -> list[str]:
-    """Cells of a category that are spelled as gaps and are values, sorted.
+    """Find cells of a category that are spelled as gaps but are values, sorted.
 
     Args:
-        counts: how many cells hold each text, stripped; of one column.
+        counts: number of cells with each text, stripped, in one column.
     """
     filled = sum(count for text, count in counts.items() if text)
     spelled = [text for text in counts if text and is_gap(text)]

@@ -1,4 +1,4 @@
-"""Types of columns, by what most of their cells are."""
+"""Inference of column types, from the majority of their cells."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .number_columns import MOSTLY, Cells, number_format
 from .numerals import LARGEST, NumberFormat
 
 MOST_VALUES = 100  # of a category; a column of more is an identifier rather than a category
-EMPTY = "no cell has a value"  # why a column is left out
-_LEAST_ROWS = 8  # fewer say nothing about clocks and row numbers
-_LEAST_TEXTS = 20  # all different, that are no category
+EMPTY = "no cell has a value"  # reason for leaving a column out
+_LEAST_ROWS = 8  # fewer are too few to detect clocks and row numbers
+_LEAST_TEXTS = 20  # number of different texts from which unique texts are not a category
 _ID_NAME = re.compile(
     r"(?:.*[^a-z])?(?:id|ids|uid|uuid|guid|index|idx|row|rows|nr|no|rownum|unnamed.*)", re.I
 )
@@ -28,14 +28,14 @@ _ID_NAME = re.compile(
 
 @dataclass(frozen=True)
 class TypedColumn:
-    """What a column of a file is.
+    """Inferred type of a column of a file.
 
     Attributes:
-        column: None where it is left out.
-        reason: why it is left out, for people; "" otherwise.
-        clock: it holds times, or numbers that rise from row to row.
+        column: None if it is left out.
+        reason: why it is left out, in words; "" otherwise.
+        clock: True if it contains times, or numbers that increase from row to row.
         notes: sentences for the user.
-        spare: what it is, should no other column be left; None where it cannot be used.
+        spare: its type if no other column remains; None if it cannot be used.
     """
 
     name: str
@@ -55,16 +55,16 @@ def typed(
     keep: bool = False,
     comma: bool | None = None,
 ) -> TypedColumn:
-    """The type of one column of a file.
+    """Infer the type of one column of a file.
 
     Args:
         where: the file, for messages.
-        cells, lines: of each row the cell, and its line in the file.
-        keep: the column is wanted, also where it holds times, or numbers the rows.
+        cells, lines: the cell of each row, and its line in the file.
+        keep: True to keep the column even if it contains times or row numbers.
         comma: see `number_format`.
 
     Raises:
-        DataError: some cells do not fit the type of most; names line, column and value.
+        DataError: some cells do not fit the type of the majority; names line, column and value.
     """
     stripped = [cell.strip() for cell in cells]
     counts = Counter(stripped)
@@ -110,7 +110,7 @@ def _gap_notes(
 
 
 def _date_reason(cells: Cells) -> str:
-    """Why a column holds times; "" where it does not."""
+    """Describe the times in a column as a reason to leave it out; "" without times."""
     texts = [text for text in cells.counts if dates.is_date(text)]
     if texts and cells.count(texts) >= MOSTLY * cells.total:
         return f"dates or times, such as {texts[0]!r:.40}"
@@ -120,10 +120,10 @@ def _date_reason(cells: Cells) -> str:
 
 
 def _dates(cells: Cells, stripped: Sequence[str]) -> TypedColumn:
-    """A column of times that the user wants.
+    """Create a column of times that the user asked to keep.
 
     Raises:
-        DataError: a cell is no date, or day and month cannot be told apart.
+        DataError: a cell is not a date, or the order of day and month is ambiguous.
     """
     texts = [text for text in stripped if not is_gap(text)]
     month_first = dates.has_month_first(texts)
@@ -137,7 +137,7 @@ def _dates(cells: Cells, stripped: Sequence[str]) -> TypedColumn:
 
 
 def _are_in_order(texts: Sequence[str]) -> bool:
-    """True for times that rise from row to row, as in a recording; nearly all."""
+    """Test for times that increase from row to row, nearly always, as in a recording."""
     month_first = bool(dates.has_month_first(texts))
     found = [dates.moment(text, month_first=month_first) for text in texts]
     times = [when for when in found if when is not None]
@@ -146,7 +146,7 @@ def _are_in_order(texts: Sequence[str]) -> bool:
 
 
 def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:
-    """Why numbers tell rows apart and nothing else; and whether they rise from row to row."""
+    """Describe numbers that only identify rows; True if they increase from row to row."""
     values = [number for number in numbers if number is not None]
     if len(values) < _LEAST_ROWS or len(values) < MOSTLY * len(numbers):
         return "", False
@@ -169,7 +169,7 @@ def _row_reason(name: str, numbers: Sequence[float | None]) -> tuple[str, bool]:
 def _category(
     cells: Cells, counts: Mapping[str, int], *, keep: bool, notes: tuple[str, ...]
 ) -> TypedColumn:
-    """A category, or texts that tell rows apart and are left out.
+    """Create a category, or leave out texts that only identify rows.
 
     Raises:
         DataError: too many different texts for a category.
@@ -201,11 +201,11 @@ def typed_rows(
     keep: Sequence[str] = (),
     likely_comma: bool | None = None,
 ) -> list[TypedColumn]:
-    """The types of all columns of a file's rows.
+    """Infer the types of all columns of a file's rows.
 
     Args:
-        likely_comma: True where decimal commas are likely, should no column show it: between
-            semicolons.
+        likely_comma: True if decimal commas are likely and no column decides it: in files separated
+            by semicolons.
 
     Raises:
         DataError: as `typed`.
@@ -224,15 +224,15 @@ def typed_rows(
 
 
 def _needed(one: TypedColumn) -> TypedColumn:
-    """A column that would be left out, were there another one."""
+    """Keep a column that would be left out if there were another one."""
     note = f"column {one.name!r} is used only because there is no other: {one.reason}"
     return replace(one, column=one.spare, reason="", notes=(*one.notes, note))
 
 
 def number_of_cells(texts: Sequence[str]) -> list[str] | None:
-    """Cells of a column of numbers in plain digits; None where it is no such column for certain.
+    """Convert cells of a column of numbers to plain digits; None if it is not certainly one.
 
-    Gaps stay as they are.
+    Gaps are unchanged.
     """
     stripped = [text.strip() for text in texts]
     counts = Counter(text for text in stripped if not is_gap(text))
@@ -255,7 +255,7 @@ def _text(cell: object) -> str:
 
 
 def _decimal_comma(cells: Mapping[str, Sequence[str]]) -> bool | None:
-    """Whether numbers of some column are written with a decimal comma for certain, or a point."""
+    """Test for a column that certainly has decimal commas, or points; None if none is certain."""
     point, comma = NumberFormat(), NumberFormat(",")
     for column in cells.values():
         texts = {text.strip() for text in column[:1000] if not is_gap(text)}

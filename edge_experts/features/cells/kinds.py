@@ -1,8 +1,8 @@
-"""Kinds of columns: what each takes for a value, a gap, or neither.
+"""Kinds of columns: each defines its values and gaps, and refuses everything else.
 
-A kind reads the cells of files and the values of JSON, HTTP and Python alike: `read` gives the
-number that a value stands for, or the place of a category's, and None for a gap; it raises
-UsageError for what is neither. Plain JSON values describe a kind; they travel in the bundle.
+A kind reads cells of files and values from JSON, HTTP and Python alike: `read` returns the number
+of a value, or the index of a category's value, and None for a gap; it raises UsageError for
+anything else. Plain JSON values describe a kind; they are stored in the bundle.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class NumberColumn:
     """Numbers, written in one format.
 
     Attributes:
-        is_binary: every value of training was 0 or 1, so that true and false are taken too.
-        range: least and largest value of training.
+        is_binary: True if every training value was 0 or 1; true and false are then accepted too.
+        range: smallest and largest training value.
     """
 
     name: str
@@ -56,15 +56,15 @@ class NumberColumn:
 
     @cached_property
     def _bounds(self) -> tuple[float, float]:
-        """Numbers that are not far outside the range of training."""
+        """Limits beyond which a number is far outside the range of training."""
         low, high = self.range
         return (low - (high - low), high + (high - low)) if math.isfinite(low) else self.range
 
     def number(self, value: Scalar) -> float | None:
-        """The number in a cell, or None for a gap; infinite where float cannot hold it.
+        """Parse the number in a cell; None for a gap, and infinite beyond the range of float.
 
         Raises:
-            UsageError: it holds something else.
+            UsageError: it contains anything else.
         """
         if isinstance(value, bool):
             if not self.is_binary:
@@ -111,11 +111,11 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class DateColumn:
-    """Dates and times that the user wants as numbers: seconds since 1970, or since midnight.
+    """Dates and times to be used as numbers: seconds since 1970, or since midnight.
 
     Attributes:
-        month_first: 3/4/2024 is in March.
-        range: earliest and latest of training.
+        month_first: True if 3/4/2024 is in March.
+        range: earliest and latest training value.
     """
 
     name: str
@@ -160,7 +160,7 @@ class DateColumn:
 
 @dataclass(frozen=True)
 class BooleanColumn:
-    """True and false, in any spelling."""
+    """Booleans, in any spelling."""
 
     name: str
     values: Sequence[str] | None = ("false", "true")
@@ -189,7 +189,7 @@ class BooleanColumn:
 
 @dataclass(frozen=True)
 class CategoryColumn:
-    """One of the texts that training had, or none of them.
+    """One of the texts in the training data, or an unknown one.
 
     Attributes:
         kept: values that are spelled as gaps.
@@ -221,7 +221,7 @@ class CategoryColumn:
         return {value: place for place, value in enumerate(self.values or ())}
 
     def spelling(self, value: Scalar) -> str | None:
-        """A value as the column spells it: 2 and 2.0 are "2", true is "true"; None for a gap."""
+        """Spell a value as the column does: 2 and 2.0 are "2", true is "true"; None for a gap."""
         if isinstance(value, bool):
             return str(value).lower()
         if isinstance(value, int | float):
@@ -253,10 +253,10 @@ Column = NumberColumn | DateColumn | BooleanColumn | CategoryColumn  # `values` 
 
 
 def column(content: Mapping[str, Any]) -> Column:
-    """The column that `to_json` described.
+    """Restore the column that `to_json` described.
 
     Raises:
-        ValueError, KeyError, TypeError: it described none.
+        ValueError, KeyError, TypeError: it is not such a description.
     """
     kind, name = content["type"], content["name"]
     if kind == "number":

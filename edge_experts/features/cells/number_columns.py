@@ -1,9 +1,9 @@
-"""Columns of numbers: whether a column is one, how it writes them, and which cells are exceptions.
+"""Detection of columns of numbers, their format, and their exceptions.
 
-A column whose cells are numbers for nine tenths or more is a column of numbers; a cell that is
-neither a number nor a gap then refuses the file. Where few values recur (grades 1, 2, 3+) it is a
-category. Where numbers are half of the cells or more, and no few values recur, the column is
-refused too: it is neither.
+A column is one of numbers if at least nine tenths of its cells are numbers; a cell that is neither
+a number nor a gap is then an error of the file. If few values recur (grades 1, 2, 3+) it is a
+category. If at least half of the cells are numbers and no few values recur, the column is refused
+as ambiguous.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from .numerals import (
 
 MOSTLY = 0.9
 _HALF = 0.5
-_FEW, _MANY = 20, 100  # different values of a category: beside numbers, and at most
-_RECURRING = 5  # cells for each value, on the average
+_FEW, _MANY = 20, 100  # limit of a category's different values: beside numbers, and in general
+_RECURRING = 5  # cells for each value, on average
 _NAMED = 3  # cells in a message
-_COMMON = 0.05  # of the cells have a unit that no list knows
-# Units that no code ends in; a single letter may be one: 1A.
+_COMMON = 0.05  # share of the cells from which an unlisted unit is accepted
+# Units in which no code ends; a single letter may be a code: 1A.
 _UNITS = frozenset(
     unit
     for units in (
@@ -48,9 +48,9 @@ class Cells:
     """Filled cells of one column.
 
     Attributes:
-        counts: how many cells hold each text, stripped, without gaps.
+        counts: number of cells with each text, stripped, without gaps.
         where: file and column, for messages.
-        lines: of each text the line of its first cell.
+        lines: line of the first cell with each text.
     """
 
     where: str
@@ -66,11 +66,11 @@ class Cells:
         return sum(self.counts[text] for text in texts)
 
     def are_few(self, most: int) -> bool:
-        """True where few values recur, as those of a category do."""
+        """Test for few values that recur, as in a category."""
         return len(self.counts) <= most and self.total >= _RECURRING * len(self.counts)
 
     def listed(self, texts: Sequence[str]) -> str:
-        """The first few cells with their lines, and how many there are."""
+        """List the first few cells with their lines, and the number of all."""
         first = sorted(texts, key=self.lines.__getitem__)[:_NAMED]
         listed = ", ".join(f"line {self.lines[text]} {text!r:.40}" for text in first)
         count = self.count(texts)
@@ -84,14 +84,14 @@ class Cells:
 
 
 def number_format(cells: Cells, *, comma: bool | None = None) -> tuple[NumberFormat | None, str]:
-    """Format of a column of numbers, or None for another kind of column; and a note for the user.
+    """Find the format of a column of numbers and a note for the user; None for other columns.
 
     Args:
-        comma: True where the rest of the file has decimal commas, False where it has decimal
-            points; None: not known. Tells what 1,234 is.
+        comma: True if the rest of the file has decimal commas, False if it has decimal points;
+            None if unknown. Decides the meaning of 1,234.
 
     Raises:
-        DataError: most cells are numbers and some are not, or numbers could be two things.
+        DataError: most cells are numbers and some are not, or the numbers are ambiguous.
     """
     numerals = _numerals(cells)
     looking = cells.count(list(numerals))
@@ -127,9 +127,9 @@ def _refuse_programs(cells: Cells) -> None:
 
 
 def _numerals(cells: Cells) -> dict[str, Numeral]:
-    """Of each cell that looks like a number its parts; infinite ones too.
+    """Parse each cell that looks like a number, including infinite ones.
 
-    What follows a number is a unit where many cells have it, or every list of units.
+    Text after a number is a unit if many cells have it, or if it is in a list of units.
     """
     made: dict[str, Numeral] = {}
     for text in cells.counts:
@@ -148,7 +148,7 @@ def _numerals(cells: Cells) -> dict[str, Numeral]:
 
 
 def _units(cells: Cells, numerals: Mapping[str, Numeral]) -> Counter[str]:
-    """How many cells have each unit."""
+    """Count the cells with each unit."""
     units = Counter[str]()
     for text, numeral in numerals.items():
         units[numeral.unit] += cells.counts[text]
@@ -160,7 +160,7 @@ def _is_written(body: str) -> bool:
 
 
 def _best(cells: Cells, numerals: Mapping[str, Numeral]) -> tuple[list[str], NumberFormat]:
-    """Cells that the format which takes most of them takes; the first format of equals."""
+    """Find the format that fits the most cells, the first of ties, and return these cells."""
     best: tuple[list[str], NumberFormat] = ([], FORMATS[0])
     most = 0
     for one in FORMATS:
@@ -175,7 +175,7 @@ def _best(cells: Cells, numerals: Mapping[str, Numeral]) -> tuple[list[str], Num
 def _is_category(
     cells: Cells, numerals: Mapping[str, Numeral], odd: Sequence[str], share: float, unit: str
 ) -> bool:
-    """True where exceptions recur as values of a category do, and are no measurements."""
+    """Test for exceptions that recur like values of a category and are not measurements."""
     measured = {unit, *_UNITS, *([""] if unit in _UNITS else [])}
     if any(text in numerals and numerals[text].unit in measured for text in odd):
         return False
@@ -191,7 +191,7 @@ def _unsure(
     units: Mapping[str, int],
     looking: int,
 ) -> DataError:
-    """Error for cells of which too many are numbers for a category, and too few for numbers."""
+    """Create the error for too many numbers for a category, and too few for a number column."""
     if looking >= MOSTLY * cells.total and len(units) > 1:
         shown = ", ".join(repr(unit) if unit else "none" for unit in list(units)[:4])
         return cells.error(
@@ -208,10 +208,10 @@ def _unsure(
 def _sure(
     cells: Cells, bodies: Sequence[str], found: NumberFormat, comma: bool | None
 ) -> tuple[NumberFormat, str]:
-    """The format, where no other makes other numbers of the same cells.
+    """Return the format if no other format reads the same cells as other numbers.
 
     Raises:
-        DataError: 1,234 can be above a thousand or below two, and nothing else tells.
+        DataError: 1,234 can be above a thousand or below two, and no other cell decides it.
     """
     separated = [body for body in bodies if not body.isdecimal()]
     if not separated or not all(map(is_ambiguous, separated)):

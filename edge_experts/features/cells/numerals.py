@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal comma, thousands separators, units, percent, currencies."""
+"""Spellings of numbers: decimal comma, thousands separators, units, percent, currencies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-LARGEST = 1e30  # beyond it squares overflow; no measurement is as large
+LARGEST = 1e30  # squares of larger numbers overflow; no measurement is as large
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u202f\u2009\u2007\u2008"), " ")
 _SIGNS = {0x2212: "-", 0x2019: "'", 0xFF0B: "+", 0xFF0D: "-", 0xFF0E: ".", 0xFF0C: ","}
 _CURRENCY = (
@@ -36,8 +36,8 @@ class Numeral:
 
     Attributes:
         body: digits and separators, without the sign.
-        exponent: of ten, with its e; or "".
-        unit: "" without one; a currency in front counts as one.
+        exponent: decimal exponent with its e; or "".
+        unit: "" without one; a currency before the number counts as one.
     """
 
     negative: bool
@@ -48,12 +48,12 @@ class Numeral:
 
 @dataclass(frozen=True)
 class NumberFormat:
-    """How the cells of a column write numbers.
+    """Format of the numbers in a column.
 
     Attributes:
         decimal: "." or ",".
-        thousands: what separates groups of digits: "", ",", ".", " " or "'".
-        unit: what every cell has behind or before its number, such as "cm", "%" or "EUR".
+        thousands: separator of groups of digits: "", ",", ".", " " or "'".
+        unit: text after or before the number in every cell, such as "cm", "%" or "EUR".
     """
 
     decimal: str = "."
@@ -61,9 +61,9 @@ class NumberFormat:
     unit: str = ""
 
     def number(self, text: str) -> float | None:
-        """The number that a cell holds; None where it is not written so. Infinite ones are inf.
+        """Parse the number in a cell; None for another format. Infinite numbers are inf.
 
-        A cell without the unit is taken, as a number of JSON is; another unit is not.
+        A cell without the unit is accepted, like a number in JSON; a cell with another unit is not.
         """
         text = normalized(text)
         if self.decimal == "." and _PLAIN.fullmatch(text):
@@ -78,11 +78,11 @@ class NumberFormat:
         return -value if numeral.negative else value
 
     def takes(self, body: str) -> bool:
-        """True for digits and separators that are written in this format."""
+        """Test for digits and separators that are written in this format."""
         return _pattern(self.decimal, self.thousands).fullmatch(body) is not None
 
     def example(self) -> str:
-        """A number in this format, for messages."""
+        """Format a sample number, for messages."""
         grouped = f"1{self.thousands}234{self.decimal}5"
         return f"{grouped} {self.unit}" if self.unit else grouped
 
@@ -91,10 +91,10 @@ class NumberFormat:
 
     @classmethod
     def from_json(cls, content: Mapping[str, str]) -> NumberFormat:
-        """The format that `to_json` described.
+        """Restore the format that `to_json` described.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is not such a description.
         """
         made = cls(content["decimal"], content["thousands"], content["unit"])
         known = (made.decimal, made.thousands) in {(one.decimal, one.thousands) for one in FORMATS}
@@ -103,7 +103,7 @@ class NumberFormat:
         return made
 
 
-# The first of those that hold for all cells of a column is taken.
+# The first format that fits all cells of a column is used.
 FORMATS = tuple(
     NumberFormat(decimal, thousands)
     for decimal, thousands in (
@@ -114,7 +114,7 @@ FORMATS = tuple(
 
 
 def normalized(text: str) -> str:
-    """The cell with ASCII digits, signs and spaces, stripped."""
+    """Convert a cell to ASCII digits, signs and spaces, stripped."""
     if text.isascii():
         return text.strip()
     text = text.translate(_SPACES).translate(_SIGNS).strip()
@@ -125,7 +125,7 @@ def normalized(text: str) -> str:
 
 
 def parts(text: str) -> Numeral | None:
-    """Parts of a normalized cell that looks like a number, in whatever format; None otherwise."""
+    """Split a normalized cell that looks like a number, in any format; None for others."""
     match = _PLAIN.fullmatch(text)
     if match is not None:
         return Numeral(match["sign"] == "-", match["body"], match["exponent"] or "", "")
@@ -141,14 +141,14 @@ def parts(text: str) -> Numeral | None:
 
 
 def is_of_programs(text: str) -> bool:
-    """True for numbers as only programs or accountants write them: 0x1F, 1_000, (1.50)."""
+    """Test for spellings of programs or accountants: 0x1F, 1_000, (1.50)."""
     if text[:1] == "(" and text[-1:] == ")":
         return parts(normalized(text[1:-1])) is not None
     return _OF_PROGRAMS.fullmatch(text) is not None
 
 
 def is_ambiguous(body: str) -> bool:
-    """True for digits that are a thousand times as large in another format: 1,234 or 1.234."""
+    """Test for digits that are a thousand times as large in another format: 1,234 or 1.234."""
     return _AMBIGUOUS.fullmatch(body) is not None
 
 
@@ -157,7 +157,7 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     point, group = re.escape(decimal), re.escape(thousands)
     whole = "[0-9]+"
     if thousands:
-        # The second: lakhs and crores, 12,34,567.
+        # The second pattern: lakhs and crores, 12,34,567.
         whole += f"|[1-9][0-9]{{0,2}}(?:{group}[0-9]{{3}})+"
         whole += f"|[1-9][0-9]?(?:{group}[0-9]{{2}})+{group}[0-9]{{3}}"
     return re.compile(rf"(?:{whole})(?:{point}[0-9]*)?|{point}[0-9]+")

@@ -1,4 +1,4 @@
-"""Single values of cells, JSON, Python and numpy."""
+"""Single values from cells, JSON, Python and numpy."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Scalar = str | bool | int | float | None
 
 
 def scalar(name: str, value: Any) -> Scalar:
-    """A value of Python, numpy or JSON as one that columns read.
+    """Convert a value of Python, numpy or JSON to one that columns read.
 
     Raises:
-        UsageError: a list, an object or whatever else.
+        UsageError: a list, an object or another type.
     """
     if type(value) in _PLAIN:
         return value  # type: ignore[no-any-return]
@@ -42,7 +42,7 @@ def as_float(value: float) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value in a message."""
+    """Format a value for a message."""
     try:
         return f"{value!r:.40}"
     except (ValueError, TypeError):  # an integer of thousands of digits

@@ -1,16 +1,17 @@
-"""Evidence that counts no longer come from where those of a reference did.
+"""Evidence that counts differ from the distribution of a reference.
 
 It is a test martingale for counts (Lindon & Malek, 2022, Anytime-valid inference for
-multinomial count data, NeurIPS): how much better histograms that are learned as answers come
-predict them than the reference does. The reference is itself a sample, so that it predicts by its
-posterior (Dirichlet, with Jeffreys's 1/2 for each bin) rather than as if it were exact. If nothing
-changed, the ratio E of the two is a martingale that starts at 1: the probability that it ever
-reaches 1/a, whenever one looks, is at most a (Ville, 1939). Means of such ratios are such ratios,
-so that the signals are averaged. Blocks of three lengths start again and again, for sudden and for
-faint changes; block j may spend 1/(j (j+1)) of its length's third of `false_alarms`, which adds up:
-`false_alarms` is the probability that a device whose inputs do not change ever warns, however long
-it answers. That holds for independent inputs. Where inputs come in runs (a sensor that stays in one
-state for hours), the longest blocks are still to be trusted most, and short ones warn of the run.
+multinomial count data, NeurIPS). It compares two predictions of the counts: by histograms that are
+learned from the answers so far, and by the reference. The reference is itself a sample, so it
+predicts by its posterior (Dirichlet, with Jeffreys's 1/2 for each bin) instead of exact shares. If
+nothing changed, the ratio E of the two is a martingale that starts at 1: the probability that it
+ever reaches 1/a, at any time of looking, is at most a (Ville, 1939). A mean of such ratios is such
+a ratio too, so the signals are averaged. Blocks of three lengths are restarted continually, for
+sudden and for faint changes; block j may spend 1/(j (j+1)) of its length's third of `false_alarms`.
+The sum is `false_alarms`: the probability that a device whose inputs do not change ever warns,
+for any number of answers. This holds for independent inputs. If inputs come in runs (a sensor that
+stays in one state for hours), the longest blocks are the most reliable, and short ones report the
+run.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEAST_DISTANCE = 0.05  # a change of fewer answers is no news to anyone
+LEAST_DISTANCE = 0.05  # smaller changes in the share of answers are not reported
 BLOCKS = (256, 4096, 65536)  # answers
 _JEFFREYS = 0.5
-_STRENGTHS = (0.5, 5.0, 50.0)  # of what is learned from: so many answers in each bin
+_STRENGTHS = (0.5, 5.0, 50.0)  # of the learned histograms' priors: answers in each bin
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One signal: shares of the answers in each bin, on validation data and now.
+    """Shares of the answers in each bin for one signal, on validation data and now.
 
     `distance` is the total variation: the share of answers that would have to change their bin.
     """
@@ -40,25 +41,25 @@ class Comparison:
 
 
 class Expected:
-    """What the reference predicts of one signal's counts, and what may be learned instead."""
+    """Prediction of one signal's counts by the reference, and priors of histograms to learn."""
 
     def __init__(self, counts: np.ndarray):
         self.shares = counts / max(1, counts.sum())
         self.weights = counts + _JEFFREYS
         mean = self.weights / self.weights.sum()
-        # From anything at all to something near the reference: the nearer, the fewer answers it
-        # takes to learn it, so that faint changes show too.
+        # Priors from weak to strong: a prior near the reference needs fewer answers, so that faint
+        # changes are found too.
         self.learned = [strength * len(counts) * mean for strength in _STRENGTHS]
 
     def evidence(self, counts: np.ndarray) -> float:
-        """log E of counts: how much better those that learn predict them, on the mean."""
+        """Compute log E of counts: the mean advantage of the learned histograms."""
         seen = np.flatnonzero(counts)
         known = _log_probability(self.weights, counts, seen)
         return _log_mean([_log_probability(one, counts, seen) - known for one in self.learned])
 
 
 class Block:
-    """Counts since the block began, and how many blocks of its length there were."""
+    """Counts since the start of the block, and the number of blocks of its length so far."""
 
     def __init__(self, length: int, expected: Mapping[str, Expected]):
         self.length, self.number, self._expected = length, 1, expected
@@ -86,7 +87,7 @@ class Block:
             counts += np.bincount(bins[name], minlength=len(counts))
 
     def speaks(self, false_alarms: float) -> bool:
-        """Whether the signals' mean evidence reaches what this block may spend, and matters."""
+        """Test if the signals' mean evidence exceeds this block's limit and the change is large."""
         allowed = false_alarms / (self.number * (self.number + 1))
         logs = [self._expected[name].evidence(one) for name, one in self.counts.items()]
         return _log_mean(logs) >= -math.log(allowed) and self._matters()
@@ -112,7 +113,10 @@ def _log_mean(logs: list[float]) -> float:
 
 
 def _log_probability(weights: np.ndarray, counts: np.ndarray, seen: np.ndarray) -> float:
-    """Of a sequence with these counts, under a Dirichlet prior; `seen` is where they are not 0."""
+    """Log probability of a sequence with these counts under a Dirichlet prior.
+
+    `seen` marks the counts that are not 0.
+    """
     total = float(weights.sum())
     return (
         math.lgamma(total)

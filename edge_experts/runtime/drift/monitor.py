@@ -1,9 +1,9 @@
-"""Whether inputs still look like those that a bundle was made from, in constant memory.
+"""Detection of input drift in constant memory.
 
-A model does not notice that the world changed; its router and its scores do. What they did on the
-validation examples stands in the manifest (`reference`), as counts: the router's first choice, its
-probability, the entropy of its choice, and the answer's score. Here the same is counted while
-answering, in blocks; `evidence.py` says when the two differ.
+A model does not notice that its inputs changed, but its router and its scores change with them. The
+manifest holds their distributions on the validation examples (`reference`), as counts: the router's
+first choice, its probability, the entropy of the routing, and the answer's score. The monitor
+counts the same for a device's answers, in blocks; `evidence.py` tests if the two differ.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ import numpy as np
 from ...format.drift_reference import Histogram, Reference
 from .evidence import BLOCKS, Block, Comparison, Expected
 
-FALSE_ALARMS = 0.001  # the probability that a device ever warns, if nothing changes
-_ROWS = 256  # answers that wait to be counted together
-_NUMBERS = 2**16  # and numbers, which is less for many labels or experts
+FALSE_ALARMS = 0.001  # probability that a device ever warns if nothing changes
+_ROWS = 256  # buffered answers, which are counted together
+_NUMBERS = 2**16  # buffered numbers; limits the rows where labels or experts are many
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What was found.
+    """Result of drift detection.
 
     Attributes:
-        answers: how many were looked at.
-        drifted: whether inputs changed; it stays so until `reset`.
-        since: after how many answers that was found.
-        signals: by name, for the block of answers in which it was found, or else the longest
-            that is being counted.
+        answers: number of answers that were examined.
+        drifted: True if inputs changed; it stays so until `reset`.
+        since: number of answers after which the change was found.
+        signals: by name, of the block of answers in which the change was found, or else of the
+            longest current block.
     """
 
     answers: int
@@ -41,7 +41,7 @@ class Drift:
 
     @property
     def warning(self) -> str:
-        """In words; empty where there is nothing to warn of."""
+        """Warning in words; empty without drift."""
         if not self.drifted:
             return ""
         name, found = max(self.signals.items(), key=lambda pair: pair[1].distance)
@@ -52,13 +52,13 @@ class Drift:
 
 
 class Monitor:
-    """Counts what the router and the answers do, and compares it with the bundle's reference.
+    """Compare the behaviour of the router and the answers with the bundle's reference.
 
-    Threads may share it: an answer that would have to wait is left out.
+    Threads may share it: an answer that would have to wait for the lock is not counted.
 
     Args:
-        values: the numbers whose histogram is the reference's `score`, of many outputs of experts,
-            (answers, ...) to (answers,).
+        values: computes the numbers that the reference's `score` histogram counts, from outputs of
+            experts, (answers, ...) to (answers,).
         false_alarms: the probability that it ever warns if inputs do not change.
     """
 
@@ -87,9 +87,9 @@ class Monitor:
         self._start()
 
     def observe(self, gate: np.ndarray | None, output: np.ndarray) -> None:
-        """One answer: the router's logits, (experts,), None without one; and the output, (labels,).
+        """Record one answer: the router's logits, (experts,) or None, and the output, (labels,).
 
-        It takes about a microsecond: what is made of them is worked out for many at a time.
+        It takes about a microsecond: statistics are computed for many answers at a time.
         """
         if not self._lock.acquire(blocking=False):
             return
@@ -106,13 +106,13 @@ class Monitor:
 
     @property
     def drift(self) -> Drift:
-        """What was found until now."""
+        """Result until now."""
         with self._lock:
             self._count_waiting()
             return self._drift()
 
     def reset(self) -> None:
-        """Forget everything: the reference is what the next answers are compared with."""
+        """Forget all answers; the next ones are compared with the bundle's reference."""
         with self._lock:
             self._waiting = 0
             self._start()
@@ -126,7 +126,7 @@ class Monitor:
     def _count_waiting(
         self, gate: np.ndarray | None = None, output: np.ndarray | None = None
     ) -> int:
-        """Count the answers that wait; then there is room for one like these, in row 0."""
+        """Count the buffered answers; afterwards row 0 is free for an answer of these shapes."""
         if self._waiting:
             self._count(self._waiting)
             self._waiting = 0
@@ -169,13 +169,13 @@ class Monitor:
 
 
 def first_probabilities(logits: np.ndarray) -> np.ndarray:
-    """The largest probability of each row, (rows, n) to (rows,)."""
+    """Compute the largest probability of each row, (rows, n) to (rows,)."""
     largest: np.ndarray = 1 / _shifted_powers(logits).sum(axis=1)
     return largest
 
 
 def entropies(logits: np.ndarray) -> np.ndarray:
-    """In nats, of the probabilities of each row, (rows, n) to (rows,)."""
+    """Compute the entropy of each row's probabilities in nats, (rows, n) to (rows,)."""
     powers = _shifted_powers(logits)
     probabilities = powers / powers.sum(axis=1, keepdims=True)
     found: np.ndarray = -(probabilities * np.log(np.maximum(probabilities, 1e-30))).sum(axis=1)

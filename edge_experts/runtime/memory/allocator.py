@@ -1,8 +1,9 @@
-"""What the C allocator keeps and gives back (glibc only; elsewhere these calls do nothing).
+"""Control of the C allocator (glibc only; on other systems these calls do nothing).
 
 glibc raises its mmap threshold whenever a large block is freed, so that later weights land on the
 heap and stay with the process after they are freed. Measured with a cycle through experts of 5 MB
-and room for one: growth 31.7 MB untouched, 17.4 with `malloc_trim`, 12.8 with a fixed threshold.
+and a budget for one: 31.7 MB of growth by default, 17.4 with `malloc_trim`, 12.8 with a fixed
+threshold.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def return_freed_memory() -> None:
-    """Give free heap pages back to the system (malloc_trim(3))."""
+    """Return free heap pages to the system (malloc_trim(3))."""
     libc = _libc()
     if libc is not None:
         libc.malloc_trim(0)
 
 
 def map_large_blocks() -> None:
-    """Let every block of 64 KiB and more be a mapping of its own, which goes when it is freed.
+    """Allocate each block of 64 KiB and more as a mapping of its own, which `free` unmaps.
 
     Process-wide (mallopt(3), M_MMAP_THRESHOLD). It makes loading an expert somewhat slower.
     """

@@ -1,7 +1,7 @@
-"""What the models of a bundle take in memory, measured on the machine that it is on.
+"""Memory costs of a bundle's models, measured on this machine.
 
-A file's size tells little: tflite-runtime 2.14 adds a copy of int8 weights at the second inference,
-and XNNPACK one of float weights.
+File sizes do not predict them: tflite-runtime 2.14 adds a copy of int8 weights at the second
+inference, and XNNPACK one of float weights.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ def measure(
     *,
     tell: Callable[[str], object] = lambda path: None,
 ) -> dict[str, int]:
-    """Bytes that each model takes, by its path; at least its file twice.
+    """Measure the bytes that each model takes in memory, by its path; at least twice its file.
 
-    To be called in a process that does nothing else: what others allocate and free meanwhile would
-    count.
+    Call it in a process without other work, whose allocations would be counted too.
 
     Args:
         arrays: the features of one example, and the task's initial state.
-        open_expert: the task's, of an index, the checked bytes and a name for errors.
+        open_expert: opens an expert of the task from its index, its checked bytes and a name for
+            errors.
         tell: called with a model's path before it is opened, which may end the process.
     """
     models: list[tuple[FileEntry, _Open, dict[str, np.ndarray]]] = []
-    experts, kept = models.copy(), []  # routers stay open: freed memory would hide others' costs
+    experts, kept = models.copy(), []  # routers stay open: freed memory would hide experts' costs
     for router, places in manifest.routed:
         given = arrays
         if router is not None:
@@ -56,8 +56,8 @@ def measure(
     found = {}
     for entry, opened, given in models:
         tell(entry.path)
-        # The interpreter's own start, and the code of operators that no model used before, are no
-        # model's cost: they come with the first opening, and only the second one counts.
+        # The first opening includes the start of the interpreter and the code of operators that
+        # no model used before. Only the second opening measures the model.
         _cost(folder, entry, opened, given)
         found[entry.path] = _cost(folder, entry, opened, given)
     return found
@@ -69,7 +69,7 @@ def _cost(
     opened: _Open,
     arrays: dict[str, np.ndarray],
 ) -> int:
-    """At least the file twice: a small one's cost may hide in memory that was free already."""
+    """Measure at least twice the file: a small model may fit into memory that was already free."""
     allocator.return_freed_memory()
     before = resident_bytes()
     model = opened(read_checked(folder, entry), str(folder / entry.path))

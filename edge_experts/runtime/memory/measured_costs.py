@@ -1,8 +1,9 @@
-"""What models take in memory on this machine: costs.json in an install root, beside the bundles.
+"""Memory costs of models on this machine: costs.json in an install root, beside the bundles.
 
-The manifest has what they took where the bundle was converted; another interpreter or processor
-keeps other copies of their weights. What was signed stays as it is, so the figures stand outside.
-They are by the models' SHA-256: what an update leaves as it was need not be measured again.
+The manifest has the costs on the machine that converted the bundle; another interpreter or
+processor may keep other copies of the weights. Signed files are not changed, so local figures are
+stored outside the bundles. Keys are the models' SHA-256: files that an update does not change need
+no new measurement.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ FILE = "costs.json"
 
 
 class Costs(NamedTuple):
-    """Bytes that models take in memory; all routers together, 0 where there is none."""
+    """Bytes that models take in memory; `router` is the sum over routers, 0 without one."""
 
     router: int
     experts: tuple[int, ...]
 
 
 def known(folder: Path, manifest: Manifest) -> Costs:
-    """As measured on this machine, else as the manifest says.
+    """Look up costs measured on this machine, or else those in the manifest.
 
     Args:
-        folder: the bundle's; figures are looked for in the root that it is installed in, if any.
+        folder: the bundle's; costs.json is read from the install root that contains it, if any.
     """
     here = _read(folder.resolve().parent.parent)
 
@@ -46,7 +47,7 @@ def known(folder: Path, manifest: Manifest) -> Costs:
 
 
 def cover(root: Path, manifest: Manifest) -> bool:
-    """Whether every model was measured on a machine like this one, at conversion or here."""
+    """Test that all models were measured on this kind of machine, at conversion or later."""
     here, machine = _read(root), _machine()
     if {key: manifest.verified_on.get(key) for key in machine} == machine:
         return True
@@ -54,10 +55,10 @@ def cover(root: Path, manifest: Manifest) -> bool:
 
 
 def record(root: Path, manifest: Manifest, found: Mapping[str, int], kept: Iterable[str]) -> None:
-    """Keep what was found of a bundle's models, by path, and what is known of others.
+    """Store the costs of a bundle's models, by path, and keep those of other installed files.
 
     Args:
-        kept: SHA-256 of the files that are installed; of others the figures are forgotten.
+        kept: SHA-256 of the installed files; figures of all other files are deleted.
     """
     stay = set(kept)
     figures = {digest: cost for digest, cost in _read(root).items() if digest in stay}
@@ -68,7 +69,7 @@ def record(root: Path, manifest: Manifest, found: Mapping[str, int], kept: Itera
 
 
 def _read(root: Path) -> dict[str, int]:
-    """By SHA-256; empty where nothing was measured, or elsewhere, or the file is damaged."""
+    """Read costs by SHA-256; empty if the file is missing, damaged, or from another machine."""
     try:
         raw = read_at_most(root / FILE, LIMITS.manifest_bytes) if is_root(root) else None
         if raw is None or len(raw) > LIMITS.manifest_bytes:
@@ -82,7 +83,7 @@ def _read(root: Path) -> dict[str, int]:
 
 
 def _machine() -> dict[str, str]:
-    """What the figures hold for; a manifest's `verified_on` has the same keys."""
+    """Describe what the figures are valid for; `verified_on` in a manifest has the same keys."""
     return {**description(), "machine": platform.machine()}
 
 

@@ -1,4 +1,4 @@
-"""Residency policy: which expert leaves memory where another one needs its room."""
+"""Residency policy: chooses the expert to evict when another one needs memory."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Protocol
 
 
 class Policy(Protocol):
-    """A task's choice in place of the least recently used expert.
+    """Eviction policy of a task, instead of least recently used.
 
     Both methods are called with the lock of `Residency` held: they must be quick, and must not
     call the runtime.
     """
 
     def used(self, index: int) -> None:
-        """Notes that an expert is needed, whether it is in memory or about to be loaded."""
+        """Record that an expert is needed, whether it is in memory or about to be loaded."""
 
     def victim(self, idle: Sequence[int], wanted: int) -> int:
-        """Chooses the expert to evict.
+        """Choose the expert to evict.
 
         Args:
-            idle: experts that may leave, at least one; the least recently used first. None of them
-                is pinned or in use.
-            wanted: the expert that needs the room.
+            idle: experts that may be evicted, at least one; the least recently used first. None of
+                them is pinned or in use.
+            wanted: the expert that needs the memory.
 
         Returns:
             one of `idle`.
@@ -31,10 +31,10 @@ class Policy(Protocol):
 
 
 def choose(policy: Policy, idle: Iterable[int], wanted: int) -> int | None:
-    """The policy's victim; None where no expert may leave.
+    """Return the policy's victim; None if no expert may be evicted.
 
     Raises:
-        ValueError: the policy chose another one, which is a fault in it.
+        ValueError: the policy chose an expert that is not in `idle`, which is a bug of the policy.
     """
     offered = tuple(idle)
     if not offered:
@@ -46,9 +46,9 @@ def choose(policy: Policy, idle: Iterable[int], wanted: int) -> int | None:
 
 
 def touching(slots: OrderedDict[int, Any], policy: Policy) -> Callable[[int], None]:
-    """Notes a use in both orders.
+    """Record a use both in the LRU order and in the policy.
 
-    It is no method of `Residency`, to which it would be a cycle of references: a runtime that is
+    It is not a method of `Residency`, which would create a reference cycle: a runtime that is
     dropped frees its experts at once.
     """
 

@@ -1,7 +1,7 @@
-"""Load the expert that will be needed next while nobody waits for it.
+"""Prefetching: loads the expert that is probably needed next while no answer waits for it.
 
-Which one that is, a table tells of who was asked after whom: first-order, of constant size, and
-forgetful, so that it follows when habits change.
+The prediction is a first-order table of transitions between experts, of constant size. Old counts
+decay, so that the table follows changes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import weakref
 
 from .residency import Residency
 
-_ROWS = 256  # experts whose numbers are equal modulo this share what is known of them
-_FOLLOWERS = 4  # kept for each
-_MEMORY = 32  # when a row has counted so many answers, all its counts are halved
-_ENOUGH = 4.0  # answers that must have been counted before anyone guesses
-# With 0.5 no other expert is likelier to be next, so that whoever leaves for it is needed less.
+_ROWS = 256  # experts whose indices are equal modulo this share a row
+_FOLLOWERS = 4  # stored for each row
+_MEMORY = 32  # answers counted in a row after which all its counts are halved
+_ENOUGH = 4.0  # answers that must have been counted before a prediction is made
+# With 0.5 no other expert is more likely to be next, so the evicted one is needed less.
 _SURE = 0.5
-_WORTH = 0.2  # enough where there is free room
+_WORTH = 0.2  # sufficient probability if no expert must be evicted
 
 
 class Transitions:
-    """Which expert follows which, counted."""
+    """Counts of transitions from one expert to the next."""
 
     def __init__(self) -> None:
         self._rows: dict[int, dict[int, float]] = {}
@@ -30,8 +30,8 @@ class Transitions:
     def see(self, before: int, after: int) -> None:
         counts = self._rows.setdefault(before % _ROWS, {})
         if after not in counts and len(counts) == _FOLLOWERS:
-            # Of the rarest follower the new one takes the place, and not the count: what follows
-            # at random must not look likely.
+            # The new follower replaces the rarest one but does not inherit its count: random
+            # successors must not look likely.
             del counts[min(counts, key=counts.__getitem__)]
         counts[after] = counts.get(after, 0.0) + 1
         if sum(counts.values()) >= _MEMORY:
@@ -39,7 +39,7 @@ class Transitions:
                 counts[follower] /= 2
 
     def likely(self, before: int) -> tuple[int, float]:
-        """The likeliest to follow, and how likely; (-1, 0.0) where too little is known."""
+        """Return the most likely next expert and its probability; (-1, 0.0) with too few counts."""
         counts = self._rows.get(before % _ROWS)
         if counts is None or (total := sum(counts.values())) < _ENOUGH:
             return -1, 0.0
@@ -48,7 +48,7 @@ class Transitions:
 
 
 class Prefetcher:
-    """A thread that loads what is likely to be needed next, within the budget."""
+    """Thread that loads the expert that is probably needed next, within the budget."""
 
     def __init__(self, experts: Residency):
         self._transitions, self._before = Transitions(), -1
@@ -56,11 +56,11 @@ class Prefetcher:
         self._wanted: queue.SimpleQueue[tuple[int, bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        # The thread must not keep a runtime alive that nobody closed.
+        # The thread must not keep a runtime alive that was never closed.
         weakref.finalize(experts, self._wanted.put, None)
 
     def answered(self, expert: int) -> None:
-        """`expert` has just answered; wake the thread where the next one should be loaded."""
+        """Record that `expert` answered; wake the thread if the next expert should be loaded."""
         before, self._before = self._before, expert
         if before >= 0:
             self._transitions.see(before, expert)
@@ -73,7 +73,7 @@ class Prefetcher:
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is not None:  # another thread was faster
+            if self._thread is not None:  # another thread was first
                 return
             thread = threading.Thread(
                 target=_work,
@@ -82,10 +82,10 @@ class Prefetcher:
                 daemon=True,
             )
             thread.start()
-            self._thread = thread  # only now: `stop` may be waiting to join it
+            self._thread = thread  # only now: a concurrent `stop` joins it
 
     def stop(self) -> None:
-        """End the thread, once it has loaded what it is at."""
+        """End the thread after its current load."""
         self._wanted.put(None)
         if self._thread is not None:
             self._thread.join()
@@ -95,7 +95,7 @@ def _work(
     experts: weakref.ref[Residency], wanted: queue.SimpleQueue[tuple[int, bool] | None]
 ) -> None:
     while (guess := wanted.get()) is not None:
-        while not wanted.empty():  # only the newest guess is still worth anything
+        while not wanted.empty():  # only the newest prediction is useful
             newer = wanted.get()
             if newer is None:
                 return

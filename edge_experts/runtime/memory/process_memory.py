@@ -1,4 +1,4 @@
-"""A process's memory, from /proc (Linux): all, and what of it is anonymous or file pages."""
+"""Memory of a process, from /proc (Linux): total, anonymous pages and file pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Memory(NamedTuple):
-    """Bytes: resident now, the most since `reset_peak`, and the two kinds of pages now."""
+    """Bytes: resident set size, its peak since `reset_peak`, and both kinds of pages."""
 
     resident: int
     peak: int
@@ -17,7 +17,7 @@ class Memory(NamedTuple):
 
 
 def read(process: int | str = "self") -> Memory:
-    """Of this process, or the one of a number. Raises OSError where there is no /proc."""
+    """Read the memory of this process or of a process id; raises OSError without /proc."""
     status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     fields = dict(line.split(":", 1) for line in status.splitlines())
 
@@ -32,6 +32,6 @@ def resident_bytes(process: int | str = "self") -> int:
 
 
 def reset_peak() -> None:
-    """Count the peak from now on (proc(5), clear_refs); without the right to, from the start."""
+    """Restart the measurement of the peak (proc(5), clear_refs), if permitted."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")

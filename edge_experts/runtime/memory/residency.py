@@ -1,10 +1,11 @@
-"""Which experts are in memory: what the budget allows, the least recently used leave first.
+"""Residency of experts: loads within the budget, evicts the least recently used one first.
 
 A task may choose another policy.
 
-Threads may ask at once. An expert that someone uses stays; who needs room waits until others are
-done, first come first served, and the budget is never exceeded. Nobody waits for ever: a thread
-holds one expert at most, and while someone waits for room nobody overtakes.
+Threads may request experts concurrently. An expert in use is not evicted. Threads that need memory
+wait until others release theirs; they are served first-in first-out, and the budget is never
+exceeded. There is no deadlock: a thread holds one expert at most, and while a thread waits for
+memory, no other request is served before it.
 """
 
 from __future__ import annotations
@@ -23,29 +24,30 @@ from .quarantine import UNAVAILABLE, Quarantine
 from .room import Room
 from .slot import Slot
 
-_WORTH_TRIMMING = 1_000_000  # bytes; giving memory back takes a third of a small expert's loading
+_WORTH_TRIMMING = 1_000_000  # bytes; trimming takes a third of a small expert's load time
 
 
 class Counts(NamedTuple):
-    """How often experts were loaded, and left because another one needed their room."""
+    """Number of loads, and of evictions because another expert needed memory."""
 
     loads: int
     evictions: int
 
 
 class Residency:
-    """The experts in memory.
+    """Experts in memory.
 
     Args:
-        load: makes the model of an expert, checked, from its index.
-        room: how much of them fits.
-        quarantine: keeps those that failed, and refuses them for a while.
-        all_must_fit: otherwise those too large for the budget are refused when they are needed.
-        pinned: never leave once they are loaded.
-        policy: None: the least recently used leaves first.
+        load: opens the checked model of an expert, by its index.
+        room: costs and memory budget of the experts.
+        quarantine: stores failed experts, and refuses them for a while.
+        all_must_fit: raise if one expert is too large for the budget; otherwise such an expert is
+            refused when it is needed.
+        pinned: experts that are never evicted once they are loaded.
+        policy: the eviction policy; None: least recently used.
 
     Raises:
-        MemoryBudgetError: not even the smallest expert fits; with `all_must_fit`, one does not.
+        MemoryBudgetError: the smallest expert does not fit; with `all_must_fit`, any expert.
     """
 
     def __init__(
@@ -62,15 +64,15 @@ class Residency:
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._slots: OrderedDict[int, Slot] = OrderedDict()
-        # `move_to_end` itself where that is all: every answer calls it.
+        # `move_to_end` itself without a policy: every answer calls it.
         self._touch = self._slots.move_to_end if policy is None else touching(self._slots, policy)
         self._used, self._closed = 0, False
         self._loads = self._evictions = 0
         self._freed = 0  # bytes, since free memory was last given back
-        # The lock itself: Condition's `with` is Python code, which every answer would run.
+        # The plain lock: Condition's `with` is Python code, which would run for every answer.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[object] = deque()  # who waits for room, in this order
+        self._queue: deque[object] = deque()  # threads that wait for memory, first-in first-out
         for index in room.too_large(all_must_fit=all_must_fit):
             self._quarantine.add(index, room.refusal(index), forever=True)
 
@@ -82,12 +84,12 @@ class Residency:
 
     @property
     def pinned(self) -> frozenset[int]:
-        """Those that never leave."""
+        """Experts that are never evicted."""
         return frozenset(self._pinned)
 
     @property
     def used(self) -> int:
-        """Bytes that the experts in memory take, those included that are being loaded."""
+        """Bytes that experts take in memory, including those being loaded."""
         with self._lock:
             return self._used
 
@@ -97,16 +99,16 @@ class Residency:
             return Counts(self._loads, self._evictions)
 
     def has(self, index: int) -> bool:
-        """Whether the expert is in memory, or about to be."""
+        """Test if the expert is in memory or being loaded."""
         return index in self._slots
 
     def hold(self, index: int) -> Slot:
-        """The expert, loaded if it is not in memory; others may have to leave for it.
+        """Return the slot of an expert; loads it if needed, which may evict others.
 
-        It stays until `free` is called with what this returns.
+        The expert stays in memory until `free` is called with the returned slot.
 
         Raises:
-            one of UNAVAILABLE: it cannot be used.
+            one of UNAVAILABLE: the expert cannot be used.
             UsageError: closed.
         """
         with self._lock:
@@ -121,10 +123,10 @@ class Residency:
                 return self._fill(slot)
             if self._is_loaded(slot):
                 return slot
-            # Whoever was loading it failed; the quarantine knows why by now.
+            # The thread that was loading it failed; the quarantine has the reason by now.
 
     def free(self, slot: Slot) -> None:
-        """Give back what `hold` returned."""
+        """Release a slot that `hold` returned."""
         with self._lock:
             slot.users -= 1
             if slot.failed and not slot.users:
@@ -133,16 +135,16 @@ class Residency:
                 self._changed.notify_all()
 
     def reject(self, slot: Slot, error: ModelError) -> None:
-        """Refuse an expert that is loaded and could not answer; when nobody holds it, it leaves."""
+        """Quarantine a loaded expert that failed to answer, and evict it once it is not in use."""
         self._quarantine.add(slot.index, error)
         with self._lock:
             slot.ready, slot.failed = False, True
 
     def pin(self, index: int) -> None:
-        """Load an expert and never let it leave.
+        """Load an expert and never evict it.
 
         Raises:
-            MemoryBudgetError: some expert would not fit beside it any more.
+            MemoryBudgetError: another expert would no longer fit beside it.
         """
         with self._lock:
             self._room.refuse_to_pin(index, self._pinned)
@@ -154,18 +156,19 @@ class Residency:
             raise
 
     def unpin(self, index: int) -> None:
-        """The expert may leave again."""
+        """Allow the expert to be evicted again."""
         with self._lock:
             self._pinned.discard(index)
             self._changed.notify_all()
 
     def prefetch(self, index: int, *, replace: bool) -> bool:
-        """Load an expert that nobody has asked for yet; whether it was loaded.
+        """Load an expert before it is requested; return True if it was loaded.
 
-        It never waits, nor takes the place of an expert that is in use or pinned.
+        It never waits, and never evicts an expert that is in use or pinned.
 
         Args:
-            replace: the least recently used may leave for it; otherwise only free room is taken.
+            replace: the least recently used expert may be evicted; otherwise only free memory is
+                used.
         """
         with self._lock:
             if self._closed or self._queue or index in self._slots:
@@ -185,7 +188,7 @@ class Residency:
         return True
 
     def clear(self, *, close: bool = False) -> None:
-        """Let every expert leave, once it is not in use; with `close`, none is loaded any more."""
+        """Evict every expert once it is not in use; with `close`, refuse further loads."""
         with self._turn():
             self._closed = self._closed or close
             while any(slot.users for slot in self._slots.values()):
@@ -196,7 +199,7 @@ class Residency:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """Holds the lock, when everyone who came before is served."""
+        """Hold the lock once all earlier requests are served."""
         with self._changed:
             ticket = object()
             self._queue.append(ticket)
@@ -209,7 +212,7 @@ class Residency:
                 self._changed.notify_all()
 
     def _enter(self, index: int) -> tuple[Slot, bool]:
-        """A place for the expert, in use; and whether it is the caller who must fill it."""
+        """Reserve or find the expert's slot, in use; True if the caller must load the expert."""
         with self._turn():
             while True:
                 if self._closed:
@@ -232,12 +235,12 @@ class Residency:
         return slot
 
     def _fill(self, slot: Slot, *, warm: bool = False) -> Slot:
-        """Load a reserved expert. Others go on meanwhile."""
+        """Load a reserved expert, without the lock."""
         try:
             self._return_memory()
             model = self._load(slot.index)
             if warm:
-                with contextlib.suppress(ModelError):  # made-up inputs say nothing of others
+                with contextlib.suppress(ModelError):  # generated inputs prove nothing
                     model.warm_up()
         except BaseException as error:
             with self._changed:
@@ -255,7 +258,7 @@ class Residency:
         return slot
 
     def _is_loaded(self, slot: Slot) -> bool:
-        """Wait for whoever loads it; False where that failed."""
+        """Wait until another thread has loaded the expert; False if that failed."""
         with self._changed:
             try:
                 while slot.model is None and not slot.failed:
@@ -264,10 +267,10 @@ class Residency:
                 slot.users -= 1
                 self._changed.notify_all()
                 raise
-        return slot.model is not None  # also where it was rejected since: it may do for others
+        return slot.model is not None  # even if it was rejected since: other inputs may work
 
     def _make_room(self, index: int) -> bool:
-        """Let others leave until the expert fits; False where those in the way are in use."""
+        """Evict experts until this one fits; False if the others are in use."""
         while not self._has_room(index):
             unused = (slot.index for slot in self._slots.values() if not slot.users)
             idle = (one for one in unused if one not in self._pinned)
@@ -283,7 +286,7 @@ class Residency:
 
     def _drop(self, slot: Slot) -> None:
         del self._slots[slot.index]
-        slot.model = None  # no other name may hold it: its memory must be free by now
+        slot.model = None  # the last reference: its memory must be free by now
         self._used -= self._room.costs[slot.index]
         self._freed += self._room.costs[slot.index]
 

@@ -1,4 +1,4 @@
-"""What fits into memory: costs of experts against a budget in bytes, and a number of them."""
+"""Memory budget: costs of experts against a limit in bytes and a limit of their number."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ...errors import MemoryBudgetError, UsageError
 
 
 class Room:
-    """How much may be in memory.
+    """Limits for the experts in memory.
 
     Args:
-        costs: what each expert takes, bytes.
-        budget: what all of them together may take, bytes, and the router; None is no limit.
-        most: how many may be in memory; None is no limit.
-        router: what all routers take together, bytes.
-        layers: places of the experts that each router picks from; None: one router's.
+        costs: bytes that each expert takes.
+        budget: bytes for all experts and routers together; None is no limit.
+        most: number of experts in memory; None is no limit.
+        router: bytes that all routers take together.
+        layers: indices of the experts of each router; None for a single router.
     """
 
     def __init__(
@@ -34,10 +34,11 @@ class Room:
         self._budget = None if budget is None else budget - router  # for experts
 
     def too_large(self, *, all_must_fit: bool) -> list[int]:
-        """The experts that do not even fit alone.
+        """Return the experts that do not fit even alone.
 
         Raises:
-            MemoryBudgetError: they are all of a layer; with `all_must_fit`, there is one.
+            MemoryBudgetError: all experts of a layer are too large; with `all_must_fit`, any
+                expert.
         """
         found = [index for index in range(len(self.costs)) if not self._fits_alone(index)]
         if found and all_must_fit:
@@ -48,25 +49,25 @@ class Room:
         return found
 
     def has_room(self, index: int, *, used: int, count: int) -> bool:
-        """Whether the expert fits beside `count` others that take `used` bytes."""
+        """Test if the expert fits beside `count` others that take `used` bytes."""
         few = self._most is None or count < self._most
         return few and (self._budget is None or used + self.costs[index] <= self._budget)
 
     def refusal(self, index: int) -> MemoryBudgetError:
-        """What to say of an expert that does not fit alone."""
+        """Create the error for an expert that does not fit alone."""
         return MemoryBudgetError(
             f"memory budget: expert {index} needs {self.costs[index]:,} bytes and "
-            f"{max(0, self._budget or 0):,} are left for experts; allow more, or convert to a "
-            "smaller quantization"
+            f"only {max(0, self._budget or 0):,} are available for experts; raise the budget, or "
+            "convert to a smaller quantization"
         )
 
     def refuse_to_pin(self, index: int, pinned: Set[int]) -> None:
-        """Raises MemoryBudgetError where beside the pinned and this one another would not fit."""
+        """Raise MemoryBudgetError if no other expert would fit beside the pinned ones."""
         pinned = pinned | {index}
         if self._most is not None and len(pinned) >= self._most < len(self.costs):
             raise MemoryBudgetError(
-                f"cannot pin expert {index}: at most {self._most} experts are in memory, and room "
-                "for one that is not pinned must be left"
+                f"cannot pin expert {index}: at most {self._most} experts may be in memory, and "
+                "one of them must remain unpinned; raise max_experts, or pin fewer"
             )
         if self._budget is None:
             return
@@ -74,12 +75,12 @@ class Room:
         largest = max(self._others(pinned), default=0)
         if largest > room:
             raise MemoryBudgetError(
-                f"cannot pin expert {index}: {max(0, room):,} bytes would be left for others, of "
-                f"which one needs {largest:,}; allow more memory, or pin fewer"
+                f"cannot pin expert {index}: {max(0, room):,} bytes would remain for others, of "
+                f"which one needs {largest:,} bytes; raise the memory budget, or pin fewer"
             )
 
     def _others(self, pinned: Set[int]) -> Iterable[int]:
-        """Costs of those that are not pinned and could be loaded."""
+        """Return the costs of experts that are not pinned and could be loaded."""
         others = (one for one in range(len(self.costs)) if one not in pinned)
         return (self.costs[one] for one in others if self._fits_alone(one))
 

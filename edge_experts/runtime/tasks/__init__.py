@@ -1,4 +1,4 @@
-"""Tasks: the loops that make an answer of a bundle's experts, one for each kind of answer."""
+"""Tasks: loops that make answers from a bundle's experts, one for each kind of answer."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ TASKS = Registry(
 
 
 def task_class(manifest: Manifest) -> type[Task]:
-    """The task of a bundle.
+    """Return the task class of a bundle.
 
     Raises:
-        MissingPartError: no installed package has it.
+        MissingPartError: no installed package provides the task.
     """
     task: type[Task] = TASKS.get(manifest.task_type)
     return task
 
 
 def open_task(manifest: Manifest, features: Features, folder: Path | None = None) -> Task:
-    """The task of a bundle, with the features of its inputs.
+    """Create the task of a bundle, with the features of its inputs.
 
     Args:
         folder: the bundle's, for errors.
 
     Raises:
         ManifestError: the manifest breaks a rule of the task.
-        MissingPartError: no installed package has the task.
+        MissingPartError: no installed package provides the task.
     """
     try:
         return task_class(manifest)(manifest, features)

@@ -1,6 +1,6 @@
-"""Task: the loop that makes an answer of a bundle's router and experts.
+"""Task: the loop that makes answers from a bundle's routers and experts.
 
-A task is chosen once, when a bundle is opened. It owns its loop: the runtime gives it routers and
+The task is chosen once, when a bundle is opened. It owns its loop: the runtime provides routers and
 experts, checked and within the memory budget, and does not know how often an input is routed.
 """
 
@@ -22,36 +22,36 @@ from ..memory.policy import Policy
 
 Arrays = Mapping[str, np.ndarray]
 Tensor = tuple[str, str, tuple[int, ...]]  # name, datatype (KServe), shape without the batch
-SCORE_TOLERANCE = 0.05  # of scores: integer kernels of processors differ in the last bits
+SCORE_TOLERANCE = 0.05  # integer kernels of different processors differ in the last bits
 
 
 class GoldenAnswer(NamedTuple):
-    """An answer that a bundle was published with.
+    """Published answer to a golden example.
 
     Attributes:
         scores: (labels,).
-        expert: -1 where all experts are summed.
+        expert: the expert's index; -1 if all experts are summed.
         of_task: the task's own arrays of this example, by name.
     """
 
     scores: np.ndarray
-    expert: Any  # a number of the file, of any type
+    expert: Any  # a number read from a file, of any type
     of_task: Arrays
 
 
 class Deployed(NamedTuple):
-    """Scores of a bundle's own files, by name, on so many examples, where it was made."""
+    """Scores of a bundle's converted files, by name, and the number of examples."""
 
     scores: Mapping[str, float]
     examples: int
 
 
 class Column(NamedTuple):
-    """A column of the table in `inspect` that compares a bundle with its Keras networks.
+    """Column of the table in `inspect` that compares a bundle with its Keras networks.
 
     Attributes:
-        key: of the number in the manifest's `provenance.parity`.
-        form: its format specification.
+        key: the number's key in the manifest's `provenance.parity`.
+        form: the number's format specification.
     """
 
     title: str
@@ -65,8 +65,8 @@ class Task(Protocol):
 
     Attributes:
         name: its key in the registry.
-        watched: whether `monitor` can compare its answers with those to validation examples.
-        labels_are: what the manifest's labels name, such as "labels" or "outputs".
+        watched: True if `monitor` can compare its answers with those to validation examples.
+        labels_are: the kind of the manifest's labels in words, such as "labels" or "outputs".
         parity: columns for `inspect`.
     """
 
@@ -76,20 +76,20 @@ class Task(Protocol):
     parity: Sequence[Column]
 
     def __init__(self, manifest: Manifest, features: Features):
-        """Raises ManifestError, naming the field, where the manifest breaks a rule of the task."""
+        """Raise ManifestError with the field's name if the manifest breaks a rule of the task."""
 
     def initial_state(self) -> dict[str, np.ndarray]:
-        """A request's state before its first step: arrays that the loop adds to the features.
+        """Create a request's state before its first step: arrays to add to the features.
 
-        Routers and experts may take them beside the features' arrays. They are made anew for each
-        request, and are locals of its loop: the task is shared by threads and keeps no request.
+        Routers and experts may take them beside the features' arrays. They are created anew for
+        each request and are local to its loop: threads share the task, so it stores no request.
         """
 
     def policy(self) -> Policy | None:
-        """Which experts leave memory first, made anew; None: the least recently used."""
+        """Create the eviction policy for experts; None: least recently used."""
 
     def check_features(self, folder: Path) -> None:
-        """Raises BundleError, naming the folder, where the features do not fit the task."""
+        """Raise BundleError with the folder's name if the features do not fit the task."""
 
     def open_expert(
         self,
@@ -99,75 +99,75 @@ class Task(Protocol):
         threads: int = 1,
         delegate: Delegate = "xnnpack",
     ) -> Expert:
-        """Opens the checked bytes of an expert's file.
+        """Open the checked bytes of an expert's file.
 
         Raises:
-            ModelError: the interpreter refuses it, or it is no expert of this task.
+            ModelError: the interpreter refuses the file, or it is not an expert of this task.
         """
 
     def check_expert(self, expert: Expert, shapes: Shapes) -> None:
-        """Raises ModelError where an expert does not take `shapes`, or gives something else."""
+        """Raise ModelError if an expert does not take `shapes`, or its output does not fit."""
 
     def prefix(self, index: int) -> str:
-        """What errors put before the path of an expert's file; may be empty."""
+        """Return the prefix of an expert's path in errors; may be empty."""
 
     def pick(
         self, arrays: dict[str, np.ndarray], models: Access
     ) -> tuple[np.ndarray | None, tuple[int, ...]]:
-        """The gate of an encoded input, and the experts that it is routed to first.
+        """Return the gate of an encoded input and the experts that it is routed to first.
 
-        It may add arrays that experts build on.
+        It may add arrays that experts take as input.
         """
 
     def run(self, example: Any, models: Access) -> Answer:
-        """Answers one example: the task's loop over `models.route` and `models.expert`."""
+        """Answer one example: the task's loop over `models.route` and `models.expert`."""
 
     def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
-        """Answers examples; loads each expert once for all of them where that is possible."""
+        """Answer examples; load each expert once for all of them if possible."""
 
     def run_arrays(self, arrays: Arrays, models: Access) -> Predictions:
-        """Answers many encoded examples, without an object for each.
+        """Answer many encoded examples, without an object for each.
 
         Raises:
-            UsageError: answers of this task are no rows of an array.
+            UsageError: answers of this task are not rows of an array.
         """
 
     def parts(self, example: Any) -> list[Any]:
-        """Splits an example into examples that can each be encoded: a text into sentences."""
+        """Split an example into examples that can each be encoded: a text into sentences."""
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
-        """Joins the answers to an example's parts into one."""
+        """Join the answers to an example's parts into one."""
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """Arrays of golden answers beside scores and experts, by name, (examples, ...)."""
+        """Return arrays of golden answers beside scores and experts, by name, (examples, ...)."""
 
     def read_golden(self, stored: Arrays, count: int) -> dict[str, np.ndarray]:
-        """Takes those arrays out of a golden file.
+        """Read those arrays from a golden file.
 
         Raises:
-            KeyError, ValueError: they are missing, or not of so many examples.
+            KeyError, ValueError: they are missing, or not of `count` examples.
         """
 
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
-        """Says how an answer differs from the published one; None where it is the same."""
+        """Describe how an answer differs from the published one; None if it is the same."""
 
     def outputs(self) -> list[Tensor]:
-        """Tensors of an answer over HTTP, the most important one first."""
+        """List the tensors of an answer over HTTP, the most important one first."""
 
     def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
-        """Values of one of these tensors, of all answers, as JSON holds them."""
+        """Return the values of one of these tensors for all answers, as JSON values."""
 
     def scores(self, outputs: np.ndarray) -> np.ndarray:
-        """Scores of many outputs of experts, (examples, ...) to (examples, labels)."""
+        """Compute the scores of many outputs of experts, (examples, ...) to (examples, labels)."""
 
     @staticmethod
     def drift_values(scores: np.ndarray) -> np.ndarray:
-        """Numbers that `monitor` counts in bins, (examples, labels) to (examples,)."""
+        """Compute the numbers that `monitor` counts in bins, (examples, labels) to (examples,)."""
 
     @staticmethod
     def deployed(manifest: Manifest) -> Deployed | None:
-        """Scores as deployed; None where the manifest does not say, or says what makes no sense."""
+        """Read the scores as deployed; None if they are missing or invalid in the manifest."""
 
     @staticmethod
     def deployed_score(manifest: Manifest) -> str:
-        """A row of `inspect`: metrics as deployed, from what the manifest says of them."""
+        """Format a row of `inspect`: metrics as deployed, from the manifest."""

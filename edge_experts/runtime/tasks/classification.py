@@ -14,7 +14,7 @@ from ..answer import Answer, Clock, Predictions, softmax
 from .base import Deployed, Tensor
 from .routed_once import RoutedOnce, known_scores
 
-_TINY = 1e-12  # the least probability whose logarithm is taken
+_TINY = 1e-12  # lower bound for probabilities before their logarithm
 
 
 class Classification(RoutedOnce):
@@ -42,7 +42,7 @@ class Classification(RoutedOnce):
         )
 
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Summed logits, or logits of the experts' probabilities weighted by the gate's."""
+        """Sum logits, or mix the experts' probabilities by the gate's and return logits."""
         if gate is None:
             total: np.ndarray = np.sum(outputs, axis=0)
             return total
@@ -54,7 +54,7 @@ class Classification(RoutedOnce):
         return self.predictions(arrays, models)
 
     def scores(self, outputs: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities of logits."""
+        """Compute calibrated probabilities from logits."""
         return softmax(outputs, self._temperature)
 
     def outputs(self) -> list[Tensor]:

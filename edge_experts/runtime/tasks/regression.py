@@ -24,10 +24,10 @@ _SCORES = {"mae": (0.0, math.inf), "rmse": (0.0, math.inf), "r2": (-math.inf, 1.
 
 @dataclass(frozen=True)
 class Units:
-    """The data's own units, of which experts know standardized values.
+    """Conversion from the experts' standardized values to the data's units.
 
     Attributes:
-        names: of the outputs.
+        names: names of the outputs.
         mean, scale: of each output, (outputs,) float32.
     """
 
@@ -36,13 +36,13 @@ class Units:
     scale: np.ndarray
 
     def values(self, outputs: np.ndarray) -> np.ndarray:
-        """Standardized outputs in the data's units: outputs * scale + mean, float32."""
-        with np.errstate(over="ignore", invalid="ignore"):  # a hostile bundle may say anything
+        """Convert standardized outputs to the data's units: outputs * scale + mean, float32."""
+        with np.errstate(over="ignore", invalid="ignore"):  # a hostile bundle may have any values
             made: np.ndarray = outputs * self.scale + self.mean
         return made
 
     def text(self, outputs: np.ndarray) -> str:
-        """Values of one example as a text, to 7 digits; several stand behind their names."""
+        """Format the values of one example to 7 digits; several values follow their names."""
         told = [f"{value:.7g}" for value in self.values(outputs).tolist()]
         if len(told) == 1:
             return told[0]
@@ -50,7 +50,7 @@ class Units:
 
 
 class Estimate(Answer):
-    """Numbers that experts estimate of an input.
+    """Values that experts estimate for an input.
 
     Attributes:
         label: the name of the first output.
@@ -72,23 +72,23 @@ class Estimate(Answer):
 
     @property
     def values(self) -> dict[str, float]:
-        """Each output's value in the data's units, by its name."""
+        """Value of each output in the data's units, by its name."""
         numbers = self._units.values(self._logits).tolist()
         return dict(zip(self._units.names, numbers, strict=True))
 
     @property
     def text(self) -> str:
-        """The values as a text."""
+        """Values as a text."""
         return self._units.text(self._logits)
 
     @property
     def scores(self) -> np.ndarray:
-        """The standardized outputs, (outputs,) float32."""
+        """Standardized outputs, (outputs,) float32."""
         return self._logits
 
     @property
     def score(self) -> float:
-        """The mean of the standardized outputs."""
+        """Mean of the standardized outputs."""
         return float(self._logits.mean())
 
     def __repr__(self) -> str:
@@ -145,7 +145,7 @@ class Regression(RoutedOnce):
         return Estimate(self._units, first, output, clock, experts, reason)
 
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Summed outputs, or their mean weighted by the gate's probabilities."""
+        """Sum the outputs, or average them weighted by the gate's probabilities."""
         if gate is None:
             total: np.ndarray = np.sum(outputs, axis=0)
             return total
@@ -159,7 +159,7 @@ class Regression(RoutedOnce):
         return estimates
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """The values in the data's units: `values`, (examples, outputs) float32."""
+        """Return the values in the data's units: `values`, (examples, outputs) float32."""
         outputs = np.array([answer.scores for answer in answers], np.float32)
         return {"values": self._units.values(outputs.reshape(-1, len(self._units.names)))}
 
@@ -170,10 +170,10 @@ class Regression(RoutedOnce):
         return {"values": values.astype(np.float64)}
 
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
-        """Compares the expert and each value; a difference counts by the output's scale.
+        """Compare the expert and each value; a difference is measured in the output's scale.
 
-        Published values follow from the published scores by mean and scale, to the rounding of
-        float32: otherwise one of the two is not the publisher's.
+        Published values follow from the published scores by mean and scale, up to the rounding of
+        float32: otherwise one of the two was altered after publication.
         """
         units, values = self._units, wanted.of_task["values"]
         found, promised = units.values(answer.scores), units.values(wanted.scores)
@@ -199,7 +199,7 @@ class Regression(RoutedOnce):
         ]
 
     def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
-        """Values of all outputs in the bundle's order; null where one is no finite number."""
+        """Return the values of all outputs in the bundle's order; None for values not finite."""
         if name == "values":
             rows = [self._units.values(answer.scores) for answer in answers]
             return [plain(value) for row in rows for value in row]
@@ -207,7 +207,7 @@ class Regression(RoutedOnce):
 
     @staticmethod
     def drift_values(scores: np.ndarray) -> np.ndarray:
-        """The mean of the standardized outputs, (examples, outputs) to (examples,)."""
+        """Average the standardized outputs, (examples, outputs) to (examples,)."""
         mean: np.ndarray = scores.mean(axis=1)
         return mean
 
@@ -229,12 +229,12 @@ class Regression(RoutedOnce):
 
 
 def plain(value: float) -> float | None:
-    """A float32 as JSON holds it: the shortest decimal that names it; None where not finite."""
+    """Convert a float32 to its shortest decimal for JSON; None if it is not finite."""
     return float(str(np.float32(value))) if math.isfinite(value) else None
 
 
 def _numbers(reader: Reader, key: str, count: int, least: float) -> np.ndarray:
-    """Raises ManifestError where they are not so many float32."""
+    """Read `count` float32 numbers; raises ManifestError if the setting is anything else."""
     numbers = reader.items(key, count, count)
     for number in numbers:
         if type(number) not in (int, float) or not least <= number <= _LARGEST:

@@ -1,4 +1,4 @@
-"""The loop of tasks that route an input once: encode, route, run experts, make an answer."""
+"""Loop of tasks that route an input once: encode, route, run experts, make an answer."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ..memory.quarantine import UNAVAILABLE
 from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
 
 Arrays = dict[str, np.ndarray]
-Times = tuple[int, int, int]  # ns: begun, encoded, routed
+Times = tuple[int, int, int]  # ns: started, encoded, routed
 
 
 class RoutedOnce(ABC):
-    """A task that routes each input once, and runs the experts that the router picks.
+    """Task that routes each input once and runs the experts that the router picks.
 
-    Where an expert cannot be used, the router's next choice answers, unless the runtime is strict.
+    If an expert cannot be used, the router's next choice answers, unless the runtime is strict.
     """
 
     labels_are = "labels"
@@ -43,7 +43,7 @@ class RoutedOnce(ABC):
         if manifest.layers:
             raise ManifestError("layers must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
-        # Looked up once: every answer needs them.
+        # Looked up once, because every answer needs them.
         self.encode = features.encode
         self._runs_one, self._second_below = manifest.asks_one, manifest.second_below
         self._by_name = manifest.by_name
@@ -60,28 +60,28 @@ class RoutedOnce(ABC):
         experts: tuple[int, ...],
         reason: str | None = None,
     ) -> Answer:
-        """Makes an answer of the experts' output.
+        """Make an answer from the experts' output.
 
         Args:
             arrays: the experts' inputs.
-            output: of one expert, or of several after `mix`.
-            first, experts, reason: as of `Answer`.
+            output: the output of one expert, or of several after `mix`.
+            first, experts, reason: as in `Answer`.
         """
 
     @abstractmethod
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
-        """Makes one output of several.
+        """Combine several outputs into one.
 
         Args:
-            gate: the router's logits of these experts; None where all are summed.
+            gate: the router's logits of these experts; None if all are summed.
         """
 
     def mask(self, arrays: Arrays, gate: np.ndarray | None) -> np.ndarray | None:
-        """Takes experts out of the gate that an input is not for; only called with `by_name`."""
+        """Remove experts from the gate that the input is not for; only called with `by_name`."""
         return gate
 
     def pick(self, arrays: Arrays, models: Access) -> tuple[np.ndarray | None, tuple[int, ...]]:
-        """The gate, and the experts to run, its first choice first."""
+        """Return the gate and the experts to run, the router's first choice first."""
         gate = models.route(arrays)
         if self._by_name:
             gate = self.mask(arrays, gate)
@@ -95,7 +95,7 @@ class RoutedOnce(ABC):
         return gate, tuple(np.argsort(-gate, kind="stable")[: self._most].tolist())
 
     def run(self, example: Any, models: Access) -> Answer:
-        """Answers one example."""
+        """Answer one example."""
         start = perf_counter_ns()
         warnings: list[str] = []
         arrays = self.encode(example, warnings)
@@ -119,7 +119,7 @@ class RoutedOnce(ABC):
                     raise
             else:
                 clock = (start, encoded, routed, loaded, perf_counter_ns())
-                if models.is_watched:  # seldom: an idle call would cost every answer
+                if models.is_watched:  # rare: an unconditional call would slow down every answer
                     models.answered(first, gate, output)
                 answer = self.answer(arrays, output, first, clock, picks)
                 if warnings:
@@ -130,7 +130,7 @@ class RoutedOnce(ABC):
         return self._answered(question, (start, encoded, routed), warnings, models)
 
     def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
-        """Answers examples in an order that loads each expert once; the answers are in theirs."""
+        """Answer examples, loading each expert once; the answers are in the examples' order."""
         questions, times, told = [], [], []
         for example in examples:
             start = perf_counter_ns()
@@ -146,13 +146,13 @@ class RoutedOnce(ABC):
         ]
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
-        """Refuses; tasks whose answers are rows of an array override it."""
+        """Raise UsageError; tasks whose answers are rows of an array override it."""
         raise UsageError(
             "predict_arrays is for bundles that answer with arrays of numbers: use predict_batch"
         )
 
     def predictions(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
-        """Answers many encoded examples, of experts that output a number for each label."""
+        """Answer many encoded examples by experts that output one number for each label."""
         questions = [self.question(one, models) for one in examples_of(arrays)]
         models.run(questions)
         if models.observer is not None:
@@ -168,7 +168,7 @@ class RoutedOnce(ABC):
         )
 
     def question(self, arrays: Arrays, models: Access) -> Question:
-        """An input that is encoded, routed, and not yet answered."""
+        """Encode and route an input, without an answer yet."""
         return Question(arrays, *self.pick(arrays, models), self.mix)
 
     def _answered(
@@ -185,15 +185,15 @@ class RoutedOnce(ABC):
         return answer
 
     def initial_state(self) -> dict[str, np.ndarray]:
-        """Nothing: an input is answered in one step."""
+        """Return no arrays: an input is answered in one step."""
         return {}
 
     def policy(self) -> Policy | None:
-        """None: the least recently used expert leaves first."""
+        """Return None: the least recently used expert is evicted first."""
         return None
 
     def check_features(self, folder: Path) -> None:
-        """Takes any features; a task that needs certain ones overrides it."""
+        """Accept any features; a task that needs certain ones overrides it."""
         return
 
     def open_expert(
@@ -204,41 +204,41 @@ class RoutedOnce(ABC):
         threads: int = 1,
         delegate: Delegate = "xnnpack",
     ) -> Expert:
-        """Opens an expert with one function, from arrays to one row of numbers."""
+        """Open an expert with one function, from arrays to one row of numbers."""
         return Model(content, path, threads, delegate)
 
     def check_expert(self, expert: Expert, shapes: Shapes) -> None:
-        """Compares its inputs with the arrays of the bundle, and its output with the labels."""
+        """Compare its inputs with the bundle's arrays, and its output with the labels."""
         if not isinstance(expert, Model):
-            raise ModelError(f"{expert.name}: is no expert of this task")
+            raise ModelError(f"{expert.name}: is not an expert of this task")
         must_fit(expert, shapes, len(self.manifest.labels), self.labels_are)
 
     def prefix(self, index: int) -> str:
-        """Nothing: the path names the expert."""
+        """Return an empty prefix: the path identifies the expert."""
         return ""
 
     def parts(self, example: Any) -> list[Any]:
-        """The example as it is."""
+        """Return the example as its only part."""
         return [example]
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
-        """The only answer."""
+        """Return the only answer."""
         return answers[0]
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """Nothing: scores and experts say everything."""
+        """Return no arrays: scores and experts are sufficient."""
         return {}
 
     def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
-        """Nothing."""
+        """Return no arrays."""
         return {}
 
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
-        """Compares the expert, the label and its scores."""
+        """Compare the expert, the label and its scores."""
         label = self.manifest.labels[int(wanted.scores.argmax())]
         apart = float(np.abs(answer.scores - wanted.scores).max())
         same = answer.expert == wanted.expert and answer.label == label
-        if same and apart <= SCORE_TOLERANCE:  # nor NaN
+        if same and apart <= SCORE_TOLERANCE:  # false for NaN
             return None
         return (
             f"{answer.label!r} from expert {answer.expert}, {label!r} from expert {wanted.expert} "
@@ -247,37 +247,37 @@ class RoutedOnce(ABC):
 
     @abstractmethod
     def outputs(self) -> list[Tensor]:
-        """As of `Task`; `tensor` takes values from the attributes of these names."""
+        """See `Task`; `tensor` reads the attributes of these names."""
 
     def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
-        """Values of the attribute of that name; scores are rounded."""
+        """Return the values of the attribute of that name; scores are rounded."""
         if name == "scores":
             return [round(float(score), 6) for answer in answers for score in answer.scores]
         return [getattr(answer, name) for answer in answers]
 
     def scores(self, outputs: np.ndarray) -> np.ndarray:
-        """The outputs as they are; a task that makes probabilities of them overrides it."""
+        """Return the outputs unchanged; a task that computes probabilities overrides it."""
         return outputs
 
     @staticmethod
     def drift_values(scores: np.ndarray) -> np.ndarray:
-        """The largest of each row, (examples, labels) to (examples,)."""
+        """Return the largest score of each row, (examples, labels) to (examples,)."""
         largest: np.ndarray = scores.max(axis=1)
         return largest
 
     @staticmethod
     @abstractmethod
     def deployed(manifest: Manifest) -> Deployed | None:
-        """As of `Task`."""
+        """See `Task`."""
 
 
 def known_scores(
     scores: Any, examples: Any, allowed: Mapping[str, tuple[float, float]]
 ) -> Deployed | None:
-    """Scores of a manifest's provenance, where anything may stand.
+    """Read scores from a manifest's provenance, which may contain anything.
 
     Args:
-        allowed: names of scores that there must be, with the least and the largest value.
+        allowed: names of the required scores, with their smallest and largest values.
     """
     if not isinstance(scores, Mapping) or type(examples) is not int or examples < 1:
         return None

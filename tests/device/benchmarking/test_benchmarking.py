@@ -228,7 +228,7 @@ def test_a_change_is_told_from_chance(tmp_path: Path) -> None:
     other = _result(tmp_path / "c.json", chance, digest="y")
     unpaired = paired.compare(first, other)
     assert not unpaired.paired
-    assert "asked different inputs" in paired.as_text(unpaired)
+    assert "have different inputs" in paired.as_text(unpaired)
     assert unpaired.to_json()["changes"][0]["verdict"]
 
 

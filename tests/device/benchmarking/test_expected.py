@@ -82,7 +82,7 @@ def test_what_was_made_for_something_else_is_refused(
     with pytest.raises(BundleError, match=interpreter.CHOICE):
         expected.compare(many_experts, written(tmp_path / "other.npz", other))
     file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(BundleError, match="no file of expected answers"):
+    with pytest.raises(BundleError, match="not a file of expected answers"):
         expected.compare(many_experts, file)
 
 
@@ -94,7 +94,7 @@ def test_several_experts_together_are_refused(tmp_path: Path) -> None:
 
     bundle = tiny_bundle(tmp_path / "two.bundle")
     (bundle / MANIFEST).write_text(replace(read_manifest(bundle), top_k=2).to_json())
-    with pytest.raises(UsageError, match="only where one expert is asked"):
+    with pytest.raises(UsageError, match="runs one expert only"):
         expected.expect(bundle, [])
 
 

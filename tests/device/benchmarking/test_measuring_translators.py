@@ -208,7 +208,7 @@ def test_lines_of_a_file_are_asked_sentence_by_sentence(
         (["--input", "lines.txt"], "name what to translate to (--to): de, fr"),
         (["--input", "lines.txt", "--to", "tlh"], "--to must be one of de, fr, got 'tlh'"),
         (["--input", "empty.txt", "--to", "fr"], "the text is empty"),
-        (["--against", "german.bundle"], "german.bundle: cannot be asked the same: cannot transl"),
+        (["--against", "german.bundle"], "german.bundle: does not accept the same inputs: cannot"),
         (["--against", "tiny.bundle"], "takes array inputs"),
     ],
 )

@@ -66,7 +66,7 @@ def test_verify_and_inspect(cli: Cli, bundle: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "6 golden examples answered as published" in done.stdout
     told = cli("inspect", bundle).stdout
-    assert "experts      4, in 2 layers of 2, 2, the best 1 of each asked" in told
+    assert "experts      4, in 2 layers of 2, 2, top-1 routing in each" in told
     assert "steps        {'steps': 3}" in told
     assert "routers/001.tflite" in told
     assert "in memory for one answer: 4,000 bytes" in told

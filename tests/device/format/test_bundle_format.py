@@ -142,9 +142,9 @@ def test_a_second_expert_by_confidence_needs_one_to_be_the_rule() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"combine": "sum", "router": None}, "all of them asked and summed"),
-        ({"top_k": 2}, "the best 2 of them"),
-        ({"second_below": 0.5}, "under 50.0% sure"),
+        ({"combine": "sum", "router": None}, "all of them run and summed"),
+        ({"top_k": 2}, "top-2 routing"),
+        ({"second_below": 0.5}, "confidence is below 50.0%"),
     ],
 )
 def test_which_experts_answer_is_told_in_words(changes: dict[str, Any], words: str) -> None:

@@ -154,7 +154,7 @@ def test_structures_that_make_no_sense_are_refused(
     cli: Cli, bundle: Path, structures: object
 ) -> None:
     _publish(bundle, structures=structures)
-    with pytest.raises(ManifestError, match="structures make no sense"):
+    with pytest.raises(ManifestError, match="structures are invalid"):
         anatomy(read_manifest(bundle))
     done = cli("inspect", bundle)
     assert done.returncode == 3

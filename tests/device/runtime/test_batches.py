@@ -93,7 +93,7 @@ def test_a_batch_is_degraded_where_an_input_is(many: Path) -> None:
 
 def test_arrays_must_fit_each_other(many_experts: Path) -> None:
     with ExpertRuntime(many_experts) as runtime:
-        with pytest.raises(UsageError, match="as many rows"):
+        with pytest.raises(UsageError, match="the same number of rows"):
             runtime.predict_arrays({"x": np.zeros((2, 16)), "y": np.zeros((3, 1))})
         runtime.close()
         with pytest.raises(UsageError, match="closed"):

@@ -87,7 +87,7 @@ def test_routers_count_in_the_budget_and_experts_leave_within_it(bundle: Path) -
 
 
 def test_a_layer_of_which_no_expert_fits_is_refused_at_once(bundle: Path) -> None:
-    with pytest.raises(MemoryBudgetError, match="expert 3 needs 8,000 bytes and 3,000 are left"):
+    with pytest.raises(MemoryBudgetError, match="expert 3 needs 8,000 bytes and only 3,000 are"):
         ExpertRuntime(bundle, memory_budget=5000, costs=[1000, 1000, 9000, 8000])
     with ExpertRuntime(bundle, memory_budget=5000, costs=[1000, 1000, 9000, 2000]) as runtime:
         assert {answer.degraded for answer in map(runtime.predict, INPUTS)} == {True}
@@ -166,9 +166,9 @@ def test_a_router_of_another_input_or_size_is_refused(tmp_path: Path) -> None:
     other = layered_bundle(tmp_path / "b", models={router_path(1): tiny.model(GATES[1])})
     ExpertRuntime(other).close()  # it takes the features' x, which is there too
     unknown = model(GATES[1]).replace(b"\x01\0\0\0s\0", b"\x01\0\0\0q\0")
-    with pytest.raises(ModelError, match="asks for 'q'; its bundle has s, x"):
+    with pytest.raises(ModelError, match="input 'q' is not in its bundle, which has s, x"):
         ExpertRuntime(layered_bundle(tmp_path / "c", models={router_path(1): unknown}))
-    with pytest.raises(ModelError, match="must answer with"):
+    with pytest.raises(ModelError, match="its output must have the shape"):
         ExpertRuntime(layered_bundle(tmp_path / "d", shares=(3, 1)))
 
 
@@ -252,7 +252,7 @@ def test_the_manifest_tells_its_layers(bundle: Path) -> None:
     assert manifest.format_version == "2.0"
     assert [places for _, places in manifest.routed] == [range(2), range(2, 4)]
     assert not manifest.asks_one
-    assert manifest.asking == "in 2 layers of 2, 2, the best 1 of each asked"
+    assert manifest.asking == "in 2 layers of 2, 2, top-1 routing in each"
     again = parse_manifest(manifest.to_json().encode())
     assert again == manifest
 

@@ -52,7 +52,7 @@ def test_a_pinned_expert_stays() -> None:
 def test_pins_must_leave_room_for_others() -> None:
     experts = Residency(tiny, Room([10, 10, 15, 99], 30))
     experts.pin(0)
-    with pytest.raises(MemoryBudgetError, match="cannot pin expert 1: 10 bytes would be left"):
+    with pytest.raises(MemoryBudgetError, match="cannot pin expert 1: 10 bytes would remain"):
         experts.pin(1)
     assert experts.pinned == {0}
     few = Residency(tiny, Room([10, 10, 10], most=2))
@@ -115,7 +115,7 @@ def test_too_large_experts_are_refused_when_they_are_needed() -> None:
     quarantine = Quarantine(60)
     experts = Residency(tiny, Room([10, 50], 20), quarantine=quarantine)
     use(experts, 0)
-    with pytest.raises(MemoryBudgetError, match="expert 1 needs 50 bytes and 20 are left"):
+    with pytest.raises(MemoryBudgetError, match="expert 1 needs 50 bytes and only 20 are"):
         experts.hold(1)
     assert experts.resident == (0,)
     quarantine.clear()
@@ -123,7 +123,7 @@ def test_too_large_experts_are_refused_when_they_are_needed() -> None:
         experts.hold(1)
     with pytest.raises(MemoryBudgetError, match="needs 50 bytes"):
         Residency(tiny, Room([10, 50], 20), all_must_fit=True)
-    with pytest.raises(MemoryBudgetError, match="needs 10 bytes and 0 are left"):
+    with pytest.raises(MemoryBudgetError, match="needs 10 bytes and only 0 are available"):
         Residency(tiny, Room([10, 50], -5))
 
 

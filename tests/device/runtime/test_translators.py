@@ -249,7 +249,7 @@ def test_features_that_do_not_name_the_labels_are_refused(
     toy: Path, change: Callable[[dict[str, Any]], object]
 ) -> None:
     rewritten(toy, change)
-    with pytest.raises(BundleError, match="not pieces for its labels"):
+    with pytest.raises(BundleError, match="whose targets are its labels"):
         ExpertRuntime(toy)
 
 
@@ -259,7 +259,7 @@ def test_features_that_do_not_spell_are_refused(toy: Path, many_experts: Path) -
     assert other.file is not None
     (toy / other.file.path).write_bytes((many_experts / other.file.path).read_bytes())
     (toy / MANIFEST).write_text(replace(manifest, features=other).to_json())
-    with pytest.raises(BundleError, match="not pieces for its labels"):
+    with pytest.raises(BundleError, match="whose targets are its labels"):
         ExpertRuntime(toy)
 
 

@@ -74,7 +74,7 @@ def test_other_measurements_are_not_continued(
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text('{"seed": 1}\n')
-    with pytest.raises(UsageError, match="line 1 is not what this program writes"):
+    with pytest.raises(UsageError, match="line 1 is not a line of this program"):
         records.read(path, deployed=False)
     assert path.read_text() == '{"seed": 1}\n'
 

@@ -159,8 +159,8 @@ def test_summed_experts_are_chosen_too(make_run: Any, make_model: Any, tmp_path:
             "size_budget or size_budget_compressed, not both",
         ),
         ({"quantization": "auto", "layout": "gated"}, "layout 'gated'"),
-        ({"quantization": "auto", "io": "integer"}, "io 'integer' holds for int8"),
-        ({"io": "integer", "quantization": "float16"}, "io 'integer' holds for int8"),
+        ({"quantization": "auto", "io": "integer"}, "io 'integer' requires quantization int8"),
+        ({"io": "integer", "quantization": "float16"}, "io 'integer' requires quantization int8"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -116,7 +116,7 @@ def test_a_second_expert_is_asked_as_keras_would(
     assert made.unsure.abstained == pytest.approx(abstained.mean())
     assert made.unsure.accuracy_answered == pytest.approx(right[~abstained].mean())
     card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
-    assert f"| a second expert asked | {unsure.mean():.1%} of the validation examples |" in card
+    assert f"| a second expert run | {unsure.mean():.1%} of the validation examples |" in card
     assert "| abstains, under a score of 0.75 |" in card
     assert "It always answers" not in card
 
@@ -132,15 +132,15 @@ def _with_macs(run: Path) -> Path:
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ({"combine": "sum"}, {"top_k": 2}, "top_k holds for models with a router"),
+        ({"combine": "sum"}, {"top_k": 2}, "top_k requires a model with a router"),
         ({}, {"top_k": 4}, "top_k must be from 1 to 3"),
         ({}, {"second_share": 1.5}, "second_share must be from 0 to 1, got 1.5"),
         ({}, {"abstain_below": float("nan")}, "abstain_below must be from 0 to 1, got nan"),
-        ({}, {"second_share": 0.2, "top_k": 2}, "second_share holds for models whose router"),
-        ({}, {"second_share": 0.2, "layout": "gated"}, "second_share holds for models whose"),
-        ({"combine": "sum"}, {"second_share": 0.2}, "second_share holds for models whose"),
-        ({"experts": 1}, {"second_share": 0.2}, "second_share holds for models whose"),
-        ({"top_k": 2}, {"second_share": 0.2}, "where more are always asked, pass top_k 1"),
+        ({}, {"second_share": 0.2, "top_k": 2}, "second_share requires a model whose router"),
+        ({}, {"second_share": 0.2, "layout": "gated"}, "second_share requires a model whose"),
+        ({"combine": "sum"}, {"second_share": 0.2}, "second_share requires a model whose"),
+        ({"experts": 1}, {"second_share": 0.2}, "second_share requires a model whose"),
+        ({"top_k": 2}, {"second_share": 0.2}, "if more experts always answer, pass top_k 1"),
     ],
 )
 def test_what_a_model_cannot_be_asked_is_refused(
@@ -173,7 +173,7 @@ def test_a_layout_in_one_file_needs_a_router_that_picks_one(
 ) -> None:
     from edge_experts.converters import convert
 
-    with pytest.raises(UsageError, match="layout 'gated' holds for models whose router"):
+    with pytest.raises(UsageError, match="layout 'gated' requires a model whose router"):
         convert(make_run(make_model(**options)), tmp_path / "b", layout="gated")
     assert not (tmp_path / "b").exists()
 

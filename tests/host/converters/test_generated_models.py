@@ -22,7 +22,7 @@ REFUSED = (
     ("int16x8", "gelu", "GELU"),
     ("int16x8", "softplus", "LOG|EXP"),
     # What is almost one everywhere, and is told apart by what is left of that.
-    ("int8", "(tanh|sigmoid) .*GlobalMaxPooling", "Keras is sure of another label"),
+    ("int8", "(tanh|sigmoid) .*GlobalMaxPooling", "Keras is confident of"),
 )
 
 

@@ -216,7 +216,7 @@ def test_a_manifest_must_name_a_target_for_each_expert(bundle: Path) -> None:
 
     with pytest.raises(ManifestError, match="router is missing"):
         parse_manifest(text)
-    with pytest.raises(ManifestError, match="must be one, or one for each of the labels"):
+    with pytest.raises(ManifestError, match="that generate text must be one, or one for each"):
         parse_manifest(replace(manifest, labels=("de", "fr", "it")).to_json().encode())
     with pytest.raises(ManifestError, match="router is missing, and one language has several"):
         parse_manifest(replace(manifest, labels=("de/help", "de")).to_json().encode())

@@ -230,7 +230,7 @@ def test_the_card_tells_how_often_the_router_is_right(bundle: Path, rival: Path)
     assert said in (bundle / "MODEL_CARD.md").read_text()
     assert "expert of their domain" not in (rival / "MODEL_CARD.md").read_text()
     manifest = read_manifest(bundle)
-    assert manifest.asking == "the best of those asked that an example names"
+    assert manifest.asking == "the best of those that an example names"
     assert manifest.provenance["router"]["deployed"] == 1.0
     assert read_manifest(rival).labels == ("de", "fr")
 

@@ -1,1 +1,1 @@
-"""A benchmark as one page that loads nothing: made from its JSON, on a board or elsewhere."""
+"""HTML report of a benchmark: one self-contained page, made from its JSON."""

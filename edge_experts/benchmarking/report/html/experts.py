@@ -1,4 +1,4 @@
-"""Who answers what: which labels each expert gave, and how many inputs it got."""
+"""Figures of experts: the labels that each expert gave, and its share of the inputs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ...benchmark import Benchmark
 from . import svg
 
 _FIELD, _DIGIT = 220, 8  # points: width of all columns, and of a digit
-_MOST = 24  # experts, or labels, in one picture
+_MOST = 24  # experts, or labels, in one figure
 
 
 def answers(result: Benchmark) -> Markup | None:
-    """A field for each expert and label: how many of the inputs asked. None without a choice."""
+    """Draw the number of inputs for each expert and label; None if there is only one expert."""
     found = result.experts
     if found.experts < 2 or not found.answers:
         return None
@@ -24,7 +24,7 @@ def answers(result: Benchmark) -> Markup | None:
     fields = [[counts[label, expert] for expert in experts] for label in labels]
     axes.pcolormesh(fields, cmap="Blues", edgecolors="white", linewidth=0.5, vmin=0)
     most = max(map(max, fields))
-    # Where columns are narrower than their numbers, only the colours tell.
+    # If columns are narrower than their numbers, only colours are drawn.
     is_wide = len(experts) * len(str(most)) * _DIGIT <= _FIELD
     for row, label in enumerate(labels):
         for column, expert in enumerate(experts):
@@ -46,7 +46,7 @@ def answers(result: Benchmark) -> Markup | None:
 
 
 def _busiest(counts: Counter[tuple[int, int]], place: int) -> list[int]:
-    """The experts, or labels, of most answers, in their order."""
+    """Select the experts, or labels, with the most answers, in their order."""
     total: Counter[int] = Counter()
     for key, count in counts.items():
         total[key[place]] += count
@@ -54,7 +54,7 @@ def _busiest(counts: Counter[tuple[int, int]], place: int) -> list[int]:
 
 
 def usage(result: Benchmark) -> Markup | None:
-    """How the validation examples were shared out; None where the bundle does not say."""
+    """Draw the experts' shares of the validation examples; None if the bundle has no counts."""
     published = result.experts.published
     if published is None or len(published) < 2:
         return None

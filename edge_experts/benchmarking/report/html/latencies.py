@@ -1,4 +1,4 @@
-"""How answers' times are distributed: the share of answers that is done within a time."""
+"""Figures of latency distributions: the share of answers that are complete within a time."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from ...benchmark import Benchmark
 from ...latency import Latency
 from . import svg
 
-_SHORTEST = 1e-3  # µs: below it nothing was measured, and a logarithm needs something
+_SHORTEST = 1e-3  # µs: shorter times are not measurable, and a logarithm needs a bound
 _SHARES = [place / 100 for place in range(101)]
 
 
 def warm(result: Benchmark) -> Markup:
-    """Warm answers of all contenders."""
+    """Draw warm answers of all contenders."""
     times = {row.name: row.warm for row in result.rows}
     return _shares(times, "warm", "Share of warm answers done within a time, for each contender")
 
 
 def first_token(result: Benchmark) -> Markup | None:
-    """From the question to the first token, of contenders that write; None where none does."""
+    """Draw times to the first token of contenders that generate text; None without any."""
     written = result.throughputs.items()
     times = {name: one.first_token for name, one in written if one.first_token is not None}
     meaning = "Share of answers whose first token is there within a time, for each contender"
@@ -29,7 +29,7 @@ def first_token(result: Benchmark) -> Markup | None:
 
 
 def phases(result: Benchmark) -> Markup:
-    """The bundle's first answers, those after a switch of experts, and warm ones."""
+    """Draw the bundle's first answers, those after a switch of experts, and warm ones."""
     times = {
         "open + first answer, from storage": result.first_from_storage,
         "open + first answer, in page cache": result.first_cached,

@@ -1,4 +1,4 @@
-"""The page: what was measured, as figures and tables, where, and how to measure it again."""
+"""HTML page of a benchmark: results as figures and tables, the environment, and the command."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
 
 def require(path: Path, option: str = "--report") -> None:
-    """Before anything is measured: whether the page can be made.
+    """Check, before anything is measured, that the page can be written.
 
     Raises:
         UsageError: its folder does not exist.
-        MissingExtraError: what draws it is not installed.
+        MissingExtraError: a package for drawing is not installed.
     """
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
@@ -43,7 +43,7 @@ def require(path: Path, option: str = "--report") -> None:
 
 
 def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
-    """One page that loads nothing and runs nothing; every text in it is escaped."""
+    """Format one page without external resources or scripts; all texts are escaped."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
@@ -91,7 +91,7 @@ def _figures(result: Benchmark, comparison: Compared | None) -> dict[str, Any]:
 
 
 def _place(environment: Mapping[str, object]) -> str:
-    """The board and the interpreter, in a few words."""
+    """Describe the board and the interpreter in a few words."""
     machine = next(
         (environment[key] for key in ("board", "cpu", "machine") if key in environment), ""
     )
@@ -100,7 +100,7 @@ def _place(environment: Mapping[str, object]) -> str:
 
 
 def _readable(environment: Mapping[str, object]) -> dict[str, str]:
-    """What the machine tells of itself, sizes in units that are read at a glance."""
+    """Format the machine's description; sizes in GB."""
     found = {}
     for name, value in environment.items():
         if name.endswith("_bytes") and isinstance(value, int | float):
@@ -111,7 +111,7 @@ def _readable(environment: Mapping[str, object]) -> dict[str, str]:
 
 
 def _highlights(result: Benchmark) -> list[tuple[str, str]]:
-    """The bundle's figures that people ask for first."""
+    """List the main figures of the bundle."""
     ours = result.rows[0]
     found = [(f"{number(result.warm.total_us['p50'])} µs", "median warm answer")]
     written = result.throughputs.get(ours.name)
@@ -129,7 +129,7 @@ def _highlights(result: Benchmark) -> list[tuple[str, str]]:
 
 
 def _conditions(result: Benchmark) -> list[list[str]]:
-    """What the board told before and under load; empty where it told nothing."""
+    """Tabulate the board's conditions before and under load; empty if it reports none."""
     moments = (asdict(result.before), asdict(result.under_load))
     rows = [
         [name, *(_told(moment[name]) for moment in moments)]

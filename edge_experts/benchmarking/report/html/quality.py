@@ -1,4 +1,4 @@
-"""A score as deployed against what it costs: of contenders whose both were measured."""
+"""Figures of a score as deployed against its cost, for contenders with both."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..compared import Compared
 from . import svg
 
 _BYTES = "bytes of files in memory for an answer"
-_ALIKE = 3  # times
+_ALIKE = 3  # ratio of costs up to which the axis is linear
 
 
 class Point(NamedTuple):
-    """One contender; the interval is its quality's, 95 %, None where none is known."""
+    """One contender; the 95 % interval of its quality, or None if unknown."""
 
     name: str
     cost: float
@@ -27,18 +27,18 @@ class Point(NamedTuple):
 
 
 def by_bytes(result: Benchmark) -> Markup | None:
-    """Against the bytes of the files that must be in memory for an answer."""
+    """Draw against the bytes of the files that must be in memory for an answer."""
     return _of(result, [row.resident_bytes for row in result.rows], "accuracy-bytes", _BYTES)
 
 
 def by_time(result: Benchmark) -> Markup | None:
-    """Against this run's median warm answer."""
+    """Draw against this run's median warm answer."""
     times = [row.warm.total_us["p50"] for row in result.rows]
     return _of(result, times, "accuracy-time", "µs of the median warm answer")
 
 
 def compared(found: Compared, cost: str) -> Markup | None:
-    """A comparison's rows against `resident_bytes` or `macs`."""
+    """Draw a comparison's rows against `resident_bytes` or `macs`."""
     points = [
         Point(
             row.name,
@@ -62,7 +62,7 @@ def _of(result: Benchmark, costs: Sequence[float], name: str, title: str) -> Mar
     points = [
         Point(row.name, cost, row.scores[score].value, row.scores[score].interval)
         for row, cost in zip(result.rows, costs, strict=True)
-        # The reference loop is the bundle once more.
+        # The reference loop is the same bundle.
         if row.name != REFERENCE and score in row.scores
     ]
     return _drawn(points, name, title, score)
@@ -95,7 +95,7 @@ def _drawn(points: Sequence[Point], name: str, title: str, score: str) -> Markup
 
 
 def _scale(axes: Any, costs: Sequence[float]) -> None:
-    """Logarithmic where costs differ by factors; from 0 where they are alike."""
+    """Scale the axis: logarithmic if costs differ by factors, else from 0."""
     from matplotlib.ticker import EngFormatter
 
     if max(costs) > _ALIKE * min(costs):

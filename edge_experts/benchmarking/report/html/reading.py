@@ -1,4 +1,4 @@
-"""Results from JSON that a board, or anyone, wrote: a `Benchmark`, and a comparison."""
+"""Readers of untrusted JSON results: a `Benchmark`, and a comparison."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _FILE_BYTES = 16_000_000
 
 
 def read_benchmark(path: Path) -> Benchmark:
-    """What `edge-experts benchmark BUNDLE --json` printed, all but the raw times.
+    """Read the output of `edge-experts benchmark BUNDLE --json`, without the raw times.
 
     Raises:
-        UsageError: there is no such file, or it holds something else.
+        UsageError: the file does not exist, or has other contents.
     """
     maker = f"edge-experts benchmark BUNDLE --json > {path.name}"
-    # Sessions are counted in JSON; their times are in what `--raw` writes.
+    # JSON has the number of sessions; `--raw` writes their times.
     return _read(path, Benchmark, maker, {"sessions": []})
 
 
 def read_comparison(path: Path) -> Compared:
-    """What `edge-experts compare --out FOLDER` left as comparison.json.
+    """Read comparison.json, which `edge-experts compare --out FOLDER` wrote.
 
     Raises:
-        UsageError: there is no such file, or it holds something else.
+        UsageError: the file does not exist, or has other contents.
     """
     return _read(path, Compared, "edge-experts compare --data DATA --out FOLDER", {})
 
@@ -57,7 +57,7 @@ def _read(path: Path, kind: type[_T], maker: str, instead: dict[str, Any]) -> _T
 
 
 def _shown(content: Any) -> Any:
-    """Texts as they may be shown, at most so long."""
+    """Replace texts by ones that are safe to show and limited in length."""
     if isinstance(content, str):
         return harmless(content)[: LIMITS.label_characters]
     if isinstance(content, list):
@@ -68,7 +68,7 @@ def _shown(content: Any) -> Any:
 
 
 def _plain(environment: dict[str, Any]) -> dict[str, Any]:
-    """Numbers and texts, whatever a board tells of itself."""
+    """Convert a board's description to numbers and texts."""
     return {
         name: value if isinstance(value, int | float | str) else str(value)[:100]
         for name, value in environment.items()

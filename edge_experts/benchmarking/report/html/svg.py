@@ -1,4 +1,4 @@
-"""Figures as SVG that stands in a page beside others."""
+"""Figures as SVG elements of a page."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from markupsafe import Markup
 from ....format.strict_json import harmless
 
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
-_WIDTH = 4.6  # inches: as wide as a phone, so that letters are nowhere small
+_WIDTH = 4.6  # inches: as wide as a phone, so that letters are never small
 _LETTERS = 40
 FONT = 11  # points, of all letters: on a phone, 390 pixels wide, they are 12 pixels high
 _SETTINGS: Any = {
     "text.parse_math": False,  # a label may have dollars
-    "path.simplify": False,  # every point that was measured is drawn
-    "svg.hashsalt": "edge-experts",  # the same figure is the same text
-    "svg.fonttype": "none",  # letters stay letters: small, to be found and read aloud
+    "path.simplify": False,  # every measured point is drawn
+    "svg.hashsalt": "edge-experts",  # the same figure gives the same text
+    "svg.fonttype": "none",  # letters stay text: small, searchable and accessible
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # that letters are measured by; a browser has its own
+    "font.sans-serif": ["DejaVu Sans"],  # font for measuring text; a browser has its own
     "font.size": FONT,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -33,7 +33,7 @@ _SETTINGS: Any = {
     "grid.alpha": 0.3,
     "legend.frameon": False,
 }
-# Colours that most colour-blind people tell apart (Okabe & Ito, 2008), and lines that print does.
+# Colours that most colour-blind people can distinguish (Okabe & Ito, 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = "osD^vP*X"
@@ -41,17 +41,17 @@ MARKERS = "osD^vP*X"
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """How all figures look; they are made and written within it."""
+    """Set the style of all figures, which are drawn and written in this context."""
     from matplotlib import rc_context
 
     with rc_context(_SETTINGS), warnings.catch_warnings():
-        # A font without a label's letters only guesses their width: the browser has others.
+        # A font without a label's letters only estimates their width: the browser has others.
         warnings.filterwarnings("ignore", "Glyph")
         yield
 
 
 def new_figure(height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure, `height` inches high, and its axes."""
+    """Create a figure, `height` inches high, and its axes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -61,11 +61,11 @@ def new_figure(height: float, rows: int = 1, **options: Any) -> tuple[Any, Any]:
 
 
 def as_svg(figure: Any, name: str, meaning: str) -> Markup:
-    """The figure as an element of HTML.
+    """Convert the figure to an HTML element.
 
     Args:
         name: unique in the page; every id in the element begins with it.
-        meaning: for who cannot see it.
+        meaning: description for users who cannot see the figure.
     """
     content = io.BytesIO()
     figure.savefig(content, format="svg", metadata={"Date": None})
@@ -73,13 +73,13 @@ def as_svg(figure: Any, name: str, meaning: str) -> Markup:
 
 
 def shown(text: str, most: int = _LETTERS) -> str:
-    """A name or label as it is drawn: harmless, and not too long."""
+    """Make a name or label safe to draw, and limit its length."""
     clean = harmless(text)
     return clean if len(clean) <= most else f"{clean[: most - 1]}…"
 
 
 def logarithmic(axes: Any, values: Sequence[float]) -> None:
-    """An axis of factors, with the coarsest ticks that show two at least: one tells nothing."""
+    """Set a logarithmic axis, with the coarsest ticks of which at least two are visible."""
     from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
     axes.set_xscale("log")
@@ -93,13 +93,13 @@ def logarithmic(axes: Any, values: Sequence[float]) -> None:
 
 
 def legend_below(figure: Any, handles: Sequence[Any], names: Sequence[str]) -> None:
-    """Who is who, below everything; in two columns where names are short."""
+    """Draw the legend below the figure, in two columns if names are short."""
     columns = 2 if max(map(len, names)) < _LETTERS * 2 // 5 else 1
     figure.legend(handles, names, loc="outside lower left", ncols=columns, fontsize=FONT)
 
 
 def _standing_alone(content: bytes, name: str, meaning: str) -> str:
-    """Without what only a file needs, and with ids that no other figure has."""
+    """Remove parts that only a standalone file needs, and make ids unique in the page."""
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", _XLINK)
     root = ElementTree.fromstring(content)

@@ -1,4 +1,4 @@
-"""Memory over time, and which experts were in memory when."""
+"""Figures of memory over time, and of the experts in memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...benchmark import Benchmark
 from ...measure.timeline import Timeline
 from . import svg
 
-_LANES = 32  # experts that are drawn; more would lie over each other
-_SHOWN = 32  # samples of the second picture
+_LANES = 32  # experts drawn; more would overlap
+_SHOWN = 32  # samples of the second figure
 
 
 def growth(result: Benchmark) -> Markup | None:
-    """The bundle's memory above the base, with a mark for each load and each eviction."""
+    """Draw the bundle's memory above the base, with a mark for each load and each eviction."""
     timeline = _of_the_bundle(result)
     if timeline is None:
         return None
@@ -44,7 +44,7 @@ def growth(result: Benchmark) -> Markup | None:
 
 
 def residency(result: Benchmark) -> Markup | None:
-    """Which experts were in memory during the first answers; None of a bundle with one expert."""
+    """Draw the experts in memory during the first answers; None for a bundle with one expert."""
     timeline = _of_the_bundle(result)
     if timeline is None or result.experts.experts < 2:
         return None
@@ -62,7 +62,7 @@ def residency(result: Benchmark) -> Markup | None:
     axes.set_ylim(len(experts) - 0.4, -0.6)
     axes.set_xlim(0, count)
     axes.set_ylabel("expert")
-    axes.set_xlabel("inputs asked, one after the other")
+    axes.set_xlabel("inputs, one after the other")
     return svg.as_svg(figure, "residency", "Which experts were in memory during the first answers")
 
 
@@ -86,11 +86,11 @@ def _marks(
 
 
 def _spans(timeline: Timeline, most: int) -> tuple[dict[int, list[tuple[int, int]]], int]:
-    """For each expert, from which sample to which it was in memory; and how many samples."""
+    """Return each expert's spans in memory, from sample to sample, and the number of samples."""
     count = min(most, len(timeline.milliseconds))
     came: dict[int, int] = {}
     spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    # At one sample, who left made room for who came.
+    # At one sample, evictions come before loads.
     events = [(place, 0, expert) for place, expert in timeline.evictions]
     events += [(place, 1, expert) for place, expert in timeline.loads]
     for place, arrived, expert in sorted(events):

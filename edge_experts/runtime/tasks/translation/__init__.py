@@ -1,4 +1,4 @@
-"""Translation: experts write a text, token by token, in the language that an example names."""
+"""Translation: experts generate a text, token by token, in the language of an example."""
 
 from .task import Translation
 

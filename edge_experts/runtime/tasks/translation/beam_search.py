@@ -1,7 +1,7 @@
-"""Beam search with two functions: `encode` a source, and `step` to the next piece.
+"""Beam search with two functions: `encode` a source, and `step` to the next token.
 
-What a step remembers of the pieces before it are arrays here, so that a file has no state. Beams
-are followed together, as rows of one step; with one beam the search is greedy.
+The keys and values of earlier tokens are arrays here, so that the model file has no state. All
+beams are rows of one step; with one beam the search is greedy.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from ....features.pieces import END, FIRST_TARGET, HIDDEN, PADDING, UNKNOWN
 
 ENCODE, STEP, KEYS_VALUES = "encode", "step", ("keys", "values")
 _NEVER = -1e9
-_MORE, _TIMES = 10, 2  # an answer is at most twice as long as its source, and ten pieces more
+_MORE, _TIMES = 10, 2  # limit of an answer: twice the length of its source, and ten tokens more
 
 Arrays = Mapping[str, np.ndarray]
 Functions = Callable[[str, Arrays], Arrays]
 
 
 class Text(NamedTuple):
-    """What was written.
+    """Generated tokens of one answer.
 
     Attributes:
-        pieces: ids, with the end where it came to one, (pieces,) int32.
-        chances: logarithms of their probabilities, (pieces,) float32.
-        first_ns: how long it took until the first piece was chosen.
+        pieces: token ids, with the end token if it was generated, (tokens,) int32.
+        chances: log probabilities of the tokens, (tokens,) float32.
+        first_ns: time until the first token was chosen.
     """
 
     pieces: np.ndarray
@@ -37,7 +37,7 @@ class Text(NamedTuple):
 
 
 def no_text(targets: int) -> list[int]:
-    """Pieces that no answer has: padding, and the names of targets."""
+    """Return the tokens that no answer contains: padding, and the names of targets."""
     return [PADDING, UNKNOWN, *range(FIRST_TARGET, FIRST_TARGET + targets)]
 
 
@@ -49,14 +49,14 @@ def write(
     *,
     most: int | None = None,
 ) -> Text:
-    """Write an answer; of finished ones that with the highest mean of `chances` is taken.
+    """Generate an answer: of the finished beams, the one with the highest mean of `chances`.
 
     Args:
-        functions: runs one of the two, by name, on named arrays.
-        arrays: what `PieceFeatures` makes of an example.
-        past: shape of a step's keys and values: (beams, heads, most pieces, width).
-        never: pieces that no answer has.
-        most: pieces; by default what suits the source.
+        functions: runs `encode` or `step`, by name, on named arrays.
+        arrays: result of `PieceFeatures` for an example.
+        past: shape of a step's keys and values: (beams, heads, max tokens, width).
+        never: tokens that no answer contains.
+        most: limit in tokens; by default it depends on the length of the source.
     """
     start, first_ns = perf_counter_ns(), 0
     memory = functions(ENCODE, {"source": arrays["source"], "mask": arrays["mask"]})
@@ -80,10 +80,10 @@ def write(
 
 
 class _Beams:
-    """Beginnings of answers, the likeliest first, and the answers that are done.
+    """Active beams, the most probable first, and the finished answers.
 
-    Attributes of each beginning are rows: its score, and its pieces with their logarithms of
-    probabilities, (beams, pieces, 2).
+    Attributes of each beam are rows: its score, and its tokens with their log probabilities,
+    (beams, tokens, 2).
     """
 
     def __init__(self, past: tuple[int, ...], first: int):
@@ -91,12 +91,12 @@ class _Beams:
         self._hidden = np.full((1, 1, 1, past[2]), HIDDEN, np.float32)
         self._last = np.full((past[0], 1), first, np.int32)
         self._scores = np.full(past[0], _NEVER)
-        self._scores[0] = 0.0  # all are the same as yet
+        self._scores[0] = 0.0  # all beams are the same before the first token
         self._written = np.zeros((past[0], 0, 2), np.float32)
         self._done: list[tuple[float, np.ndarray]] = []
 
     def inputs(self, position: int) -> dict[str, np.ndarray]:
-        """What a step is given, beside the source."""
+        """Return the inputs of a step, beside the source."""
         return {
             "piece": self._last,
             "position": np.array([position], np.int32),
@@ -106,20 +106,20 @@ class _Beams:
         }
 
     def remember(self, position: int, made: Arrays) -> None:
-        """Keep a step's keys and values."""
+        """Store a step's keys and values."""
         for past, name in zip(self._past, KEYS_VALUES, strict=True):
             past[:, :, position] = made[name][:, :, 0]
         self._hidden[..., position] = 0.0
 
     def go_on(self, chances: np.ndarray) -> bool:
-        """Add a piece to the likeliest; whether enough are done.
+        """Extend the most probable beams by one token; return True if enough beams are finished.
 
         Args:
-            chances: logarithms of the next piece's probabilities, (beams, pieces).
+            chances: log probabilities of the next token, (beams, tokens).
         """
         totals = self._scores[:, None] + chances
         count = len(self._scores)
-        # Twice as many: as many as there are beams may have come to their end. An end that is not
+        # Twice the number of beams, because as many may have finished. A beam that ends but is not
         # among the first would not have been followed either.
         rows, pieces = _largest(totals, 2 * count)
         for row in rows[:count][pieces[:count] == END]:
@@ -138,7 +138,7 @@ class _Beams:
         return False
 
     def best(self) -> np.ndarray:
-        """The best that is done, (pieces, 2); where none is, the likeliest beginning."""
+        """Return the best finished answer, (tokens, 2), or else the most probable active beam."""
         if not self._done:
             beginning: np.ndarray = self._written[0]
             return beginning
@@ -147,8 +147,8 @@ class _Beams:
 
 
 def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the largest values, the largest first, of equal ones the first."""
-    # One maximum after the other: for so few it is faster than sorting, and touches less of numpy.
+    """Return rows and columns of the largest values, in descending order; ties stay in order."""
+    # Repeated maxima: faster than sorting for so few, and fewer parts of numpy are loaded.
     left, places = values.flatten(), []
     for _ in range(count):
         place = int(left.argmax())
@@ -159,7 +159,7 @@ def _largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _log_softmax(logits: np.ndarray, never: list[int]) -> np.ndarray:
-    """Logarithms of probabilities, (beams, pieces) float64; some pieces are as good as never."""
+    """Compute log probabilities, (beams, tokens) float64; tokens in `never` are excluded."""
     kept = logits.astype(np.float64)
     kept -= kept.max(axis=1, keepdims=True)
     kept -= np.log(np.exp(kept).sum(axis=1, keepdims=True))

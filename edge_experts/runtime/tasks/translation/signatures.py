@@ -1,4 +1,4 @@
-"""A model file with several functions over the same weights, which are its signatures."""
+"""Model file with several functions over the same weights: the signatures of a .tflite file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ....errors import ModelError
 from ...interpreter import Delegate, open_interpreter, package, reason
 
-Shapes = Mapping[str, tuple[int, ...]]  # of arrays by name
+Shapes = Mapping[str, tuple[int, ...]]  # shapes of arrays by name
 Signatures = Mapping[str, Any]  # of a file, as its interpreter lists them
 
 
@@ -20,18 +20,18 @@ class Functions:
 
     Args:
         content: the bytes of a .tflite file, already checked against the manifest.
-        name: what errors call it.
-        functions: the signatures that it must have.
+        name: the file's name in errors.
+        functions: the required signatures.
         threads: for the interpreter's kernels.
-        delegate: as of `Model`.
-        signatures: of the same bytes, as they were found before.
+        delegate: as for `Model`.
+        signatures: of the same bytes, from an earlier opening.
 
     Attributes:
-        signatures: to be kept for the next time: tflite-runtime 2.14 never frees a list of them,
-            1.5 KB each time that it is asked for.
+        signatures: to be reused by the next opening: tflite-runtime 2.14 builds a list at each
+            request and never frees it, 1.5 KB each.
 
     Raises:
-        ModelError: the interpreter refuses it, or it lacks a function.
+        ModelError: the interpreter refuses the file, or it lacks a function.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Functions:
         self._lock = threading.Lock()
         self._interpreter = open_interpreter(content, name, threads, delegate)
         self.signatures = found = signatures or self._interpreter._get_full_signature_list()
-        self._interpreter._get_full_signature_list = lambda: found  # which every runner asks for
+        self._interpreter._get_full_signature_list = lambda: found  # which every runner requests
         try:
             self._runners = {one: self._interpreter.get_signature_runner(one) for one in functions}
         except ValueError:

@@ -1,4 +1,4 @@
-"""The task of translation: an example is a text and the name of a language, or of one expert."""
+"""Task of translation: an example is a text and the name of a language, or of one expert."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from .writer import Writer, Written
 
 
 class Translation(RoutedOnce):
-    """Experts write; the router picks among those that may write what an example names."""
+    """Experts generate text; the router picks among the experts that the example names."""
 
     name, watched = "translation", False
 
     def __init__(self, manifest: Manifest, features: Features):
         if manifest.generation is None:
-            raise ManifestError("generation is missing, and its experts write")
+            raise ManifestError("generation is missing; translation requires it")
         super().__init__(manifest, features)
         self._signatures: dict[int, Signatures] = {}
 
     @property
     def pieces(self) -> PieceFeatures:
-        """The features; `check_features` has seen that they are pieces."""
+        """Features of the bundle; `check_features` has verified their type."""
         assert isinstance(self.features, PieceFeatures)
         return self.features
 
@@ -44,7 +44,8 @@ class Translation(RoutedOnce):
         features = self.features
         if not isinstance(features, PieceFeatures) or features.names != self.manifest.labels:
             raise BundleError(
-                f"{folder}: its experts write, and its features are not pieces for its labels"
+                f"{folder}: a translation bundle must have features of the kind 'pieces' whose "
+                "targets are its labels"
             )
 
     def open_expert(
@@ -55,7 +56,7 @@ class Translation(RoutedOnce):
         threads: int = 1,
         delegate: Delegate = "xnnpack",
     ) -> Writer:
-        """Opens an expert with two functions; the list of its signatures is kept.
+        """Open an expert with two functions, and keep the list of its signatures.
 
         tflite-runtime 2.14 never frees such a list.
         """
@@ -66,19 +67,19 @@ class Translation(RoutedOnce):
 
     def check_expert(self, expert: Expert, shapes: Shapes) -> None:
         if not isinstance(expert, Writer):
-            raise ModelError(f"{expert.name}: is no expert that writes")
+            raise ModelError(f"{expert.name}: is not a translation expert")
         expert.must_fit(self.pieces)
 
     def prefix(self, index: int) -> str:
-        """The expert's name: no other answers in its place, and the user knows it by that name."""
+        """Return the expert's name, by which the user knows it: it has no fallback."""
         return f"{self.manifest.labels[index]}: " if self.manifest.by_name else ""
 
     def mask(self, arrays: Arrays, gate: np.ndarray | None) -> np.ndarray | None:
-        """Minus infinity for experts that the example does not name."""
+        """Set the gate of experts that the example does not name to minus infinity."""
         return named(arrays, gate)
 
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
-        """Refuses: the format has no translation by several experts."""
+        """Raise BundleError: the format has no translation by several experts."""
         raise BundleError("a text is written by one expert; convert with --top-k 1")
 
     def answer(
@@ -100,7 +101,7 @@ class Translation(RoutedOnce):
         return Written(text, output.pieces, first_ns / 1000, labels[label], first, *sure)
 
     def parts(self, example: Any) -> list[Any]:
-        """The sentences of a text.
+        """Split a text into sentences.
 
         Raises:
             UsageError: the text is longer than the limit.
@@ -109,7 +110,7 @@ class Translation(RoutedOnce):
         return [(sentence, target) for sentence in self.pieces.sentences(text)] or [example]
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
-        """One text: as sure as the least sure sentence, in the time of all."""
+        """Join sentences to one text, with the score of the least certain and the time of all."""
         written = [answer for answer in answers if isinstance(answer, Written)]
         if len(written) < 2:
             return answers[0]
@@ -132,7 +133,7 @@ class Translation(RoutedOnce):
         return whole
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """Written tokens: `pieces`, (examples, most), padded with -1."""
+        """Return the generated tokens: `pieces`, (examples, max tokens), padded with -1."""
         written = [answer.pieces for answer in answers if isinstance(answer, Written)]
         pieces = np.full((len(written), max(map(len, written), default=0)), -1, np.int32)
         for row, one in enumerate(written):
@@ -146,11 +147,11 @@ class Translation(RoutedOnce):
         return {"pieces": pieces}
 
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
-        """Compares written tokens, then expert and scores."""
+        """Compare the generated tokens, then expert and scores."""
         pieces = wanted.of_task["pieces"]
         if isinstance(answer, Written) and np.array_equal(answer.pieces, pieces[pieces >= 0]):
             return super().golden_difference(answer, wanted)
-        return f"expert {answer.expert} writes {answer.text!r:.80}, and something else was expected"
+        return f"expert {answer.expert} writes {answer.text!r:.80}, which is not the published text"
 
     def outputs(self) -> list[Tensor]:
         return [
@@ -179,7 +180,7 @@ class Translation(RoutedOnce):
 
 
 def named(arrays: Mapping[str, np.ndarray], logits: np.ndarray | None = None) -> np.ndarray:
-    """A router's logits, or zeros; minus infinity for experts that the example does not name."""
+    """Return a router's logits or zeros; minus infinity for experts the example does not name."""
     asked: np.ndarray = arrays["asked"][0]
     return asked if logits is None else np.where(asked < 0, asked, logits)
 

@@ -1,4 +1,4 @@
-"""Experts that write: their file has two functions, of which `beam_search.py` makes an answer."""
+"""Experts that generate text: files with two functions, which `beam_search.py` calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .signatures import Functions, Signatures
 
 
 class Writer:
-    """An expert that writes, in place of a `Model`.
+    """Expert that generates text; the counterpart of `Model`.
 
     Args:
         content: the bytes of its file, already checked against the manifest.
-        name: what errors call it.
-        manifest: of a bundle whose experts write.
-        signatures: of the same bytes, as they were found before.
+        name: the file's name in errors.
+        manifest: of a bundle whose experts generate text.
+        signatures: of the same bytes, from an earlier opening.
 
     Raises:
-        ModelError: the interpreter refuses it, or it is no such file.
+        ModelError: the interpreter refuses the file, or it is not such an expert.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Writer:
             made = [outputs[one] for one in KEYS_VALUES]
             beams, heads, length, width = self._past
         except (KeyError, ValueError):
-            raise ModelError(f"{name}: is no expert that writes") from None
+            raise ModelError(
+                f"{name}: is not a translation expert: its step has no keys, values and logits"
+            ) from None
         one = (beams, heads, 1, width)
         if (
             inputs["past_values"] != self._past
@@ -61,26 +63,26 @@ class Writer:
             or length != generation.length
         ):
             raise ModelError(
-                f"{name}: follows {beams} beams of {length} pieces, and must follow "
+                f"{name}: has {beams} beams of {length} tokens; its manifest has "
                 f"{generation.beams} of {generation.length}"
             )
 
     def must_fit(self, features: PieceFeatures) -> None:
-        """Raises ModelError unless it takes and gives what the features make and spell."""
+        """Raise ModelError unless its inputs and outputs fit the features and their vocabulary."""
         wanted = {key: features.shapes[key][0] for key in ("source", "mask")}
         if self._functions.inputs(ENCODE) != wanted or self._logits[1:] != (features.size,):
-            raise ModelError(f"{self.name}: does not fit the pieces of its bundle")
+            raise ModelError(f"{self.name}: does not fit the vocabulary of its bundle")
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> Text:
-        """What it writes.
+        """Generate an answer.
 
         Raises:
-            ModelError: an operator cannot compute.
+            ModelError: an operator fails.
         """
         return write(self._functions, arrays, self._past, self._never)
 
     def warm_up(self) -> None:
-        """Run twice: what an interpreter puts off, it does in its first two runs."""
+        """Run twice: an interpreter defers work to its first two runs."""
         length = self._functions.inputs(ENCODE)["source"][1]
         arrays = {
             "source": np.full((1, length), END, np.int32),
@@ -92,13 +94,13 @@ class Writer:
 
 
 class Written(Answer):
-    """What an expert wrote.
+    """Answer that consists of generated text.
 
     Attributes:
-        label: which expert wrote it, by its name among the bundle's labels: a language, or a
-            domain of one. Where one expert writes all, the language.
-        pieces: the text as ids of the vocabulary, with the end where it came to one.
-        first_us: microseconds from the question to the first piece.
+        label: the name of the expert among the bundle's labels: a language, or a domain of one. If
+            one expert writes all languages, the language.
+        pieces: the text as token ids, with the end token if it was generated.
+        first_us: microseconds from the input to the first token.
     """
 
     __slots__ = ("_text", "first_us", "pieces")
@@ -110,7 +112,7 @@ class Written(Answer):
 
     @property
     def text(self) -> str:
-        """What was written."""
+        """Generated text."""
         return self._text
 
     @property
@@ -119,7 +121,7 @@ class Written(Answer):
 
     @property
     def scores(self) -> np.ndarray:
-        """The geometric mean of the pieces' probabilities, at the label's place: (labels,)."""
+        """Geometric mean of the tokens' probabilities, at the label's index: (labels,)."""
         return self._logits
 
     def __repr__(self) -> str:
