@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -110,3 +111,46 @@ def resume(
     output.show(content, as_table(done, seconds), json=json, notes=notes)
     if different := [resumed for resumed in done if resumed.differences]:
         raise ThresholdError(f"{len(different)} of {len(done)} resumed trainings differ")
+
+
+def new_domain(
+    seeds: Annotated[int, typer.Option(min=1, max=10, help="Trainings of each model.")] = 3,
+    folder: Annotated[
+        Path, typer.Option(help="Folder of runs, bundles and boards, one a seed.")
+    ] = Path("new-domain"),
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw the result (.png, .svg).", show_default="no picture")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Repeat what `edge-experts quickstart` measures for several seeds.
+
+    A domain arrives after deployment: an expert is added, or a dense network fine-tuned or trained
+    anew.
+
+    Example: python -m benchmarks new-domain --seeds 3 --picture new-domain.svg
+    """
+    require_training()
+    from edge_experts import plotting
+
+    if picture is not None:
+        plotting.require(picture)
+    from edge_experts.experiments import new_domain as scenario
+    from edge_experts.experiments.new_domain.picture import draw
+
+    arrivals = [
+        scenario.arrive(
+            scenario.sentiment(seed), folder / f"seed-{seed}", seed=seed, told=output.warn
+        )
+        for seed in range(seeds)
+    ]
+    if picture is not None:
+        draw(arrivals, picture)
+    header, *_ = scenario.as_rows(arrivals[0])
+    rows = [
+        (f"seed {seed}: {row[0]}", *row[1:])
+        for seed, arrival in enumerate(arrivals)
+        for row in scenario.as_rows(arrival)[1:]
+    ]
+    content = {"arrivals": [asdict(arrival) for arrival in arrivals]}
+    output.show(content, [header, *rows], json=json)

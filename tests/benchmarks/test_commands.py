@@ -19,7 +19,14 @@ from tests.tiny import tiny_bundle
 
 NAMES = (
     *("overhead", "loading", "kernels", "startup", "scale", "tight", "soak", "mutations", "drift"),
-    *("serving-load", "training-speed", "translator-training-speed", "resume", "gains"),
+    *(
+        "serving-load",
+        "training-speed",
+        "translator-training-speed",
+        "resume",
+        "gains",
+        "new-domain",
+    ),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
     *("unicode", "structure"),

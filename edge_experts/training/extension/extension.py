@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
 from ...datasets.row_hashes import trained_rows
-from ...errors import DataError, RunFolderError, ThresholdError, UsageError
-from ...features import Features, encode_all
+from ...errors import ThresholdError, UsageError
 from ...format.atomic import refuse_existing, staged
 from .. import cost
 from ..checkpoints import Checkpoints
@@ -28,9 +25,8 @@ from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
+from .run_parts import digest, encoded, fitting, load_model
 from .teaching import EPOCHS, Part, Teaching, answers, score
-
-SPLITS = tuple(KEPT_EXAMPLES)
 
 
 @dataclass(frozen=True)
@@ -95,17 +91,19 @@ def extend(
     task = training_of(earlier.task_type).routed(earlier, "extend")
     _refuse(run, earlier, retrain)
     features = run_folder.read_features(run, earlier)
-    old, new = run_folder.read_examples(run, features), _fitting(task, dataset, run, earlier)
+    old, new = run_folder.read_examples(run, features), fitting(task, dataset, run, earlier)
     if old_data is not None:
-        old["train"] = _fitting(task, old_data, run, earlier)["train"]
-    old_parts = _encoded(features, old, f"the old data of {run}", run)
-    new_parts = _encoded(features, new, dataset.name, run)
+        old["train"] = fitting(task, old_data, run, earlier)["train"]
+    old_parts = encoded(features, old, f"the old data of {run}", run)
+    new_parts = encoded(features, new, dataset.name, run)
     reseed(seed)
-    before = with_router(_load(run), dataset.kind, features.settings, old_parts["train"].inputs)
+    before = with_router(
+        load_model(run), dataset.kind, features.settings, old_parts["train"].inputs
+    )
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
         {
-            "run": [_digest(run / run_folder.MODEL), earlier.config],
+            "run": [digest(run / run_folder.MODEL), earlier.config],
             "data": dataset.fingerprint(),
             "old data": old_data and old_data.fingerprint(),
             "settings": [retrain, epochs, seed],
@@ -155,7 +153,7 @@ def extend(
             versions=versions(),
             extends={
                 "name": earlier.name,
-                "model": _digest(run / run_folder.MODEL),
+                "model": digest(run / run_folder.MODEL),
                 "data": dataset.origin,
                 "added": [earlier.experts] if retrain is None else [],
                 "retrained": [] if retrain is None else [retrain],
@@ -190,61 +188,6 @@ def _refuse(run: Path, earlier: run_folder.Run, retrain: int | None) -> None:
             f"{run}: there is no expert {retrain} to retrain; it must be from 0 to "
             f"{earlier.experts - 1}"
         )
-
-
-def _fitting(
-    task: RoutedTask, dataset: Dataset, run: Path, earlier: run_folder.Run
-) -> dict[str, Split]:
-    """Splits of the data, with the run's labels or outputs.
-
-    Raises:
-        DataError: the data has another kind or task, or labels that the run does not have.
-    """
-    if dataset.task_type != earlier.task_type:
-        raise DataError(
-            f"{dataset.name}: its targets are for {dataset.task_type}, and {run} was trained for "
-            f"{earlier.task_type}; extend it with data of the same task"
-        )
-    kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
-    kind = "text" if dataset.kind == "text" else kind
-    fitting = {kind, "tokens"} if kind == "array" else {kind}
-    if earlier.feature_kind not in fitting:
-        raise DataError(
-            f"{dataset.name}: its examples are of kind {dataset.kind!r}, read as {kind!r}, and "
-            f"those of {run} as {earlier.feature_kind!r}; extend it with data of the same kind"
-        )
-    splits = {name: getattr(dataset, name) for name in SPLITS}
-    return {
-        name: Split(
-            split.inputs,
-            task.matched(dataset.name, dataset.labels, split.targets, earlier.labels),
-        )
-        for name, split in splits.items()
-    }
-
-
-def _encoded(
-    features: Features, splits: Mapping[str, Split], name: str, run: Path
-) -> dict[str, Part]:
-    try:
-        return {
-            split: Part(encode_all(features, examples.inputs), examples.targets)
-            for split, examples in splits.items()
-        }
-    except UsageError as error:
-        raise DataError(
-            f"{name}: does not fit {run}: {error}; give its examples the shape or the columns "
-            "that the run was trained with"
-        ) from None
-
-
-def _load(run: Path) -> SparseExperts:
-    try:
-        return tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise RunFolderError(
-            f"{run / run_folder.MODEL}: cannot be loaded ({error}); train again"
-        ) from None
 
 
 def _gain(
@@ -306,7 +249,3 @@ def _metrics(
         "macs": {"router": router, "expert": expert, "active": router + model.top_k * expert},
         "parameters": int(model.count_params()),
     }
-
-
-def _digest(path: Path) -> str:
-    return "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()

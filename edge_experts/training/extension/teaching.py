@@ -116,6 +116,13 @@ class Teaching:
             f"expert {index}"
         )
 
+    def fine_tuned(self) -> SparseExperts:
+        """The model's only network, trained further on the new data alone."""
+        (network,) = map(_copy, self.model.experts)
+        train, validation = self.new["train"], self.new["validation"]
+        self._teach("Fine-tuning", network, train, validation, self.learning_rate / _FURTHER)
+        return self._together(self.model.router, [network])
+
     def _teach(
         self, what: str, expert: tf_keras.Model, train: Part, validation: Part, rate: float
     ) -> None:
