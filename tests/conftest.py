@@ -35,6 +35,17 @@ _LONG = (
     "tests/documents/test_commands.py::test_a_shown_command_runs",
     "tests/emulated/",
     "tests/end_to_end/test_named_sets.py",
+    "tests/host/benchmarks/test_gains.py::test_a_tiny_set",
+    "tests/host/converters/test_choosing.py",
+    "tests/host/converters/test_generated_models.py::test_they_agree",
+    "tests/host/converters/test_making.py",
+    "tests/host/converters/test_regression.py",
+    "tests/host/converters/test_translator_targets.py",
+    "tests/host/experiments/test_comparing.py::test_all_rows",
+    "tests/host/training/test_adopting.py::test_the_readmes",
+    "tests/host/training/test_checkpoints.py::test_a_killed",
+    "tests/host/training/test_compression.py",
+    "tests/host/training/test_distribution.py",
 )
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
