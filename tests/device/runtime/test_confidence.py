@@ -171,7 +171,7 @@ def test_the_command_line_shows_what_is_unsure(cli: Cli, bundle: Path) -> None:
     assert len(answer["experts"]) == 2
     told = cli("inspect", bundle).stdout
     assert "the second where the router is under 100.0% sure" in told
-    assert "abstains     where the score is under 1" in told
+    assert "abstains     if the score is below 1" in told
 
 
 def test_evaluate_tells_the_answered_from_the_others(cli: Cli, bundle: Path) -> None:
