@@ -53,7 +53,7 @@ class TrainConfig:
     patience: int = 4  # epochs without a better validation score before a stage ends; 0: unlimited
     batch_size: int = 256  # largest batch; a fiftieth of a small data set
     learning_rate: float = 0.05  # of one expert or the router, trained alone
-    wide_learning_rate: float = 0.003  # of the dense baseline as large as all experts
+    wide_learning_rate: float = 0.003  # of the dense baseline of all experts; higher rates overfit
     mixture_learning_rate: float = 0.01  # in joint training
     weight_decay: float = 0.0  # of every weight, times the learning rate
     averaging: bool = True  # of the weights over the last steps

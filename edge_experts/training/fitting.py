@@ -26,8 +26,8 @@ class Fit:
     """Settings of the fit of a stage.
 
     Args:
-        weight_decay: decay of each weight, except biases, in a step, relative to the learning rate
-            (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
+        weight_decay: share of each weight, except biases, that a step removes, times the learning
+            rate (Loshchilov & Hutter, 2019, Decoupled weight decay regularization).
         averaging: True if weights are averages over the last steps.
         patience: epochs without a better validation score before the stage ends; 0: unlimited.
         logs: folder of TensorBoard.

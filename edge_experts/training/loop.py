@@ -133,7 +133,7 @@ class _Loop:
         self._snapshots.write(Snapshot(arrays, values))
 
     def _kept(self) -> Snapshot | None:
-        """State to resume from; None if there is none of this network."""
+        """State to resume from; None without one of this network."""
         found = None if self._snapshots is None else self._snapshots.read()
         if found is None:
             return None

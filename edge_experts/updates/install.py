@@ -147,7 +147,7 @@ def _refuse_older(manifest: Manifest, history: History, place: Root) -> None:
         return
     raise OldVersionError(
         f"{place.path}: version {version_of(newest)} was installed there, so that version "
-        f"{manifest.bundle_version} of {manifest.name} may be an old one that somebody kept; "
+        f"{manifest.bundle_version} of {manifest.name} may be a replay of an old one; "
         "`edge-experts convert --base` raises the version, and --allow-older installs it anyway"
     )
 
@@ -257,7 +257,7 @@ def _measure(place: Root, folder: Path, manifest: Manifest) -> str | None:
 
 
 def _costs(folder: Path) -> dict[str, int]:
-    """Measured in a process of its own."""
+    """Memory of each model in bytes; runs in a separate process."""
     allocator.map_large_blocks()  # as the runtime does
     manifest = read_manifest(folder)
     task = open_task(manifest, read_features(folder, manifest.features), folder)

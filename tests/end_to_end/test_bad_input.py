@@ -203,7 +203,7 @@ def test_another_file_than_expected_from_the_index_is_refused(
     from edge_experts.errors import NetworkError
 
     monkeypatch.setenv("EDGE_EXPERTS_CACHE", str(tmp_path))
-    with pytest.raises(NetworkError, match="another file"):
+    with pytest.raises(NetworkError, match="is not the expected one"):
         fetch.source_package("vaderSentiment==3.3.2", "vaderSentiment-3.3.2.tar.gz", "0" * 64)
     assert list(tmp_path.iterdir()) == []
 

@@ -158,7 +158,7 @@ def test_the_command_tells_where_it_could_not_measure(cli: Cli, tmp_path: Path) 
     env = {"PYTHONPATH": str(tmp_path)}
     done = cli("install", bundle, tmp_path / "root", "--json", env=env)
     assert "exit code 1" in json.loads(done.stdout)["unmeasured"]
-    assert "the manifest's figures hold" in done.stderr
+    assert "the manifest's figures apply" in done.stderr
     done = cli("install", bundle, tmp_path / "root", "--json")
     assert json.loads(done.stdout)["unmeasured"] is None
     assert "figures" not in done.stderr

@@ -48,7 +48,7 @@ def test_no_gain_on_many_examples_is_unlikely_to(candidate: Any) -> None:
     found = _judge([candidate(-0.002), candidate(0.0, experts=8)], candidate(0.001))
     assert found.word == "unlikely"
     assert found.options == "--dense active"
-    assert "little more to learn" in found.reasons[1]
+    assert "can learn little more" in found.reasons[1]
 
 
 def test_few_examples_settle_nothing(candidate: Any) -> None:

@@ -153,7 +153,7 @@ def test_what_is_no_network_for_this_is_refused(tmp_path: Path, network: Make, k
         ([network((5,), last="relu")], "ends in relu"),
         ([good, good, network((5,))], r"router\.keras: .*\(None, 2\), one logit for each expert"),
         ([keras.Model(two, layers.Add()(two))], "has 2 inputs and 1 outputs"),
-        ([good, good], "no router.keras to choose"),
+        ([good, good], "no router.keras; add one"),
     ):
         (tmp_path / "networks" / "router.keras").unlink(missing_ok=True)
         (tmp_path / "networks" / "expert_1.keras").unlink(missing_ok=True)
@@ -164,7 +164,7 @@ def test_what_is_no_network_for_this_is_refused(tmp_path: Path, network: Make, k
     hidden = layers.Dense(3, "exponential", name="odd")(shape)
     odd = keras.Model(shape, hidden / keras.backend.sum(hidden, axis=-1, keepdims=True))
     (tmp_path / "networks" / "expert_1.keras").unlink()
-    with pytest.raises(UsageError, match="outputs are probabilities, made in a way"):
+    with pytest.raises(UsageError, match="outputs are probabilities, whose softmax"):
         _adopt(tmp_path, data, odd)
     (tmp_path / "text.keras").write_text("nothing")
     with pytest.raises(UsageError, match="not a model saved by Keras"):

@@ -57,7 +57,7 @@ def test_weights_alone_are_said_to_be_weights(
 
     network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
     network.save_weights(tmp_path / name)
-    with pytest.raises(UsageError, match=r"weights alone do not tell the network") as caught:
+    with pytest.raises(UsageError, match=r"weights alone do not define the network") as caught:
         adopt(tmp_path / name, data, tmp_path / "adopted.run")
     assert "Lambda" not in str(caught.value)
 

@@ -181,7 +181,7 @@ def test_a_label_that_is_missing_to_validate_is_named(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("x", "words"),
     [
-        (np.ones((200, 4)), "all examples to train on are alike"),
+        (np.ones((200, 4)), "all examples to train on are equal"),
         (np.full((200, 4), np.nan), "100.00% of the numbers .* NaN or infinite"),
         (RANDOM.normal(size=(200, 4)) * [1, 0, 1, 1], "the feature 'column 1' is the same"),
         (RANDOM.normal(size=(200, 4)) * [1, 0, 0, 1], "'column 1', 'column 2' are the same"),

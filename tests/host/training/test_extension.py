@@ -261,7 +261,7 @@ def test_a_router_that_cannot_be_widened_is_refused(keras: Any) -> None:
 
     x = keras.Input((2,), name="x")
     router = keras.Model({"x": x}, keras.layers.Activation("relu")(keras.layers.Dense(2)(x)))
-    with pytest.raises(UsageError, match="let it end in a Dense layer"):
+    with pytest.raises(UsageError, match="end it in a Dense layer"):
         widened(router)
 
 

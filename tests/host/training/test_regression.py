@@ -184,7 +184,7 @@ def test_a_teacher_of_another_task_is_refused(keras: Any, tmp_path: Path) -> Non
 
 
 def test_label_clusters_have_no_meaning_for_values(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="regression has no labels; take 'learned'"):
+    with pytest.raises(UsageError, match="regression has no labels; use 'learned'"):
         trained(piecewise(), tmp_path / "a.run", router="clusters", teacher_epochs=1)
 
 
