@@ -19,7 +19,7 @@ from ..format.limits import LIMITS
 
 RULES = 1
 KINDS = ("image", "window", "table")
-_SCALES = ((127, 255), (32767, 65535))  # an image of the second scale has values above the first
+_SCALES = ((127, 255), (32767, 65535))  # (least maximum, full scale) of images
 _BLOCK = 2**22  # numbers
 _ROUNDING = 1e-6  # of the scale: rounding error of float32
 _TOLERANCE = 0.1  # of the range: overshoot of interpolation
