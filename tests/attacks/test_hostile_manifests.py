@@ -176,7 +176,7 @@ def test_experts_that_write_need_pieces_for_their_names(tiny: Path, experts: int
         content |= {**names, "experts": content["experts"][:experts]}
 
     rewritten(tiny, change)
-    with pytest.raises(BundleError, match="its features are not pieces for its labels"):
+    with pytest.raises(BundleError, match="whose targets are its labels"):
         use(tiny)
 
 
