@@ -28,7 +28,7 @@ void edge_experts_encode(const double *numbers, const int *categories, float *x)
 
     for (place = 0; place < EDGE_EXPERTS_NUMBERS; place++) {
         double standard = 0;
-        if (fabs(numbers[place]) <= largest) { /* false for NaN */
+        if (fabs(numbers[place]) <= largest) { /* which NaN is not */
             standard = (numbers[place] - edge_experts_mean[place]) / edge_experts_deviation[place];
             if (standard > farthest) standard = farthest;
             if (standard < -farthest) standard = -farthest;

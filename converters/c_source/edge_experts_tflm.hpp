@@ -20,7 +20,7 @@ class Runner {
         failed_ = edge_experts_add_operators(resolver_);
     }
 
-    // Answers an encoded input; 0 on success. Experts use memory only in the arena, while they run.
+    // Answers an encoded input; 0: done. Experts take no memory but in the arena, while they run.
     int ask(const float *x, edge_experts_answer *answer) {
         return failed_ ? failed_ : edge_experts_ask(x, &Runner::run, this, answer);
     }

@@ -46,8 +46,8 @@ here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-mat
     if (runner.ask(x, &answer) == 0)
 {shown}
 {_contract(manifest)}\
-Router and experts run one after the other in the same arena; each is set up again for each answer.
-If there is memory for it, give the router an arena and an interpreter of its own.
+Router and experts run one after the other in the same arena; each is set up anew for each answer.
+Where the router's memory can be spared, give it an arena and an interpreter of its own.
 `edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is
 plain C, and takes the function that runs a file.
 
@@ -56,9 +56,9 @@ plain C, and takes the function that runs a file.
 {rows}
 | all | {sum(flash.values()):,} | {arena_bytes:,} |
 
-Arenas are the smallest in which TensorFlow Lite Micro's reference kernels answer on a 64-bit
-machine. With 32-bit pointers they need less; CMSIS-NN's convolutions need scratch memory on top.
-Operators that must be in the firmware: {", ".join(name.removeprefix("Add") for name in operators)}.
+Arenas are the least in which TensorFlow Lite Micro's reference kernels answer on a 64-bit machine.
+With 32-bit pointers they need less; CMSIS-NN's convolutions need scratch memory on top. Operators
+that must be in the firmware: {", ".join(name.removeprefix("Add") for name in operators)}.
 """
 
 
@@ -71,6 +71,6 @@ def _contract(manifest: Manifest) -> str:
     if known:
         numbers = f": numbers from {known[0]:g} to {known[1]:g} ({contract.get('dtype')})"
     return (
-        f"Inputs must be like the training data{numbers}. The caller must convert other scales,\n"
-        "gaps in other spellings and unknown categories: this code standardizes, checks nothing.\n"
+        f"Give inputs as training had them{numbers}. Other scales, gaps in other spellings and\n"
+        "unknown categories are the caller's to convert: this code standardizes, checks nothing.\n"
     )

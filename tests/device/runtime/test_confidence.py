@@ -170,7 +170,7 @@ def test_the_command_line_shows_what_is_unsure(cli: Cli, bundle: Path) -> None:
     assert answer["expert"] == answer["experts"][0]
     assert len(answer["experts"]) == 2
     told = cli("inspect", bundle).stdout
-    assert "the second where the router is under 100.0% sure" in told
+    assert "top-2 where the router's confidence is below 100.0%" in told
     assert "abstains     if the score is below 1" in told
 
 
