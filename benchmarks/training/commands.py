@@ -123,9 +123,9 @@ def new_domain(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Repeat what `edge-experts quickstart` measures for several seeds.
+    """Add a domain to experts or to a dense network.
 
-    A domain arrives after deployment: an expert is added, or a dense network fine-tuned or trained
+    The scenario of `edge-experts quickstart`, for several seeds: a domain arrives after deployment: an expert is added, or a dense network fine-tuned or trained
     anew.
 
     Example: python -m benchmarks new-domain --seeds 3 --picture new-domain.svg
