@@ -125,8 +125,7 @@ def new_domain(
 ) -> None:
     """Add a domain to experts or to a dense network.
 
-    The scenario of `edge-experts quickstart`, for several seeds: an expert is added, or
-    a dense network fine-tuned or trained anew.
+    The scenario of `edge-experts quickstart`, for several seeds.
 
     Example: python -m benchmarks new-domain --seeds 3 --picture new-domain.svg
     """

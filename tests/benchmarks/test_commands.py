@@ -19,14 +19,8 @@ from tests.tiny import tiny_bundle
 
 NAMES = (
     *("overhead", "loading", "kernels", "startup", "scale", "tight", "soak", "mutations", "drift"),
-    *(
-        "serving-load",
-        "training-speed",
-        "translator-training-speed",
-        "resume",
-        "gains",
-        "new-domain",
-    ),
+    *("serving-load", "training-speed", "translator-training-speed"),
+    *("resume", "new-domain", "gains"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
     *("unicode", "structure"),
