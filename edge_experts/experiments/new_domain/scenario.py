@@ -33,7 +33,12 @@ _TITLES = {
 
 
 def arrive(
-    domains: Domains, folder: Path, *, seed: int = 0, told: Callable[[str], None] = print
+    domains: Domains,
+    folder: Path,
+    *,
+    seed: int = 0,
+    told: Callable[[str], None] = print,
+    **settings: object,
 ) -> Arrival:
     """Run the scenario and measure every model as deployed: an int8 bundle on the interpreter.
 
@@ -43,6 +48,7 @@ def arrive(
     Args:
         seed: of training.
         told: takes the heading of each step.
+        settings: of `TrainConfig`, in place of the recipe's.
     """
     steps = _Steps(domains, folder, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +56,7 @@ def arrive(
         shutil.rmtree(folder / board, ignore_errors=True)
 
     told(f"{EXPERTS} experts learn {domains.old.name}, and are installed")
-    settings = {"experts": EXPERTS, "seed": seed}
+    settings = {**settings, "experts": EXPERTS, "seed": seed}
     train_sparse = steps.training(SPARSE, domains.old, **settings)
     before = steps.deployed(SPARSE, train_sparse, "sparse-board")
     told("A dense network of as many weights learns the same")
