@@ -62,8 +62,5 @@ def quickstart(
     rivals = [out / f"{name}.bundle" for name in (comparison.DENSE_ACTIVE, comparison.DENSE_ALL)]
     print(as_text(benchmark(bundle, against=rivals)))
     minutes = (time.monotonic() - start) / 60
-    print(
-        f"\nDone in {minutes:.1f} minutes. To run it on a Raspberry Pi, see the README: "
-        "On your Raspberry Pi."
-    )
+    print(f"\nDone in {minutes:.1f} minutes. To run it on a Raspberry Pi, see docs/boards.md.")
     print_next("run", bundle, "your own sentence")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 WORTH = 0.005  # of the primary score: what experts must gain to be worth their trouble
 # Before any look, a gain of experts is taken to be within two points of none, two times of three:
-# so it was on the data sets that the README compares. Few examples then move an opinion little.
+# so it was on the data sets of docs/results.md. Few examples then move an opinion little.
 _EXPECTED = 0.02
 _LIKELY, _UNLIKELY = 0.8, 0.2
 
