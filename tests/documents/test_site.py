@@ -12,8 +12,6 @@ import pytest
 
 from tests.documents.pages import DOCS, DOCUMENTS, NAV, ROOT
 
-pytest.importorskip("material", reason="mkdocs-material is not installed")
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
