@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.documents import small_data
-from tests.documents.commands import NOT_RUN, ROOT, Command, commands
+from tests.documents.commands import NOT_RUN, Command, commands
+from tests.documents.pages import ROOT
 
 COMMANDS = list(commands())
 # A command that several pages show is run where it stands first.

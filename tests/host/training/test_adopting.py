@@ -271,7 +271,7 @@ def test_what_would_not_be_the_same_is_refused(
         files.read(keras3 / f"{name}.keras")
 
 
-def test_the_readmes_trained_networks(cli: Cli, tmp_path: Path) -> None:
+def test_the_documents_trained_networks(cli: Cli, tmp_path: Path) -> None:
     time, y = np.arange(24)[:, None], np.arange(300) % 3
     size = np.where(np.arange(300) % 2, 1.5, 0.5)
     waves = [size[n] * np.sin(time * (0.3 + 0.4 * y[n]) + 6 * RANDOM.random(2)) for n in range(300)]
