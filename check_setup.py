@@ -44,7 +44,7 @@ def problem(
         return (
             f"TensorFlow has no packages for {system} on {machine} with {bits} bits: train on "
             "64-bit Linux (x86-64 or ARM) or a Mac with Apple silicon; a board that only runs "
-            "bundles needs the device part alone (README, On your Raspberry Pi)"
+            "bundles needs the device part alone (docs/boards.md)"
         )
     if system == "Linux" and (libc[0] != "glibc" or _numbers(libc[1]) < OLDEST_GLIBC):
         oldest = ".".join(map(str, OLDEST_GLIBC))

@@ -109,7 +109,7 @@ Source = Annotated[
         "--data",
         metavar="DATA",
         help="Your .csv, .tsv or .npz file; or sentiment, reviews, sections, fashion-mnist, mnist, "
-        "mnist-and-fashion, diamonds, translation or translation-domains (README: Your own data).",
+        "mnist-and-fashion, diamonds, translation or translation-domains (docs/your-data.md).",
         show_default=False,
     ),
 ]

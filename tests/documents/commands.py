@@ -6,17 +6,14 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = (
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "ARCHITECTURE.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
-)
+from tests.documents.pages import DOCUMENTS, ROOT
+
 _PROGRAMS = (
     *("edge-experts", "edge/bin/edge-experts", ".venv/bin/edge-experts", "python", "python3"),
     *(".venv/bin/python", "edge/bin/python", "pip", ".venv/bin/pip", "edge/bin/pip", "curl", "scp"),
     *("ssh", "sudo", "openssl", "tensorboard", "bash", "pytest", ".", ".venv/bin/ruff", "git"),
+    *("mkdocs", ".venv/bin/mkdocs"),
 )
 PLACEHOLDERS = {"...": None, "[--write]": None}
 
@@ -44,6 +41,7 @@ NOT_RUN = {
     "pytest ": "runs tests",
     "ruff ": "checks the source; .ci/run runs it",
     "bash .ci/": "runs tests",
+    "mkdocs ": "another program's; tests/documents/test_site.py builds the site",
 }
 
 
@@ -83,7 +81,7 @@ class Command:
 
 
 def commands() -> Iterator[Command]:
-    """Every command of every document, in order."""
+    """Every command of every document, in the order of `pages.DOCUMENTS`."""
     for path in DOCUMENTS:
         text, name = path.read_text("utf-8"), path.relative_to(ROOT).as_posix()
         found = [(match, True) for match in re.finditer(r"(?m)^    (\S.*(?:\\\n.*)*)$", text)]

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tests.documents import small_data
 
-ROOT = Path(__file__).parents[2]
 LEAST = 0.8  # of the test examples that must be right; both sets are easy
 
 
@@ -22,7 +21,7 @@ def main() -> None:
     """Train, convert, run and evaluate each; an exit code or an accuracy that is wrong ends it."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        small_data.write(folder, (ROOT / "README.md").read_text("utf-8"))
+        small_data.write(folder)
         _run(folder, "doctor")
         for name, example in (
             ("flowers", '{"height": 2.1, "colour": "blue"}'),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import re
 import shutil
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tests.documents import pages
 from tests.translators import toy
 
 RANDOM = np.random.default_rng(0)
@@ -30,8 +29,8 @@ FILES = {
 }
 
 
-def write(folder: Path, readme: str) -> None:
-    """Everything that the README's commands find in their folder."""
+def write(folder: Path) -> None:
+    """Everything that the documents' commands find in their folder."""
     (folder / "quick.toml").write_text(QUICK)
     (folder / "translators.toml").write_text(
         "width = 0.5\nwarm_epochs = 4\ntune_epochs = 1\nrouter_epochs = 1\nbatch_size = 256\n"
@@ -44,10 +43,10 @@ def write(folder: Path, readme: str) -> None:
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
-        (folder / f"{name}.py").write_text(_python(readme, f"in `{name}.py`"))
+        (folder / f"{name}.py").write_text(pages.python(f"in `{name}.py`"))
     for name in ("short", "large"):
-        (folder / f"{name}.toml").write_text(_block(readme, f"in `{name}.toml`"))
-    (folder / "adopt.py").write_text(_python(readme, "<!-- adopt -->"))
+        (folder / f"{name}.toml").write_text(pages.block(f"in `{name}.toml`"))
+    (folder / "adopt.py").write_text(pages.python("<!-- adopt -->"))
     (folder / "sentences.txt").write_text("open the file\nclose the table\n")
     (folder / "yesterday.txt").write_text("".join(f"good film number {n}\n" for n in range(40)))
 
@@ -133,17 +132,3 @@ def _translations(folder: Path) -> None:
                 domains.append((f"a {text}", f"ein {translation}", "de/packages", name))
     _rows(folder / "translations.csv", head, rows)
     _rows(folder / "domains.csv", head, domains)
-
-
-def _block(readme: str, marker: str) -> str:
-    """The first indented block behind a marker."""
-    words = r"\s+".join(map(re.escape, marker.split(" ")))  # over lines or not
-    found = re.search(words + r"[\s\S]*?\n\n((?:    .*\n|\n)+)", readme)
-    assert found is not None, marker
-    return textwrap.dedent(found[1])
-
-
-def _python(readme: str, marker: str) -> str:
-    text = _block(readme, marker)
-    compile(text, marker, "exec")
-    return text

@@ -1,4 +1,4 @@
-"""On a fresh board, the README's commands lead to the first answer, benchmark and test."""
+"""On a fresh board, the commands of docs/boards.md lead to the first answer, benchmark and test."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ import pytest
 
 from device_tests.boards.building import built
 from device_tests.boards.kinds import board
+from tests.documents import pages
 
 _ROOT = Path(__file__).parents[2]
-
-
-def commands(marker: str) -> list[str]:
-    """The README's commands below <!-- marker -->."""
-    text = (_ROOT / "README.md").read_text()
-    lines = text.split(f"<!-- {marker} -->\n")[1].splitlines()
-    block = lines[next(row for row, line in enumerate(lines) if line.startswith("    ")) :]
-    end = next(row for row, line in enumerate(block) if not line.startswith("    "))
-    return [line.strip() for line in block[:end]]
 
 
 @pytest.mark.parametrize("name", ["arm64-bookworm", "arm64-trixie"])
@@ -29,7 +21,7 @@ def test_every_command_works_on_a_fresh_board(
 ) -> None:
     home, folder = tmp_path / "home", built(board(name))
     home.mkdir()
-    # What the README has copied there:
+    # What the page has copied there:
     shutil.copy(wheel, home)
     shutil.copytree(_ROOT / "device_tests", home / "device_tests")
     for bundle in ("sparse.bundle", "dense-all.bundle"):
@@ -41,8 +33,9 @@ def test_every_command_works_on_a_fresh_board(
     options += [word for one in env for word in ("--env", one)]
     enter = [str(folder / "enter"), *options]
     said = {}
-    suite = commands("board suite") if name == "arm64-bookworm" else []  # trixie: test_boards.py
-    for command in (*commands("board"), *suite):
+    # On trixie, test_boards.py runs the suite.
+    suite = pages.commands("<!-- board suite -->") if name == "arm64-bookworm" else []
+    for command in (*pages.commands("<!-- board -->"), *suite):
         done = subprocess.run(
             [*enter, "sh", "-c", command], capture_output=True, text=True, check=False
         )

@@ -1,4 +1,4 @@
-"""What the README promises is what CI runs, and what the package has."""
+"""What the documents promise is what CI runs, and what the package has."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import pages
+
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
+README = pages.read("README.md")
 
 
 @pytest.mark.parametrize("name", ["quickstart", "test"])
@@ -26,19 +28,22 @@ def test_ci_runs_the_readmes_own_commands() -> None:
     assert '"$(command_below quickstart)"' in script
 
 
-def test_every_command_in_the_readme_exists(cli: object) -> None:
+def test_every_command_in_a_document_exists_and_the_page_has_all(cli: object) -> None:
     from tests.conftest import run_cli
 
-    named = set(re.findall(r"(?:`|^    )edge-experts ([a-z][a-z-]*)", README, re.MULTILINE))
+    text = "\n".join(path.read_text("utf-8") for path in pages.NAV)
+    named = set(re.findall(r"(?:`|^    )edge-experts ([a-z][a-z-]*)", text, re.MULTILINE))
     offered = run_cli("--help").stdout
     assert named
+    listed = pages.read("docs/commands.md").split("## Exit codes")[0]
+    assert named <= set(re.findall(r"`([a-z][a-z-]*)`", listed))
     for command in named:
         assert f" {command} " in offered, command
 
 
 def test_every_link_between_documents_holds() -> None:
-    for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"):
-        text = (ROOT / name).read_text()
+    for name in pages.NAV:
+        text = name.read_text("utf-8")
         for path in re.findall(r"`((?:edge_experts|converters|tests|device_tests)/[\w/.]*)`", text):
             assert (ROOT / path).exists(), f"{name}: {path}"
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Cli
+from tests.documents import pages
 
 RANDOM = np.random.default_rng(0)
 
@@ -106,19 +105,18 @@ def test_advice_on_a_table(cli: Cli, tmp_path: Path) -> None:
     assert cli("advise", "--data", data, "--latency", "5 parsecs").returncode == 2
 
 
-def _readme(marker: str) -> str:
-    """What follows the marker, to the next heading."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    return readme.split(f"<!-- {marker} -->")[1].split("\n## ")[0]
+def _commands(marker: str) -> list[str]:
+    """Words behind `edge-experts` of the commands below the marker."""
+    return [line.removeprefix("edge-experts ") for line in pages.commands(f"<!-- {marker} -->")]
 
 
-def test_the_readmes_own_data(cli: Cli, tmp_path: Path) -> None:
+def test_the_documents_own_data(cli: Cli, tmp_path: Path) -> None:
     lines = ["height,colour,label"]
     for n in range(300):
         kind, height = n % 2, RANDOM.normal(2 - 1.5 * (n % 2), 0.2)
         lines.append(f"{height:.2f},{['blue', 'red'][kind]},{['iris', 'poppy'][kind]}")
     (tmp_path / "flowers.csv").write_text("\n".join(lines) + "\n")
-    commands = re.findall(r"^    edge-experts (.+)$", _readme("own data").split("Whether")[0], re.M)
+    commands = _commands("own data")
     assert [command.split()[0] for command in commands] == ["train", "convert", "run", "benchmark"]
     for command in commands:
         done = cli(*command.split(), cwd=tmp_path)
@@ -126,7 +124,7 @@ def test_the_readmes_own_data(cli: Cli, tmp_path: Path) -> None:
     assert "side by side" in done.stdout
 
 
-def test_the_readmes_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
+def test_the_documents_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
     lines = ["area,rooms,town,target:price,target:heating"]
     for n in range(300):
         area, town = RANDOM.uniform(40, 200), n % 3
@@ -134,7 +132,7 @@ def test_the_readmes_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
         row = f"{area:.1f},{int(area // 30)},{['Graz', 'Linz', 'Wien'][town]}"
         lines.append(f"{row},{price:.0f},{0.9 * area:.1f}")
     (tmp_path / "houses.csv").write_text("\n".join(lines) + "\n")
-    commands = re.findall(r"^    edge-experts (.+)$", _readme("numbers"), re.M)
+    commands = _commands("numbers")
     assert [command.split()[0] for command in commands] == ["train", "convert", "run", "evaluate"]
     for command in [*commands[:3], f"{commands[3]} --min-r2 0.8 --json"]:
         done = cli(*command.split(), cwd=tmp_path)
@@ -146,12 +144,11 @@ def test_the_readmes_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
     )
 
 
-def test_the_readmes_own_expert(cli: Cli, tmp_path: Path) -> None:
-    example = _readme("own expert")
-    code, command, _ = re.split(r"\n[A-Z].*:\n|\n\nA router", example)
-    (tmp_path / "my_expert.py").write_text(textwrap.dedent(code))
+def test_the_documents_own_expert(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "my_expert.py").write_text(pages.python("<!-- own expert -->"))
     _table(tmp_path).rename(tmp_path / "flowers.csv")
-    done = cli(*command.split()[1:], cwd=tmp_path)
+    (command,) = _commands("own expert's training")
+    done = cli(*command.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert cli("convert", "own.run", "--out", "own.bundle", cwd=tmp_path).returncode == 0
 

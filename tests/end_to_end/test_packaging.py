@@ -38,7 +38,7 @@ def _c_files() -> list[Path]:
 def test_the_device_part_alone_runs_a_bundle(
     wheel: Path, sentiment_bundle: Path, tmp_path: Path
 ) -> None:
-    """What the README says to do on a Raspberry Pi."""
+    """What docs/boards.md says to do on a Raspberry Pi."""
     venv.create(tmp_path / "venv", with_pip=True)
     binaries = tmp_path / "venv" / "bin"
     subprocess.run(

@@ -1,4 +1,4 @@
-"""The README's figures on microcontrollers: how many answers TensorFlow Lite Micro gives alike.
+"""Figures of docs/microcontrollers.md: how many answers TensorFlow Lite Micro gives alike.
 
 `python -m tests.host.micro_figures DATA BUNDLE C_SOURCE` asks for the first 1,000 test examples of
 a data set of arrays; it needs gcc and tflite-micro.

@@ -44,7 +44,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="Rows to make, by name (README: Do sparse experts pay on your data?).",
+            help="Rows to make, by name (listed in docs/comparing.md).",
             show_default="all that suit the data",
         ),
     ] = None,

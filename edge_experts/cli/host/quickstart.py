@@ -57,6 +57,6 @@ def quickstart(
     heading("Accuracy on test examples, and what each update costs")
     print(new_domain.as_text(result))
     minutes = (time.monotonic() - start) / 60
-    print(f"\nDone in {minutes:.1f} minutes.")
+    print(f"\nDone in {minutes:.1f} minutes. To run it on a Raspberry Pi, see docs/boards.md.")
     dense = out / f"{new_domain.RETRAINED}.bundle"
     print_next("benchmark", bundle, "--against", dense)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 WORTH = 0.005  # least gain in the primary score that justifies experts
 # Standard deviation of the prior of the gain, which is normal with mean zero: two points, as on the
-# data sets of the README. With few examples the posterior stays close to it.
+# data sets of docs/results.md. With few examples the posterior stays close to it.
 _EXPECTED = 0.02
 _LIKELY, _UNLIKELY = 0.8, 0.2
 

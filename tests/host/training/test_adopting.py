@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from edge_experts.datasets import Dataset, from_arrays
 from edge_experts.errors import DataError, UsageError
+from tests.documents import pages
 
 from ...conftest import Cli
 
@@ -271,7 +271,7 @@ def test_what_would_not_be_the_same_is_refused(
         files.read(keras3 / f"{name}.keras")
 
 
-def test_the_readmes_trained_networks(cli: Cli, tmp_path: Path) -> None:
+def test_the_documents_trained_networks(cli: Cli, tmp_path: Path) -> None:
     time, y = np.arange(24)[:, None], np.arange(300) % 3
     size = np.where(np.arange(300) % 2, 1.5, 0.5)
     waves = [size[n] * np.sin(time * (0.3 + 0.4 * y[n]) + 6 * RANDOM.random(2)) for n in range(300)]
@@ -279,14 +279,11 @@ def test_the_readmes_trained_networks(cli: Cli, tmp_path: Path) -> None:
     np.savez(
         tmp_path / "gestures.npz", x_train=x[:240], y_train=y[:240], x_test=x[240:], y_test=y[240:]
     )
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    section = readme.split("<!-- adopt -->")[1].split("\n- **Inputs**")[0]
-    code, commands = section.split("\nThen\n")
-    script = [sys.executable, "-c", textwrap.dedent(code)]
+    script = [sys.executable, "-c", pages.python("<!-- adopt -->")]
     done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for command in re.findall(r"^    edge-experts (.+)$", commands, re.M):
-        done = cli(*command.split(), cwd=tmp_path)
+    for command in pages.commands("<!-- adopt, the commands -->"):
+        done = cli(*command.split()[1:], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[1]) > 0.6
     assert not re.search(r"^Warning", done.stderr, re.M)

@@ -1,4 +1,4 @@
-"""A stage has one name: in the README, in progress, in run.json and in TensorBoard's folders."""
+"""A stage has one name: in docs/training.md, progress, run.json and TensorBoard's folders."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-STAGES = re.findall(r"^\| ([a-z ]+) \| `(?:[a-z]+_)?epochs` \|", README, re.MULTILINE)
+from tests.documents import pages
+
+PAGE = pages.read("docs/training.md")
+STAGES = re.findall(r"^\| ([a-z ]+) \| `(?:[a-z]+_)?epochs` \|", PAGE, re.MULTILINE)
 
 
-def test_the_readme_lists_the_stages() -> None:
+def test_the_page_lists_the_stages() -> None:
     assert STAGES == ["teacher", "router", "one expert", "mixture", "choice", "own inputs"]
 
 

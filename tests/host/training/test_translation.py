@@ -134,7 +134,8 @@ def test_pieces_are_the_librarys_own() -> None:
     from edge_experts.training.translation import vocabulary
 
     top = Path(__file__).parents[3]
-    sources = [*sorted(top.glob("*.md")), *sorted((top / "edge_experts" / "runtime").rglob("*.py"))]
+    code = sorted((top / "edge_experts" / "runtime").rglob("*.py"))
+    sources = [*sorted(top.glob("*.md")), *sorted((top / "docs").glob("*.md")), *code]
     lines = [line for path in sources for line in path.read_text(encoding="utf-8").splitlines()]
     model = vocabulary.train(lines[::2], ["de", "fr"], size=800)
     library = sentencepiece.SentencePieceProcessor(model_proto=model)

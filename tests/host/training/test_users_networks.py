@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from edge_experts.errors import UsageError
+from tests.documents import pages
 
 MODULE = """
 import tf_keras
@@ -81,13 +81,11 @@ def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) ->
     assert 300 <= everything.experts[0].count_params() < 330
 
 
-def test_the_readmes_large_expert_is_of_1_mb(keras: Any) -> None:
+def test_the_documents_large_expert_is_of_1_mb(keras: Any) -> None:
     from edge_experts.training.networks import Shapes, users
 
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    block = readme.split("<!-- large expert -->")[1].split("\ntrained")[0]
     names: dict[str, Any] = {}
-    exec(textwrap.dedent(block), names)  # the README's own code
+    exec(pages.python("<!-- large expert -->"), names)  # the document's own code
     shapes = Shapes("image", {"x": ((28, 28), "float32")}, 10, {})
     (expert,) = users.experts(names["build"], shapes, 1, 1.0)
     assert expert.count_params() == pytest.approx(1e6, rel=0.05)
