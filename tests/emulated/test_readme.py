@@ -24,7 +24,7 @@ def test_every_command_works_on_a_fresh_board(
     # What the page has copied there:
     shutil.copy(wheel, home)
     shutil.copytree(_ROOT / "device_tests", home / "device_tests")
-    for bundle in ("sparse.bundle", "dense-all.bundle"):
+    for bundle in ("grown.bundle", "retrained.bundle"):
         shutil.copytree(sentiment_bundle, home / bundle)
     # What differs from a board: pip finds the index's wheels in a folder, and memory is not the
     # program's own (machine.py has boards where it is).

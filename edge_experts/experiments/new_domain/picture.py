@@ -12,6 +12,8 @@ from .results import Arrival, Row
 def draw(arrivals: Sequence[Arrival], path: Path) -> None:
     """Draw means over seeds, with a mark for each seed.
 
+    A dotted line is the mean of the models that were deployed first.
+
     Args:
         path: ends with .png or .svg; see `edge_experts.plotting.require`.
     """
@@ -27,28 +29,30 @@ def draw(arrivals: Sequence[Arrival], path: Path) -> None:
         ("shipped to the board\nkB", lambda row: row.shipped_bytes / 1000),
     )
     names = [row.name for row in first.after]
-    before = first.before[0].name
+    colors = ["#1b7f5c", *["#777777"] * (len(names) - 1)]
     figure, axes = pyplot.subplots(1, 3, figsize=(10, 2.4), sharey=True, layout="constrained")
-    for place, (axis, (title, value)) in enumerate(zip(axes, panels, strict=True)):
-        rows = [[arrival.after[number] for arrival in arrivals] for number in range(len(names))]
-        means = [statistics.mean(map(value, seeds)) for seeds in rows]
-        bars = axis.barh(names, means, color=["#1b7f5c", "#9a9a9a", "#9a9a9a"], height=0.6)
-        digits = 1 if place < 2 else 0
-        axis.bar_label(bars, labels=[f" {mean:,.{digits}f}" for mean in means])
-        for number, seeds in enumerate(rows):
-            axis.plot([value(row) for row in seeds], [number] * len(seeds), "k|", markersize=8)
+    for axis, (title, value) in zip(axes, panels, strict=True):
+        for number, color in enumerate(colors):
+            seeds = [value(arrival.after[number]) for arrival in arrivals]
+            mean = statistics.mean(seeds)
+            axis.plot(seeds, [number] * len(seeds), "|", color=color, markersize=14)
+            axis.plot(mean, number, "o", color=color, markersize=7)
+            axis.annotate(
+                f"{mean:,.1f}" if mean < 100 else f"{mean:,.0f}",
+                (mean, number),
+                (0, 9),
+                textcoords="offset points",
+                ha="center",
+                color=color,
+            )
         axis.set_title(title, fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
-        if place < 2:
-            start = statistics.mean(value(_named(arrival.before, before)) for arrival in arrivals)
-            axis.axvline(start, color="k", linewidth=0.8, linestyle=":")
-            low = min(start, *(value(row) for seeds in rows for row in seeds))
-            axis.set_xlim(left=max(0.0, 5 * (low // 5) - 5))
-        axis.margins(x=0.2)
+        axis.margins(x=0.2, y=0.4)
+    for axis, (_, value) in zip(axes[:2], panels[:2], strict=True):
+        deployed = statistics.mean(value(row) for arrival in arrivals for row in arrival.before)
+        axis.axvline(deployed, color="k", linewidth=0.8, linestyle=":")
+    axes[0].set_yticks(range(len(names)), names)
+    axes[2].set_xlim(left=0)
     axes[0].invert_yaxis()
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
-
-
-def _named(rows: Sequence[Row], name: str) -> Row:
-    return next(row for row in rows if row.name == name)
