@@ -24,7 +24,7 @@ def quickstart(
         ),
     ] = Path("quickstart"),
 ) -> None:
-    """Train, convert, install and run experts; then add one for a new domain.
+    """Deploy experts, then add one for a new domain.
 
     Real sentences from film reviews, product reviews and editorials come first, tweets later. A
     dense network of as many weights learns the same, fine-tuned or trained anew. Takes about five
