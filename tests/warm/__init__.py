@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import os
 import shutil
 import subprocess
 import sys
@@ -32,15 +31,8 @@ def warm_python() -> str:
 def started() -> Iterator[str]:
     """Inside, a server runs; gives the path of its client, a program."""
     folder = Path(tempfile.mkdtemp(prefix="warm"))
-    started_with = {name: os.environ[name] for name in os.environ if client.is_read_at_start(name)}
-    source = Path(client.__file__).read_text()
-    for constant, value in (("PYTHON = ", sys.executable), ("STARTED_WITH: ", started_with)):
-        start = source.index(f"\n{constant}") + 1
-        line = source[start : source.index("\n", start)]
-        code, comment = line.split("  # ")
-        source = source.replace(line, f"{code.rsplit('=', 1)[0]}= {value!r}  # {comment}")
     program = folder / "python"
-    program.write_text(f"#!{sys.executable} -IS\n{source}")
+    program.write_text(f"#!{sys.executable} -IS\n{Path(client.__file__).read_text()}")
     program.chmod(0o755)
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(

@@ -1,6 +1,6 @@
 """Stands in for the interpreter: `-m MODULE ...` runs in a fork of server.py, the rest as always.
 
-`start` writes it to a folder as a program, with the two constants below filled in.
+A program in a folder with settings.json and the server's socket; see `tests.warm.started`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ import socket
 import struct
 import sys
 from pathlib import Path
-
-PYTHON = ""  # the interpreter that it stands in for
-STARTED_WITH: dict[str, str] = {}  # variables that an interpreter or TensorFlow reads as it starts
 
 # Modules that import TensorFlow, and commands of `edge_experts` that do.
 _MODULES = (
@@ -29,21 +26,22 @@ _HERE = Path(__file__).absolute()
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def is_read_at_start(name: str) -> bool:
-    """Whether an interpreter or TensorFlow reads the variable only as it starts."""
-    return name.startswith(("PYTHON", "TF_", "OMP_", "KERAS_")) or name in (
-        "HOME",
-        "LANG",
-        "LC_ALL",
-    )
+def read_at_start() -> dict[str, str]:
+    """Variables that an interpreter or TensorFlow reads only as it starts."""
+    beginnings, names = ("PYTHON", "TF_", "OMP_", "KERAS_"), ("HOME", "LANG", "LC_ALL")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(beginnings) or name in names
+    }
 
 
-def _is_warm(words: list[str]) -> bool:
+def _is_warm(words: list[str], environments: list[dict[str, str]]) -> bool:
     if words[:1] != ["-m"] or len(words) < 3:
         return False
     if words[1] not in _MODULES and (words[1] != "edge_experts" or words[2] not in COMMANDS):
         return False
-    return {name: os.environ[name] for name in os.environ if is_read_at_start(name)} == STARTED_WITH
+    return read_at_start() in environments
 
 
 def _ask(words: list[str]) -> int:
@@ -80,8 +78,9 @@ def _ask(words: list[str]) -> int:
 def main() -> None:
     """Run what the interpreter was asked to run."""
     words = sys.argv[1:]
-    if not _is_warm(words):
-        os.execv(PYTHON, [PYTHON, *words])
+    settings = json.loads(_HERE.with_name("settings.json").read_text())
+    if not _is_warm(words, settings["environments"]):
+        os.execv(settings["python"], [settings["python"], *words])
     code = _ask(words)
     if code < 0:
         signal.signal(-code, signal.SIG_DFL)

@@ -23,6 +23,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from . import client
+
 _PACKAGES = ("edge_experts.training", "edge_experts.converters", "edge_experts.cli")
 _LENGTH = struct.Struct("!I")
 
@@ -86,8 +88,8 @@ class _Forks:
             os.close(descriptor)
         self._selector.close()
         self._listening.close()
-        for client in self._running.values():
-            client.close()
+        for waiting in self._running.values():
+            waiting.close()
 
     def _signal(self, client: Any) -> None:
         """Hand a signal on; a client that is gone was killed, and so is its command."""
@@ -107,7 +109,7 @@ class _Forks:
                 self._selector.unregister(client)
             with contextlib.suppress(OSError):
                 client.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
-            client.close()
+            waiting.close()
 
 
 def _become(request: dict[str, Any]) -> None:
@@ -127,6 +129,7 @@ def _become(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Import, listen, and run commands."""
+    before = client.read_at_start()
     for name in _PACKAGES:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
@@ -135,6 +138,9 @@ def main() -> None:
     import tensorflow.lite.python.lite  # isort: skip  # noqa: F401
 
     gc.freeze()  # what forks share stays shared
+    # Importing sets variables too; a process that has imported starts others with those.
+    settings = {"python": sys.executable, "environments": [before, client.read_at_start()]}
+    Path(sys.argv[1], "settings.json").write_text(json.dumps(settings))
     address = Path(sys.argv[1], "socket")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(f"{address}.new")
