@@ -61,22 +61,22 @@ class _Forks:
                     self._signal(key.fileobj)
 
     def _accept(self) -> dict[str, Any] | None:
-        client, _ = self._listening.accept()
+        connection, _ = self._listening.accept()
         with contextlib.suppress(OSError, ValueError):
-            head, descriptors, _, _ = socket.recv_fds(client, _LENGTH.size, 3)
+            head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
             content = b""
             while len(content) < _LENGTH.unpack(head)[0]:
-                content += client.recv(1 << 16)
+                content += connection.recv(1 << 16)
             pid = os.fork()
             if pid == 0:
                 self._leave(descriptors)
-                client.close()
+                connection.close()
                 request: dict[str, Any] = json.loads(content)
                 return request
             for descriptor in descriptors:
                 os.close(descriptor)
-            self._running[pid] = client
-            self._selector.register(client, selectors.EVENT_READ)
+            self._running[pid] = connection
+            self._selector.register(connection, selectors.EVENT_READ)
         return None
 
     def _leave(self, descriptors: list[int]) -> None:
@@ -91,24 +91,24 @@ class _Forks:
         for waiting in self._running.values():
             waiting.close()
 
-    def _signal(self, client: Any) -> None:
+    def _signal(self, waiting: Any) -> None:
         """Hand a signal on; a client that is gone was killed, and so is its command."""
-        pid = next(pid for pid, waiting in self._running.items() if waiting is client)
-        number = client.recv(1)
+        pid = next(pid for pid, connection in self._running.items() if connection is waiting)
+        number = waiting.recv(1)
         os.kill(pid, number[0] if number else signal.SIGKILL)
         if not number:
-            self._selector.unregister(client)
+            self._selector.unregister(waiting)
 
     def _reap(self) -> None:
         while self._running:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            client = self._running.pop(pid)
+            waiting = self._running.pop(pid)
             with contextlib.suppress(KeyError):
-                self._selector.unregister(client)
+                self._selector.unregister(waiting)
             with contextlib.suppress(OSError):
-                client.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
+                waiting.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
             waiting.close()
 
 
