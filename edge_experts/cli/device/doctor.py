@@ -19,8 +19,8 @@ PACKAGES = {
     "report": ("jinja2", "matplotlib", "msgspec"),
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "dev": (
-        *("build", "coverage", "hypothesis", "import-linter", "mypy", "playwright"),
-        *("pytest", "pytest-xdist", "ruff", "tritonclient"),
+        *("build", "coverage", "hypothesis", "import-linter", "mkdocs-material", "mypy"),
+        *("playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
     ),
 }
 
