@@ -153,7 +153,7 @@ def test_what_cannot_be_compressed_says_why(make_run: Any, make_model: Any, tmp_
         compress(run, tmp_path / "c.run", aware)
     with pytest.raises(UsageError, match="quantization 'auto' chooses between several"):
         convert(run, tmp_path / "b", compress=["pruning", "clustering"])
-    with pytest.raises(UsageError, match="not for layout 'gated'"):
+    with pytest.raises(UsageError, match="requires layout 'split'"):
         convert(run, tmp_path / "b", compress="pruning", layout="gated")
     assert not (tmp_path / "b").exists()
 

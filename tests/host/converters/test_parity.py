@@ -79,7 +79,7 @@ def test_an_expert_that_disagrees_is_named() -> None:
     deployed, routes = keras.copy(), np.arange(400) // 100
     deployed[200:205] = [0.1, 0.9]  # 1 % of all, 5 % of an expert's
     found = parity.compare(keras, routes, deployed, routes, np.arange(400) % 2)
-    with pytest.raises(ThresholdError, match=r"^expert 2 gives 5\.0% of the 100 "):
+    with pytest.raises(ThresholdError, match=r"^expert 2 gives another label to 5\.0% of the 100 "):
         found.refuse_disagreement()
 
 
