@@ -68,7 +68,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(self._said, file=sys.stderr, flush=True)
+        if self.started:
+            print(self._said, file=sys.stderr, flush=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:
