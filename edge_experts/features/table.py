@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
+from unicodedata import normalize
 
 import numpy as np
 
@@ -227,6 +228,9 @@ class TableFeatures:
                 f"the columns are {', '.join(sorted(self._known))}"
             )
         missing = self._known - set(example)
+        if missing and self._rules.contract is not None:
+            example = self._composed(example)
+            missing = self._known - set(example)
         if missing:
             raise UsageError(f"the row has no column {', '.join(sorted(missing))}")
         if warnings is not None and self._rules.contract is not None:
@@ -242,7 +246,24 @@ class TableFeatures:
             if place is not None:
                 x[0, start + place] = 1
             start += size
+        if warnings is not None and self._rules.contract is not None and not x.any():
+            self._warn_of_gaps(example, numbers, warnings)
         return {"x": x}
+
+    def _composed(self, example: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Name the row's columns as training did, where only their Unicode form differs."""
+        known = {normalize("NFC", name): name for name in self._known}
+        named = {known.get(normalize("NFC", str(name)), name): name for name in example}
+        if len(named) < len(example):  # two of its names are the same
+            return example
+        return {column: example[name] for column, name in named.items()}
+
+    def _warn_of_gaps(
+        self, example: Mapping[str, Any], numbers: Sequence[float | None], warnings: list[str]
+    ) -> None:
+        categories = self._rules.places(example, None)
+        if all(one is None for one in (*numbers, *categories)):
+            warnings.append("no column has a value that training knows: the answer says nothing")
 
     def _warn_of_others(self, example: Mapping[str, Any], warnings: list[str]) -> None:
         others = sorted(

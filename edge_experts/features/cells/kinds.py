@@ -40,7 +40,7 @@ class NumberColumn:
 
     def read(self, value: Scalar, warnings: list[str] | None) -> float | None:
         number = self.number(value)
-        if number is None:
+        if number is None or math.isnan(number):
             return None
         if abs(number) > LARGEST:
             warn(warnings, f"column {self.name!r}: {shown(value)} is infinite: read as a gap")
@@ -51,6 +51,13 @@ class NumberColumn:
                 warnings,
                 f"column {self.name!r}: {number:g} lies far outside {low:g} to {high:g}, the range "
                 "of training",
+            )
+        elif self.format.unit == "%" and 0 < number <= 1 < self.range[0]:
+            low, high = self.range
+            warn(
+                warnings,
+                f"column {self.name!r}: {number:g} is {number:g} %, below {low:g} to {high:g}, the "
+                f"range of training; write {100 * number:g} if it is a share of 1",
             )
         return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +211,43 @@ def test_what_no_float_holds_is_a_gap_with_a_warning(value: Any) -> None:
     assert FEATURES.encode(row, warnings)["x"].tolist() == gap.tolist()
     assert "'plain'" in warnings[0]
     assert "infinite" in warnings[0]
+
+
+def _warned(features: TableFeatures, row: dict[str, Any]) -> list[str]:
+    warnings: list[str] = []
+    features.encode(row, warnings)
+    return warnings
+
+
+ROW = dict(zip(FEATURES.columns, (1.5, 2.0, 1, True, "red"), strict=True))
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), np.float32("nan"), "", "n/a"])
+@pytest.mark.parametrize("name", list(FEATURES.columns))
+def test_a_gap_is_no_number_outside_the_range_of_training(name: str, gap: Any) -> None:
+    assert _warned(FEATURES, {**ROW, name: gap}) == []
+
+
+def test_a_row_of_gaps_alone_is_answered_with_a_warning() -> None:
+    (warning,) = _warned(FEATURES, dict.fromkeys(FEATURES.columns))
+    assert "no column has a value" in warning
+    assert "colour" in _warned(FEATURES, {**dict.fromkeys(FEATURES.columns), "colour": "mauve"})[0]
+
+
+@pytest.mark.parametrize("share", [0.65, 1, "0.65", "0.65 %"])
+def test_a_share_of_1_in_a_column_of_percent_is_warned_of(share: Any) -> None:
+    features = TableFeatures.fit([{"share": f"{20 + n}.5 %"} for n in range(50)])
+    (warning,) = _warned(features, {"share": share})
+    assert "if it is a share of 1" in warning
+    assert _warned(features, {"share": 30}) == []
+    assert _warned(FEATURES, {**ROW, "share": share}) == [], "its range begins at 0"
+
+
+@pytest.mark.parametrize("trained", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_names_of_columns_that_look_the_same_are_the_same(trained: Any, asked: Any) -> None:
+    column = unicodedata.normalize(trained, "Ge\u00f6ffnet")
+    features = TableFeatures.fit([{column: n * 7 % 23 + 0.5} for n in range(50)])
+    wanted = features.encode({column: 3.5})["x"]
+    found = features.encode({unicodedata.normalize(asked, column): 3.5})["x"]
+    assert found.tobytes() == wanted.tobytes()

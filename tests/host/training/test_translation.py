@@ -232,7 +232,10 @@ def test_files_of_another_number_of_beams_are_refused(bundle: Path, tmp_path: Pa
     shutil.copytree(bundle, copy)
     manifest = replace(read_manifest(bundle), generation=Generation(64, 3))
     (copy / MANIFEST).write_text(manifest.to_json())
-    with ExpertRuntime(copy) as runtime, pytest.raises(BundleError, match="its manifest has 3 of 64"):
+    with (
+        ExpertRuntime(copy) as runtime,
+        pytest.raises(BundleError, match="its manifest has 3 of 64"),
+    ):
         runtime.predict(("open the file", "de"))
 
 
