@@ -46,4 +46,4 @@ def test_a_board_is_deployed_to(arm: Server, tmp_path: Path) -> None:
         second = go(more)
     assert (second["environment"], second["changed"]) == ("kept", True)
     assert _SIZE < int(str(second["bundle_bytes"])) < _SIZE + 64_000
-    assert float(str(second["seconds"])) < 30  # emulated, on a busy machine: 7
+    assert float(str(second["seconds"])) < float(str(first["seconds"])), "there was less to do"
