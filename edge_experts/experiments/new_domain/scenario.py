@@ -43,7 +43,7 @@ def arrive(
     """Run the scenario and measure every model as deployed: an int8 bundle on the interpreter.
 
     Leaves a run folder and a bundle for each model in `folder`, and an install root for each
-    board: `sparse-board`, `dense-board`.
+    board: `sparse-board`, `dense-board`, and `retrained-board`, a copy of the second.
 
     Args:
         seed: of training.
