@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +82,14 @@ def test_a_conversion_that_takes_too_long_fails_alone(tmp_path: Path) -> None:
     from edge_experts.converters.process.order import Order
     from edge_experts.converters.process.pool import Workers
 
-    (tmp_path / "job.json").write_text(json.dumps({"model": "none", **Order().to_json()}))
+    job = tmp_path / "job.json"
+    os.mkfifo(job)  # nobody writes to it: reading it never ends
     task = {"do": "convert", "path": "experts/000.tflite", "recipe": "int8", "io": "float"}
     with Workers(tmp_path, 1, patience=0.2) as workers:
         failed = workers.run([{**task, "out": "made"}])
         assert failed == {0: "it took longer than 0.2 seconds, and was ended"}
+        job.unlink()
+        job.write_text(json.dumps({"model": "none", **Order().to_json()}))
         # A new process has taken its place, and nobody hurries what answers with Keras.
         assert "none" in workers.run([{"do": "prepare"}])[0]
 
