@@ -17,7 +17,7 @@ from edge_experts.format.atomic import staged
 from edge_experts.format.manifest import Manifest
 
 from .auto import Search, automatic
-from .bundle import base as bases
+from .bundle import base_bundle as bases
 from .bundle.assembly import Bundling
 from .network_files import File, Workload
 from .options import ConvertOptions

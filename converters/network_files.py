@@ -22,7 +22,7 @@ from .process import cache
 from .process.error_messages import alternative, name_of
 from .process.order import Order
 from .process.pool import Workers
-from .verify.reference import Reference
+from .verify.keras_reference import Reference
 
 _WORTH = 24  # conversions from which a second process saves more time than its start takes
 _PREPARED = ("networks.json", "owners.npy", "seen.npz", "reference.npz")

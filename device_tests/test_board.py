@@ -12,7 +12,7 @@ import pytest
 from device_tests.soak import Soak, soak
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.errors import DigestError
 from edge_experts.format.checked_files import read_checked
 from edge_experts.format.manifest_parser import read_manifest

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from edge_experts.converters.auto import picture
+from edge_experts.converters.auto import choice_picture
 from edge_experts.converters.auto.choice import Choosing
 from edge_experts.converters.auto.variants import Point, candidates
 from edge_experts.converters.network_files import Workload
@@ -122,7 +122,7 @@ def evaluate(
             chosen = _chosen(choosing)
             uniform = choosing.uniform(0)
             if frontier is not None:
-                picture.draw(
+                choice_picture.draw(
                     frontier,
                     frontier=choosing.frontier(0),
                     uniform=uniform,

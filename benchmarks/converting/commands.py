@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Json, Recipe, require_training
+from edge_experts.cli.shared_options import Json, Recipe, require_training
 from edge_experts.errors import UsageError
 
 from .. import output

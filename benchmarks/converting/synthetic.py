@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from edge_experts.converters.bundle import bundle_files as export
-from edge_experts.converters.tasks.base import GOLDEN_EXAMPLES
+from edge_experts.converters.tasks.conversion_task import GOLDEN_EXAMPLES
 
 from edge_experts import subprocesses
 from edge_experts.features import ArrayFeatures, Features

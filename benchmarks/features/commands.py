@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Json
+from edge_experts.cli.shared_options import Json
 
 from .. import output
 

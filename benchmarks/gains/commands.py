@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Json, require_training
+from edge_experts.cli.shared_options import Json, require_training
 from edge_experts.errors import UsageError
 
 from .. import output

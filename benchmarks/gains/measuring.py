@@ -23,9 +23,9 @@ from edge_experts.experiments.comparison.contenders import (  # noqa: E402
 )
 from edge_experts.experiments.comparison.making import Maker  # noqa: E402
 from edge_experts.experiments.tasks import Outcome, comparison_of  # noqa: E402
-from edge_experts.training.recipes import config_of  # noqa: E402
+from edge_experts.training.default_settings import config_of  # noqa: E402
 
-from .records import Measurement, Model, code_digest  # noqa: E402
+from .measurement_records import Measurement, Model, code_digest  # noqa: E402
 
 
 def measure(

@@ -20,7 +20,7 @@ from edge_experts import datasets
 from edge_experts.datasets import Dataset
 from edge_experts.format.atomic import cache_folder, staged
 
-from . import sources
+from . import package_readers
 
 _SAMPLES = 128  # of a window of the watch: 2.56 s
 _STEP = 64
@@ -78,7 +78,7 @@ def _keel(name: str, *, first: int | None = None, skip: int = 0) -> Callable[[],
     """
 
     def make() -> list[list[str]]:
-        rows = sources.keel_rows(name)
+        rows = package_readers.keel_rows(name)
         count = len(rows)
         if first is None:
             is_test = np.isin(np.arange(count), _drawn(count, count // 5))
@@ -95,7 +95,7 @@ def _keel(name: str, *, first: int | None = None, skip: int = 0) -> Callable[[],
 
 
 def _shoulder_exercises() -> Arrays:
-    recordings, exercises, persons = sources.watch_recordings()
+    recordings, exercises, persons = package_readers.watch_recordings()
     windows, labels, of_person = [], [], []
     for recording, exercise, person in zip(recordings, exercises, persons, strict=True):
         for start in range(0, len(recording) - _SAMPLES + 1, _STEP):
@@ -108,15 +108,15 @@ def _shoulder_exercises() -> Arrays:
 
 def _series(name: str, train: str, test: str) -> Callable[[], Arrays]:
     def make() -> Arrays:
-        x_train, y_train = sources.aeon_series(name, train)
-        x_test, y_test = sources.aeon_series(name, test)
+        x_train, y_train = package_readers.aeon_series(name, train)
+        x_test, y_test = package_readers.aeon_series(name, test)
         return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
     return make
 
 
 def _digits_by_writer() -> Arrays:
-    rows = np.asarray(sources.keel_rows("optdigits"), np.int64)
+    rows = np.asarray(package_readers.keel_rows("optdigits"), np.int64)
     images = rows[:, :-1].reshape(-1, 8, 8).astype(np.uint8)
     return _split(images, rows[:, -1], np.arange(len(rows)) >= 3823)
 

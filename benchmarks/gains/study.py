@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import output
-from . import records
+from . import measurement_records
+from .measurement_records import Measurement
 from .measuring import measure
 from .public_sets import PublicSet
-from .records import Measurement
 
 
 def study(sets: Sequence[PublicSet], seeds: int, out: Path, *, deployed: bool) -> list[Measurement]:
@@ -24,14 +24,14 @@ def study(sets: Sequence[PublicSet], seeds: int, out: Path, *, deployed: bool) -
         UsageError: the file was written by other code or with another option.
         NetworkError: a set could not be fetched.
     """
-    done = {one.key: one for one in records.read(out, deployed=deployed)}
+    done = {one.key: one for one in measurement_records.read(out, deployed=deployed)}
     todo = [(one, seed) for seed in range(seeds) for one in sets if (one.name, seed) not in done]
     work = out.with_name(f"{out.name}.runs")
     for place, (one, seed) in enumerate(todo, 1):
         begin = time.monotonic()
         folder = work / one.name / f"seed-{seed}"
         measured = measure(one.name, one.kind, one.file(), seed, folder, deployed)
-        records.append(out, measured)
+        measurement_records.append(out, measured)
         done[measured.key] = measured
         gain = 100 * (measured.sparse.score - measured.dense.score)
         output.warn(

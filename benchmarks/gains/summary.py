@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_experts.experiments.comparison.results import of_mean
 
-from .records import Measurement
+from .measurement_records import Measurement
 
 _DRAWS = 2000
 _HEADER = (

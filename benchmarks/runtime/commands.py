@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Bundle, Json
+from edge_experts.cli.shared_options import Bundle, Json
 
 from .. import output
 

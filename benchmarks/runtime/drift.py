@@ -18,7 +18,7 @@ import numpy as np
 from edge_experts.errors import UsageError
 from edge_experts.progress import Progress
 from edge_experts.runtime import ExpertRuntime
-from edge_experts.runtime.drift.monitor import Monitor
+from edge_experts.runtime.drift.drift_monitor import Monitor
 
 _LOOK = 16  # answers between two checks
 

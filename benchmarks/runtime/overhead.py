@@ -26,7 +26,7 @@ import numpy as np
 
 from edge_experts import subprocesses
 from edge_experts.benchmarking.measure.growth import room_for_one
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference_loop import reference_loop
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.interpreter import interpreter_class

@@ -21,7 +21,7 @@ _SCRIPT = """
 import sys
 from pathlib import Path
 import typer
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 print(reference_texts(Path(sys.argv[1]))(sys.argv[2]))
 """
 _TEXT = "a film to remember"

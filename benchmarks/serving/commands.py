@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Bundle, Json
+from edge_experts.cli.shared_options import Bundle, Json
 
 from .. import output
 
@@ -27,7 +27,7 @@ def serving_load(
 
     Example: python -m benchmarks serving-load sentiment.bundle --seconds 60
     """
-    from edge_experts.cli.options import require_serving
+    from edge_experts.cli.shared_options import require_serving
 
     require_serving()
     from .load import as_table, figures, hold_at_limit

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.options import Json, require_training
+from edge_experts.cli.shared_options import Json, require_training
 from edge_experts.errors import ThresholdError, UsageError
 
 from .. import output
@@ -135,7 +135,7 @@ def new_domain(
     if picture is not None:
         plotting.require(picture)
     from edge_experts.experiments import new_domain as scenario
-    from edge_experts.experiments.new_domain.picture import draw
+    from edge_experts.experiments.new_domain.update_picture import draw
 
     arrivals = [
         scenario.arrive(

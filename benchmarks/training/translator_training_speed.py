@@ -19,10 +19,10 @@ from edge_experts.keras_setup import import_keras
 
 import_keras()
 
-from edge_experts.training.recipes import config_for  # noqa: E402
+from edge_experts.training.default_settings import config_for  # noqa: E402
 from edge_experts.training.translation.learning import Learner, fast_precision  # noqa: E402
 from edge_experts.training.translation.model import translator  # noqa: E402
-from edge_experts.training.translation.trainer import size_of  # noqa: E402
+from edge_experts.training.translation.translator_trainer import size_of  # noqa: E402
 
 _LENGTH = 16  # of sentences, in tokens
 _VOCABULARY = 7700  # beside the bytes, so that it is as large as that of four languages

@@ -12,7 +12,7 @@ from edge_experts.format.manifest import Manifest
 
 from ..bundle.assembly import Bundling
 from ..network_files import Making
-from ..tasks.base import RowTask
+from ..tasks.conversion_task import RowTask
 from ..verify.proof import Proof
 from .choice import Choosing, choose
 from .variants import Point, candidates

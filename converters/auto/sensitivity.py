@@ -38,7 +38,7 @@ from edge_experts.format.manifest import TRUNK
 from edge_experts.runtime.interpreter import Model
 
 from ..tasks import CONVERSIONS
-from ..tasks.base import RowTask
+from ..tasks.conversion_task import RowTask
 
 
 def main(job: Path) -> None:

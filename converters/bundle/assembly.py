@@ -22,12 +22,12 @@ from ..network_files import File
 from ..options import ConvertOptions
 from ..targets.microcontroller import MICROCONTROLLER, measure
 from ..tasks import ConversionTask
-from ..tasks.base import GOLDEN_EXAMPLES, Examples
+from ..tasks.conversion_task import GOLDEN_EXAMPLES, Examples
 from ..verify.drift_counts import describe
+from ..verify.keras_reference import Reference
 from ..verify.proof import Proof, prove
-from ..verify.reference import Reference
 from . import bundle_files
-from .base import Base
+from .base_bundle import Base
 from .structures import summarize
 
 # Estimated bytes of a manifest and a model card, on disk and in an archive. Low estimates: a search

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..targets.reading import Port, Structure, read
+from ..targets.tflite_reader import Port, Structure, read
 
 _DETAILED = 64  # structures whose weights are listed; a manifest's size is limited
 _ROWS = 32  # of weights, the largest; the rest is summed up

@@ -29,7 +29,7 @@ from ..process import cache
 from ..process.pool import Workers
 
 _SPLITS = ("train", "validation", "test")
-WORKER = "edge_experts.converters.compression.worker"
+WORKER = "edge_experts.converters.compression.compression_worker"
 _UNSUITABLE = f"{UnsuitableError.__name__}: "  # prefix of workers' errors for unsuitable methods
 
 

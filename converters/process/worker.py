@@ -19,7 +19,7 @@ and the results of "prepare" for all workers:
                      and of its calibration inputs, and its kinds of layers
     owners.npy       the expert that each calibration input is routed to; -1 without a router
     seen.npz         the experts' inputs for the calibration set, with the router's trunk
-    reference.npz    answers of Keras to the validation inputs; see verify/reference.py
+    reference.npz    answers of Keras to the validation inputs; see verify/keras_reference.py
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .target import Target, table
 
-# `python -m edge_experts.converters.targets.measuring tflite_runtime`, 2.14.0
+# `python -m edge_experts.converters.targets.operator_support tflite_runtime`, 2.14.0
 OPERATORS = table(
     """
     ABS 5, ADD 5, ADD_N 1, ARG_MAX 3, ARG_MIN 3, ASSIGN_VARIABLE 1, ATAN2 1, AVERAGE_POOL_2D 3,

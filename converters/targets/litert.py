@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .target import Target, table
 
-# `python -m edge_experts.converters.targets.measuring ai_edge_litert`, 2.3.0
+# `python -m edge_experts.converters.targets.operator_support ai_edge_litert`, 2.3.0
 OPERATORS = table(
     """
     ABS 5, ADD 6, ADD_N 1, ARG_MAX 3, ARG_MIN 3, ASSIGN_VARIABLE 1, ATAN2 1, AVERAGE_POOL_2D 3,

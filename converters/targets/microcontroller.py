@@ -14,10 +14,10 @@ from edge_experts.progress import Progress
 from edge_experts.runtime.interpreter import quantize
 
 from ..process.child_process import run_module
-from .reading import Port, read
 from .target import Target, table
+from .tflite_reader import Port, read
 
-# `python -m edge_experts.converters.targets.measuring tflite_micro`, 0.dev20261023182759. A
+# `python -m edge_experts.converters.targets.operator_support tflite_micro`, 0.dev20261023182759. A
 # firmware chooses its operators itself; these are those of the Python wheel.
 OPERATORS = table(
     """

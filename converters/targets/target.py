@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_experts.errors import UnsuitableError
 
 from ..recipes import RECIPE_NAMES
-from .reading import read
+from .tflite_reader import read
 
 ANY_VERSION = 99  # in a table: the interpreter ignores versions
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .target import Target, table
 
-# `python -m edge_experts.converters.targets.measuring ai_edge_litert`, 2.1.4: the oldest version
-# with a wheel for Python 3.13 on aarch64 that we found, so that files run on all later ones.
+# `python -m edge_experts.converters.targets.operator_support ai_edge_litert`, 2.1.4: the oldest
+# version with a wheel for Python 3.13 on aarch64 that we found, so that files run on all
+# later ones.
 OPERATORS = table(
     """
     ABS 5, ADD 5, ADD_N 1, ARG_MAX 3, ARG_MIN 3, ASSIGN_VARIABLE 1, ATAN2 1, AVERAGE_POOL_2D 3,

@@ -6,7 +6,7 @@ from edge_experts.features import Features
 from edge_experts.registry import Registry
 from edge_experts.run_folder import Run
 
-from .base import ConversionTask
+from .conversion_task import ConversionTask
 
 __all__ = ["CONVERSIONS", "ConversionTask", "open_conversion"]
 

@@ -13,11 +13,11 @@ from edge_experts.format.manifest import Manifest
 
 from ..targets.microcontroller import Measured
 from ..verify import confidence, parity
+from ..verify.keras_reference import Reference
 from ..verify.proof import Deployed, Proof
-from ..verify.reference import Reference
 from .c_answers import LABEL, CAnswer
 from .c_literals import single
-from .rows import Rows
+from .row_conversion import Rows
 
 _NEVER = "It always answers with one of its labels, also where none fits."
 _SELDOM = "It abstains where it is unsure of its labels, and may be sure of one where none fits."

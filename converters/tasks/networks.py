@@ -49,7 +49,7 @@ class Networks(Protocol):
         """Convert one network."""
 
     def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
-        """Compute answers of Keras; see `verify.reference`."""
+        """Compute answers of Keras; see `verify.keras_reference`."""
 
 
 class RowNetworks:

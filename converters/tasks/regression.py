@@ -17,13 +17,13 @@ from edge_experts.run_folder import Run
 
 from ..targets.microcontroller import Measured
 from ..verify import confidence
+from ..verify.keras_reference import Reference
 from ..verify.proof import Deployed, Proof
-from ..verify.reference import Reference
 from ..verify.value_parity import FAR, ExpertParity, RegressionParity
-from .base import Golden
 from .c_answers import VALUES, CAnswer
 from .c_literals import listing, single
-from .rows import Rows
+from .conversion_task import Golden
+from .row_conversion import Rows
 
 
 class Regression(Rows):

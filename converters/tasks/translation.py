@@ -21,10 +21,10 @@ from edge_experts.run_folder import Run
 from ..targets import Target
 from ..targets.microcontroller import MICROCONTROLLER, Measured
 from ..verify.confidence import Unsure
+from ..verify.keras_reference import Reference
 from ..verify.proof import Deployed, Proof
-from ..verify.reference import Reference
 from ..verify.translation_parity import Routed, TranslationParity
-from .base import COMMON, Examples, Golden
+from .conversion_task import COMMON, Examples, Golden
 
 _CALIBRATION = 48  # pairs for each expert
 _PROVEN = 24  # validation sentences for each label that Keras translates too
@@ -37,7 +37,7 @@ class Translation:
     """Files with two functions each, which the runtime calls in turns."""
 
     name, primary = "translation", "chrf"
-    networks = "edge_experts.converters.translation.networks:TranslationNetworks"
+    networks = "edge_experts.converters.translation.translator_networks:TranslationNetworks"
     options = COMMON | {"beams"}
     layers: tuple[int, ...] = ()
     recipes = ("float32", "float16", "dynamic", "int8")

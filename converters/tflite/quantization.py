@@ -15,7 +15,7 @@ import tf_keras
 from tensorflow.lite.python import lite
 
 from ..recipes import RECIPE_NAMES
-from . import activations, calibration, dense
+from . import activation_rewrites, calibration, dense
 from .one_input import answering, signature
 
 Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
@@ -81,7 +81,7 @@ def to_tflite(
         io: "float", or "integer": inputs and outputs are the integers that the file computes in,
             with their scales and zero points beside them; token ids are unchanged.
     """
-    with activations.written_for_tflite():
+    with activation_rewrites.written_for_tflite():
         function = answering(network).get_concrete_function()
     # The converter saves the object beside the function. Saving a Keras model traces all of its
     # layers again, which took three quarters of the time; it needs only the variables.

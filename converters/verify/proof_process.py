@@ -25,7 +25,7 @@ from edge_experts import features
 from edge_experts.features import read_features
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, interpreter
-from edge_experts.runtime.drift.monitor import entropies, first_probabilities
+from edge_experts.runtime.drift.drift_monitor import entropies, first_probabilities
 from edge_experts.runtime.memory import allocator, costs
 from edge_experts.runtime.tasks import open_task
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_experts.errors import EdgeExpertsError
 
-from . import answers, instructions, memory
+from . import agreement, instructions, memory
 from .building import built
 from .entering import suite
 from .kinds import BOARDS, board
@@ -56,9 +56,9 @@ def _do(asked: argparse.Namespace, further: Sequence[str]) -> int:
     elif asked.what == "test":
         return suite(board(asked.board), asked.bundle, asked.expected, further).returncode
     elif asked.what == "answers":
-        agreement = answers.compare(board(asked.board), asked.bundle, further)
-        _print(**agreement)
-        answers.refuse_difference(agreement)
+        compared = agreement.compare(board(asked.board), asked.bundle, further)
+        _print(**compared)
+        agreement.refuse_difference(compared)
     elif asked.what == "enter":
         enter = built(board(asked.board)) / "enter"
         return subprocess.run([enter, *asked.command], check=False).returncode

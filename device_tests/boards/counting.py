@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import ExpertRuntime
-from edge_experts.benchmarking.reference import reference_loop
+from edge_experts.benchmarking.reference_loop import reference_loop
 from edge_experts.features import TextFeatures
 from edge_experts.runtime import golden
 

@@ -16,7 +16,7 @@ import numpy as np
 from ..runtime import Answer, ExpertRuntime, Timings
 from . import contender
 from .measure import conditions
-from .reference import reference_loop
+from .reference_loop import reference_loop
 
 _LEAST_ROUNDS = 2  # for slow answers too
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import npz, recordings, row_file, rows, series
+from . import npz_files, recordings, row_file, rows, series
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
@@ -64,15 +64,15 @@ def load(
 
 
 def _load_arrays(path: Path, seed: int, task_type: str | None) -> Dataset:
-    arrays = npz.read(path, _ARRAYS)
+    arrays = npz_files.read(path, _ARRAYS)
     train, test = (arrays[place].shape[:1] for place in (0, 2))
     return from_arrays(
         path.stem,
         *arrays,
         seed=seed,
-        labels=npz.read_labels(path),
-        groups_train=npz.read_groups(path, "train", train),
-        groups_test=npz.read_groups(path, "test", test),
+        labels=npz_files.read_labels(path),
+        groups_train=npz_files.read_groups(path, "train", train),
+        groups_test=npz_files.read_groups(path, "test", test),
         origin=f"the file {path.name}",
         task_type=task_type,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError
 from ..features import Features
 from ..format.trained_rows import TrainedRows
-from . import NAMED, files, load, npz, row_file
+from . import NAMED, files, load, npz_files, row_file
 from .arrays import kind_of
 from .columns import Columns
 from .dataset import SPLITS, Dataset, Split
@@ -169,7 +169,7 @@ def _taken(split: Split, mask: np.ndarray) -> Split:
 
 def _arrays(path: Path, task_type: str) -> Holdout:
     """Read an .npz with examples and targets of one or two splits."""
-    names = npz.array_names(path)
+    names = npz_files.array_names(path)
     pairs = [pair for pair in _PAIRS if set(pair) <= set(names)]
     if not pairs:
         raise DataError(
@@ -177,7 +177,7 @@ def _arrays(path: Path, task_type: str) -> Holdout:
             f"{', '.join(names)}"
         )
     pairs = pairs[:2]
-    read = [npz.read(path, pair) for pair in pairs]
+    read = [npz_files.read(path, pair) for pair in pairs]
     for (name, _), (x, y) in zip(pairs, read, strict=True):
         if x.dtype.kind not in "buif" or not x.ndim or len(x) != len(y):
             raise DataError(
@@ -185,7 +185,7 @@ def _arrays(path: Path, task_type: str) -> Holdout:
                 f"{x.shape} and {len(y)} targets"
             )
     task = targets_of(task_type)
-    wanted = task.of_arrays(str(path), read[0][1], read[-1][1], npz.read_labels(path))
+    wanted = task.of_arrays(str(path), read[0][1], read[-1][1], npz_files.read_labels(path))
     splits = {name: Split(read[0][0][:0], wanted[0].targets[:0]) for name in SPLITS}
     splits["train"] = Split(read[0][0], wanted[0].targets)
     splits["test"] = Split(read[-1][0], wanted[1].targets)

@@ -19,7 +19,7 @@ from ..errors import DataError, UsageError
 from ..features import Features
 from ..format.limits import LIMITS
 from ..format.strict_json import example_json
-from . import npz, rows
+from . import npz_files, rows
 from .encodings import decode_line, encoding_of, open_text
 
 _ARRAYS = ("x_test", "x", "x_train")
@@ -175,13 +175,13 @@ class Reader:
 
 def _array(path: Path) -> np.ndarray:
     if path.suffix.lower() == ".npy":
-        return npz.read_one(path)
-    names = npz.array_names(path)
+        return npz_files.read_one(path)
+    names = npz_files.array_names(path)
     others = [name for name in names if not name.startswith(_BESIDE)]
     known = [name for name in _ARRAYS if name in names] or others
     if len(known) != 1 and known[0] not in _ARRAYS:
         raise DataError(f"{path}: name the array of inputs x, or x_test; found: {', '.join(names)}")
-    return npz.read(path, known[:1])[0]
+    return npz_files.read(path, known[:1])[0]
 
 
 def _parsed(

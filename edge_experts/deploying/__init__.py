@@ -12,7 +12,7 @@ A board has afterwards, in a separate folder (~/.local/share/edge-experts):
 
 from __future__ import annotations
 
-from .deploy import deploy
+from .deployment import deploy
 from .outcome import Outcome
 
 __all__ = ["Outcome", "deploy"]

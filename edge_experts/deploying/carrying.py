@@ -16,9 +16,9 @@ from typing import Any
 from ..errors import BoardError, EdgeExpertsError, NetworkError
 from ..progress import Progress
 from . import unit as units
+from .board_target import Target
 from .outcome import Outcome
 from .ssh import Link
-from .target import Target
 from .wheels import Store, Wheels
 
 _SPARE = 20_000_000  # bytes reserved for other writes on the board

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MissingExtraError, NetworkError
-from .target import Target
+from .board_target import Target
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..format.atomic import cache_folder, staged
 from . import own_wheel, resolving
-from .target import Target
+from .board_target import Target
 
 _PIP = "pip>=23"  # it installs the other wheels, and is not installed itself
 

@@ -62,7 +62,8 @@ class TableFeatures:
     """Conversion of a row, a mapping of column names to values, to `x`, (1, width) float32.
 
     A gap is the mean in a column of numbers, and no value in a category. A column's type defines
-    the values that it accepts: `cells/kinds.py`. A constant column is 0, for any later value.
+    the values that it accepts: `cells/column_kinds.py`. A constant column is 0, for any later
+    value.
 
     Args:
         columns: for each its "name" and, if it is a category, its "values".

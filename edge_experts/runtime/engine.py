@@ -18,7 +18,7 @@ from . import forking
 from .access import Observer
 from .answer import Answer, Predictions
 from .bundle_access import BundleAccess
-from .drift.monitor import Drift, Monitor
+from .drift.drift_monitor import Drift, Monitor
 from .interpreter import Delegate
 from .memory import allocator, measured_costs
 from .memory.prefetch import Prefetcher

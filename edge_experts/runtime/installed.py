@@ -19,7 +19,7 @@ from ..features import Features
 from ..format.install_root import CURRENT, is_root
 from ..format.manifest import Manifest
 from .answer import Answer, Predictions
-from .drift.monitor import Drift
+from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
 from .memory.residency import Counts
 from .tasks import Task

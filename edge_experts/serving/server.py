@@ -11,8 +11,8 @@ from ..errors import MachineError
 from ..runtime import ExpertRuntime
 from ..runtime.installed import InstalledRuntime
 from ..runtime.metrics import RuntimeCollector
-from .app import make_app
-from .metrics import Metrics
+from .routes import make_app
+from .server_metrics import Metrics
 from .service import Service
 
 

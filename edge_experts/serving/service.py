@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
-from .metrics import Metrics
+from .server_metrics import Metrics
 
 
 class OverloadedError(Exception):

@@ -11,9 +11,9 @@ from . import activations as activations  # noqa: E402
 from . import layers as layers  # noqa: E402
 from .adoption import adopt  # noqa: E402
 from .config import TrainConfig  # noqa: E402
+from .default_settings import config_for  # noqa: E402
 from .extension.extension import extend  # noqa: E402
 from .model import SparseExperts  # noqa: E402
-from .recipes import config_for  # noqa: E402
 from .trainer import train  # noqa: E402
 
 __all__ = ["SparseExperts", "TrainConfig", "adopt", "config_for", "extend", "train"]

@@ -68,7 +68,8 @@ class TrainConfig:
     distillation_temperature: float = 2.0
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
     seed: int = 0
-    model: str | Builder | None = None  # of an expert: "module:function", see networks/users.py
+    # Network of an expert, as "module:function"; see networks/user_networks.py.
+    model: str | Builder | None = None
     router_model: str | Builder | None = None  # of the router, likewise
     # If above 0, validation examples choose among one network, `experts` and this number.
     most_experts: int = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from .. import run_folder
 from ..datasets import Dataset
 from .config import TrainConfig
-from .recipes import config_of
+from .default_settings import config_of
 from .tasks import training_of
 
 

@@ -116,7 +116,7 @@ def test_upward_imports_by_the_built_in_order(tmp_path: Path) -> None:
         {
             "edge_experts/bundle.py": "def read():\n    from .runtime import engine\n",
             "edge_experts/runtime/engine.py": "from .. import bundle\n",
-            "edge_experts/serving/app.py": "from ..deploying import ssh\n",
+            "edge_experts/serving/routes.py": "from ..deploying import ssh\n",
             "edge_experts/deploying/ssh.py": "from ..runtime import engine\n",
             "edge_experts/html_report/page.py": "from ..benchmarking import row\n",
             "edge_experts/benchmarking/row.py": "from benchmarks import speed\n",
@@ -133,7 +133,7 @@ def test_upward_imports_by_the_built_in_order(tmp_path: Path) -> None:
         ("edge_experts/benchmarking/row.py", 1, "benchmarks.speed", "top-level"),
         ("edge_experts/bundle.py", 2, "edge_experts.runtime.engine", "lazy"),
         ("edge_experts/features/text.py", 1, "edge_experts.datasets.rows", "top-level"),
-        ("edge_experts/serving/app.py", 1, "edge_experts.deploying.ssh", "top-level"),
+        ("edge_experts/serving/routes.py", 1, "edge_experts.deploying.ssh", "top-level"),
     ]
     assert layers.upward_pairs == (
         ("benchmarking", "benchmarks"),

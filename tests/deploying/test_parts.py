@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_experts.deploying import on_board, own_wheel, resolving
-from edge_experts.deploying.target import Target
+from edge_experts.deploying.board_target import Target
 from edge_experts.deploying.unit import unit
 from edge_experts.errors import BoardError, NetworkError
 

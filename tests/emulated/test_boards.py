@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from device_tests.boards.answers import agreement, compare, expect
+from device_tests.boards.agreement import agreement, compare, expect
 from device_tests.boards.entering import entered, suite
 from device_tests.boards.kinds import BOARDS, board
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ import pytest
 
 from device_tests.boards import building
 from device_tests.boards.__main__ import main
-from device_tests.boards.answers import expect, refuse_difference
+from device_tests.boards.agreement import expect, refuse_difference
 from device_tests.boards.kinds import board
 from device_tests.boards.machine import Step, _steps
 from edge_experts.errors import MachineError, ThresholdError, UsageError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge_experts.benchmarking.report.html.page import as_html, require
-from edge_experts.benchmarking.report.html.reading import read_benchmark
+from edge_experts.benchmarking.report.html.result_reader import read_benchmark
 from edge_experts.errors import MissingExtraError, UsageError
 from edge_experts.format.drift_reference import Histogram, Reference
 from tests.conftest import run_cli

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_experts.benchmarking.report.html.page import as_html
-from edge_experts.benchmarking.report.html.reading import read_benchmark
+from edge_experts.benchmarking.report.html.result_reader import read_benchmark
 from edge_experts.errors import UsageError
 from tests.conftest import run_cli
 from tests.end_to_end.pages import PHONE, Shown, texts

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from edge_experts.converters.targets.reading import read
+from edge_experts.converters.targets.tflite_reader import read
 from tflite_micro import runtime as micro
 
 from edge_experts import ExpertRuntime

@@ -16,7 +16,7 @@ from pathlib import Path
 # Modules that import TensorFlow, and commands of `edge_experts` that do.
 _MODULES = (
     "edge_experts.converters.process.worker",
-    "edge_experts.converters.compression.worker",
+    "edge_experts.converters.compression.compression_worker",
 )
 COMMANDS = (
     *("adopt", "advise", "compare", "convert", "export-c", "export-onnx", "extend"),

@@ -25,8 +25,8 @@ from edge_experts.run_folder import MODEL
 from edge_experts.runtime.answer import softmax
 from edge_experts.training.inference import predict
 
-from .answers import INTERPRETERS
-from .networks import Case, generate
+from .answer_process import INTERPRETERS
+from .random_networks import Case, generate
 
 FLOAT_DIFFERENCE = 1e-4  # of scores, in float32
 _ASKED = 200  # inputs of each file
@@ -151,7 +151,7 @@ def _converted(
 def _ask(folder: Path, name: str) -> dict[str, str]:
     """Run all files; return the errors of those that ended the process, by file."""
     deaths: dict[str, str] = {}
-    command = [sys.executable, "-m", "benchmarks.converting.generated.answers"]
+    command = [sys.executable, "-m", "benchmarks.converting.generated.answer_process"]
     while True:
         try:
             done = subprocess.run(

@@ -1,6 +1,6 @@
 """Outcomes of generated networks by interpreter and recipe.
 
-Random networks (see `networks.py`) are converted by the worker processes of `convert`, and each
+Random networks (see `random_networks.py`) are converted by the worker processes of `convert`, and each
 file answers 200 inputs in a process without TensorFlow, on each installed interpreter. In float32
 no score may differ from Keras's by more than 1e-4; in other recipes 97 % of the labels must be
 equal, of inputs whose two best scores in Keras differ by 0.2 or more. Networks that the converter
@@ -23,7 +23,7 @@ from edge_experts.converters.recipes import RECIPE_NAMES
 
 from edge_experts.errors import ThresholdError
 
-from .answers import INTERPRETERS
+from .answer_process import INTERPRETERS
 from .checking import Result, check, interpreters
 
 _BATCH = 10

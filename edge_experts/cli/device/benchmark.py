@@ -7,7 +7,7 @@ import typer
 
 from ...errors import UsageError
 from ..help import LIMITS, RARE
-from ..options import (
+from ..shared_options import (
     BUNDLE_HELP,
     Compared,
     Json,
@@ -134,10 +134,10 @@ def benchmark(
     if comparison is not None and report is None:
         raise UsageError("--comparison needs --report, the page to draw it on")
     if report is not None:
-        from ...benchmarking.report.html import page, reading
+        from ...benchmarking.report.html import page, result_reader
 
         page.require(report)
-        compared = None if comparison is None else reading.read_comparison(comparison)
+        compared = None if comparison is None else result_reader.read_comparison(comparison)
     if to is not None and input is None:
         raise UsageError("--to needs --input, the texts to translate")
     asked = None

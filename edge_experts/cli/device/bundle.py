@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ..hints import print_next
-from ..options import Bundle, BundleOrRoot, Force, Trust
+from ..shared_options import Bundle, BundleOrRoot, Force, Trust
 
 
 def in_words(changes: Mapping[str, Any]) -> str:

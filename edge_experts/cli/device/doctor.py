@@ -4,7 +4,7 @@ import platform
 import sys
 
 from ... import installation
-from ..options import Json, print_json
+from ..shared_options import Json, print_json
 
 # Packages that each extra of pyproject.toml adds to those of the other extras.
 PACKAGES = {

@@ -8,7 +8,7 @@ import typer
 
 from ..column_options import LabelColumn, columns_of, print_notes
 from ..help import LIMITS, RARE
-from ..options import Bundle, Json, MemoryBudget, Source, print_json
+from ..shared_options import Bundle, Json, MemoryBudget, Source, print_json
 
 if TYPE_CHECKING:
     from ...datasets import Columns, Split

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..options import Bundle, Json, print_json
+from ..shared_options import Bundle, Json, print_json
 from .bundle import in_words
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..options import Bundle, Json, MemoryBudget, print_json
+from ..shared_options import Bundle, Json, MemoryBudget, print_json
 
 if TYPE_CHECKING:
-    from ...runtime.drift.monitor import Drift
+    from ...runtime.drift.drift_monitor import Drift
 
 
 def monitor(

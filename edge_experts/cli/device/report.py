@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..options import Compared
+from ..shared_options import Compared
 
 
 def report(
@@ -29,11 +29,11 @@ def report(
     Example: edge-experts report result.json result.html --comparison compared/comparison.json
     """
     from ...benchmarking.report.html import page as pages
-    from ...benchmarking.report.html import reading
+    from ...benchmarking.report.html import result_reader
     from ...format.atomic import write_whole
 
     pages.require(page, "FILE.html")
-    measured = reading.read_benchmark(result)
-    compared = None if comparison is None else reading.read_comparison(comparison)
+    measured = result_reader.read_benchmark(result)
+    compared = None if comparison is None else result_reader.read_comparison(comparison)
     write_whole(page, pages.as_html(measured, compared))
     print(page)

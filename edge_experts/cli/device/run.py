@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..help import RARE
-from ..options import BundleOrRoot, Json, MemoryBudget, Threads
+from ..shared_options import BundleOrRoot, Json, MemoryBudget, Threads
 
 
 def run(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..help import RARE
-from ..options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
+from ..shared_options import BundleOrRoot, MemoryBudget, Threads, require_serving, size
 
 _BODY = 8_000_000  # bytes
 

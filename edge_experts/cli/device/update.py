@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import AllowOlder, Bundle, Json, Root, Trust, print_json
+from ..shared_options import AllowOlder, Bundle, Json, Root, Trust, print_json
 
 if TYPE_CHECKING:
     from ...updates.install import Installed

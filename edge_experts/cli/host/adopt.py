@@ -15,7 +15,7 @@ from ..column_options import (
     print_notes,
 )
 from ..hints import print_convert
-from ..options import Force, Json, Source, print_json, require_training
+from ..shared_options import Force, Json, Source, print_json, require_training
 
 
 def adopt(

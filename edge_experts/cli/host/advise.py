@@ -16,7 +16,7 @@ from ..column_options import (
     print_notes,
 )
 from ..hints import print_next, unused
-from ..options import Json, Source, Task, duration, print_json, require_training, size
+from ..shared_options import Json, Source, Task, duration, print_json, require_training, size
 
 
 def advise(

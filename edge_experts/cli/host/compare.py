@@ -15,7 +15,7 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
-from ..options import (
+from ..shared_options import (
     Json,
     Model,
     Recipe,
@@ -116,7 +116,7 @@ def compare(
     settings |= {name: value for name, value in given.items() if value is not None}
     from ... import plotting
     from ...experiments import comparison
-    from ...training.recipes import config_of
+    from ...training.default_settings import config_of
 
     if out is not None or picture is not None:
         plotting.require(picture)
@@ -137,7 +137,7 @@ def compare(
     if out is not None:
         comparison.write(result, out, command=as_typed())
     if picture is not None:
-        from ...experiments.comparison.picture import draw
+        from ...experiments.comparison.comparison_picture import draw
 
         draw(result, picture)
     if json:

@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ..column_options import columns_of
 from ..help import RARE
 from ..hints import print_run
-from ..options import Force, Json, Layout, Quantization, print_json, require_training, size
+from ..shared_options import Force, Json, Layout, Quantization, print_json, require_training, size
 from .conversion import as_json, in_words
 from .export_c import in_words as in_c
 
@@ -247,9 +247,9 @@ def convert(
     made = convert_with(run, out, options)
     written = None if c_source is None else write_c(out, c_source, force=force)
     if frontier is not None and made.search is not None:
-        from ...converters.auto import picture
+        from ...converters.auto import choice_picture
 
-        picture.draw(
+        choice_picture.draw(
             frontier,
             frontier=made.search.frontier,
             uniform=made.search.uniform,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..help import RARE
-from ..options import AllowOlder, Bundle, Json, Trust, print_json
+from ..shared_options import AllowOlder, Bundle, Json, Trust, print_json
 
 if TYPE_CHECKING:
     from ...deploying import Outcome

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..options import Bundle, Force, Json, print_json, require_training
+from ..shared_options import Bundle, Force, Json, print_json, require_training
 
 if TYPE_CHECKING:
     from ...converters.c_source import CSource

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..options import Force, Json, print_json, require_training
+from ..shared_options import Force, Json, print_json, require_training
 
 
 def export_onnx(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..hints import print_next
-from ..options import require_training
+from ..shared_options import require_training
 
 _SENTENCES = (
     "A film to remember, from its first minute to its last.",

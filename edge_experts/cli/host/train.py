@@ -19,7 +19,7 @@ from ..column_options import (
 )
 from ..help import RARE
 from ..hints import print_convert
-from ..options import Force, Model, RouterModel, Source, Task, Width, require_training
+from ..shared_options import Force, Model, RouterModel, Source, Task, Width, require_training
 
 
 def train(
@@ -163,7 +163,7 @@ def train(
     from ... import datasets
     from ...training import TrainConfig
     from ...training import train as run_training
-    from ...training.recipes import config_of
+    from ...training.default_settings import config_of
     from ...training.tasks import training_of
 
     try:

@@ -19,10 +19,10 @@ from ...datasets import Dataset, Split
 from ...format.manifest_parser import read_manifest
 from ...text_table import aligned, number
 from ...training.config import TrainConfig
-from ...training.recipes import config_of
+from ...training.default_settings import config_of
 from ...training.trainer import train
 from ..tasks import ComparedTask, Outcome, comparison_of, task_named
-from .verdict import Candidate, Verdict, judge
+from .advice_verdict import Candidate, Verdict, judge
 
 SCHEMA_VERSION = "1.0"
 _TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000

@@ -11,7 +11,7 @@ from ...datasets import Dataset
 from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
 from ...training.config import TrainConfig
-from ...training.recipes import config_of
+from ...training.default_settings import config_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
 from .contenders import Contender, chosen

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...errors import UsageError
-from ...training import recipes
+from ...training import default_settings
 from ...training.config import TrainConfig
 
 SPARSE, TOP_2, RANDOM, HASH = "sparse", "sparse-top-2", "random-routed", "hash-routed"
@@ -50,7 +50,7 @@ def _dense(size: str) -> Callable[[TrainConfig], TrainConfig]:
 
 def _article(config: TrainConfig) -> TrainConfig:
     """Settings of the article's method: one stage, with as many epochs as a dense network."""
-    return recipes.article(replace(config, epochs=config.all_epochs, teacher_epochs=0))
+    return default_settings.article(replace(config, epochs=config.all_epochs, teacher_epochs=0))
 
 
 CONTENDERS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...format.atomic import write_whole
 from ...text_table import aligned
-from . import picture
+from . import comparison_picture
 from .contenders import DENSE_ACTIVE
 from .results import Comparison, Row
 from .verdict import judge
@@ -71,4 +71,4 @@ def write(result: Comparison, folder: Path, *, command: str = "") -> None:
     """
     content = json.dumps({**as_json(result), "command": command}, ensure_ascii=False, indent=2)
     write_whole(folder / "comparison.json", content + "\n")
-    picture.draw(result, folder / "comparison.png")
+    comparison_picture.draw(result, folder / "comparison.png")

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from ..advice.verdict import WORTH
+from ..advice.advice_verdict import WORTH
 from .contenders import DENSE_ACTIVE, DENSE_BUCKETS, HASH, RANDOM, SPARSE
 from .results import Comparison, Interval, Row, of_mean
 

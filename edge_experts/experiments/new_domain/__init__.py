@@ -1,8 +1,8 @@
 """A domain arrives after deployment: an added expert beside dense networks that learn it too."""
 
 from .domains import Domains, sentiment
-from .results import Arrival, Row, as_rows, as_text
 from .scenario import GROWN, RETRAINED, arrive
+from .update_results import Arrival, Row, as_rows, as_text
 
 __all__ = [
     "GROWN",

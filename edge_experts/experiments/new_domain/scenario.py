@@ -18,7 +18,7 @@ from ...training.extension.fine_tuning import fine_tune
 from ...training.gains import gain
 from ...updates.install import install
 from .domains import Domains
-from .results import Arrival, Row
+from .update_results import Arrival, Row
 
 EXPERTS = 5
 SPARSE, GROWN = "sparse", "grown"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .inference import EMPTY, MOST_VALUES, TypedColumn, number_of_cells, typed, typed_rows
-from .kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, column
+from .column_kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn, column
 from .scalars import scalar
+from .type_inference import EMPTY, MOST_VALUES, TypedColumn, number_of_cells, typed, typed_rows
 
 __all__ = [
     "EMPTY",

@@ -19,10 +19,10 @@ from .. import cost
 from ..encoding import fit_features
 from ..leaving import leave
 from ..model import SparseExperts
-from ..networks import Shapes, users
+from ..networks import Shapes, user_networks
 from ..report.reporting import expert_usage
 from ..tasks import training_of
-from . import files
+from . import checkpoint_files
 from .fitted import fitted, refuse_changed, table_rows
 
 _COMPARED = 64  # examples on which the answers of a network are compared
@@ -66,10 +66,14 @@ def adopt(
     networks, out = Path(networks), Path(out)
     refuse_existing(out, force=force)
     training_of(dataset.task_type).refuse_adoption(dataset)
-    found = files.find(networks)
+    found = checkpoint_files.find(networks)
     _refuse_without_router(networks, found, combine)
     dataset = dataset if labels is None else _in_order(dataset, labels)
-    read = {path: files.read(path) for path in (found.router, *found.experts) if path is not None}
+    read = {
+        path: checkpoint_files.read(path)
+        for path in (found.router, *found.experts)
+        if path is not None
+    }
     features = _features(dataset, read, standardize)
     data = {
         split: encode_all(features, getattr(dataset, split).inputs)
@@ -86,7 +90,7 @@ def adopt(
     for path, network in read.items():
         made = fitted(network, path, x.shape[1:], str(x.dtype))
         outputs = (len(found.experts), "expert") if path == found.router else None
-        users.checked(made, str(path), shapes, outputs)
+        user_networks.checked(made, str(path), shapes, outputs)
         refuse_changed(network, made, x[:_COMPARED], path)
         ours[path] = made
     router = None if found.router is None else ours[found.router]
@@ -107,7 +111,7 @@ def adopt(
         )
 
 
-def _refuse_without_router(folder: Path, found: files.Found, combine: str) -> None:
+def _refuse_without_router(folder: Path, found: checkpoint_files.Found, combine: str) -> None:
     if combine == "sum" and found.router is not None:
         raise UsageError(f"{found.router}: experts that are summed have no router; remove it")
     if combine == "top" and len(found.experts) > 1 and found.router is None:

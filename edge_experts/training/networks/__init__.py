@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import image, table, text, trunk, users, window
+from . import image_networks, table_networks, text_networks, trunk, user_networks, window_networks
 from .shapes import Shapes
 
-__all__ = ["BY_KIND", "Shapes", "trunk", "users"]
+__all__ = ["BY_KIND", "Shapes", "trunk", "user_networks"]
 
-BY_KIND: dict[str, ModuleType] = {"text": text, "table": table, "image": image, "window": window}
+BY_KIND: dict[str, ModuleType] = {
+    "text": text_networks,
+    "table": table_networks,
+    "image": image_networks,
+    "window": window_networks,
+}

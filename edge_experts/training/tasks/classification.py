@@ -18,7 +18,7 @@ from ..config import TrainConfig
 from ..objectives.losses import Answers, right
 from ..objectives.routed_task import RoutedTask
 from ..report.class_findings import ClassFindings
-from .routed_once import RoutedTraining
+from .routed_training import RoutedTraining
 
 
 class Classes:

@@ -19,7 +19,7 @@ from ..config import TrainConfig
 from ..objectives.routed_task import RoutedTask
 from ..objectives.value_losses import R2, ValueAnswers
 from ..report.value_findings import ValueFindings
-from .routed_once import RoutedTraining
+from .routed_training import RoutedTraining
 
 _QUANTILES = ("lowest fifth", "low", "middle", "high", "highest fifth")
 _SKEWED = 1e4  # ratio of the largest target to the median, if all are positive

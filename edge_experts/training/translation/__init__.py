@@ -1,5 +1,5 @@
 """Training of networks that translate, one for each language."""
 
-from .trainer import train
+from .translator_trainer import train
 
 __all__ = ["train"]

@@ -16,9 +16,9 @@ from ...features.pieces import HIDDEN, PADDING
 from ...progress import Progress
 from ..checkpoints import EpochClock, Snapshot, Snapshots
 from ..randomness import by_step, deterministic
-from .batches import Pair, batches_of, epoch
 from .cross_entropy import Candidates, candidates, cross_entropy
 from .network import Translator
+from .sentence_batches import Pair, batches_of, epoch
 
 _WARM_UP = 400  # steps with a rising learning rate; a tenth of a short training
 _TOLD = 200  # number of steps of the reported mean loss

@@ -15,8 +15,8 @@ from ..batches import draw
 from ..checkpoints import Snapshots
 from ..layers import WeightedBag
 from ..report.reporting import Report
-from .batches import Pair
 from .network import Size
+from .sentence_batches import Pair
 
 _UNITS = 16
 _DROPOUT = 0.15  # of tokens

@@ -11,7 +11,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import expected
 from edge_experts.benchmarking.benchmark import benchmark
 from edge_experts.benchmarking.contender import read
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.benchmarking.report.text_report import as_text
 from edge_experts.benchmarking.row import REFERENCE
 from edge_experts.benchmarking.score import primary

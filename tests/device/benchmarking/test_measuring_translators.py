@@ -13,7 +13,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking import contender, score, session
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.benchmarking.session import Session
 from edge_experts.benchmarking.throughput import writing
 from edge_experts.format.manifest import expert_path

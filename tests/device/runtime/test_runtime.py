@@ -14,7 +14,7 @@ import pytest
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.errors import (
     DigestError,
     GoldenError,

@@ -20,7 +20,7 @@ from edge_experts.benchmarking.measure.timeline import Timeline
 from edge_experts.benchmarking.report import decoding
 from edge_experts.benchmarking.report.compared import Compared
 from edge_experts.benchmarking.report.html.page import as_html
-from edge_experts.benchmarking.report.html.reading import read_benchmark, read_comparison
+from edge_experts.benchmarking.report.html.result_reader import read_benchmark, read_comparison
 from edge_experts.benchmarking.report.text_report import as_text
 from edge_experts.benchmarking.row import Row
 from edge_experts.benchmarking.score import Accuracy, Chrf, Score

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.gains import public_sets, records, sources
+from benchmarks.gains import measurement_records, package_readers, public_sets
+from benchmarks.gains.measurement_records import Measurement, Model
 from benchmarks.gains.public_sets import SETS, PublicSet
-from benchmarks.gains.records import Measurement, Model
 from edge_experts import datasets
 from edge_experts.errors import UsageError
 
@@ -26,7 +26,7 @@ def _measurement(
         name=name,
         kind="table",
         seed=seed,
-        code=records.code_digest(),
+        code=measurement_records.code_digest(),
         deployed=False,
         train_rows=100,
         test_rows=len(losses),
@@ -38,20 +38,20 @@ def _measurement(
 
 def test_measurements_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "gains.jsonl"
-    assert records.read(path, deployed=False) == []
+    assert measurement_records.read(path, deployed=False) == []
     written = [_measurement(seed=seed, losses=(0.0, 1.0, -0.25)) for seed in range(3)]
     for one in written:
-        records.append(path, one)
-    assert records.read(path, deployed=False) == written
+        measurement_records.append(path, one)
+    assert measurement_records.read(path, deployed=False) == written
 
 
 def test_an_unfinished_last_line_is_measured_again(tmp_path: Path) -> None:
     path = tmp_path / "gains.jsonl"
-    records.append(path, _measurement(seed=0))
+    measurement_records.append(path, _measurement(seed=0))
     whole = path.read_bytes()
-    records.append(path, _measurement(seed=1))
+    measurement_records.append(path, _measurement(seed=1))
     path.write_bytes(path.read_bytes()[:-5])
-    assert [one.seed for one in records.read(path, deployed=False)] == [0]
+    assert [one.seed for one in measurement_records.read(path, deployed=False)] == [0]
     assert path.read_bytes() == whole
 
 
@@ -66,16 +66,16 @@ def test_other_measurements_are_not_continued(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "gains.jsonl"
-    records.append(path, replace(_measurement(), **change))
+    measurement_records.append(path, replace(_measurement(), **change))
     with pytest.raises(UsageError, match=f"{message}.*--out"):
-        records.read(path, deployed=False)
+        measurement_records.read(path, deployed=False)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.jsonl"
     path.write_text('{"seed": 1}\n')
     with pytest.raises(UsageError, match="line 1 is not a line of this program"):
-        records.read(path, deployed=False)
+        measurement_records.read(path, deployed=False)
     assert path.read_text() == '{"seed": 1}\n'
 
 
@@ -170,7 +170,7 @@ def _file(monkeypatch: pytest.MonkeyPatch, folder: Path, one: PublicSet) -> Path
 
 def test_tables_keep_their_test_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [[str(row), "x", str(row % 3), "ab"[row % 2]] for row in range(50)]
-    monkeypatch.setattr(sources, "keel_rows", lambda name: rows)
+    monkeypatch.setattr(package_readers, "keel_rows", lambda name: rows)
     drawn = replace(SETS["spam"], name="drawn")
     path = _file(monkeypatch, tmp_path, drawn)
     content = path.read_bytes()
@@ -194,7 +194,9 @@ def test_windows_of_a_person_are_on_one_side(
 ) -> None:
     persons = np.arange(1, 11)
     recordings = [np.full((200, 6), person, np.float32) for person in persons]
-    monkeypatch.setattr(sources, "watch_recordings", lambda: (recordings, persons % 2, persons))
+    monkeypatch.setattr(
+        package_readers, "watch_recordings", lambda: (recordings, persons % 2, persons)
+    )
     arrays = np.load(_file(monkeypatch, tmp_path, SETS["shoulder-exercises"]))
     assert arrays["x_train"].shape == (14, 128, 6)
     assert set(arrays["x_test"].ravel()) == {8, 9, 10}
@@ -209,9 +211,9 @@ def test_series_have_their_channels_last(tmp_path: Path, monkeypatch: pytest.Mon
             "#Comment\n@seriesLength 3\n@data\n1,2,3:4,5,6:2\n7,8,9:0,0,1:1\n",
         )
     monkeypatch.setattr("edge_experts.datasets.fetch.wheel", lambda *package: wheel)
-    sources._wheel.cache_clear()
-    x, y = sources.aeon_series("Motions", "TRAIN")
-    sources._wheel.cache_clear()
+    package_readers._wheel.cache_clear()
+    x, y = package_readers.aeon_series("Motions", "TRAIN")
+    package_readers._wheel.cache_clear()
     assert x.shape == (2, 3, 2)
     assert x[0].tolist() == [[1, 4], [2, 5], [3, 6]]
     assert y.tolist() == [1, 0]
@@ -222,9 +224,9 @@ def test_a_tiny_set_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deployed: bool
 ) -> None:
     from benchmarks.gains import measuring
-    from edge_experts.training import recipes
+    from edge_experts.training import default_settings
 
-    config_of: Callable[..., Any] = recipes.config_of
+    config_of: Callable[..., Any] = default_settings.config_of
     monkeypatch.setattr(
         measuring,
         "config_of",

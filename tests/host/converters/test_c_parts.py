@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from edge_experts.converters.c_source import networks
+from edge_experts.converters.c_source import c_networks
 from edge_experts.converters.tasks import c_literals as literals
 
 from edge_experts.errors import UnsuitableError
@@ -19,7 +19,7 @@ from ..compilers import LABELS, compile_
 
 def test_an_unscaled_type_is_refused(keras: Any, convert_one: Callable[[str], bytes]) -> None:
     with pytest.raises(UnsuitableError, match="int16"):
-        networks.Network.of("router.tflite", convert_one("int16x8"))
+        c_networks.Network.of("router.tflite", convert_one("int16x8"))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def convert_one(keras: Any) -> Callable[[str], bytes]:
 def test_operators_are_added_by_the_names_that_tflite_micro_gives_them(
     operator: str, method: str
 ) -> None:
-    assert networks.method(operator) == method
+    assert c_networks.method(operator) == method
 
 
 def test_literals_are_read_as_the_same_values(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_the_command_line_offers_what_the_converters_do() -> None:
     from typing import get_args
 
     from edge_experts import converters
-    from edge_experts.cli.options import Layout, Quantization
+    from edge_experts.cli.shared_options import Layout, Quantization
 
     assert (
         get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == (*QUANTIZATIONS, "auto")

@@ -32,7 +32,7 @@ def _inputs(rows: int) -> np.ndarray:
 
 def _dense(content: bytes) -> list[tuple[int, tuple[int, ...]]]:
     """How many inputs each has, and the shape of what it gives."""
-    from edge_experts.converters.targets.reading import schema
+    from edge_experts.converters.targets.tflite_reader import schema
 
     model = schema().ModelT.InitFromObj(schema().Model.GetRootAs(content, 0))
     graph, kind = model.subgraphs[0], schema().BuiltinOperator.FULLY_CONNECTED

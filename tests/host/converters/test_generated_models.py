@@ -65,7 +65,7 @@ def test_what_is_refused_is_what_tflite_cannot_do(results: list[Any]) -> None:
 
 
 def test_both_interpreters_were_asked(results: list[Any]) -> None:
-    from benchmarks.converting.generated.answers import INTERPRETERS
+    from benchmarks.converting.generated.answer_process import INTERPRETERS
 
     missing = set(INTERPRETERS) - {result.interpreter for result in results}
     assert missing != set(INTERPRETERS)

@@ -56,7 +56,7 @@ def test_int8_is_near_keras(keras: Any, hidden: Callable[[Any, Any], Any]) -> No
 
 def test_softplus_is_softplus(keras: Any) -> None:
     import tensorflow as tf
-    from edge_experts.converters.tflite.activations import softplus
+    from edge_experts.converters.tflite.activation_rewrites import softplus
 
     x = np.concatenate([np.linspace(-20, 20, 2001), [-1000, -90, 90, 1000]]).astype(np.float32)
     wanted = np.logaddexp(0, x.astype(np.float64))

@@ -67,9 +67,9 @@ def test_a_task_without_rows_of_numbers_is_refused(
     dense: Any, make_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_experts.converters.onnx import export_onnx
-    from edge_experts.converters.tasks import base, classification
+    from edge_experts.converters.tasks import classification, conversion_task
 
-    monkeypatch.setattr(classification.Classification, "options", base.COMMON)
+    monkeypatch.setattr(classification.Classification, "options", conversion_task.COMMON)
     with pytest.raises(UnsuitableError, match="ONNX files are not offered for classification"):
         export_onnx(make_run(dense), tmp_path / "dense.onnx")
 

@@ -16,7 +16,7 @@ import pytest
 from edge_experts.converters.targets import TARGETS
 
 from edge_experts import run_folder
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.datasets import Split
 from edge_experts.errors import MissingExtraError, UnsuitableError
 from edge_experts.features.array import ArrayFeatures

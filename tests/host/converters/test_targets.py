@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from edge_experts.converters.bundle.structures import summarize
 from edge_experts.converters.targets import TARGETS, named
-from edge_experts.converters.targets.reading import read
+from edge_experts.converters.targets.tflite_reader import read
 
 from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.runtime.interpreter import CHOICE
@@ -96,7 +96,7 @@ def test_a_table_is_what_its_interpreter_says(target: str) -> None:
     package = TARGETS[target].package
     pytest.importorskip(package)
     done = subprocess.run(
-        [sys.executable, "-m", "edge_experts.converters.targets.measuring", package],
+        [sys.executable, "-m", "edge_experts.converters.targets.operator_support", package],
         capture_output=True,
         text=True,
         check=True,

@@ -13,7 +13,7 @@ from edge_experts.datasets import Dataset, Split
 
 @pytest.fixture
 def candidate(keras: Any) -> Any:
-    from edge_experts.experiments.advice.verdict import Candidate
+    from edge_experts.experiments.advice.advice_verdict import Candidate
 
     def make(gain: float, error: float = 0.004, **more: Any) -> Any:
         settings: dict[str, Any] = {
@@ -31,7 +31,7 @@ def candidate(keras: Any) -> Any:
 
 
 def _judge(sparse: Any, everything: Any, **limits: Any) -> Any:
-    from edge_experts.experiments.advice.verdict import judge
+    from edge_experts.experiments.advice.advice_verdict import judge
     from edge_experts.experiments.tasks.classification import COMPARISON
 
     return judge(everything, sparse, gained=COMPARISON.gained, **limits)

@@ -63,7 +63,7 @@ def test_rows_have_their_scores_in_place_of_an_accuracy(compared: Any) -> None:
 
 
 def test_what_compare_leaves_becomes_a_part_of_the_page(compared: Any, tmp_path: Path) -> None:
-    from edge_experts.benchmarking.report.html.reading import read_comparison
+    from edge_experts.benchmarking.report.html.result_reader import read_comparison
     from edge_experts.experiments.comparison import write
 
     write(compared(sparse=(0.9,), dense_active=(0.8,), dense_all=(0.9,)), tmp_path)
@@ -89,10 +89,10 @@ def test_the_text_names_the_score(compared: Any) -> None:
 
 
 def test_the_picture_is_of_r2(compared: Any, tmp_path: Path) -> None:
-    from edge_experts.experiments.comparison import picture
+    from edge_experts.experiments.comparison import comparison_picture
 
     path = tmp_path / "p.svg"
-    picture.draw(compared(sparse=(0.9,), dense_active=(0.8,), dense_all=(0.9,)), path)
+    comparison_picture.draw(compared(sparse=(0.9,), dense_active=(0.8,), dense_all=(0.9,)), path)
     assert "R2 as deployed" in path.read_text()
 
 
@@ -201,7 +201,7 @@ def test_a_quick_look_at_numbers_takes_any_rows(keras: Any) -> None:
 
 def test_advice_on_numbers_speaks_of_r2(keras: Any) -> None:
     from edge_experts.experiments.advice.advice import Advice, as_text
-    from edge_experts.experiments.advice.verdict import Candidate, judge
+    from edge_experts.experiments.advice.advice_verdict import Candidate, judge
     from edge_experts.experiments.tasks.regression import COMPARISON
 
     def candidate(name: str, experts: int, r2: float) -> Candidate:

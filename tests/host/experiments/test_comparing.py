@@ -183,13 +183,13 @@ def test_the_two_dense_networks_and_what_rows_are_made_of_come_along(keras: Any)
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_picture_names_every_row(compared: Any, tmp_path: Path, suffix: str) -> None:
-    from edge_experts.experiments.comparison import picture
+    from edge_experts.experiments.comparison import comparison_picture
 
     found = compared(
         **{name.replace("-", "_"): (0.8 + place / 100, 0.8) for place, name in enumerate(NAMES)}
     )
     path = tmp_path / f"p.{suffix}"
-    picture.draw(found, path)
+    comparison_picture.draw(found, path)
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG" if suffix == "png" else b"<?xml")
     if suffix == "svg":
@@ -198,7 +198,7 @@ def test_a_picture_names_every_row(compared: Any, tmp_path: Path, suffix: str) -
 
 
 def test_names_beside_a_panel_keep_apart(keras: Any) -> None:
-    from edge_experts.experiments.comparison.picture import _apart
+    from edge_experts.experiments.comparison.comparison_picture import _apart
 
     assert _apart([10.0, 11.0, 50.0], 13, 0, 100) == [10.0, 23.0, 50.0]
     crowded = _apart([90.0, 95.0, 99.0], 13, 0, 100)

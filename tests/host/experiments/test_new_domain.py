@@ -90,7 +90,7 @@ def test_the_table_has_a_line_for_every_model(arrival: tuple[Path, Any]) -> None
 def test_it_can_be_drawn_of_several_seeds(
     arrival: tuple[Path, Any], tmp_path: Path, name: str
 ) -> None:
-    from edge_experts.experiments.new_domain.picture import draw
+    from edge_experts.experiments.new_domain.update_picture import draw
 
     draw([arrival[1]] * 2, tmp_path / name)
     assert (tmp_path / name).stat().st_size > 5000

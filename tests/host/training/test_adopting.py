@@ -175,7 +175,7 @@ def test_what_is_no_network_for_this_is_refused(tmp_path: Path, network: Make, k
 
 
 def test_numbers_in_names_are_numbers(tmp_path: Path, network: Make) -> None:
-    from edge_experts.training.adoption.files import find
+    from edge_experts.training.adoption.checkpoint_files import find
 
     for name in ("expert_10", "expert_9", "expert_1", "router"):
         (tmp_path / f"{name}.h5").touch()
@@ -233,7 +233,7 @@ def keras3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["mixed.keras", "mixed.h5", "ids.keras", "image.keras"])
 def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, name: str) -> None:
-    from edge_experts.training.adoption import files
+    from edge_experts.training.adoption import checkpoint_files
     from edge_experts.training.adoption import keras3 as ours
 
     checked: list[float] = []
@@ -245,7 +245,7 @@ def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, na
 
     ours._refuse_other_answers = spied
     try:
-        network = files.read(keras3 / name)
+        network = checkpoint_files.read(keras3 / name)
     finally:
         ours._refuse_other_answers = real
     assert isinstance(network, keras.Model)
@@ -265,10 +265,10 @@ def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, na
 def test_what_would_not_be_the_same_is_refused(
     keras3: Path, keras: Any, name: str, message: str
 ) -> None:
-    from edge_experts.training.adoption import files
+    from edge_experts.training.adoption import checkpoint_files
 
     with pytest.raises(UsageError, match=rf"{name}\.keras: .*{message}.*tf_keras"):
-        files.read(keras3 / f"{name}.keras")
+        checkpoint_files.read(keras3 / f"{name}.keras")
 
 
 def test_the_documents_trained_networks(cli: Cli, tmp_path: Path) -> None:

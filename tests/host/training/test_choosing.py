@@ -222,7 +222,7 @@ def test_where_experts_gain_nothing_the_default_is_the_dense_network(
     import tf_keras
 
     from edge_experts.training import train
-    from edge_experts.training.recipes import config_of
+    from edge_experts.training.default_settings import config_of
 
     data = _linear()
     run = train(data, tmp_path / "a.run", config_of(data, **QUICK), pictures=False)
@@ -241,7 +241,7 @@ def test_where_experts_gain_nothing_the_default_is_the_dense_network(
 
 
 def test_the_default_chooses_unless_a_setting_speaks_of_experts() -> None:
-    from edge_experts.training.recipes import config_of
+    from edge_experts.training.default_settings import config_of
 
     data = _linear(60)
     assert config_of(data, seed=1).most_experts == 16

@@ -85,8 +85,8 @@ def _untrained(folder: Path) -> np.ndarray:
     """The first weights of the same training before its first step."""
     from edge_experts import run_folder
     from edge_experts.training import networks
-    from edge_experts.training.building import build
     from edge_experts.training.config import TrainConfig
+    from edge_experts.training.model_builder import build
 
     import tf_keras  # isort: skip
 

@@ -216,15 +216,15 @@ def test_translators_go_on(
 ) -> None:
     pytest.importorskip("sentencepiece")
     from edge_experts.training.checkpoints import Checkpoints
-    from edge_experts.training.recipes import config_of
-    from edge_experts.training.translation import trainer
+    from edge_experts.training.default_settings import config_of
+    from edge_experts.training.translation import translator_trainer
 
     data = toy()
     # Drawn tokens and dropout: chance in every step.
     config = config_of(data, width=0.1, warm_epochs=2, tune_epochs=2, drawn_pieces=8)
 
     def training(name: str) -> Any:
-        model = trainer.fit(data, config, Checkpoints(tmp_path / name, {}))[0]
+        model = translator_trainer.fit(data, config, Checkpoints(tmp_path / name, {}))[0]
         return [weight.tobytes() for weight in model.get_weights()]
 
     stopped: list[Any] = []

@@ -69,8 +69,8 @@ def test_what_is_no_run_folder_is_refused(taught: tuple[Dataset, Path], tmp_path
 def test_a_dense_network_of_one_expert_with_its_trunk(keras: Any, tmp_path: Path) -> None:
     """All of the sparse model but the choice: as many multiply-adds, but for the gate's."""
     from edge_experts.training import config_for, networks
-    from edge_experts.training.building import build
     from edge_experts.training.cost import active
+    from edge_experts.training.model_builder import build
 
     shapes = networks.Shapes("table", {"x": ((12,), "float32")}, 4, {})
     sparse = build(shapes, config_for("table", experts=4), {})

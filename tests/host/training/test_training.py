@@ -209,11 +209,11 @@ def test_dense_rivals_are_as_large_as_they_are_said_to_be(kind: str, shape: Any)
 def test_a_text_rival_has_more_buckets_and_nothing_else_more(keras: Any) -> None:
     from edge_experts.errors import UnsuitableError
     from edge_experts.training import TrainConfig, networks
-    from edge_experts.training.building import build
+    from edge_experts.training.model_builder import build
 
     inputs = {"ids": ((16,), "int32"), "weights": ((16,), "float32")}
     shapes = networks.Shapes("text", inputs, 12, {"word_bits": 6, "char_bits": 6})
-    expert = networks.text.expert(shapes)
+    expert = networks.text_networks.expert(shapes)
     rival = build(shapes, TrainConfig(experts=3, dense="buckets"), {}).experts[0]
     shared = [weight.shape for weight in expert.weights[1:]]
     assert [weight.shape for weight in rival.weights[1:]] == shared

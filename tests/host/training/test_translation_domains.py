@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from edge_experts import datasets, run_folder
-from edge_experts.benchmarking.reference import reference_texts
+from edge_experts.benchmarking.reference_loop import reference_texts
 from edge_experts.datasets import Dataset, Split
 from edge_experts.errors import BundleError, DataError, DigestError
 from edge_experts.format.expert_names import language, languages
@@ -91,7 +91,7 @@ SMALL = {"width": 0.2, "warm_epochs": 1, "tune_epochs": 1, "router_epochs": 1}
 
 def _trained(toy: Dataset, out: Path, **settings: Any) -> Path:
     from edge_experts.training import train
-    from edge_experts.training.recipes import config_of
+    from edge_experts.training.default_settings import config_of
 
     train(toy, out, config_of(toy, **{**SETTINGS, **settings}))
     return out
@@ -289,18 +289,18 @@ def test_a_killed_training_has_its_router_already(
     toy: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_experts.training.checkpoints import Checkpoints
-    from edge_experts.training.recipes import config_of
-    from edge_experts.training.translation import router, trainer
+    from edge_experts.training.default_settings import config_of
+    from edge_experts.training.translation import router, translator_trainer
     from edge_experts.training.translation.learning import Learner
 
     config = config_of(toy, **{**SETTINGS, **SMALL})
-    first = trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
+    first = translator_trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
 
     def never(*_: Any) -> None:
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr(Learner, "train", never)
     monkeypatch.setattr(router, "train", never)
-    again = trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
+    again = translator_trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
     for one, other in zip(first.get_weights(), again.get_weights(), strict=True):
         assert np.array_equal(one, other)

@@ -21,11 +21,11 @@ FAILING = {
 @pytest.fixture(scope="module")
 def build() -> Callable[[str], object]:
     """Experts of a user's function, `MODULE:FUNCTION`."""
-    from edge_experts.training.networks import users
+    from edge_experts.training.networks import user_networks
     from edge_experts.training.networks.shapes import Shapes
 
     shapes = Shapes("table", {"x": ((3,), "float32")}, 2, {})
-    return lambda name: users.experts(name, shapes, 2, 1.0)
+    return lambda name: user_networks.experts(name, shapes, 2, 1.0)
 
 
 @pytest.fixture(autouse=True)

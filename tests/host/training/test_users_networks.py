@@ -61,7 +61,7 @@ def shapes(keras: Any) -> Any:
 
 def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) -> None:
     from edge_experts.training import TrainConfig
-    from edge_experts.training.building import build
+    from edge_experts.training.model_builder import build
 
     settings: dict[str, Any] = {
         "experts": 4,
@@ -82,14 +82,14 @@ def test_experts_router_and_rivals_of_the_users_own(module: str, shapes: Any) ->
 
 
 def test_the_documents_large_expert_is_of_1_mb(keras: Any) -> None:
-    from edge_experts.training.networks import Shapes, users
+    from edge_experts.training.networks import Shapes, user_networks
 
     names: dict[str, Any] = {}
     exec(pages.python("<!-- large expert -->"), names)  # the document's own code
     shapes = Shapes("image", {"x": ((28, 28), "float32")}, 10, {})
-    (expert,) = users.experts(names["build"], shapes, 1, 1.0)
+    (expert,) = user_networks.experts(names["build"], shapes, 1, 1.0)
     assert expert.count_params() == pytest.approx(1e6, rel=0.05)
-    everything = users.dense_all(names["build"], shapes, 8, 1.0)
+    everything = user_networks.dense_all(names["build"], shapes, 8, 1.0)
     assert everything.count_params() == pytest.approx(8e6, rel=0.1)
 
 
@@ -97,10 +97,10 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
     import importlib
 
     from edge_experts.training import TrainConfig
-    from edge_experts.training.building import build
+    from edge_experts.training.model_builder import build
 
-    users = importlib.import_module(module)
-    config = TrainConfig(experts=2, model=users.expert, router_model=users.router)
+    user_networks = importlib.import_module(module)
+    config = TrainConfig(experts=2, model=user_networks.expert, router_model=user_networks.router)
     assert len(build(shapes, config, {}).experts) == 2
     assert config.to_json()["model"] == "users_own:expert"
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_used_is_refused_by_name(
     module: str, shapes: Any, settings: dict[str, Any], message: str
 ) -> None:
     from edge_experts.training import TrainConfig
-    from edge_experts.training.building import build
+    from edge_experts.training.model_builder import build
 
     named: dict[str, Any] = {
         key: value.format(module) if isinstance(value, str) else value
@@ -133,10 +133,10 @@ def test_what_cannot_be_used_is_refused_by_name(
 
 
 def test_keras_3_works_again_afterwards(module: str, shapes: Any) -> None:
-    from edge_experts.training.networks import users
+    from edge_experts.training.networks import user_networks
 
     with pytest.raises(UsageError):
-        users.experts(f"{module}:mixed", shapes, 1, 1.0)
+        user_networks.experts(f"{module}:mixed", shapes, 1, 1.0)
     import keras
 
     assert keras.layers.Dense(2)(keras.ops.ones((1, 3))).shape == (1, 2)
@@ -168,11 +168,11 @@ def expert(shapes):
     return tf_keras.Model(inputs, {ending})
 """)
     monkeypatch.syspath_prepend(tmp_path)
-    from edge_experts.training.networks import users
+    from edge_experts.training.networks import user_networks
 
     sys.modules.pop("bounded", None)
     with pytest.raises(UsageError, match=r"--model bounded:expert: .*Dense\(3\)"):
-        users.experts("bounded:expert", shapes, 2, 1.0)
+        user_networks.experts("bounded:expert", shapes, 2, 1.0)
 
 
 def test_a_last_layer_that_starts_at_zero_is_taken(
@@ -187,7 +187,7 @@ def expert(shapes):
     return tf_keras.Model(inputs, last(inputs["x"]))
 """)
     monkeypatch.syspath_prepend(tmp_path)
-    from edge_experts.training.networks import users
+    from edge_experts.training.networks import user_networks
 
     sys.modules.pop("zeros", None)
-    assert len(users.experts("zeros:expert", shapes, 2, 1.0)) == 2
+    assert len(user_networks.experts("zeros:expert", shapes, 2, 1.0)) == 2

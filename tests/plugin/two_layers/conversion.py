@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from edge_experts.converters.targets import Target
 from edge_experts.converters.targets.microcontroller import Measured
-from edge_experts.converters.tasks.base import COMMON, Examples, Golden, spread
+from edge_experts.converters.tasks.conversion_task import COMMON, Examples, Golden, spread
 from edge_experts.converters.verify.confidence import Unsure
+from edge_experts.converters.verify.keras_reference import Reference
 from edge_experts.converters.verify.proof import Deployed, Proof
-from edge_experts.converters.verify.reference import Reference
 
 from edge_experts.datasets import Split
 from edge_experts.errors import ThresholdError

@@ -15,6 +15,7 @@ from ....text_table import number
 from ...benchmark import Benchmark
 from ...score import primary, within_bounds
 from ..compared import Compared
+from ..conclusion import verdict
 from ..text_report import (
     contender_table,
     energy_told,
@@ -23,7 +24,6 @@ from ..text_report import (
     phase_table,
     writing_table,
 )
-from ..verdict import verdict
 
 _NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
 
@@ -70,7 +70,7 @@ def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
 
 
 def _figures(result: Benchmark, comparison: Compared | None) -> dict[str, Any]:
-    from . import experts, latencies, quality, svg, timelines
+    from . import expert_figures, latencies, quality, svg, timelines
 
     with svg.drawing():
         found = {
@@ -81,8 +81,8 @@ def _figures(result: Benchmark, comparison: Compared | None) -> dict[str, Any]:
             "quality_time": quality.by_time(result),
             "memory": timelines.growth(result),
             "residency": timelines.residency(result),
-            "answers": experts.answers(result),
-            "usage": experts.usage(result),
+            "answers": expert_figures.answers(result),
+            "usage": expert_figures.usage(result),
         }
         for cost in ("resident_bytes", "macs"):
             drawn = None if comparison is None else quality.compared(comparison, cost)

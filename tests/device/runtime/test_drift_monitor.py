@@ -15,8 +15,8 @@ from edge_experts import ExpertRuntime
 from edge_experts.format.drift_reference import Histogram, Reference
 from edge_experts.format.manifest import MANIFEST
 from edge_experts.format.manifest_parser import read_manifest
-from edge_experts.runtime.drift import evidence, monitor
-from edge_experts.runtime.drift.monitor import Monitor, first_probabilities
+from edge_experts.runtime.drift import drift_monitor, evidence
+from edge_experts.runtime.drift.drift_monitor import Monitor, first_probabilities
 from edge_experts.runtime.metrics import RuntimeCollector
 
 from ...attacks.bundles import EXAMPLES, publish, tiny_bundle
@@ -44,7 +44,7 @@ def reference(gates: np.ndarray, logits: np.ndarray) -> Reference:
         score=histogram(first_probabilities(logits)),
         experts=tuple(np.bincount(gates.argmax(axis=1), minlength=EXPERTS).tolist()),
         confidence=histogram(first_probabilities(gates)),
-        entropy=histogram(monitor.entropies(gates)),
+        entropy=histogram(drift_monitor.entropies(gates)),
     )
 
 
@@ -60,7 +60,7 @@ def test_signals_are_those_of_the_softmax() -> None:
     shares = powers / powers.sum(axis=1, keepdims=True)
     assert first_probabilities(gates) == pytest.approx(shares.max(axis=1), abs=1e-6)
     entropy = -(shares * np.log(shares)).sum(axis=1)
-    assert monitor.entropies(gates) == pytest.approx(entropy, abs=1e-5)
+    assert drift_monitor.entropies(gates) == pytest.approx(entropy, abs=1e-5)
 
 
 def test_evidence_is_the_product_of_what_each_answer_was_predicted_with() -> None:
@@ -177,7 +177,7 @@ def test_many_labels_wait_in_few_rows() -> None:
     found = Monitor(Reference(score), first_probabilities)
     for _ in range(5):
         found.observe(None, np.zeros(100_000, np.float32))
-    assert found._outputs.nbytes <= 4 * max(100_000, monitor._NUMBERS)
+    assert found._outputs.nbytes <= 4 * max(100_000, drift_monitor._NUMBERS)
     assert found.drift.answers == 5
 
 

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .results import Arrival, Row
+from .update_results import Arrival, Row
 
 
 def draw(arrivals: Sequence[Arrival], path: Path) -> None:

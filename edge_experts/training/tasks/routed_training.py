@@ -19,13 +19,13 @@ from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
 from ...format.manifest import TaskSpec
 from .. import activations, checks, distribution, networks
-from ..building import build
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
 from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
+from ..model_builder import build
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.conclusion import conclude
@@ -89,7 +89,7 @@ class RoutedTraining:
                     "config": config.to_json(),
                     "data": dataset.fingerprint(),
                     "teacher": teacher and asdict(run_folder.read_run(teacher)),
-                    "networks": networks.users.source_of(config.model, config.router_model),
+                    "networks": networks.user_networks.source_of(config.model, config.router_model),
                 },
             )
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from ..errors import EdgeExpertsError, UsageError
 from ..format.strict_json import request_json
 from ..version import VERSION
-from .metrics import Metrics
+from .server_metrics import Metrics
 from .service import OverloadedError, Service
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
 

@@ -1,6 +1,6 @@
 """Child process that runs converted files, without importing TensorFlow.
 
-Call: `python -m benchmarks.converting.generated.answers FOLDER INTERPRETER`. FOLDER contains
+Call: `python -m benchmarks.converting.generated.answer_process FOLDER INTERPRETER`. FOLDER contains
 `asked.json`, a list of [file, test.npy file]. For each the process writes FILE.INTERPRETER.npy, the
 outputs (examples, outputs), or FILE.INTERPRETER.refused, the reason. Existing results are not
 computed again, so that a crash only costs the file that caused it: the last line on stdout names

@@ -20,10 +20,10 @@ from edge_experts.runtime.interpreter import Model
 from ..targets.microcontroller import measure
 from ..tasks import CONVERSIONS
 from ..tasks import c_literals as literals
-from ..tasks.base import RowTask
 from ..tasks.c_answers import CAnswer
-from . import networks, readme, scaling
-from .networks import Network
+from ..tasks.conversion_task import RowTask
+from . import c_networks, readme, scaling
+from .c_networks import Network
 
 # The same for every bundle of a task; the others are generated.
 _STATIC = ("edge_experts.h", "edge_experts.c", "edge_experts_tflm.hpp")
@@ -106,7 +106,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
         out,
         arenas,
         {file.path: len(file.content) for file in files},
-        networks.add_operators(files),
+        c_networks.add_operators(files),
     )
     with staged(out, force=force) as folder:
         for name in _STATIC:
@@ -198,7 +198,7 @@ def _config(manifest: Manifest, features: Features, files: Sequence[Network], ma
 
 def _tables(manifest: Manifest, features: Features, files: Sequence[Network], made: CSource) -> str:
     records = [file.record(made.arenas[file.path]) for file in files]
-    router = networks.NO_RECORD if manifest.router is None else records.pop(0)
+    router = c_networks.NO_RECORD if manifest.router is None else records.pop(0)
     return (
         '#include "edge_experts.h"\n#include "edge_experts_models.h"\n\n'
         f"const edge_experts_model edge_experts_router =\n    {router};\n\n"

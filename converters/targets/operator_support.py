@@ -1,7 +1,8 @@
 """Operators that an interpreter supports, and their highest versions, by measurement.
 
-`python -m edge_experts.converters.targets.measuring tflite_runtime|ai_edge_litert|tflite_micro`
-prints lines "OPERATOR VERSION". It made the tables in this folder, and a test makes them again.
+`python -m edge_experts.converters.targets.operator_support PACKAGE`, with tflite_runtime,
+ai_edge_litert or tflite_micro, prints lines "OPERATOR VERSION". It made the tables in this folder,
+and a test makes them again.
 Each operator and version is written to a file of its own, which the interpreter opens: it looks up
 all operators of a file before anything else.
 """
@@ -15,8 +16,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from .reading import builtin_operators, schema
 from .target import ANY_VERSION
+from .tflite_reader import builtin_operators, schema
 
 _HIGHEST = 20  # highest version tried; the highest of any operator in LiteRT 2.3 is 14
 _NOT_BUILT_IN = ("CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from ...errors import DataError
 from . import dates
 from .booleans import are_booleans
+from .column_kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn
 from .gaps import is_gap, values_spelled_as_gaps
-from .kinds import BooleanColumn, CategoryColumn, Column, DateColumn, NumberColumn
 from .number_columns import MOSTLY, Cells, number_format
 from .numerals import LARGEST, NumberFormat
 

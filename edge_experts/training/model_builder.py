@@ -41,14 +41,14 @@ def build(
 
 def _experts(shapes: networks.Shapes, config: TrainConfig, count: int) -> list[tf_keras.Model]:
     if config.model is not None:
-        return networks.users.experts(config.model, shapes, count, config.width)
+        return networks.user_networks.experts(config.model, shapes, count, config.width)
     ours = networks.BY_KIND[shapes.kind]
     return [ours.expert(shapes, config.width) for _ in range(count)]
 
 
 def _router(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
     if config.router_model is not None:
-        return networks.users.router(config.router_model, shapes, config.experts)
+        return networks.user_networks.router(config.router_model, shapes, config.experts)
     made: tf_keras.Model = networks.BY_KIND[shapes.kind].router(shapes, config.experts)
     return made
 
@@ -68,14 +68,14 @@ def _rival(
     if config.dense == "buckets":
         if shapes.kind != "text" or config.model is not None:
             raise UnsuitableError("only the default bags of n-grams have a number of buckets")
-        bag: tf_keras.Model = networks.text.dense_buckets(shapes, count, width)
+        bag: tf_keras.Model = networks.text_networks.dense_buckets(shapes, count, width)
         return bag
     if config.dense == "all":
         if config.model is None:
             return ours.dense_all(shapes, count, width)
-        return networks.users.dense_all(config.model, shapes, count, width)
+        return networks.user_networks.dense_all(config.model, shapes, count, width)
     sparse = build(shapes, replace(config, dense=None, combine="top"), inputs)
     macs = cost.active(sparse)["active"]
     if config.model is None:
         return ours.dense_active(shapes, macs, width)
-    return networks.users.dense_active(config.model, shapes, macs, width)
+    return networks.user_networks.dense_active(config.model, shapes, macs, width)

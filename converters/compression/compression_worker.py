@@ -1,4 +1,4 @@
-"""Child process that compresses experts: `python -m ...compression.worker JOB`.
+"""Child process that compresses experts: `python -m ...compression.compression_worker JOB`.
 
 Tasks come as JSON lines, as for the converters' worker.py:
 

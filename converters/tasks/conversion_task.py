@@ -15,8 +15,8 @@ from edge_experts.run_folder import Run
 
 from ..targets import Target
 from ..targets.microcontroller import Measured
+from ..verify.keras_reference import Reference
 from ..verify.proof import Deployed, Proof
-from ..verify.reference import Reference
 from .c_answers import CAnswer
 
 GOLDEN_EXAMPLES = 32

@@ -23,9 +23,9 @@ from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
 from ..tasks import open_conversion
-from ..tasks.base import OF_ROWS, RowTask
+from ..tasks.conversion_task import OF_ROWS, RowTask
 from .forms import FORMS
-from .proof import prove
+from .onnx_proof import prove
 
 _CALIBRATION = 300  # training examples, the first: the calibration set of TFLite's int8 files
 _STEPS = 4

@@ -26,7 +26,7 @@ from ...format.expert_names import language, languages
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
-from . import batches, router, vocabulary
+from . import router, sentence_batches, vocabulary
 from .learning import Learner, fast_precision
 from .model import Translators, translator
 from .network import Size
@@ -107,7 +107,9 @@ def fit(
     start, began = process_time(), monotonic()
     network = learner.network
 
-    def learn(stage: str, own: Sequence[batches.Pair], epochs: int, what: str, rate: float) -> None:
+    def learn(
+        stage: str, own: Sequence[sentence_batches.Pair], epochs: int, what: str, rate: float
+    ) -> None:
         running = checkpoints.epochs_of(stage)
         checkpoints.stage(
             stage, network, config.seed, lambda: learner.train(own, epochs, what, rate, running)
@@ -176,12 +178,12 @@ def _sentences(dataset: Dataset) -> list[str]:
 
 def _by_label(
     split: Split, labels: Sequence[str], features: PieceFeatures
-) -> list[list[batches.Pair]]:
+) -> list[list[sentence_batches.Pair]]:
     """Tokens of the pairs of each label; they name the language and not the domain."""
     made = []
     for index, label in enumerate(labels):
         rows = np.flatnonzero(split.targets == index)
         targets = np.full(len(rows), features.targets.index(language(label)))
         own = Split([split.inputs[row] for row in rows], targets)
-        made.append(batches.encode(own, features, _LENGTH))
+        made.append(sentence_batches.encode(own, features, _LENGTH))
     return made

@@ -11,7 +11,7 @@ from edge_experts.errors import UnsuitableError
 from edge_experts.format.manifest import ROUTER, TRUNK
 
 from ..targets.microcontroller import MICROCONTROLLER
-from ..targets.reading import Port, Structure, read
+from ..targets.tflite_reader import Port, Structure, read
 from ..tasks import c_literals as literals
 
 _TYPES = {"FLOAT32": "EDGE_EXPERTS_FLOAT32", "INT8": "EDGE_EXPERTS_INT8"}

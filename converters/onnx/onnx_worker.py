@@ -1,4 +1,4 @@
-"""Child process that makes ONNX files: `python -m edge_experts.converters.onnx.worker JOB`.
+"""Child process that makes ONNX files: `python -m edge_experts.converters.onnx.onnx_worker JOB`.
 
 The folder contains job.json ({"model": path of model.keras}) and calibration.npz, the calibration
 set by name. The process writes float.onnx, and the same network quantized in both of ONNX's forms,

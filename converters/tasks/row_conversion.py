@@ -19,9 +19,9 @@ from edge_experts.run_folder import Run
 from ..recipes import QUANTIZATIONS
 from ..targets import Target
 from ..verify import confidence
+from ..verify.keras_reference import Reference
 from ..verify.proof import Proof
-from ..verify.reference import Reference
-from .base import COMMON, OF_ROWS, Examples, Golden, spread
+from .conversion_task import COMMON, OF_ROWS, Examples, Golden, spread
 
 _CALIBRATION = 2000  # training examples from which the calibration set is drawn
 
