@@ -22,7 +22,7 @@ from .process import cache
 from .process.error_messages import alternative, name_of
 from .process.order import Order
 from .process.pool import Workers
-from .verify.keras_reference import Reference
+from .verify.keras_reference import KerasReference
 
 _WORTH = 24  # conversions from which a second process saves more time than its start takes
 _PREPARED = ("networks.json", "owners.npy", "seen.npz", "reference.npz")
@@ -105,7 +105,7 @@ class Making:
         self.failed: dict[File, str] = {}  # files whose conversion failed, and the reasons
         self._networks: dict[str, dict[str, Any]] = {}
 
-    def prepare(self) -> Reference:
+    def prepare(self) -> KerasReference:
         """Compute the answers of Keras to the validation inputs.
 
         Raises:
@@ -121,7 +121,7 @@ class Making:
         else:
             cache.unpack(kept, self._job)
         self._networks = json.loads((self._job / "networks.json").read_text())
-        return Reference(dict(np.load(self._job / "reference.npz")))
+        return KerasReference(dict(np.load(self._job / "reference.npz")))
 
     @property
     def seen(self) -> Path:

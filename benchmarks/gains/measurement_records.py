@@ -17,7 +17,7 @@ _DECIDING = ("datasets", "features", "training")  # packages that affect the res
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """One trained model.
 
     Attributes:
@@ -49,8 +49,8 @@ class Measurement:
     deployed: bool
     train_rows: int
     test_rows: int
-    sparse: Model
-    dense: Model
+    sparse: TrainedModel
+    dense: TrainedModel
     losses: tuple[float, ...]
 
     @property
@@ -110,7 +110,7 @@ def _sources(root: Path) -> Iterable[Path]:
 def _of_line(path: Path, number: int, line: str) -> Measurement:
     try:
         content: dict[str, Any] = json.loads(line)
-        content |= {name: Model(**content[name]) for name in ("sparse", "dense")}
+        content |= {name: TrainedModel(**content[name]) for name in ("sparse", "dense")}
         return Measurement(**{**content, "losses": tuple(content["losses"])})
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(

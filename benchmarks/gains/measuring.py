@@ -22,10 +22,10 @@ from edge_experts.experiments.comparison.contenders import (  # noqa: E402
     SPARSE,
 )
 from edge_experts.experiments.comparison.making import Maker  # noqa: E402
-from edge_experts.experiments.tasks import Outcome, comparison_of  # noqa: E402
+from edge_experts.experiments.tasks import ModelResult, comparison_of  # noqa: E402
 from edge_experts.training.default_settings import config_of  # noqa: E402
 
-from .measurement_records import Measurement, Model, code_digest  # noqa: E402
+from .measurement_records import Measurement, TrainedModel, code_digest  # noqa: E402
 
 
 def measure(
@@ -59,7 +59,7 @@ def measure(
         seconds = time.monotonic() - begin
         outcomes[row] = _outcome(maker, row, dataset, deployed)
         run = run_folder.read_run(maker.run_of(CONTENDERS[row]))
-        models[row] = Model(
+        models[row] = TrainedModel(
             score=outcomes[row].scores[task.score],
             experts=run.experts,
             macs=round(run.metrics["macs"]["active"]),
@@ -82,7 +82,7 @@ def measure(
     )
 
 
-def _outcome(maker: Maker, row: str, dataset: Dataset, deployed: bool) -> Outcome:
+def _outcome(maker: Maker, row: str, dataset: Dataset, deployed: bool) -> ModelResult:
     contender = CONTENDERS[row]
     if not deployed:
         return maker.float_outcome(contender)

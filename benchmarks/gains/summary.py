@@ -21,7 +21,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Gain:
+class SetGain:
     """Experts against the dense network of equal active size on one set; scores in points.
 
     Attributes:
@@ -55,22 +55,22 @@ class Gain:
         return word if max(below, above) == len(intervals) else f"{word}?"
 
 
-def gains(measurements: Sequence[Measurement]) -> list[Gain]:
+def gains(measurements: Sequence[Measurement]) -> list[SetGain]:
     """Summarize the measurements, one gain for each set, in the order of their first lines."""
     names = dict.fromkeys(one.name for one in measurements)
     return [_gain([one for one in measurements if one.name == name]) for name in names]
 
 
-def as_table(found: Sequence[Gain]) -> list[list[str]]:
+def as_table(found: Sequence[SetGain]) -> list[list[str]]:
     """Build one row for each set."""
     return [list(_HEADER), *(_row(gain) for gain in found)]
 
 
-def _gain(seeds: Sequence[Measurement]) -> Gain:
+def _gain(seeds: Sequence[Measurement]) -> SetGain:
     first = seeds[0]
     by_row = 100 * np.mean([one.losses for one in seeds], axis=0)
     by_seed = [100 * (one.sparse.score - one.dense.score) for one in seeds]
-    return Gain(
+    return SetGain(
         name=first.name,
         kind=first.kind,
         seeds=len(seeds),
@@ -94,7 +94,7 @@ def _bootstrap(by_row: np.ndarray) -> Interval:
     return float(low), float(high)
 
 
-def _row(gain: Gain) -> list[str]:
+def _row(gain: SetGain) -> list[str]:
     return [
         gain.name,
         gain.kind,

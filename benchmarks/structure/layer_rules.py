@@ -18,7 +18,7 @@ from .import_graph import ModuleImport
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerRule:
     """One layer: groups of modules, which may not import each other where independent."""
 
     label: str
@@ -33,7 +33,7 @@ class Layer:
         return None
 
 
-Ladder = tuple[Layer, ...]  # lowest layer first
+Ladder = tuple[LayerRule, ...]  # lowest layer first
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,14 @@ class UpwardImport:
     kind: str
 
 
-def _units(label: str, *groups: str, independent: bool = True) -> Layer:
+def _units(label: str, *groups: str, independent: bool = True) -> LayerRule:
     members = tuple(tuple(f"{PACKAGE}.{name}" for name in group.split()) for group in groups)
-    return Layer(label, members, independent)
+    return LayerRule(label, members, independent)
 
 
-ABOVE = Layer("benchmarks, device_tests", (("benchmarks",), ("device_tests",)), independent=False)
+ABOVE = LayerRule(
+    "benchmarks, device_tests", (("benchmarks",), ("device_tests",)), independent=False
+)
 TABLE: Ladder = (
     _units("errors, version", "errors version"),
     _units(
@@ -116,7 +118,7 @@ def _ladders(contract: dict[str, Any]) -> Iterable[Ladder]:
         yield tuple(_layer(line, prefix) for line in reversed(contract["layers"]))
 
 
-def _layer(line: str, prefix: str) -> Layer:
+def _layer(line: str, prefix: str) -> LayerRule:
     """Parse a layer's line: `a | b` are independent, `a : b` are not, `(a)` is optional."""
     separator = ":" if ":" in line else "|"
     names = [prefix + name.strip().strip("()").strip() for name in line.split(separator)]
@@ -126,7 +128,7 @@ def _layer(line: str, prefix: str) -> Layer:
         (known.label for known in TABLE if set(known.label.split(", ")) == set(short)),
         ", ".join(short),
     )
-    return Layer(label, tuple((name,) for name in names), independent=separator == "|")
+    return LayerRule(label, tuple((name,) for name in names), independent=separator == "|")
 
 
 def short_name(module: str) -> str:

@@ -20,7 +20,7 @@ from edge_experts.keras_setup import import_keras
 import_keras()
 
 from edge_experts.training.default_settings import config_for  # noqa: E402
-from edge_experts.training.translation.learning import Learner, fast_precision  # noqa: E402
+from edge_experts.training.translation.learning import TranslatorLearner, fast_precision  # noqa: E402
 from edge_experts.training.translation.model import translator  # noqa: E402
 from edge_experts.training.translation.translator_trainer import size_of  # noqa: E402
 
@@ -74,7 +74,7 @@ def measure(drawn: Sequence[int], rounds: int) -> TranslatorSteps:
     lexicon = Lexicon.of(map(str, range(_VOCABULARY)))
     size = size_of(PieceFeatures(lexicon, ["de"], 64), config)
     learners = {
-        count: Learner(
+        count: TranslatorLearner(
             translator(size, 0.1, fast_precision()),
             pieces=config.batch_size,
             rate=config.learning_rate,

@@ -22,9 +22,9 @@ from ..network_files import File
 from ..options import ConvertOptions
 from ..targets.microcontroller import MICROCONTROLLER, measure
 from ..tasks import ConversionTask
-from ..tasks.conversion_task import GOLDEN_EXAMPLES, Examples
+from ..tasks.conversion_task import GOLDEN_EXAMPLES, RunExamples
 from ..verify.drift_counts import describe
-from ..verify.keras_reference import Reference
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Proof, prove
 from . import bundle_files
 from .base_bundle import Base
@@ -50,8 +50,8 @@ class Bundling:
 
     task: ConversionTask
     features: Features
-    examples: Examples
-    reference: Reference
+    examples: RunExamples
+    reference: KerasReference
     seen: Path
     options: ConvertOptions
     update: Base | None = None

@@ -42,7 +42,7 @@ from edge_experts.training.tasks import training_of  # isort: skip
 from ..process.worker import Jobs, serve  # isort: skip
 
 
-class Job:
+class CompressionJob:
     """Model of a job, and its experts one by one."""
 
     def __init__(self, folder: Path):
@@ -115,4 +115,4 @@ class Job:
 
 
 if __name__ == "__main__":
-    serve(Jobs(Path(sys.argv[1]), Job).do)
+    serve(Jobs(Path(sys.argv[1]), CompressionJob).do)

@@ -33,7 +33,7 @@ _NEEDED = ("onnx", "onnxruntime", "tf2onnx")
 
 
 @dataclass(frozen=True)
-class Proof:
+class OnnxProof:
     """Scores of the faster quantized file, and of the network before quantization, by name.
 
     Attributes:
@@ -61,7 +61,7 @@ class Exported:
 
     folder: Path
     description: onnx.Description
-    proof: Proof
+    proof: OnnxProof
     bytes: int  # of all files
 
 
@@ -123,7 +123,7 @@ def require() -> None:
             raise MissingExtraError(name, "onnx")
 
 
-def _make(run: Path, task: RowTask, features: Features, job: Path) -> Proof:
+def _make(run: Path, task: RowTask, features: Features, job: Path) -> OnnxProof:
     """Make the files in a job's folder, and measure them."""
     examples = run_folder.read_examples(run, features)
     calibration = encode_all(features, examples["train"].inputs[:_CALIBRATION])
@@ -136,7 +136,7 @@ def _make(run: Path, task: RowTask, features: Features, job: Path) -> Proof:
         run_module(f"{__package__}.worker", job, progress.step, _failure)
         found = subprocesses.call(prove, job)
         progress.step("proven in ONNX Runtime")
-    return Proof(
+    return OnnxProof(
         found.fastest,
         found.microseconds,
         task.scores(found.outputs, targets),

@@ -16,7 +16,7 @@ _TIMED, _ROUNDS = 100, 5
 
 
 @dataclass(frozen=True)
-class Answers:
+class OnnxAnswers:
     """Answers of the files, and their latency.
 
     Attributes:
@@ -32,7 +32,7 @@ class Answers:
     float_outputs: np.ndarray
 
 
-def prove(folder: Path) -> Answers:
+def prove(folder: Path) -> OnnxAnswers:
     """Time the quantized files in turn, and run the faster one and the float one on all inputs.
 
     The baseline must be as fast as possible: which form is faster differs between networks, by up
@@ -57,7 +57,7 @@ def prove(folder: Path) -> Answers:
         name: np.stack([asked[name](_row(test, row)).ravel() for row in range(count)])
         for name in (FLOAT, fastest)
     }
-    return Answers(
+    return OnnxAnswers(
         fastest=fastest,
         microseconds={name: round(value, 2) for name, value in medians.items()},
         outputs=outputs[fastest],

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from ..tflite.quantization import Samples
 
 
-class Job:
+class ConversionJob:
     """Model of a job, and its task's networks."""
 
     def __init__(self, folder: Path):
@@ -165,7 +165,7 @@ class Jobs:
         kind: class that runs the tasks of a folder; it is created with the folder, its `folder`.
     """
 
-    def __init__(self, folder: Path, kind: Callable[[Path], Any] = Job):
+    def __init__(self, folder: Path, kind: Callable[[Path], Any] = ConversionJob):
         self._folder, self._kind = folder, kind
         self._job: Any = None
 

@@ -51,7 +51,7 @@ _INTEGERS = {"INT8": np.dtype(np.int8), "INT16": np.dtype(np.int16)}
 
 
 @dataclass(frozen=True)
-class Measured:
+class MicroResult:
     """Result of a file in TensorFlow Lite Micro.
 
     Attributes:
@@ -80,10 +80,10 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Measurement:
+class MicroMeasurement:
     """All files of a bundle, by path; `version` is tflite-micro's."""
 
-    files: Mapping[str, Measured]
+    files: Mapping[str, MicroResult]
     version: str
 
 
@@ -95,7 +95,7 @@ def require() -> None:
 
 def measure(
     folder: Path, paths: Mapping[str, str], examples: Mapping[str, np.ndarray], job: Path
-) -> Measurement:
+) -> MicroMeasurement:
     """Run files in TensorFlow Lite Micro, in a child process; see arena.py.
 
     Args:
@@ -132,7 +132,7 @@ def measure(
                 f"cannot run it: {reason}; {MICROCONTROLLER.remedy}"
             )
     measured = {
-        path: Measured(
+        path: MicroResult(
             found["files"][path]["arena_bytes"],
             answers[path],
             here[path],
@@ -140,7 +140,7 @@ def measure(
         )
         for path in paths
     }
-    return Measurement(measured, found["version"])
+    return MicroMeasurement(measured, found["version"])
 
 
 def _as_taken(port: Port, values: np.ndarray) -> np.ndarray:

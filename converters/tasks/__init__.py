@@ -13,9 +13,9 @@ __all__ = ["CONVERSIONS", "ConversionTask", "open_conversion"]
 CONVERSIONS = Registry(
     "edge_experts.conversions",
     {
-        "classification": f"{__name__}.classification:Classification",
-        "translation": f"{__name__}.translation:Translation",
-        "regression": f"{__name__}.regression:Regression",
+        "classification": f"{__name__}.classification:ClassificationConversion",
+        "translation": f"{__name__}.translation:TranslationConversion",
+        "regression": f"{__name__}.regression:RegressionConversion",
     },
 )
 

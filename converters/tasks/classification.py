@@ -11,28 +11,28 @@ import numpy as np
 from edge_experts.datasets import Split
 from edge_experts.format.manifest import Manifest
 
-from ..targets.microcontroller import Measured
+from ..targets.microcontroller import MicroResult
 from ..verify import confidence, parity
-from ..verify.keras_reference import Reference
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
 from .c_answers import LABEL, CAnswer
 from .c_literals import single
-from .row_conversion import Rows
+from .row_conversion import RowConversion
 
 _NEVER = "It always answers with one of its labels, also where none fits."
 _SELDOM = "It abstains where it is unsure of its labels, and may be sure of one where none fits."
 
 
-class Classification(Rows):
+class ClassificationConversion(RowConversion):
     """Scores are probabilities of labels, calibrated on the validation examples."""
 
     name, primary = "classification", "accuracy"
     networks = "edge_experts.converters.tasks.networks:ClassificationNetworks"
-    options = Rows.options | {"abstain_below"}
+    options = RowConversion.options | {"abstain_below"}
 
     def judge(
         self,
-        reference: Reference,
+        reference: KerasReference,
         deployed: Deployed,
         manifest: Manifest,
         splits: Mapping[str, Split],
@@ -75,7 +75,7 @@ class Classification(Rows):
 
     def card_rows(self, manifest: Manifest, proof: Proof) -> list[str]:
         found, beside = manifest.provenance, proof.parity
-        assert isinstance(beside, parity.Parity)
+        assert isinstance(beside, parity.LabelParity)
         return [
             f"| accuracy as deployed | {found['test_accuracy']:.4f} on "
             f"{found['test_examples']:,} test examples |",
@@ -101,7 +101,7 @@ class Classification(Rows):
         shown = ", ".join(labels[:5])
         return f"{len(labels)} labels ({shown if len(labels) <= 5 else f'{shown}, ...'})"
 
-    def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
+    def on_microcontroller(self, files: Mapping[str, MicroResult]) -> dict[str, Any]:
         return {"equal_labels_there": min(one.equal_labels for one in files.values())}
 
     def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Classification(Rows):
 
     def words(self, manifest: Manifest, proof: Proof) -> list[str]:
         beside, unsure = proof.parity, proof.unsure
-        assert isinstance(beside, parity.Parity)
+        assert isinstance(beside, parity.LabelParity)
         lines = [
             f"accuracy as deployed {proof.test_scores['accuracy']:.4f} on "
             f"{proof.test_examples:,} test examples",

@@ -14,8 +14,8 @@ from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
 from ..targets import Target
-from ..targets.microcontroller import Measured
-from ..verify.keras_reference import Reference
+from ..targets.microcontroller import MicroResult
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
 from .c_answers import CAnswer
 
@@ -33,7 +33,7 @@ OF_ROWS = frozenset(
 
 
 @dataclass(frozen=True)
-class Examples:
+class RunExamples:
     """Examples of a run folder, as its conversion uses them.
 
     Attributes:
@@ -50,7 +50,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Golden:
+class GoldenRows:
     """Golden examples: rows of the validation examples, and the task's own arrays of these rows."""
 
     rows: np.ndarray
@@ -89,7 +89,7 @@ class ConversionTask(Protocol):
     def settings(self, options: Any) -> Mapping[str, Any]:
         """Return options of only this task that change the bytes of files; see `Order`."""
 
-    def examples(self, splits: Mapping[str, Split]) -> Examples:
+    def examples(self, splits: Mapping[str, Split]) -> RunExamples:
         """Select the examples of a run folder for this conversion."""
 
     def manifest_parts(self, options: Any) -> Mapping[str, Any]:
@@ -97,14 +97,14 @@ class ConversionTask(Protocol):
 
     def judge(
         self,
-        reference: Reference,
+        reference: KerasReference,
         deployed: Deployed,
         manifest: Manifest,
         splits: Mapping[str, Split],
     ) -> Proof:
         """Compare answers of the bundle with those of Keras."""
 
-    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
         """Choose golden examples among the validation examples."""
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class ConversionTask(Protocol):
     def card(self, manifest: Manifest, proof: Proof) -> str:
         """Write the model card, in Markdown."""
 
-    def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
+    def on_microcontroller(self, files: Mapping[str, MicroResult]) -> dict[str, Any]:
         """Compare answers in TensorFlow Lite Micro with this machine's, by path of the file."""
 
     def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:

@@ -15,18 +15,18 @@ from edge_experts.features import Features
 from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
-from ..targets.microcontroller import Measured
+from ..targets.microcontroller import MicroResult
 from ..verify import confidence
-from ..verify.keras_reference import Reference
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
-from ..verify.value_parity import FAR, ExpertParity, RegressionParity
+from ..verify.value_parity import FAR, ExpertValueParity, RegressionParity
 from .c_answers import VALUES, CAnswer
 from .c_literals import listing, single
-from .conversion_task import Golden
-from .row_conversion import Rows
+from .conversion_task import GoldenRows
+from .row_conversion import RowConversion
 
 
-class Regression(Rows):
+class RegressionConversion(RowConversion):
     """Scores are standardized outputs; value = output * scale + mean."""
 
     name, primary = "regression", "r2"
@@ -41,7 +41,7 @@ class Regression(Rows):
 
     def judge(
         self,
-        reference: Reference,
+        reference: KerasReference,
         deployed: Deployed,
         manifest: Manifest,
         splits: Mapping[str, Split],
@@ -82,9 +82,9 @@ class Regression(Rows):
         ours, theirs = self.scores(outputs, targets), self.scores(keras, targets)
         cost = _shares(outputs, wanted, wanted) - _shares(keras, wanted, wanted)
 
-        def of(expert: int) -> ExpertParity:
+        def of(expert: int) -> ExpertValueParity:
             own = (keras_experts == expert) & (experts == expert)
-            return ExpertParity(
+            return ExpertValueParity(
                 expert=expert,
                 examples=int(own.sum()),
                 largest_difference=float(differences[own].max()),
@@ -113,9 +113,9 @@ class Regression(Rows):
         router: np.ndarray = proof.arrays["router"][:, 0]
         return router
 
-    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
         rows = super().golden(reference, proof, manifest).rows
-        return Golden(rows, {"values": proof.arrays["values"][rows]})
+        return GoldenRows(rows, {"values": proof.arrays["values"][rows]})
 
     def test_record(self, proof: Proof) -> dict[str, Any]:
         return {"test_scores": {name: proof.test_scores[name] for name in ("mae", "rmse", "r2")}}
@@ -148,7 +148,7 @@ class Regression(Rows):
     def outputs(self) -> str:
         return f"{len(self.run.labels)} output(s) ({', '.join(self.run.labels[:5])})"
 
-    def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
+    def on_microcontroller(self, files: Mapping[str, MicroResult]) -> dict[str, Any]:
         return {"largest_difference_there": max(one.largest_difference for one in files.values())}
 
     def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:

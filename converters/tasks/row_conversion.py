@@ -19,14 +19,14 @@ from edge_experts.run_folder import Run
 from ..recipes import QUANTIZATIONS
 from ..targets import Target
 from ..verify import confidence
-from ..verify.keras_reference import Reference
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Proof
-from .conversion_task import COMMON, OF_ROWS, Examples, Golden, spread
+from .conversion_task import COMMON, OF_ROWS, GoldenRows, RunExamples, spread
 
 _CALIBRATION = 2000  # training examples from which the calibration set is drawn
 
 
-class Rows(ABC):
+class RowConversion(ABC):
     """Common parts of classification and regression."""
 
     options = COMMON | OF_ROWS
@@ -48,8 +48,8 @@ class Rows(ABC):
         """Return no settings."""
         return {}
 
-    def examples(self, splits: Mapping[str, Split]) -> Examples:
-        return Examples(
+    def examples(self, splits: Mapping[str, Split]) -> RunExamples:
+        return RunExamples(
             encode_all(self.features, splits["train"].inputs[:_CALIBRATION]),
             encode_all(self.features, splits["validation"].inputs),
             splits,
@@ -62,9 +62,9 @@ class Rows(ABC):
     def clear(self, proof: Proof) -> np.ndarray:
         """Return the margin of each answer to the nearest other one, (examples,)."""
 
-    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
         clear = np.minimum(self.clear(proof), reference.distance(manifest.second_below))
-        return Golden(spread(clear, proof.experts, proof.arrays["asked"]))
+        return GoldenRows(spread(clear, proof.experts, proof.arrays["asked"]))
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
         parity: Any = proof.parity  # a dataclass of figures, in every task of rows

@@ -19,12 +19,12 @@ from edge_experts.format.npz import npz
 from edge_experts.run_folder import Run
 
 from ..targets import Target
-from ..targets.microcontroller import MICROCONTROLLER, Measured
+from ..targets.microcontroller import MICROCONTROLLER, MicroResult
 from ..verify.confidence import Unsure
-from ..verify.keras_reference import Reference
+from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
 from ..verify.translation_parity import Routed, TranslationParity
-from .conversion_task import COMMON, Examples, Golden
+from .conversion_task import COMMON, GoldenRows, RunExamples
 
 _CALIBRATION = 48  # pairs for each expert
 _PROVEN = 24  # validation sentences for each label that Keras translates too
@@ -33,7 +33,7 @@ _LENGTH = 64  # of an answer, in tokens, like the networks
 _ROUTED = "routed.npz"  # sentences for the router, if there is one
 
 
-class Translation:
+class TranslationConversion:
     """Files with two functions each, which the runtime calls in turns."""
 
     name, primary = "translation", "chrf"
@@ -66,7 +66,7 @@ class Translation:
     def manifest_parts(self, options: Any) -> Mapping[str, Any]:
         return {"generation": Generation(length=_LENGTH, beams=options.beams or 1)}
 
-    def examples(self, splits: Mapping[str, Split]) -> Examples:
+    def examples(self, splits: Mapping[str, Split]) -> RunExamples:
         features, labels = self._features, self._labels
         train, validation = (_fitting(splits[name], features) for name in ("train", "validation"))
         self._proven = proven = _by_label(validation, len(labels), _PROVEN)
@@ -77,7 +77,7 @@ class Translation:
             self._owners = validation.targets
             encoded = encode_all(features, every)
             files[_ROUTED] = npz(inputs=features.pack(every), **encoded)
-        return Examples(
+        return RunExamples(
             _pairs(_by_label(train, len(labels), _CALIBRATION), labels, features),
             encode_all(features, inputs),
             {"validation": Split(inputs, proven.targets), "test": Split([], proven.targets[:0])},
@@ -86,7 +86,7 @@ class Translation:
 
     def judge(
         self,
-        reference: Reference,
+        reference: KerasReference,
         deployed: Deployed,
         manifest: Manifest,
         splits: Mapping[str, Split],
@@ -119,7 +119,7 @@ class Translation:
             test_examples=parity.examples,
         )
 
-    def _routed(self, reference: Reference, deployed: Deployed) -> Routed | None:
+    def _routed(self, reference: KerasReference, deployed: Deployed) -> Routed | None:
         if "routes" not in reference.arrays:
             return None
         keras, here = reference.arrays["routes"], deployed.arrays["routes"]
@@ -130,7 +130,7 @@ class Translation:
             examples=len(self._owners),
         )
 
-    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
         """Choose the most certain examples of each label on which both routers agree."""
         chances = proof.scores.max(axis=1) * reference.confidence
         chances *= proof.experts == reference.experts
@@ -143,7 +143,7 @@ class Translation:
                 ]
             )
         )
-        return Golden(rows, {"pieces": proof.arrays["pieces"][rows]})
+        return GoldenRows(rows, {"pieces": proof.arrays["pieces"][rows]})
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
         parity = _own(proof)
@@ -177,7 +177,7 @@ class Translation:
 - It translates sentence by sentence, and always writes something, also where it does not know.
 """
 
-    def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
+    def on_microcontroller(self, files: Mapping[str, MicroResult]) -> dict[str, Any]:
         """Return no figures: `refuse_target` refuses this target."""
         return {}
 

@@ -34,7 +34,7 @@ def to_tflite(
         samples: the calibration pairs for `int8`, each array with a leading 1.
         beams: the number of beams that a step extends.
     """
-    module = Functions(network, beams)
+    module = TranslatorFunctions(network, beams)
     converted = {
         "encode": module.encode.get_concrete_function(),
         "step": module.step.get_concrete_function(),
@@ -51,7 +51,7 @@ def to_tflite(
     return dense.mended(content) if quantization == "int8" else content
 
 
-class Functions(tf.Module):
+class TranslatorFunctions(tf.Module):
     """A translator's two functions, of fixed shapes."""
 
     def __init__(self, network: Translator, beams: int):
@@ -120,7 +120,7 @@ class Functions(tf.Module):
 
 
 def _calibration(
-    module: Functions, samples: Sequence[Sample]
+    module: TranslatorFunctions, samples: Sequence[Sample]
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Yield the inputs of both functions during correct translations of the samples."""
     random = np.random.default_rng(0)

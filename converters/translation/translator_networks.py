@@ -21,7 +21,7 @@ from edge_experts.training.translation.model import Translators  # isort: skip
 from ..process.order import Order  # isort: skip
 from ..tflite import quantization  # isort: skip
 from ..tflite.quantization import Samples  # isort: skip
-from .functions import Functions, to_tflite  # isort: skip
+from .functions import TranslatorFunctions, to_tflite  # isort: skip
 
 ROUTED = "routed.npz"  # sentences for the router, if there is one
 _PAIR = ("source", "mask", "target")
@@ -60,7 +60,7 @@ class TranslationNetworks:
 
     def reference(self, validation: Samples, folder: Path) -> dict[str, np.ndarray]:
         """Compute Keras's `pieces` with their experts; and `routes` of the sentences in ROUTED."""
-        functions = [Functions(expert, self._beams) for expert in self._model.experts]
+        functions = [TranslatorFunctions(expert, self._beams) for expert in self._model.experts]
         never = no_text(len(np.unique(validation["target"])))
         gates = self._gates(validation)
         experts = gates.argmax(axis=1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from edge_experts.format.manifest import Manifest
 from edge_experts.runtime.tasks import task_class
 
@@ -15,7 +15,7 @@ _BINS = 10  # of equally many examples
 
 def describe(
     manifest: Manifest, scores: np.ndarray, arrays: Mapping[str, np.ndarray]
-) -> Reference | None:
+) -> DriftReference | None:
     """Compute the reference of a bundle; None if `monitor` does not support its task.
 
     Args:
@@ -28,8 +28,8 @@ def describe(
         return None
     score = histogram(task.drift_values(scores))
     if manifest.router is None:
-        return Reference(score)
-    return Reference(
+        return DriftReference(score)
+    return DriftReference(
         score=score,
         experts=tuple(np.bincount(arrays["experts"], minlength=len(manifest.experts)).tolist()),
         confidence=histogram(arrays["router"][:, 0]),

@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Reference:
+class KerasReference:
     """Answers of the Keras model, in the form of its task.
 
     Attributes:

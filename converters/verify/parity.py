@@ -32,7 +32,7 @@ class ExpertParity:
 
 
 @dataclass(frozen=True)
-class Parity:
+class LabelParity:
     """Results on the validation examples, by the runtime that the bundle is for."""
 
     examples: int
@@ -105,7 +105,7 @@ def compare(
     scores: np.ndarray,
     experts: np.ndarray,
     targets: np.ndarray,
-) -> Parity:
+) -> LabelParity:
     """Compare probabilities (examples, labels) and routes (examples,), Keras's and deployed."""
     keras_labels, labels = keras_scores.argmax(axis=1), scores.argmax(axis=1)
     differences = np.abs(keras_scores - scores).max(axis=1)
@@ -124,7 +124,7 @@ def compare(
             equal_confident=_share(equal[own & confident]),
         )
 
-    return Parity(
+    return LabelParity(
         examples=len(targets),
         equal_labels=float(np.mean(keras_labels == labels)),
         equal_experts=float(np.mean(keras_experts == np.maximum(experts, 0))),

@@ -14,7 +14,7 @@ ENOUGH = 100  # examples, below which 3 % of them are too few for a judgement
 
 
 @dataclass(frozen=True)
-class ExpertParity:
+class ExpertValueParity:
     """One expert compared with its Keras network, on examples that both routers send to it.
 
     Attributes:
@@ -53,7 +53,7 @@ class RegressionParity:
     keras_rmse: float
     deployed_rmse: float
     drop_error: float
-    experts: tuple[ExpertParity, ...] = ()
+    experts: tuple[ExpertValueParity, ...] = ()
 
     @property
     def scores(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from ..format.manifest import Manifest
 from ..format.manifest_parser import read_manifest
 from ..runtime import ExpertRuntime
 from ..runtime.tasks import task_class
-from ..runtime.tasks.base import Deployed
+from ..runtime.tasks.base import DeployedScores
 from . import onnx, score
 from .score import Accuracy, Chrf, Score
 
@@ -36,7 +36,7 @@ def read(folder: Path) -> Contender:
         said = onnx.read(folder)
         told = said.scores if said.accuracy is None else {"accuracy": said.accuracy}
         numbers = {name: value for name, value in told.items() if type(value) in (int, float)}
-        deployed: Deployed | None = Deployed(numbers, said.examples)
+        deployed: DeployedScores | None = DeployedScores(numbers, said.examples)
         return Contender(
             feature_kind=said.feature_kind,
             total_bytes=sum(path.stat().st_size for path in onnx.files(folder)),

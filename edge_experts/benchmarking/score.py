@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from ..runtime.tasks.base import Deployed
+from ..runtime.tasks.base import DeployedScores
 from .bounds import Interval, Positive, Share, Within
 
 # Among the known names; for scores of other names, higher is assumed to be better.
@@ -85,21 +85,21 @@ def primary(scores: Mapping[str, Score]) -> str | None:
     )
 
 
-def accuracy(deployed: Deployed | None) -> Accuracy | None:
+def accuracy(deployed: DeployedScores | None) -> Accuracy | None:
     """Return the accuracy, for a task that has one."""
     if deployed is None or "accuracy" not in deployed.scores:
         return None
     return Accuracy(deployed.scores["accuracy"], deployed.examples)
 
 
-def chrf(deployed: Deployed | None) -> Chrf | None:
+def chrf(deployed: DeployedScores | None) -> Chrf | None:
     """Return the chrF, for a task that has one."""
     if deployed is None or "chrf" not in deployed.scores:
         return None
     return Chrf(deployed.scores["chrf"], deployed.examples)
 
 
-def others(deployed: Deployed | None) -> dict[str, Score]:
+def others(deployed: DeployedScores | None) -> dict[str, Score]:
     """Return all other scores, by the task's names for them."""
     if deployed is None:
         return {}

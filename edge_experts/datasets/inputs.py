@@ -65,7 +65,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Reader:
+class InputReader:
     """Reads inputs for a bundle.
 
     Attributes:

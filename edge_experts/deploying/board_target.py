@@ -13,7 +13,7 @@ _OLDEST = 5  # minor version of glibc 2
 
 
 @dataclass(frozen=True)
-class Target:
+class BoardTarget:
     """Properties that decide which wheels fit: version of Python, machine, version of glibc."""
 
     python: tuple[int, int]
@@ -21,7 +21,7 @@ class Target:
     glibc: tuple[int, int]
 
     @classmethod
-    def of(cls, facts: dict[str, Any], host: str) -> Target:
+    def of(cls, facts: dict[str, Any], host: str) -> BoardTarget:
         """Target of the board that `on_board.ask` described.
 
         Raises:

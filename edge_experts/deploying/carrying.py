@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import BoardError, EdgeExpertsError, NetworkError
 from ..progress import Progress
 from . import unit as units
-from .board_target import Target
+from .board_target import BoardTarget
 from .outcome import Outcome
 from .ssh import Link
 from .wheels import Store, Wheels
@@ -66,7 +66,7 @@ def carry(link: Link, plan: Plan, store: Store, progress: Progress) -> Outcome:
 def _carry(link: Link, plan: Plan, store: Store, progress: Progress, found: dict[str, Any]) -> None:
     start = time.monotonic()
     facts = link.python(plan.python, "ask", plan.root)
-    target = Target.of(facts, link.host)
+    target = BoardTarget.of(facts, link.host)
     _refuse_unfit(facts, link.host)
     root = facts["root"]
     bundle, staging = f"{root}/bundles/{plan.name}", f"{root}/staging/{plan.name}"
@@ -151,7 +151,9 @@ def _install(
     )
 
 
-def _wheels(store: Store, target: Target, plan: Plan, facts: dict[str, Any], host: str) -> Wheels:
+def _wheels(
+    store: Store, target: BoardTarget, plan: Plan, facts: dict[str, Any], host: str
+) -> Wheels:
     # The package index has no numpy for 32-bit ARM; Debian has.
     numpy = facts["numpy"] if target.machine == "armv7l" else None
     try:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MissingExtraError, NetworkError
-from .board_target import Target
+from .board_target import BoardTarget
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -39,7 +39,7 @@ def require() -> None:
 def fetch(
     folder: Path,
     requirements: Iterable[str],
-    target: Target,
+    target: BoardTarget,
     *,
     there: tuple[str, ...] = (),
     wheels: Path | None = None,
@@ -77,7 +77,7 @@ def fetch(
     raise NetworkError(f"the requirements of the device part contradict each other: {missing}")
 
 
-def selected(requirements: Iterable[str], extras: Iterable[str], target: Target) -> list[str]:
+def selected(requirements: Iterable[str], extras: Iterable[str], target: BoardTarget) -> list[str]:
     """Requirements of edge-experts that apply on the target, with its own extras expanded."""
     from packaging.requirements import Requirement
 
@@ -100,7 +100,7 @@ def _want(wanted: dict[str, Requirement], new: Requirement) -> None:
     known.extras |= new.extras
 
 
-def _required_by(wheel: Path, extras: set[str], target: Target) -> list[Requirement]:
+def _required_by(wheel: Path, extras: set[str], target: BoardTarget) -> list[Requirement]:
     from packaging.requirements import Requirement
 
     with zipfile.ZipFile(wheel) as archive:
@@ -110,13 +110,13 @@ def _required_by(wheel: Path, extras: set[str], target: Target) -> list[Requirem
     return [one for one in parsed if _holds(one, extras, target)]
 
 
-def _holds(one: Requirement, extras: Iterable[str], target: Target) -> bool:
+def _holds(one: Requirement, extras: Iterable[str], target: BoardTarget) -> bool:
     if one.marker is None:
         return True
     return any(one.marker.evaluate({**target.markers(), "extra": extra}) for extra in ("", *extras))
 
 
-def _download(folder: Path, missing: list[str], target: Target, wheels: Path | None) -> None:
+def _download(folder: Path, missing: list[str], target: BoardTarget, wheels: Path | None) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
     command += [str(folder), "--only-binary", ":all:", "--implementation", "cp"]
     command += ["--python-version", target.version]

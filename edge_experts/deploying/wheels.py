@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import UsageError
 from ..format.atomic import cache_folder, staged
 from . import own_wheel, resolving
-from .board_target import Target
+from .board_target import BoardTarget
 
 _PIP = "pip>=23"  # it installs the other wheels, and is not installed itself
 
@@ -56,7 +56,7 @@ class Store:
         self._lock = threading.Lock()
 
     def wheels(
-        self, target: Target, extras: Iterable[str], python: str, *, numpy: str | None = None
+        self, target: BoardTarget, extras: Iterable[str], python: str, *, numpy: str | None = None
     ) -> Wheels:
         """Wheels of the device part and the extras for a target.
 
@@ -78,7 +78,7 @@ class Store:
                 shutil.copy(self._own, folder)
         return _described(folder, target, extras, python, numpy)
 
-    def _fetched(self, required: list[str], target: Target, there: tuple[str, ...]) -> Path:
+    def _fetched(self, required: list[str], target: BoardTarget, there: tuple[str, ...]) -> Path:
         if self._given is not None:
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             resolving.fetch(folder, required, target, there=there, wheels=self._given)
@@ -92,13 +92,13 @@ class Store:
         return folder
 
 
-def _key(required: list[str], target: Target, there: tuple[str, ...]) -> str:
+def _key(required: list[str], target: BoardTarget, there: tuple[str, ...]) -> str:
     """Folder name for the same requirements on the same kind of board."""
     return hashlib.sha256(json.dumps([required, str(target), there]).encode()).hexdigest()[:16]
 
 
 def _described(
-    folder: Path, target: Target, extras: list[str], python: str, numpy: str | None
+    folder: Path, target: BoardTarget, extras: list[str], python: str, numpy: str | None
 ) -> Wheels:
     paths = sorted(folder.glob("*.whl"))
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

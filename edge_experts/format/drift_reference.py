@@ -18,7 +18,7 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Reference:
+class DriftReference:
     """Distributions on the validation examples, as deployed; None for signals the bundle lacks.
 
     Attributes:
@@ -34,14 +34,14 @@ class Reference:
     entropy: Histogram | None = None
 
 
-def read_reference(reader: Reader, experts: int) -> Reference:
+def read_reference(reader: Reader, experts: int) -> DriftReference:
     """Read the manifest's reference for `experts` experts.
 
     Raises:
         ManifestError: these are not counts, or not for so many experts.
     """
     has_router = reader.content.get("experts") is not None
-    return Reference(
+    return DriftReference(
         score=_histogram(reader.object("score")),
         experts=_counts(reader, "experts", experts) if has_router else None,
         confidence=_histogram(reader.object("confidence")) if has_router else None,

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from .drift_reference import Reference
+from .drift_reference import DriftReference
 from .expert_names import Generation
 from .limits import LIMITS as LIMITS
 
@@ -130,7 +130,7 @@ class Manifest:
     provenance: Mapping[str, Any]
     second_below: float | None = None
     abstain_below: float | None = None
-    reference: Reference | None = None
+    reference: DriftReference | None = None
     generation: Generation | None = None
     task_spec: TaskSpec | None = None
     layers: tuple[Layer, ...] = ()

@@ -19,7 +19,7 @@ from .memory.slot import Slot
 Observer = Callable[[np.ndarray | None, Any], None]
 
 
-class Layer(Protocol):
+class RoutedLayer(Protocol):
     """One router and the experts that it routes to.
 
     Attributes:
@@ -50,7 +50,7 @@ class Access(Protocol):
     is_watched: bool
 
     @property
-    def layers(self) -> Sequence[Layer]: ...
+    def layers(self) -> Sequence[RoutedLayer]: ...
 
     def route(self, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
         """Return the router's logits, (experts,); None without a router.

@@ -13,14 +13,14 @@ Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Examples:
+class EncodedExamples:
     """A data set, its encoded splits, and a teacher's outputs for them (empty without one)."""
 
     dataset: Dataset
     data: Mapping[str, Arrays]
     taught: Mapping[str, np.ndarray]
 
-    def split_again(self, classes: np.ndarray, seed: int) -> Examples:
+    def split_again(self, classes: np.ndarray, seed: int) -> EncodedExamples:
         """Swap the validation examples for as many training examples.
 
         The features and the teacher remain those that were fitted to the first split.
@@ -45,7 +45,7 @@ class Examples:
         known = {s: getattr(self.dataset, s).groups for s in ("train", "validation")}
         groups = moved(known) if all(each is not None for each in known.values()) else {}
         sizes = {split: np.arange(len(values)) for split, values in targets.items()}
-        return Examples(
+        return EncodedExamples(
             # Only the targets are read: inputs are encoded already.
             replace(
                 self.dataset,

@@ -19,7 +19,7 @@ from .fitting import Fit
 from .inference import predict
 from .learner import Learner, Objective
 from .model import SparseExperts, asked, gate_of
-from .objectives.losses import Answers
+from .objectives.losses import AnswerLoss
 from .objectives.outputs import COMBINATIONS
 from .objectives.routed_task import RoutedTask
 from .report.reporting import Report, expert_usage
@@ -129,7 +129,7 @@ class Stages:
             config.learning_rate,
             model=SparseExperts(None, [gate_of(router)]),
             targets={split: kind[:, None].astype(np.float32) for split, kind in kinds.items()},
-            answers=Answers(),
+            answers=AnswerLoss(),
         )
 
     def _mixture(self) -> None:

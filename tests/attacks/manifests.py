@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from edge_experts.format.expert_names import Generation
 from edge_experts.format.manifest import (
     FeatureSpec,
@@ -40,7 +40,7 @@ def manifest() -> Manifest:
         provenance={"seed": 0},
         second_below=0.5,
         abstain_below=0.5,
-        reference=Reference(histogram, (20, 20, 20), histogram, histogram),
+        reference=DriftReference(histogram, (20, 20, 20), histogram, histogram),
     )
 
 

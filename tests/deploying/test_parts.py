@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from edge_experts.deploying import on_board, own_wheel, resolving
-from edge_experts.deploying.board_target import Target
+from edge_experts.deploying.board_target import BoardTarget
 from edge_experts.deploying.unit import unit
 from edge_experts.errors import BoardError, NetworkError
 
-BOOKWORM = Target((3, 11), "aarch64", (2, 36))
-TRIXIE = Target((3, 13), "aarch64", (2, 41))
+BOOKWORM = BoardTarget((3, 11), "aarch64", (2, 36))
+TRIXIE = BoardTarget((3, 13), "aarch64", (2, 41))
 
 
 def _facts(**changed: object) -> dict[str, object]:
@@ -32,8 +32,8 @@ def _facts(**changed: object) -> dict[str, object]:
 
 
 def test_a_32_bit_system_on_a_64_bit_kernel_is_known() -> None:
-    assert Target.of(_facts(), "pi") == BOOKWORM
-    assert Target.of(_facts(bits=32), "pi").machine == "armv7l"
+    assert BoardTarget.of(_facts(), "pi") == BOOKWORM
+    assert BoardTarget.of(_facts(bits=32), "pi").machine == "armv7l"
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_32_bit_system_on_a_64_bit_kernel_is_known() -> None:
 )
 def test_boards_that_no_interpreter_is_made_for(changed: dict[str, object]) -> None:
     with pytest.raises(BoardError, match=r"^pi: "):
-        Target.of(_facts(**changed), "pi")
+        BoardTarget.of(_facts(**changed), "pi")
 
 
 def test_wheels_of_every_older_glibc_fit() -> None:
@@ -81,7 +81,7 @@ def _wheel(
         archive.writestr(f"{info}/RECORD", "")
 
 
-def _fetched(folder: Path, wheels: Path, target: Target) -> set[str]:
+def _fetched(folder: Path, wheels: Path, target: BoardTarget) -> set[str]:
     folder.mkdir()
     resolving.fetch(folder, ["first"], target, wheels=wheels)
     return {path.name.split("-py3")[0] for path in folder.iterdir()}

@@ -13,7 +13,7 @@ import pytest
 from edge_experts.benchmarking.report.html.page import as_html, require
 from edge_experts.benchmarking.report.html.result_reader import read_benchmark
 from edge_experts.errors import MissingExtraError, UsageError
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from tests.conftest import run_cli
 from tests.end_to_end.pages import PHONE, READ, Shown, read, texts
 from tests.tiny import tiny_bundle
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / f"{name}.bundle",
             seeds=seeds,
             provenance={"test_accuracy": accuracy, "test_examples": 400},
-            reference=Reference(some, (30, 10), some, some),
+            reference=DriftReference(some, (30, 10), some, some),
         )
     (folder / "comparison.json").write_text(json.dumps(COMPARISON))
     done = run_cli(

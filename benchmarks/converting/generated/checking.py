@@ -189,7 +189,7 @@ def _compared(case: Case, file: File, name: str, asked: _Questions, answers: np.
     return _result(case, file, name, outcome, reason, found)
 
 
-def _refusal(found: parity.Parity) -> str:
+def _refusal(found: parity.LabelParity) -> str:
     """Return the reason for which `convert` would refuse such a file; empty if it would not."""
     try:
         found.refuse_beyond(None)
@@ -205,7 +205,7 @@ def _result(
     name: str,
     outcome: str,
     reason: str,
-    found: parity.Parity | None = None,
+    found: parity.LabelParity | None = None,
 ) -> Result:
     compared: tuple[int, float, float] = (0, 1.0, 0.0)
     if found is not None:

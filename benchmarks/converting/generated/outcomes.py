@@ -1,11 +1,11 @@
 """Outcomes of generated networks by interpreter and recipe.
 
-Random networks (see `random_networks.py`) are converted by the worker processes of `convert`, and each
-file answers 200 inputs in a process without TensorFlow, on each installed interpreter. In float32
-no score may differ from Keras's by more than 1e-4; in other recipes 97 % of the labels must be
-equal, of inputs whose two best scores in Keras differ by 0.2 or more. Networks that the converter
-or the interpreter refuses, and those that `convert` refuses for their loss of accuracy, are listed
-by the reason.
+Random networks (see `random_networks.py`) are converted by the worker processes of `convert`, and
+each file answers 200 inputs in a process without TensorFlow, on each installed interpreter. In
+float32 no score may differ from Keras's by more than 1e-4; in other recipes 97 % of the labels must
+be equal, of inputs whose two best scores in Keras differ by 0.2 or more. Networks that the
+converter or the interpreter refuses, and those that `convert` refuses for their loss of accuracy,
+are listed by the reason.
 """
 
 from __future__ import annotations

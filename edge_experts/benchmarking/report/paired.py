@@ -20,7 +20,7 @@ _SHOWN = ("edge_experts", "interpreter", "version", "board", "cpu", "machine", "
 
 
 @dataclass(frozen=True)
-class Change:
+class LatencyChange:
     """Change of one contender's latency from the first file to the second; below 1 is faster."""
 
     name: str
@@ -38,11 +38,11 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     first: str
     second: str
     paired: bool
-    changes: tuple[Change, ...]
+    changes: tuple[LatencyChange, ...]
     differences: dict[str, tuple[object, object]]  # between the two environments
     only_in_one: tuple[str, ...]
 
@@ -51,7 +51,7 @@ class Comparison:
         return {"schema_version": SCHEMA_VERSION, **asdict(self), "changes": changes}
 
 
-def compare(first: Path, second: Path) -> Comparison:
+def compare(first: Path, second: Path) -> PairedComparison:
     """Compare two files that `edge-experts benchmark --json` wrote.
 
     If both have the same inputs, times are compared input by input, and the median change is
@@ -67,7 +67,7 @@ def compare(first: Path, second: Path) -> Comparison:
     names = [{row["name"] for row in content["rows"]} for content in (a, b)]
     places = [(content["environment"], content["threads"]) for content in (a, b)]
     told = [{**environment, "threads": threads} for environment, threads in places]
-    return Comparison(
+    return PairedComparison(
         first=str(first),
         second=str(second),
         paired=paired,
@@ -81,7 +81,7 @@ def compare(first: Path, second: Path) -> Comparison:
     )
 
 
-def _change(first: Mapping[str, Any], second: Mapping[str, Any], paired: bool) -> Change:
+def _change(first: Mapping[str, Any], second: Mapping[str, Any], paired: bool) -> LatencyChange:
     p50 = [row["warm"]["total_us"]["p50"] for row in (first, second)]
     if paired:
         pairs = zip(first["input_p50_us"], second["input_p50_us"], strict=True)
@@ -92,7 +92,7 @@ def _change(first: Mapping[str, Any], second: Mapping[str, Any], paired: bool) -
     if first["name"] != SPARSE:
         relative = second["ratio"] / first["ratio"]
         interval = intervals.of_ratio(relative, second["session_ratio"], first["session_ratio"])
-    return Change(
+    return LatencyChange(
         name=first["name"],
         first_us=p50[0],
         second_us=p50[1],
@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
     return result
 
 
-def as_text(found: Comparison) -> str:
+def as_text(found: PairedComparison) -> str:
     """Format a table for a terminal, with an explanation."""
     table = [["second / first", "first µs", "second µs", "time", "95 %", "beside sparse", "95 %"]]
     for change in found.changes:

@@ -34,10 +34,10 @@ def inputs(
     Raises:
         UsageError: the file does not exist, or its content does not fit the bundle's inputs.
     """
-    from ...datasets.inputs import Input, Reader
+    from ...datasets.inputs import Input, InputReader
 
     given = {} if to is None else {"to": to}
-    reader = Reader(features, given, _left_out(manifest))
+    reader = InputReader(features, given, _left_out(manifest))
     if path is not None:
         return reader.file(path)
     if texts:

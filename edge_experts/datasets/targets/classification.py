@@ -17,7 +17,7 @@ _LEAST_ROWS = 10  # least mean number of rows for each label
 _INSTEAD = "for numbers to predict (regression) give --task regression"
 
 
-class Classification:
+class ClassTargets:
     """One label for each example, of two labels or more."""
 
     numbers: tuple[str, ...] = ()
@@ -145,4 +145,4 @@ def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
     return whole
 
 
-TARGETS: Targets = Classification()
+TARGETS: Targets = ClassTargets()

@@ -18,7 +18,7 @@ _STRATA, _STRATUM = 10, 20  # number of quantiles for stratification; least rows
 _FINEST = 1e-6  # least spread relative to the mean in float32
 
 
-class Regression:
+class ValueTargets:
     """One or several finite numbers for each example, in the data's own units."""
 
     numbers: tuple[str, ...] = ("label",)
@@ -193,4 +193,4 @@ def _refuse_beyond(where: str, values: np.ndarray) -> None:
         raise DataError(f"{where} holds a number beyond {_LARGEST:.0e}; scale it")
 
 
-TARGETS: Targets = Regression()
+TARGETS: Targets = ValueTargets()

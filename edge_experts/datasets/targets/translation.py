@@ -11,10 +11,10 @@ import numpy as np
 from ...errors import DataError
 from ..splitting import assign
 from . import Targets
-from .classification import Classification, refuse_untaught
+from .classification import ClassTargets, refuse_untaught
 
 
-class Translation(Classification):
+class SentenceTargets(ClassTargets):
     """Pairs of sentences; the label is the language, with the domain if there are several.
 
     See `edge_experts/datasets/translation/corpus.py`.
@@ -70,4 +70,4 @@ class Translation(Classification):
         return [(source, name) for (source, _), name in zip(inputs, names, strict=True)]
 
 
-TARGETS: Targets = Translation()
+TARGETS: Targets = SentenceTargets()

@@ -21,8 +21,8 @@ from ...text_table import aligned, number
 from ...training.config import TrainConfig
 from ...training.default_settings import config_of
 from ...training.trainer import train
-from ..tasks import ComparedTask, Outcome, comparison_of, task_named
-from .advice_verdict import Candidate, Verdict, judge
+from ..tasks import ComparedTask, ModelResult, comparison_of, task_named
+from .advice_verdict import AdviceVerdict, Candidate, judge
 
 SCHEMA_VERSION = "1.0"
 _TRAIN, _STOPPING, _JUDGED = 6000, 1000, 5000
@@ -39,7 +39,7 @@ class Advice:
     trained_on: int
     judged_on: int
     candidates: tuple[Candidate, ...]
-    verdict: Verdict
+    verdict: AdviceVerdict
     task_type: str = "classification"
 
     @property
@@ -147,7 +147,7 @@ def _candidates(
     inputs = list(sample.test.inputs[:_TIMED])
     bundles: dict[str, Path] = {}
     macs: dict[str, int] = {}
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, ModelResult] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for place, (name, settings) in enumerate(plans.items(), 1):
             print(f"{place} of {len(plans)}: {name}", flush=True, file=sys.stderr)
@@ -178,7 +178,7 @@ def _candidate(
     name: str,
     bundle: Path,
     gained: tuple[float, float],
-    outcome: Outcome,
+    outcome: ModelResult,
     macs: int,
     timed: session.Session,
 ) -> Candidate:

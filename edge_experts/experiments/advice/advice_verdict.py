@@ -39,7 +39,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AdviceVerdict:
     """Verdict and next command; `chance` is the probability of a gain of `WORTH` or more."""
 
     word: str  # "likely", "unlikely" or "unclear"
@@ -56,7 +56,7 @@ def judge(
     gained: str,
     memory: int | None = None,
     latency_us: float | None = None,
-) -> Verdict:
+) -> AdviceVerdict:
     """Compare sparse models with dense networks.
 
     Args:
@@ -95,7 +95,7 @@ def judge(
                 else "The dense network of an expert's size, smaller than both, is as accurate."
             )
             size = "all" if larger else "active"
-            return Verdict("unlikely", chance, tuple(reasons), "train", f"--dense {size}")
+            return AdviceVerdict("unlikely", chance, tuple(reasons), "train", f"--dense {size}")
     elif limited:
         reasons.append("That dense network exceeds your limits.")
     options = f"--experts {best.experts}"
@@ -106,10 +106,10 @@ def judge(
         )
         options += f" --width {_narrower(best, memory, latency_us)}"
     if chance > _LIKELY:
-        return Verdict("likely", chance, tuple(reasons), "train", options)
+        return AdviceVerdict("likely", chance, tuple(reasons), "train", options)
     if chance < _UNLIKELY:
-        return Verdict("unlikely", chance, tuple(reasons), "train", "--dense active")
-    return Verdict("unclear", chance, tuple(reasons), "compare", f"{options} --seeds 3")
+        return AdviceVerdict("unlikely", chance, tuple(reasons), "train", "--dense active")
+    return AdviceVerdict("unclear", chance, tuple(reasons), "compare", f"{options} --seeds 3")
 
 
 def _fewest_of_the_best(sparse: Sequence[Candidate]) -> Candidate:

@@ -3,7 +3,7 @@
 from .comparison import MAX_SEEDS, compare
 from .contenders import CONTENDERS, DENSE_ACTIVE, DENSE_ALL, NAMES, SPARSE
 from .presentation import as_json, as_text, write
-from .results import Comparison, Measured, Row
+from .results import Comparison, ComparisonRow, SeedResult
 
 __all__ = [
     "CONTENDERS",
@@ -13,8 +13,8 @@ __all__ = [
     "NAMES",
     "SPARSE",
     "Comparison",
-    "Measured",
-    "Row",
+    "ComparisonRow",
+    "SeedResult",
     "as_json",
     "as_text",
     "compare",

@@ -14,10 +14,10 @@ from ...training.config import TrainConfig
 from ...training.default_settings import config_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
-from .contenders import Contender, chosen
+from .contenders import ComparedModel, chosen
 from .making import Maker
 from .records import Record
-from .results import Comparison, Row
+from .results import Comparison, ComparisonRow
 
 MAX_SEEDS = 10
 
@@ -87,7 +87,7 @@ def compare(
         quantization=quantization,
         seeds=tuple(seeds),
         rows=tuple(
-            Row(
+            ComparisonRow(
                 one.name,
                 tuple(measured for by in records if (measured := by[one.name].measured)),
                 task.score,
@@ -101,7 +101,7 @@ def compare(
 
 
 def _all(
-    makers: Sequence[Maker], contenders: Sequence[Contender], *, force: bool
+    makers: Sequence[Maker], contenders: Sequence[ComparedModel], *, force: bool
 ) -> list[dict[str, Record]]:
     """Records of all contenders, for each seed."""
     # Existing records are checked before the first training, so that a row with other settings does
@@ -125,11 +125,11 @@ def _all(
     return records
 
 
-def _finished(maker: Maker, contenders: Iterable[Contender]) -> dict[str, Record]:
+def _finished(maker: Maker, contenders: Iterable[ComparedModel]) -> dict[str, Record]:
     return {one.name: record for one in contenders if (record := maker.finished(one))}
 
 
-def _made(maker: Maker, contender: Contender) -> Record:
+def _made(maker: Maker, contender: ComparedModel) -> Record:
     try:
         return Record(maker.made_with(contender), maker.make(contender))
     except UnsuitableError as error:

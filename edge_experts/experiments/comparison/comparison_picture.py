@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import plotting
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS
-from .results import Comparison, Row
+from .results import Comparison, ComparisonRow
 
 _PANELS = (("resident_bytes", "bytes in memory for an answer"), ("macs", "multiply-adds an answer"))
 _HEIGHT, _WIDTH, _LINE = 5.0, 13.0, 13.0  # inches, inches, points
@@ -61,11 +61,11 @@ def _panel(axes: Any, result: Comparison, cost: str) -> None:
     axes.margins(y=0.08)
 
 
-def _marker(row: Row) -> str:
+def _marker(row: ComparisonRow) -> str:
     return "s" if row.name.startswith("dense") else "o"
 
 
-def _colour(row: Row) -> str:
+def _colour(row: ComparisonRow) -> str:
     if row.name in (DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS):
         return "black"
     if row.name.startswith("dense"):

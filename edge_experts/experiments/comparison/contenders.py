@@ -17,7 +17,7 @@ ONNX = "dense-onnx"
 
 
 @dataclass(frozen=True)
-class Contender:
+class ComparedModel:
     """One row of the comparison.
 
     Attributes:
@@ -56,26 +56,26 @@ def _article(config: TrainConfig) -> TrainConfig:
 CONTENDERS = {
     contender.name: contender
     for contender in (  # contenders come after those that they use
-        Contender(SPARSE, lambda config: config),
-        Contender(TOP_2, of=SPARSE, top_k=2),
-        Contender(RANDOM, _routed("random")),
-        Contender(HASH, _routed("hash")),
-        Contender(ARTICLE, _article, taught=False),
-        Contender(ONE, _dense("one")),
-        Contender(DENSE_ACTIVE, _dense("active")),
-        Contender(DENSE_ALL, _dense("all")),
-        Contender(DENSE_BUCKETS, _dense("buckets")),
-        Contender(PRUNED, of=DENSE_ALL, compress="pruning"),
-        Contender(QAT, of=DENSE_ALL, compress="quantization-aware", quantization="int8"),
-        Contender(FLOAT, of=DENSE_ALL, quantization="float32"),
-        Contender(ONNX, of=DENSE_ALL, quantization="int8", onnx=True),
+        ComparedModel(SPARSE, lambda config: config),
+        ComparedModel(TOP_2, of=SPARSE, top_k=2),
+        ComparedModel(RANDOM, _routed("random")),
+        ComparedModel(HASH, _routed("hash")),
+        ComparedModel(ARTICLE, _article, taught=False),
+        ComparedModel(ONE, _dense("one")),
+        ComparedModel(DENSE_ACTIVE, _dense("active")),
+        ComparedModel(DENSE_ALL, _dense("all")),
+        ComparedModel(DENSE_BUCKETS, _dense("buckets")),
+        ComparedModel(PRUNED, of=DENSE_ALL, compress="pruning"),
+        ComparedModel(QAT, of=DENSE_ALL, compress="quantization-aware", quantization="int8"),
+        ComparedModel(FLOAT, of=DENSE_ALL, quantization="float32"),
+        ComparedModel(ONNX, of=DENSE_ALL, quantization="int8", onnx=True),
     )
 }
 NAMES = tuple(CONTENDERS)
 MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # rows that no comparison works without
 
 
-def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[Contender, ...]:
+def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[ComparedModel, ...]:
     """Contenders of these names, in order; all by default.
 
     The dense networks are always included, since they define the gap, and so are contenders whose

@@ -23,10 +23,10 @@ from ...training.config import TrainConfig, teacher_config
 from ...training.inference import predict
 from ...training.trainer import train
 from ...version import VERSION
-from ..tasks import ComparedTask, Outcome, Scores
-from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, Contender
+from ..tasks import ComparedTask, ModelResult, Scores
+from .contenders import CONTENDERS, DENSE_ACTIVE, MUST_HOLD, ComparedModel
 from .records import Record, read
-from .results import Measured
+from .results import SeedResult
 
 TEACHER = "teacher"
 # Compressed networks are fine-tuned for this fraction of their epochs. Pruning at once, or learning
@@ -56,7 +56,7 @@ class Maker:
         """Path of a row's record."""
         return self.folder / f"{name}.json"
 
-    def finished(self, contender: Contender) -> Record | None:
+    def finished(self, contender: ComparedModel) -> Record | None:
         """Record of a row from an earlier comparison; unsuitable methods are tried again.
 
         Raises:
@@ -66,7 +66,7 @@ class Maker:
         left = self.run_of(contender).is_dir() and self.deployed_of(contender).is_dir()
         return found if found and found.measured and left else None
 
-    def made_with(self, contender: Contender) -> dict[str, Any]:
+    def made_with(self, contender: ComparedModel) -> dict[str, Any]:
         """All settings and data that a row depends on."""
         return {
             **self._common(self._settings(contender)),
@@ -89,7 +89,7 @@ class Maker:
             self._train(self._teacher_run, settings, None)
             Record(made_with, None).write(path)
 
-    def make(self, contender: Contender) -> Measured:
+    def make(self, contender: ComparedModel) -> SeedResult:
         """Make a row, with its run, and its bundle or files for ONNX Runtime.
 
         Raises:
@@ -103,7 +103,7 @@ class Maker:
                 raise
             raise UnsuitableError(str(error)) from None
 
-    def make_run(self, contender: Contender) -> None:
+    def make_run(self, contender: ComparedModel) -> None:
         """Train or compress a row's run folder; no-op for a row that uses another's.
 
         Raises:
@@ -130,7 +130,7 @@ class Maker:
                 force=True,
             )
 
-    def deploy(self, contender: Contender) -> Measured:
+    def deploy(self, contender: ComparedModel) -> SeedResult:
         """Convert the run of a row to its bundle, and measure it."""
         conversion = convert(
             self.run_of(contender),
@@ -143,7 +143,7 @@ class Maker:
         manifest = conversion.manifest
         files = [conversion.bundle / entry.path for entry in manifest.files]
         outcome = self.task.converted(conversion, self.dataset)
-        return Measured(
+        return SeedResult(
             scores=outcome.scores,
             float_scores=self._float_scores(contender),
             examples=outcome.examples,
@@ -154,11 +154,11 @@ class Maker:
             losses=outcome.losses,
         )
 
-    def _export(self, contender: Contender) -> Measured:
+    def _export(self, contender: ComparedModel) -> SeedResult:
         run = self.run_of(contender)
         made = export_onnx(run, self.deployed_of(contender), force=True)
         outcome, trained = self.task.exported(made.proof)
-        return Measured(
+        return SeedResult(
             scores=outcome.scores,
             float_scores=trained,
             examples=outcome.examples,
@@ -168,7 +168,7 @@ class Maker:
             quantization=self._quantization(contender),
         )
 
-    def float_outcome(self, contender: Contender) -> Outcome:
+    def float_outcome(self, contender: ComparedModel) -> ModelResult:
         """Scores and losses of the row's Keras model on the whole test split."""
         folder = self.run_of(contender)
         run = run_folder.read_run(folder)
@@ -177,7 +177,7 @@ class Maker:
         inputs = encode_all(run_folder.read_features(folder, run), self.dataset.test.inputs)
         return self.task.of_outputs(predict(model, inputs), self.dataset, run)
 
-    def _float_scores(self, contender: Contender) -> Scores:
+    def _float_scores(self, contender: ComparedModel) -> Scores:
         """Scores on the whole test split before conversion."""
         if contender.top_k is not None:
             return self.float_outcome(contender).scores
@@ -197,7 +197,7 @@ class Maker:
     def _common(self, settings: TrainConfig) -> dict[str, Any]:
         return {"edge_experts": VERSION, "data": self.data, "config": settings.to_json()}
 
-    def _settings(self, contender: Contender) -> TrainConfig:
+    def _settings(self, contender: ComparedModel) -> TrainConfig:
         """Training settings of the row, or of the contender whose run it uses."""
         while contender.settings is None and contender.of is not None:
             contender = CONTENDERS[contender.of]
@@ -208,23 +208,23 @@ class Maker:
     def _teaches(self) -> bool:
         return self.config.teacher_epochs > 0
 
-    def _teacher(self, contender: Contender) -> Path | None:
+    def _teacher(self, contender: ComparedModel) -> Path | None:
         return self._teacher_run if self._teaches and contender.taught else None
 
     @property
     def _teacher_run(self) -> Path:
         return self.shared / f"{TEACHER}.run"
 
-    def run_of(self, contender: Contender) -> Path:
+    def run_of(self, contender: ComparedModel) -> Path:
         """Return the folder of the row's run."""
         own = contender.settings is not None or contender.compress is not None
         return self.folder / f"{contender.name if own else contender.of}.run"
 
-    def deployed_of(self, contender: Contender) -> Path:
+    def deployed_of(self, contender: ComparedModel) -> Path:
         """Return the folder of the row's bundle, or of its files for ONNX Runtime."""
         return self.folder / f"{contender.name}.{'onnx' if contender.onnx else 'bundle'}"
 
-    def _quantization(self, contender: Contender) -> str:
+    def _quantization(self, contender: ComparedModel) -> str:
         return contender.quantization or self.quantization
 
     def _refuse_top_k(self, top_k: int) -> None:

@@ -10,7 +10,7 @@ from ...format.atomic import write_whole
 from ...text_table import aligned
 from . import comparison_picture
 from .contenders import DENSE_ACTIVE
-from .results import Comparison, Row
+from .results import Comparison, ComparisonRow
 from .verdict import judge
 
 _COSTS = ("multiply-adds", "files kB", "deflated", "resident kB")
@@ -35,7 +35,7 @@ def as_text(result: Comparison) -> str:
     return "\n".join([*lines, *judge(result).sentences])
 
 
-def _cells(result: Comparison, row: Row) -> list[str]:
+def _cells(result: Comparison, row: ComparisonRow) -> list[str]:
     costs, interval = row.costs, row.interval
     sizes = (costs.total_bytes, costs.compressed_bytes, costs.resident_bytes)
     return [
@@ -51,7 +51,7 @@ def _cells(result: Comparison, row: Row) -> list[str]:
     ]
 
 
-def _closed(result: Comparison, row: Row) -> str:
+def _closed(result: Comparison, row: ComparisonRow) -> str:
     closed, interval = result.gap_closed(row), result.gap_interval(row)
     if closed is None or row.name == DENSE_ACTIVE:
         return ""

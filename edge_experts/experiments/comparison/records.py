@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import UsageError
 from ...format.atomic import write_whole
-from .results import Measured
+from .results import SeedResult
 
 _FORMAT = "1.0"
 
@@ -23,7 +23,7 @@ class Record:
     """
 
     made_with: Mapping[str, Any]
-    measured: Measured | None
+    measured: SeedResult | None
     reason: str = ""
 
     def write(self, path: Path) -> None:
@@ -56,13 +56,13 @@ def read(path: Path, made_with: Mapping[str, Any]) -> Record | None:
     return found
 
 
-def _measured(content: Mapping[str, Any]) -> Measured:
+def _measured(content: Mapping[str, Any]) -> SeedResult:
     """Parse the fields of a record; older ones have an accuracy in place of scores."""
     content = dict(content)
     for name in ("scores", "float_scores"):
         if name not in content:
             content[name] = {"accuracy": content.pop(name.replace("scores", "accuracy"))}
-    return Measured(**{**content, "losses": tuple(content.get("losses", ()))})
+    return SeedResult(**{**content, "losses": tuple(content.get("losses", ()))})
 
 
 def _differences(name: str, old: Any, new: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...benchmarking.measure.intervals import student_t
-from ..tasks import ComparedTask, Outcome, Scores, task_named
+from ..tasks import ComparedTask, ModelResult, Scores, task_named
 from .contenders import DENSE_ACTIVE, DENSE_ALL, DENSE_BUCKETS, SPARSE
 
 SCHEMA_VERSION = "1.1"
@@ -19,7 +19,7 @@ Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Measured:
+class SeedResult:
     """Results of one contender for one seed, as deployed.
 
     Attributes:
@@ -38,16 +38,16 @@ class Measured:
     losses: tuple[float, ...] = ()
 
     @property
-    def outcome(self) -> Outcome:
-        return Outcome(self.scores, self.examples, self.losses)
+    def outcome(self) -> ModelResult:
+        return ModelResult(self.scores, self.examples, self.losses)
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """Results of one contender for all seeds; `primary` is the key of the primary score."""
 
     name: str
-    seeds: tuple[Measured, ...]
+    seeds: tuple[SeedResult, ...]
     primary: str = "accuracy"
 
     @property
@@ -72,7 +72,7 @@ class Row:
         return statistics.mean(one.scores[name] for one in self.seeds)
 
     @property
-    def costs(self) -> Measured:
+    def costs(self) -> SeedResult:
         """Costs of the first seed: seeds differ in scores, and by a few bytes."""
         return self.seeds[0]
 
@@ -92,7 +92,7 @@ class Comparison:
     quick: bool
     quantization: str
     seeds: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ComparisonRow, ...]
     unavailable: dict[str, str]
     task_type: str = "classification"
 
@@ -105,15 +105,15 @@ class Comparison:
         """Number of test examples that the rows are evaluated on."""
         return self.rows[0].costs.examples
 
-    def row(self, name: str) -> Row | None:
+    def row(self, name: str) -> ComparisonRow | None:
         return next((row for row in self.rows if row.name == name), None)
 
-    def gains(self, row: Row, over: Row) -> tuple[float, ...]:
+    def gains(self, row: ComparisonRow, over: ComparisonRow) -> tuple[float, ...]:
         """Gain of `row` over `over` in the primary score, seed by seed."""
         return tuple(a - b for a, b in zip(row.by_seed, over.by_seed, strict=True))
 
     @property
-    def everything(self) -> Row | None:
+    def everything(self) -> ComparisonRow | None:
         """The better, by its mean, of the dense networks with all experts' parameters."""
         rows = filter(None, map(self.row, (DENSE_ALL, DENSE_BUCKETS)))
         return max(rows, key=lambda row: row.score, default=None)
@@ -127,14 +127,14 @@ class Comparison:
         gap = everything.score - active.score
         return None if gap < _LEAST_GAP else gap
 
-    def gap_closed(self, row: Row | None) -> float | None:
+    def gap_closed(self, row: ComparisonRow | None) -> float | None:
         """Share of the gap: (row - dense active) / (the better dense all - dense active)."""
         active = self.row(DENSE_ACTIVE)
         if self.gap is None or row is None or active is None:
             return None
         return statistics.mean(self.gains(row, active)) / self.gap
 
-    def gap_interval(self, row: Row | None) -> Interval | None:
+    def gap_interval(self, row: ComparisonRow | None) -> Interval | None:
         """95 % confidence interval of the gap closed over seeds; the gap is its mean."""
         active = self.row(DENSE_ACTIVE)
         if self.gap is None or row is None or active is None:
@@ -160,7 +160,7 @@ class Comparison:
             "gap_closed_interval": self.gap_interval(sparse),
         }
 
-    def _row_json(self, row: Row) -> dict[str, Any]:
+    def _row_json(self, row: ComparisonRow) -> dict[str, Any]:
         return {
             "name": row.name,
             **self.task.row(

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..advice.advice_verdict import WORTH
 from .contenders import DENSE_ACTIVE, DENSE_BUCKETS, HASH, RANDOM, SPARSE
-from .results import Comparison, Interval, Row, of_mean
+from .results import Comparison, ComparisonRow, Interval, of_mean
 
 _NORMAL_95 = 1.96
 
@@ -52,7 +52,9 @@ def judge(result: Comparison) -> Verdict:
     return Verdict(low > 0 and gain >= WORTH, (first, *more, *gap, *_routing(result, sparse)))
 
 
-def difference(result: Comparison, row: Row, other: Row) -> tuple[float, Interval]:
+def difference(
+    result: Comparison, row: ComparisonRow, other: ComparisonRow
+) -> tuple[float, Interval]:
     """Return the gain of one row's primary score over another's, and its 95 % interval.
 
     For one seed the interval is over the test examples, by the task's standard error.
@@ -108,7 +110,7 @@ def _surer(result: Comparison) -> str:
     )
 
 
-def _routing(result: Comparison, sparse: Row) -> list[str]:
+def _routing(result: Comparison, sparse: ComparisonRow) -> list[str]:
     """Sentences on routers that do not use the content, where they are about as good."""
     sentences = []
     for name, how in ((RANDOM, "at random"), (HASH, "by hashing")):

@@ -2,14 +2,14 @@
 
 from .domains import Domains, sentiment
 from .scenario import GROWN, RETRAINED, arrive
-from .update_results import Arrival, Row, as_rows, as_text
+from .update_results import Arrival, UpdateRow, as_rows, as_text
 
 __all__ = [
     "GROWN",
     "RETRAINED",
     "Arrival",
     "Domains",
-    "Row",
+    "UpdateRow",
     "arrive",
     "as_rows",
     "as_text",

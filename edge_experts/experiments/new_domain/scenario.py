@@ -18,7 +18,7 @@ from ...training.extension.fine_tuning import fine_tune
 from ...training.gains import gain
 from ...updates.install import install
 from .domains import Domains
-from .update_results import Arrival, Row
+from .update_results import Arrival, UpdateRow
 
 EXPERTS = 5
 SPARSE, GROWN = "sparse", "grown"
@@ -101,7 +101,7 @@ class _Steps:
 
     def deployed(
         self, name: str, work: Callable[[], object], board: str, follows: str | None = None
-    ) -> Row:
+    ) -> UpdateRow:
         """Train, convert, install on a board, and measure."""
         start = time.monotonic()
         work()
@@ -119,7 +119,7 @@ class _Steps:
         installed = install(bundle, self._folder / board)
         old, new = (_points(bundle, data) for data in (self._domains.old, self._domains.new))
         self._right[name] = old
-        return Row(
+        return UpdateRow(
             name=_TITLES[name],
             old=float(old.mean()) / 100,
             new=float(new.mean()) / 100,

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .update_results import Arrival, Row
+from .update_results import Arrival, UpdateRow
 
 
 def draw(arrivals: Sequence[Arrival], path: Path) -> None:
@@ -23,7 +23,7 @@ def draw(arrivals: Sequence[Arrival], path: Path) -> None:
     from matplotlib import pyplot
 
     first = arrivals[0]
-    panels: tuple[tuple[str, Callable[[Row], float]], ...] = (
+    panels: tuple[tuple[str, Callable[[UpdateRow], float]], ...] = (
         (f"{first.old_name}\naccuracy, %", lambda row: 100 * row.old),
         (f"{first.new_name}\naccuracy, %", lambda row: 100 * row.new),
         ("shipped to the board\nkB", lambda row: row.shipped_bytes / 1000),

@@ -9,7 +9,7 @@ from ...training.gains import Gain
 
 
 @dataclass(frozen=True)
-class Row:
+class UpdateRow:
     """One deployed model.
 
     Attributes:
@@ -42,8 +42,8 @@ class Arrival:
     new_name: str
     old_examples: int
     new_examples: int
-    before: tuple[Row, ...]
-    after: tuple[Row, ...]
+    before: tuple[UpdateRow, ...]
+    after: tuple[UpdateRow, ...]
 
 
 def as_rows(arrival: Arrival) -> list[tuple[str, ...]]:
@@ -66,7 +66,7 @@ def as_text(arrival: Arrival) -> str:
     return "\n".join([*lines[:first], "", *lines[first:]])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: UpdateRow) -> tuple[str, ...]:
     change = row.old_change
     return (
         row.name,

@@ -26,7 +26,7 @@ Scores = Mapping[str, float]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ModelResult:
     """Result of one model on examples.
 
     Attributes:
@@ -64,7 +64,7 @@ class ComparedTask(Protocol):
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         """Scores of a Keras model on the test split, from the metrics of its run."""
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> ModelResult:
         """Scores and losses on the test split.
 
         Args:
@@ -72,22 +72,22 @@ class ComparedTask(Protocol):
             run: a `run_folder.Run`.
         """
 
-    def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
+    def answered(self, bundle: Path, dataset: Dataset) -> ModelResult:
         """Scores and losses of a bundle on the test split, in a separate process."""
 
-    def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
+    def converted(self, conversion: Any, dataset: Dataset) -> ModelResult:
         """Scores of a `converters.Conversion` on the test split."""
 
-    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
+    def exported(self, proof: Any) -> tuple[ModelResult, Scores]:
         """Scores of a network in ONNX Runtime, by the proof of its export, and before quantization.
 
         The outcome has no losses.
         """
 
-    def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
+    def paired(self, one: ModelResult, base: ModelResult) -> tuple[float, float]:
         """Difference of the primary score on the same examples, and its standard error."""
 
-    def error(self, one: Outcome, other: Outcome) -> float:
+    def error(self, one: ModelResult, other: ModelResult) -> float:
         """Standard error of a difference of the primary score, with or without losses."""
 
     def row(

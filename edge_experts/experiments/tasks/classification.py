@@ -13,10 +13,10 @@ import numpy as np
 from ... import subprocesses
 from ...benchmarking.answers import answers
 from ...datasets import Dataset
-from . import ComparedTask, Interval, Outcome, Scores
+from . import ComparedTask, Interval, ModelResult, Scores
 
 
-class Classification:
+class ClassificationComparison:
     """Share of correct answers; a loss is 0 or 1."""
 
     score = title = "accuracy"
@@ -33,26 +33,26 @@ class Classification:
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         return {"accuracy": float(metrics["test_accuracy"])}
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> ModelResult:
         wrong = outputs.argmax(axis=1) != dataset.test.targets
         scores = {"accuracy": round(1 - float(wrong.mean()), 5)}
-        return Outcome(scores, len(wrong), tuple(map(float, wrong)))
+        return ModelResult(scores, len(wrong), tuple(map(float, wrong)))
 
-    def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
+    def answered(self, bundle: Path, dataset: Dataset) -> ModelResult:
         labels = subprocesses.call(answers, bundle, list(dataset.test.inputs), "label")
         truth = [dataset.labels[target] for target in dataset.test.targets]
         right = [answer == label for answer, label in zip(labels, truth, strict=True)]
         scores = {"accuracy": sum(right) / len(right)}
-        return Outcome(scores, len(right), tuple(float(not one) for one in right))
+        return ModelResult(scores, len(right), tuple(float(not one) for one in right))
 
-    def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
-        return Outcome({"accuracy": conversion.test_accuracy}, conversion.test_examples)
+    def converted(self, conversion: Any, dataset: Dataset) -> ModelResult:
+        return ModelResult({"accuracy": conversion.test_accuracy}, conversion.test_examples)
 
-    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
-        outcome = Outcome({"accuracy": proof.accuracy}, proof.examples)
+    def exported(self, proof: Any) -> tuple[ModelResult, Scores]:
+        outcome = ModelResult({"accuracy": proof.accuracy}, proof.examples)
         return outcome, {"accuracy": proof.float_accuracy}
 
-    def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
+    def paired(self, one: ModelResult, base: ModelResult) -> tuple[float, float]:
         """Difference by the examples that only one of the models gets right (McNemar, 1947).
 
         One more such example is assumed, so that none in few examples does not seem certain.
@@ -61,7 +61,7 @@ class Classification:
         only, other = sum(a < b for a, b in pairs), sum(a > b for a, b in pairs)
         return (only - other) / len(pairs), math.sqrt(only + other + 1) / len(pairs)
 
-    def error(self, one: Outcome, other: Outcome) -> float:
+    def error(self, one: ModelResult, other: ModelResult) -> float:
         """Standard error of the difference between two independent shares of the examples.
 
         It is conservative: that both models answer the same examples, mostly alike, is not used.
@@ -87,4 +87,4 @@ class Classification:
         return {}
 
 
-COMPARISON: ComparedTask = Classification()
+COMPARISON: ComparedTask = ClassificationComparison()

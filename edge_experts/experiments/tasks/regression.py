@@ -14,12 +14,12 @@ from ... import subprocesses
 from ...benchmarking.answers import answers
 from ...datasets import Dataset
 from ...datasets.targets.regression_scores import scores as scores_of
-from . import ComparedTask, Interval, Outcome, Scores
+from . import ComparedTask, Interval, ModelResult, Scores
 
 _SCORES = ("r2", "mae", "rmse")
 
 
-class Regression:
+class RegressionComparison:
     """Share of the targets' variance that is explained.
 
     The loss of an example is its squared error divided by the variance of the targets, averaged
@@ -39,25 +39,25 @@ class Regression:
     def trained(self, metrics: Mapping[str, Any]) -> Scores:
         return {name: float(metrics[f"test_{name}"]) for name in _SCORES}
 
-    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> Outcome:
+    def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> ModelResult:
         config = run.task_spec.config
         values = outputs * np.array(config["scale"]) + np.array(config["mean"])
         wanted = dataset.test.targets
-        return Outcome(_scores(values, dataset), len(wanted), losses_of(values, wanted))
+        return ModelResult(_scores(values, dataset), len(wanted), losses_of(values, wanted))
 
-    def answered(self, bundle: Path, dataset: Dataset) -> Outcome:
+    def answered(self, bundle: Path, dataset: Dataset) -> ModelResult:
         told = subprocesses.call(answers, bundle, list(dataset.test.inputs), "values")
         values = np.array([[one[name] for name in dataset.labels] for one in told], np.float64)
         wanted = dataset.test.targets
-        return Outcome(_scores(values, dataset), len(wanted), losses_of(values, wanted))
+        return ModelResult(_scores(values, dataset), len(wanted), losses_of(values, wanted))
 
-    def converted(self, conversion: Any, dataset: Dataset) -> Outcome:
+    def converted(self, conversion: Any, dataset: Dataset) -> ModelResult:
         return self.answered(conversion.bundle, dataset)
 
-    def exported(self, proof: Any) -> tuple[Outcome, Scores]:
-        return Outcome(_known(proof.scores), proof.examples), _known(proof.float_scores)
+    def exported(self, proof: Any) -> tuple[ModelResult, Scores]:
+        return ModelResult(_known(proof.scores), proof.examples), _known(proof.float_scores)
 
-    def paired(self, one: Outcome, base: Outcome) -> tuple[float, float]:
+    def paired(self, one: ModelResult, base: ModelResult) -> tuple[float, float]:
         """Difference of the mean squared errors; its error is from their spread over examples."""
         difference = np.array(base.losses) - np.array(one.losses)
         count = len(difference)
@@ -65,7 +65,7 @@ class Regression:
         # For two models with equal answers, rounding limits the certainty.
         return float(difference.mean()), max(spread / math.sqrt(count), 1e-6)
 
-    def error(self, one: Outcome, other: Outcome) -> float:
+    def error(self, one: ModelResult, other: ModelResult) -> float:
         return self.paired(one, other)[1]
 
     def row(
@@ -106,4 +106,4 @@ def _known(found: Mapping[str, Any]) -> Scores:
     return {name: float(found[name]) for name in _SCORES}
 
 
-COMPARISON: ComparedTask = Regression()
+COMPARISON: ComparedTask = RegressionComparison()

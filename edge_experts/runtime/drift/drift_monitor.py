@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...format.drift_reference import Histogram, Reference
-from .evidence import BLOCKS, Block, Comparison, Expected
+from ...format.drift_reference import DriftReference, Histogram
+from .evidence import BLOCKS, Block, Expected, SignalComparison
 
 FALSE_ALARMS = 0.001  # probability that a device ever warns if nothing changes
 _ROWS = 256  # buffered answers, which are counted together
@@ -37,7 +37,7 @@ class Drift:
     answers: int
     drifted: bool
     since: int | None
-    signals: Mapping[str, Comparison]
+    signals: Mapping[str, SignalComparison]
 
     @property
     def warning(self) -> str:
@@ -64,7 +64,7 @@ class Monitor:
 
     def __init__(
         self,
-        reference: Reference,
+        reference: DriftReference,
         values: Callable[[np.ndarray], np.ndarray],
         *,
         false_alarms: float = FALSE_ALARMS,

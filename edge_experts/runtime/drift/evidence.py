@@ -29,7 +29,7 @@ _STRENGTHS = (0.5, 5.0, 50.0)  # of the learned histograms' priors: answers in e
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SignalComparison:
     """Shares of the answers in each bin for one signal, on validation data and now.
 
     `distance` is the total variation: the share of answers that would have to change their bin.
@@ -95,11 +95,11 @@ class Block:
     def _matters(self) -> bool:
         return any(one.distance >= LEAST_DISTANCE for one in self.compared().values())
 
-    def compared(self) -> dict[str, Comparison]:
+    def compared(self) -> dict[str, SignalComparison]:
         found = {}
         for name, counts in self.counts.items():
             expected, seen = self._expected[name].shares, counts / max(1, counts.sum())
-            found[name] = Comparison(
+            found[name] = SignalComparison(
                 tuple(expected.tolist()),
                 tuple(seen.tolist()),
                 float(np.abs(expected - seen).sum() / 2) if self.answers else 0.0,

@@ -39,7 +39,7 @@ class GoldenAnswer(NamedTuple):
     of_task: Arrays
 
 
-class Deployed(NamedTuple):
+class DeployedScores(NamedTuple):
     """Scores of a bundle's converted files, by name, and the number of examples."""
 
     scores: Mapping[str, float]
@@ -165,7 +165,7 @@ class Task(Protocol):
         """Compute the numbers that `monitor` counts in bins, (examples, labels) to (examples,)."""
 
     @staticmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         """Read the scores as deployed; None if they are missing or invalid in the manifest."""
 
     @staticmethod

@@ -11,7 +11,7 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
-from .base import Deployed, Tensor
+from .base import DeployedScores, Tensor
 from .routed_once import RoutedOnce, known_scores
 
 _TINY = 1e-12  # lower bound for probabilities before their logarithm
@@ -67,7 +67,7 @@ class Classification(RoutedOnce):
         ]
 
     @staticmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         said = manifest.provenance
         scores = {"accuracy": said.get("test_accuracy")}
         return known_scores(scores, said.get("test_examples"), {"accuracy": (0, 1)})

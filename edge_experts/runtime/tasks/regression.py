@@ -15,7 +15,7 @@ from ...format.manifest import Manifest
 from ...format.strict_json import Reader
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
-from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
+from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
 from .routed_once import RoutedOnce, known_scores
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -212,7 +212,7 @@ class Regression(RoutedOnce):
         return mean
 
     @staticmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         said = manifest.provenance
         return known_scores(said.get("test_scores"), said.get("test_examples"), _SCORES)
 

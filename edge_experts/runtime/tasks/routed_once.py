@@ -20,7 +20,7 @@ from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
-from .base import SCORE_TOLERANCE, Column, Deployed, GoldenAnswer, Tensor
+from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
 
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: started, encoded, routed
@@ -267,13 +267,13 @@ class RoutedOnce(ABC):
 
     @staticmethod
     @abstractmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         """See `Task`."""
 
 
 def known_scores(
     scores: Any, examples: Any, allowed: Mapping[str, tuple[float, float]]
-) -> Deployed | None:
+) -> DeployedScores | None:
     """Read scores from a manifest's provenance, which may contain anything.
 
     Args:
@@ -287,4 +287,4 @@ def known_scores(
         if type(value) not in (int, float) or not least <= value <= most:
             return None
         known[name] = float(value)
-    return Deployed(known, examples)
+    return DeployedScores(known, examples)

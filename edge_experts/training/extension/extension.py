@@ -30,7 +30,7 @@ from .teaching import EPOCHS, Part, Teaching, answers, score
 
 
 @dataclass(frozen=True)
-class Change:
+class ScoreChange:
     """The task's primary score on the same test examples, before and after."""
 
     before: float
@@ -40,7 +40,7 @@ class Change:
     @classmethod
     def between(
         cls, task: RoutedTask, before: SparseExperts, after: SparseExperts, test: Part
-    ) -> Change:
+    ) -> ScoreChange:
         return cls(score(task, before, test), score(task, after, test), len(test.targets))
 
 
@@ -125,8 +125,8 @@ def extend(
         )
         after, start = teaching.added() if retrain is None else teaching.retrained(retrain)
         changes = {
-            "old": Change.between(task, before, after, old_parts["test"]),
-            "new": Change.between(task, before, after, new_parts["test"]),
+            "old": ScoreChange.between(task, before, after, old_parts["test"]),
+            "new": ScoreChange.between(task, before, after, new_parts["test"]),
         }
         try:
             _refuse_forgetting(task, changes["old"], max_forgetting)
@@ -201,7 +201,7 @@ def _gain(
     return {**gain(new - old).to_json(), "examples": len(test.targets)}
 
 
-def _refuse_forgetting(task: RoutedTask, change: Change, most: float | None) -> None:
+def _refuse_forgetting(task: RoutedTask, change: ScoreChange, most: float | None) -> None:
     lost = 100 * (change.before - change.after)
     if most is not None and lost > most:
         raise ThresholdError(

@@ -15,7 +15,7 @@ import tf_keras
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerLoss:
     """Loss of an answer: (1 - w) * cross-entropy + w * T**2 * KL to the teacher's answer.
 
     Hinton et al., 2015, Distilling the knowledge in a neural network.

@@ -14,7 +14,7 @@ from ..checkpoints import Snapshot
 from ..config import TrainConfig
 from ..inference import predict
 from ..model import SparseExperts
-from ..objectives.losses import Answers
+from ..objectives.losses import AnswerLoss
 
 _UNUSED = 0.1  # an expert with less than this fraction of an even share is unused
 
@@ -112,7 +112,7 @@ def expert_losses(
         targets: labels, (examples,), or (examples, columns) as for `answers`.
         answers: loss of the outputs; cross-entropy if None.
     """
-    bank, answers = ExpertBank(model.experts), answers or Answers(share=0.0)
+    bank, answers = ExpertBank(model.experts), answers or AnswerLoss(share=0.0)
     targets = targets.reshape(len(targets), -1)
     logits = predict(
         lambda batch, training: tf.transpose(bank(batch), (1, 0, 2)), model.expert_inputs(inputs)

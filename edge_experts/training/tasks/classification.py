@@ -15,7 +15,7 @@ from ...errors import DataError
 from ...run_folder import Run
 from .. import checks
 from ..config import TrainConfig
-from ..objectives.losses import Answers, right
+from ..objectives.losses import AnswerLoss, right
 from ..objectives.routed_task import RoutedTask
 from ..report.class_findings import ClassFindings
 from .routed_training import RoutedTraining
@@ -32,8 +32,8 @@ class Classes:
     def __init__(self, labels: Sequence[str]):
         self.labels = labels
 
-    def answers(self, share: float, temperature: float) -> Answers:
-        return Answers(share, temperature)
+    def answers(self, share: float, temperature: float) -> AnswerLoss:
+        return AnswerLoss(share, temperature)
 
     def network_targets(self, targets: np.ndarray) -> np.ndarray:
         return targets[:, None]
@@ -81,7 +81,7 @@ class Classes:
         return places
 
 
-class Classification:
+class ClassificationTraining:
     """Training of classifiers; see `TrainingTask`."""
 
     def settings(self, dataset: Dataset) -> Mapping[str, Any]:
@@ -117,4 +117,4 @@ class Classification:
         return Classes(run.labels)
 
 
-TRAINING = Classification()
+TRAINING = ClassificationTraining()

@@ -141,7 +141,7 @@ class Values:
         return ordered
 
 
-class Regression:
+class RegressionTraining:
     """Training of regression; see `TrainingTask`."""
 
     def settings(self, dataset: Dataset) -> Mapping[str, Any]:
@@ -190,4 +190,4 @@ class Regression:
         return Values.of_run(run)
 
 
-TRAINING = Regression()
+TRAINING = RegressionTraining()

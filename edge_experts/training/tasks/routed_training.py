@@ -29,7 +29,7 @@ from ..model_builder import build
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.conclusion import conclude
-from ..second_split import Examples
+from ..second_split import EncodedExamples
 from ..stages import Stages
 
 _TAUGHT = ("train", "validation")  # splits with outputs of a teacher
@@ -96,7 +96,7 @@ class RoutedTraining:
                 folder = Path(place)
                 taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
 
-                examples = Examples(dataset, data, taught)
+                examples = EncodedExamples(dataset, data, taught)
 
                 def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
                     # Each candidate starts as if it were the only one.

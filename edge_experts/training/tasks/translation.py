@@ -13,7 +13,7 @@ from ..config import TrainConfig
 from ..objectives.routed_task import RoutedTask
 
 
-class Translation:
+class TranslationTraining:
     """Training of translators; see `TrainingTask`."""
 
     def settings(self, dataset: Dataset) -> Mapping[str, Any]:
@@ -53,4 +53,4 @@ class Translation:
         )
 
 
-TRAINING = Translation()
+TRAINING = TranslationTraining()

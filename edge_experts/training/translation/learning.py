@@ -38,7 +38,7 @@ def fast_precision() -> str:
     return "bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
 
 
-class Learner:
+class TranslatorLearner:
     """Trains one translator, whose weights may be replaced between two trainings.
 
     Args:

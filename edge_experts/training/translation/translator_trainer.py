@@ -27,7 +27,7 @@ from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
 from . import router, sentence_batches, vocabulary
-from .learning import Learner, fast_precision
+from .learning import TranslatorLearner, fast_precision
 from .model import Translators, translator
 from .network import Size
 
@@ -97,7 +97,7 @@ def fit(
         for split in ("train", "validation", "test")
     }
     every = [pair for own in pairs["train"] for pair in own]
-    learner = Learner(
+    learner = TranslatorLearner(
         translator(size_of(features, config), _DROPOUT, fast_precision()),
         pieces=config.batch_size,
         rate=config.learning_rate,

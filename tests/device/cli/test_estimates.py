@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from edge_experts.cli.app import app
 from edge_experts.errors import DataError, ThresholdError, UsageError
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from tests.tiny import INPUTS, PICKED, REGRESSION, tiny_bundle, tiny_regression
 
 OUTPUTS = np.stack([INPUTS[row] @ REGRESSION[pick] for row, pick in enumerate(PICKED)])
@@ -166,7 +166,7 @@ def test_inspect_shows_parity(tmp_path: Path) -> None:
 def test_monitor_counts_mean_outputs(tmp_path: Path) -> None:
     flat = Histogram((), (100,))
     score = Histogram((-3.0, 0.0, 3.0), (25, 25, 25, 25))
-    reference = Reference(score, experts=(50, 50), confidence=flat, entropy=flat)
+    reference = DriftReference(score, experts=(50, 50), confidence=flat, entropy=flat)
     bundle = tiny_regression(tmp_path / "watched.bundle", reference=reference)
     found = json.loads(done("monitor", bundle, "--json", stdin=lines(INPUTS.repeat(10, axis=0))))
     means = np.searchsorted((-3, 0, 3), OUTPUTS.mean(axis=1), side="right")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_experts.datasets.inputs import Reader
+from edge_experts.datasets.inputs import InputReader
 from edge_experts.errors import DataError, UsageError
 from edge_experts.features import ArrayFeatures, TableFeatures, restore
 from tests.conftest import Cli
@@ -157,9 +157,9 @@ def test_monitor_counts_what_it_can_answer(cli: Cli) -> None:
     assert json.loads(done.stdout)["answers"] == rows
 
 
-READERS: dict[str, Callable[[], Reader]] = {
-    "array": lambda: Reader(ArrayFeatures.unscaled_like(np.array([[1.5, -2.0], [0.0, 3.0]]))),
-    "table": lambda: Reader(TableFeatures.fit([{"a": "1"}, {"a": "2"}])),
+READERS: dict[str, Callable[[], InputReader]] = {
+    "array": lambda: InputReader(ArrayFeatures.unscaled_like(np.array([[1.5, -2.0], [0.0, 3.0]]))),
+    "table": lambda: InputReader(TableFeatures.fit([{"a": "1"}, {"a": "2"}])),
 }
 
 
@@ -185,8 +185,8 @@ def test_restored_features_read_as_fitted_ones(tmp_path: Path) -> None:
     again = restore("table", fitted.settings, fitted.arrays)
     path = tmp_path / "rows.csv"
     path.write_text("b,label,a,split\nx,l,1,test\n")
-    (one,) = Reader(again).file(path)
+    (one,) = InputReader(again).file(path)
     assert one.value() == {"a": "1", "b": "x"}
     path.write_text("a\n1\n")
     with pytest.raises(DataError, match="no column b"):
-        list(Reader(again).file(path))
+        list(InputReader(again).file(path))

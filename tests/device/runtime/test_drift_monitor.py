@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge_experts import ExpertRuntime
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from edge_experts.format.manifest import MANIFEST
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.drift import drift_monitor, evidence
@@ -39,8 +39,8 @@ def histogram(values: np.ndarray) -> Histogram:
     )
 
 
-def reference(gates: np.ndarray, logits: np.ndarray) -> Reference:
-    return Reference(
+def reference(gates: np.ndarray, logits: np.ndarray) -> DriftReference:
+    return DriftReference(
         score=histogram(first_probabilities(logits)),
         experts=tuple(np.bincount(gates.argmax(axis=1), minlength=EXPERTS).tolist()),
         confidence=histogram(first_probabilities(gates)),
@@ -131,7 +131,7 @@ def test_changes_are_found_the_sooner_the_larger_they_are(scale: float, within: 
 def test_small_changes_do_not_matter_however_sure_they_are() -> None:
     counts = np.full(10, 10**6)
     same = Histogram(tuple(range(1, 10)), tuple(counts.tolist()))
-    block = Monitor(Reference(same), first_probabilities)._blocks[-1]
+    block = Monitor(DriftReference(same), first_probabilities)._blocks[-1]
     block.add({"score": np.repeat(np.arange(10), np.array([4600, 3400, *[4000] * 8]))}, 40_000)
     assert not block.speaks(0.001)
     assert block._expected["score"].evidence(block.counts["score"]) > math.log(1000)
@@ -174,7 +174,7 @@ def test_memory_is_constant() -> None:
 
 def test_many_labels_wait_in_few_rows() -> None:
     score = Histogram((0.5,), (1, 1))
-    found = Monitor(Reference(score), first_probabilities)
+    found = Monitor(DriftReference(score), first_probabilities)
     for _ in range(5):
         found.observe(None, np.zeros(100_000, np.float32))
     assert found._outputs.nbytes <= 4 * max(100_000, drift_monitor._NUMBERS)
@@ -192,7 +192,9 @@ def test_an_answer_that_would_have_to_wait_is_left_out() -> None:
 def _with_reference(folder: Path) -> Path:
     bundle = tiny_bundle(folder)
     flat = Histogram((0.5,), (50, 50))
-    publish(bundle, replace(read_manifest(bundle), reference=Reference(flat, (50, 50), flat, flat)))
+    publish(
+        bundle, replace(read_manifest(bundle), reference=DriftReference(flat, (50, 50), flat, flat))
+    )
     return bundle
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from edge_experts import ExpertRuntime
 from edge_experts.errors import BundleError, GoldenError, ManifestError, MissingPartError
 from edge_experts.features import encode_all
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from edge_experts.format.manifest import TaskSpec, expert_path
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
@@ -290,7 +290,7 @@ def test_changed_outputs_are_noticed(tmp_path: Path) -> None:
     counts = np.bincount(np.searchsorted(edges, means, side="right"), minlength=10)
     score = Histogram(tuple(edges.tolist()), tuple(counts.tolist()))
     flat = Histogram((), (400,))
-    reference = Reference(score, experts=(200, 200), confidence=flat, entropy=flat)
+    reference = DriftReference(score, experts=(200, 200), confidence=flat, entropy=flat)
     bundle = tiny_regression(tmp_path / "watched.bundle", reference=reference)
     with ExpertRuntime(bundle, monitor=True) as runtime:
         assert runtime.drift is not None

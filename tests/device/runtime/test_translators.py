@@ -17,7 +17,7 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
 from edge_experts.errors import BundleError, DigestError, MemoryBudgetError, ModelError, UsageError
-from edge_experts.format.drift_reference import Histogram, Reference
+from edge_experts.format.drift_reference import DriftReference, Histogram
 from edge_experts.format.manifest import MANIFEST, FileEntry, expert_path
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import interpreter, selfcheck
@@ -265,7 +265,7 @@ def test_features_that_do_not_spell_are_refused(toy: Path, many_experts: Path) -
 
 def test_a_reference_of_labels_says_nothing_of_texts(toy: Path) -> None:
     some = Histogram((), (40,))
-    publish(toy, replace(read_manifest(toy), reference=Reference(some, (30, 10), some, some)))
+    publish(toy, replace(read_manifest(toy), reference=DriftReference(some, (30, 10), some, some)))
     with ExpertRuntime(toy, monitor=True) as runtime:
         assert runtime.predict(EXAMPLES[0]).text
         assert runtime.drift is None

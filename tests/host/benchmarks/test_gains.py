@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gains import measurement_records, package_readers, public_sets
-from benchmarks.gains.measurement_records import Measurement, Model
+from benchmarks.gains.measurement_records import Measurement, TrainedModel
 from benchmarks.gains.public_sets import SETS, PublicSet
 from edge_experts import datasets
 from edge_experts.errors import UsageError
@@ -30,8 +30,8 @@ def _measurement(
         deployed=False,
         train_rows=100,
         test_rows=len(losses),
-        sparse=Model(0.5 + gain, 4, 100, 1.0),
-        dense=Model(0.5, 1, 100, 1.0),
+        sparse=TrainedModel(0.5 + gain, 4, 100, 1.0),
+        dense=TrainedModel(0.5, 1, 100, 1.0),
         losses=losses,
     )
 

@@ -174,10 +174,10 @@ def test_options_that_do_not_go_together_are_refused(
 
 def test_losses_of_variants_add_up() -> None:
     """What the search adds up is what the whole bundle has: experts do not meet."""
-    from edge_experts.converters.tasks.classification import Classification
+    from edge_experts.converters.tasks.classification import ClassificationConversion
 
     def loss(logits: np.ndarray, wanted: np.ndarray) -> float:
-        return float(Classification.losses(logits, wanted, targets, 1.0)[0].sum())
+        return float(ClassificationConversion.losses(logits, wanted, targets, 1.0)[0].sum())
 
     logits = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, -1.0]])
     targets = np.array([0, 0, 1])

@@ -84,12 +84,12 @@ def test_limits_that_are_too_narrow_ask_for_narrower_experts(
 
 
 def test_a_gains_error_is_that_of_paired_answers(keras: Any) -> None:
-    from edge_experts.experiments.tasks import Outcome
+    from edge_experts.experiments.tasks import ModelResult
     from edge_experts.experiments.tasks.classification import COMPARISON
 
     def gain(right: list[bool], base: list[bool]) -> tuple[float, float]:
         one, other = (
-            Outcome({}, len(answers), tuple(float(not answer) for answer in answers))
+            ModelResult({}, len(answers), tuple(float(not answer) for answer in answers))
             for answers in (right, base)
         )
         return COMPARISON.paired(one, other)

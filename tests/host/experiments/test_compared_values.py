@@ -28,16 +28,16 @@ def _losses(r2: float, seed: int = 0) -> tuple[float, ...]:
 @pytest.fixture
 def compared(keras: Any) -> Any:
     """A comparison of rows by their R2, one for each seed."""
-    from edge_experts.experiments.comparison import Comparison, Measured, Row
+    from edge_experts.experiments.comparison import Comparison, ComparisonRow, SeedResult
 
     def measured(r2: float) -> Any:
         scores = {"r2": r2, "mae": 300 * (1 - r2), "rmse": 500 * (1 - r2)}
         sizes = (EXAMPLES, 500, 4000, 3000, 2000, "int8")
-        return Measured(scores, {**scores, "r2": r2 + 0.01}, *sizes, _losses(r2))
+        return SeedResult(scores, {**scores, "r2": r2 + 0.01}, *sizes, _losses(r2))
 
     def make(**r2: tuple[float, ...]) -> Any:
         rows = tuple(
-            Row(name.replace("_", "-"), tuple(map(measured, values)), "r2")
+            ComparisonRow(name.replace("_", "-"), tuple(map(measured, values)), "r2")
             for name, values in r2.items()
         )
         seeds = tuple(range(len(next(iter(r2.values())))))
@@ -124,13 +124,13 @@ def test_one_seed_is_judged_by_the_errors_in_pairs(compared: Any) -> None:
 )
 def test_the_difference_of_losses_is_that_of_r2(values: list[tuple[float, float, float]]) -> None:
     from edge_experts.datasets.targets.regression_scores import scores
-    from edge_experts.experiments.tasks import Outcome
+    from edge_experts.experiments.tasks import ModelResult
     from edge_experts.experiments.tasks.regression import COMPARISON, losses_of
 
     wanted, one, other = (np.array(column)[:, None] for column in zip(*values, strict=True))
     if wanted.var() < 1:
         return
-    outcomes = [Outcome({}, len(values), losses_of(made, wanted)) for made in (one, other)]
+    outcomes = [ModelResult({}, len(values), losses_of(made, wanted)) for made in (one, other)]
     gain, error = COMPARISON.paired(*outcomes)
     r2 = [scores(made, wanted, ["y"])["r2"] for made in (one, other)]
     assert gain == pytest.approx(r2[0] - r2[1], rel=1e-3, abs=1e-4)
@@ -138,14 +138,14 @@ def test_the_difference_of_losses_is_that_of_r2(values: list[tuple[float, float,
 
 
 def test_the_paired_error_is_that_of_many_draws(keras: Any) -> None:
-    from edge_experts.experiments.tasks import Outcome
+    from edge_experts.experiments.tasks import ModelResult
     from edge_experts.experiments.tasks.regression import COMPARISON
 
     chance, gains, errors = random.Random(0), [], []
     for _ in range(300):
         base = [chance.expovariate(5) for _ in range(200)]
         better = [loss * chance.uniform(0.7, 1.1) for loss in base]
-        outcomes = (Outcome({}, 200, tuple(losses)) for losses in (better, base))
+        outcomes = (ModelResult({}, 200, tuple(losses)) for losses in (better, base))
         gain, error = COMPARISON.paired(*outcomes)
         gains.append(gain)
         errors.append(error)
@@ -154,12 +154,12 @@ def test_the_paired_error_is_that_of_many_draws(keras: Any) -> None:
 
 
 def test_a_record_keeps_losses_and_older_ones_are_read(keras: Any, tmp_path: Path) -> None:
-    from edge_experts.experiments.comparison import Measured
+    from edge_experts.experiments.comparison import SeedResult
     from edge_experts.experiments.comparison.records import Record, read
 
     path = tmp_path / "sparse.json"
     scores = {"r2": 0.9, "mae": 1.0, "rmse": 2.0}
-    measured = Measured(scores, scores, 3, 500, 4000, 3000, 2000, "int8", (0.1, 0.2, 0.0))
+    measured = SeedResult(scores, scores, 3, 500, 4000, 3000, 2000, "int8", (0.1, 0.2, 0.0))
     Record({}, measured).write(path)
     found = read(path, {})
     assert found is not None

@@ -27,15 +27,15 @@ def _share(accuracy: float) -> dict[str, float]:
 @pytest.fixture
 def compared(keras: Any) -> Any:
     """A comparison of rows by their accuracies, one for each seed."""
-    from edge_experts.experiments.comparison import Comparison, Measured, Row
+    from edge_experts.experiments.comparison import Comparison, ComparisonRow, SeedResult
 
     def make(**accuracies: tuple[float, ...]) -> Any:
         seeds = len(next(iter(accuracies.values())))
         rows = tuple(
-            Row(
+            ComparisonRow(
                 name.replace("_", "-"),
                 tuple(
-                    Measured(_share(one), _share(one), 10_000, 500, 4000, 3000, 2000, "int8")
+                    SeedResult(_share(one), _share(one), 10_000, 500, 4000, 3000, 2000, "int8")
                     for one in values
                 ),
             )
@@ -230,13 +230,13 @@ def _dataset() -> Dataset:
 
 
 def test_a_record_is_made_with_what_it_says(keras: Any, tmp_path: Path) -> None:
-    from edge_experts.experiments.comparison import Measured
+    from edge_experts.experiments.comparison import SeedResult
     from edge_experts.experiments.comparison.records import Record, read
 
     path = tmp_path / "sparse.json"
     made_with = {"config": {"experts": 4, "width": 1.0}, "data": {"sha256": "ab"}}
     assert read(path, made_with) is None
-    measured = Measured(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
+    measured = SeedResult(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
     Record(made_with, measured).write(path)
     found = read(path, made_with)
     assert found is not None
@@ -309,7 +309,7 @@ def test_a_quick_look_leaves_the_test_split_alone(
     keras: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from edge_experts.experiments import comparison
-    from edge_experts.experiments.comparison import Measured, making
+    from edge_experts.experiments.comparison import SeedResult, making
     from edge_experts.training import config_for
 
     seen = []
@@ -320,7 +320,7 @@ def test_a_quick_look_leaves_the_test_split_alone(
             from edge_experts.errors import UnsuitableError
 
             raise UnsuitableError("it does not hold")
-        return Measured(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
+        return SeedResult(_share(0.9), _share(0.91), 100, 500, 4000, 3000, 2000, "int8")
 
     monkeypatch.setattr(making.Maker, "make", make)
     config = config_for("table", teacher_epochs=0)

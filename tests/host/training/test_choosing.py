@@ -115,7 +115,7 @@ def test_a_small_lead_is_tried_on_other_examples() -> None:
 
 
 def test_a_second_split_holds_out_others_of_the_same_examples() -> None:
-    from edge_experts.training.second_split import Examples
+    from edge_experts.training.second_split import EncodedExamples
 
     data = _linear()
     arrays = {
@@ -123,7 +123,7 @@ def test_a_second_split_holds_out_others_of_the_same_examples() -> None:
         for name in ("train", "validation", "test")
     }
     taught = {name: arrays[name]["x"][:, :2] for name in ("train", "validation")}
-    again = Examples(data, arrays, taught).split_again(data.train.targets, seed=1)
+    again = EncodedExamples(data, arrays, taught).split_again(data.train.targets, seed=1)
     old, new = arrays["validation"]["x"], again.data["validation"]["x"]
     assert abs(len(new) - len(old)) < 10
     assert not {tuple(row) for row in old} & {tuple(row) for row in new}
@@ -137,7 +137,7 @@ def test_a_second_split_holds_out_others_of_the_same_examples() -> None:
 
 
 def test_a_second_split_holds_out_whole_groups() -> None:
-    from edge_experts.training.second_split import Examples
+    from edge_experts.training.second_split import EncodedExamples
 
     random = np.random.default_rng(0)
     x = random.normal(size=(400, 4)).astype(np.float32)
@@ -145,7 +145,7 @@ def test_a_second_split_holds_out_whole_groups() -> None:
     data = datasets.from_arrays("p", x, y, x[:9], y[:9], groups_train=persons.tolist())
     names = ("train", "validation", "test")
     arrays = {name: {"x": np.asarray(getattr(data, name).inputs)} for name in names}
-    again = Examples(data, arrays, {}).split_again(data.train.targets, seed=1).dataset
+    again = EncodedExamples(data, arrays, {}).split_again(data.train.targets, seed=1).dataset
     splits: Any = (data.validation, again.validation, again.train)
     first, second, trained = (set(split.groups.tolist()) for split in splits)
     assert not first & second, "other persons than the first time"

@@ -21,11 +21,11 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 def _loss(model: Any, arrays: Arrays, **objective: Any) -> float:
     """What one step reports before it changes anything."""
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.objectives.losses import Answers
+    from edge_experts.training.objectives.losses import AnswerLoss
 
     import tf_keras  # isort: skip
 
-    learner = Learner(model, Objective(Answers(), **objective))
+    learner = Learner(model, Objective(AnswerLoss(), **objective))
     learner.compile(tf_keras.optimizers.SGD(0.0))
     targets = TARGETS[:, None].astype(np.float32)
     return float(learner.train_on_batch(arrays, targets, return_dict=True)["loss"])
@@ -88,7 +88,7 @@ def test_experts_on_their_own_inputs_leave_the_router_alone(
 ) -> None:
     from edge_experts.training import batches
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.objectives.losses import Answers
+    from edge_experts.training.objectives.losses import AnswerLoss
 
     import tf_keras  # isort: skip
 
@@ -96,7 +96,7 @@ def test_experts_on_their_own_inputs_leave_the_router_alone(
     owners = model.route(arrays)
     targets = TARGETS[:, None].astype(np.float32)
     drawn = batches.draw(arrays, targets, 8, 5, seed=0, owners=owners, experts=3)
-    learner = Learner(model, Objective(Answers(), kind="own"), trains_router=False)
+    learner = Learner(model, Objective(AnswerLoss(), kind="own"), trains_router=False)
     learner.compile(tf_keras.optimizers.Adam(0.05))
     before = [model.router.get_weights(), *(expert.get_weights() for expert in model.experts)]
     learner.fit(drawn.dataset, verbose=0)

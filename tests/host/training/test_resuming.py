@@ -239,7 +239,7 @@ def test_a_translator_goes_on_at_any_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chance: np.random.Generator, keras: Any
 ) -> None:
     from edge_experts.training.checkpoints import Snapshots
-    from edge_experts.training.translation.learning import Learner
+    from edge_experts.training.translation.learning import TranslatorLearner
     from edge_experts.training.translation.model import translator
     from edge_experts.training.translation.network import Size
 
@@ -248,7 +248,7 @@ def test_a_translator_goes_on_at_any_step(
     def training(name: str) -> list[bytes]:
         keras.utils.set_random_seed(1)
         network = translator(Size(pieces=12, units=8, heads=2, inner=8), 0.2)
-        learner = Learner(network, pieces=16, rate=1e-2, drawn=2, seed=4)
+        learner = TranslatorLearner(network, pieces=16, rate=1e-2, drawn=2, seed=4)
         learner.train(pairs, 2, "translator", snapshots=Snapshots(tmp_path / name))
         return [weight.tobytes() for weight in network.get_weights()]
 

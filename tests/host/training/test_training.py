@@ -19,11 +19,11 @@ def select(arrays: Arrays) -> Any:
     """A selection of a model's experts, run for some epochs; what was chosen."""
     from edge_experts.training import TrainConfig
     from edge_experts.training.learner import Learner, Objective
-    from edge_experts.training.objectives.losses import Answers
+    from edge_experts.training.objectives.losses import AnswerLoss
     from edge_experts.training.routers.selection import ExpertSelection
 
     def run(model: Any, epochs: int = 1, **settings: Any) -> list[int]:
-        learner = Learner(model, Objective(Answers()))
+        learner = Learner(model, Objective(AnswerLoss()))
         selection = ExpertSelection(TrainConfig(**settings), model, arrays, TARGETS)
         selection.set_model(learner)
         for epoch in range(epochs):
@@ -99,7 +99,7 @@ def test_perturbed_copies_differ_from_each_other(make_model: Any) -> None:
 
 
 def test_an_answer_is_judged_by_its_label_and_by_the_teacher() -> None:
-    from edge_experts.training.objectives.losses import Answers
+    from edge_experts.training.objectives.losses import AnswerLoss
 
     student, teacher = np.array([[1.0, -1.0]]), np.array([[0.5, 2.0]])
 
@@ -111,7 +111,7 @@ def test_an_answer_is_judged_by_its_label_and_by_the_teacher() -> None:
     taught = log_softmax(teacher[0] / 2)
     soft = (np.exp(taught) * (taught - log_softmax(student[0] / 2))).sum()
     targets = np.column_stack([[0], teacher]).astype(np.float32)
-    answers = Answers(share=0.7, temperature=2.0)
+    answers = AnswerLoss(share=0.7, temperature=2.0)
     found = float(answers.of(student.astype(np.float32), targets)[0])
     assert found == pytest.approx(0.3 * hard + 0.7 * 4 * soft, rel=1e-5)
     assert float(answers.of(student.astype(np.float32), targets[:, :1])[0]) == pytest.approx(hard)

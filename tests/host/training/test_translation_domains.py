@@ -291,7 +291,7 @@ def test_a_killed_training_has_its_router_already(
     from edge_experts.training.checkpoints import Checkpoints
     from edge_experts.training.default_settings import config_of
     from edge_experts.training.translation import router, translator_trainer
-    from edge_experts.training.translation.learning import Learner
+    from edge_experts.training.translation.learning import TranslatorLearner
 
     config = config_of(toy, **{**SETTINGS, **SMALL})
     first = translator_trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
@@ -299,7 +299,7 @@ def test_a_killed_training_has_its_router_already(
     def never(*_: Any) -> None:
         raise AssertionError("it was trained again")
 
-    monkeypatch.setattr(Learner, "train", never)
+    monkeypatch.setattr(TranslatorLearner, "train", never)
     monkeypatch.setattr(router, "train", never)
     again = translator_trainer.fit(toy, config, Checkpoints(tmp_path / "kept", {}))[0]
     for one, other in zip(first.get_weights(), again.get_weights(), strict=True):

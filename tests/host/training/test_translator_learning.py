@@ -8,14 +8,14 @@ import pytest
 def test_progress_is_told_by_steps_to_the_last(
     keras: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from edge_experts.training.translation.learning import Learner
+    from edge_experts.training.translation.learning import TranslatorLearner
     from edge_experts.training.translation.model import translator
     from edge_experts.training.translation.network import Size
     from edge_experts.training.translation.sentence_batches import batches_of
 
     pairs = [([3 + row % 5] * (1 + row % 9), [8, 3 + row % 5, 2]) for row in range(60)]
     network = translator(Size(pieces=12, units=8, heads=2, inner=8), 0.0)
-    learner = Learner(network, pieces=16, rate=1e-3, drawn=12, seed=0)
+    learner = TranslatorLearner(network, pieces=16, rate=1e-3, drawn=12, seed=0)
     learner.train(pairs, 2, "All together")
     steps = 2 * batches_of(pairs, 16)
     told = capsys.readouterr().err.splitlines()

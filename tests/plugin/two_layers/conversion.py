@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from edge_experts.converters.targets import Target
-from edge_experts.converters.targets.microcontroller import Measured
-from edge_experts.converters.tasks.conversion_task import COMMON, Examples, Golden, spread
+from edge_experts.converters.targets.microcontroller import MicroResult
+from edge_experts.converters.tasks.conversion_task import COMMON, GoldenRows, RunExamples, spread
 from edge_experts.converters.verify.confidence import Unsure
-from edge_experts.converters.verify.keras_reference import Reference
+from edge_experts.converters.verify.keras_reference import KerasReference
 from edge_experts.converters.verify.proof import Deployed, Proof
 
 from edge_experts.datasets import Split
@@ -69,16 +69,16 @@ class Conversion:
     def settings(self, options: Any) -> Mapping[str, Any]:
         return {}
 
-    def examples(self, splits: Mapping[str, Split]) -> Examples:
+    def examples(self, splits: Mapping[str, Split]) -> RunExamples:
         encoded = [encode_all(self._features, splits[n].inputs) for n in ("train", "validation")]
-        return Examples(*encoded, splits)
+        return RunExamples(*encoded, splits)
 
     def manifest_parts(self, options: Any) -> Mapping[str, Any]:
         return {"task_spec": self.run.task_spec}
 
     def judge(
         self,
-        reference: Reference,
+        reference: KerasReference,
         deployed: Deployed,
         manifest: Manifest,
         splits: Mapping[str, Split],
@@ -101,9 +101,9 @@ class Conversion:
             test_examples=len(wanted[1]),
         )
 
-    def golden(self, reference: Reference, proof: Proof, manifest: Manifest) -> Golden:
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
         apart = np.abs(proof.scores - reference.scores).max(axis=1)
-        return Golden(spread(-apart, proof.experts, np.ones(len(apart))))
+        return GoldenRows(spread(-apart, proof.experts, np.ones(len(apart))))
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
         return {"test_scores": dict(proof.test_scores), "test_examples": proof.test_examples}
@@ -111,7 +111,7 @@ class Conversion:
     def card(self, manifest: Manifest, proof: Proof) -> str:
         return f"# {manifest.name}\n\noff by {proof.test_scores['off']}\n"
 
-    def on_microcontroller(self, files: Mapping[str, Measured]) -> dict[str, Any]:
+    def on_microcontroller(self, files: Mapping[str, MicroResult]) -> dict[str, Any]:
         return {}
 
     def to_json(self, manifest: Manifest, proof: Proof) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_experts.datasets.targets import Targets
-from edge_experts.datasets.targets.regression import Regression
+from edge_experts.datasets.targets.regression import ValueTargets
 
 
-class Outputs(Regression):
+class Outputs(ValueTargets):
     """One or several numbers for each example."""
 
     def claims_columns(self, columns: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ from edge_experts.runtime.fit import Shapes, must_fit
 from edge_experts.runtime.interpreter import Delegate, Expert, Model
 from edge_experts.runtime.memory.policy import Policy
 from edge_experts.runtime.tasks import Task
-from edge_experts.runtime.tasks.base import Column, Deployed, GoldenAnswer, Tensor
+from edge_experts.runtime.tasks.base import Column, DeployedScores, GoldenAnswer, Tensor
 
 from .policy import LeastFrequent
 
@@ -201,7 +201,7 @@ class TwoLayers:
         return mean
 
     @staticmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         return None
 
     @staticmethod

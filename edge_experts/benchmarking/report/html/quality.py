@@ -17,7 +17,7 @@ _BYTES = "bytes of files in memory for an answer"
 _ALIKE = 3  # ratio of costs up to which the axis is linear
 
 
-class Point(NamedTuple):
+class QualityPoint(NamedTuple):
     """One contender; the 95 % interval of its quality, or None if unknown."""
 
     name: str
@@ -40,7 +40,7 @@ def by_time(result: Benchmark) -> Markup | None:
 def compared(found: Compared, cost: str) -> Markup | None:
     """Draw a comparison's rows against `resident_bytes` or `macs`."""
     points = [
-        Point(
+        QualityPoint(
             row.name,
             getattr(row, cost),
             row.scores[found.score],
@@ -60,7 +60,7 @@ def _of(result: Benchmark, costs: Sequence[float], name: str, title: str) -> Mar
     if score is None:
         return None
     points = [
-        Point(row.name, cost, row.scores[score].value, row.scores[score].interval)
+        QualityPoint(row.name, cost, row.scores[score].value, row.scores[score].interval)
         for row, cost in zip(result.rows, costs, strict=True)
         # The reference loop is the same bundle.
         if row.name != REFERENCE and score in row.scores
@@ -68,7 +68,7 @@ def _of(result: Benchmark, costs: Sequence[float], name: str, title: str) -> Mar
     return _drawn(points, name, title, score)
 
 
-def _drawn(points: Sequence[Point], name: str, title: str, score: str) -> Markup | None:
+def _drawn(points: Sequence[QualityPoint], name: str, title: str, score: str) -> Markup | None:
     points = [point for point in points if point.cost > 0]
     if not points:
         return None

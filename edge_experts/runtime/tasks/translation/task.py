@@ -16,7 +16,7 @@ from ....format.manifest import Manifest
 from ...answer import Answer, Clock
 from ...fit import Shapes
 from ...interpreter import Delegate, Expert
-from ..base import Deployed, GoldenAnswer, Tensor
+from ..base import DeployedScores, GoldenAnswer, Tensor
 from ..routed_once import Arrays, RoutedOnce, known_scores
 from .beam_search import Text
 from .signatures import Signatures
@@ -164,7 +164,7 @@ class Translation(RoutedOnce):
         ]
 
     @staticmethod
-    def deployed(manifest: Manifest) -> Deployed | None:
+    def deployed(manifest: Manifest) -> DeployedScores | None:
         proven = _proven(manifest)
         return known_scores(proven.get("deployed"), proven.get("examples"), {"chrf": (0, 100)})
 
