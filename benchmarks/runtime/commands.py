@@ -13,6 +13,7 @@ from edge_experts.cli.shared_options import Bundle, Json
 from .. import output
 
 _COUNTS = (4, 16, 64, 256, 1024, 4096)
+_RESIDENT = (1, 4, 16)
 _MB = 1_000_000
 
 
@@ -105,6 +106,42 @@ def scale(
     if picture is not None:
         draw(sizes, picture)
     output.show({"sizes": [asdict(size) for size in sizes]}, as_table(sizes), json=json)
+
+
+def memory(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Folder of the bundles; missing ones are made.", show_default=False),
+    ],
+    experts: Annotated[int, typer.Option(min=2, help="Number of experts.")] = 64,
+    units: Annotated[int, typer.Option(min=8, help="Units of both hidden layers.")] = 980,
+    resident: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Number of experts in a budget, repeatable.",
+            show_default=", ".join(map(str, _RESIDENT)),
+        ),
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Also draw to this file, by matplotlib.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure memory by the budget, beside a dense network.
+
+    64 experts of 1 MB, and one dense network of 66 MB. Missing bundles need
+    TensorFlow.
+
+    Example: python -m benchmarks memory bundles --picture memory.svg
+    """
+    from .memory import as_table, draw, measure_all
+
+    rows = measure_all(folder, experts, units, resident or _RESIDENT)
+    if picture is not None:
+        draw(rows, picture)
+    output.show({"rows": [asdict(row) for row in rows]}, as_table(rows), json=json)
 
 
 def tight(

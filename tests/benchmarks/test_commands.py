@@ -18,7 +18,8 @@ from edge_experts.errors import EdgeExpertsError, ManifestError, UsageError
 from tests.tiny import tiny_bundle
 
 NAMES = (
-    *("overhead", "loading", "kernels", "startup", "scale", "tight", "soak", "mutations", "drift"),
+    *("overhead", "loading", "kernels", "startup", "scale", "memory", "tight", "soak"),
+    *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "gains"),
     *("conversion-speed",),
