@@ -85,7 +85,9 @@ def synthetic_translators(
     from .synthetic_translators import LANGUAGES, SyntheticTranslators
 
     if experts not in (1, len(LANGUAGES)):
-        raise UsageError(f"--experts {experts}: must be 1 or {len(LANGUAGES)}")
+        raise UsageError(
+            f"--experts {experts}: must be 1, for all languages, or {len(LANGUAGES)}, one each"
+        )
     SyntheticTranslators(
         experts=experts,
         units=units,

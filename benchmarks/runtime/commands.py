@@ -129,9 +129,9 @@ def memory(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure memory by the budget, beside a dense network.
+    """Measure memory of experts by the budget.
 
-    64 experts of 1 MB, and one dense network of 66 MB. Missing bundles need
+    64 experts of 1 MB, beside one dense network of 66 MB. Missing bundles need
     TensorFlow.
 
     Example: python -m benchmarks memory bundles --picture memory.svg

@@ -29,7 +29,7 @@ _MB = 1_000_000
 
 
 @dataclass(frozen=True)
-class Memory:
+class MemoryRow:
     """One row; bytes and microseconds.
 
     Attributes:
@@ -53,7 +53,7 @@ class Memory:
     p99_us: float
 
 
-def measure_all(folder: Path, experts: int, units: int, resident: Sequence[int]) -> list[Memory]:
+def measure_all(folder: Path, experts: int, units: int, resident: Sequence[int]) -> list[MemoryRow]:
     """Measure the experts with each budget, without one, and the dense network.
 
     Args:
@@ -85,7 +85,7 @@ def units_of_all(experts: int, units: int) -> int:
     return round((math.sqrt(ends**2 + 4 * weights) - ends) / 2)
 
 
-def as_table(rows: Sequence[Memory]) -> list[list[str]]:
+def as_table(rows: Sequence[MemoryRow]) -> list[list[str]]:
     """Build one line for each row."""
     header = ["", "files MB", "memory growth MB", "experts used", "answers that load", "p50 ms"]
     lines = [
@@ -103,7 +103,7 @@ def as_table(rows: Sequence[Memory]) -> list[list[str]]:
     return [[*header, "p99 ms"], *lines]
 
 
-def draw(rows: Sequence[Memory], path: Path) -> None:
+def draw(rows: Sequence[MemoryRow], path: Path) -> None:
     """Draw memory growth and latency of each row; needs matplotlib."""
     import matplotlib as mpl
 
@@ -127,7 +127,7 @@ def draw(rows: Sequence[Memory], path: Path) -> None:
     figure.savefig(path)
 
 
-def _measure(bundle: Path, name: str, resident: int | None, budget: int | None) -> Memory:
+def _measure(bundle: Path, name: str, resident: int | None, budget: int | None) -> MemoryRow:
     interpreter.description()  # imports the interpreter, which belongs to the base
     inputs = np.random.default_rng(0).normal(size=(_ANSWERS, _INPUTS)).astype(np.float32)
     process_memory.reset_peak()
@@ -143,7 +143,7 @@ def _measure(bundle: Path, name: str, resident: int | None, budget: int | None) 
             loads += answer.expert not in before
         growth = process_memory.read().peak - base
         entries = [*runtime.manifest.routers, *runtime.manifest.experts]
-    return Memory(
+    return MemoryRow(
         name=name,
         resident=resident,
         file_bytes=sum(entry.bytes for entry in entries),

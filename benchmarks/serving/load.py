@@ -57,8 +57,8 @@ class Load:
         odd = sorted(set(self.codes) - {200, 503})
         if odd or self.wrong or self.broken or not self.codes[200]:
             raise ThresholdError(
-                f"status codes {dict(self.codes)}, {self.wrong} wrong answers, {self.broken} "
-                "broken connections"
+                f"status codes {dict(self.codes)} (expected: only 200 and 503, some 200), "
+                f"{self.wrong} wrong answers and {self.broken} broken connections (expected: none)"
             )
         if self.growth > _FLAT:
             raise ThresholdError(f"memory grew by {self.growth:,} bytes")

@@ -96,7 +96,7 @@ def automatic(
         manifest,
         proof,
         Search(
-            choosing.at(point, beside),
+            choosing.with_fixed_bytes(point, beside),
             tuple(choosing.frontier(beside)),
             tuple(choosing.uniform(beside)),
             choosing.refused,

@@ -244,8 +244,8 @@ class Choosing:
         """Compute the bytes of a choice's models."""
         return sum(variant.size for variant in point.variants)
 
-    def at(self, point: Point, fixed: int) -> Point:
-        """Copy the choice, with another number of bytes beside the models."""
+    def with_fixed_bytes(self, point: Point, fixed: int) -> Point:
+        """Copy the choice; its size is the bytes of its models and `fixed` bytes of other files."""
         return replace(point, size=fixed + self.size_of(point))
 
     def _point(

@@ -90,7 +90,9 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
     features = run_folder.read_features(run, description)
     conversion = open_conversion(description, features)
     if not conversion.options >= OF_ROWS:
-        raise UnsuitableError(f"{run}: ONNX files are not offered for {conversion.name}")
+        raise UnsuitableError(
+            f"{run}: ONNX files are not supported for {conversion.name}; use `edge-experts convert`"
+        )
     task = cast(RowTask, conversion)
     with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary)
@@ -133,7 +135,7 @@ def _make(run: Path, task: RowTask, features: Features, job: Path) -> OnnxProof:
     model = (run / run_folder.MODEL).resolve()
     (job / "job.json").write_text(json.dumps({"model": str(model)}))
     with Progress("Exporting to ONNX", _STEPS) as progress:
-        run_module(f"{__package__}.worker", job, progress.step, _failure)
+        run_module(f"{__package__}.onnx_worker", job, progress.step, _failure)
         found = subprocesses.call(prove, job)
         progress.step("proven in ONNX Runtime")
     return OnnxProof(

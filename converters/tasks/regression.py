@@ -80,7 +80,9 @@ class RegressionConversion(RowConversion):
         differences = np.abs(keras.astype(np.float64) - outputs).max(axis=1)
         wanted = self.wanted(targets)
         ours, theirs = self.scores(outputs, targets), self.scores(keras, targets)
-        cost = _shares(outputs, wanted, wanted) - _shares(keras, wanted, wanted)
+        cost = _normalized_squared_errors(outputs, wanted, wanted) - _normalized_squared_errors(
+            keras, wanted, wanted
+        )
 
         def of(expert: int) -> ExpertValueParity:
             own = (keras_experts == expert) & (experts == expert)
@@ -186,7 +188,7 @@ class RegressionConversion(RowConversion):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Squared errors; and the same divided by the variance, so R2 is one minus their mean."""
         squares: np.ndarray = np.mean((outputs - wanted) ** 2, axis=1)
-        return squares, _shares(outputs, wanted, all_wanted)
+        return squares, _normalized_squared_errors(outputs, wanted, all_wanted)
 
     @staticmethod
     def c_answer(manifest: Manifest) -> CAnswer:
@@ -202,13 +204,15 @@ class RegressionConversion(RowConversion):
         )
 
 
-def _shares(outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray) -> np.ndarray:
+def _normalized_squared_errors(
+    outputs: np.ndarray, wanted: np.ndarray, all_wanted: np.ndarray
+) -> np.ndarray:
     """Squared errors divided by the variance of each output, averaged over outputs, (examples,)."""
     variance = all_wanted.var(axis=0)
-    shares: np.ndarray = np.mean(
+    normalized: np.ndarray = np.mean(
         (outputs - wanted) ** 2 / np.where(variance > 0, variance, 1.0), axis=1
     )
-    return shares
+    return normalized
 
 
 def _own(proof: Proof) -> RegressionParity:

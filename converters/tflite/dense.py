@@ -73,7 +73,7 @@ def _add_bias(model: Any, graph: Any, operator: Any, zeros: dict[int, int]) -> N
 
 
 def _flatten(graph: Any, operator: Any, reshape: int) -> Any:
-    """Let a layer output (rows, units); return the operator that must follow it."""
+    """Make an operator's output (rows, units), and return the RESHAPE to its shape before."""
     output = operator.outputs[0]
     shape = [int(size) for size in graph.tensors[output].shape]
     flat = copy.deepcopy(graph.tensors[output])

@@ -12,10 +12,10 @@ import tf_keras
 
 
 def signature(network: tf_keras.Model) -> dict[str, tf.TensorSpec]:
-    """Return the inputs by name, for one input at a time.
+    """Return the `tf.TensorSpec` of each input by name, with batch size 1.
 
-    Small boards answer one input at a time, and with a fixed batch the interpreter plans its memory
-    once.
+    Small boards answer one input at a time, and with a fixed batch size the interpreter plans its
+    memory once.
     """
     return {
         tensor.name: tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype, name=tensor.name)

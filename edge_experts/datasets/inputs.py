@@ -49,10 +49,10 @@ class Input:
     problem: UsageError | None = None
 
     def value(self) -> Any:
-        """Return the example.
+        """Return the example, or raise its problem.
 
         Raises:
-            UsageError: the input has a problem.
+            UsageError: the input is not an example; see `problem`.
         """
         if self.problem is not None:
             raise self.problem

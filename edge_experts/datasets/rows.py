@@ -33,11 +33,11 @@ def read(
 
     The separator of a .csv is the most frequent one of its header, of comma, semicolon, tab and
     bar, or that of a first line such as `sep=;`. A quote is a delimiter where it begins and ends a
-    cell, and otherwise a character. Names of columns are stripped. Rows of empty cells only are
-    skipped, and so are columns without a name and any cell.
+    cell, and otherwise a character. Names of columns are stripped. Empty rows are
+    skipped, and so are columns that have neither a name nor a value.
 
     Args:
-        numbers: columns of those in `NAMED` that hold numbers.
+        numbers: columns in `NAMED` whose cells are numbers, not text.
         broken: called with the line and the error of a row that does not fit the header; reading
             then continues. By default the error is raised.
         decimal_points: give 3,14 of a file with semicolons as 3.14, as versions before 0.2 did.

@@ -17,7 +17,7 @@ _FORM = "NFC"
 
 
 class PythonUnicode:
-    """Unicode of the running Python, for features without a contract (version 0.1.0)."""
+    """Unicode rules of the running Python, for features of version 0.1.0, which store no tables."""
 
     @property
     def contract(self) -> dict[str, Any]:

@@ -280,7 +280,10 @@ def _differences(table: np.ndarray, columns: list[int]) -> np.ndarray:
 def _summed(name: str, packed: np.ndarray, columns: list[int]) -> np.ndarray:
     """Restore a table from differences of rows; the inverse of `_differences`."""
     if packed.ndim != 2 or len(packed) <= max(columns):
-        raise ValueError(f"unicode {name} must have rows and columns")
+        raise ValueError(
+            f"unicode {name} must have two dimensions and {max(columns) + 1} columns or more, got "
+            f"the shape {packed.shape}"
+        )
     rows = _rows(name, packed.T, len(packed)).astype(np.int64)
     rows[:, columns] = np.cumsum(rows[:, columns], axis=0)
     return _narrow(name, rows)

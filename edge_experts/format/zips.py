@@ -25,7 +25,7 @@ DAMAGED = (
 
 
 def open_zip(file: BinaryIO, most_entries: int) -> zipfile.ZipFile:
-    """Open an archive after checking the size of its directory, which zipfile reads completely.
+    """Open a zip file after checking its central directory's size, which zipfile reads at once.
 
     Raises:
         one of DAMAGED.

@@ -75,7 +75,8 @@ class Service:
             ends.append(len(asked))
             if len(asked) > self._most_parts:
                 raise UsageError(
-                    f"a request may hold at most {self._most_parts} sentences; send several"
+                    f"a request may hold at most {self._most_parts} sentences in all; "
+                    "split it into several requests"
                 )
         answers = self.runtime.predict_batch(asked)
         return [task.joined(answers[start:end]) for start, end in pairwise([0, *ends])]

@@ -21,8 +21,9 @@ class EncodedExamples:
     taught: Mapping[str, np.ndarray]
 
     def split_again(self, classes: np.ndarray, seed: int) -> EncodedExamples:
-        """Swap the validation examples for as many training examples.
+        """Draw a new validation split of about the old size from the training examples.
 
+        The old validation examples join the training split.
         The features and the teacher remain those that were fitted to the first split.
 
         Args:

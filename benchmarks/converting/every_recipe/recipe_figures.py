@@ -29,7 +29,7 @@ _ANY_DROP = 100.0  # points: no loss of accuracy is refused
 
 @dataclass(frozen=True)
 class RecipeFigures:
-    """One run in one recipe on one interpreter.
+    """Measurements of one trained model, converted with one recipe, on one interpreter.
 
     Attributes:
         bytes: of all files of the bundle.
@@ -134,7 +134,7 @@ def _cells(row: RecipeFigures) -> list[str]:
 
 
 def remarks(rows: Sequence[RecipeFigures]) -> list[str]:
-    """Describe refusals and the losses of int8, a line for each."""
+    """Describe what was refused, and the accuracy that int8 lost to float32, one line each."""
     refused = [
         f"{row.run}, {row.recipe}, {row.interpreter}: {row.refused}" for row in rows if row.refused
     ]

@@ -9,7 +9,7 @@ from ..measure.conditions import Conditions
 from ..measure.energy import Energy
 from ..measure.growth import Growth
 from ..row import SPARSE
-from .conclusion import verdict
+from .benchmark_verdict import verdict
 
 _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: interval for the same "

@@ -79,7 +79,7 @@ def record(
             rows["expert"].append(expert)
             for name, values, rest in (
                 ("pieces", text.pieces, -1),
-                ("chances", np.exp(text.chances), 0),
+                ("chances", np.exp(text.log_probabilities), 0),
             ):
                 room = asked.inputs(STEP)["past_keys"][2] - len(values)
                 rows[name].append(np.pad(values, (0, room), constant_values=rest))

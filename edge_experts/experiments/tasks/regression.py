@@ -20,7 +20,7 @@ _SCORES = ("r2", "mae", "rmse")
 
 
 class RegressionComparison:
-    """Share of the targets' variance that is explained.
+    """Comparison of regression models by R2, the explained share of the targets' variance.
 
     The loss of an example is its squared error divided by the variance of the targets, averaged
     over the outputs.

@@ -250,8 +250,9 @@ def _refuse_other_answers(
         difference = float(np.max(np.abs(output.numpy() - wanted)))
         if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
             raise _Refused(
-                f"rebuilt in tf_keras it answers differently, by {difference:.2g} for random "
-                "inputs; a layer or an activation (such as hard_sigmoid) is another one there"
+                f"rebuilt in tf_keras, its outputs differ from Keras 3's by {difference:.2g} for "
+                "random inputs; a layer or activation is defined differently there (hard_sigmoid "
+                "is): use another one, and train again"
             )
 
 

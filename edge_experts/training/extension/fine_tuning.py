@@ -44,7 +44,10 @@ def fine_tune(
     refuse_existing(out, force=force)
     earlier = run_folder.read_run(run)
     if earlier.experts != 1:
-        raise UsageError(f"{run}: has {earlier.experts} experts; add one with `extend`")
+        raise UsageError(
+            f"{run}: fine-tuning needs a run with one network, and this one has {earlier.experts} "
+            "experts; add an expert with `extend`"
+        )
     task = training_of(earlier.task_type).routed(earlier, "fine-tune")
     features = run_folder.read_features(run, earlier)
     splits = fitting(task, dataset, run, earlier)

@@ -64,7 +64,7 @@ class RoutedTask(Protocol):
         """Scores of a deployed model's outputs (examples, outputs) against a data set's targets."""
 
     def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Points of each example, (examples,): their mean is 100 times the primary score."""
+        """Contributions of the examples, (examples,), whose mean is 100 times the primary score."""
 
     def oddities(self, dataset: Dataset) -> Iterator[str]:
         """Warnings about targets, before training."""

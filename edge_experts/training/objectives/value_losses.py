@@ -66,10 +66,10 @@ class ValueAnswers(tf.Module):
         """
         squares = self._squares(outputs, hard, soft)
         count = float(outputs.shape[-1])
-        chances = gate - 0.5 * count * squares / self.variance
-        variance = self._follow(tf.stop_gradient(tf.nn.softmax(chances) * squares))
-        chances = gate - 0.5 * count * (squares / variance + tf.math.log(2 * math.pi * variance))
-        return -tf.reduce_logsumexp(chances, axis=1)
+        log_terms = gate - 0.5 * count * squares / self.variance
+        variance = self._follow(tf.stop_gradient(tf.nn.softmax(log_terms) * squares))
+        log_terms = gate - 0.5 * count * (squares / variance + tf.math.log(2 * math.pi * variance))
+        return -tf.reduce_logsumexp(log_terms, axis=1)
 
     def expectation(
         self, gate: tf.Tensor, outputs: tf.Tensor, hard: tf.Tensor, soft: tf.Tensor | None

@@ -63,8 +63,8 @@ class ClassFindings:
         if self._gate is None:
             return None
         owner, places = self._gate.argmax(axis=1), np.arange(len(self._gate))
-        chances = insight.softmax(self._logits[owner, places]).max(axis=1)
-        surety: np.ndarray = self._gate.max(axis=1) * chances
+        probabilities = insight.softmax(self._logits[owner, places]).max(axis=1)
+        surety: np.ndarray = self._gate.max(axis=1) * probabilities
         return surety
 
     def draw(self, folder: Path, owned: Owned | None) -> list[Path]:

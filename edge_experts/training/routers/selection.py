@@ -70,6 +70,7 @@ class ExpertSelection(tf_keras.callbacks.Callback):
         return Snapshot({}, {"random": self.random.bit_generator.state, "chosen": self.chosen})
 
     def resume(self, snapshot: Snapshot) -> None:
+        """Restore the random state and the experts chosen so far."""
         self.random.bit_generator.state = snapshot.values["random"]
         self.chosen = list(snapshot.values["chosen"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from ..second_split import EncodedExamples
 from ..stages import Stages
 
 _TAUGHT = ("train", "validation")  # splits with outputs of a teacher
+_SHOWN_LABELS = 5
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,8 @@ class RoutedTraining:
             )
         if described.labels != dataset.labels:
             raise UsageError(
-                f"teacher {run}: it knows the labels {', '.join(described.labels[:5])} ..., and "
-                f"not those of {dataset.name}; train it on the same data"
+                f"teacher {run}: its labels ({_first(described.labels)}) differ from those of "
+                f"{dataset.name} ({_first(dataset.labels)}); train it on the same data"
             )
         features = run_folder.read_features(run, described)
         model = tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
@@ -200,3 +201,8 @@ class RoutedTraining:
                 "on the same data"
             ) from None
         return {split: self.read_teacher(described, each) for split, each in outputs.items()}
+
+
+def _first(labels: Sequence[str]) -> str:
+    more = ", ..." if len(labels) > _SHOWN_LABELS else ""
+    return ", ".join(labels[:_SHOWN_LABELS]) + more

@@ -61,8 +61,8 @@ def cross_entropy(hidden: tf.Tensor, table: tf.Tensor, among: Candidates) -> tf.
         pieces, weight = tf.shape(table)[0], tf.cast(weights, hidden.dtype)
         table = tf.gather(table, ids)
         logits = tf.matmul(hidden, table, transpose_b=True)
-        chances = tf.nn.softmax(logits + tf.math.log(weight))
-        own = tf.cast(tf.gather(chances, wanted, batch_dims=1), tf.float32)
+        probabilities = tf.nn.softmax(logits + tf.math.log(weight))
+        own = tf.cast(tf.gather(probabilities, wanted, batch_dims=1), tf.float32)
 
         def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             """Gradient of a logit: its probability minus its target.
@@ -74,12 +74,12 @@ def cross_entropy(hidden: tf.Tensor, table: tf.Tensor, among: Candidates) -> tf.
             even = weight[:, None] * tf.cast(_SMOOTHING / tf.cast(pieces, tf.float32), hidden.dtype)
             scaled = scale * hidden
             for_hidden = scale * (
-                tf.matmul(chances, table)
+                tf.matmul(probabilities, table)
                 - sharp * tf.gather(table, wanted)
                 - tf.reduce_sum(even * table, 0)
             )
             for_table = (
-                tf.matmul(chances, scaled, transpose_a=True)
+                tf.matmul(probabilities, scaled, transpose_a=True)
                 - sharp * tf.math.unsorted_segment_sum(scaled, wanted, tf.shape(ids)[0])
                 - even * tf.reduce_sum(scaled, 0)
             )

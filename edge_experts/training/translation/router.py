@@ -43,10 +43,12 @@ def train(
     seed: int,
     snapshots: Snapshots | None = None,
 ) -> None:
-    """Train the router on the experts' sentences, by cross-entropy among those of one language.
+    """Train the router to choose the expert of each sentence.
+
+    The cross-entropy is over the experts of the sentence's language alone.
 
     Args:
-        pairs: pairs of each expert.
+        pairs: pairs of sentences, a sequence for each expert.
         names: names of the experts, such as "de/help".
         seed: seed of the order of the sentences.
         snapshots: storage of the state, from which an interrupted training resumes.

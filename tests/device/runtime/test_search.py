@@ -80,7 +80,7 @@ def test_with_as_many_beams_as_beginnings_the_best_answer_of_all_is_found(seed: 
     ]
     best = max(answers, key=functions.chance)
     assert tuple(written.pieces) == best
-    assert written.chances.mean() == pytest.approx(functions.chance(best), abs=1e-5)
+    assert written.log_probabilities.mean() == pytest.approx(functions.chance(best), abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -105,7 +105,7 @@ def test_an_answer_never_gets_longer_than_it_may(beams: int) -> None:
 
     functions = Endless(0, beams)
     written = write(functions, ARRAYS, functions.past, NEVER)
-    assert len(written.pieces) == len(written.chances) == MOST
+    assert len(written.pieces) == len(written.log_probabilities) == MOST
     assert functions.steps == MOST
     assert not set(written.pieces.tolist()) & {END, *NEVER}
 

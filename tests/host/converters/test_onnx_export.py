@@ -70,7 +70,7 @@ def test_a_task_without_rows_of_numbers_is_refused(
     from edge_experts.converters.tasks import classification, conversion_task
 
     monkeypatch.setattr(classification.ClassificationConversion, "options", conversion_task.COMMON)
-    with pytest.raises(UnsuitableError, match="ONNX files are not offered for classification"):
+    with pytest.raises(UnsuitableError, match="ONNX files are not supported for classification"):
         export_onnx(make_run(dense), tmp_path / "dense.onnx")
 
 

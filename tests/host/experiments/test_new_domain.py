@@ -100,7 +100,7 @@ def test_fine_tuning_is_of_one_network(arrival: tuple[Path, Any], tmp_path: Path
     from edge_experts.training.extension.fine_tuning import fine_tune
 
     folder, _ = arrival
-    with pytest.raises(UsageError, match="has 5 experts; add one with `extend`"):
+    with pytest.raises(UsageError, match="this one has 5 experts; add an expert with `extend`"):
         fine_tune(folder / "sparse.run", _data("new", ("new",)), tmp_path / "out.run")
     assert "fine-tuned on made by a test" in read_run(folder / "fine-tuned.run").origin
     assert arrival[1].after[1].new > arrival[1].before[1].new + 0.2

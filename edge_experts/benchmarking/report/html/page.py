@@ -14,8 +14,8 @@ from ....format.strict_json import harmless
 from ....text_table import number
 from ...benchmark import Benchmark
 from ...score import primary, within_bounds
+from ..benchmark_verdict import verdict
 from ..compared import Compared
-from ..conclusion import verdict
 from ..text_report import (
     contender_table,
     energy_told,

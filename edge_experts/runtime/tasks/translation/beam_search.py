@@ -27,12 +27,12 @@ class Text(NamedTuple):
 
     Attributes:
         pieces: token ids, with the end token if it was generated, (tokens,) int32.
-        chances: log probabilities of the tokens, (tokens,) float32.
+        log_probabilities: log probabilities of the tokens, (tokens,) float32.
         first_ns: time until the first token was chosen.
     """
 
     pieces: np.ndarray
-    chances: np.ndarray
+    log_probabilities: np.ndarray
     first_ns: int
 
 
@@ -49,7 +49,7 @@ def write(
     *,
     most: int | None = None,
 ) -> Text:
-    """Generate an answer: of the finished beams, the one with the highest mean of `chances`.
+    """Generate an answer: the finished beam with the highest mean of `log_probabilities`.
 
     Args:
         functions: runs `encode` or `step`, by name, on named arrays.
@@ -111,26 +111,28 @@ class _Beams:
             past[:, :, position] = made[name][:, :, 0]
         self._hidden[..., position] = 0.0
 
-    def go_on(self, chances: np.ndarray) -> bool:
+    def go_on(self, log_probabilities: np.ndarray) -> bool:
         """Extend the most probable beams by one token; return True if enough beams are finished.
 
         Args:
-            chances: log probabilities of the next token, (beams, tokens).
+            log_probabilities: log probabilities of the next token, (beams, tokens).
         """
-        totals = self._scores[:, None] + chances
+        totals = self._scores[:, None] + log_probabilities
         count = len(self._scores)
         # Twice the number of beams, because as many may have finished. A beam that ends but is not
         # among the first would not have been followed either.
         rows, pieces = _largest(totals, 2 * count)
         for row in rows[:count][pieces[:count] == END]:
             if totals[row, END] > _NEVER / 2:
-                end = np.array([[END, chances[row, END]]], np.float32)
+                end = np.array([[END, log_probabilities[row, END]]], np.float32)
                 answer = np.concatenate([self._written[row], end])
                 self._done.append((float(totals[row, END]) / len(answer), answer))
         if len(self._done) >= count:
             return True
         rows, pieces = rows[pieces != END][:count], pieces[pieces != END][:count]
-        new = np.stack([pieces, chances[rows, pieces]], axis=1)[:, None].astype(np.float32)
+        new = np.stack([pieces, log_probabilities[rows, pieces]], axis=1)[:, None].astype(
+            np.float32
+        )
         self._written = np.concatenate([self._written[rows], new], axis=1)
         self._scores, self._last = totals[rows, pieces], pieces[:, None].astype(np.int32)
         if count > 1:

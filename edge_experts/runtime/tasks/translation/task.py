@@ -94,7 +94,7 @@ class Translation(RoutedOnce):
         labels = self.manifest.labels
         label = first if self.manifest.by_name else int(arrays["target"][0])
         scores = np.zeros(len(labels))
-        scores[label] = np.exp(output.chances.mean())
+        scores[label] = np.exp(output.log_probabilities.mean())
         text = self.pieces.text(output.pieces.tolist())
         first_ns = clock[3] - clock[0] + output.first_ns
         sure = (scores.astype(np.float32), 1.0, clock, experts, self.manifest.abstain_below, reason)
