@@ -89,7 +89,7 @@ class _Work:
 
 
 def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
-    """Send so many requests in so many threads, with a budget for so many experts."""
+    """Send requests in several threads, with a memory budget that holds a few experts."""
     manifest = read_manifest(bundle)
     largest = max(entry.resident_bytes for entry in manifest.experts)
     budget = experts * largest + sum(entry.resident_bytes for entry in manifest.routers)

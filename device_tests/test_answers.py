@@ -10,7 +10,7 @@ from edge_experts.benchmarking.expected import Agreement, compare
 from edge_experts.format.manifest_parser import read_manifest
 
 _FLOAT = 2e-5  # tolerance of real numbers, which every processor sums in another order
-_DECIDED_BY_A_STEP = 100  # at most one example in so many is a tie of two labels
+_DECIDED_BY_A_STEP = 100  # at most one example in this number is a tie of two labels
 
 
 @pytest.fixture(scope="module")

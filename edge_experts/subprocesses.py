@@ -35,7 +35,7 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {done.returncode}"
-        raise BundleError(f"measuring failed in a process of its own: {reason}")
+        raise BundleError(f"measuring failed in a separate process: {reason}")
     result: _R = pickle.loads(done.stdout)  # trusted: written by our own child process
     return result
 

@@ -58,7 +58,7 @@ QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteache
 def run_cli(
     *arguments: object, stdin: str = "", env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `edge-experts` in a process of its own, as a user does.
+    """Run `edge-experts` in a separate process, as a user does.
 
     Commands that import TensorFlow are forks of a process that has it: see `tests.warm`.
     """
@@ -168,7 +168,7 @@ def sentiment_bundle(shared: Shared, sentiment_run: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def translator_run(shared: Shared) -> Path:
-    """A tiny translator's; trained in a process of its own, as the device's tests need it."""
+    """A tiny translator's; trained in a separate process, as the device's tests need it."""
     command = [sys.executable, "-m", "tests.translators", "train"]
     return shared("toy.run", lambda out: subprocess.run([*command, str(out)], cwd=ROOT, check=True))
 

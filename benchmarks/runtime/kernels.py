@@ -1,6 +1,6 @@
 """Latency and memory growth of warm answers, for every delegate and number of threads.
 
-Each setting of `ExpertRuntime` has processes of its own, with all experts of the golden inputs in
+Each setting of `ExpertRuntime` has separate processes, with all experts of the golden inputs in
 memory.
 """
 

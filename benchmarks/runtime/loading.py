@@ -1,6 +1,6 @@
 """Ways to load an expert: from bytes or from a path, with and without a check.
 
-Bare interpreters, each way in processes of its own: construct, allocate and run twice, with the
+Bare interpreters, each way in separate processes: construct, allocate and run twice, with the
 files in the page cache. The figures are processor time and memory growth: anonymous pages, and
 pages of the file, which the system may evict and then reads again, unchecked.
 """

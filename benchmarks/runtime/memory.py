@@ -2,7 +2,7 @@
 
 Both have the same bytes of weights. Missing bundles of random weights, which do not change memory
 or time, are made by `python -m benchmarks synthetic`, which needs TensorFlow. Each row is measured
-in a process of its own: random inputs in random order, which is the hardest case for a cache.
+in a separate process: random inputs in random order, which is the hardest case for a cache.
 """
 
 from __future__ import annotations

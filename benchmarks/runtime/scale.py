@@ -1,7 +1,7 @@
 """Time and memory by the number of experts, from four to thousands.
 
 Missing bundles of random experts of one size are made by `python -m benchmarks synthetic`, which
-needs TensorFlow. Each bundle is measured in processes of its own: opening it, and answers by four
+needs TensorFlow. Each bundle is measured in separate processes: opening it, and answers by four
 of its experts, less the time in which the router's interpreter runs.
 """
 
@@ -67,7 +67,7 @@ def as_table(sizes: Sequence[ScaleFigures]) -> list[list[str]]:
 
 
 def measure(bundle: Path, experts: int) -> ScaleFigures:
-    """Measure one bundle, each time in a process of its own."""
+    """Measure one bundle, each time in a separate process."""
     found = [subprocesses.call(_once, bundle) for _ in range(_PROCESSES)]
     medians = [statistics.median(one[key] for one in found) for key in range(4)]
     sizes = ((bundle / name).stat().st_size for name in (MANIFEST, ROUTER))

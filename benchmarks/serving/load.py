@@ -103,7 +103,7 @@ def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
 
 
 class running:  # noqa: N801  reads as what it is: with running(bundle) as (process, port)
-    """A server in a process of its own, on a free port of the loopback interface."""
+    """A server in a separate process, on a free port of the loopback interface."""
 
     def __init__(self, bundle: Path, *options: str):
         command = [sys.executable, "-m", "edge_experts", "serve", str(bundle), "--port", "0"]

@@ -1,4 +1,4 @@
-"""Answers and latency of ONNX Runtime, measured in a process of its own."""
+"""Answers and latency of ONNX Runtime, measured in a separate process."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class Workers:
         self._all: list[_Worker] = []
 
     def start(self, count: int) -> None:
-        """Start importing TensorFlow in so many processes, before they are needed."""
+        """Start `count` processes, which import TensorFlow before they are needed."""
         while len(self._all) < min(count, self._most):
             worker = _Worker(self._job, self._module, self._patience)
             self._all.append(worker)

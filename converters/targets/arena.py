@@ -93,7 +93,7 @@ def _here(content: bytes, inputs: Sequence[np.ndarray]) -> np.ndarray:
 def _attempt(
     content: bytes, inputs: Sequence[np.ndarray], arena: int
 ) -> tuple[np.ndarray | None, str | None]:
-    """Run the file in an arena of so many bytes: answers (examples, outputs), or the error."""
+    """Run the file in an arena of this size: answers (examples, outputs), or the error."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as log:
         child = os.fork()
         if child == 0:

@@ -180,7 +180,7 @@ def spread(
 
 
 def _in_turn(rows: np.ndarray, count: int, clear: np.ndarray, experts: np.ndarray) -> list[int]:
-    """Select so many of the rows, the experts in turn, the clearest of each first."""
+    """Select `count` of the rows, the experts in turn, the clearest of each first."""
     chosen: list[int] = []
     queues = [
         list(own[np.argsort(-clear[own], kind="stable")])

@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--data", help="the host's part: whose test examples to answer")
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--every", type=int, default=1, help="take one of so many of them")
+    parser.add_argument("--every", type=int, default=1, help="take every N-th of them")
     parser.add_argument("--out", type=Path, help="where to, an .npz file")
     parser.add_argument("--check", type=Path, help="the board's part: the file to compare with")
     asked = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Session of a benchmark: all contenders answer in turn, in a process of its own."""
+"""Session of a benchmark: all contenders answer in turn, in a separate process."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def read_reference(reader: Reader, experts: int) -> DriftReference:
     """Read the manifest's reference for `experts` experts.
 
     Raises:
-        ManifestError: these are not counts, or not for so many experts.
+        ManifestError: these are not counts, or are for another number of experts.
     """
     has_router = reader.content.get("experts") is not None
     return DriftReference(

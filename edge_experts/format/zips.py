@@ -56,7 +56,7 @@ def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, most: int) ->
 
 
 def _packed(size: int) -> int:
-    """Compute the largest compressed size of so many bytes (RFC 1951, 3.2.4)."""
+    """Compute the largest compressed size of a number of bytes (RFC 1951, 3.2.4)."""
     return size + size // 1000 + 1024
 
 

@@ -25,7 +25,7 @@ Route = Callable[[Arrays], np.ndarray | None]
 
 
 class LayerAccess:
-    """Implementation of `access.Layer`; see there."""
+    """Implementation of `access.RoutedLayer`; see there."""
 
     __slots__ = ("places", "route")
 

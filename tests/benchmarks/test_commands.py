@@ -50,7 +50,7 @@ COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 def _run(*arguments: object, code: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the program in a process of its own."""
+    """Run the program in a separate process."""
     start = ("-c", code) if code else ("-m", "benchmarks")
     return subprocess.run(
         [sys.executable, *start, *map(str, arguments)],

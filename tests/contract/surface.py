@@ -118,5 +118,5 @@ def _calls(recorded: dict[str, Any], current: dict[str, Any], place: str) -> lis
 
 
 if __name__ == "__main__":
-    # In a process of its own: it imports TensorFlow, which must not meet the device's interpreter.
+    # In a separate process: it imports TensorFlow, which must not meet the device's interpreter.
     print(json.dumps(describe()))

@@ -20,7 +20,7 @@ _NAMES = {"InRange", "SparseExperts", "Translators", "WeightedBag", "edge_expert
 
 
 def _ask(*arguments: str) -> Any:
-    """Run saved.py in a process of its own: TensorFlow must not meet the device's interpreter."""
+    """Run saved.py in a separate process: TensorFlow must not meet the device's interpreter."""
     command = [sys.executable, "-m", "tests.contract.saved", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """A bundle's C source on this machine, its files run by the real TensorFlow Lite Micro.
 
-`python -m tests.host.micro_answers BUNDLE LIBRARY EXAMPLES.npz OUT.npz`, in a process of its own,
+`python -m tests.host.micro_answers BUNDLE LIBRARY EXAMPLES.npz OUT.npz`, in a separate process,
 without TensorFlow. LIBRARY is the C source, compiled for this machine; EXAMPLES has `examples` of
 arrays, or `numbers` and `categories` of a table. OUT gets what the C source makes of them, what the
 runtime does, and each file's answers by three interpreters.

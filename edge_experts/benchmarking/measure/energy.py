@@ -73,7 +73,7 @@ def _measure(
 def summarize(
     sensor: str, idle_w: float, answering_w: float, answers: int, seconds: float
 ) -> Energy:
-    """Convert the power of both phases, and the answers of so many seconds, to energy by answer."""
+    """Compute the energy of one answer from the power of both phases, the answers and the time."""
     each = 1e6 * seconds / answers
     added = (answering_w - idle_w) * each
     return Energy(

@@ -1,6 +1,6 @@
 """Memory growth of a bundle: its peak memory above the base.
 
-It is measured in a process of its own, because memory that other code of the process used and freed
+It is measured in a separate process, because memory that other code of the process used and freed
 would hide the bundle's cost. The base is read after all imports and before a bundle is opened;
 growth is the difference between the peak and the base.
 """

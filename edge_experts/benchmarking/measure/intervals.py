@@ -1,6 +1,6 @@
 """Confidence intervals over sessions: random variation between two measurements.
 
-A session is a process of its own. Times within a session are more alike than those of two sessions
+A session is a separate process. Times within a session are more alike than those of two sessions
 (memory layout, other processes), so the unit of the statistics is the session, not the answer.
 Sessions of one run follow each other closely and are more alike than those of two runs; so a run's
 figure is considered no more certain than one session's, and the spread is not divided by their
@@ -19,7 +19,7 @@ _NORMAL = 2.0  # for more degrees of freedom
 
 
 def student_t(freedom: float) -> float:
-    """Return Student's t for so many degrees of freedom, rounded down."""
+    """Return Student's t for these degrees of freedom, rounded down."""
     place = max(1, math.floor(freedom))
     return T_95[place - 1] if place <= len(T_95) else _NORMAL
 
