@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...format.drift_reference import DriftReference, Histogram
-from .evidence import BLOCKS, Block, Expected, SignalComparison
+from .evidence import BLOCKS, AnswerBlock, Expected, SignalComparison
 
 FALSE_ALARMS = 0.001  # probability that a device ever warns if nothing changes
 _ROWS = 256  # buffered answers, which are counted together
@@ -120,8 +120,8 @@ class Monitor:
     def _start(self) -> None:
         self._answers = 0
         self._since: int | None = None
-        self._blocks = [Block(length, self._expected) for length in BLOCKS]
-        self._found: Block | None = None
+        self._blocks = [AnswerBlock(length, self._expected) for length in BLOCKS]
+        self._found: AnswerBlock | None = None
 
     def _count_waiting(
         self, gate: np.ndarray | None = None, output: np.ndarray | None = None

@@ -58,7 +58,7 @@ class Expected:
         return _log_mean([_log_probability(one, counts, seen) - known for one in self.learned])
 
 
-class Block:
+class AnswerBlock:
     """Counts since the start of the block, and the number of blocks of its length so far."""
 
     def __init__(self, length: int, expected: Mapping[str, Expected]):
@@ -75,8 +75,8 @@ class Block:
         self.number += 1
         self._clear()
 
-    def copy(self) -> Block:
-        other = Block(self.length, self._expected)
+    def copy(self) -> AnswerBlock:
+        other = AnswerBlock(self.length, self._expected)
         other.answers = self.answers
         other.counts = {name: one.copy() for name, one in self.counts.items()}
         return other

@@ -104,7 +104,7 @@ class Attention(tf_keras.layers.Layer):
         return tf.transpose(tf.reshape(x, (-1, length, self._heads, self._width)), (0, 2, 1, 3))
 
 
-class TransformerBlock(tf_keras.layers.Layer):
+class Block(tf_keras.layers.Layer):  # Keras names its weights in model.keras by the class
     """Self-attention, attention to the source in a decoder, and two layers."""
 
     def __init__(self, size: Size, dropout: float, *, crosses: bool, **kwargs: Any):
@@ -163,11 +163,11 @@ class Translator(tf_keras.Model):
             initializer=tf_keras.initializers.RandomNormal(stddev=size.units**-0.5),
         )
         self.encoder = [
-            TransformerBlock(size, dropout, crosses=False, name=f"encoder_{index}")
+            Block(size, dropout, crosses=False, name=f"encoder_{index}")
             for index in range(size.encoder_blocks)
         ]
         self.decoder = [
-            TransformerBlock(size, dropout, crosses=True, name=f"decoder_{index}")
+            Block(size, dropout, crosses=True, name=f"decoder_{index}")
             for index in range(size.decoder_blocks)
         ]
         self._source_norm, self._target_norm = Tangent(name="source"), Tangent(name="target")

@@ -143,7 +143,7 @@ def test_what_all_blocks_may_spend_adds_up(monkeypatch: pytest.MonkeyPatch) -> N
     gates, logits = drawn(np.random.default_rng(5), 500)
     found = Monitor(reference(gates, logits), first_probabilities, false_alarms=0.3)
     block, spent = found._blocks[0], 0.0
-    monkeypatch.setattr(evidence.Block, "_matters", lambda _: True)
+    monkeypatch.setattr(evidence.AnswerBlock, "_matters", lambda _: True)
     for _ in range(2000):
         # As much evidence as is just not enough tells what the block may spend.
         allowed = found._false_alarms / (block.number * (block.number + 1))
