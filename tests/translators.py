@@ -57,7 +57,7 @@ def _translated(sentence: str, place: int) -> str:
 def train(out: Path) -> None:
     from edge_experts import training
 
-    settings: dict[str, Any] = {"experts": 2, "width": 0.5, "warm_epochs": 80, "tune_epochs": 4}
+    settings: dict[str, Any] = {"experts": 2, "width": 0.5, "warm_epochs": 50, "tune_epochs": 4}
     settings |= {"batch_size": 256, "learning_rate": 5e-3}
     training.train(toy(), out, training.config_for("translation", **settings))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ def compare(pythons: Sequence[Path], count: int) -> dict[str, Any]:
         MachineError: a Python does not run, or lacks numpy.
     """
     rules = TableWords.trained()
+    for python in pythons:
+        if shutil.which(python) is None:
+            raise MachineError(f"{python}: no such program; name a Python 3.11 or later with numpy")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "tables.npz").write_bytes(npz(**rules.arrays))

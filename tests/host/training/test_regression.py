@@ -167,7 +167,7 @@ def test_a_taught_model_follows_a_teacher_of_a_run_folder(keras: Any, tmp_path: 
     run = train(data, tmp_path / "a.run", config, teacher=tmp_path / "teacher.run", pictures=False)
     assert run.task_type == "regression"
     named = replace(data, labels=("other",))
-    with pytest.raises(UsageError, match="knows the labels target"):
+    with pytest.raises(UsageError, match="its labels \\(target\\) differ"):
         train(named, tmp_path / "b.run", config, teacher=tmp_path / "teacher.run")
 
 
