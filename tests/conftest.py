@@ -30,6 +30,7 @@ _WITHOUT_TENSORFLOW = tuple(
 )
 # What takes minutes on two cores: `pytest -m long` runs it, as .ci/run does.
 _LONG = (
+    "tests/attacks/test_mutations.py::test_no_accident_makes_a_wrong_answer_of_a_trained",
     "tests/contract/test_conversion.py",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[advise]",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[compare]",
@@ -59,12 +60,14 @@ _LONG = (
     "tests/host/training/test_distribution.py",
     "tests/host/training/test_extension.py::test_an_expert_that_gains_nothing",
     "tests/host/training/test_extension.py::test_few_rows",
+    "tests/host/training/test_pictures.py::test_many_experts",
     "tests/host/training/test_regression.py::test_a_mixture",
     "tests/host/training/test_regression.py::test_a_training_leaves_pictures",
     "tests/host/training/test_resuming.py::test_a_loop",
-    "tests/host/training/test_resuming.py::test_every_stage_goes_on[table",
-    "tests/host/training/test_resuming.py::test_every_stage_goes_on[window",
+    "tests/host/training/test_resuming.py::test_every_stage_goes_on",
+    "tests/host/training/test_resuming.py::test_every_step_of_a_compression",
     "tests/host/training/test_resuming.py::test_translators",
+    "tests/host/training/test_routers.py::test_every_router_trains_and_converts[kmeans",
     "tests/host/training/test_teacher.py::test_it_corrects",
     "tests/host/training/test_translation_domains.py",
 )

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import diamonds, files, images, reviews, sections, sentiment
+from . import diamonds, documents, files, images, reviews, sections, sentiment
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
+from .documents.splits import TASK_TYPE
+from .documents.text_files import SUFFIX
 from .translation import corpus
 
 __all__ = ["NAMED", "Columns", "Dataset", "Split", "from_arrays", "load"]
@@ -26,6 +28,8 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "mnist": images.mnist,
     "mnist-and-fashion": images.mnist_and_fashion,
     "diamonds": diamonds.load,
+    "help": lambda seed: documents.help_texts(),
+    "prose": lambda seed: documents.prose(),
 }
 
 
@@ -39,7 +43,8 @@ def load(
     """Load a data set by name, or from a user file.
 
     Args:
-        source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file.
+        source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file; for a language model
+            that of a .txt file or a folder of them.
         seed: for splits that the data does not have.
         task_type: "classification", "regression" or another package's, for a file whose columns or
             arrays do not tell; None: from the data.
@@ -63,6 +68,8 @@ def load(
             )
         return named
     path = Path(source)
+    if task_type == TASK_TYPE or (task_type is None and path.suffix.lower() == SUFFIX):
+        return _of_documents(path)
     if path.suffix.lower() not in files.SUFFIXES:
         raise DataError(
             f"{source}: no such data set; name one of {', '.join(NAMED)}, "
@@ -73,3 +80,14 @@ def load(
     if not path.is_file():
         raise DataError(f"{source}: no such file")
     return files.load(path, seed, task_type, columns, features)
+
+
+def _of_documents(path: Path) -> Dataset:
+    if not path.exists():
+        raise DataError(
+            f"{path}: no such file or folder; a language model is trained on a {SUFFIX} file, a "
+            "folder of them, help or prose"
+        )
+    if path.is_file() and path.suffix.lower() != SUFFIX:
+        raise DataError(f"{path}: a language model is trained on {SUFFIX} files")
+    return documents.load(path)

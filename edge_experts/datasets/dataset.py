@@ -19,7 +19,7 @@ from .targets import targets_of
 
 __all__ = ["KINDS", "Dataset", "Split"]
 
-KINDS = ("text", "table", "image", "window", "translation")
+KINDS = ("text", "table", "image", "window", "translation", "document")
 SPLITS = ("train", "validation", "test")
 
 

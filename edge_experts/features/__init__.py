@@ -12,6 +12,7 @@ from ..errors import ManifestError
 from ..format.checked_files import read_arrays
 from ..format.manifest import FeatureSpec
 from .array import ArrayFeatures
+from .byte_pairs import BytePairFeatures
 from .fields import Fields
 from .pieces import PieceFeatures
 from .table import TableFeatures
@@ -21,6 +22,7 @@ from .tokens import TokenFeatures
 __all__ = [
     "KINDS",
     "ArrayFeatures",
+    "BytePairFeatures",
     "Features",
     "PieceFeatures",
     "TableFeatures",
@@ -88,11 +90,18 @@ class Features(Protocol):
         """
 
 
-_Kind = type[TextFeatures] | type[ArrayFeatures] | type[TableFeatures] | type[PieceFeatures]
+_Kind = (
+    type[TextFeatures]
+    | type[ArrayFeatures]
+    | type[TableFeatures]
+    | type[PieceFeatures]
+    | type[BytePairFeatures]
+)
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
     for kind in (TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures)
 }
+KINDS[BytePairFeatures.kind] = BytePairFeatures
 
 
 def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features:

@@ -19,6 +19,7 @@ from ..format.expert_names import language, languages
 from . import packing
 from .fields import Fields, described
 from .lexicon import Lexicon
+from .merges import ids, merged, spelled
 from .sentence_rules import WORD_START, PythonSentences, TableSentences
 from .unicode_contract import restored
 
@@ -181,13 +182,8 @@ class PieceFeatures:
 
     def text(self, pieces: Sequence[int]) -> str:
         """Decode pieces to text; bytes that are not UTF-8 become replacement characters."""
-        spelled = bytearray()
-        for piece in pieces:
-            if piece >= self._first_piece:
-                spelled += self._pieces[piece - self._first_piece]
-            elif piece >= self._first_byte:
-                spelled.append(piece - self._first_byte)
-        return self._rules.normalized(spelled.decode("utf-8", errors="replace"))
+        content = spelled(pieces, self._pieces, self._first_byte)
+        return self._rules.normalized(content.decode("utf-8", errors="replace"))
 
     def sentences(self, text: str) -> list[str]:
         """Split a text into parts that can be encoded: its sentences; long ones are cut at words.
@@ -235,30 +231,13 @@ class PieceFeatures:
         return text, asked
 
     def _merge(self, word: str) -> tuple[int, ...]:
-        """Merge the characters of a word: the earliest merge of neighbours first, the left of ties.
-
-        (Sennrich et al., 2016, https://arxiv.org/abs/1508.07909)
-        """
+        """Convert a word to ids of pieces, by merges of its characters."""
         parts = [one.encode("utf-8", errors="replace") for one in WORD_START + word]
-        merges = [self._merge_of(parts, left) for left in range(len(parts) - 1)]
-        while merges and (earliest := min(merges)) < len(self._pieces):
-            left = merges.index(earliest)
-            parts[left : left + 2] = [parts[left] + parts[left + 1]]
-            del merges[left]
-            for beside in range(max(0, left - 1), min(left + 1, len(merges))):
-                merges[beside] = self._merge_of(parts, beside)
-        return tuple(piece for part in parts for piece in self._spelled(part))
-
-    def _merge_of(self, parts: Sequence[bytes], left: int) -> int:
-        """Return the rank of the merge of two neighbours; the vocabulary's size if none exists."""
-        place = self._pieces.place(parts[left] + parts[left + 1])
-        return len(self._pieces) if place is None else place
-
-    def _spelled(self, part: bytes) -> list[int]:
-        place = self._pieces.place(part)
-        if place is not None:
-            return [self._first_piece + place]
-        return [self._first_byte + byte for byte in part]
+        return tuple(
+            piece
+            for part in merged(parts, self._pieces)
+            for piece in ids(part, self._pieces, self._first_byte)
+        )
 
 
 def _words(text: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ TARGETS = Registry(
         "classification": f"{__name__}.classification:TARGETS",
         "translation": f"{__name__}.translation:TARGETS",
         "regression": f"{__name__}.regression:TARGETS",
+        "language-model": f"{__name__}.language_model:TARGETS",
     },
 )
 

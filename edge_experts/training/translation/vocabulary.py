@@ -37,7 +37,7 @@ def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> byt
     """Train a sentencepiece model for these languages; parameters as for `learn`."""
     model = io.BytesIO()
     try:
-        _library().SentencePieceTrainer.train(
+        library().SentencePieceTrainer.train(
             sentence_iterator=map(TableSentences.trained().normalized, sentences),
             model_writer=model,
             vocab_size=size,
@@ -61,13 +61,18 @@ def train(sentences: Iterable[str], targets: Sequence[str], *, size: int) -> byt
 
 def features(model: bytes, names: Sequence[str], *, length: int) -> PieceFeatures:
     """Features with the pieces of a sentencepiece model."""
-    learned = _library().SentencePieceProcessor(model_proto=model)
+    learned = library().SentencePieceProcessor(model_proto=model)
     first = UNKNOWN + 1 + len(languages(names)) + _BYTES
     pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]
     return PieceFeatures(Lexicon.of(pieces), names, length, TableSentences.trained())
 
 
-def _library() -> Any:
+def library() -> Any:
+    """Import sentencepiece.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import sentencepiece
     except ModuleNotFoundError:

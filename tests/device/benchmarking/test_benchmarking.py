@@ -62,11 +62,11 @@ def test_one_session_says_nothing_of_another() -> None:
     assert intervals.of_ratio(1.0, [5.0, 5.0], [5.0, 5.0]) == (1.0, 1.0)
 
 
-def test_a_function_runs_in_a_process_of_its_own() -> None:
+def test_a_function_runs_in_a_separate_process() -> None:
     assert subprocesses.call(os.getpid) != os.getpid()
     assert subprocesses.call(round, 2.567, ndigits=1) == 2.6
     assert subprocesses.call(print, "does not disturb the result") is None
-    with pytest.raises(BundleError, match=r"process of its own: .*No such file"):
+    with pytest.raises(BundleError, match=r"separate process: .*No such file"):
         subprocesses.call(os.stat, "/no/such/file")
     with pytest.raises(BundleError, match="exit code 7"):
         subprocesses.call(os._exit, 7)

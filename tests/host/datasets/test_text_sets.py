@@ -37,7 +37,7 @@ def test_reviews_are_whole_and_balanced() -> None:
 
 
 def test_neighbouring_reviews_are_in_one_split() -> None:
-    groups = [group for group, _, _ in reviews._reviews()]
+    groups = [group for group, _, _ in reviews.grouped()]
     assert len(set(groups)) == 1000
     assert groups == sorted(groups, key=lambda group: int(group.split()[1]))
 

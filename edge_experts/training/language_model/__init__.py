@@ -1,0 +1,1 @@
+"""Language models: decoder-only transformers whose feed-forward layers are routed experts."""

@@ -1,0 +1,196 @@
+"""Training steps of a language model: cross-entropy of the next token, by AdamW.
+
+(Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101)
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from statistics import fmean
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from ...features.byte_pairs import END
+from ...progress import Progress
+from ..checkpoints import EpochClock, Snapshot, Snapshots
+from ..randomness import deterministic
+from .language_network import LanguageModel
+from .token_batches import epoch, steps_of, windows
+
+_TOLD = 50  # number of steps of the reported mean loss
+_CLIP = 1.0  # largest norm of the gradients
+_IGNORED = -1  # target of padding
+
+
+class DocumentLoss(NamedTuple):
+    """Loss of one document: the sum over its tokens in nats, tokens, and bytes of its text."""
+
+    nats: float
+    tokens: int
+    bytes: int
+
+
+class LanguageLearner:
+    """Trains a language model.
+
+    Args:
+        rate: highest learning rate.
+        rows: sequences in a batch.
+        weight_decay: of matrices, times the learning rate.
+        balance_rate, z_loss, warm_up: see `LanguageSettings`.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        rate: float,
+        rows: int,
+        weight_decay: float,
+        balance_rate: float,
+        z_loss: float,
+        warm_up: float,
+        seed: int,
+    ):
+        self.model, self._rate, self._rows, self._seed = model, rate, rows, seed
+        self._balance_rate, self._z_loss, self._warm_up = balance_rate, z_loss, warm_up
+        self._optimizer = tf_keras.optimizers.AdamW(
+            rate, weight_decay=weight_decay, beta_1=0.9, beta_2=0.95, jit_compile=False
+        )
+        vectors = [one for one in model.trainable_variables if one.shape.rank < 2]
+        self._optimizer.exclude_from_weight_decay(var_list=vectors)
+        self._optimizer.build(model.trainable_variables)
+        shape = tf.TensorSpec((None, None), tf.int32)
+        self._step = tf.function(self._learn, input_signature=[shape])
+        self._judge = tf.function(self._judged, input_signature=[shape])
+        self.loads = np.zeros((len(model.routers), model.size.experts))  # tokens of each expert
+
+    def train(
+        self, tokens: np.ndarray, epochs: int, what: str, snapshots: Snapshots | None = None
+    ) -> None:
+        """Train for epochs over a token stream, with a learning rate that decays to a tenth.
+
+        An interrupted training resumes at the last step in `snapshots`, with the same result.
+        """
+        context = self.model.size.context
+        each = steps_of(len(tokens), context, self._rows)
+        steps, first = each * epochs, self._resumed(snapshots)
+        losses, clock = deque[float](maxlen=_TOLD), EpochClock(each)
+        begin = perf_counter()
+        with deterministic(), Progress(what, steps) as progress:
+            progress.skip(first)
+            for done in range(first // each, epochs):
+                clock.begin(max(0, first - done * each))
+                for place, batch in enumerate(
+                    epoch(tokens, context, self._rows, (self._seed, done))
+                ):
+                    step = done * each + place
+                    if step < first:
+                        continue
+                    losses.append(self.step(batch, self.rate(step, steps)))
+                    speed = (step + 1 - first) * self._rows * context / (perf_counter() - begin)
+                    progress.step(f"loss {fmean(losses):.3f}, {speed:,.0f} tokens/s")
+                    if place + 1 == each or clock.is_due(place + 1):
+                        self._keep(snapshots, step + 1)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Compute the learning rate of a step: it rises linearly, then falls with a cosine."""
+        warm_up = max(1, round(self._warm_up * steps))
+        if step < warm_up:
+            return self._rate * (step + 1) / warm_up
+        share = (step - warm_up) / max(1, steps - warm_up)
+        return self._rate * (0.1 + 0.45 * (1 + math.cos(math.pi * share)))
+
+    def step(self, batch: np.ndarray, rate: float) -> float:
+        """Run one step with (rows, length + 1) tokens; return its cross-entropy in nats."""
+        self._optimizer.learning_rate.assign(rate)
+        loss, loads = self._step(batch)
+        self.loads += loads.numpy()
+        return float(loss)
+
+    def judge(self, documents: Sequence[Sequence[int]], sizes: Sequence[int]) -> list[DocumentLoss]:
+        """Compute each document's loss, in windows of the context that do not overlap.
+
+        Args:
+            documents: tokens of each, without `END`.
+            sizes: bytes of each.
+        """
+        context, rows = self.model.size.context, self._rows
+        parts: list[tuple[int, np.ndarray]] = [
+            (index, window)
+            for index, tokens in enumerate(documents)
+            for window in windows([END, *tokens, END], context)
+        ]
+        parts.sort(key=lambda one: len(one[1]))
+        nats, counts = np.zeros(len(documents)), np.zeros(len(documents), int)
+        for start in range(0, len(parts), rows):
+            some = parts[start : start + rows]
+            length = max(len(window) for _, window in some)
+            batch = np.full((len(some), length), _IGNORED, np.int32)
+            for row, (_, window) in enumerate(some):
+                batch[row, : len(window)] = window
+            losses = self._judge(batch).numpy()
+            for (index, window), loss in zip(some, losses, strict=True):
+                nats[index] += loss
+                counts[index] += len(window) - 1
+        return [
+            DocumentLoss(float(loss), int(count), size)
+            for loss, count, size in zip(nats, counts, sizes, strict=True)
+        ]
+
+    def _learn(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        model, variables = self.model, self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            hidden, routings = model.hidden(batch[:, :-1])
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+                batch[:, 1:], model.logits(hidden)
+            )
+            loss = tf.reduce_mean(losses)
+            extra = [
+                tf.reduce_mean(tf.square(tf.reduce_logsumexp(one.logits, -1))) for one in routings
+            ]
+            total = loss + self._z_loss * tf.add_n(extra) if extra else loss
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), _CLIP)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        loads = []
+        for router, routing in zip(model.routers, routings, strict=True):
+            count = model.size.experts
+            load = tf.cast(
+                tf.math.bincount(tf.reshape(routing.picks, (-1,)), minlength=count), tf.float32
+            )
+            router.bias.assign_add(self._balance_rate * tf.sign(tf.reduce_mean(load) - load))
+            loads.append(load)
+        return loss, tf.stack(loads) if loads else tf.zeros((0, model.size.experts))
+
+    def _judged(self, batch: tf.Tensor) -> tf.Tensor:
+        inputs, targets = tf.maximum(batch[:, :-1], END), batch[:, 1:]
+        hidden, _ = self.model.hidden(inputs)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            tf.maximum(targets, END), self.model.logits(hidden)
+        )
+        return tf.reduce_sum(tf.where(targets == _IGNORED, 0.0, losses), -1)
+
+    def _state(self) -> list[tf.Variable]:
+        return [*self.model.variables, *self._optimizer.variables]
+
+    def _keep(self, snapshots: Snapshots | None, step: int) -> None:
+        if snapshots is not None:
+            arrays = {str(place): one.numpy() for place, one in enumerate(self._state())}
+            snapshots.write(Snapshot(arrays | {"loads": self.loads}, {"step": step}))
+
+    def _resumed(self, snapshots: Snapshots | None) -> int:
+        """Restore the saved state; return the number of completed steps."""
+        found = None if snapshots is None else snapshots.read()
+        if found is None:
+            return 0
+        for place, variable in enumerate(self._state()):
+            variable.assign(found.arrays[str(place)])
+        self.loads = found.arrays["loads"]
+        step: int = found.values["step"]
+        return step
