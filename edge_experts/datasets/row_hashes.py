@@ -75,7 +75,9 @@ def _chance(known: np.ndarray, features: Features, dataset: Dataset) -> float:
         for example in list(dataset.asked(dataset.train))[::step][:_SAMPLE]
         if (arrays := _encoded(features, example)) is not None
     ]
-    return float(max(repeated, min(1.0, len(known) * _both(np.array(rows)))))
+    shortest = min(map(len, rows), default=0)  # texts have different numbers of tokens
+    alike = _both(np.array([row[:shortest] for row in rows]))
+    return float(max(repeated, min(1.0, len(known) * alike)))
 
 
 def _both(rows: np.ndarray) -> float:

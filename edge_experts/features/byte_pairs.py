@@ -38,13 +38,14 @@ class BytePairFeatures:
     Args:
         pieces: the vocabulary's pieces, the earliest merge first, with spaces as they are; the ids
             before them are `END` and the 256 bytes.
+        cached_words: words whose tokens are kept; a training needs many.
     """
 
     kind = "byte-pairs"
 
-    def __init__(self, pieces: Lexicon):
+    def __init__(self, pieces: Lexicon, cached_words: int = _CACHED_WORDS):
         self._pieces = pieces
-        self._word = lru_cache(_CACHED_WORDS)(self._tokens_of)
+        self._word = lru_cache(cached_words)(self._tokens_of)
 
     @classmethod
     def restore(

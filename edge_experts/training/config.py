@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import NoneType
 from typing import Any
 
 from ..errors import UsageError
 from ..format.manifest import COMBINE
+from .language_model.settings import LanguageSettings
 
 ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
@@ -73,6 +74,7 @@ class TrainConfig:
     router_model: str | Builder | None = None  # of the router, likewise
     # If above 0, validation examples choose among one network, `experts` and this number.
     most_experts: int = 0
+    language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
 
     @property
@@ -100,13 +102,16 @@ class TrainConfig:
             "str": str,
             "str | None": (str, NoneType),
             "str | Builder | None": (str, NoneType, Callable),
+            "LanguageSettings": LanguageSettings,
         }
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, kinds[str(field.type)]) or (
-                isinstance(value, bool) and field.type != "bool"
+        if isinstance(self.language_model, dict):  # a table of a TOML file
+            object.__setattr__(self, "language_model", _language_settings(self.language_model))
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if not isinstance(value, kinds[str(one.type)]) or (
+                isinstance(value, bool) and one.type != "bool"
             ):
-                raise UsageError(f"{field.name} must be of type {field.type}, got {value!r}")
+                raise UsageError(f"{one.name} must be of type {one.type}, got {value!r}")
         choices: dict[str, tuple[str, ...]] = {
             "router": ROUTERS,
             "select": SELECTIONS,
@@ -121,11 +126,11 @@ class TrainConfig:
         if self.dense not in (None, *DENSE):
             raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
         least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, int | float) and value < least.get(field.name, 0):
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, int | float) and value < least.get(one.name, 0):
                 raise UsageError(
-                    f"{field.name} must be at least {least.get(field.name, 0)}, got {value}"
+                    f"{one.name} must be at least {least.get(one.name, 0)}, got {value}"
                 )
         if self.width <= 0:
             raise UsageError(f"width must be more than 0, got {self.width}")
@@ -157,3 +162,13 @@ def teacher_config(config: TrainConfig) -> TrainConfig:
         teacher_epochs=0,
         patience=0,
     )
+
+
+def _language_settings(table: dict[str, Any]) -> LanguageSettings:
+    known = [one.name for one in fields(LanguageSettings)]
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        raise UsageError(
+            f"language_model has no setting {', '.join(unknown)}; it has {', '.join(known)}"
+        )
+    return LanguageSettings(**table)

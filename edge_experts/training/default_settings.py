@@ -54,6 +54,15 @@ RECIPES: dict[str, dict[str, Any]] = {
         "batch_size": 512,
         "learning_rate": 4e-3,
     },
+    # Experts of every layer; a batch counts tokens.
+    "document": {
+        "experts": 16,
+        "top_k": 2,
+        "epochs": 1,
+        "batch_size": 4096,
+        "learning_rate": 2e-3,
+        "weight_decay": 0.1,
+    },
 }
 _OF_A_MODEL = {  # for custom networks
     "image": {**_FROM_SCRATCH, "teacher_epochs": 12},

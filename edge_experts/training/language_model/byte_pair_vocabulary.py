@@ -10,6 +10,7 @@ from ...features.byte_pairs import FIRST_PIECE, BytePairFeatures, lexicon_of
 from ..translation.vocabulary import library
 
 _SPECIALS = 1  # pieces before the bytes: unknown, which does not occur
+_CACHED_WORDS = 2**18
 _LINE = 4000  # bytes of a line that sentencepiece takes
 
 
@@ -52,7 +53,7 @@ def learn(texts: Iterable[str], size: int) -> BytePairFeatures:
     learned = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     first = _SPECIALS + 256
     pieces = [learned.id_to_piece(index) for index in range(first, learned.get_piece_size())]
-    return BytePairFeatures(lexicon_of(pieces))
+    return BytePairFeatures(lexicon_of(pieces), _CACHED_WORDS)
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:

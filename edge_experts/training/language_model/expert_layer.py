@@ -75,33 +75,16 @@ def route(router: Router, x: tf.Tensor, top_k: int, gate: str) -> Routing:
 
 
 def mixed(routing: Routing, experts: list[tf_keras.Model], x: tf.Tensor) -> tf.Tensor:
-    """Return the weighted outputs of the routed experts, (tokens, units), in one batch.
+    """Return the weighted outputs of the routed experts, (tokens, units).
 
-    All experts compute together: each on its own tokens, padded to the largest number that one of
-    them has.
+    The tokens are sorted by expert, so that each expert computes once, on its own tokens alone:
+    padding them to a common number would cost as much as the busiest expert does.
     """
     tokens, top_k, count = tf.shape(x)[0], routing.picks.shape[1], len(experts)
     owners = tf.reshape(routing.picks, (-1,))
-    loads = tf.math.bincount(owners, minlength=count, maxlength=count)
     order = tf.argsort(owners, stable=True)
-    starts = tf.cumsum(loads, exclusive=True)
-    sorted_owners = tf.gather(owners, order)
-    ranks = tf.range(tf.size(owners)) - tf.gather(starts, sorted_owners)
-    most = tf.reduce_max(loads)
-    places = sorted_owners * most + ranks  # of each routed token, in order, among (experts, most)
-    # Row `tokens` of the padded input is zero: it fills what an expert does not need.
-    table = tf.tensor_scatter_nd_update(
-        tf.fill((count * most,), tokens), places[:, None], order // top_k
-    )
-    padded = tf.concat([x, tf.zeros((1, x.shape[1]), x.dtype)], 0)
-    own = tf.reshape(tf.gather(padded, table), (count, most, x.shape[1]))
-    gate, up, down = (_stacked(experts, name, x.dtype) for name in ("gate", "up", "down"))
-    hidden = tf.nn.silu(tf.matmul(own, gate)) * tf.matmul(own, up)
-    made = tf.reshape(tf.matmul(hidden, down), (count * most, x.shape[1]))
-    back = tf.scatter_nd(order[:, None], places, tf.shape(owners))
-    each = tf.reshape(tf.gather(made, back), (tokens, top_k, x.shape[1]))
+    loads = tf.math.bincount(owners, minlength=count, maxlength=count)
+    parts = tf.split(tf.gather(x, order // top_k), loads, num=count)
+    made = tf.concat([one(part) for one, part in zip(experts, parts, strict=True)], 0)
+    each = tf.reshape(tf.gather(made, tf.math.invert_permutation(order)), (tokens, top_k, -1))
     return tf.reduce_sum(each * tf.cast(routing.weights, x.dtype)[..., None], 1)
-
-
-def _stacked(experts: list[tf_keras.Model], name: str, dtype: tf.DType) -> tf.Tensor:
-    return tf.cast(tf.stack([one.get_layer(name).kernel for one in experts]), dtype)

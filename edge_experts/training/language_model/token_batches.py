@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,9 @@ def stream(texts: Sequence[str], features: BytePairFeatures) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def in_order(texts: Sequence[str], random: np.random.Generator) -> list[str]:
+def in_order(texts: Sequence[Any] | np.ndarray, random: np.random.Generator) -> list[str]:
     """Return the texts in random order."""
-    return [texts[place] for place in random.permutation(len(texts))]
+    return [str(texts[place]) for place in random.permutation(len(texts))]
 
 
 def steps_of(tokens: int, context: int, rows: int) -> int:

@@ -18,6 +18,7 @@ TRAININGS = Registry(
         "classification": f"{__name__}.classification:TRAINING",
         "translation": f"{__name__}.translation:TRAINING",
         "regression": f"{__name__}.regression:TRAINING",
+        "language-model": f"{__name__}.language_model:TRAINING",
     },
 )
 

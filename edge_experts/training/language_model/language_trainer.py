@@ -1,0 +1,151 @@
+"""Training of a language model: vocabulary, token stream, network, run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic, process_time
+from typing import Any
+
+import numpy as np
+
+from ... import run_folder
+from ...datasets import Dataset, Split
+from ...errors import UsageError
+from ...features.byte_pairs import BytePairFeatures
+from ...format.atomic import refuse_existing, staged
+from ...format.manifest import TaskSpec
+from ..checkpoints import Checkpoints
+from ..config import TrainConfig
+from ..leaving import leave
+from ..randomness import reseed
+from . import byte_pair_vocabulary, token_batches
+from .language_learner import DocumentLoss, LanguageLearner
+from .language_network import LanguageModel, LanguageSize
+from .language_scores import scores
+from .routing_findings import findings
+
+TASK_TYPE = "language-model"
+
+
+def train(
+    dataset: Dataset, out: Path, config: TrainConfig, *, name: str | None = None, force: bool
+) -> run_folder.Run:
+    """Train, evaluate and write the run folder `out`.
+
+    Args:
+        config: `experts` 1, or `dense`, makes a network without routers: "active" with the hidden
+            units that a token uses, "all" with those of all experts.
+
+    Raises:
+        UsageError: a setting is not supported for language models.
+    """
+    refuse_existing(out, force=force)
+    size = size_of(config)
+    checkpoints = Checkpoints(
+        out.with_name(f"{out.name}.checkpoints"),
+        {"data": dataset.fingerprint(), "config": asdict(config)},
+    )
+    features = byte_pair_vocabulary.learn(dataset.train.inputs, config.language_model.pieces)
+    size = LanguageSize(**{**asdict(size), "pieces": features.size})
+    texts = token_batches.in_order(dataset.train.inputs, np.random.default_rng(config.seed))
+    tokens = token_batches.stream(texts, features)
+    reseed(config.seed, "network")
+    model = LanguageModel(size)
+    learner = learner_of(model, config)
+    start, began = process_time(), monotonic()
+    what = "Training experts" if model.routers else "Training one network"
+    running = checkpoints.epochs_of("language model")
+    checkpoints.stage(
+        "language model",
+        model,
+        config.seed,
+        lambda: learner.train(tokens, config.epochs, what, running),
+    )
+    metrics: dict[str, Any] = {
+        "training_seconds": round(process_time() - start, 1),
+        "training_wall_seconds": round(monotonic() - began, 1),
+        "training_tokens": len(tokens) * config.epochs,
+        "parameters": model.count_params(),
+    }
+    for split in ("validation", "test"):
+        found = judge(learner, getattr(dataset, split), features)
+        metrics |= {f"{split}_{key}": value for key, value in scores(found).items()}
+    if model.routers:
+        metrics["routing"] = findings(model, dataset.validation.inputs, features)
+    with staged(out, force=force) as folder:
+        run = leave(
+            folder,
+            model,
+            features,
+            dataset,
+            name=name or dataset.name,
+            seed=config.seed,
+            config=asdict(config),
+            metrics=metrics,
+            task_spec=TaskSpec(TASK_TYPE, asdict(size)),
+        )
+    checkpoints.remove()
+    return run
+
+
+def size_of(config: TrainConfig) -> LanguageSize:
+    """Return the sizes of the network that a configuration asks for.
+
+    Raises:
+        UsageError: a setting is not supported for language models.
+    """
+    refused: Mapping[str, bool] = {
+        "combine": config.combine != "top",
+        "router": config.router != "learned",
+        "select": config.select != "none",
+        "distribute": config.distribute != "none",
+        "model": config.model is not None,
+        "router_model": config.router_model is not None,
+        "dense": config.dense not in (None, "active", "all"),
+    }
+    named = [setting for setting, is_refused in refused.items() if is_refused]
+    if named:
+        raise UsageError(f"language models do not support this setting: {', '.join(named)}")
+    if not 1 <= config.top_k <= config.experts:
+        raise UsageError(f"top_k must be from 1 to the {config.experts} experts of a layer")
+    own = config.language_model
+    factors = {None: 1, "active": config.top_k, "all": config.experts}
+    dense = config.dense is not None
+    return LanguageSize(
+        pieces=own.pieces,
+        units=own.units,
+        layers=own.layers,
+        heads=own.heads,
+        key_heads=own.key_heads,
+        inner=own.inner * factors[config.dense],
+        experts=1 if dense else config.experts,
+        top_k=1 if dense else config.top_k,
+        context=own.context,
+        gate=own.gate,
+    )
+
+
+def learner_of(model: LanguageModel, config: TrainConfig) -> LanguageLearner:
+    """Create the learner; `batch_size` counts tokens."""
+    own = config.language_model
+    return LanguageLearner(
+        model,
+        rate=config.learning_rate,
+        rows=max(1, config.batch_size // own.context),
+        weight_decay=config.weight_decay,
+        balance_rate=own.balance_rate,
+        z_loss=own.z_loss,
+        warm_up=own.warm_up,
+        seed=config.seed,
+    )
+
+
+def judge(
+    learner: LanguageLearner, split: Split, features: BytePairFeatures
+) -> Sequence[DocumentLoss]:
+    """Compute the loss of every document of a split."""
+    texts = [str(text) for text in split.inputs]
+    sizes = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+    return learner.judge([features.tokens(text) for text in texts], sizes)

@@ -1,0 +1,56 @@
+"""Training of language models, by `edge_experts/training/language_model/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...datasets import Dataset
+from ...errors import DataError, UsageError
+from ...run_folder import Run
+from ..config import TrainConfig
+from ..objectives.routed_task import RoutedTask
+
+
+class LanguageTraining:
+    """Training of language models; see `TrainingTask`."""
+
+    def settings(self, dataset: Dataset) -> Mapping[str, Any]:
+        return {}
+
+    def train(
+        self,
+        dataset: Dataset,
+        out: Path,
+        config: TrainConfig,
+        *,
+        name: str | None,
+        teacher: Path | None,
+        force: bool,
+        pictures: bool,
+    ) -> Run:
+        from ..language_model import language_trainer
+
+        if teacher is not None:
+            raise UsageError("--teacher: language models are trained without a teacher")
+        return language_trainer.train(dataset, out, config, name=name, force=force)
+
+    def summary(self, run: Run) -> str:
+        metrics = run.metrics
+        return (
+            f"perplexity {metrics['validation_perplexity']:.2f} on validation, "
+            f"{metrics['test_perplexity']:.2f} on test documents "
+            f"({metrics['test_bits_per_byte']:.3f} bits per byte, float)"
+        )
+
+    def refuse_adoption(self, dataset: Dataset) -> None:
+        raise DataError(
+            f"{dataset.name}: adopt is for networks that classify; `train` makes language models"
+        )
+
+    def routed(self, run: Run, command: str) -> RoutedTask:
+        raise UsageError(f"{run.name}: {command} does not support language models yet")
+
+
+TRAINING = LanguageTraining()
