@@ -60,6 +60,7 @@ _LONG = (
     "tests/host/training/test_distribution.py",
     "tests/host/training/test_extension.py::test_an_expert_that_gains_nothing",
     "tests/host/training/test_extension.py::test_few_rows",
+    "tests/host/training/test_language_model.py::test_an_ended_training",
     "tests/host/training/test_pictures.py::test_many_experts",
     "tests/host/training/test_regression.py::test_a_mixture",
     "tests/host/training/test_regression.py::test_a_training_leaves_pictures",

@@ -108,8 +108,6 @@ def size_of(config: TrainConfig) -> LanguageSize:
     named = [setting for setting, is_refused in refused.items() if is_refused]
     if named:
         raise UsageError(f"language models do not support this setting: {', '.join(named)}")
-    if not 1 <= config.top_k <= config.experts:
-        raise UsageError(f"top_k must be from 1 to the {config.experts} experts of a layer")
     own = config.language_model
     factors = {None: 1, "active": config.top_k, "all": config.experts}
     dense = config.dense is not None
