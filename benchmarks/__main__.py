@@ -17,6 +17,7 @@ from . import output
 from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
+from .language import commands as language
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -47,6 +48,7 @@ app.command()(training.translator_training_speed)
 app.command()(training.resume)
 app.command()(training.new_domain)
 app.command()(gains.gains)
+app.command()(language.language_models)
 app.command()(converting.conversion_speed)
 app.command()(converting.synthetic)
 app.command()(converting.synthetic_translators)

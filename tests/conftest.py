@@ -45,6 +45,7 @@ _LONG = (
     "tests/end_to_end/test_kinds.py::test_the_documents",
     "tests/end_to_end/test_named_sets.py",
     "tests/host/benchmarks/test_gains.py::test_a_tiny_set",
+    "tests/host/benchmarks/test_language_study.py::test_a_study",
     "tests/host/converters/test_c_source.py::test_a_trained_table",
     "tests/host/converters/test_choosing.py",
     "tests/host/converters/test_generated_models.py",

@@ -97,7 +97,7 @@ class Checkpoints:
         name: str,
         model: tf_keras.Model,
         seed: int,
-        work: Callable[[], None],
+        work: Callable[[], object],
         history: dict[str, Any] | None = None,
     ) -> float:
         """Run a stage, or restore its final weights if it is done.

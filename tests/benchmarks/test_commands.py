@@ -21,7 +21,7 @@ NAMES = (
     *("overhead", "loading", "kernels", "startup", "scale", "memory", "tight", "soak"),
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
-    *("resume", "new-domain", "gains"),
+    *("resume", "new-domain", "gains", "language-models"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
     *("unicode", "structure"),

@@ -49,6 +49,11 @@ def learn(texts: Iterable[str], size: int) -> BytePairFeatures:
             minloglevel=2,
         )
     except RuntimeError as error:
+        if "smaller than required_chars" in str(error):
+            raise DataError(
+                f"language_model.pieces {size} is too small for the characters of this text; give "
+                "a larger one"
+            ) from None
         raise DataError(f"no vocabulary can be learned from this text: {error}") from None
     learned = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     first = _SPECIALS + 256

@@ -31,14 +31,19 @@ class Routing(NamedTuple):
 def expert(units: int, inner: int, name: str) -> tf_keras.Model:
     """Build one expert: (rows, units) to (rows, units)."""
     x = tf_keras.Input((units,), name="x")
-    start = tf_keras.initializers.RandomNormal(stddev=0.02)
+    gated = tf_keras.layers.Activation("swish", name="swish")(linear(inner, "gate")(x))
+    hidden = tf_keras.layers.Multiply(name="gated")([gated, linear(inner, "up")(x)])
+    return tf_keras.Model(x, linear(units, "down")(hidden), name=name)
 
-    def dense(size: int, named: str) -> tf_keras.layers.Dense:
-        return tf_keras.layers.Dense(size, use_bias=False, kernel_initializer=start, name=named)
 
-    gated = tf_keras.layers.Activation("swish", name="swish")(dense(inner, "gate")(x))
-    hidden = tf_keras.layers.Multiply(name="gated")([gated, dense(inner, "up")(x)])
-    return tf_keras.Model(x, dense(units, "down")(hidden), name=name)
+def linear(units: int, name: str) -> tf_keras.layers.Dense:
+    """Build a linear layer without bias."""
+    return tf_keras.layers.Dense(units, use_bias=False, kernel_initializer=start(), name=name)
+
+
+def start() -> tf_keras.initializers.Initializer:
+    """Create the initializer of one weight; the next weight needs another one."""
+    return tf_keras.initializers.RandomNormal(stddev=0.02)
 
 
 class Router(tf_keras.layers.Layer):
@@ -51,8 +56,7 @@ class Router(tf_keras.layers.Layer):
 
     def __init__(self, units: int, experts: int, **kwargs: Any):
         super().__init__(**kwargs)
-        start = tf_keras.initializers.RandomNormal(stddev=0.02)
-        self.kernel = self.add_weight("kernel", (units, experts), tf.float32, start)
+        self.kernel = self.add_weight("kernel", (units, experts), tf.float32, start())
         self.bias = self.add_weight("bias", (experts,), tf.float32, "zeros", trainable=False)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

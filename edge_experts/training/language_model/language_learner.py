@@ -9,7 +9,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from statistics import fmean
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import NamedTuple
 
 import numpy as np
@@ -73,16 +73,19 @@ class LanguageLearner:
 
     def train(
         self, tokens: np.ndarray, epochs: int, what: str, snapshots: Snapshots | None = None
-    ) -> None:
+    ) -> float:
         """Train for epochs over a token stream, with a learning rate that decays to a tenth.
 
         An interrupted training resumes at the last step in `snapshots`, with the same result.
+
+        Returns:
+            the processor time of all steps, in seconds.
         """
         context = self.model.size.context
         each = steps_of(len(tokens), context, self._rows)
-        steps, first = each * epochs, self._resumed(snapshots)
+        steps, (first, spent) = each * epochs, self._resumed(snapshots)
         losses, clock = deque[float](maxlen=_TOLD), EpochClock(each)
-        begin = perf_counter()
+        begin, start = perf_counter(), process_time() - spent
         with deterministic(), Progress(what, steps) as progress:
             progress.skip(first)
             for done in range(first // each, epochs):
@@ -97,7 +100,8 @@ class LanguageLearner:
                     speed = (step + 1 - first) * self._rows * context / (perf_counter() - begin)
                     progress.step(f"loss {fmean(losses):.3f}, {speed:,.0f} tokens/s")
                     if place + 1 == each or clock.is_due(place + 1):
-                        self._keep(snapshots, step + 1)
+                        self._keep(snapshots, step + 1, process_time() - start)
+        return process_time() - start
 
     def rate(self, step: int, steps: int) -> float:
         """Compute the learning rate of a step: it rises linearly, then falls with a cosine."""
@@ -181,18 +185,18 @@ class LanguageLearner:
     def _state(self) -> list[tf.Variable]:
         return [*self.model.variables, *self._optimizer.variables]
 
-    def _keep(self, snapshots: Snapshots | None, step: int) -> None:
+    def _keep(self, snapshots: Snapshots | None, step: int, seconds: float) -> None:
         if snapshots is not None:
             arrays = {str(place): one.numpy() for place, one in enumerate(self._state())}
-            snapshots.write(Snapshot(arrays | {"loads": self.loads}, {"step": step}))
+            values = {"step": step, "seconds": seconds}
+            snapshots.write(Snapshot(arrays | {"loads": self.loads}, values))
 
-    def _resumed(self, snapshots: Snapshots | None) -> int:
-        """Restore the saved state; return the number of completed steps."""
+    def _resumed(self, snapshots: Snapshots | None) -> tuple[int, float]:
+        """Restore the saved state; return the number of completed steps, and their seconds."""
         found = None if snapshots is None else snapshots.read()
         if found is None:
-            return 0
+            return 0, 0.0
         for place, variable in enumerate(self._state()):
             variable.assign(found.arrays[str(place)])
         self.loads = found.arrays["loads"]
-        step: int = found.values["step"]
-        return step
+        return found.values["step"], found.values["seconds"]

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from .expert_layer import Router, Routing, expert, mixed, route
+from .expert_layer import Router, Routing, expert, linear, mixed, route, start
 
 EPSILON = 1e-6  # of RMSNorm
 ROTARY_BASE = 10_000.0
@@ -58,11 +58,12 @@ class LanguageModel(tf_keras.Model):
         super().__init__(**kwargs)
         self.size = size if isinstance(size, LanguageSize) else LanguageSize(**size)
         size = self.size
-        start = tf_keras.initializers.RandomNormal(stddev=0.02)
-        self.embedding = self.add_weight("embedding", (size.pieces, size.units), initializer=start)
-        self.attentions = [Attention(size, name=f"attention_{one}") for one in range(size.layers)]
-        self.norms = [RMSNorm(size.units, name=f"norm_{one}") for one in range(size.layers)]
-        routed = range(size.layers if size.experts > 1 else 0)
+        blocks = range(size.layers)
+        table = (size.pieces, size.units)
+        self.embedding = self.add_weight("embedding", table, initializer=start())
+        self.attentions = [CausalAttention(size, name=f"attention_{one}") for one in blocks]
+        self.norms = [RMSNorm(size.units, name=f"norm_{one}") for one in blocks]
+        routed = blocks if size.experts > 1 else ()
         self.routers = [Router(size.units, size.experts, name=f"router_{one}") for one in routed]
         self.experts = [
             expert(size.units, size.inner, f"expert_{layer}_{one}")
@@ -127,7 +128,7 @@ class RMSNorm(tf_keras.layers.Layer):
         return tf.cast(wide * tf.math.rsqrt(mean + EPSILON) * self.scale, x.dtype)
 
 
-class Attention(tf_keras.layers.Layer):
+class CausalAttention(tf_keras.layers.Layer):
     """Norm and causal self-attention with rotary positions; its output is added to its input."""
 
     def __init__(self, size: LanguageSize, **kwargs: Any):
@@ -135,18 +136,8 @@ class Attention(tf_keras.layers.Layer):
         self._size = size
         self.norm = RMSNorm(size.units, name="norm")
         keys = size.key_heads * size.width
-        self.query, self.key, self.value, self.out = (
-            tf_keras.layers.Dense(
-                units,
-                use_bias=False,
-                kernel_initializer=tf_keras.initializers.RandomNormal(stddev=0.02),
-                name=name,
-            )
-            for name, units in (
-                *(("query", size.units), ("key", keys)),
-                *(("value", keys), ("out", size.units)),
-            )
-        )
+        self.query, self.out = linear(size.units, "query"), linear(size.units, "out")
+        self.key, self.value = linear(keys, "key"), linear(keys, "value")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         size, length = self._size, tf.shape(x)[1]

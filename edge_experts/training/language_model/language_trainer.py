@@ -42,13 +42,13 @@ def train(
         UsageError: a setting is not supported for language models.
     """
     refuse_existing(out, force=force)
-    size = size_of(config)
+    size_of(config, config.language_model.pieces)  # refuses before the work
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
         {"data": dataset.fingerprint(), "config": asdict(config)},
     )
     features = byte_pair_vocabulary.learn(dataset.train.inputs, config.language_model.pieces)
-    size = LanguageSize(**{**asdict(size), "pieces": features.size})
+    size = size_of(config, features.size)
     texts = token_batches.in_order(dataset.train.inputs, np.random.default_rng(config.seed))
     tokens = token_batches.stream(texts, features)
     reseed(config.seed, "network")
@@ -90,7 +90,7 @@ def train(
     return run
 
 
-def size_of(config: TrainConfig) -> LanguageSize:
+def size_of(config: TrainConfig, pieces: int) -> LanguageSize:
     """Return the sizes of the network that a configuration asks for.
 
     Raises:
@@ -112,7 +112,7 @@ def size_of(config: TrainConfig) -> LanguageSize:
     factors = {None: 1, "active": config.top_k, "all": config.experts}
     dense = config.dense is not None
     return LanguageSize(
-        pieces=own.pieces,
+        pieces=pieces,
         units=own.units,
         layers=own.layers,
         heads=own.heads,

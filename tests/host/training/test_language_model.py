@@ -53,7 +53,7 @@ def _model(**settings: Any) -> Any:
     from edge_experts.training.randomness import reseed
 
     reseed(0, "network")
-    return LanguageModel(size_of(_config(**settings)))
+    return LanguageModel(size_of(_config(**settings), 300))
 
 
 @pytest.mark.parametrize("top_k", [1, 2])
@@ -206,3 +206,13 @@ def test_pairs_of_tokens_reuse_experts(keras: Any) -> None:
         picks = routing.picks.numpy().tolist()
         shared = [len(set(a) & set(b)) / 2 for a, b in pairwise(picks)]
         assert layer["reuse"] == pytest.approx(np.mean(shared), abs=1e-4)
+
+
+def test_a_vocabulary_too_small_for_the_text_is_refused(keras: Any) -> None:
+    from edge_experts.errors import DataError
+    from edge_experts.training.language_model.byte_pair_vocabulary import learn
+
+    with pytest.raises(DataError, match="pieces 260 is too small for the characters"):
+        learn(["a b c d e f g h i j k l m n o p"] * 20, 260)
+    with pytest.raises(DataError, match="pieces must be above 257"):
+        learn(["a"], 257)
