@@ -118,12 +118,12 @@ def draw(rows: Sequence[MemoryRow], path: Path) -> None:
     growth = left.barh(names, [row.growth_bytes / _MB for row in rows], color=colors)
     left.bar_label(growth, fmt="%.1f", padding=3)
     left.set(xlabel="peak memory growth, MB")
-    left.margins(x=0.15)
+    left.margins(x=0.2)
     left.invert_yaxis()
     times = right.barh(names, [row.p50_us / 1000 for row in rows], color=colors)
     right.bar_label(times, fmt="%.2f", padding=3)
     right.set(xlabel="median answer, ms")
-    right.margins(x=0.15)
+    right.margins(x=0.2)
     figure.savefig(path)
 
 
