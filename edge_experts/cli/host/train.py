@@ -161,6 +161,7 @@ def train(
     settings |= {name: value for name, value in given.items() if value is not None}
     settings.setdefault("measure_gain", gain)
     from ... import datasets
+    from ...converters.tasks import CONVERSIONS
     from ...training import TrainConfig
     from ...training import train as run_training
     from ...training.default_settings import config_of
@@ -185,7 +186,8 @@ def train(
         print(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
         )
-    print_convert(out)
+    if dataset.task_type in CONVERSIONS.names:
+        print_convert(out)
 
 
 def read_config(path: Path) -> dict[str, Any]:
