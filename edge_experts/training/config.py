@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..format.manifest import COMBINE
-from .language_model.settings import LanguageSettings
+from .language_settings import LanguageSettings
 
 ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
