@@ -132,10 +132,10 @@ class ConvertOptions:
         }
         unfit = [f"--{name.replace('_', '-')}" for name in given if name not in task.options]
         if unfit:
-            raise UsageError(f"{', '.join(unfit)} is not offered for {task.name}")
+            raise UsageError(f"{', '.join(unfit)} is not supported for {task.name}")
         if self.quantization not in task.recipes:
             raise UsageError(
-                f"--quantization {self.quantization} is not offered for {task.name}, which takes "
+                f"--quantization {self.quantization} is not supported for {task.name}, which takes "
                 f"{', '.join(task.recipes)}"
             )
         if self.place is not None:

@@ -76,7 +76,7 @@ def read(folder: str | Path, experts: int, quantization: str, layout: str) -> Ba
         if made != value:
             raise UsageError(
                 f"{folder}: was converted with --{option} {made}, so its files cannot be used "
-                f"beside new ones of {value}; pass --{option} {made}, or leave --base away"
+                f"beside new ones of {value}; pass --{option} {made}, or remove --base"
             )
     if layout != "split":
         raise UsageError(f"layout {layout!r} has all experts in one file, so no file can be kept")

@@ -81,7 +81,7 @@ class Routes:
     async def infer(self, request: Request) -> Response:
         self._require_model(request)
         if "inference-header-content-length" in request.headers:
-            raise HTTPException(400, "binary data is not offered; send the data as JSON")
+            raise HTTPException(400, "binary data is not supported; send the data as JSON")
         asked = await self._body(request)
         runtime = self._service.runtime
         examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)

@@ -139,7 +139,7 @@ def _read(tensor: Tensor, wanted: Tensor) -> Any:
         raise UsageError(f"input {name}: shape must be {wanted['shape']}, got {shape}")
     data = tensor.get("data")
     if not isinstance(data, list):
-        raise UsageError(f"input {name}: data must be a list; binary data is not offered")
+        raise UsageError(f"input {name}: data must be a list; binary data is not supported")
     if wanted["datatype"] == "BYTES" and datatype == "BYTES":
         values = _flat(data)
         if len(values) != shape[0] or not all(isinstance(value, str) for value in values):
@@ -166,7 +166,7 @@ def _arrays(tensor: Tensor, wanted: Tensor) -> np.ndarray:
     """Arrays, (batch, ...), in the given shape; the features check it."""
     name, datatype, shape = wanted["name"], tensor["datatype"], tensor["shape"]
     if not isinstance(tensor.get("data"), list):
-        raise UsageError(f"input {name}: data must be a list; binary data is not offered")
+        raise UsageError(f"input {name}: data must be a list; binary data is not supported")
     array = numbers(tensor["data"], f"input {name}", booleans=datatype == "BOOL")
     expected = wanted["shape"][1:]
     if len(shape) < 2:

@@ -102,7 +102,7 @@ def test_only_the_outputs_that_are_asked_for(port: int, sentiment_bundle: Path) 
         (400, {"inputs": [{**TEXT, "shape": [1, 7]}]}, "shape must be"),
         (400, {"inputs": [{**TEXT, "shape": [-1]}]}, "whole numbers"),
         (400, {"inputs": [{**TEXT, "data": [3]}]}, "must be 1 texts"),
-        (400, {"inputs": [{**TEXT, "data": None}]}, "binary data is not offered"),
+        (400, {"inputs": [{**TEXT, "data": None}]}, "binary data is not supported"),
         (400, {"inputs": [{**TEXT, "shape": [41], "data": ["x"] * 41}]}, "at most 40"),
         (400, {"inputs": [TEXT], "outputs": [{"name": "logits"}]}, "must be of label"),
         (413, {"inputs": [{**TEXT, "data": ["x" * 100_000]}]}, "at most 100,000 bytes"),

@@ -45,7 +45,7 @@ def test_an_option_has_a_meaning_or_is_refused_by_name(task: str, name: str) -> 
     opened = object.__new__(kind)  # options are the class's
     auto = {"quantization": "auto"} if name.startswith("size_budget") else {}
     options = ConvertOptions(**{**auto, name: GIVEN[name]})
-    said = f"--{name.replace('_', '-')} is not offered for {task}"
+    said = f"--{name.replace('_', '-')} is not supported for {task}"
     if name in kind.options:
         if options.quantization in kind.recipes:
             options.refuse_meaningless(opened)
@@ -63,8 +63,8 @@ def test_each_task_knows_options_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--c-source", "c"), "--c-source is not offered for translation"),
-        (("--layout", "gated"), "--layout is not offered for translation"),
+        (("--c-source", "c"), "--c-source is not supported for translation"),
+        (("--layout", "gated"), "--layout is not supported for translation"),
         (("--quantization", "int16x8"), "takes float32, float16, dynamic, int8"),
         (("--abstain-below", "0.5", "--top-k", "1"), "--abstain-below"),
     ],

@@ -179,7 +179,7 @@ def test_options_of_other_tasks_are_refused_by_name(
 ) -> None:
     from edge_experts.converters import convert
 
-    with pytest.raises(UsageError, match=f"{message} is not offered for regression"):
+    with pytest.raises(UsageError, match=f"{message} is not supported for regression"):
         convert(make_values_run(), tmp_path / "b", **options)
 
 

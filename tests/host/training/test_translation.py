@@ -277,7 +277,7 @@ def test_an_unknown_target_is_refused(bundle: Path, arguments: list[str], messag
 def test_what_conversion_does_not_offer_is_said(run: Path, tmp_path: Path) -> None:
     done = _command("convert", str(run), "--out", str(tmp_path / "x"), "--quantization", "auto")
     assert done.returncode == 2
-    assert "is not offered" in done.stderr
+    assert "is not supported" in done.stderr
 
 
 def test_a_number_of_experts_that_is_not_of_the_languages_is_refused(
