@@ -49,7 +49,7 @@ class Features(Protocol):
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
-        """Shape and type of each array that `encode` returns."""
+        """Shape and type of each array that `encode` returns; `ANY` for a size that varies."""
 
     def pack(self, examples: Sequence[Any]) -> np.ndarray:
         """Pack examples into one array, to be stored in an .npz file."""

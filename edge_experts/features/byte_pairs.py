@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import UsageError
 from . import packing
-from .fields import Fields, described
+from .fields import ANY, Fields, described
 from .lexicon import Lexicon
 from .merges import ids, merged, spelled
 
@@ -66,7 +66,7 @@ class BytePairFeatures:
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
-        return {"tokens": ((1, 1), np.int32)}
+        return {"tokens": ((1, ANY), np.int32)}
 
     @property
     def size(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+ANY = -1  # size of an axis that differs between examples
 _SHOWN = 8  # entries of a list in a line of text
 
 Fields = dict[str, tuple[type[str] | type[np.generic], tuple[int, ...]]]
