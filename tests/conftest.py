@@ -20,6 +20,11 @@ from .warm import COMMANDS, warm_python
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
+# Each process of the suite has a core of its own: more threads of TensorFlow only wait for another's.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 ROOT = Path(__file__).parents[1]
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Shared = Callable[[str, Callable[[Path], object]], Path]
@@ -34,7 +39,11 @@ _LONG = (
     "tests/contract/test_conversion.py",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[advise]",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[compare]",
+    "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[convert --quantization auto",
     "tests/deploying/test_other_versions.py",
+    "tests/device/benchmarking/test_runtime_benchmarks.py::test_a_soak_in",
+    "tests/device/benchmarking/test_runtime_benchmarks.py::test_soaks",
+    "tests/device/runtime/test_confidence.py::test_evaluate_tells",
     "tests/documents/test_commands.py::test_a_shown_command_runs",
     "tests/emulated/",
     "tests/end_to_end/test_compare.py",
@@ -48,6 +57,7 @@ _LONG = (
     "tests/host/benchmarks/test_language_study.py::test_a_study",
     "tests/host/converters/test_c_source.py::test_a_trained_table",
     "tests/host/converters/test_choosing.py",
+    "tests/host/converters/test_compressing.py::test_experts_on_a_trunk",
     "tests/host/converters/test_generated_models.py",
     "tests/host/converters/test_making.py",
     "tests/host/converters/test_regression.py",
