@@ -20,7 +20,7 @@ from .warm import COMMANDS, warm_python
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
-# Each process of the suite has a core of its own: more threads of TensorFlow only wait for another's.
+# Each process of the suite has a core: more threads of TensorFlow would wait for another's.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(_name, "1")
@@ -39,7 +39,7 @@ _LONG = (
     "tests/contract/test_conversion.py",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[advise]",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[compare]",
-    "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[convert --quantization auto",
+    "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[convert --quant",
     "tests/deploying/test_other_versions.py",
     "tests/device/benchmarking/test_runtime_benchmarks.py::test_a_soak_in",
     "tests/device/benchmarking/test_runtime_benchmarks.py::test_soaks",
