@@ -36,6 +36,10 @@ class Registry:
         others = {point.name for point in _points(self.group)} - set(self.own)
         return (*self.own, *sorted(others))
 
+    def has(self, name: str) -> bool:
+        """Test if an installed package provides the implementation of that name."""
+        return name in self.names
+
     def get(self, name: str) -> Any:
         """Return the implementation of that name; built-in ones cannot be replaced.
 

@@ -15,10 +15,12 @@ OWN = (
     "converters/translation",
     "edge_experts/benchmarking/tasks",
     "edge_experts/cli/device/tasks",
+    "edge_experts/datasets/documents",
     "edge_experts/datasets/targets",
     "edge_experts/datasets/translation",
     "edge_experts/experiments/tasks",
     "edge_experts/runtime/tasks",
+    "edge_experts/training/language_model",
     "edge_experts/training/tasks",
     "edge_experts/training/translation",
     # Where the formats 1.x, which have no task_spec, are told apart.
@@ -26,11 +28,20 @@ OWN = (
     "edge_experts/format/manifest_parser.py",
     "edge_experts/run_folder.py",
 )
-NAMES = {"classification", "translation", "regression", "pieces"}  # of tasks, and of their features
+NAMES = {
+    "classification",
+    "translation",
+    "regression",
+    "language-model",
+    "pieces",
+}  # of tasks, and of their features
 ASKED = {"generation", "task_type", "task_spec"}  # attributes that tell which task it is
 CLASSES = {
     *("Classification", "Translation", "Regression", "Task"),
+    *("ClassificationConversion", "RegressionConversion", "TranslationConversion"),
+    *("ClassificationTraining", "RegressionTraining", "TranslationTraining", "LanguageTraining"),
     *("Generation", "PieceFeatures", "Translators", "Writer", "Written"),
+    *("BytePairFeatures", "LanguageModel"),
 }
 
 

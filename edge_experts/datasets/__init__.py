@@ -11,7 +11,6 @@ from . import diamonds, documents, files, images, reviews, sections, sentiment
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
-from .documents.splits import TASK_TYPE
 from .documents.text_files import SUFFIX
 from .translation import corpus
 
@@ -68,26 +67,13 @@ def load(
             )
         return named
     path = Path(source)
-    if task_type == TASK_TYPE or (task_type is None and path.suffix.lower() == SUFFIX):
-        return _of_documents(path)
+    if path.suffix.lower() == SUFFIX or path.is_dir():
+        return documents.load(path, task_type)
     if path.suffix.lower() not in files.SUFFIXES:
         raise DataError(
             f"{source}: no such data set; name one of {', '.join(NAMED)}, "
             f"or a {', '.join(files.SUFFIXES)} file"
         )
-    if path.is_dir():
-        raise DataError(f"{source}: is a folder; name a file")
     if not path.is_file():
         raise DataError(f"{source}: no such file")
     return files.load(path, seed, task_type, columns, features)
-
-
-def _of_documents(path: Path) -> Dataset:
-    if not path.exists():
-        raise DataError(
-            f"{path}: no such file or folder; a language model is trained on a {SUFFIX} file, a "
-            "folder of them, help or prose"
-        )
-    if path.is_file() and path.suffix.lower() != SUFFIX:
-        raise DataError(f"{path}: a language model is trained on {SUFFIX} files")
-    return documents.load(path)

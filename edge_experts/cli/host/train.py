@@ -186,7 +186,7 @@ def train(
         print(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
         )
-    if dataset.task_type in CONVERSIONS.names:
+    if CONVERSIONS.has(dataset.task_type):
         print_convert(out)
 
 

@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import DataError
+from ...errors import DataError, UsageError
 from ..dataset import Dataset
 from ..encodings import read_text
-from .splits import Document, of_documents
+from .splits import TASK_TYPE, Document, of_documents
 
 SUFFIX = ".txt"
 _SECTION = 4000  # characters: paragraphs of one file are grouped to sections of about this size
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)*")
 
 
-def load(path: Path) -> Dataset:
+def load(path: Path, task_type: str | None = None) -> Dataset:
     """Load a file or a folder.
 
     Each file of a folder is a document. A single file is cut at empty lines into sections of about
@@ -24,8 +24,17 @@ def load(path: Path) -> Dataset:
     splits. Files of a folder with subfolders have the name of their subfolder as label.
 
     Raises:
-        DataError: a file is in no supported encoding, or there is too little text; names the file.
+        DataError: a file is missing or in no supported encoding, or there is too little text; names
+            the file.
+        UsageError: another task is wanted.
     """
+    if task_type not in (None, TASK_TYPE):
+        raise UsageError(f"{path}: text without labels is for --task {TASK_TYPE}, not {task_type}")
+    if not path.exists():
+        raise DataError(
+            f"{path}: no such file or folder; a language model is trained on a {SUFFIX} file, a "
+            "folder of them, help or prose"
+        )
     if path.is_dir():
         return _of_folder(path)
     text = read_text(path)
@@ -39,7 +48,10 @@ def load(path: Path) -> Dataset:
 def _of_folder(path: Path) -> Dataset:
     files = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
     if not files:
-        raise DataError(f"{path}: has no {SUFFIX} files; a folder for a language model needs some")
+        raise DataError(
+            f"{path}: is a folder without {SUFFIX} files; name a file, or for a language model a "
+            f"folder of {SUFFIX} files"
+        )
     texts = {file: read_text(file) for file in files}
     full = {file: text for file, text in texts.items() if text.strip()}
     if len(full) == 1:

@@ -70,11 +70,14 @@ def test_too_little_text_is_refused(tmp_path: Path, content: str, message: str) 
 
 def test_other_files_and_tasks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
-    with pytest.raises(DataError, match=r"a language model is trained on \.txt files"):
+    with pytest.raises(DataError, match=r"a language model is trained on a \.txt file"):
         datasets.load(str(tmp_path / "a.csv"), task_type="language-model")
-    with pytest.raises(DataError, match=r"has no \.txt files"):
+    with pytest.raises(DataError, match=r"is a folder without \.txt files; name a file"):
         datasets.load(str(tmp_path), task_type="language-model")
     with pytest.raises(DataError, match=r"no such file or folder; .* help or prose"):
         datasets.load(str(tmp_path / "no.txt"))
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(UsageError, match="is for --task language-model, not regression"):
+        datasets.load(str(tmp_path / "a.txt"), task_type="regression")
     with pytest.raises(UsageError, match="sentiment: a set for classification"):
         datasets.load("sentiment", task_type="language-model")
