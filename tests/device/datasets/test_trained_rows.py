@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from edge_experts.datasets import from_arrays, held_out, load
 from edge_experts.datasets.row_hashes import hashes, trained_rows
-from edge_experts.errors import DataError, DigestError, ManifestError
+from edge_experts.errors import BundleError, DataError, DigestError, ManifestError
 from edge_experts.features import ArrayFeatures, TableFeatures
 from edge_experts.format.checked_files import read_trained_rows
-from edge_experts.format.manifest import MANIFEST, FileEntry, canonical_digest
+from edge_experts.format.manifest import LIMITS, MANIFEST, FileEntry, canonical_digest
 from edge_experts.format.manifest_parser import parse_manifest, read_manifest
 from edge_experts.format.trained_rows import BITS, TrainedRows, rows_path
 from tests.tiny import tiny_bundle
@@ -227,7 +227,22 @@ def test_a_bundle_pins_its_rows(tmp_path: Path) -> None:
     (bundle / rows_path(1)).write_bytes(b"")
     with pytest.raises(DigestError):
         read_trained_rows(bundle, manifest)
-    assert read_manifest(tiny_bundle(tmp_path / "old.bundle")).trained_rows == ()
+    old = tiny_bundle(tmp_path / "old.bundle")
+    assert read_trained_rows(old, read_manifest(old)) is None
+
+
+def test_a_file_that_holds_no_rows_is_refused(tmp_path: Path) -> None:
+    bundle = _with_rows(
+        tiny_bundle(tmp_path / "tiny.bundle"), [TrainedRows(np.empty(0, np.uint64))]
+    )
+    manifest, other = read_manifest(bundle), b"not rows"
+    (bundle / rows_path(0)).write_bytes(other)
+    entry = FileEntry.of(rows_path(0), other)
+    with pytest.raises(BundleError, match="not hashes of rows"):
+        read_trained_rows(bundle, replace(manifest, trained_rows=(entry,)))
+    huge = replace(entry, bytes=LIMITS.array_file_bytes + 1)
+    with pytest.raises(BundleError, match=r"larger than [\d,]+ bytes"):
+        read_trained_rows(bundle, replace(manifest, trained_rows=(huge,)))
 
 
 @pytest.mark.parametrize("odd", [{}, "x", [1], [{"path": "../x"}], [None], 5])
