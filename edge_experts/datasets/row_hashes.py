@@ -14,6 +14,7 @@ from ..format.trained_rows import BITS, TrainedRows
 from .dataset import Dataset, Split
 
 NONE = np.uint64(2**BITS)  # for a row that cannot be encoded: equals no trained row
+_TOKENS = 256  # of a text, in this estimate
 _SAMPLE = 2000  # number of rows for the estimate of equal rows by chance
 
 
@@ -75,9 +76,17 @@ def _chance(known: np.ndarray, features: Features, dataset: Dataset) -> float:
         for example in list(dataset.asked(dataset.train))[::step][:_SAMPLE]
         if (arrays := _encoded(features, example)) is not None
     ]
-    shortest = min(map(len, rows), default=0)  # texts have different numbers of tokens
-    alike = _both(np.array([row[:shortest] for row in rows]))
-    return float(max(repeated, min(1.0, len(known) * alike)))
+    return float(max(repeated, min(1.0, len(known) * _both(_of_one_length(rows)))))
+
+
+def _of_one_length(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack rows; texts of different numbers of tokens are padded with -1, and cut at the end."""
+    if len({len(row) for row in rows}) <= 1:
+        return np.array(rows)
+    padded = np.full((len(rows), _TOKENS), -1.0)
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row[:_TOKENS]
+    return padded
 
 
 def _both(rows: np.ndarray) -> float:

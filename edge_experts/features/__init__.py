@@ -99,9 +99,11 @@ _Kind = (
 )
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
-    for kind in (TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures)
+    for kind in (
+        *(TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures),
+        BytePairFeatures,
+    )
 }
-KINDS[BytePairFeatures.kind] = BytePairFeatures
 
 
 def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Features:

@@ -17,7 +17,6 @@ from edge_experts.features.byte_pairs import (
     FIRST_PIECE,
     MOST_CHARACTERS,
     BytePairFeatures,
-    Decoder,
     lexicon_of,
 )
 
@@ -70,14 +69,6 @@ def test_what_is_no_text_is_refused() -> None:
         PAIRS.encode(5)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="at most 1,000,000 characters, got 1,000,001"):
         PAIRS.encode("a" * (MOST_CHARACTERS + 1))
-
-
-def test_characters_are_decoded_when_they_are_complete() -> None:
-    decoder = Decoder()
-    first, *rest = "\u00e4\U0001f600".encode()
-    assert decoder.add(bytes([first])) == ""
-    assert "".join(decoder.add(bytes([one])) for one in rest[:-1]) == "\u00e4"
-    assert decoder.end() == "\ufffd"
 
 
 def test_the_end_has_no_text() -> None:

@@ -216,3 +216,18 @@ def test_a_vocabulary_too_small_for_the_text_is_refused(keras: Any) -> None:
         learn(["a b c d e f g h i j k l m n o p"] * 20, 260)
     with pytest.raises(DataError, match="pieces must be above 257"):
         learn(["a"], 257)
+
+
+def test_texts_of_different_lengths_are_not_taken_for_equal_ones() -> None:
+    """One short text must not make every new text look like a trained one."""
+    from edge_experts.datasets.documents.splits import of_documents
+    from edge_experts.datasets.row_hashes import trained_rows
+    from edge_experts.features.byte_pairs import BytePairFeatures, lexicon_of
+
+    draw = np.random.default_rng(0)
+    texts = ["a", *("".join(draw.choice(list("abcd"), 40)) for _ in range(40))]
+    documents = [(str(place), text, 0) for place, text in enumerate(texts)]
+    rows = trained_rows(
+        BytePairFeatures(lexicon_of(["zz"])), of_documents("x", ("a",), documents, "made up")
+    )
+    assert rows.chance < 1e-6
