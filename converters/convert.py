@@ -14,7 +14,7 @@ from edge_experts.compression import Compression
 from edge_experts.datasets import Dataset
 from edge_experts.errors import ModelError
 from edge_experts.format.atomic import staged
-from edge_experts.format.manifest import Manifest
+from edge_experts.format.manifest import MODEL_SUFFIX, Manifest
 
 from .auto import Search, automatic
 from .bundle import base_bundle as bases
@@ -245,7 +245,8 @@ def _as_stated(
     made.make(files)
     made.refuse_failed(files)
     for file in files:
-        bundling.check(made.place(file).read_bytes(), file.network)
+        if file.path.endswith(MODEL_SUFFIX):
+            bundling.check(made.place(file).read_bytes(), file.network)
         bundling.add(folder, file.path, made.place(file))
     how: dict[str, Any] = {"networks": made.digests}
     if compressions:

@@ -14,7 +14,14 @@ import numpy as np
 from edge_experts.features import Features
 from edge_experts.features.fields import in_words
 from edge_experts.format.archive import pack, packed_bytes
-from edge_experts.format.manifest import CONTRACT, MANIFEST, MODEL_CARD, FileEntry, Manifest
+from edge_experts.format.manifest import (
+    CONTRACT,
+    MANIFEST,
+    MODEL_CARD,
+    MODEL_SUFFIX,
+    FileEntry,
+    Manifest,
+)
 from edge_experts.run_folder import Run
 from edge_experts.version import VERSION
 
@@ -114,8 +121,6 @@ class Bundling:
         """
         (job / "bundle").unlink(missing_ok=True)
         (job / "bundle").symlink_to(folder)
-        for name, content in self.examples.files.items():
-            (job / name).write_bytes(content)
         task, options, splits = self.task, self.options, self.examples.splits
         manifest = replace(
             bundle_files.draft(
@@ -124,16 +129,20 @@ class Bundling:
                 self.features,
                 self._version,
                 task.layers,
+                task.dense,
                 self.trained_rows,
             ),
             second_below=self.reference.second_below(options.second_share),
             abstain_below=options.abstain_below,
-            **task.manifest_parts(options),
+            **task.manifest_parts(options, self.reference),
         )
         bundle_files.write_manifest(folder, manifest)
-        deployed = prove(job, self.features, splits, manifest, self.interpreter)
-        proof = task.judge(self.reference, deployed, manifest, splits)
-        proof.parity.refuse_beyond(options.max_accuracy_drop)
+        measured = task.measured(self.reference)
+        first, *others = task.interpreters(self.interpreter)
+        for package in [*others, first]:
+            deployed = prove(job, self.features, splits, manifest, package, measured)
+            proof = task.judge(self.reference, deployed, manifest, splits)
+            proof.parity.refuse_beyond(options.max_accuracy_drop)
         arenas, on_target = self._on_target(folder, job, manifest)
         manifest = replace(
             bundle_files.with_costs(manifest, deployed.costs, arenas),
@@ -209,8 +218,8 @@ class Bundling:
 
 
 def models(manifest: Manifest) -> list[str]:
-    """List the paths of the routers and the experts."""
-    return [entry.path for entry in manifest.models]
+    """List the paths of the bundle's TFLite files."""
+    return [entry.path for entry in manifest.models if entry.path.endswith(MODEL_SUFFIX)]
 
 
 def _inputs(features: Features) -> str:

@@ -37,6 +37,7 @@ def draft(
     features: Features,
     bundle_version: int,
     layers: Sequence[int] = (),
+    dense: Sequence[str] = (),
     trained_rows: Sequence[bytes] = (),
 ) -> Manifest:
     """Create a manifest of the models in `folder`, with all that the runtime needs to open it.
@@ -45,6 +46,7 @@ def draft(
 
     Args:
         layers: experts of each layer, if there are several.
+        dense: paths of the dense parts.
         trained_rows: contents of the run's files of hashes.
     """
     has_router = (folder / ROUTER).exists()
@@ -62,6 +64,7 @@ def draft(
         layers=tuple(
             Layer(pin(folder, router_path(layer)), experts) for layer, experts in enumerate(layers)
         ),
+        dense=tuple(pin(folder, path) for path in dense),
         golden=write(folder, GOLDEN, b""),
         model_card=write(folder, MODEL_CARD, b""),
         trained_rows=write_rows(folder, features, trained_rows),
@@ -105,6 +108,7 @@ def with_costs(manifest: Manifest, costs: Mapping[str, int], arenas: Mapping[str
         router=None if manifest.router is None else priced(manifest.router),
         experts=tuple(priced(entry) for entry in manifest.experts),
         layers=tuple(replace(layer, router=priced(layer.router)) for layer in manifest.layers),
+        dense=tuple(priced(entry) for entry in manifest.dense),
     )
 
 

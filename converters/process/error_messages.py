@@ -6,7 +6,7 @@ import re
 from collections.abc import Set
 from pathlib import Path
 
-from edge_experts.format.manifest import ROUTER, ROUTERS
+from edge_experts.format.manifest import DENSE, ROUTER, ROUTERS
 
 _MOST = 300  # characters of a reason
 
@@ -27,6 +27,8 @@ def name_of(path: str) -> str:
     """Return the name of a file's network in messages."""
     if path == ROUTER:
         return "router"
+    if Path(path).parent.name == DENSE:
+        return Path(path).stem.replace("_", " ")
     kind = "router" if Path(path).parent.name == ROUTERS else "expert"
     return f"{kind} {int(Path(path).stem)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..recipes import INT4, RECIPE_NAMES
 from .target import Target, table
 
 # `python -m edge_experts.converters.targets.operator_support ai_edge_litert`, 2.3.0
@@ -47,4 +48,5 @@ LITERT = Target(
     version="2.3.0",
     operators=OPERATORS,
     refused_types=frozenset({("RSQRT", "INT16")}),  # it aborts instead of refusing it
+    recipes=(*RECIPE_NAMES, INT4),
 )

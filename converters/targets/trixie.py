@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..recipes import INT4, RECIPE_NAMES
 from .target import Target, table
 
 # `python -m edge_experts.converters.targets.operator_support ai_edge_litert`, 2.1.4: the oldest
@@ -49,4 +50,5 @@ PI_TRIXIE = Target(
     version="2.1.4",
     operators=OPERATORS,
     refused_types=frozenset({("RSQRT", "INT16")}),  # it aborts instead of refusing it
+    recipes=(*RECIPE_NAMES, INT4),
 )

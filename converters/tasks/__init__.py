@@ -16,6 +16,7 @@ CONVERSIONS = Registry(
         "classification": f"{__name__}.classification:ClassificationConversion",
         "translation": f"{__name__}.translation:TranslationConversion",
         "regression": f"{__name__}.regression:RegressionConversion",
+        "language-model": f"{__name__}.language_model:LanguageConversion",
     },
 )
 

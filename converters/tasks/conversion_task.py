@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -40,7 +40,7 @@ class RunExamples:
         calibration: the calibration set by name, (examples, ...).
         validation: inputs that Keras answers for comparison, by name, (examples, ...).
         splits: "validation" and "test": the examples that the bundle answers.
-        files: further files of the worker's job and of the proof's, by name.
+        files: further files of the worker's job, by name.
     """
 
     calibration: Mapping[str, np.ndarray]
@@ -68,6 +68,7 @@ class ConversionTask(Protocol):
         primary: the score for `max_accuracy_drop` and size budgets.
         run: the run as the bundle describes it.
         layers: experts of each layer; empty if one router, or none, picks from all experts.
+        dense: paths of the dense parts.
     """
 
     name: str
@@ -77,6 +78,7 @@ class ConversionTask(Protocol):
     primary: str
     run: Run
     layers: tuple[int, ...]
+    dense: tuple[str, ...]
 
     def __init__(self, run: Run, features: Features): ...
 
@@ -92,8 +94,18 @@ class ConversionTask(Protocol):
     def examples(self, splits: Mapping[str, Split]) -> RunExamples:
         """Select the examples of a run folder for this conversion."""
 
-    def manifest_parts(self, options: Any) -> Mapping[str, Any]:
+    def interpreters(self, chosen: str | None) -> Sequence[str | None]:
+        """Return the packages to prove the bundle on; the first one's answers are published.
+
+        Args:
+            chosen: the target's, or None for the default of this machine.
+        """
+
+    def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         """Return fields of the manifest that only this task has."""
+
+    def measured(self, reference: KerasReference) -> Mapping[str, np.ndarray]:
+        """Return arrays for `runtime.tasks.Task.measured`; none if answers are all to compare."""
 
     def judge(
         self,

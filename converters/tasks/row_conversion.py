@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,7 +16,7 @@ from edge_experts.format.inspection import arenas
 from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
-from ..recipes import QUANTIZATIONS
+from ..recipes import RECIPE_NAMES
 from ..targets import Target
 from ..verify import confidence
 from ..verify.keras_reference import KerasReference
@@ -30,8 +30,9 @@ class RowConversion(ABC):
     """Common parts of classification and regression."""
 
     options = COMMON | OF_ROWS
-    recipes = QUANTIZATIONS
+    recipes = (*RECIPE_NAMES, "auto")
     layers: tuple[int, ...] = ()
+    dense: tuple[str, ...] = ()
 
     def __init__(self, run: Run, features: Features):
         self.run, self.features = run, features
@@ -55,8 +56,16 @@ class RowConversion(ABC):
             splits,
         )
 
-    def manifest_parts(self, options: Any) -> Mapping[str, Any]:
+    def interpreters(self, chosen: str | None) -> Sequence[str | None]:
+        """Return the only one."""
+        return (chosen,)
+
+    def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         return {"task_spec": self.run.task_spec}
+
+    def measured(self, reference: KerasReference) -> Mapping[str, np.ndarray]:
+        """Return no arrays."""
+        return {}
 
     @abstractmethod
     def clear(self, proof: Proof) -> np.ndarray:

@@ -40,6 +40,7 @@ class TranslationConversion:
     networks = "edge_experts.converters.translation.translator_networks:TranslationNetworks"
     options = COMMON | {"beams"}
     layers: tuple[int, ...] = ()
+    dense: tuple[str, ...] = ()
     recipes = ("float32", "float16", "dynamic", "int8")
 
     def __init__(self, run: Run, features: Features):
@@ -47,7 +48,8 @@ class TranslationConversion:
         self._labels, self._features = run.labels, features
         self.run = replace(run, labels=features.names)  # of one expert for all: the languages
         self._proven = Split([], np.zeros(0, int))  # pairs that Keras and the bundle translate
-        self._owners = np.zeros(0, int)  # labels of the sentences in routed.npz
+        self._owners = np.zeros(0, int)  # labels of the sentences for the router
+        self._routing: dict[str, np.ndarray] = {}  # these sentences, encoded
 
     def require(self) -> None:
         scores.scores(["a"], ["a"])  # before the work starts: sacrebleu may be missing
@@ -63,7 +65,11 @@ class TranslationConversion:
     def settings(self, options: Any) -> Mapping[str, Any]:
         return {"beams": options.beams or 1}
 
-    def manifest_parts(self, options: Any) -> Mapping[str, Any]:
+    def interpreters(self, chosen: str | None) -> Sequence[str | None]:
+        """Return the only one."""
+        return (chosen,)
+
+    def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         return {"generation": Generation(length=_LENGTH, beams=options.beams or 1)}
 
     def examples(self, splits: Mapping[str, Split]) -> RunExamples:
@@ -75,14 +81,18 @@ class TranslationConversion:
         if self.run.experts > len(features.targets):
             every = _to_languages(validation, labels)
             self._owners = validation.targets
-            encoded = encode_all(features, every)
-            files[_ROUTED] = npz(inputs=features.pack(every), **encoded)
+            self._routing = encode_all(features, every)
+            files[_ROUTED] = npz(**self._routing)
         return RunExamples(
             _pairs(_by_label(train, len(labels), _CALIBRATION), labels, features),
             encode_all(features, inputs),
             {"validation": Split(inputs, proven.targets), "test": Split([], proven.targets[:0])},
             files,
         )
+
+    def measured(self, reference: KerasReference) -> Mapping[str, np.ndarray]:
+        """Return the sentences for the router, encoded."""
+        return self._routing
 
     def judge(
         self,
@@ -122,7 +132,7 @@ class TranslationConversion:
     def _routed(self, reference: KerasReference, deployed: Deployed) -> Routed | None:
         if "routes" not in reference.arrays:
             return None
-        keras, here = reference.arrays["routes"], deployed.arrays["routes"]
+        keras, here = reference.arrays["routes"], deployed.measured["routes"]
         return Routed(
             keras=_share(keras == self._owners),
             deployed=_share(here == self._owners),

@@ -39,6 +39,14 @@ def dynamic(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
 
 
+def per_channel(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
+    """Store weights as int8 with a scale for each channel, and quantize activations at run time.
+
+    tflite-runtime 2.14 refuses such files.
+    """
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+
 def int8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     """Quantize weights and activations to int8, with ranges from the calibration set."""
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -56,7 +64,8 @@ def int16x8(converter: tf.lite.TFLiteConverter, samples: Samples) -> None:
     ]
 
 
-RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
+Recipe = Callable[[tf.lite.TFLiteConverter, Samples], None]
+RECIPES: dict[str, Recipe] = {
     "float32": float32,
     "float16": float16,
     "dynamic": dynamic,
@@ -66,17 +75,27 @@ RECIPES: dict[str, Callable[[tf.lite.TFLiteConverter, Samples], None]] = {
 assert tuple(RECIPES) == RECIPE_NAMES
 _IN_FLOAT = ["LOG"]  # in int8 files: tflite-runtime 2.14 and microcontrollers have only this
 _FEW, _MANY = 256, 1024  # values, and weights, of a layer that was clustered
-_INTEGER = {"int8": tf.int8, "int16x8": tf.int16}  # types of inputs and outputs of integer files
 
 
 def to_tflite(
     network: tf_keras.Model, quantization: str, samples: Samples, io: str = "float"
 ) -> bytes:
+    """Convert one network, for one input at a time, by a recipe's name.
+
+    Args:
+        see `converted`.
+    """
+    return converted(network, RECIPES[quantization], samples, io)
+
+
+def converted(
+    network: tf_keras.Model, recipe: Recipe, samples: Samples, io: str = "float"
+) -> bytes:
     """Convert one network, for one input at a time.
 
     Args:
         network: with named inputs.
-        quantization: a key of `RECIPES`.
+        recipe: one of the functions above.
         samples: the calibration set by name, (samples, ...), for `int8` and `int16x8`.
         io: "float", or "integer": inputs and outputs are the integers that the file computes in,
             with their scales and zero points beside them; token ids are unchanged.
@@ -92,13 +111,14 @@ def to_tflite(
         # A scale for each channel would make different integers of the same value, so that values
         # made equal by clustering would no longer be equal.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    RECIPES[quantization](converter, {name: samples[name] for name in signature(network)})
+    recipe(converter, {name: samples[name] for name in signature(network) if name in samples})
     if io == "integer":
-        converter.inference_input_type = converter.inference_output_type = _INTEGER[quantization]
+        kind = tf.int8 if recipe is int8 else tf.int16
+        converter.inference_input_type = converter.inference_output_type = kind
     in_float = partial(lite._mlir_quantize, denylisted_ops=_IN_FLOAT)
     with calibration.exact(), mock.patch.object(lite, "_mlir_quantize", in_float):
         content = converter.convert()
-    return dense.mended(content) if quantization == "int8" else content
+    return dense.mended(content) if recipe is int8 else content
 
 
 def _clustered(network: tf_keras.Model) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,11 +59,13 @@ class Deployed:
             experts, asked, router and the task's own; see proof_process.py.
         costs: bytes in memory, by path.
         verified_on: interpreter, version, python, machine.
+        measured: arrays of the task's `measured`.
     """
 
     arrays: Mapping[str, np.ndarray]
     costs: dict[str, int]
     verified_on: dict[str, str]
+    measured: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def first(self, count: int) -> dict[str, np.ndarray]:
         """Return the arrays of the first examples, which are the validation examples."""
@@ -101,17 +104,20 @@ def prove(
     splits: Mapping[str, Split],
     manifest: Manifest,
     interpreter: str | None = None,
+    measured: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> Deployed:
     """Answer the validation and test examples with the device runtime.
 
     Args:
         interpreter: the package to run them on; None: the default of this machine.
+        measured: arrays for the task's `measured`.
 
     Raises:
         ModelError: the interpreter refuses a file, or crashes on it.
     """
     inputs = [*splits["validation"].inputs, *splits["test"].inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
+    (job / "measured.npz").write_bytes(npz(**measured))
     files = 2 + len(manifest.models)  # the first is opened three times
     with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
         run_module(
@@ -125,6 +131,7 @@ def prove(
         dict(np.load(job / "deployed.npz")),
         costs=json.loads((job / "costs.json").read_text()),
         verified_on=json.loads((job / "verified.json").read_text()),
+        measured=dict(np.load(job / "found.npz")),
     )
 
 

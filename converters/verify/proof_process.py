@@ -8,8 +8,8 @@ the file that it opens, or the number of the answer, on stdout, and writes
     costs.json       memory of each model, bytes, by path
     deployed.npz     for JOB/inputs.npz's examples, in their order: scores, the first expert, the
                      number of experts that answered, and the router's probability and entropy; of
-                     generated text also its tokens, padded with -1; and for the examples of
-                     JOB/routed.npz, if it exists, the router's first choices: routes
+                     generated text also its tokens, padded with -1
+    found.npz        what the task measures beside, of the arrays in JOB/measured.npz
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def main(job: Path) -> None:
     made = read_features(folder, manifest.features)
     examples = made.unpack(np.load(job / "inputs.npz")["inputs"])
     task = open_task(manifest, made)
-    arrays = {**features.encode_all(made, examples[:1]), **task.initial_state()}
+    arrays = {**features.encode_all(made, examples[:1]), **task.largest_state()}
     # The reader of the paths knows which file ended the process.
     found = costs.measure(
         folder,
         manifest,
         arrays,
-        task.open_expert,
+        task,
         tell=lambda path: print(path, flush=True),
     )
     (job / "costs.json").write_text(json.dumps(found))
@@ -58,7 +58,9 @@ def main(job: Path) -> None:
                 print(f"answer {number}", flush=True)
             answers.append(answer)
         of_task = runtime.task.golden_arrays(answers)
-        routes = _routes(runtime, job / "routed.npz")
+        with np.load(job / "measured.npz") as given:
+            found_beside = runtime.task.measured(dict(given), runtime.access)
+    np.savez(job / "found.npz", **found_beside)
     np.savez(
         job / "deployed.npz",
         scores=np.array([answer.scores for answer in answers]),
@@ -66,18 +68,7 @@ def main(job: Path) -> None:
         asked=np.array([len(answer.experts) for answer in answers]),
         router=np.array(router),
         **of_task,
-        **routes,
     )
-
-
-def _routes(runtime: ExpertRuntime, asked: Path) -> dict[str, np.ndarray]:
-    """Compute the router's first choices, (examples,); empty without a file of examples."""
-    if not asked.exists():
-        return {}
-    examples = runtime.features.unpack(np.load(asked)["inputs"])
-    encode, pick = runtime.features.encode, runtime.task.pick
-    first = [pick(encode(example), runtime.access)[1][0] for example in examples]
-    return {"routes": np.array(first)}
 
 
 def _sureness(gate: np.ndarray | None) -> tuple[float, float]:

@@ -62,7 +62,9 @@ Recipe = Annotated[
     typer.Option("--quantization", help="Number format of the files."),
 ]
 Quantization = Annotated[
-    Literal["float32", "float16", "dynamic", "int8", "int16x8", "auto"],  # their QUANTIZATIONS
+    Literal[
+        "float32", "float16", "dynamic", "int8", "int16x8", "int4", "auto"
+    ],  # their QUANTIZATIONS
     typer.Option(help="Number format of the files; auto: chosen per network, under --size-budget."),
 ]
 Layout = Annotated[

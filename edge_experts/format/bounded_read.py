@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 
 from ..errors import MachineError
@@ -30,6 +31,24 @@ def read_at_most(path: str | Path, most: int) -> bytes | None:
         return None
     except OSError as error:
         raise MachineError(f"{path}: {error.strerror or error}") from None
+
+
+def open_regular(path: str | Path) -> FileIO | None:
+    """Open a file without waiting for anybody; None without a regular file.
+
+    Raises:
+        MachineError: the operating system does not permit it.
+    """
+    try:
+        file = FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), closefd=True)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        raise MachineError(f"{path}: {error.strerror or error}") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        return None
+    return file
 
 
 def _read(descriptor: int, most: int) -> bytes:

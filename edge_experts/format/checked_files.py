@@ -7,18 +7,22 @@ the manifest, and the interpreter gets the same bytes that were checked.
 
 from __future__ import annotations
 
+import hashlib
 import os
+from io import FileIO
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import BundleError, DigestError
-from .bounded_read import read_at_most
+from .bounded_read import open_regular, read_at_most
 from .limits import LIMITS
 from .manifest import SIGNATURE, FileEntry, Manifest, crc32, sha256
 from .npz import plain_arrays
 from .strict_json import AGAIN
 from .trained_rows import TrainedRows
+
+_PART = 2**20  # bytes of a large file in memory while it is checked
 
 
 def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> bytes:
@@ -33,13 +37,40 @@ def read_checked(folder: Path, entry: FileEntry, *, thorough: bool = True) -> by
     """
     # Texts instead of Paths, which take longer than reading a small expert.
     path = f"{folder}/{entry.path}"
-    if _has_link(path, len(entry.path)) and not _is_inside(path, folder):
-        raise DigestError(f"{path}: leads out of the bundle")
+    _refuse_leading_out(path, folder, entry)
     content = read_at_most(path, entry.bytes)
     if content is None:
         raise DigestError(f"{path}: missing; {AGAIN}")
     check(content, entry, path, thorough=thorough)
     return content
+
+
+def open_checked(folder: Path, entry: FileEntry) -> FileIO:
+    """Check one file of the bundle and leave it open, for a reader of small parts of a large file.
+
+    Raises:
+        DigestError: as `read_checked`.
+    """
+    path = f"{folder}/{entry.path}"
+    _refuse_leading_out(path, folder, entry)
+    file = open_regular(path)
+    if file is None:
+        raise DigestError(f"{path}: missing; {AGAIN}")
+    found, length = hashlib.sha256(), 0
+    while part := file.read(_PART):
+        length += len(part)
+        if length > entry.bytes:
+            break
+        found.update(part)
+    if length != entry.bytes or found.hexdigest() != entry.sha256:
+        file.close()
+        raise DigestError(f"{path}: damaged (its checksum differs from the manifest's); {AGAIN}")
+    return file
+
+
+def _refuse_leading_out(path: str, folder: Path, entry: FileEntry) -> None:
+    if _has_link(path, len(entry.path)) and not _is_inside(path, folder):
+        raise DigestError(f"{path}: leads out of the bundle")
 
 
 def _has_link(path: str, inside: int) -> bool:

@@ -19,6 +19,7 @@ class Limits:
     digits: int = 20  # of a whole number: beyond 64 bits
     file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
     experts: int = 4096
+    dense_parts: int = 4096
     trainings: int = 1000  # that a bundle has the rows of
     labels: int = 100_000
     label_characters: int = 1000
@@ -34,7 +35,11 @@ class Limits:
     array_file_bytes: int = 2**26  # of features.npz and golden.npz, packed
     array_bytes: int = 2**28  # and of their arrays, unpacked
     line_characters: int = 2**26  # of an example in text or JSON
-    written_pieces: int = 4096  # of one answer
+    written_pieces: int = 4096  # of one translation
+    written_tokens: int = 2**20  # of one continuation
+    stop_strings: int = 16
+    network_size: int = 2**20  # units, heads, context and vocabulary of a language model
+    cache_bytes: int = 2**34  # of keys and values
     beams: int = 64
     golden_examples: int = 4096
     bins: int = 64  # of a histogram in the reference

@@ -23,6 +23,8 @@ MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"  # signature of the manifest's bytes, in signed bundles
 ROUTER = "router.tflite"
 ROUTERS = "routers"  # folder of the layers' routers
+MODEL_SUFFIX = ".tflite"  # of a model's path; a dense part may be another file
+DENSE = "dense"  # folder of the dense parts
 FEATURES = "features.npz"
 GOLDEN = "golden.npz"
 MODEL_CARD = "MODEL_CARD.md"
@@ -106,6 +108,7 @@ class Manifest:
         task_spec: None for classification and translation, which formats 1.x distinguish by
             `generation`.
         layers: layers of a bundle that routes an input more than once, instead of `router`.
+        dense: dense parts: files beside the routers that every input needs, as the task reads them.
         second_below: with `top_k` 1: threshold for the router's probability of its first choice,
             below which the second choice runs too, and both are combined as with `top_k` 2.
         abstain_below: confidence threshold: the model abstains below this calibrated score.
@@ -134,6 +137,7 @@ class Manifest:
     generation: Generation | None = None
     task_spec: TaskSpec | None = None
     layers: tuple[Layer, ...] = ()
+    dense: tuple[FileEntry, ...] = ()
     trained_rows: tuple[FileEntry, ...] = ()
     format_version: str = FORMAT_VERSION
     digest: str = field(default="", compare=False)
@@ -143,7 +147,7 @@ class Manifest:
         """All files in the manifest, each once."""
         features = () if self.features.file is None else (self.features.file,)
         beside = (self.golden, self.model_card, *self.trained_rows)
-        return (*self.routers, *features, *self.experts, *beside)
+        return (*self.routers, *self.dense, *features, *self.experts, *beside)
 
     @property
     def routers(self) -> tuple[FileEntry, ...]:
@@ -154,8 +158,8 @@ class Manifest:
 
     @property
     def models(self) -> tuple[FileEntry, ...]:
-        """Routers, then experts."""
-        return (*self.routers, *self.experts)
+        """Routers, then experts, then dense parts."""
+        return (*self.routers, *self.experts, *self.dense)
 
     @property
     def routed(self) -> tuple[tuple[FileEntry | None, range], ...]:
@@ -211,8 +215,9 @@ class Manifest:
                 content["format_version"] = FORMAT_VERSION
         else:
             content["format_version"] = CONTRACT_VERSION
-        if not self.trained_rows:
-            del content["trained_rows"]
+        for optional in ("dense", "trained_rows"):
+            if not content[optional]:
+                del content[optional]
         content["digest"] = canonical_digest(content)
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -133,6 +133,7 @@ def _manifest(reader: Reader, version: str) -> Manifest:
         generation=generation,
         task_spec=task_spec,
         layers=layers,
+        dense=_dense(reader, task_spec),
         trained_rows=_trained_rows(reader, version),
         format_version=version,
         digest=reader.text("digest"),
@@ -159,6 +160,12 @@ def _trained_rows(reader: Reader, version: str) -> tuple[FileEntry, ...]:
     if old or reader.content.get("trained_rows") is None:
         return ()
     return tuple(map(_file, reader.objects("trained_rows", 0, LIMITS.trainings)))
+
+
+def _dense(reader: Reader, task_spec: TaskSpec | None) -> tuple[FileEntry, ...]:
+    if task_spec is None or reader.content.get("dense") is None:
+        return ()
+    return tuple(map(_file, reader.objects("dense", 0, LIMITS.dense_parts)))
 
 
 def _config(reader: Reader) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ it before it requests the next: two threads could otherwise wait for each other'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +38,7 @@ class Access(Protocol):
     """Checked models within the memory budget.
 
     Attributes:
+        dense: the bundle's dense parts by their paths, as the task opened them.
         layers: the bundle's layers in their order; empty for a bundle without layers, where `route`
             routes.
         strict: a task raises if an expert cannot be used, instead of running a fallback.
@@ -51,6 +52,9 @@ class Access(Protocol):
 
     @property
     def layers(self) -> Sequence[RoutedLayer]: ...
+
+    @property
+    def dense(self) -> Mapping[str, Any]: ...
 
     def route(self, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
         """Return the router's logits, (experts,); None without a router.
@@ -66,6 +70,9 @@ class Access(Protocol):
         Raises:
             one of `quarantine.UNAVAILABLE`: the expert cannot be used.
         """
+
+    def has(self, index: int) -> bool:
+        """Test if an expert is in memory, or being loaded."""
 
     def free(self, slot: Slot) -> None:
         """Release the slot that `expert` returned."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -46,7 +46,7 @@ class BundleAccess:
 
     __slots__ = (
         *("_experts", "_inherited", "_models", "_observer", "_prefetcher", "_renewing"),
-        *("free", "is_watched", "layers", "reject", "route", "strict"),
+        *("free", "has", "is_watched", "layers", "reject", "route", "strict"),
     )
 
     def __init__(
@@ -63,18 +63,23 @@ class BundleAccess:
         self._models, self._experts, self._prefetcher = models, experts, prefetcher
         self.strict, self.observer = strict, observer
         # Methods of Residency: a wrapper would slow down every answer.
-        self.free, self.reject = experts.free, experts.reject
+        self.free, self.reject, self.has = experts.free, experts.reject, experts.has
         self._renewing = threading.Lock()
-        self._inherited = inherited and bool(models.routers)
+        self._inherited = inherited and bool(models.routers or models.dense)
         # `Model.__call__` or `with_trunk` itself: a wrapper would slow down every answer.
         self.route: Route = _without_router
         places = [places for _, places in manifest.routed] if manifest.layers else []
         self.layers = tuple(LayerAccess(one, _closed) for one in places)
         if self._inherited:
-            forking.keep(*models.routers)
+            forking.keep(*models.routers, *models.dense.values())
             self._use(partial(self._renewed, number) for number in range(len(models.routers)))
         else:
             self._use(map(_of, models.routers))
+
+    @property
+    def dense(self) -> Mapping[str, Any]:
+        self._renew()
+        return self._models.dense
 
     @property
     def observer(self) -> Observer | None:
@@ -117,16 +122,20 @@ class BundleAccess:
             self.route = next(iter(routes), _without_router)
 
     def _renewed(self, number: int, arrays: Arrays) -> np.ndarray:
-        """Open new interpreters for all routers, in a forked child, then route its first input."""
-        with self._renewing:
-            if self._inherited and not self.is_closed:  # no other thread was first
-                self._models.renew_routers()
-                self._use(map(_of, self._models.routers))
-                self._inherited = False
+        """Route the first input in a forked child."""
+        self._renew()
         route = self.layers[number].route if self.layers else self.route
         logits = route(arrays)
         assert logits is not None, "a router gives logits"
         return logits
+
+    def _renew(self) -> None:
+        """Open new interpreters for routers and dense parts, once in a forked child."""
+        with self._renewing:
+            if self._inherited and not self.is_closed:  # no other thread was first
+                self._models.renew()
+                self._use(map(_of, self._models.routers))
+                self._inherited = False
 
 
 def _of(router: Model) -> Callable[[Arrays], np.ndarray]:

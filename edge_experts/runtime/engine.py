@@ -27,6 +27,7 @@ from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
 from .tasks import Task, open_task
+from .tasks.base import Stream
 
 
 class ExpertRuntime:
@@ -46,7 +47,8 @@ class ExpertRuntime:
             current now, while `InstalledRuntime` follows updates.
         memory_budget: limit for the routers and the experts in memory together, measured by
             `costs`: bytes, or a text such as "8MB"; None keeps every expert that was used. The
-            least recently used expert is evicted first, unless the task has another policy.
+            least recently used expert is evicted first, unless the task has another policy. Of a
+            language model the limit holds for its dense parts, keys and values too.
         max_experts: limit for the number of experts in memory; both limits hold if both are given.
         pin: experts to load now and never to evict.
         prefetch: load the expert that is probably needed next after each answer, in a thread of its
@@ -62,6 +64,9 @@ class ExpertRuntime:
         tune_allocator: set glibc's mmap threshold, for the whole process, so that memory of
             evicted experts goes back to the system; pass False if the embedding program tunes
             malloc itself.
+        context: for a language model: tokens of a text whose keys and values are kept, at most as
+            many as in training, which is the default.
+        sequences: for a language model: texts that may be written at the same time.
         monitor: compare the router and the answers with the bundle's reference, for `drift`; it
             costs about two microseconds an answer.
 
@@ -92,6 +97,8 @@ class ExpertRuntime:
         threads: int = 1,
         delegate: Delegate = "xnnpack",
         tune_allocator: bool = True,
+        context: int | None = None,
+        sequences: int = 1,
         monitor: bool = False,
     ):
         if tune_allocator:
@@ -100,6 +107,7 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.task: Task = open_task(self.manifest, self.features, self.folder)
+        reserved = self.task.reserve(context, sequences)
         self.models = self._opening(
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
@@ -108,7 +116,7 @@ class ExpertRuntime:
             costs or found.experts,
             None if memory_budget is None else bytes_of(memory_budget, "memory_budget"),
             max_experts,
-            router=found.router,
+            beside={"routers and dense parts": found.always, **reserved},
             layers=[places for _, places in self.manifest.routed],
         )
         self._prefetch, self._strict = prefetch, strict
@@ -157,6 +165,14 @@ class ExpertRuntime:
         """
         return self.task.run_arrays(arrays, self.access)
 
+    def stream(self, example: Any) -> Stream:
+        """Answer one example part by part, for a language model as its text is written.
+
+        Raises:
+            as `predict`; UsageError also if answers of this task have no parts.
+        """
+        return self.task.stream(example, self.access)
+
     @property
     def observer(self) -> Observer | None:
         """Function called with the router's logits (None without a router) and the experts' output.
@@ -181,8 +197,8 @@ class ExpertRuntime:
 
     @property
     def resident_bytes(self) -> int:
-        """Bytes of the routers and experts in memory, by `costs`; never above the budget."""
-        return self._room.router + self._experts.used
+        """Bytes in memory, by `costs`: of experts and all beside them; never above the budget."""
+        return self._room.beside + self._experts.used
 
     @property
     def counts(self) -> Counts:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import BundleError, GoldenError, UsageError
 from ..features import Features, read_features
+from ..features.fields import ANY
 from ..format.checked_files import read_arrays
 from ..format.limits import LIMITS
 from ..format.manifest import Manifest
@@ -55,7 +56,10 @@ def _read(folder: Path, manifest: Manifest, made: Features, task: Task) -> Golde
         golden = Golden(inputs, stored["scores"], stored["experts"], arrays, of_task)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not golden examples of {made.kind!r}: {error!s:.80}") from None
-    shapes = {name: (count, *shape[1:]) for name, (shape, _) in made.shapes.items()}
+    shapes = {
+        name: _sized((count, *shape[1:]), arrays.get(name))
+        for name, (shape, _) in made.shapes.items()
+    }
     if not 0 < count <= LIMITS.golden_examples or {
         "scores": golden.scores.shape,
         "experts": golden.experts.shape,
@@ -66,6 +70,15 @@ def _read(folder: Path, manifest: Manifest, made: Features, task: Task) -> Golde
             "experts and arrays of features"
         )
     return golden
+
+
+def _sized(shape: tuple[int, ...], array: np.ndarray | None) -> tuple[int, ...]:
+    """Return a shape in which sizes that differ between examples are those of an array."""
+    if array is None or array.ndim != len(shape):
+        return shape
+    return tuple(
+        found if size == ANY else size for size, found in zip(shape, array.shape, strict=True)
+    )
 
 
 def check(runtime: ExpertRuntime) -> int:

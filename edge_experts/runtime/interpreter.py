@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import os
 import threading
 from collections.abc import Mapping
@@ -78,6 +79,11 @@ _RESOLVERS = {
     "none": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
     "reference": "BUILTIN_REF",
 }
+
+
+def installed(name: str) -> bool:
+    """Test if an interpreter package is installed."""
+    return name in _PACKAGES and importlib.util.find_spec(name) is not None
 
 
 def package() -> str:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from ..errors import DigestError
 from ..features import Features
-from ..format.checked_files import read_checked
-from ..format.manifest import FileEntry, Manifest
+from ..format.checked_files import open_checked, read_checked
+from ..format.manifest import MODEL_SUFFIX, FileEntry, Manifest
 from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
 from .tasks.base import Task
 
 
 class Models:
-    """Routers, which are opened at once and stay open, and experts, which are opened on demand.
+    """Routers and dense parts, which are opened at once and stay open, and experts on demand.
 
     Args:
-        task: opens the experts.
+        task: opens the files.
         threads, delegate: as for `Model`.
 
     Attributes:
         routers: one for each layer; empty for a bundle without routing, and after `close`.
+        dense: dense parts by their paths, as the task opens them; empty after `close`.
 
     Raises:
-        DigestError: a router's file is missing, or differs from its digest in the manifest.
-        ModelError: the interpreter refuses a router, or it does not fit the bundle.
+        DigestError: one of these files is missing, or differs from its digest in the manifest.
+        ModelError: the interpreter refuses a file, or it does not fit the bundle.
         BundleError: the features do not fit the task.
     """
 
@@ -41,7 +43,8 @@ class Models:
     ):
         self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
-        self.routers = tuple(map(self._open_router, manifest.routers))
+        self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
+        self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
         task.check_features(folder)
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
         self._arrays: list[Shapes] = []  # inputs available to each expert
@@ -75,20 +78,30 @@ class Models:
         self._task.check_expert(expert, self._arrays[index])
         return expert
 
-    def renew_routers(self) -> None:
-        """Open new interpreters for the routers; their bytes were already checked."""
+    def renew(self) -> None:
+        """Open new interpreters for routers and dense parts; their bytes were already checked."""
+        opened, how = self._task.open_part, (self._threads, self._delegate)
+        entries = self._manifest.routers
         self.routers = tuple(
-            Model(router.content, router.name, self._threads, self._delegate)
-            for router in self.routers
+            opened(entry.path, router.content, router.name, *how)
+            for entry, router in zip(entries, self.routers, strict=True)
         )
+        self.dense = {
+            path: opened(path, part.content, part.name, *how) for path, part in self.dense.items()
+        }
 
     def close(self) -> None:
-        """Free the routers."""
-        self.routers = ()
+        """Free the routers and the dense parts."""
+        self.routers, self.dense = (), {}
 
-    def _open_router(self, entry: FileEntry) -> Model:
-        content, name = self._read(entry, thorough=True)
-        return Model(content, name, self._threads, self._delegate)
+    def _open_part(self, entry: FileEntry) -> Any:
+        content: Any
+        content, name = None, f"{self._folder}/{entry.path}"
+        if entry.path.endswith(MODEL_SUFFIX):
+            content, _ = self._read(entry, thorough=True)
+        else:
+            content = open_checked(self._folder, entry)
+        return self._task.open_part(entry.path, content, name, self._threads, self._delegate)
 
     def _read(self, entry: FileEntry, *, thorough: bool) -> tuple[bytes, str]:
         """Read and check a file; return its bytes and its name in errors."""

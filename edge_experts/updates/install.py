@@ -262,8 +262,8 @@ def _costs(folder: Path) -> dict[str, int]:
     manifest = read_manifest(folder)
     task = open_task(manifest, read_features(folder, manifest.features), folder)
     arrays = {name: array[:1] for name, array in golden.read(folder).arrays.items()}
-    arrays |= task.initial_state()
-    return costs.measure(folder, manifest, arrays, task.open_expert)
+    arrays |= task.largest_state()
+    return costs.measure(folder, manifest, arrays, task)
 
 
 def _next(history: History, name: str, before: str | None) -> History:

@@ -47,7 +47,7 @@ def main(job: Path) -> None:
                 folder,
                 manifest,
                 features.encode_all(made, examples[:1]),
-                open_task(manifest, made).open_expert,
+                open_task(manifest, made),
             )
             experts = [taken[entry.path] for entry in manifest.experts]
             router = 0 if manifest.router is None else taken[manifest.router.path]

@@ -9,23 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from ...format.checked_files import read_checked
-from ...format.manifest import TRUNK, FileEntry, Manifest
-from ..interpreter import Expert, Model
+from ...format.manifest import MODEL_SUFFIX, TRUNK, FileEntry, Manifest
+from ..interpreter import Expert
 from . import allocator
 from .process_memory import resident_bytes
 
 _Open = Callable[[bytes, str], Expert]
 
 
+class Opener(Protocol):
+    """Opens files of a bundle: its task."""
+
+    def open_part(self, path: str, content: Any, name: str) -> Any: ...
+
+    def open_expert(self, index: int, content: bytes, path: str) -> Expert: ...
+
+
 def measure(
     folder: Path,
     manifest: Manifest,
     arrays: dict[str, np.ndarray],
-    open_expert: Callable[[int, bytes, str], Expert],
+    task: Opener,
     *,
     tell: Callable[[str], object] = lambda path: None,
 ) -> dict[str, int]:
@@ -34,9 +43,8 @@ def measure(
     Call it in a process without other work, whose allocations would be counted too.
 
     Args:
-        arrays: the features of one example, and the task's initial state.
-        open_expert: opens an expert of the task from its index, its checked bytes and a name for
-            errors.
+        arrays: the features of one example, and the task's largest state.
+        task: opens the files.
         tell: called with a model's path before it is opened, which may end the process.
     """
     models: list[tuple[FileEntry, _Open, dict[str, np.ndarray]]] = []
@@ -45,15 +53,22 @@ def measure(
         given = arrays
         if router is not None:
             tell(router.path)
-            model = Model(read_checked(folder, router), "router")
+            model = task.open_part(router.path, read_checked(folder, router), "router")
             model(arrays)
             kept.append(model)
             if model.has_trunk:
                 given = {**arrays, TRUNK: model.trunk()}
-            models.append((router, Model, arrays))
-        experts += [(manifest.experts[one], partial(open_expert, one), given) for one in places]
+            models.append((router, partial(task.open_part, router.path), arrays))
+        experts += [
+            (manifest.experts[one], partial(task.open_expert, one), given) for one in places
+        ]
+    models += [
+        (part, partial(task.open_part, part.path), arrays)
+        for part in manifest.dense
+        if part.path.endswith(MODEL_SUFFIX)
+    ]
     models += experts
-    found = {}
+    found = {part.path: 0 for part in manifest.dense}  # others are read in small parts
     for entry, opened, given in models:
         tell(entry.path)
         # The first opening includes the start of the interpreter and the code of operators that

@@ -26,9 +26,9 @@ FILE = "costs.json"
 
 
 class Costs(NamedTuple):
-    """Bytes that models take in memory; `router` is the sum over routers, 0 without one."""
+    """Bytes that models take in memory; `always` those of all routers and dense parts."""
 
-    router: int
+    always: int
     experts: tuple[int, ...]
 
 
@@ -43,7 +43,8 @@ def known(folder: Path, manifest: Manifest) -> Costs:
     def cost(entry: FileEntry) -> int:
         return here.get(entry.sha256, entry.resident_bytes)
 
-    return Costs(sum(map(cost, manifest.routers)), tuple(map(cost, manifest.experts)))
+    always = (*manifest.routers, *manifest.dense)
+    return Costs(sum(map(cost, always)), tuple(map(cost, manifest.experts)))
 
 
 def cover(root: Path, manifest: Manifest) -> bool:
@@ -88,4 +89,4 @@ def _machine() -> dict[str, str]:
 
 
 def _models(manifest: Manifest) -> list[FileEntry]:
-    return [*manifest.routers, *manifest.experts]
+    return list(manifest.models)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from types import MappingProxyType
 
 from ...errors import MemoryBudgetError, UsageError
 
@@ -12,9 +13,9 @@ class Room:
 
     Args:
         costs: bytes that each expert takes.
-        budget: bytes for all experts and routers together; None is no limit.
+        budget: bytes for everything together; None is no limit.
         most: number of experts in memory; None is no limit.
-        router: bytes that all routers take together.
+        beside: bytes in memory beside the experts, by what takes them: routers, for instance.
         layers: indices of the experts of each router; None for a single router.
     """
 
@@ -24,14 +25,15 @@ class Room:
         budget: int | None = None,
         most: int | None = None,
         *,
-        router: int = 0,
+        beside: Mapping[str, int] = MappingProxyType({}),
         layers: Sequence[range] | None = None,
     ):
         if most is not None and most < 1:
             raise UsageError(f"max_experts must be at least 1, got {most}")
-        self.costs, self.router, self._most = tuple(costs), router, most
+        self.costs, self._most, self._parts = tuple(costs), most, dict(beside)
+        self.beside = sum(beside.values())
         self._layers = layers or [range(len(self.costs))]
-        self._budget = None if budget is None else budget - router  # for experts
+        self._budget = None if budget is None else budget - self.beside  # for experts
 
     def too_large(self, *, all_must_fit: bool) -> list[int]:
         """Return the experts that do not fit even alone.
@@ -55,10 +57,12 @@ class Room:
 
     def refusal(self, index: int) -> MemoryBudgetError:
         """Create the error for an expert that does not fit alone."""
+        parts = {**self._parts, "the expert": self.costs[index]}
+        least = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count)
         return MemoryBudgetError(
             f"memory budget: expert {index} needs {self.costs[index]:,} bytes and "
-            f"only {max(0, self._budget or 0):,} are available for experts; raise the budget, or "
-            "convert to a smaller quantization"
+            f"only {max(0, self._budget or 0):,} are available for experts; raise the budget to "
+            f"{sum(parts.values()):,} or more ({least}), or convert to a smaller quantization"
         )
 
     def refuse_to_pin(self, index: int, pinned: Set[int]) -> None:

@@ -18,6 +18,7 @@ TASKS = Registry(
         "classification": f"{__name__}.classification:Classification",
         "translation": f"{__name__}.translation:Translation",
         "regression": f"{__name__}.regression:Regression",
+        "language-model": f"{__name__}.language_model:LanguageModel",
     },
 )
 

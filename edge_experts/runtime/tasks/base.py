@@ -6,7 +6,7 @@ experts, checked and within the memory budget, and does not know how often an in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -60,6 +60,15 @@ class Column(NamedTuple):
     width: int
 
 
+class Stream(Protocol):
+    """An answer in parts: iterate over the texts as they are written."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def answer(self) -> Answer:
+        """Return the answer; writes what is left of it."""
+
+
 class Task(Protocol):
     """Everything that differs between tasks on a device.
 
@@ -85,11 +94,43 @@ class Task(Protocol):
         each request and are local to its loop: threads share the task, so it stores no request.
         """
 
+    def largest_state(self) -> dict[str, np.ndarray]:
+        """Create such arrays of the largest size, to measure the memory that models take."""
+
+    def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
+        """Reserve memory for requests; return its bytes by what takes them.
+
+        Args:
+            context, sequences: see `ExpertRuntime`.
+
+        Raises:
+            UsageError: the task has no context, or it is too large.
+        """
+
     def policy(self) -> Policy | None:
         """Create the eviction policy for experts; None: least recently used."""
 
     def check_features(self, folder: Path) -> None:
         """Raise BundleError with the folder's name if the features do not fit the task."""
+
+    def open_part(
+        self,
+        path: str,
+        content: Any,
+        name: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Any:
+        """Open a router, or a dense part.
+
+        Args:
+            path: its path in the manifest.
+            content: checked bytes; of a dense part that is no model, its open file.
+            name: for errors.
+
+        Raises:
+            ModelError: the interpreter refuses the file, or it is no part of this task.
+        """
 
     def open_expert(
         self,
@@ -125,6 +166,9 @@ class Task(Protocol):
     def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
         """Answer examples; load each expert once for all of them if possible."""
 
+    def stream(self, example: Any, models: Access) -> Stream:
+        """Answer one example in parts; UsageError if answers of this task have none."""
+
     def run_arrays(self, arrays: Arrays, models: Access) -> Predictions:
         """Answer many encoded examples, without an object for each.
 
@@ -150,6 +194,9 @@ class Task(Protocol):
 
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
         """Describe how an answer differs from the published one; None if it is the same."""
+
+    def measured(self, given: Arrays, models: Access) -> dict[str, np.ndarray]:
+        """Compute what a conversion compares beside answers, from arrays of its own."""
 
     def outputs(self) -> list[Tensor]:
         """List the tensors of an answer over HTTP, the most important one first."""

@@ -20,7 +20,7 @@ from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
-from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
+from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Stream, Tensor
 
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: started, encoded, routed
@@ -40,8 +40,8 @@ class RoutedOnce(ABC):
     )
 
     def __init__(self, manifest: Manifest, features: Features):
-        if manifest.layers:
-            raise ManifestError("layers must be empty: this task routes an input once")
+        if manifest.layers or manifest.dense:
+            raise ManifestError("layers and dense must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
         # Looked up once, because every answer needs them.
         self.encode = features.encode
@@ -145,6 +145,10 @@ class RoutedOnce(ABC):
             for question, time, warnings in zip(questions, times, told, strict=True)
         ]
 
+    def stream(self, example: Any, models: Access) -> Stream:
+        """Raise UsageError: an answer comes as a whole."""
+        raise UsageError("stream is for language models: use predict")
+
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
         """Raise UsageError; tasks whose answers are rows of an array override it."""
         raise UsageError(
@@ -188,6 +192,16 @@ class RoutedOnce(ABC):
         """Return no arrays: an input is answered in one step."""
         return {}
 
+    def largest_state(self) -> dict[str, np.ndarray]:
+        """Return no arrays."""
+        return {}
+
+    def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
+        """Reserve nothing."""
+        if context is not None or sequences != 1:
+            raise UsageError("context and sequences are for language models")
+        return {}
+
     def policy(self) -> Policy | None:
         """Return None: the least recently used expert is evicted first."""
         return None
@@ -195,6 +209,17 @@ class RoutedOnce(ABC):
     def check_features(self, folder: Path) -> None:
         """Accept any features; a task that needs certain ones overrides it."""
         return
+
+    def open_part(
+        self,
+        path: str,
+        content: Any,
+        name: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Model:
+        """Open a router."""
+        return Model(content, name, threads, delegate)
 
     def open_expert(
         self,
@@ -244,6 +269,10 @@ class RoutedOnce(ABC):
             f"{answer.label!r} from expert {answer.expert}, {label!r} from expert {wanted.expert} "
             f"was expected (scores differ by up to {apart:.3f})"
         )
+
+    def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
+        """Return no arrays: answers are compared."""
+        return {}
 
     @abstractmethod
     def outputs(self) -> list[Tensor]:

@@ -139,7 +139,7 @@ def test_experts_answer_under_a_cap(many_experts: Path) -> None:
 def _costs(bundle: Path) -> dict[str, int]:
     with ExpertRuntime(bundle) as runtime:
         arrays = runtime.features.encode(INPUTS[0])
-        return costs.measure(bundle, runtime.manifest, arrays, runtime.task.open_expert)
+        return costs.measure(bundle, runtime.manifest, arrays, runtime.task)
 
 
 def test_costs_are_measured_on_the_machine_itself(many_experts: Path) -> None:

@@ -216,7 +216,7 @@ def test_a_child_that_is_closed_while_it_routes_first_stays_closed() -> None:
     class Models:
         routers = (Router(),)
 
-        def renew_routers(self) -> None:
+        def renew(self) -> None:
             closing.start()
             closing.join(0.1)
 

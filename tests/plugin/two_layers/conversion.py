@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ class Conversion:
 
     def __init__(self, run: Run, features: Features):
         self.run, self._features = run, features
+        self.dense: tuple[str, ...] = ()
         self.layers = (run.experts // 2, run.experts // 2)
 
     def require(self) -> None:
@@ -73,8 +74,14 @@ class Conversion:
         encoded = [encode_all(self._features, splits[n].inputs) for n in ("train", "validation")]
         return RunExamples(*encoded, splits)
 
-    def manifest_parts(self, options: Any) -> Mapping[str, Any]:
+    def interpreters(self, chosen: str | None) -> Sequence[str | None]:
+        return (chosen,)
+
+    def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         return {"task_spec": self.run.task_spec}
+
+    def measured(self, reference: KerasReference) -> Mapping[str, np.ndarray]:
+        return {}
 
     def judge(
         self,

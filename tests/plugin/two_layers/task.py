@@ -19,7 +19,13 @@ from edge_experts.runtime.fit import Shapes, must_fit
 from edge_experts.runtime.interpreter import Delegate, Expert, Model
 from edge_experts.runtime.memory.policy import Policy
 from edge_experts.runtime.tasks import Task
-from edge_experts.runtime.tasks.base import Column, DeployedScores, GoldenAnswer, Tensor
+from edge_experts.runtime.tasks.base import (
+    Column,
+    DeployedScores,
+    GoldenAnswer,
+    Stream,
+    Tensor,
+)
 
 from .policy import LeastFrequent
 
@@ -111,6 +117,28 @@ class TwoLayers:
         state = self.initial_state()
         state[STATE][:] = features["x"]
         return state
+
+    def largest_state(self) -> dict[str, np.ndarray]:
+        return self.initial_state()
+
+    def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
+        return {}
+
+    def open_part(
+        self,
+        path: str,
+        content: Any,
+        name: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Model:
+        return Model(content, name, threads, delegate)
+
+    def stream(self, example: Any, models: Access) -> Stream:
+        raise UsageError("stream is not for two-layers")
+
+    def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
+        return {}
 
     def policy(self) -> Policy:
         return LeastFrequent([places for _, places in self.manifest.routed])

@@ -13,7 +13,9 @@ from ....errors import BundleError, ManifestError, ModelError
 from ....features import Features
 from ....features.pieces import PieceFeatures
 from ....format.manifest import Manifest
+from ...access import Access
 from ...answer import Answer, Clock
+from ...batch import examples_of
 from ...fit import Shapes
 from ...interpreter import Delegate, Expert
 from ..base import DeployedScores, GoldenAnswer, Tensor
@@ -99,6 +101,13 @@ class Translation(RoutedOnce):
         first_ns = clock[3] - clock[0] + output.first_ns
         sure = (scores.astype(np.float32), 1.0, clock, experts, self.manifest.abstain_below, reason)
         return Written(text, output.pieces, first_ns / 1000, labels[label], first, *sure)
+
+    def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
+        """Compute the router's first choices for encoded sentences: "routes", (sentences,)."""
+        if not given:
+            return {}
+        first = [self.pick(arrays, models)[1][0] for arrays in examples_of(given)]
+        return {"routes": np.array(first)}
 
     def parts(self, example: Any) -> list[Any]:
         """Split a text into sentences.

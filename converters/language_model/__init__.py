@@ -1,0 +1,1 @@
+"""Conversion of language models: every layer's networks, each in its own file."""

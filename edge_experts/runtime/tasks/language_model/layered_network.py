@@ -1,0 +1,214 @@
+"""Steps of the network: rows of tokens through attention and routed experts, layer by layer.
+
+The residual stream stays float32 here, between the files. A row's numbers do not depend on the rows
+that are computed with it, so that neither chunks of a prompt nor the memory budget change a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ....errors import ModelError
+from ....format.manifest import TRUNK
+from ...access import Access, RoutedLayer
+from ...memory.quarantine import UNAVAILABLE, describe
+from ...rows_model import RowsModel
+from .embedding_rows import EmbeddingRows
+from .kv_cache import KeyValueCache, Rotary
+from .network_settings import (
+    EMBEDDING,
+    HEAD,
+    NetworkSettings,
+    attention_in_path,
+    attention_out_path,
+)
+
+STREAM, MIXED = "x", "mixed"  # inputs of files: the residual stream, and attention's mixed values
+ROWS = 32  # tokens of a prompt that are computed together
+
+
+class Use:
+    """Use of experts by one request.
+
+    Attributes:
+        loads, hits: uses of an expert that had to be loaded, and that was in memory.
+        bytes_read: bytes of the loaded files.
+        experts: those that computed.
+        reason: cause of the first fallback; None without one.
+    """
+
+    __slots__ = ("bytes_read", "experts", "hits", "loads", "reason")
+
+    def __init__(self) -> None:
+        self.loads = self.hits = self.bytes_read = 0
+        self.experts: set[int] = set()
+        self.reason: str | None = None
+
+
+class Routed(NamedTuple):
+    """Experts of rows in one layer: picks (rows, top_k) by rank, and weights likewise."""
+
+    picks: np.ndarray
+    weights: np.ndarray
+
+
+class LayeredNetwork:
+    """The network of an opened bundle, for one request.
+
+    Args:
+        biases: of each layer, (experts,) float32.
+        sizes: bytes of each expert's file.
+    """
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        rotary: Rotary,
+        biases: Sequence[np.ndarray],
+        top_k: int,
+        sizes: Sequence[int],
+        models: Access,
+    ):
+        dense = models.dense
+        self._settings, self._rotary, self._biases = settings, rotary, biases
+        self._top_k, self._sizes, self._models = top_k, sizes, models
+        self._embedding: EmbeddingRows = dense[EMBEDDING]
+        count = len(models.layers)
+        self._into: list[RowsModel] = [dense[attention_in_path(one)] for one in range(count)]
+        self._out: list[RowsModel] = [dense[attention_out_path(one)] for one in range(count)]
+        self._head: RowsModel = dense[HEAD]
+        heads, shared, width = settings.heads, settings.key_heads, settings.width
+        self._turned, self._all = heads + shared, heads + 2 * shared
+        self._heads, self._width = heads, width
+        self.use = Use()
+
+    def rows(self, tokens: Sequence[int], cache: KeyValueCache) -> np.ndarray:
+        """Compute the last hidden states of at most `ROWS` tokens that follow those in the cache.
+
+        Returns:
+            (tokens, units) float32.
+
+        Raises:
+            as `Access.expert`: an expert cannot be used, nor can another one in its place.
+        """
+        first = len(cache.tokens)
+        x = self._embedding.rows(tokens)
+        for layer, routed in enumerate(self._models.layers):
+            given = self._into[layer].run(x).reshape(len(tokens), self._all, self._width)
+            turned = self._rotary(given[:, : self._turned], first)
+            mixed = cache.attend(
+                layer,
+                turned[:, : self._heads],
+                turned[:, self._heads :],
+                given[:, self._turned :],
+                first,
+            )
+            x += self._out[layer].run(mixed)
+            x += self._experts(layer, routed, x)
+        cache.tokens += tokens
+        return x
+
+    def logits(self, rows: np.ndarray) -> np.ndarray:
+        """Compute the logits of the next token, (rows, pieces) float32."""
+        return self._head.run(rows)
+
+    def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
+        """Return the weighted outputs of the routed experts, (rows, units)."""
+        arrays = {STREAM: x}
+        logits = routed.route(arrays)
+        given = arrays[TRUNK]
+        scores = self._scores(logits)
+        chosen = scores + self._biases[layer]
+        usable = len(routed.places)
+        while True:
+            choice = self._choice(scores, chosen, usable)
+            try:
+                if len(x) == 1:
+                    return self._one(choice, given, routed.places.start)
+                return self._many(choice, given, routed.places.start)
+            except _FailedError as error:
+                usable -= 1
+                if self._models.strict or not usable:
+                    raise error.cause from None
+                self.use.reason = self.use.reason or (
+                    f"expert {routed.places[error.expert]}: {describe(error.cause)}"
+                )
+                chosen[:, error.expert] = -np.inf  # the layer takes its next choice
+
+    def _scores(self, logits: np.ndarray) -> np.ndarray:
+        """Compute the scores that weigh the experts, (rows, experts)."""
+        if logits.shape[1] == 1:
+            return np.ones_like(logits)
+        if self._settings.gate == "sigmoid":
+            made: np.ndarray = 1 / (1 + np.exp(-logits))
+            return made
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+        return shares
+
+    def _choice(self, scores: np.ndarray, chosen: np.ndarray, usable: int) -> Routed:
+        """Choose each row's experts, the best first.
+
+        The weights of several experts sum to 1; that of a single one is its score.
+        """
+        picks = np.argsort(-chosen, axis=1, kind="stable")[:, : min(self._top_k, usable)]
+        weights = np.take_along_axis(scores, picks, axis=1)
+        if self._top_k > 1:
+            weights /= weights.sum(axis=1, keepdims=True)
+        return Routed(picks, weights)
+
+    def _one(self, choice: Routed, given: np.ndarray, start: int) -> np.ndarray:
+        """Run the experts of one row, in the order of their ranks."""
+        (first, *others), weights = choice.picks[0].tolist(), choice.weights[0]
+        total: np.ndarray = self._run(first, start, given) * weights[0]
+        for rank, expert in enumerate(others, 1):
+            total += self._run(expert, start, given) * weights[rank]
+        return total
+
+    def _many(self, choice: Routed, given: np.ndarray, start: int) -> np.ndarray:
+        """Run each expert once on all of its rows, those in memory first."""
+        picks, weights = choice
+        used = np.unique(picks).tolist()
+        used.sort(key=lambda expert: not self._models.has(start + expert))
+        made = np.empty((*picks.shape, given.shape[1]), np.float32)
+        for expert in used:
+            rows, ranks = np.nonzero(picks == expert)
+            made[rows, ranks] = self._run(expert, start, given[rows])
+        total: np.ndarray = made[:, 0] * weights[:, :1]
+        for rank in range(1, picks.shape[1]):
+            total += made[:, rank] * weights[:, rank : rank + 1]
+        return total
+
+    def _run(self, expert: int, start: int, given: np.ndarray) -> np.ndarray:
+        models, use, index = self._models, self.use, start + expert
+        if models.has(index):
+            use.hits += 1
+        else:
+            use.loads += 1
+            use.bytes_read += self._sizes[index]
+        try:
+            slot = models.expert(index)
+            try:
+                model = slot.model
+                assert isinstance(model, RowsModel)
+                made = model.run(given)
+            except ModelError as error:
+                models.reject(slot, error)
+                raise
+            finally:
+                models.free(slot)
+        except UNAVAILABLE as error:
+            raise _FailedError(expert, error) from None
+        use.experts.add(index)
+        return made
+
+
+class _FailedError(Exception):
+    """An expert of a layer cannot be used."""
+
+    def __init__(self, expert: int, cause: Exception):
+        super().__init__(str(cause))
+        self.expert, self.cause = expert, cause

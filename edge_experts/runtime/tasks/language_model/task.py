@@ -1,0 +1,341 @@
+"""Task of language models: an example is a prompt, and its answer a continuation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ....errors import BundleError, ManifestError, ModelError, UsageError
+from ....features import BytePairFeatures, Features
+from ....features.byte_pairs import END
+from ....format.limits import LIMITS
+from ....format.manifest import TRUNK, Manifest
+from ...access import Access
+from ...answer import Answer, Predictions
+from ...fit import Shapes, must_fit
+from ...interpreter import Delegate, Expert, package
+from ...memory.least_frequent import LeastFrequent
+from ...memory.policy import Policy
+from ...rows_model import RowsModel
+from ..base import Column, DeployedScores, GoldenAnswer, Tensor
+from ..routed_once import known_scores
+from .continuation import MAX_TOKENS, Continuation, Continued, Prompt
+from .embedding_rows import EmbeddingRows
+from .kv_cache import CachePool, KeyValueCache, Rotary
+from .layered_network import MIXED, ROWS, STREAM, LayeredNetwork
+from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
+
+_SCORES = {
+    "loss": (0.0, math.inf),
+    "perplexity": (1.0, math.inf),
+    "bits_per_byte": (0.0, math.inf),
+}
+# Prefixes of arrays that a conversion compares: windows of tokens, and rows for one file.
+WINDOWS, IN_FILE = "windows:", "in:"
+
+
+class LanguageModel:
+    """Continues texts; see `Task`."""
+
+    name, watched = "language-model", False
+    labels_are = "labels"
+    parity: Sequence[Column] = ()
+
+    def __init__(self, manifest: Manifest, features: Features):
+        self.manifest, self.features = manifest, features
+        self.settings = settings = read_settings(manifest)
+        self._biases = [np.array(row, np.float32) for row in settings.biases]
+        self._sizes = [entry.bytes for entry in manifest.experts]
+        self._layers = [places for _, places in manifest.routed]
+        self._caches, self.context = CachePool([]), settings.context
+        self._rotary = Rotary(1, settings.width, settings.rotary_base)
+
+    def check_features(self, folder: Path) -> None:
+        features = self.features
+        if not isinstance(features, BytePairFeatures) or features.size != self.settings.pieces:
+            raise BundleError(
+                f"{folder}: a language model must have features of the kind 'byte-pairs' with "
+                f"{self.settings.pieces:,} tokens"
+            )
+        known = self.settings.interpreters
+        if package() not in known:
+            raise BundleError(
+                f"{folder}: {package()} would compute its files wrongly, they are for "
+                f"{' or '.join(known)}; convert with the --target of this board"
+            )
+
+    @property
+    def _vocabulary(self) -> BytePairFeatures:
+        assert isinstance(self.features, BytePairFeatures)
+        return self.features
+
+    def initial_state(self) -> dict[str, np.ndarray]:
+        return {STREAM: np.zeros((1, self.settings.units), np.float32)}
+
+    def largest_state(self) -> dict[str, np.ndarray]:
+        settings, random = self.settings, np.random.default_rng(0)
+        mixed = settings.heads * settings.width
+        return {
+            name: random.normal(size=(ROWS, size)).astype(np.float32)
+            for name, size in ((STREAM, settings.units), (MIXED, mixed))
+        }
+
+    def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
+        settings, layers = self.settings, len(self._layers)
+        context = settings.context if context is None else context
+        if not 2 <= context <= settings.context:
+            raise UsageError(
+                f"context must be 2 to {settings.context:,} tokens, as in training, got {context}"
+            )
+        if not 1 <= sequences <= LIMITS.beams:
+            raise UsageError(f"sequences must be 1 to {LIMITS.beams}, got {sequences}")
+        rows = 2 * layers * settings.key_heads * settings.width * 4 * context
+        if rows * sequences > LIMITS.cache_bytes:
+            raise UsageError(
+                f"keys and values of {context:,} tokens take {rows:,} bytes for each of "
+                f"{sequences} sequences; give a smaller context"
+            )
+        caches = [KeyValueCache(settings, layers, context) for _ in range(sequences)]
+        self._caches, self.context = CachePool(caches), context
+        self._rotary = Rotary(context, settings.width, settings.rotary_base)
+        # Of one step of each sequence: logits, and arrays of a chunk's rows.
+        buffers = 4 * (2 * settings.pieces + ROWS * (8 * settings.units + 4 * context))
+        return {
+            f"keys and values of {context:,} tokens": sum(one.nbytes for one in caches)
+            + self._rotary.nbytes,
+            "buffers": sequences * buffers,
+        }
+
+    def policy(self) -> Policy:
+        return LeastFrequent(self._layers)
+
+    def open_part(
+        self,
+        path: str,
+        content: Any,
+        name: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> RowsModel | EmbeddingRows:
+        settings = self.settings
+        if path == EMBEDDING:
+            return EmbeddingRows(content, name, settings.pieces, settings.units, settings.embedding)
+        part = RowsModel(content, name, threads, delegate)
+        if path in {one.path for one in self.manifest.routers}:
+            return part
+        given = {
+            STREAM: ((1, settings.units), np.float32),
+            MIXED: ((1, settings.heads * settings.width), np.float32),
+        }
+        into = (settings.heads + 2 * settings.key_heads) * settings.width
+        sizes = {attention_in_path(layer): into for layer in range(len(self._layers))}
+        sizes[HEAD] = settings.pieces
+        must_fit(part, given, sizes.get(path, settings.units), "units")
+        return part
+
+    def open_expert(
+        self,
+        index: int,
+        content: bytes,
+        path: str,
+        threads: int = 1,
+        delegate: Delegate = "xnnpack",
+    ) -> Expert:
+        return RowsModel(content, path, threads, delegate)
+
+    def check_expert(self, expert: Expert, shapes: Shapes) -> None:
+        if not isinstance(expert, RowsModel):
+            raise ModelError(f"{expert.name}: is not an expert of this task")
+        must_fit(expert, {TRUNK: shapes[TRUNK]}, self.settings.units, "units")
+
+    def prefix(self, index: int) -> str:
+        layer = next(number for number, places in enumerate(self._layers) if index in places)
+        return f"layer {layer}: "
+
+    def run(self, example: Any, models: Access) -> Continued:
+        """Continue one prompt."""
+        return self.stream(example, models).answer()
+
+    def run_many(self, examples: Iterable[Any], models: Access) -> list[Answer]:
+        """Continue prompts, one after the other."""
+        return [self.run(example, models) for example in examples]
+
+    def stream(self, example: Any, models: Access) -> Continuation:
+        prompt = example if isinstance(example, Prompt) else Prompt(example)
+        tokens = self._vocabulary.tokens(prompt.text)
+        return Continuation(
+            prompt,
+            tokens,
+            self._vocabulary,
+            self.context,
+            self._caches,
+            lambda: self._network(models),
+        )
+
+    def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
+        raise UsageError("predict_arrays is not for language models: use predict or stream")
+
+    def losses(self, tokens: Sequence[int], models: Access) -> np.ndarray:
+        """Compute the loss of each token but the first, in nats, (tokens - 1,) float64.
+
+        Args:
+            tokens: at most one more than the context; the first is `END` at the start of a text.
+        """
+        return self._judged(tokens, models)[0]
+
+    def _judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
+        """Compute losses, and the logits of the last token."""
+        given = list(tokens[:-1])
+        if not 1 <= len(given) <= self.context:
+            raise UsageError(f"tokens must be 2 to {self.context + 1}, got {len(tokens)}")
+        cache, _ = self._caches.take(())
+        try:
+            network, found = self._network(models), []
+            with np.errstate(all="ignore"):
+                for start in range(0, len(given), ROWS):
+                    part = given[start : start + ROWS]
+                    logits = network.logits(network.rows(part, cache))
+                    found.append(_nats(logits, tokens[start + 1 : start + 1 + len(part)]))
+        except Exception:
+            cache.clear()
+            raise
+        finally:
+            self._caches.give_back(cache)
+        return np.concatenate(found), logits[-1]
+
+    def _network(self, models: Access) -> LayeredNetwork:
+        return LayeredNetwork(
+            self.settings, self._rotary, self._biases, self.manifest.top_k, self._sizes, models
+        )
+
+    def pick(
+        self, arrays: dict[str, np.ndarray], models: Access
+    ) -> tuple[np.ndarray | None, tuple[int, ...]]:
+        """Route the first token of a text in the first layer."""
+        embedding: EmbeddingRows = models.dense[EMBEDDING]
+        arrays[STREAM] = embedding.rows([END])
+        layer = models.layers[0]
+        gate = layer.route(arrays)[0]
+        chosen = np.argsort(-gate, kind="stable")[: self.manifest.top_k].tolist()
+        return gate, tuple(layer.places[one] for one in chosen)
+
+    def parts(self, example: Any) -> list[Any]:
+        return [example]
+
+    def joined(self, answers: Sequence[Answer]) -> Answer:
+        return answers[0]
+
+    def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
+        """Return the tokens of continuations, and their least probabilities.
+
+        Returns:
+            "continuations", (examples, MAX_TOKENS) int32, padded with -1; "least", (examples,).
+        """
+        least = np.ones(len(answers))
+        rows = np.full((len(answers), MAX_TOKENS), -1, np.int32)
+        for row, answer in enumerate(answers):
+            assert isinstance(answer, Continued)
+            written = answer.token_ids[:MAX_TOKENS]
+            rows[row, : len(written)] = written
+            least[row] = np.exp(answer.log_probabilities.min(initial=0))
+        return {"continuations": rows, "least": least}
+
+    def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        found = stored["continuations"]
+        if found.ndim != 2 or len(found) != count or found.dtype.kind not in "iu":
+            raise ValueError("continuations must be rows of tokens")
+        return {"continuations": found}
+
+    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
+        """Compare the tokens of the continuation."""
+        assert isinstance(answer, Continued)
+        row = wanted.of_task["continuations"]
+        tokens = [int(token) for token in row if token >= 0]
+        written = answer.token_ids[: len(tokens)]
+        if written == tokens:
+            return None
+        return f"tokens {written}, {tokens} were expected"
+
+    def outputs(self) -> list[Tensor]:
+        return [("text", "BYTES", ()), ("finish_reason", "BYTES", ()), ("degraded", "BOOL", ())]
+
+    def tensor(self, name: str, answers: Iterable[Answer]) -> list[Any]:
+        return [getattr(answer, name) for answer in answers]
+
+    def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
+        """Compute the losses of windows, and the outputs of files.
+
+        Args:
+            given: by WINDOWS and a name tokens, padded with -1, (windows, tokens); by IN_FILE and
+                its path the inputs of each file, (rows, units).
+
+        Returns:
+            by "losses:" and the name the losses, (windows, tokens - 1), 0 for padding; by "last:"
+            the logits of each window's last token; by IN_FILE and its path the outputs of a file.
+        """
+        found: dict[str, np.ndarray] = {}
+        for name, array in given.items():
+            if name.startswith(IN_FILE):
+                found[name] = self._file(name.removeprefix(IN_FILE), array, models)
+            else:
+                which = name.removeprefix(WINDOWS)
+                losses = found[f"losses:{which}"] = np.zeros((len(array), array.shape[1] - 1))
+                last = np.zeros((len(array), self.settings.pieces), np.float32)
+                found[f"last:{which}"] = last
+                for row, window in enumerate(array):
+                    tokens = [int(token) for token in window if token >= 0]
+                    made, last[row] = self._judged(tokens, models)
+                    losses[row, : len(made)] = made
+        return found
+
+    def _file(self, path: str, rows: np.ndarray, models: Access) -> np.ndarray:
+        """Run one file of the bundle."""
+        for layer, entry in enumerate(self.manifest.routers):
+            if entry.path == path:
+                return models.layers[layer].route({STREAM: rows})
+        for index, entry in enumerate(self.manifest.experts):
+            if entry.path == path:
+                slot = models.expert(index)
+                try:
+                    made: np.ndarray = slot({TRUNK: rows})
+                finally:
+                    models.free(slot)
+                return made
+        part: RowsModel = models.dense[path]
+        return part.run(rows)
+
+    def scores(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs
+
+    @staticmethod
+    def drift_values(scores: np.ndarray) -> np.ndarray:
+        largest: np.ndarray = scores.max(axis=1)
+        return largest
+
+    @staticmethod
+    def deployed(manifest: Manifest) -> DeployedScores | None:
+        found = manifest.provenance
+        return known_scores(found.get("test_scores"), found.get("test_examples"), _SCORES)
+
+    @staticmethod
+    def deployed_score(manifest: Manifest) -> str:
+        found = LanguageModel.deployed(manifest)
+        if found is None:
+            raise ManifestError("provenance: test_scores are missing")
+        scores = found.scores
+        return (
+            f"perplexity   {scores['perplexity']:.2f} ({scores['bits_per_byte']:.3f} bits per "
+            f"byte) on {found.examples:,} test documents"
+        )
+
+
+def _nats(logits: np.ndarray, targets: Sequence[int]) -> np.ndarray:
+    """Compute cross-entropies, (rows,) float64."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    found: np.ndarray = np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(wide)), targets]
+    return found
