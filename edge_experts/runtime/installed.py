@@ -23,6 +23,7 @@ from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
 from .memory.residency import Counts
 from .tasks import Task
+from .tasks.base import Stream
 
 _RETRY = 10.0  # seconds until a version that failed to open is tried again
 
@@ -81,6 +82,10 @@ class InstalledRuntime:
             return opened.runtime.predict(example)
         finally:
             self._leave(opened)
+
+    def stream(self, example: Any) -> Stream:
+        """As `ExpertRuntime.stream`, with the version that is current now."""
+        return self._runtime.stream(example)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, each with the version that is then current."""

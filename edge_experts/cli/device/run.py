@@ -8,6 +8,8 @@ import typer
 from ..help import RARE
 from ..shared_options import BundleOrRoot, Json, MemoryBudget, Threads
 
+_WRITING = "Language models"
+
 
 def run(
     bundle: BundleOrRoot,
@@ -30,6 +32,56 @@ def run(
             help="Language to translate to; LANGUAGE/DOMAIN to choose the expert.",
         ),
     ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Largest number of tokens.", show_default="128", rich_help_panel=_WRITING
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            help="0: always the most probable token; 1: by its probability.",
+            show_default="0",
+            rich_help_panel=_WRITING,
+        ),
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Choose among the most probable tokens of this probability.",
+            show_default="1",
+            rich_help_panel=_WRITING,
+        ),
+    ] = None,
+    repetition_penalty: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FACTOR",
+            help="Factor against tokens that the text has already.",
+            show_default="1",
+            rich_help_panel=_WRITING,
+        ),
+    ] = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="End before this text; repeatable.", rich_help_panel=_WRITING
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the choice.", show_default="0", rich_help_panel=_WRITING),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of prompt and answer to reserve memory for.",
+            show_default="as in training",
+            rich_help_panel=_WRITING,
+        ),
+    ] = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
@@ -48,6 +100,10 @@ def run(
     the others are answered, and the exit code is 2. An abstained answer shows its label in
     brackets.
 
+    A language model continues each text, or one line of a file or stdin after the other, and prints
+    the tokens as they come. With --json one object for each text has the whole continuation and its
+    measurements.
+
     If an expert is damaged or missing, the router's next choice answers, with one warning for each
     expert on stderr. In a folder that bundles are installed in, a running command switches to a new
     version between two inputs. If the inputs drift from the validation data, there is a warning on
@@ -57,6 +113,8 @@ def run(
 
     Example: tail -f messages.txt | edge-experts run sentiment.bundle --json
 
+    Example: edge-experts run help.bundle "To open a file" --max-tokens 60
+
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
@@ -65,15 +123,29 @@ def run(
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
     checked(text)
+    options = {
+        "--to": to,
+        "--max-tokens": max_tokens,
+        "--temperature": temperature,
+        "--top-p": top_p,
+        "--repetition-penalty": repetition_penalty,
+        "--stop": stop or None,
+        "--seed": seed,
+    }
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of
     from .watch import Watch
 
     with open_runtime(
-        bundle, memory_budget=memory_budget, threads=threads, strict=strict, monitor=True
+        bundle,
+        memory_budget=memory_budget,
+        threads=threads,
+        strict=strict,
+        context=context,
+        monitor=True,
     ) as runtime:
         commands = commands_of(runtime.task)
-        check_options(commands, runtime.task.name, {"--to": to})
+        check_options(commands, runtime.task.name, options)
         watch = Watch(runtime, json=json, strict=strict)
-        commands.run(runtime, text, input, to, watch, json=json)
+        commands.run(runtime, text, input, options, watch, json=json)
         watch.finish()

@@ -49,7 +49,7 @@ def _translated(runtime: ExpertRuntime, texts: list[str] | None, *, json: bool) 
     """What goes to stdout and to stderr."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        translation.run(runtime, texts, None, "de", Watch(runtime, json=json), json=json)
+        translation.run(runtime, texts, None, {"--to": "de"}, Watch(runtime, json=json), json=json)
     return out.getvalue(), err.getvalue()
 
 

@@ -26,7 +26,7 @@ def run(
     runtime: ExpertRuntime | InstalledRuntime,
     texts: Sequence[str] | None,
     path: Path | None,
-    to: str | None,
+    options: Mapping[str, Any],
     watch: Watch,
     *,
     json: bool,

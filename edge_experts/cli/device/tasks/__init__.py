@@ -24,6 +24,7 @@ COMMANDS = Registry(
         "classification": f"{__name__}.classification",
         "translation": f"{__name__}.translation",
         "regression": f"{__name__}.regression",
+        "language-model": f"{__name__}.language_model",
     },
 )
 
@@ -51,12 +52,16 @@ class TaskCommands(Protocol):
         runtime: ExpertRuntime | InstalledRuntime,
         texts: Sequence[str] | None,
         path: Path | None,
-        to: str | None,
+        options: Mapping[str, Any],
         watch: Watch,
         *,
         json: bool,
     ) -> None:
-        """Print the answer to each input as it comes."""
+        """Print the answer to each input as it comes.
+
+        Args:
+            options: values of `OPTIONS` by their names; None if they are not given.
+        """
 
     def unknown_labels(self, dataset: Dataset, manifest: Manifest) -> set[str]:
         """Labels of the data that the bundle does not have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ def run(
     runtime: ExpertRuntime | InstalledRuntime,
     texts: Sequence[str] | None,
     path: Path | None,
-    to: str | None,
+    options: Mapping[str, Any],
     watch: Watch,
     *,
     json: bool,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ def run(
     runtime: ExpertRuntime | InstalledRuntime,
     texts: Sequence[str] | None,
     path: Path | None,
-    to: str | None,
+    options: Mapping[str, Any],
     watch: Watch,
     *,
     json: bool,
@@ -35,16 +35,13 @@ def run(
     A line that cannot be translated is reported and becomes an empty line, so that input and output
     stay aligned.
 
-    Args:
-        to: a language, or the name of an expert.
-
     Raises:
-        UsageError: the bundle does not translate to `to`, or `to` is needed.
+        UsageError: the bundle does not translate to --to, or that is needed.
     """
     from ....errors import MemoryBudgetError, UsageError
     from ....features import PieceFeatures
 
-    features = runtime.features
+    features, to = runtime.features, options["--to"]
     assert isinstance(features, PieceFeatures)
     if to is not None or path is None:
         features.parse("", to)  # checked before the first line

@@ -69,7 +69,7 @@ class LanguageModel:
             )
 
     @property
-    def _vocabulary(self) -> BytePairFeatures:
+    def vocabulary(self) -> BytePairFeatures:
         assert isinstance(self.features, BytePairFeatures)
         return self.features
 
@@ -166,11 +166,11 @@ class LanguageModel:
 
     def stream(self, example: Any, models: Access) -> Continuation:
         prompt = example if isinstance(example, Prompt) else Prompt(example)
-        tokens = self._vocabulary.tokens(prompt.text)
+        tokens = self.vocabulary.tokens(prompt.text)
         return Continuation(
             prompt,
             tokens,
-            self._vocabulary,
+            self.vocabulary,
             self.context,
             self._caches,
             lambda: self._network(models),

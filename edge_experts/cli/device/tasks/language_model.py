@@ -1,0 +1,139 @@
+"""Language models: continuations as they are written, and perplexity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..examples import inputs
+from . import Evaluation
+
+if TYPE_CHECKING:
+    from ....datasets import Dataset, Split
+    from ....format.manifest import Manifest
+    from ....runtime import ExpertRuntime
+    from ....runtime.installed import InstalledRuntime
+    from ....runtime.tasks.language_model import LanguageModel
+    from ....runtime.tasks.language_model.continuation import Continued
+    from ..watch import Watch
+
+_SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
+OPTIONS = {**dict.fromkeys(("--max-tokens", "--stop"), ""), **dict.fromkeys(_SAMPLING, "")}
+_MOST = 128  # tokens, by default
+
+
+def run(
+    runtime: ExpertRuntime | InstalledRuntime,
+    texts: Sequence[str] | None,
+    path: Path | None,
+    options: Mapping[str, Any],
+    watch: Watch,
+    *,
+    json: bool,
+) -> None:
+    """Continue each text.
+
+    Raises:
+        UsageError: an option has an invalid value, or a text of the command line is too long.
+    """
+    from ....errors import MemoryBudgetError, UsageError
+    from ....runtime.tasks.language_model.continuation import Continued, Prompt
+    from ....runtime.tasks.language_model.sampling import Sampling
+
+    given = {
+        name.removeprefix("--").replace("-", "_"): options[name]
+        for name in _SAMPLING
+        if options[name] is not None
+    }
+    most, stop = options["--max-tokens"], tuple(options["--stop"] or ())
+    asked = Prompt("", _MOST if most is None else most, stop, Sampling(**given))
+    for one in inputs(texts, path, runtime.features, runtime.manifest):
+        try:
+            stream = runtime.stream(replace(asked, text=one.value()))
+            for part in stream:
+                if not json:
+                    print(part, end="", flush=True)
+            answer = stream.answer()
+        except MemoryBudgetError:
+            raise
+        except UsageError as error:
+            if texts:
+                raise
+            watch.refuse(one, error)
+            continue
+        assert isinstance(answer, Continued)
+        watch.look(answer)
+        print(_json(answer) if json else "", flush=True)
+
+
+def _json(answer: Continued) -> str:
+    from json import dumps
+
+    content = {
+        "schema_version": "1.0",
+        "text": answer.text,
+        "tokens": answer.tokens,
+        "tokens_per_second": round(answer.tokens_per_second, 2),
+        "seconds_to_first_token": round(answer.first_us / 1e6, 6),
+        "token_ids": answer.token_ids,
+        "finish_reason": answer.finish_reason,
+        "prompt_tokens": answer.prompt_tokens,
+        "reused_tokens": answer.reused_tokens,
+        "expert_loads": answer.expert_loads,
+        "expert_hits": answer.expert_hits,
+        "bytes_read": answer.bytes_read,
+        "score": round(answer.score, 6),
+        "degraded": answer.degraded,
+        "reason": answer.reason,
+    }
+    return dumps(content, ensure_ascii=False)
+
+
+def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
+    """Return none: a document's label names its source, which a bundle does not know."""
+    return set()
+
+
+def evaluate(
+    runtime: ExpertRuntime, dataset: Dataset, split: Split, *, name: str, show: int, seed: int
+) -> Evaluation:
+    from ....progress import Progress
+    from ....runtime.tasks.language_model import LanguageModel
+
+    task = runtime.task
+    assert isinstance(task, LanguageModel)
+    nats, tokens, size = 0.0, 0, 0
+    with Progress(f"Evaluating on {len(split):,} documents", 20) as progress:
+        for row, text in enumerate(split.inputs):
+            for window in _windows(task, str(text)):
+                nats += float(task.losses(window, runtime.access).sum())
+                tokens += len(window) - 1
+            size += len(str(text).encode("utf-8", "surrogatepass"))
+            if (row + 1) * 20 // len(split) > row * 20 // len(split):
+                progress.step()
+    loss = nats / tokens
+    found = {
+        "loss": round(loss, 6),
+        "perplexity": round(math.exp(loss), 4),
+        "bits_per_byte": round(nats / math.log(2) / max(1, size), 6),
+        "tokens": tokens,
+        "documents": len(split),
+    }
+    line = (
+        f"perplexity {found['perplexity']:.2f}, loss {loss:.4f} nats a token, "
+        f"{found['bits_per_byte']:.3f} bits per byte, on {tokens:,} tokens of {len(split):,} "
+        f"documents of {dataset.name}, {name}"
+    )
+    return Evaluation(found, [line])
+
+
+def _windows(task: LanguageModel, text: str) -> Iterator[list[int]]:
+    """Yield windows of a document: each token, and its end, is the target of one window."""
+    from ....features.byte_pairs import END
+
+    tokens = [END, *task.vocabulary.tokens(text), END]
+    for start in range(0, len(tokens) - 1, task.context):
+        yield tokens[start : start + task.context + 1]
