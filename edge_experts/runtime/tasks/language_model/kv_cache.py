@@ -1,7 +1,7 @@
 """Keys and values of a text's earlier tokens, and attention to them in numpy.
 
 A token's result depends neither on the tokens that are computed with it nor on their number: each
-is a matrix product of its own, over a number of keys that follows from its position alone.
+has products of its own, whose sizes follow from its position alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from .network_settings import NetworkSettings
 
-_BLOCK = 64  # keys of a matrix product are a multiple of this
+_BLOCK = 64  # tokens
 
 
 class Rotary:
@@ -26,38 +26,40 @@ class Rotary:
     def __init__(self, positions: int, width: int, base: float):
         rates = base ** (-np.arange(0, width, 2) / width)
         turns = np.arange(positions)[:, None] * rates
-        self._cosine = np.cos(turns).astype(np.float32)[:, None]
-        self._sine = np.sin(turns).astype(np.float32)[:, None]
+        cosine, sine = np.cos(turns).astype(np.float32), np.sin(turns).astype(np.float32)
+        # (positions, 1, halves of a head, width / 2)
+        self._cosine = np.stack([cosine, cosine], axis=1)[:, None]
+        self._sine = np.stack([-sine, sine], axis=1)[:, None]
 
     @property
     def nbytes(self) -> int:
-        return self._cosine.nbytes + self._sine.nbytes
+        return int(self._cosine.nbytes + self._sine.nbytes)
 
     def __call__(self, heads: np.ndarray, first: int) -> np.ndarray:
         """Rotate heads, (tokens, heads, width), of tokens from position `first` on."""
-        cosine, sine = (one[first : first + len(heads)] for one in (self._cosine, self._sine))
-        half = heads.shape[-1] // 2
-        left, right = heads[..., :half], heads[..., half:]
-        turned = np.empty_like(heads)
-        turned[..., :half] = left * cosine - right * sine
-        turned[..., half:] = right * cosine + left * sine
-        return turned
+        end, halves = first + len(heads), heads.reshape(*heads.shape[:2], 2, -1)
+        turned: np.ndarray = halves * self._cosine[first:end]
+        turned += halves[:, :, ::-1] * self._sine[first:end]
+        whole: np.ndarray = turned.reshape(heads.shape)
+        return whole
 
 
 class KeyValueCache:
     """Keys and values of one text in all layers.
+
+    They are in blocks of `_BLOCK` tokens. Attention multiplies a matrix of one block by a vector at
+    a time: the library for matrix products copies larger operands, or divides them among threads,
+    and both would make a token depend on what else runs.
 
     Attributes:
         tokens: tokens whose keys and values are complete.
     """
 
     def __init__(self, settings: NetworkSettings, layers: int, context: int):
-        self._size, rows = settings, -(-context // _BLOCK) * _BLOCK
-        # Keys are transposed: each head's are one operand of a matrix product.
-        self._keys = np.zeros((layers, settings.key_heads, settings.width, rows), np.float32)
-        self._values = np.zeros((layers, settings.key_heads, rows, settings.width), np.float32)
+        self._size = settings
+        shape = (layers, settings.key_heads, 1, -(-context // _BLOCK), _BLOCK, settings.width)
+        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._scale = np.float32(settings.width**-0.5)
-        self._places = np.arange(rows)
         self.tokens: list[int] = []
 
     @property
@@ -66,10 +68,13 @@ class KeyValueCache:
 
     def keep(self, count: int) -> None:
         """Forget all tokens but the first `count`."""
-        # Masked places are multiplied by 0, which only finite numbers withstand.
-        if not np.isfinite(self._values[:, :, count : len(self.tokens)]).all():
-            self._values[:, :, count:] = 0
-            self._keys[..., count:] = 0
+        # Places after a token are multiplied by 0, which only finite numbers withstand.
+        first, last = count // _BLOCK, -(-len(self.tokens) // _BLOCK)
+        for kept in (self._keys, self._values):
+            later = kept[:, :, :, first:last]
+            if not np.isfinite(later).all():
+                later[:] = 0
+                count = min(count, first * _BLOCK)
         del self.tokens[count:]
 
     def clear(self) -> None:
@@ -90,34 +95,35 @@ class KeyValueCache:
             (tokens, heads * width) float32.
         """
         count, size = len(query), self._size
-        self._keys[layer, :, :, first : first + count] = key.transpose(1, 2, 0)
-        self._values[layer, :, first : first + count] = value.transpose(1, 0, 2)
-        groups: np.ndarray = query.reshape(
+        grouped: np.ndarray = query.reshape(
             count, size.key_heads, size.heads // size.key_heads, size.width
         )
-        if first // _BLOCK == (first + count - 1) // _BLOCK:
-            whole: np.ndarray = self._mixed(layer, groups, first).reshape(count, -1)
-            return whole
-        parts, begin = list[np.ndarray](), 0
-        while begin < count:
-            end = min(count, begin + _BLOCK - (first + begin) % _BLOCK)
-            parts.append(self._mixed(layer, groups[begin:end], first + begin))
+        parts, begin = [], 0
+        while begin < count:  # tokens of one block at a time
+            block, place = divmod(first + begin, _BLOCK)
+            end = min(count, begin + _BLOCK - place)
+            rows = slice(place, place + end - begin)
+            self._keys[layer, :, 0, block, rows] = key[begin:end].transpose(1, 0, 2)
+            self._values[layer, :, 0, block, rows] = value[begin:end].transpose(1, 0, 2)
+            parts.append(self._mixed(layer, grouped[begin:end], block, place))
             begin = end
-        joined: np.ndarray = np.concatenate(parts).reshape(count, -1)
-        return joined
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _mixed(self, layer: int, groups: np.ndarray, first: int) -> np.ndarray:
-        """Attend from tokens of one block of positions, (tokens, key_heads, group, width)."""
-        seen = (first // _BLOCK + 1) * _BLOCK
-        scores = groups @ self._keys[layer, :, :, :seen]
+    def _mixed(self, layer: int, grouped: np.ndarray, block: int, place: int) -> np.ndarray:
+        """Attend from tokens of one block, (tokens, key_heads, group, width)."""
+        keys, values = self._keys[layer, :, :, : block + 1], self._values[layer, :, :, : block + 1]
+        # (tokens, key_heads, group, blocks, tokens of a block)
+        scores = (keys @ grouped[:, :, :, None, :, None])[..., 0]
         scores *= self._scale
-        later = self._places[:seen] > np.arange(first, first + len(groups))[:, None]
-        scores[np.broadcast_to(later[:, None, None], scores.shape)] = -np.inf
-        scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=-1, keepdims=True)
-        mixed: np.ndarray = scores @ self._values[layer, :, :seen]
-        return mixed
+        for row in range(len(grouped)):
+            scores[row, :, :, block, place + row + 1 :] = -np.inf  # later tokens
+        flat: np.ndarray = scores.reshape(*grouped.shape[:3], -1)
+        flat -= flat.max(axis=-1, keepdims=True)
+        np.exp(flat, out=flat)
+        flat /= flat.sum(axis=-1, keepdims=True)
+        mixed: np.ndarray = (scores[..., None, :] @ values)[..., 0, :]
+        whole: np.ndarray = mixed.sum(axis=3).reshape(len(grouped), -1)
+        return whole
 
 
 class CachePool:

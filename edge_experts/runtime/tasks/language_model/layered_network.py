@@ -7,7 +7,6 @@ that are computed with it, so that neither chunks of a prompt nor the memory bud
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -46,13 +45,6 @@ class Use:
         self.loads = self.hits = self.bytes_read = 0
         self.experts: set[int] = set()
         self.reason: str | None = None
-
-
-class Routed(NamedTuple):
-    """Experts of rows in one layer: picks (rows, top_k) by rank, and weights likewise."""
-
-    picks: np.ndarray
-    weights: np.ndarray
 
 
 class LayeredNetwork:
@@ -118,17 +110,13 @@ class LayeredNetwork:
     def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
         """Return the weighted outputs of the routed experts, (rows, units)."""
         arrays = {STREAM: x}
-        logits = routed.route(arrays)
+        scores = self._scores(routed.route(arrays))
         given = arrays[TRUNK]
-        scores = self._scores(logits)
         chosen = scores + self._biases[layer]
-        usable = len(routed.places)
+        usable, run = len(routed.places), self._one if len(x) == 1 else self._many
         while True:
-            choice = self._choice(scores, chosen, usable)
             try:
-                if len(x) == 1:
-                    return self._one(choice, given, routed.places.start)
-                return self._many(choice, given, routed.places.start)
+                return run(scores, chosen, min(self._top_k, usable), given, routed.places.start)
             except _FailedError as error:
                 usable -= 1
                 if self._models.strict or not usable:
@@ -143,34 +131,47 @@ class LayeredNetwork:
         if logits.shape[1] == 1:
             return np.ones_like(logits)
         if self._settings.gate == "sigmoid":
-            made: np.ndarray = 1 / (1 + np.exp(-logits))
+            # In place, as all that follows: a small array costs more to create than to compute.
+            np.negative(logits, out=logits)
+            np.exp(logits, out=logits)
+            logits += 1
+            made: np.ndarray = np.reciprocal(logits, out=logits)
             return made
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
         return shares
 
-    def _choice(self, scores: np.ndarray, chosen: np.ndarray, usable: int) -> Routed:
-        """Choose each row's experts, the best first.
+    # The weights of several experts sum to 1; that of a single one is its score. One row and many
+    # are computed by the same operations: a token does not depend on those beside it.
 
-        The weights of several experts sum to 1; that of a single one is its score.
-        """
-        picks = np.argsort(-chosen, axis=1, kind="stable")[:, : min(self._top_k, usable)]
+    def _one(
+        self, scores: np.ndarray, chosen: np.ndarray, most: int, given: np.ndarray, start: int
+    ) -> np.ndarray:
+        """Run the best experts of one row."""
+        left = chosen[0].copy()
+        picks = [int(left.argmax())]
+        while len(picks) < most:  # a few maxima take less time than sorting
+            left[picks[-1]] = -np.inf
+            picks.append(int(left.argmax()))
+        weights = scores[0, picks]
+        if self._top_k > 1:
+            weights /= np.add.reduce(weights)
+        total = self._run(picks[0], start, given)
+        total *= weights[0]
+        for rank in range(1, most):
+            part = self._run(picks[rank], start, given)
+            part *= weights[rank]
+            total += part
+        return total
+
+    def _many(
+        self, scores: np.ndarray, chosen: np.ndarray, most: int, given: np.ndarray, start: int
+    ) -> np.ndarray:
+        """Run each expert once on all of its rows, those in memory first."""
+        picks = np.argsort(-chosen, axis=1, kind="stable")[:, :most]
         weights = np.take_along_axis(scores, picks, axis=1)
         if self._top_k > 1:
             weights /= weights.sum(axis=1, keepdims=True)
-        return Routed(picks, weights)
-
-    def _one(self, choice: Routed, given: np.ndarray, start: int) -> np.ndarray:
-        """Run the experts of one row, in the order of their ranks."""
-        (first, *others), weights = choice.picks[0].tolist(), choice.weights[0]
-        total: np.ndarray = self._run(first, start, given) * weights[0]
-        for rank, expert in enumerate(others, 1):
-            total += self._run(expert, start, given) * weights[rank]
-        return total
-
-    def _many(self, choice: Routed, given: np.ndarray, start: int) -> np.ndarray:
-        """Run each expert once on all of its rows, those in memory first."""
-        picks, weights = choice
         used = np.unique(picks).tolist()
         used.sort(key=lambda expert: not self._models.has(start + expert))
         made = np.empty((*picks.shape, given.shape[1]), np.float32)
@@ -178,7 +179,7 @@ class LayeredNetwork:
             rows, ranks = np.nonzero(picks == expert)
             made[rows, ranks] = self._run(expert, start, given[rows])
         total: np.ndarray = made[:, 0] * weights[:, :1]
-        for rank in range(1, picks.shape[1]):
+        for rank in range(1, most):
             total += made[:, rank] * weights[:, rank : rank + 1]
         return total
 
