@@ -171,6 +171,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
         pytest.fail(f"{item.nodeid} imports TensorFlow, which tests/host may, as it runs later")
 
 
+def _interpreter() -> str:
+    from edge_experts.runtime.interpreter import package
+
+    return package()
+
+
 def _succeed(*arguments: object) -> None:
     done = run_cli(*arguments)
     assert done.returncode == 0, done.stderr
@@ -214,6 +220,30 @@ def translator_run(shared: Shared) -> Path:
 def translator_bundle(shared: Shared, translator_run: Path) -> Path:
     return shared(
         "toy.bundle", lambda out: _succeed("convert", translator_run, "--out", out, "--beams", 2)
+    )
+
+
+@pytest.fixture(scope="session")
+def language_text(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Text and configuration of a tiny language model."""
+    from . import language
+
+    return language.write(tmp_path_factory.mktemp("language"))
+
+
+@pytest.fixture(scope="session")
+def language_run(shared: Shared, language_text: tuple[Path, Path]) -> Path:
+    data, config = language_text
+    options = ("--data", data, "--task", "language-model", "--config", config)
+    return shared("language.run", lambda out: _succeed("train", *options, "--out", out))
+
+
+@pytest.fixture(scope="session")
+def language_bundle(shared: Shared, language_run: Path) -> Path:
+    """Its files run on both interpreters."""
+    options = ("--target", "pi-bookworm") if "tflite" in _interpreter() else ()
+    return shared(
+        "language.bundle", lambda out: _succeed("convert", language_run, *options, "--out", out)
     )
 
 

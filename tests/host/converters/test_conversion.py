@@ -300,6 +300,8 @@ def test_the_command_line_offers_what_the_converters_do() -> None:
     from edge_experts.cli.shared_options import Layout, Quantization
 
     assert (
-        get_args(get_args(Quantization)[0]) == converters.QUANTIZATIONS == (*QUANTIZATIONS, "int4", "auto")
+        get_args(get_args(Quantization)[0])
+        == converters.QUANTIZATIONS
+        == (*QUANTIZATIONS, "int4", "auto")
     )
     assert get_args(get_args(Layout)[0]) == converters.LAYOUTS
