@@ -26,7 +26,8 @@ from .throughput import Writing
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
-SCHEMA_VERSION = "1.3"
+# 1.4: `streaming` of growth, and its figures beside
+SCHEMA_VERSION = "1.4"
 SESSIONS = 8
 _REPEATS = 30
 _LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all sessions
@@ -79,6 +80,13 @@ class Benchmark:
         for name, value in everything.items():
             if isinstance(value, latency.Latency):
                 everything[name] = asdict(value)
+        streaming = None if self.rows[0].growth is None else self.rows[0].growth.streaming
+        if streaming is not None:
+            everything |= {
+                "tokens_per_second": streaming.tokens_per_second,
+                "miss_rate": streaming.miss_rate,
+                "bytes_read_per_token": streaming.bytes_read_per_token,
+            }
         return everything
 
 

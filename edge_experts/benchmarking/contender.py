@@ -64,8 +64,8 @@ def opened(folder: Path, *, threads: int) -> ExpertRuntime | onnx.OnnxNetwork:
 
 
 def resident_bytes(manifest: Manifest) -> int:
-    """Compute the files in memory for an answer: routers and the largest experts they pick."""
-    total = sum(router.bytes for router in manifest.routers)
+    """Compute the files in memory for an answer: the largest experts, and what all need."""
+    total = sum(part.bytes for part in (*manifest.routers, *manifest.dense))
     for _, places in manifest.routed:
         sizes = sorted(manifest.experts[place].bytes for place in places)
         total += sum(sizes if manifest.combine == "sum" else sizes[-manifest.top_k :])

@@ -10,19 +10,38 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from ... import subprocesses
+from ...features import read_features
 from ...format.manifest import Manifest
 from ...format.manifest_parser import read_manifest
 from ...runtime import golden, interpreter
 from ...runtime.memory import process_memory
+from ...runtime.tasks import open_task
+from ...runtime.tasks.base import Traffic
 from .. import onnx
-from ..bounds import Count
+from ..bounds import Amount, Count, Share
 from .timeline import Recorder, Timeline, Watched
 
 _ROUNDS = 5
 _OF_ITS_OWN = 4_000_000  # bytes that a runtime may take beside its models
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """Generation of text within the budget.
+
+    Attributes:
+        tokens: number of tokens that were generated.
+        miss_rate: share of the uses of experts that had to load the expert.
+    """
+
+    tokens: Count
+    tokens_per_second: Amount
+    miss_rate: Share
+    bytes_read_per_token: Amount
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,8 @@ class Growth:
 
     `timeline` has a sample after every second answer. `bound_bytes` is the limit for the runtime:
     twice the files of the router and of the experts that were in memory together, and 4 MB (LiteRT
-    touches more of its own code, as pages of its file). None if it is unknown.
+    touches more of its own code, as pages of its file). None if it is unknown. `streaming` is how
+    fast text is generated within the budget, and what it reads.
     """
 
     base_bytes: Count
@@ -43,6 +63,7 @@ class Growth:
     answers: Count
     timeline: Timeline
     bound_bytes: Count | None = None
+    streaming: Streaming | None = None
 
 
 def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None) -> Growth:
@@ -58,10 +79,17 @@ def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None)
 
 
 def room_for_one(bundle: Path) -> int:
-    """Compute the smallest budget that the bundle runs in: all routers and the largest expert."""
+    """Compute the smallest budget that the bundle runs in: the largest expert beside the rest."""
     manifest = read_manifest(bundle)
-    routers = sum(entry.resident_bytes for entry in manifest.routers)
-    return routers + max(entry.resident_bytes for entry in manifest.experts)
+    always = (*manifest.routers, *manifest.dense)
+    largest = max(entry.resident_bytes for entry in manifest.experts)
+    return sum(entry.resident_bytes for entry in always) + _reserved(bundle, manifest) + largest
+
+
+def _reserved(bundle: Path, manifest: Manifest) -> int:
+    """Compute the bytes that the bundle's task reserves for a request."""
+    task = open_task(manifest, read_features(bundle, manifest.features), bundle)
+    return sum(task.reserve(None, 1).values())
 
 
 def _grow(bundle: Path, budget: int | None) -> Growth:
@@ -73,10 +101,16 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     recorder = Recorder(base)
     visited: set[int] = set()
     largest = 0  # size of experts' files in memory together, bytes
+    traffic: list[tuple[float, Traffic]] = []
     with Watched(bundle, memory_budget=budget, strict=True) as runtime:
 
         def answer(example: Any) -> None:
-            visited.update(runtime.predict(example).experts)
+            begin = perf_counter()
+            found = runtime.predict(example)
+            visited.update(found.experts)
+            taken = runtime.task.traffic(found)
+            if taken is not None:
+                traffic.append((perf_counter() - begin, taken))
 
         def sample() -> process_memory.Memory:
             nonlocal largest
@@ -87,14 +121,34 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
 
         kinds = _ask(answer, sample, [examples.inputs[row] for row in turns], base)
         peak = process_memory.read().peak
-    bound = bound_bytes(runtime.manifest, largest)
-    return _grown(base, peak, kinds, budget, len(visited), recorder, bound)
+    bound = bound_bytes(runtime.manifest, largest) + _reserved(bundle, runtime.manifest)
+    # Each input is asked twice: the second time what it needs is often still in memory.
+    streaming = _streaming(traffic[::2])
+    return _grown(base, peak, kinds, budget, len(visited), recorder, bound, streaming)
+
+
+def _streaming(traffic: Sequence[tuple[float, Traffic]]) -> Streaming | None:
+    """Summarize answers; None if they generate no text."""
+    seconds = sum(one for one, _ in traffic)
+    tokens, hits, loads, read = (
+        (sum(column) for column in zip(*(one for _, one in traffic), strict=True))
+        if traffic
+        else (0, 0, 0, 0)
+    )
+    if not tokens:
+        return None
+    return Streaming(
+        tokens=tokens,
+        tokens_per_second=round(tokens / seconds, 3),
+        miss_rate=round(loads / (hits + loads), 6),
+        bytes_read_per_token=round(read / tokens, 1),
+    )
 
 
 def bound_bytes(manifest: Manifest, experts: int) -> int:
     """Compute the limit of growth, if files of `experts` bytes are in memory together."""
-    routers = sum(entry.bytes for entry in manifest.routers)
-    return 2 * (routers + experts) + _OF_ITS_OWN
+    always = sum(entry.bytes for entry in (*manifest.routers, *manifest.dense))
+    return 2 * (always + experts) + _OF_ITS_OWN
 
 
 def _grow_onnx(folder: Path, inputs: Path) -> Growth:
@@ -142,6 +196,7 @@ def _grown(
     visited: int,
     recorder: Recorder,
     bound: int | None = None,
+    streaming: Streaming | None = None,
 ) -> Growth:
     return Growth(
         base_bytes=base.resident,
@@ -153,4 +208,5 @@ def _grown(
         answers=2 * len(recorder.found.milliseconds),
         timeline=recorder.found,
         bound_bytes=bound,
+        streaming=streaming,
     )

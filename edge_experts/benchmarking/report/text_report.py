@@ -7,7 +7,7 @@ from ..benchmark import Benchmark
 from ..latency import Latency
 from ..measure.conditions import Conditions
 from ..measure.energy import Energy
-from ..measure.growth import Growth
+from ..measure.growth import Growth, Streaming
 from ..row import SPARSE
 from .benchmark_verdict import verdict
 
@@ -74,8 +74,20 @@ def memory_told(result: Benchmark) -> list[str]:
     loads, evictions = len(growth.timeline.loads), len(growth.timeline.evictions)
     return [
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
-        f"times and evicted {evictions:,} times."
+        f"times and evicted {evictions:,} times.",
+        *([] if growth.streaming is None else [_streaming_told(growth.streaming, growth)]),
     ]
+
+
+def _streaming_told(streaming: Streaming, growth: Growth) -> str:
+    budget = "without a budget"
+    if growth.budget_bytes is not None:
+        budget = f"within a budget of {growth.budget_bytes / 1e6:.2f} MB"
+    return (
+        f"Text {budget}: {number(streaming.tokens_per_second)} tokens/s; "
+        f"{streaming.miss_rate:.1%} of the uses of experts loaded one, "
+        f"{number(streaming.bytes_read_per_token / 1000)} kB a token."
+    )
 
 
 def conditions_told(result: Benchmark) -> list[str]:

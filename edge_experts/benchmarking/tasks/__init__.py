@@ -18,6 +18,7 @@ MEASUREMENTS = Registry(
         "classification": f"{__name__}.classification",
         "translation": f"{__name__}.translation",
         "regression": f"{__name__}.regression",
+        "language-model": f"{__name__}.language_model",
     },
 )
 

@@ -46,6 +46,21 @@ class DeployedScores(NamedTuple):
     examples: int
 
 
+class Traffic(NamedTuple):
+    """Use of experts by answers that need them many times.
+
+    Attributes:
+        tokens: number of tokens.
+        hits, loads: uses of experts that were in memory, and that had to be loaded.
+        bytes_read: bytes of the loaded files.
+    """
+
+    tokens: int
+    hits: int
+    loads: int
+    bytes_read: int
+
+
 class Column(NamedTuple):
     """Column of the table in `inspect` that compares a bundle with its Keras networks.
 
@@ -181,6 +196,9 @@ class Task(Protocol):
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
         """Join the answers to an example's parts into one."""
+
+    def traffic(self, answer: Answer) -> Traffic | None:
+        """Return an answer's use of experts; None if it needs each of them once."""
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         """Return arrays of golden answers beside scores and experts, by name, (examples, ...)."""

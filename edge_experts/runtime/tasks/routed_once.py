@@ -20,7 +20,15 @@ from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
-from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Stream, Tensor
+from .base import (
+    SCORE_TOLERANCE,
+    Column,
+    DeployedScores,
+    GoldenAnswer,
+    Stream,
+    Tensor,
+    Traffic,
+)
 
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: started, encoded, routed
@@ -249,6 +257,10 @@ class RoutedOnce(ABC):
     def joined(self, answers: Sequence[Answer]) -> Answer:
         """Return the only answer."""
         return answers[0]
+
+    def traffic(self, answer: Answer) -> Traffic | None:
+        """Return None: an answer needs each of its experts once."""
+        return None
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         """Return no arrays: scores and experts are sufficient."""

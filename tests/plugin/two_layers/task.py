@@ -25,6 +25,7 @@ from edge_experts.runtime.tasks.base import (
     GoldenAnswer,
     Stream,
     Tensor,
+    Traffic,
 )
 
 from .policy import LeastFrequent
@@ -195,6 +196,9 @@ class TwoLayers:
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
         return answers[0]
+
+    def traffic(self, answer: Answer) -> Traffic | None:
+        return None
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         return {}

@@ -73,12 +73,12 @@ class Continued(Answer):
         *("log_probabilities", "prompt_tokens", "reused_tokens", "token_ids"),
     )
 
-    def __init__(self, continuation: Continuation, use: Use, end_ns: int):
+    def __init__(self, label: str, continuation: Continuation, use: Use, end_ns: int):
         experts = tuple(sorted(use.experts))
         start, first = continuation.start_ns, continuation.first_ns or end_ns
         clock = (start, start, start, start, end_ns)
         certain = np.array(continuation.log_probabilities, np.float32)
-        super().__init__("", experts[0], certain, 1.0, clock, experts, None, use.reason)
+        super().__init__(label, experts[0], certain, 1.0, clock, experts, None, use.reason)
         self._text, self._first_ns = continuation.text, first - start
         self.token_ids = list(continuation.token_ids)
         self.log_probabilities = certain
@@ -124,6 +124,7 @@ class Continuation:
         tokens: of the prompt, after `END`.
         context: the most tokens of prompt and continuation together.
         network: creates the network for this request.
+        label: of the answer: the bundle's only one.
 
     Raises:
         UsageError: the prompt is too long for the context.
@@ -137,6 +138,7 @@ class Continuation:
         context: int,
         caches: CachePool,
         network: Callable[[], LayeredNetwork],
+        label: str,
     ):
         self._given = [END, *tokens]
         if len(self._given) > context:
@@ -145,7 +147,7 @@ class Continuation:
                 "shorten the prompt, or reserve a larger context"
             )
         self._prompt, self._features, self._context = prompt, features, context
-        self._caches, self._network = caches, network
+        self._caches, self._network, self._label = caches, network, label
         self._stream = TextStream(prompt.stop)
         self.start_ns, self.first_ns = perf_counter_ns(), 0
         self.token_ids: list[int] = []
@@ -180,7 +182,7 @@ class Continuation:
             with np.errstate(all="ignore"):  # a hostile bundle may have any weights
                 rows = _prompted(network, self._given, cache)
                 yield from self._continued(network, rows, cache)
-            self._answer = Continued(self, network.use, perf_counter_ns())
+            self._answer = Continued(self._label, self, network.use, perf_counter_ns())
         except Exception:
             cache.clear()
             raise

@@ -21,7 +21,7 @@ from ...interpreter import Delegate, Expert, package
 from ...memory.least_frequent import LeastFrequent
 from ...memory.policy import Policy
 from ...rows_model import RowsModel
-from ..base import Column, DeployedScores, GoldenAnswer, Tensor
+from ..base import Column, DeployedScores, GoldenAnswer, Tensor, Traffic
 from ..routed_once import known_scores
 from .continuation import MAX_TOKENS, Continuation, Continued, Prompt
 from .embedding_rows import EmbeddingRows
@@ -174,6 +174,7 @@ class LanguageModel:
             self.context,
             self._caches,
             lambda: self._network(models),
+            self.manifest.labels[0],
         )
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
@@ -228,6 +229,10 @@ class LanguageModel:
 
     def joined(self, answers: Sequence[Answer]) -> Answer:
         return answers[0]
+
+    def traffic(self, answer: Answer) -> Traffic:
+        assert isinstance(answer, Continued)
+        return Traffic(answer.tokens, answer.expert_hits, answer.expert_loads, answer.bytes_read)
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
         """Return the tokens of continuations, and their least probabilities.

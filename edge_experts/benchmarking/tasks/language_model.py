@@ -1,0 +1,57 @@
+"""Language models: continuations, token by token."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import UsageError
+from ...progress import Progress
+from ...runtime import ExpertRuntime
+from ...runtime.batch import examples_of
+from ...runtime.interpreter import Delegate
+from ...runtime.tasks.language_model import LanguageModel
+from ...runtime.tasks.language_model.continuation import MAX_TOKENS
+from ..bare import Files
+
+
+def reference_loop(files: Files) -> Callable[[Any], Any]:
+    """Raise UsageError: a token runs experts of every layer."""
+    raise UsageError("language models have no reference loop")
+
+
+def spelled(files: Files, answer: Any) -> str:
+    return str(answer)
+
+
+def record(
+    runtime: ExpertRuntime, arrays: Mapping[str, np.ndarray], delegate: Delegate
+) -> dict[str, np.ndarray]:
+    """Record continuations: the experts, tokens, their probabilities, and a digest of all.
+
+    They are `expert`, the first one of the first layer; `pieces`, (examples, tokens) padded with
+    -1; `chances`, and `bits`.
+    """
+    task = runtime.task
+    assert isinstance(task, LanguageModel)
+    rows: dict[str, list[Any]] = {"expert": [], "pieces": [], "chances": [], "bits": []}
+    examples = list(examples_of(arrays))
+    with Progress(f"{delegate} kernels", len(examples)) as progress:
+        for one in examples:
+            answer = task.run(task.vocabulary.text(one["tokens"][0].tolist()), runtime.access)
+            room = MAX_TOKENS - answer.tokens
+            logs = answer.log_probabilities
+            rows["expert"].append(answer.expert)
+            rows["pieces"].append(np.pad(answer.token_ids, (0, room), constant_values=-1))
+            rows["chances"].append(np.pad(np.exp(logs), (0, room)))
+            rows["bits"].append(np.frombuffer(hashlib.sha256(logs.tobytes()).digest(), np.uint8))
+            progress.step()
+    return {name: np.array(values) for name, values in rows.items()}
+
+
+def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the tokens, (examples, tokens)."""
+    return recorded["pieces"]
