@@ -85,7 +85,7 @@ class Bundling:
 
     def add(self, folder: Path, path: str, model: Path) -> None:
         """Add a model to the bundle's folder."""
-        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(model, folder / path)
 
     def beside_models(self, job: Path, *, compressed: bool) -> int:

@@ -48,16 +48,17 @@ class Base:
 
     def changes(self, manifest: Manifest) -> dict[str, Any]:
         """List the experts that an update from the base adds, retrains and keeps byte for byte."""
-        before = [entry.sha256 for entry in self.manifest.experts]
-        after = [entry.sha256 for entry in manifest.experts]
-        both = range(min(len(before), len(after)))
+        before = {entry.path: entry.sha256 for entry in self.manifest.experts}
+        after = [(before.get(entry.path), entry.sha256) for entry in manifest.experts]
         routers = [[one.sha256 for one in each.routers] for each in (self.manifest, manifest)]
         return {
             "base": self.manifest.digest,
             "base_version": self.manifest.bundle_version,
-            "added": list(range(len(before), len(after))),
-            "retrained": [index for index in both if before[index] != after[index]],
-            "kept": [index for index in both if before[index] == after[index]],
+            "added": [index for index, (old, _) in enumerate(after) if old is None],
+            "retrained": [
+                index for index, (old, new) in enumerate(after) if old not in (None, new)
+            ],
+            "kept": [index for index, (old, new) in enumerate(after) if old == new],
             "router": "kept" if routers[0] == routers[1] else "retrained",
         }
 

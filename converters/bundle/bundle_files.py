@@ -22,7 +22,7 @@ from edge_experts.format.manifest import (
     FileEntry,
     Layer,
     Manifest,
-    expert_path,
+    expert_paths,
     router_path,
 )
 from edge_experts.format.npz import npz
@@ -60,7 +60,7 @@ def draft(
         top_k=run.top_k,
         temperature=1.0,
         router=pin(folder, ROUTER) if has_router else None,
-        experts=tuple(pin(folder, expert_path(index)) for index in range(run.experts)),
+        experts=tuple(pin(folder, path) for path in expert_paths(run.experts, layers)),
         layers=tuple(
             Layer(pin(folder, router_path(layer)), experts) for layer, experts in enumerate(layers)
         ),

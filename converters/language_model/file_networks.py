@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts import training  # noqa: F401  sets up Keras before TensorFlow is imported
-from edge_experts.format.manifest import TRUNK, expert_path, router_path
+from edge_experts.format.manifest import TRUNK, layer_expert_path, router_path
 from edge_experts.runtime.tasks.language_model.layered_network import MIXED, STREAM
 from edge_experts.runtime.tasks.language_model.network_settings import (
     EMBEDDING,
@@ -48,9 +48,11 @@ def networks(model: LanguageModel) -> dict[str, tf_keras.Model]:
     found[HEAD] = _projection(STREAM, model.embedding.numpy().T, model.last_norm)
     for layer in range(size.layers):
         found[router_path(layer)] = _router(model, layer)
-    for index, one in enumerate(model.experts):
-        rows = tf_keras.Input((size.units,), name=TRUNK)
-        found[expert_path(index)] = tf_keras.Model(rows, one(rows), name=f"expert_{index}")
+        for number, one in enumerate(model.of_layer(layer)):
+            rows = tf_keras.Input((size.units,), name=TRUNK)
+            name = f"expert_{layer}_{number}"  # part of the network's digest
+            path = layer_expert_path(layer, number)
+            found[path] = tf_keras.Model(rows, one(rows), name=name)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts import training  # noqa: F401  sets up Keras before TensorFlow is imported
-from edge_experts.format.manifest import expert_path, router_path
+from edge_experts.format.manifest import layer_expert_path, router_path
 from edge_experts.runtime.tasks.language_model.embedding_rows import packed_rows
 from edge_experts.runtime.tasks.language_model.network_settings import (
     EMBEDDING,
@@ -129,24 +129,23 @@ class LanguageNetworks:
             x = x + attention(x)
             keep(router_path(layer), _some(x))
             rows = tf.reshape(model.norms[layer](x), (-1, size.units))
-            places = range(layer * size.experts, (layer + 1) * size.experts)
             if model.routers:
-                x = x + tf.reshape(self._routed(layer, rows, places, keep), tf.shape(x))
+                x = x + tf.reshape(self._routed(layer, rows, keep), tf.shape(x))
             else:
-                keep(expert_path(places.start), rows.numpy()[:_ROWS])
+                keep(layer_expert_path(layer, 0), rows.numpy()[:_ROWS])
                 x = x + tf.reshape(model.experts[layer](rows), tf.shape(x))
         keep(HEAD, _some(x))
         return found
 
-    def _routed(self, layer: int, rows: tf.Tensor, places: range, keep: Any) -> tf.Tensor:
+    def _routed(self, layer: int, rows: tf.Tensor, keep: Any) -> tf.Tensor:
         model, size = self._model, self._model.size
         routing = route(model.routers[layer], rows, size.top_k, size.gate)
         picks = routing.picks.numpy()
-        for number, index in enumerate(places):
+        for number in range(size.experts):
             own = np.flatnonzero((picks == number).any(axis=1))
             # An expert that no row of these windows is routed to gets any rows.
             chosen = np.concatenate([own, np.arange(_ROWS)])[:_ROWS]
-            keep(expert_path(index), rows.numpy()[chosen])
+            keep(layer_expert_path(layer, number), rows.numpy()[chosen])
         return mixed(routing, model.of_layer(layer), rows)
 
 

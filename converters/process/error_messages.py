@@ -29,6 +29,9 @@ def name_of(path: str) -> str:
         return "router"
     if Path(path).parent.name == DENSE:
         return Path(path).stem.replace("_", " ")
+    folder = Path(path).parent
+    if folder.parent.name:  # of one of several layers
+        return f"expert {int(Path(path).stem)} of layer {int(folder.name)}"
     kind = "router" if Path(path).parent.name == ROUTERS else "expert"
     return f"{kind} {int(Path(path).stem)}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -43,6 +43,26 @@ COMBINE = ("top", "sum")
 
 def expert_path(index: int) -> str:
     return f"experts/{index:03d}.tflite"
+
+
+def layer_expert_path(layer: int, number: int) -> str:
+    """Return the path of an expert of one of several layers."""
+    return f"experts/{layer:03d}/{number:03d}.tflite"
+
+
+def expert_paths(experts: int, layers: Sequence[int]) -> tuple[str, ...]:
+    """Return the paths of all experts.
+
+    Args:
+        layers: experts of each layer; empty for a bundle without layers.
+    """
+    if not layers:
+        return tuple(map(expert_path, range(experts)))
+    return tuple(
+        layer_expert_path(layer, number)
+        for layer, count in enumerate(layers)
+        for number in range(count)
+    )
 
 
 def router_path(layer: int) -> str:

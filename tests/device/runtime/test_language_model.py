@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import MemoryBudgetError, UsageError
-from edge_experts.format.manifest import expert_path
+from edge_experts.format.manifest import layer_expert_path
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.installed import open_runtime
 from edge_experts.runtime.tasks.language_model import layered_network
@@ -24,7 +24,7 @@ from edge_experts.runtime.tasks.language_model.continuation import Continued, Pr
 from edge_experts.runtime.tasks.language_model.sampling import Sampling
 from tests.language import CONTEXT, sentence
 
-from ..many import spoil, together
+from ..many import together
 
 PROMPTS = ["12: " + sentence(0, 3), "", "zzz \x00\x07 ☃", sentence(4, 20), "red größer cat"]
 
@@ -33,6 +33,13 @@ PROMPTS = ["12: " + sentence(0, 3), "", "zzz \x00\x07 ☃", sentence(4, 20), "re
 def language(tmp_path: Path, language_bundle: Path) -> Path:
     """A copy, to damage."""
     return Path(shutil.copytree(language_bundle, tmp_path / "language.bundle"))
+
+
+def _spoil(bundle: Path, index: int) -> None:
+    path = bundle / layer_expert_path(0, index)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def _continued(runtime: Any, prompt: str | Prompt) -> Continued:
@@ -211,7 +218,7 @@ def test_an_abandoned_stream_gives_its_cache_back(language_bundle: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "damage", [spoil, lambda bundle, index: (bundle / expert_path(index)).unlink()]
+    "damage", [_spoil, lambda bundle, index: (bundle / layer_expert_path(0, index)).unlink()]
 )
 def test_a_layer_takes_its_next_choice_and_says_so(
     language: Path, damage: Callable[[Path, int], None]
@@ -228,7 +235,7 @@ def test_a_layer_takes_its_next_choice_and_says_so(
     with ExpertRuntime(language, strict=True) as runtime, pytest.raises(Exception, match="layer 0"):
         _continued(runtime, PROMPTS[0])
     for index in range(4):
-        (language / expert_path(index)).unlink(missing_ok=True)
+        (language / layer_expert_path(0, index)).unlink(missing_ok=True)
     with ExpertRuntime(language) as runtime:
         with pytest.raises(Exception, match="missing"):
             _continued(runtime, PROMPTS[0])

@@ -9,7 +9,7 @@ import tensorflow as tf
 from edge_experts.converters.process.order import Order
 from edge_experts.converters.tflite.quantization import Samples, to_tflite
 
-from edge_experts.format.manifest import expert_path, router_path
+from edge_experts.format.manifest import expert_paths, router_path
 
 from . import model as model  # registers the class that model.keras holds
 from .task import STATE
@@ -23,7 +23,9 @@ class LayeredNetworks:
     def __init__(self, model: Any, order: Order):
         self._model = model
         routers = {router_path(layer): one for layer, one in enumerate(model.routers)}
-        self.files = routers | {expert_path(place): one for place, one in enumerate(model.experts)}
+        each = len(model.experts) // len(model.routers)
+        paths = expert_paths(len(model.experts), [each] * len(model.routers))
+        self.files = routers | dict(zip(paths, model.experts, strict=True))
 
     def route(self, calibration: Samples) -> tuple[np.ndarray, Samples]:
         """Owners of all states on the way, and these states: more rows than inputs."""
