@@ -82,9 +82,6 @@ def extend(
     from ... import datasets
     from ...training import extend as run_extension
     from ...training.extension.teaching import EPOCHS
-    from ...training.tasks import training_of
-
-    primary = training_of(task).routed(earlier, "extend").primary
 
     # With another seed, test examples of one command would be training examples of the other.
     columns = columns_of(label_column, drop, group_column, time_column, recorded=earlier.columns)
@@ -114,14 +111,14 @@ def extend(
         return
     kept = ", ".join(map(str, made.extends["kept"]))
     done = "added" if made.extends["added"] else "retrained"
-    (changed,) = made.extends["added"] or made.extends["retrained"]
+    changed = ", ".join(map(str, made.extends["added"] or made.extends["retrained"]))
     print(
         f"{out}: expert {changed} {done}, it started as {made.extends['started_from']}; the router "
         f"was retrained; as they were: experts {kept}"
     )
     gains = made.extends["gain"]
     print("test examples       before    after    points    95 % interval")
-    for name, change in made.extends[primary].items():
+    for name, change in made.extends[made.extends["score"]].items():
         count, gain = f"{name} ({change['examples']:,})", gains[name]
         print(
             f"  {count:<16}{change['before']:>8.4f} {change['after']:>8.4f}{gain['points']:>+10.1f}"

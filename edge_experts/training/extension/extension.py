@@ -88,7 +88,21 @@ def extend(
     run, out = Path(run), Path(out)
     refuse_existing(out, force=force)
     earlier = run_folder.read_run(run)
-    task = training_of(earlier.task_type).routed(earlier, "extend")
+    training = training_of(earlier.task_type)
+    own = training.extend(
+        run,
+        dataset,
+        out,
+        retrain=retrain,
+        old_data=old_data,
+        epochs=None if epochs == EPOCHS else epochs,
+        seed=seed,
+        max_forgetting=max_forgetting,
+        force=force,
+    )
+    if own is not None:
+        return own
+    task = training.routed(earlier, "extend")
     _refuse(run, earlier, retrain)
     features = run_folder.read_features(run, earlier)
     old, new = run_folder.read_examples(run, features), fitting(task, dataset, run, earlier)
@@ -163,6 +177,7 @@ def extend(
                 "taught_rows": len(new_parts["train"].targets),
                 "gain": gains,
                 "seed": seed,
+                "score": task.primary,
                 task.primary: {name: asdict(change) for name, change in changes.items()},
             },
         )

@@ -44,6 +44,8 @@ class LanguageLearner:
         rows: sequences in a batch.
         weight_decay: of matrices, times the learning rate.
         balance_rate, z_loss, warm_up: see `LanguageSettings`.
+        parts: weights to train, each with a mask of its shape, 1 where it may change; by default
+            all weights.
     """
 
     def __init__(
@@ -57,15 +59,20 @@ class LanguageLearner:
         z_loss: float,
         warm_up: float,
         seed: int,
+        parts: Sequence[tuple[tf.Variable, np.ndarray]] = (),
     ):
         self.model, self._rate, self._rows, self._seed = model, rate, rows, seed
         self._balance_rate, self._z_loss, self._warm_up = balance_rate, z_loss, warm_up
         self._optimizer = tf_keras.optimizers.AdamW(
             rate, weight_decay=weight_decay, beta_1=0.9, beta_2=0.95, jit_compile=False
         )
-        vectors = [one for one in model.trainable_variables if one.shape.rank < 2]
-        self._optimizer.exclude_from_weight_decay(var_list=vectors)
-        self._optimizer.build(model.trainable_variables)
+        self._trained = [one for one, _ in parts] or model.trainable_variables
+        self._masks = [tf.constant(mask, tf.float32) for _, mask in parts]
+        # A weight whose gradient is masked must not decay either.
+        kept = [one for one, mask in parts if not mask.all()]
+        vectors = [one for one in self._trained if one.shape.rank < 2]
+        self._optimizer.exclude_from_weight_decay(var_list=[*vectors, *kept])
+        self._optimizer.build(self._trained)
         shape = tf.TensorSpec((None, None), tf.int32)
         self._step = tf.function(self._learn, input_signature=[shape])
         self._judge = tf.function(self._judged, input_signature=[shape])
@@ -149,7 +156,7 @@ class LanguageLearner:
         ]
 
     def _learn(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        model, variables = self.model, self.model.trainable_variables
+        model, variables = self.model, self._trained
         with tf.GradientTape() as tape:
             hidden, routings = model.hidden(batch[:, :-1])
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -161,7 +168,10 @@ class LanguageLearner:
             ]
             total = loss + self._z_loss * tf.add_n(extra) if extra else loss
         # The embedding's gradient is sparse and dense: as dense one the update takes half the time.
-        dense = [tf.convert_to_tensor(one) for one in tape.gradient(total, variables)]
+        found = tape.gradient(total, variables, unconnected_gradients="zero")
+        dense = [tf.convert_to_tensor(one) for one in found]
+        if self._masks:
+            dense = [one * mask for one, mask in zip(dense, self._masks, strict=True)]
         gradients, _ = tf.clip_by_global_norm(dense, _CLIP)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         loads = []
@@ -170,7 +180,8 @@ class LanguageLearner:
             load = tf.cast(
                 tf.math.bincount(tf.reshape(routing.picks, (-1,)), minlength=count), tf.float32
             )
-            router.bias.assign_add(self._balance_rate * tf.sign(tf.reduce_mean(load) - load))
+            if self._balance_rate:
+                router.bias.assign_add(self._balance_rate * tf.sign(tf.reduce_mean(load) - load))
             loads.append(load)
         return loss, tf.stack(loads) if loads else tf.zeros((0, model.size.experts))
 

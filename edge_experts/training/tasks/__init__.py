@@ -56,6 +56,28 @@ class TrainingTask(Protocol):
             DataError: they are not supported; the message has the remedy.
         """
 
+    def extend(
+        self,
+        run: Path,
+        dataset: Dataset,
+        out: Path,
+        *,
+        retrain: int | None,
+        old_data: Dataset | None,
+        epochs: int | None,
+        seed: int,
+        max_forgetting: float | None,
+        force: bool,
+    ) -> Run | None:
+        """Extend a run in a way of its own; None for a task with one routing per input.
+
+        Args:
+            epochs: None for the task's default.
+
+        Raises:
+            UsageError: an option is not supported.
+        """
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         """Objective and scores of a finished training with one routing per input.
 

@@ -113,6 +113,9 @@ class ClassificationTraining:
     def refuse_adoption(self, dataset: Dataset) -> None:
         """Accept any networks with an output for each label."""
 
+    def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
+        return None
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         return Classes(run.labels)
 

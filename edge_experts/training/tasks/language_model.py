@@ -49,6 +49,34 @@ class LanguageTraining:
             f"{dataset.name}: adopt is for networks that classify; `train` makes language models"
         )
 
+    def extend(
+        self,
+        run: Path,
+        dataset: Dataset,
+        out: Path,
+        *,
+        retrain: int | None,
+        old_data: Dataset | None,
+        epochs: int | None,
+        seed: int,
+        max_forgetting: float | None,
+        force: bool,
+    ) -> Run:
+        from ..language_model import language_extension
+
+        if retrain is not None:
+            raise UsageError("--retrain is not supported for language models")
+        return language_extension.extend(
+            run,
+            dataset,
+            out,
+            old_data=old_data,
+            passes=language_extension.PASSES if epochs is None else epochs,
+            seed=seed,
+            max_forgetting=max_forgetting,
+            force=force,
+        )
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         raise UsageError(f"{run.name}: {command} does not support language models yet")
 

@@ -186,6 +186,9 @@ class RegressionTraining:
             "network's targets is not known; train it with --model MODULE:FUNCTION"
         )
 
+    def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
+        return None
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         return Values.of_run(run)
 

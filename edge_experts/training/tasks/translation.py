@@ -47,6 +47,9 @@ class TranslationTraining:
             f"{dataset.name}: adopt is for networks that classify; `train` makes translators"
         )
 
+    def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
+        return None
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         raise UsageError(
             f"{run.name}: {command} does not support translation; use `train` and `evaluate`"

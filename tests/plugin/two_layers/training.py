@@ -81,6 +81,9 @@ class Training:
     def refuse_adoption(self, dataset: Dataset) -> None:
         raise DataError(f"{dataset.name}: adopt is not for two-layers")
 
+    def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
+        return None
+
     def routed(self, run: Run, command: str) -> RoutedTask:
         raise UsageError(f"{command} is not for two-layers, which routes more than once")
 
