@@ -75,7 +75,7 @@ Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="classification or regression, if the data does not tell.",
+        help="classification, regression or language-model, if the data does not tell.",
         show_default="from the data",
     ),
 ]
@@ -110,8 +110,9 @@ Source = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Your .csv, .tsv or .npz file; or sentiment, reviews, sections, fashion-mnist, mnist, "
-        "mnist-and-fashion, diamonds, translation or translation-domains (docs/your-data.md).",
+        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, fashion-mnist, "
+        "mnist, mnist-and-fashion, diamonds, translation, translation-domains, help or prose "
+        "(docs/your-data.md).",
         show_default=False,
     ),
 ]

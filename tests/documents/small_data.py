@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests import language
 from tests.documents import pages
 from tests.translators import toy
 
@@ -26,6 +27,7 @@ FILES = {
     "diamonds": "houses.csv",
     "translation": "translations.csv",
     "translation-domains": "domains.csv",
+    "help": "help.txt",
 }
 
 
@@ -35,6 +37,9 @@ def write(folder: Path) -> None:
     (folder / "translators.toml").write_text(
         "width = 0.5\nwarm_epochs = 4\ntune_epochs = 1\nrouter_epochs = 1\nbatch_size = 256\n"
     )
+    (folder / "language.toml").write_text(language.CONFIG)
+    for name in ("help", "handbook"):
+        (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)

@@ -80,10 +80,12 @@ def shortened(words: list[str], folder: Path) -> list[str]:
     of_translations = bool({"translations.csv", "domains.csv"} & set(rest))
     if name in ("train", "compare") and "--config" not in rest:
         added += ["--config", "translators.toml" if of_translations else "quick.toml"]
+        added[-1] = "language.toml" if "language-model" in rest else added[-1]
     if name == "train":
         added += ["--no-pictures"]
         # Otherwise several numbers are tried, which tests/host/training does.
-        added += [] if of_translations or "--experts" in rest else ["--experts", "2"]
+        chosen = of_translations or "--experts" in rest or "language-model" in rest
+        added += [] if chosen else ["--experts", "2"]
     if name == "compare":
         added += ["--seeds", "1"] + ([] if "--rows" in rest else ["--rows", "sparse"])
     if name == "benchmark" and "--compare" not in rest:
