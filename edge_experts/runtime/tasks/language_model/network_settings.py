@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from ....format.manifest import DENSE, MODEL_SUFFIX, Manifest
 GATES = ("sigmoid", "softmax")
 EMBEDDINGS = ("int8", "float32")
 EMBEDDING, HEAD = f"{DENSE}/embedding.bin", f"{DENSE}/head{MODEL_SUFFIX}"
+_LARGEST = float(np.finfo(np.float32).max)
 _WHOLE = ("units", "heads", "key_heads", "width", "context", "pieces")
 
 
@@ -121,7 +121,7 @@ def _biases(config: Mapping[str, Any], experts: Sequence[int]) -> tuple[tuple[fl
         raise ManifestError("task_spec: biases must have one number for each expert of each layer")
     assert isinstance(rows, list)
     for value in (value for row in rows for value in row):
-        if type(value) not in (int, float) or not math.isfinite(np.float32(value)):
+        if type(value) not in (int, float) or not -_LARGEST <= value <= _LARGEST:  # NaN too
             raise ManifestError(f"task_spec: biases must be finite numbers, got {value!r:.40}")
     return tuple(tuple(map(float, row)) for row in rows)
 
