@@ -41,8 +41,8 @@ class TaskCommands(Protocol):
     """Module of one task.
 
     Attributes:
-        OPTIONS: options of `run` and `evaluate` for this task only. The value is the key of the
-            score for a threshold, and empty for other options.
+        OPTIONS: options of `run`, `evaluate` and `serve` for this task only. The value is the key
+            of the score for a threshold, and empty for other options.
     """
 
     OPTIONS: Mapping[str, str]
