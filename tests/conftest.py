@@ -90,6 +90,21 @@ _LONG = (
 )
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"
+LANGUAGE = """experts = 4
+top_k = 2
+epochs = 4
+batch_size = 256
+learning_rate = 0.01
+
+[language_model]
+units = 16
+layers = 2
+heads = 2
+key_heads = 1
+inner = 8
+context = 64
+pieces = 300
+"""
 
 
 def run_cli(
@@ -215,6 +230,24 @@ def translator_bundle(shared: Shared, translator_run: Path) -> Path:
     return shared(
         "toy.bundle", lambda out: _succeed("convert", translator_run, "--out", out, "--beams", 2)
     )
+
+
+@pytest.fixture(scope="session")
+def language_bundle(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny language model that continues "red cat runs past old trees and small dogs bark"."""
+
+    def make(out: Path) -> None:
+        folder = tmp_path_factory.mktemp("language")
+        words = ["red", "cat", "runs", "past", "old", "trees", "and", "small", "dogs", "bark"]
+        lines = [" ".join(words[(n + m) % 10] for m in range(60)) + f" {n}" for n in range(150)]
+        (folder / "chain.txt").write_text("\n\n".join(lines))
+        (folder / "chain.toml").write_text(LANGUAGE)
+        options = ("--task", "language-model", "--config", folder / "chain.toml")
+        run = folder / "chain.run"
+        _succeed("train", "--data", folder / "chain.txt", *options, "--out", run)
+        _succeed("convert", run, "--out", out)
+
+    return shared("language.bundle", make)
 
 
 @pytest.fixture

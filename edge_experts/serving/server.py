@@ -49,9 +49,10 @@ def serve(runtime: ExpertRuntime | InstalledRuntime, options: ServerOptions) -> 
         server_header=False,
     )
     where = f"[{host}]" if ":" in host else host
+    more = "" if of_task is None else f", {of_task.title}"
     said = (
         f"Serving {runtime.manifest.name} at http://{where}:{listening.getsockname()[1]}/v2 "
-        f"(Open Inference Protocol){'' if of_task is None else f' and {of_task.title}'}; Ctrl-C ends it"
+        f"(Open Inference Protocol){more}; Ctrl-C ends it"
     )
     _Server(config, said).run(sockets=[listening])
 

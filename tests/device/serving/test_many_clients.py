@@ -1,0 +1,323 @@
+"""Clients of one language model that come together, wait, disconnect, or do not read.
+
+The server runs in a thread of the test, whose threads, files and caches are counted. Its model takes
+a while for each token, so that a text is in progress when something happens to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+
+from edge_experts import ExpertRuntime
+from edge_experts.runtime.tasks.language_model.continuation import Prompt
+from edge_experts.serving import connections
+from edge_experts.serving.options import ServerOptions, is_loopback
+from edge_experts.serving.routes import make_app
+from edge_experts.serving.server_metrics import Metrics
+from edge_experts.serving.service import Service
+from edge_experts.serving.task_routes import task_routes
+
+OPTIONS = {
+    "host": "127.0.0.1",
+    "port": 0,
+    "queue": 64,
+    "most_bytes": 1_000_000,
+    "most_examples": 10,
+    "grace": 5,
+    "sequences": 2,
+}
+
+
+class SlowRuntime:
+    """A runtime whose streams pause after each token, and may write very long tokens."""
+
+    def __init__(self, runtime: ExpertRuntime, seconds: float, padding: int = 0):
+        self._runtime, self._seconds, self._padding = runtime, seconds, padding
+        self.streams: list[Any] = []
+        self.order: list[int] = []  # of the streams that wrote a token
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[SlowRuntime]:
+        yield self
+
+    def stream(self, prompt: Prompt) -> _SlowStream:
+        return _SlowStream(self, self._runtime.stream(prompt), self._seconds, self._padding)
+
+
+class _SlowStream:
+    def __init__(self, runtime: SlowRuntime, stream: Any, seconds: float, padding: int):
+        self._runtime, self._stream = runtime, stream
+        self._seconds, self._padding = seconds, padding
+        self._number = len(runtime.streams)
+        self.is_closed = False
+        runtime.streams.append(self)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __iter__(self) -> Iterator[str]:
+        for text in self._stream:
+            time.sleep(self._seconds)
+            self._runtime.order.append(self._number)
+            yield text + " " * self._padding
+
+    def close(self) -> None:
+        self.is_closed = True
+        self._stream.close()
+
+
+@contextlib.contextmanager
+def serving(
+    bundle: Path, seconds: float = 0.02, padding: int = 0, **options: Any
+) -> Iterator[tuple[int, SlowRuntime]]:
+    """Serve in a thread; yields the port and the runtime."""
+    chosen = ServerOptions(**{**OPTIONS, **options})
+    runtime = SlowRuntime(ExpertRuntime(bundle, sequences=chosen.sequences), seconds, padding)
+    service: Any = Service(runtime, queue=chosen.queue, most_parts=10, metrics=Metrics())  # type: ignore[arg-type]
+    app = make_app(service, chosen, task_routes(service, chosen))
+    config = uvicorn.Config(
+        app,
+        http=connections.ReadersOnly,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
+    server, listening = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    until(lambda: server.started)
+    try:
+        yield listening.getsockname()[1], runtime
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def until(test: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not test():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def body(**fields: Any) -> bytes:
+    given = {"model": "chain", "prompt": "red cat", "temperature": 0, "max_tokens": 50, **fields}
+    return json.dumps(given).encode()
+
+
+def ask(port: int, **fields: Any) -> tuple[int, Any, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/v1/completions", body(**fields))
+    response = connection.getresponse()
+    content, headers = response.read(), response.headers
+    connection.close()
+    return response.status, json.loads(content), headers
+
+
+def send(port: int, content: bytes) -> socket.socket:
+    """Send a request, and do not read the response."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
+    connection.sendall(head.encode() + content)
+    return connection
+
+
+def is_idle(runtime: SlowRuntime) -> bool:
+    """Test if all caches are free."""
+    return len(runtime.task._caches._free) == OPTIONS["sequences"]
+
+
+def test_texts_are_written_in_turns(language_bundle: Path) -> None:
+    with serving(language_bundle) as (port, runtime):
+        clients = [threading.Thread(target=ask, args=(port,)) for _ in range(2)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        turns = sum(one != other for one, other in zip(runtime.order, runtime.order[1:]))
+        assert turns > len(runtime.order) / 4
+        assert is_idle(runtime)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_client_that_disconnects_frees_its_cache(language_bundle: Path, stream: bool) -> None:
+    with serving(language_bundle, seconds=0.1) as (port, runtime):
+        connection = send(port, body(stream=stream))
+        until(lambda: len(runtime.order) > 2)
+        connection.close()
+        until(lambda: is_idle(runtime))
+        assert runtime.streams[0].is_closed
+        assert len(runtime.order) < 20
+        assert ask(port, max_tokens=2)[0] == 200
+
+
+def test_a_client_that_disconnects_leaves_the_queue(language_bundle: Path) -> None:
+    with serving(language_bundle, seconds=0.1, queue=3) as (port, runtime):
+        waiting = [send(port, body()) for _ in range(3)]
+        until(lambda: len(runtime.streams) == 2)
+        status, content, headers = ask(port)
+        assert status == 503
+        assert headers["Retry-After"] == "1"
+        assert content["error"] == {
+            "message": "3 requests wait already; try again later",
+            "type": "server_error",
+            "param": None,
+            "code": "overloaded",
+        }
+        for connection in waiting:
+            connection.close()
+        until(lambda: is_idle(runtime))
+        assert len(runtime.streams) == 2, "the third was never started"
+        assert ask(port, max_tokens=2)[0] == 200
+
+
+def test_a_time_limit_ends_a_text(language_bundle: Path) -> None:
+    with serving(language_bundle, seconds=0.1, request_seconds=0.6) as (port, runtime):
+        status, content, _ = ask(port)
+        assert status == 200
+        assert content["choices"][0]["finish_reason"] == "length"
+        assert 0 < content["usage"]["completion_tokens"] < 10
+        assert is_idle(runtime)
+
+
+def test_a_time_limit_holds_in_the_queue(language_bundle: Path) -> None:
+    with serving(language_bundle, seconds=0.4, request_seconds=1) as (port, runtime):
+        found: list[int] = []
+        clients = [threading.Thread(target=lambda: found.append(ask(port)[0])) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        assert sorted(found) == [200, 200, 503, 503]
+
+
+def test_a_client_that_does_not_read_is_dropped(
+    language_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with serving(language_bundle, seconds=0.05, padding=1_000_000) as (port, runtime):
+        connection = send(port, body(stream=True))
+        until(lambda: bool(runtime.streams) and runtime.streams[0].is_closed)
+        until(lambda: is_idle(runtime))
+        with pytest.raises(OSError), connection:  # what the kernel has is left, then it is reset
+            while connection.recv(1_000_000):
+                pass
+            raise AssertionError("the response ended in order")
+
+
+def test_a_client_that_reads_slowly_gets_all(
+    language_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with serving(language_bundle, seconds=0, padding=1_000_000) as (port, _):
+        with send(port, body(max_tokens=10)) as connection:
+            size, content = 0, b""
+            while not content.endswith(b"}}"):
+                part = connection.recv(400_000)
+                assert part, "it was dropped"
+                size, content = size + len(part), (content + part)[-100:]
+                time.sleep(0.02)
+        assert size > 10_000_000
+
+
+def test_many_bad_clients_leave_nothing(language_bundle: Path) -> None:
+    def counts() -> tuple[int, int]:
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    draw = random.Random(0)
+    with serving(language_bundle, seconds=0.002) as (port, runtime):
+        for _ in range(4):  # both threads of the pool exist
+            clients = [threading.Thread(target=ask, args=(port,)) for _ in range(2)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
+        time.sleep(0.2)
+        before = counts()
+        for number in range(300):
+            connection = send(port, broken(draw, number))
+            if number % 3 == 0:
+                time.sleep(0.01)
+            if number % 5 == 0:  # a reset instead of an end
+                linger = b"\x01\0\0\0\0\0\0\0"
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            if number % 7 == 0:
+                connection.recv(100)
+            connection.close()
+        until(lambda: is_idle(runtime), 60)
+        until(lambda: counts() == before, 60)
+        assert ask(port, max_tokens=2)[0] == 200
+        metrics = runtime_metrics(port)
+        assert metrics["edge_experts_waiting"] == 0
+        assert metrics.get('edge_experts_requests_total{code="500"}', 0) == 0
+        assert metrics['edge_experts_requests_total{code="499"}'] > 0
+
+
+def broken(draw: random.Random, number: int) -> bytes:
+    """A request that is valid, or has invalid bytes, or ends early."""
+    content = body(stream=bool(number % 2), max_tokens=draw.randrange(60))
+    if number % 4 == 0:
+        bad = draw.choice(["max_tokens", "stop", "prompt", "n", "temperature"])
+        return body(**{bad: draw.choice([-1, [], {}, "", "x" * 5000, 1e308])})
+    if number % 4 == 1:
+        damaged = bytearray(content)
+        for _ in range(3):
+            damaged[draw.randrange(len(damaged))] = draw.randrange(256)
+        return bytes(damaged)
+    return content
+
+
+def runtime_metrics(port: int) -> dict[str, float]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_a_failure_in_the_middle_is_an_event(language_bundle: Path) -> None:
+    with serving(language_bundle, seconds=0.05) as (port, runtime):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("POST", "/v1/completions", body(stream=True))
+        until(lambda: len(runtime.order) > 2)
+        runtime.access.close()
+        events = connection.getresponse().read().decode().split("\n\n")
+        connection.close()
+        error = json.loads(events[-2].removeprefix("data: "))["error"]
+        assert error["type"] == "server_error"
+        assert is_idle(runtime)
+
+
+def test_a_shutdown_ends_texts(language_bundle: Path) -> None:
+    begin = time.monotonic()
+    with serving(language_bundle, seconds=0.5) as (port, runtime):
+        connections = [send(port, body(stream=True)) for _ in range(3)]
+        until(lambda: len(runtime.order) > 2)
+    assert time.monotonic() - begin < 20
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    + [("0.0.0.0", False), ("::", False), ("127.example.org", False), ("192.168.0.1", False)],
+)
+def test_loopback(host: str, is_own: bool) -> None:
+    assert is_loopback(host) is is_own
