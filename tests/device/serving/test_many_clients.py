@@ -1,7 +1,7 @@
 """Clients of one language model that come together, wait, disconnect, or do not read.
 
-The server runs in a thread of the test, whose threads, files and caches are counted. Its model takes
-a while for each token, so that a text is in progress when something happens to it.
+The server runs in a thread of the test, whose threads, files and caches are counted. Its model
+takes a while for each token, so that a text is in progress when something happens to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_texts_are_written_in_turns(language_bundle: Path) -> None:
             client.start()
         for client in clients:
             client.join()
-        turns = sum(one != other for one, other in zip(runtime.order, runtime.order[1:]))
+        turns = sum(one != other for one, other in pairwise(runtime.order))
         assert turns > len(runtime.order) / 4
         assert is_idle(runtime)
 
@@ -196,7 +197,7 @@ def test_a_time_limit_ends_a_text(language_bundle: Path) -> None:
 
 
 def test_a_time_limit_holds_in_the_queue(language_bundle: Path) -> None:
-    with serving(language_bundle, seconds=0.4, request_seconds=1) as (port, runtime):
+    with serving(language_bundle, seconds=0.4, request_seconds=1) as (port, _):
         found: list[int] = []
         clients = [threading.Thread(target=lambda: found.append(ask(port)[0])) for _ in range(4)]
         for client in clients:
@@ -214,10 +215,9 @@ def test_a_client_that_does_not_read_is_dropped(
         connection = send(port, body(stream=True))
         until(lambda: bool(runtime.streams) and runtime.streams[0].is_closed)
         until(lambda: is_idle(runtime))
-        with pytest.raises(OSError), connection:  # what the kernel has is left, then it is reset
-            while connection.recv(1_000_000):
-                pass
-            raise AssertionError("the response ended in order")
+        # The kernel still delivers what it has.
+        with connection, connection.makefile("rb") as file, contextlib.suppress(OSError):
+            assert not file.read().endswith(b"0\r\n\r\n"), "the response ended in order"
 
 
 def test_a_client_that_reads_slowly_gets_all(
@@ -316,8 +316,16 @@ def test_a_shutdown_ends_texts(language_bundle: Path) -> None:
 
 @pytest.mark.parametrize(
     ("host", "is_own"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
-    + [("0.0.0.0", False), ("::", False), ("127.example.org", False), ("192.168.0.1", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("127.example.org", False),
+        ("192.168.0.1", False),
+    ],
 )
 def test_loopback(host: str, is_own: bool) -> None:
     assert is_loopback(host) is is_own
