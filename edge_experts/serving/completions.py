@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from ..errors import MemoryBudgetError, UsageError
 from .completion_request import CompletionRequest, FieldError, completion_request
 from .endpoints import FAILURES, Endpoints, message_of
-from .options import ServerOptions
+from .options import ServerOptions, is_loopback
 from .request_body import json_object
 from .service import Service
 from .text_writer import TextWriter, Writing
@@ -41,7 +41,11 @@ class Completions:
     title = "/v1 (OpenAI's completions)"
 
     def __init__(self, service: Service, options: ServerOptions):
-        options.require_keys()
+        if options.keys is None and not is_loopback(options.host):
+            raise UsageError(
+                f"--host {options.host}: other machines can connect, and a language model answers "
+                "them only with a key; give --api-key-file FILE, with one key a line"
+            )
         self._service, self._options = service, options
         self._writer = TextWriter(
             service, sequences=options.sequences, seconds=options.request_seconds
@@ -87,12 +91,14 @@ class Completions:
         try:
             # A request that fails before its first text gets a status code, streamed or not.
             first = await _first_part(writing)
+            if writing.is_cancelled:
+                raise ClientDisconnect
             if asked.is_streamed:
                 return EventStream(self._events(asked, writing, first), writing.end)
-            parts = []
-            while first is not None:
-                parts.append(first)
-                first = await writing.part()
+            text, part = "", first
+            while part is not None:
+                text += part
+                part = await writing.part()
             if writing.is_cancelled:
                 raise ClientDisconnect
         except BaseException:
@@ -103,7 +109,7 @@ class Completions:
         return JSONResponse(
             {
                 **self._head(),
-                "choices": [_choice("".join(parts), writing.finish_reason)],
+                "choices": [_choice(text, writing.finish_reason)],
                 "usage": _usage(writing),
             }
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
-from ..errors import UsageError
 from .api_keys import ApiKeys
 
 
@@ -35,21 +35,10 @@ class ServerOptions:
     most_tokens: int | None = None
     request_seconds: float = 300.0
 
-    def require_keys(self) -> None:
-        """Require keys if other machines can connect.
-
-        Raises:
-            UsageError: there are none.
-        """
-        if self.keys is None and not is_loopback(self.host):
-            raise UsageError(
-                f"--host {self.host}: other machines can connect, and a language model answers "
-                "them only with a key; give --api-key-file FILE, with one key a line"
-            )
-
 
 def is_loopback(host: str) -> bool:
     """Test if only this machine can connect to an address."""
-    return host in ("::1", "localhost") or (
-        host.startswith("127.") and host.replace(".", "").isdecimal()
-    )
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
