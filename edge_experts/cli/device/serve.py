@@ -103,18 +103,18 @@ def serve(
     from ...runtime.installed import open_runtime
     from ...serving.options import ServerOptions
     from ...serving.server import serve as run_server
-    from .tasks import COMMANDS, check_options
+    from .tasks import COMMANDS, check_options, has_option
 
     given = {
         "--sequences": sequences,
         "--max-tokens": max_tokens,
         "--request-seconds": request_seconds,
     }
-    manifest = read_manifest(resolve(bundle))
-    commands = COMMANDS.get(manifest.task_type)
-    check_options(commands, manifest.task_type, given)
+    task = read_manifest(resolve(bundle)).task_type
+    if any(given.values()):
+        check_options(COMMANDS.get(task), task, given)
     if sequences is None:
-        sequences = _SEQUENCES if "--sequences" in commands.OPTIONS else 1
+        sequences = _SEQUENCES if has_option(task, "--sequences") else 1
     options = ServerOptions(
         host=host,
         port=port,

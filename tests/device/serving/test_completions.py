@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ import pytest
 
 from benchmarks.serving.load import running
 from edge_experts import ExpertRuntime
-from edge_experts.runtime.tasks.language_model.continuation import Continued, Prompt
+from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.runtime.tasks.language_model.sampling import Sampling
 
-from ...conftest import Cli
+from .completing import alone, ask, asked
 
 PROMPTS = ("red cat", "small dogs bark", "\u00e9\u4e2d\U0001f600", "")
 
@@ -32,31 +30,6 @@ def port(language_bundle: Path) -> Iterator[int]:
 def runtime(language_bundle: Path) -> Iterator[ExpertRuntime]:
     with ExpertRuntime(language_bundle) as runtime:
         yield runtime
-
-
-def ask(port: int, body: Any, path: str = "/v1/completions", **headers: str) -> tuple[int, Any]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-    connection.request("GET" if body is None else "POST", path, raw, headers)
-    response = connection.getresponse()
-    content = response.read().decode()
-    connection.close()
-    if response.headers["content-type"].startswith("text/event-stream"):
-        return response.status, [
-            event.removeprefix("data: ") for event in content.split("\n\n") if event
-        ]
-    return response.status, json.loads(content)
-
-
-def asked(**fields: Any) -> dict[str, Any]:
-    """A request whose answer is always the same."""
-    return {"model": "chain", "prompt": "red cat", "temperature": 0, **fields}
-
-
-def alone(runtime: ExpertRuntime, prompt: Prompt) -> Continued:
-    answer = runtime.predict(prompt)
-    assert isinstance(answer, Continued)
-    return answer
 
 
 @pytest.mark.parametrize("text", PROMPTS)
@@ -253,88 +226,3 @@ def test_no_page_of_another_site_is_allowed_to_read(port: int) -> None:
     headers = connection.getresponse().headers
     connection.close()
     assert not [name for name in headers if name.lower().startswith("access-control")]
-
-
-def test_keys(language_bundle: Path, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text("first-key\n\n  second-key \n")
-    keys.chmod(0o600)
-    with running(language_bundle, "--host", "0.0.0.0", "--api-key-file", str(keys)) as (_, port):
-        for key in ("first-key", "second-key"):
-            assert ask(port, asked(), Authorization=f"Bearer {key}")[0] == 200
-        wrong = ("Bearer first-ke", "Bearer", "first-key", "Basic first-key", "Bearer \xe9", "")
-        for header in wrong:
-            status, content = ask(port, asked(), Authorization=header)
-            assert status == 401
-            assert content["error"]["code"] == "invalid_api_key"
-        assert ask(port, asked())[0] == 401
-        assert ask(port, None, "/v1/models")[0] == 401
-        assert ask(port, {"inputs": []}, "/v2/models/chain/infer")[0] == 401
-        assert ask(port, None, "/v2/health/ready")[0] == 200
-
-
-def test_other_machines_need_a_key(language_bundle: Path, tmp_path: Path, cli: Cli) -> None:
-    done = cli("serve", language_bundle, "--host", "0.0.0.0", "--port", 0)
-    assert done.returncode == 2
-    assert "--api-key-file" in done.stderr
-    keys = tmp_path / "keys"
-    for content, message in ((b"\n \n", "no key"), (b"a b\n", "without spaces"), (None, "read")):
-        if content is None:
-            keys.unlink()
-        else:
-            keys.write_bytes(content)
-        done = cli("serve", language_bundle, "--api-key-file", keys, "--port", 0)
-        assert done.returncode == 2
-        assert message in done.stderr
-    keys.write_text("a-key")
-    keys.chmod(0o640)
-    done = cli("serve", language_bundle, "--api-key-file", keys, "--context", 1)
-    assert done.returncode == 2
-    assert f"other users may read the keys; run chmod 600 {keys}" in done.stderr
-
-
-def test_options_of_language_models_are_refused_for_others(
-    sentiment_bundle: Path, cli: Cli
-) -> None:
-    for option in (("--sequences", 2), ("--max-tokens", 5), ("--request-seconds", 9)):
-        done = cli("serve", sentiment_bundle, "--port", 0, *option)
-        assert done.returncode == 2
-        assert f"{option[0]} is for bundles of language-model" in done.stderr
-
-
-def test_an_installed_bundle_is_served(language_bundle: Path, tmp_path: Path, cli: Cli) -> None:
-    root = tmp_path / "installed"
-    done = cli("install", language_bundle, root)
-    assert done.returncode == 0, done.stderr
-    with running(root, "--sequences", "1", "--context", "40") as (_, port):
-        content = ask(port, asked(max_tokens=100))[1]
-        assert content["usage"]["total_tokens"] == 41
-
-
-def test_keys_and_texts_are_in_no_log(language_bundle: Path, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.write_text("secret-key")
-    keys.chmod(0o644)
-    with running(language_bundle, "--api-key-file", str(keys)) as (process, port):
-        assert process.stderr is not None
-        for body in (asked(), asked(stream=True), asked(n=3), asked(prompt="red " * 9000)):
-            ask(port, body, Authorization="Bearer secret-key")
-        process.terminate()
-        said = process.stderr.readlines()
-    assert not [line for line in said if "red" in line or "cat" in line or "secret" in line]
-
-
-def test_a_signal_lets_texts_end(language_bundle: Path, runtime: ExpertRuntime) -> None:
-    wanted = alone(runtime, Prompt("red cat", 60)).text
-    got: list[tuple[int, Any]] = []
-    with running(language_bundle) as (process, port):
-        body = asked(max_tokens=60)
-        clients = [threading.Thread(target=lambda: got.append(ask(port, body))) for _ in range(6)]
-        for client in clients:
-            client.start()
-        time.sleep(0.05)
-        process.terminate()
-        for client in clients:
-            client.join()
-        process.wait(30)
-    assert {content["choices"][0]["text"] for _, content in got} <= {wanted}

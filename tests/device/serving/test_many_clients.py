@@ -1,8 +1,4 @@
-"""Clients of one language model that come together, wait, disconnect, or do not read.
-
-The server runs in a thread of the test, whose threads, files and caches are counted. Its model
-takes a while for each token, so that a text is in progress when something happens to it.
-"""
+"""Clients of one language model that come together, wait, disconnect, or do not read."""
 
 from __future__ import annotations
 
@@ -13,107 +9,16 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
-from edge_experts import ExpertRuntime
-from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.serving import connections
-from edge_experts.serving.options import ServerOptions, is_loopback
-from edge_experts.serving.routes import make_app
-from edge_experts.serving.server_metrics import Metrics
-from edge_experts.serving.service import Service
-from edge_experts.serving.task_routes import task_routes
+from edge_experts.serving.options import is_loopback
 
-OPTIONS = {
-    "host": "127.0.0.1",
-    "port": 0,
-    "queue": 64,
-    "most_bytes": 1_000_000,
-    "most_examples": 10,
-    "grace": 5,
-    "sequences": 2,
-}
-
-
-class SlowRuntime:
-    """A runtime whose streams pause after each token, and may write very long tokens."""
-
-    def __init__(self, runtime: ExpertRuntime, seconds: float, padding: int = 0):
-        self._runtime, self._seconds, self._padding = runtime, seconds, padding
-        self.streams: list[Any] = []
-        self.order: list[int] = []  # of the streams that wrote a token
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime, name)
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[SlowRuntime]:
-        yield self
-
-    def stream(self, prompt: Prompt) -> _SlowStream:
-        return _SlowStream(self, self._runtime.stream(prompt), self._seconds, self._padding)
-
-
-class _SlowStream:
-    def __init__(self, runtime: SlowRuntime, stream: Any, seconds: float, padding: int):
-        self._runtime, self._stream = runtime, stream
-        self._seconds, self._padding = seconds, padding
-        self._number = len(runtime.streams)
-        self.is_closed = False
-        runtime.streams.append(self)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def __iter__(self) -> Iterator[str]:
-        for text in self._stream:
-            time.sleep(self._seconds)
-            self._runtime.order.append(self._number)
-            yield text + " " * self._padding
-
-    def close(self) -> None:
-        self.is_closed = True
-        self._stream.close()
-
-
-@contextlib.contextmanager
-def serving(
-    bundle: Path, seconds: float = 0.02, padding: int = 0, **options: Any
-) -> Iterator[tuple[int, SlowRuntime]]:
-    """Serve in a thread; yields the port and the runtime."""
-    chosen = ServerOptions(**{**OPTIONS, **options})
-    runtime = SlowRuntime(ExpertRuntime(bundle, sequences=chosen.sequences), seconds, padding)
-    service: Any = Service(runtime, queue=chosen.queue, most_parts=10, metrics=Metrics())  # type: ignore[arg-type]
-    app = make_app(service, chosen, task_routes(service, chosen))
-    config = uvicorn.Config(
-        app,
-        http=connections.ReadersOnly,
-        log_level="warning",
-        timeout_graceful_shutdown=5,
-    )
-    server, listening = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    until(lambda: server.started)
-    try:
-        yield listening.getsockname()[1], runtime
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        assert not thread.is_alive()
-
-
-def until(test: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not test():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+from .slow_server import is_idle, serving, until
 
 
 def body(**fields: Any) -> bytes:
@@ -136,11 +41,6 @@ def send(port: int, content: bytes) -> socket.socket:
     head = f"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: {len(content)}\r\n\r\n"
     connection.sendall(head.encode() + content)
     return connection
-
-
-def is_idle(runtime: SlowRuntime) -> bool:
-    """Test if all caches are free."""
-    return len(runtime.task._caches._free) == OPTIONS["sequences"]
 
 
 def test_texts_are_written_in_turns(language_bundle: Path) -> None:
@@ -304,7 +204,19 @@ def test_a_failure_in_the_middle_is_an_event(language_bundle: Path) -> None:
         assert is_idle(runtime)
 
 
-def test_a_shutdown_ends_texts(language_bundle: Path) -> None:
+def test_a_shutdown_lets_texts_end(language_bundle: Path) -> None:
+    found: list[Any] = []
+    with serving(language_bundle, seconds=0.05) as (port, runtime):
+        client = threading.Thread(target=lambda: found.append(ask(port, max_tokens=30)))
+        client.start()
+        until(lambda: len(runtime.order) > 2)
+    client.join()
+    ((status, content, _),) = found
+    assert status == 200
+    assert content["usage"]["completion_tokens"] == 30
+
+
+def test_a_shutdown_ends_long_texts(language_bundle: Path) -> None:
     begin = time.monotonic()
     with serving(language_bundle, seconds=0.5) as (port, runtime):
         connections = [send(port, body(stream=True)) for _ in range(3)]

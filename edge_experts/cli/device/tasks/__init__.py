@@ -85,6 +85,11 @@ def commands_of(task: Task) -> TaskCommands:
     return commands
 
 
+def has_option(task: str, option: str) -> bool:
+    """Test if a task has one of the options that not all tasks have."""
+    return COMMANDS.has(task) and option in COMMANDS.get(task).OPTIONS
+
+
 def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]) -> None:
     """Reject options that the task does not have.
 
