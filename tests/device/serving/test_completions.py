@@ -14,7 +14,9 @@ from benchmarks.serving.load import running
 from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.runtime.tasks.language_model.sampling import Sampling
+from edge_experts.serving.completion_request import completion_request
 
+from ...documents.pages import python
 from .completing import alone, ask, asked
 
 PROMPTS = ("red cat", "small dogs bark", "\u00e9\u4e2d\U0001f600", "")
@@ -104,11 +106,20 @@ def test_openais_client(port: int, runtime: ExpertRuntime) -> None:
         assert missing.value.code == "model_not_found"
 
 
+def test_the_documents_example(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("openai", reason="the extra dev has it")
+    code = python("<!-- openai -->").replace('"help"', '"chain"').replace(":8080", f":{port}")
+    exec(compile(code, "docs/http.md", "exec"), {})
+    assert "CompletionUsage(completion_tokens=" in capsys.readouterr().out
+
+
 def test_defaults_are_openais(port: int) -> None:
     plain = {"model": "chain", "prompt": ["and small"]}
-    answers = [ask(port, plain)[1] for _ in range(8)]
-    assert {one["usage"]["completion_tokens"] for one in answers} <= set(range(17))
-    assert len({one["choices"][0]["text"] for one in answers}) > 1, "the temperature is 1"
+    prompts = [completion_request(plain, None).prompt for _ in range(2)]
+    assert prompts[0].max_tokens == 16
+    assert (prompts[0].sampling.temperature, prompts[0].sampling.top_p) == (1, 1)
+    assert prompts[0].sampling.seed != prompts[1].sampling.seed
+    assert completion_request(plain, 5).prompt.max_tokens == 5
     seeded = [ask(port, {**plain, "seed": 7, "user": "me"})[1]["choices"] for _ in range(2)]
     assert seeded[0] == seeded[1]
 
