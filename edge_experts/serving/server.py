@@ -11,7 +11,7 @@ from ..errors import MachineError
 from ..runtime import ExpertRuntime
 from ..runtime.installed import InstalledRuntime
 from ..runtime.metrics import RuntimeCollector
-from .connections import ReadersOnly
+from .connections import Connection
 from .options import ServerOptions
 from .routes import make_app
 from .server_metrics import Metrics
@@ -40,7 +40,7 @@ def serve(runtime: ExpertRuntime | InstalledRuntime, options: ServerOptions) -> 
     listening = _listen(host, port)
     config = uvicorn.Config(
         app,
-        http=ReadersOnly,
+        http=Connection,
         log_level="warning",
         access_log=False,
         # Connections that are idle, or whose body is arriving, are not in the queue.

@@ -87,7 +87,7 @@ def serving(
     app = make_app(service, chosen, task_routes(service, chosen))
     config = uvicorn.Config(
         app,
-        http=connections.ReadersOnly,
+        http=connections.Connection,
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
