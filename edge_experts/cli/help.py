@@ -11,6 +11,7 @@ from typing import Any
 
 RARE = "Rare options"
 LIMITS = "Thresholds"
+WRITING = "Language models"
 _PLAIN, _ARGUMENTS = "Options", "Arguments"
 _NARROWEST, _WIDEST = 40, 100
 _WIDEST_NAME = 24  # columns; the text of a longer name is below it

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import DevicePartError, MissingExtraError, UsageError
-from .help import RARE
+from .help import RARE, WRITING
 
 
 def folder(text: str) -> Path:
@@ -56,6 +56,14 @@ Force = Annotated[bool, typer.Option("--force", help="Replace the output if it e
 Threads = Annotated[
     int,
     typer.Option(help="Threads of the interpreter's kernels.", min=1, rich_help_panel=RARE),
+]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        help="Tokens of prompt and answer to reserve memory for.",
+        show_default="as in training",
+        rich_help_panel=WRITING,
+    ),
 ]
 Recipe = Annotated[
     Literal["float32", "float16", "dynamic", "int8", "int16x8"],  # the converters' RECIPE_NAMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -172,6 +173,11 @@ class ExpertRuntime:
             as `predict`; UsageError also if answers of this task have no parts.
         """
         return self.task.stream(example, self.access)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[ExpertRuntime]:
+        """Yield this runtime; see `InstalledRuntime.held`."""
+        yield self
 
     @property
     def observer(self) -> Observer | None:

@@ -1,4 +1,4 @@
-"""A bundle behind HTTP, for gateways and clouds: the Open Inference Protocol, version 2."""
+"""HTTP server of a bundle: the Open Inference Protocol; of a language model, completions too."""
 
 from .service import OverloadedError, Service
 

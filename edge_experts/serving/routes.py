@@ -1,17 +1,15 @@
 """The HTTP routes of the Open Inference Protocol, version 2, and /metrics.
 
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
-Errors are {"error": text}: 400 for an invalid request, 404 for another model, 408 for a body that
-does not arrive, 413 for one that is too large, 415 for one that is compressed or not JSON, and 503
-with Retry-After if too many requests wait.
+Errors are {"error": text}: 400 for an invalid request, 401 for an invalid API key, 404 for another
+model, 408 for a body that does not arrive, 413 for one that is too large, 415 for one that is
+compressed or not JSON, and 503 with Retry-After if too many requests wait.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,17 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import EdgeExpertsError, UsageError
-from ..format.strict_json import request_json
 from ..version import VERSION
-from .server_metrics import Metrics
-from .service import OverloadedError, Service
+from .endpoints import Endpoint, Endpoints, error_response
+from .options import ServerOptions
+from .request_body import json_object
+from .service import Service
+from .task_routes import TaskRoutes
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
-
-_PATIENCE = 30.0  # seconds until a body must have arrived
-_GZIP = b"\x1f\x8b"
-_FORM = "application/x-www-form-urlencoded"  # content type that curl sends by default
-_RETRY = {"Retry-After": "1"}
 
 
 class Routes:
@@ -40,8 +34,8 @@ class Routes:
         most_examples: largest number of examples in a request.
     """
 
-    def __init__(self, service: Service, metrics: Metrics, most_bytes: int, most_examples: int):
-        self._service, self._metrics = service, metrics
+    def __init__(self, service: Service, most_bytes: int, most_examples: int):
+        self._service = service
         self._most_bytes, self._most_examples = most_bytes, most_examples
 
     @property
@@ -82,7 +76,7 @@ class Routes:
         self._require_model(request)
         if "inference-header-content-length" in request.headers:
             raise HTTPException(400, "binary data is not supported; send the data as JSON")
-        asked = await self._body(request)
+        asked = await json_object(request, self._most_bytes)
         runtime = self._service.runtime
         examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         task = runtime.task
@@ -99,7 +93,7 @@ class Routes:
         return JSONResponse(content)
 
     async def metrics(self, request: Request) -> Response:
-        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(self._service.metrics.text(), media_type="text/plain; version=0.0.4")
 
     def _require_model(self, request: Request) -> None:
         name, version = request.path_params["name"], request.path_params.get("version")
@@ -108,111 +102,42 @@ class Routes:
         if version is not None and version != self._version:
             raise HTTPException(404, f"no version {version!r:.20}, it is {self._version}")
 
-    async def _body(self, request: Request) -> dict[str, Any]:
-        """The request's JSON object; at most `most_bytes` of it are in memory."""
-        _refuse_compressed(request.headers.get("content-encoding", ""))
-        too_large = HTTPException(413, f"a body may have at most {self._most_bytes:,} bytes")
-        stated = request.headers.get("content-length", "")
-        if stated.isdigit() and int(stated[:20]) > self._most_bytes:
-            raise too_large
-        raw = bytearray()
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                async for part in request.stream():
-                    raw += part
-                    if len(raw) > self._most_bytes:
-                        raise too_large
-        except TimeoutError:
-            raise HTTPException(408, f"the body did not come in {_PATIENCE:.0f} s") from None
-        if raw.startswith(_GZIP):
-            _refuse_compressed("gzip")
-        try:
-            content = request_json(bytes(raw))
-        except ValueError as error:
-            kind = request.headers.get("content-type", "").partition(";")[0].strip()
-            if kind and "json" not in kind and kind != _FORM:
-                raise HTTPException(
-                    415, f"a body of {kind!r:.80} is not read; send JSON as application/json"
-                ) from None
-            raise UsageError(f"not JSON: {error}") from None
-        if not isinstance(content, dict):
-            raise UsageError("the body must be a JSON object")
-        return content
 
+def make_app(service: Service, options: ServerOptions, of_task: TaskRoutes | None) -> Starlette:
+    """Build the ASGI application; its shutdown closes the service.
 
-def make_app(
-    service: Service, metrics: Metrics, *, most_bytes: int, most_examples: int
-) -> Starlette:
-    """Build the ASGI application; its shutdown closes the service."""
-    routes = Routes(service, metrics, most_bytes, most_examples)
-    model = "/v2/models/{name}"
+    Args:
+        of_task: routes of the bundle's task.
+    """
+    routes = Routes(service, options.most_bytes, options.most_examples)
+    endpoints, model = Endpoints(service.metrics, options.keys), "/v2/models/{name}"
+    wrap = endpoints.wrap
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
+        if of_task is not None:
+            of_task.close()
         service.close()
 
-    def counted(
-        endpoint: Callable[[Request], Awaitable[Response]],
-    ) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            response = await _or_error(endpoint, request)
-            metrics.requests.labels(response.status_code).inc()
-            return response
-
-        return answer
-
-    def both(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str) -> Any:
+    def both(path: str, endpoint: Endpoint, method: str) -> list[Route]:
         places = (f"{model}{path}", f"{model}/versions/{{version}}{path}")
-        return [Route(place, counted(endpoint), methods=[method]) for place in places]
+        return [Route(place, wrap(endpoint), methods=[method]) for place in places]
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        return error_response(request, error)
 
     return Starlette(
         routes=[
-            Route("/v2", counted(routes.server)),
-            Route("/v2/health/live", counted(routes.live)),
-            Route("/v2/health/ready", counted(routes.ready)),
+            Route("/v2", wrap(routes.server)),
+            Route("/v2/health/live", wrap(routes.live, is_open=True)),
+            Route("/v2/health/ready", wrap(routes.ready, is_open=True)),
             *both("", routes.model, "GET"),
             *both("/ready", routes.model_ready, "GET"),
             *both("/infer", routes.infer, "POST"),
             Route("/metrics", routes.metrics),
+            *([] if of_task is None else of_task.routes(endpoints)),
         ],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: refuse},
         lifespan=lifespan,
     )
-
-
-async def _or_error(
-    endpoint: Callable[[Request], Awaitable[Response]], request: Request
-) -> Response:
-    """Response of the endpoint, or of the error that it raised."""
-    try:
-        return await endpoint(request)
-    except HTTPException as error:
-        return await _http_error(request, error)
-    except OverloadedError as error:
-        return JSONResponse({"error": str(error)}, 503, _RETRY)
-    except UsageError as error:
-        return JSONResponse({"error": str(error)}, 400)
-    except EdgeExpertsError as error:  # an error of the bundle, not of the client
-        return JSONResponse({"error": str(error)}, 500)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    detail, headers = error.detail, error.headers or {}
-    if error.status_code == 405:
-        allowed = headers.get("Allow", headers.get("allow", ""))
-        detail = f"{request.method} is not allowed here; use {allowed}"
-    elif error.status_code == 404 and detail == "Not Found":  # Starlette's own
-        detail = f"{request.url.path[:80]}: no such path; those of a model begin with /v2/models/"
-    return JSONResponse({"error": detail}, error.status_code, error.headers)
-
-
-def _refuse_compressed(encoding: str) -> None:
-    """Raise HTTPException for a compressed body."""
-    if encoding.strip().lower() not in ("", "identity"):
-        raise HTTPException(
-            415,
-            f"a body in Content-Encoding {encoding!r:.40} is not read; send it uncompressed",
-            {"Accept-Encoding": "identity"},
-        )

@@ -11,50 +11,48 @@ from ..errors import MachineError
 from ..runtime import ExpertRuntime
 from ..runtime.installed import InstalledRuntime
 from ..runtime.metrics import RuntimeCollector
+from .connections import Connection
+from .options import ServerOptions
 from .routes import make_app
 from .server_metrics import Metrics
 from .service import Service
+from .task_routes import task_routes
 
 
-def serve(
-    runtime: ExpertRuntime | InstalledRuntime,
-    *,
-    host: str,
-    port: int,
-    queue: int,
-    most_bytes: int,
-    most_examples: int,
-    grace: int,
-) -> None:
+def serve(runtime: ExpertRuntime | InstalledRuntime, options: ServerOptions) -> None:
     """Answer HTTP requests until SIGINT or SIGTERM.
 
-    Running requests are finished first, for at most `grace` seconds.
-
-    Args:
-        port: 0 takes a free port, which is printed to stderr.
-        queue, most_bytes, most_examples: see `Service` and `Routes`.
+    The port is printed to stderr. Running requests are finished first, for at most
+    `options.grace` seconds.
 
     Raises:
         MachineError: the address cannot be used.
+        UsageError: the bundle's task needs other options.
     """
     metrics = Metrics()
     metrics.registry.register(RuntimeCollector(runtime))
-    service = Service(runtime, queue=queue, most_parts=most_examples, metrics=metrics)
-    app = make_app(service, metrics, most_bytes=most_bytes, most_examples=most_examples)
+    service = Service(
+        runtime, queue=options.queue, most_parts=options.most_examples, metrics=metrics
+    )
+    of_task = task_routes(service, options)
+    app = make_app(service, options, of_task)
+    host, port = options.host, options.port
     listening = _listen(host, port)
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_level="warning",
         access_log=False,
         # Connections that are idle, or whose body is arriving, are not in the queue.
-        limit_concurrency=4 * queue + 64,
-        timeout_graceful_shutdown=grace,
+        limit_concurrency=4 * options.queue + 64,
+        timeout_graceful_shutdown=options.grace,
         server_header=False,
     )
     where = f"[{host}]" if ":" in host else host
+    more = "" if of_task is None else f", {of_task.title}"
     said = (
         f"Serving {runtime.manifest.name} at http://{where}:{listening.getsockname()[1]}/v2 "
-        "(Open Inference Protocol); Ctrl-C ends it"
+        f"(Open Inference Protocol){more}; Ctrl-C ends it"
     )
     _Server(config, said).run(sockets=[listening])
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from time import perf_counter
@@ -41,7 +42,7 @@ class Service:
         metrics: Metrics,
     ):
         self.runtime, self._most_parts = runtime, most_parts
-        self._queue, self._waiting, self._metrics = queue, 0, metrics
+        self._queue, self._waiting, self.metrics = queue, 0, metrics
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")
 
@@ -53,19 +54,29 @@ class Service:
             UsageError: the examples have too many parts.
             EdgeExpertsError: what `predict` raises.
         """
+        begin = perf_counter()
+        with self.place():
+            loop = asyncio.get_running_loop()
+            answers = await loop.run_in_executor(self._thread, self._ask, examples)
+        self.metrics.answered(answers, perf_counter() - begin)
+        return answers
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place in the queue.
+
+        Raises:
+            OverloadedError: too many requests wait.
+        """
         if self._waiting >= self._queue:
             raise OverloadedError(f"{self._queue} requests wait already; try again later")
         self._waiting += 1
-        self._metrics.waiting.set(self._waiting)
-        begin = perf_counter()
+        self.metrics.waiting.set(self._waiting)
         try:
-            loop = asyncio.get_running_loop()
-            answers = await loop.run_in_executor(self._thread, self._ask, examples)
+            yield
         finally:
             self._waiting -= 1
-            self._metrics.waiting.set(self._waiting)
-        self._metrics.answered(answers, perf_counter() - begin)
-        return answers
+            self.metrics.waiting.set(self._waiting)
 
     def _ask(self, examples: Sequence[Any]) -> list[Answer]:
         task, asked = self.runtime.task, list[Any]()

@@ -20,7 +20,7 @@ PACKAGES = {
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "dev": (
         *("build", "coverage", "hypothesis", "import-linter", "mkdocs-material", "mypy"),
-        *("playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
+        *("openai", "playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
     ),
 }
 

@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ..help import RARE
-from ..shared_options import BundleOrRoot, Json, MemoryBudget, Threads
-
-_WRITING = "Language models"
+from ..help import RARE, WRITING
+from ..shared_options import BundleOrRoot, Context, Json, MemoryBudget, Threads
 
 
 def run(
@@ -34,16 +32,14 @@ def run(
     ] = None,
     max_tokens: Annotated[
         int | None,
-        typer.Option(
-            help="Largest number of tokens.", show_default="128", rich_help_panel=_WRITING
-        ),
+        typer.Option(help="Largest number of tokens.", show_default="128", rich_help_panel=WRITING),
     ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(
             help="0: always the most probable token; 1: by its probability.",
             show_default="0",
-            rich_help_panel=_WRITING,
+            rich_help_panel=WRITING,
         ),
     ] = None,
     top_p: Annotated[
@@ -52,7 +48,7 @@ def run(
             metavar="SHARE",
             help="Choose among the most probable tokens of this probability.",
             show_default="1",
-            rich_help_panel=_WRITING,
+            rich_help_panel=WRITING,
         ),
     ] = None,
     repetition_penalty: Annotated[
@@ -61,27 +57,20 @@ def run(
             metavar="FACTOR",
             help="Factor against tokens that the text has already.",
             show_default="1",
-            rich_help_panel=_WRITING,
+            rich_help_panel=WRITING,
         ),
     ] = None,
     stop: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TEXT", help="End before this text; repeatable.", rich_help_panel=_WRITING
+            metavar="TEXT", help="End before this text; repeatable.", rich_help_panel=WRITING
         ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Seed of the choice.", show_default="0", rich_help_panel=_WRITING),
+        typer.Option(help="Seed of the choice.", show_default="0", rich_help_panel=WRITING),
     ] = None,
-    context: Annotated[
-        int | None,
-        typer.Option(
-            help="Tokens of prompt and answer to reserve memory for.",
-            show_default="as in training",
-            rich_help_panel=_WRITING,
-        ),
-    ] = None,
+    context: Context = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[

@@ -76,7 +76,7 @@ class Column(NamedTuple):
 
 
 class Stream(Protocol):
-    """An answer in parts: iterate over the texts as they are written."""
+    """An answer in parts: iterate over the texts, some of them empty, as they are written."""
 
     def __iter__(self) -> Iterator[str]: ...
 

@@ -41,8 +41,8 @@ class TaskCommands(Protocol):
     """Module of one task.
 
     Attributes:
-        OPTIONS: options of `run` and `evaluate` for this task only. The value is the key of the
-            score for a threshold, and empty for other options.
+        OPTIONS: options of `run`, `evaluate` and `serve` for this task only. The value is the key
+            of the score for a threshold, and empty for other options.
     """
 
     OPTIONS: Mapping[str, str]
@@ -83,6 +83,11 @@ def commands_of(task: Task) -> TaskCommands:
     """Return the module of a bundle's task."""
     commands: TaskCommands = COMMANDS.get(task.name)
     return commands
+
+
+def has_option(task: str, option: str) -> bool:
+    """Test if a task has one of the options that not all tasks have."""
+    return COMMANDS.has(task) and option in COMMANDS.get(task).OPTIONS
 
 
 def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..watch import Watch
 
 _SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
-OPTIONS = {**dict.fromkeys(("--max-tokens", "--stop"), ""), **dict.fromkeys(_SAMPLING, "")}
+_OF_SERVE = ("--sequences", "--request-seconds")
+OPTIONS = dict.fromkeys(("--max-tokens", "--stop", *_SAMPLING, *_OF_SERVE), "")
 _MOST = 128  # tokens, by default
 
 

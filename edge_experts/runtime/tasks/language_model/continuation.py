@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any
@@ -120,6 +120,9 @@ class Continued(Answer):
 class Continuation:
     """Writes the continuation of one prompt; see `base.Stream`.
 
+    Iteration yields a text for each chunk of the prompt and each token, often an empty one, so that
+    the caller can end it there.
+
     Args:
         tokens: of the prompt, after `END`.
         context: the most tokens of prompt and continuation together.
@@ -180,7 +183,7 @@ class Continuation:
         try:
             network = self._network()
             with np.errstate(all="ignore"):  # a hostile bundle may have any weights
-                rows = _prompted(network, self._given, cache)
+                rows = yield from _prompted(network, self._given, cache)
                 yield from self._continued(network, rows, cache)
             self._answer = Continued(self._label, self, network.use, perf_counter_ns())
         except Exception:
@@ -200,8 +203,7 @@ class Continuation:
                 break
             self.token_ids.append(token)
             self.log_probabilities.append(_log_probability(logits, token))
-            if told := self._stream.push(features.bytes_of([token])):
-                yield told
+            yield self._stream.push(features.bytes_of([token]))
             if self._stream.stopped:
                 self.finish_reason = STOP
                 return
@@ -214,11 +216,14 @@ class Continuation:
             yield told
 
 
-def _prompted(network: LayeredNetwork, tokens: Sequence[int], cache: Any) -> np.ndarray:
+def _prompted(
+    network: LayeredNetwork, tokens: Sequence[int], cache: Any
+) -> Generator[str, None, np.ndarray]:
     """Compute a prompt's tokens that the cache does not have; return the last hidden states."""
     rows = np.zeros(0)
     for start in range(len(cache.tokens), len(tokens), ROWS):
         rows = network.rows(list(tokens[start : start + ROWS]), cache)
+        yield ""
     return rows
 
 
