@@ -33,7 +33,7 @@ units = 32
 layers = 2
 heads = 4
 key_heads = 2
-inner = 16
+inner = 32
 context = {CONTEXT}
 pieces = 330
 """

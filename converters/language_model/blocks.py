@@ -10,6 +10,8 @@ import importlib.util
 
 from edge_experts.errors import MissingExtraError
 
+BLOCK = 32  # weights that share a scale
+
 
 def require() -> None:
     """Raise MissingExtraError unless the quantizer is installed."""

@@ -20,6 +20,7 @@ _ALTERNATIVES = {
     "dynamic": "--quantization float16 or float32",
     "int8": "--quantization dynamic, float16 or float32",
     "int16x8": "--quantization int8, dynamic or float32",
+    "int4": "--quantization int8",
 }
 
 

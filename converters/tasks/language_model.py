@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from edge_experts.datasets import Split
-from edge_experts.errors import UnsuitableError
+from edge_experts.errors import UnsuitableError, UsageError
 from edge_experts.features import BytePairFeatures, Features
 from edge_experts.features.byte_pairs import END
 from edge_experts.format.manifest import Manifest, TaskSpec
 from edge_experts.run_folder import Run
 from edge_experts.runtime import interpreter
+from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE, WINDOWS
 from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING, HEAD, dense_paths
-from edge_experts.runtime.tasks.language_model.task import IN_FILE, WINDOWS
 
 from ..language_model import blocks
 from ..recipes import INT4
@@ -72,6 +72,7 @@ class LanguageConversion:
         self._quantization = options.quantization
         if self._quantization == INT4:
             blocks.require()
+            self._refuse_odd_blocks()
         wanted = interpreter.package() if options.place is None else options.place.package
         if self._quantization == INT4:
             wanted = LITERT
@@ -81,6 +82,18 @@ class LanguageConversion:
         self._named = tuple(dict.fromkeys([*installed, wanted]))
         self._packages = tuple(installed)
         return {"per_channel": per_channel}
+
+    def _refuse_odd_blocks(self) -> None:
+        odd = [
+            f"{name} {self._size[name]}"
+            for name in ("units", "inner")
+            if self._size[name] % blocks.BLOCK
+        ]
+        if odd:
+            raise UsageError(
+                f"--quantization int4 needs sizes that are multiples of {blocks.BLOCK}, and this "
+                f"model has {' and '.join(odd)}; choose int8"
+            )
 
     def interpreters(self, chosen: str | None) -> Sequence[str | None]:
         return self._packages or (chosen,)

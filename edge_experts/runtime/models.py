@@ -43,9 +43,9 @@ class Models:
     ):
         self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
+        task.check_features(folder)  # it knows more than the interpreter does of a foreign file
         self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
         self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
-        task.check_features(folder)
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
         self._arrays: list[Shapes] = []  # inputs available to each expert
         for router, (_, places) in zip_longest(self.routers, manifest.routed):

@@ -23,8 +23,8 @@ from starlette.types import Receive, Scope, Send
 from ..errors import MemoryBudgetError, UsageError
 from .completion_request import CompletionRequest, FieldError, completion_request
 from .endpoints import FAILURES, Endpoints, message_of
-from .options import ServerOptions, is_loopback
 from .request_body import json_object
+from .server_options import ServerOptions, is_loopback
 from .service import Service
 from .text_writer import TextWriter, Writing
 

@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from ..version import VERSION
 from .endpoints import Endpoint, Endpoints, error_response
-from .options import ServerOptions
 from .request_body import json_object
+from .server_options import ServerOptions
 from .service import Service
 from .task_routes import TaskRoutes
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of

@@ -12,9 +12,9 @@ from ..runtime import ExpertRuntime
 from ..runtime.installed import InstalledRuntime
 from ..runtime.metrics import RuntimeCollector
 from .connections import Connection
-from .options import ServerOptions
 from .routes import make_app
 from .server_metrics import Metrics
+from .server_options import ServerOptions
 from .service import Service
 from .task_routes import task_routes
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from ..registry import Registry
 from .endpoints import Endpoints
-from .options import ServerOptions
+from .server_options import ServerOptions
 from .service import Service
 
 TASK_ROUTES = Registry(

@@ -13,6 +13,7 @@ PACKAGES = {
     "sign": ("cryptography",),
     "deploy": ("packaging", "pip"),
     "serve": ("prometheus-client", "starlette", "uvicorn"),
+    "int4": ("litert-quantizer",),
     "metrics": ("prometheus-client",),
     "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),
     "translation": ("sacrebleu", "sentencepiece"),

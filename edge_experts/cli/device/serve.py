@@ -101,8 +101,8 @@ def serve(
     from ...format.install_root import resolve
     from ...format.manifest_parser import read_manifest
     from ...runtime.installed import open_runtime
-    from ...serving.options import ServerOptions
     from ...serving.server import serve as run_server
+    from ...serving.server_options import ServerOptions
     from .tasks import COMMANDS, check_options, has_option
 
     given = {

@@ -98,7 +98,7 @@ def test_chunks_of_the_prompt_do_not_change_a_bit(
 
     whole = logits()
     module = "edge_experts.runtime.tasks.language_model"
-    monkeypatch.setattr(f"{module}.task.ROWS", rows)
+    monkeypatch.setattr(f"{module}.language_model_task.ROWS", rows)
     assert (logits() == whole).all()
 
 

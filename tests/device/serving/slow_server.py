@@ -18,9 +18,9 @@ import uvicorn
 from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.serving import connections
-from edge_experts.serving.options import ServerOptions
 from edge_experts.serving.routes import make_app
 from edge_experts.serving.server_metrics import Metrics
+from edge_experts.serving.server_options import ServerOptions
 from edge_experts.serving.service import Service
 from edge_experts.serving.task_routes import task_routes
 

@@ -24,7 +24,7 @@ PROMPTS = ("red cat", "small dogs bark", "\u00e9\u4e2d\U0001f600", "")
 
 @pytest.fixture(scope="module")
 def port(language_bundle: Path) -> Iterator[int]:
-    with running(language_bundle, "--max-tokens", "100") as (_, port):
+    with running(language_bundle, "--max-tokens", "100", "--context", "64") as (_, port):
         yield port
 
 

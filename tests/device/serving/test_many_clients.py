@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from edge_experts.serving import connections
-from edge_experts.serving.options import is_loopback
+from edge_experts.serving.server_options import is_loopback
 
 from .slow_server import is_idle, serving, until
 

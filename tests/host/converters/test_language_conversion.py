@@ -97,6 +97,14 @@ def test_quantized_files_name_the_interpreters_that_compute_them(
             ExpertRuntime(tmp_path / "a.bundle")
 
 
+def test_int4_needs_whole_blocks(keras: Any, tmp_path: Path) -> None:
+    pytest.importorskip("litert_quantizer")
+    from edge_experts.converters import convert
+
+    with pytest.raises(UsageError, match=r"multiples of 32, .*units 16 and inner 8; choose int8"):
+        convert(_run(tmp_path), tmp_path / "a.bundle", quantization="int4", target="litert")
+
+
 def test_files_that_compute_zeros_are_refused() -> None:
     from edge_experts.converters.verify.language_parity import refuse_wrong_files
 
@@ -122,7 +130,7 @@ def test_a_costly_conversion_leaves_nothing(language_run: Path, tmp_path: Path) 
         ({"top_k": 1}, "--top-k is not supported for language-model"),
         ({"quantization": "float16"}, "takes float32, int8, int4"),
         ({"quantization": "auto"}, "takes float32, int8, int4"),
-        ({"compress": "prune"}, "--compress is not supported"),
+        ({"compress": "pruning"}, "--compress is not supported"),
         ({"quantization": "int4", "target": "pi-bookworm"}, "pi-bookworm takes --quantization"),
         ({"target": "microcontroller"}, "microcontroller"),
     ],

@@ -1,5 +1,5 @@
 """Language models: every layer routes each token to its own experts, and texts are continued."""
 
-from .task import LanguageModel
+from .language_model_task import LanguageModel
 
 __all__ = ["LanguageModel"]

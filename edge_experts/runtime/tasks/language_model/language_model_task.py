@@ -24,6 +24,7 @@ from ...rows_model import RowsModel
 from ..base import Column, DeployedScores, GoldenAnswer, Tensor, Traffic
 from ..routed_once import known_scores
 from .continuation import MAX_TOKENS, Continuation, Continued, Prompt
+from .conversion_figures import measured
 from .embedding_rows import EmbeddingRows
 from .kv_cache import CachePool, KeyValueCache, Rotary
 from .layered_network import MIXED, ROWS, STREAM, LayeredNetwork
@@ -34,8 +35,6 @@ _SCORES = {
     "perplexity": (1.0, math.inf),
     "bits_per_byte": (0.0, math.inf),
 }
-# Prefixes of arrays that a conversion compares: windows of tokens, and rows for one file.
-WINDOWS, IN_FILE = "windows:", "in:"
 
 
 class LanguageModel:
@@ -186,9 +185,9 @@ class LanguageModel:
         Args:
             tokens: at most one more than the context; the first is `END` at the start of a text.
         """
-        return self._judged(tokens, models)[0]
+        return self.judged(tokens, models)[0]
 
-    def _judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
+    def judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
         """Compute losses, and the logits of the last token."""
         given = list(tokens[:-1])
         if not 1 <= len(given) <= self.context:
@@ -272,46 +271,8 @@ class LanguageModel:
         return [getattr(answer, name) for answer in answers]
 
     def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
-        """Compute the losses of windows, and the outputs of files.
-
-        Args:
-            given: by WINDOWS and a name tokens, padded with -1, (windows, tokens); by IN_FILE and
-                its path the inputs of each file, (rows, units).
-
-        Returns:
-            by "losses:" and the name the losses, (windows, tokens - 1), 0 for padding; by "last:"
-            the logits of each window's last token; by IN_FILE and its path the outputs of a file.
-        """
-        found: dict[str, np.ndarray] = {}
-        for name, array in given.items():
-            if name.startswith(IN_FILE):
-                found[name] = self._file(name.removeprefix(IN_FILE), array, models)
-            else:
-                which = name.removeprefix(WINDOWS)
-                losses = found[f"losses:{which}"] = np.zeros((len(array), array.shape[1] - 1))
-                last = np.zeros((len(array), self.settings.pieces), np.float32)
-                found[f"last:{which}"] = last
-                for row, window in enumerate(array):
-                    tokens = [int(token) for token in window if token >= 0]
-                    made, last[row] = self._judged(tokens, models)
-                    losses[row, : len(made)] = made
-        return found
-
-    def _file(self, path: str, rows: np.ndarray, models: Access) -> np.ndarray:
-        """Run one file of the bundle."""
-        for layer, entry in enumerate(self.manifest.routers):
-            if entry.path == path:
-                return models.layers[layer].route({STREAM: rows})
-        for index, entry in enumerate(self.manifest.experts):
-            if entry.path == path:
-                slot = models.expert(index)
-                try:
-                    made: np.ndarray = slot({TRUNK: rows})
-                finally:
-                    models.free(slot)
-                return made
-        part: RowsModel = models.dense[path]
-        return part.run(rows)
+        """Compute what a conversion compares; see `conversion_figures.measured`."""
+        return measured(self, given, models)
 
     def scores(self, outputs: np.ndarray) -> np.ndarray:
         return outputs
