@@ -108,7 +108,8 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.task: Task = open_task(self.manifest, self.features, self.folder)
-        reserved = self.task.reserve(context, sequences)
+        self._reserving = context, sequences
+        reserved = self.task.reserve(*self._reserving)
         self.models = self._opening(
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
@@ -261,6 +262,7 @@ class ExpertRuntime:
         """Replace, in the child, everything that another thread may have been using at the fork."""
         forking.keep(self._experts, self._prefetcher)
         is_closed, observer = self.access.is_closed, self.access.observer
+        self.task.reserve(*self._reserving)  # another thread may hold what the parent reserved
         self._share(self._experts.pinned, inherited=True)
         if self._monitor is None:
             self.observer = observer

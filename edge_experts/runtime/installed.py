@@ -7,7 +7,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -42,6 +42,35 @@ class _Opened:
 
     def __init__(self, target: Path, runtime: ExpertRuntime):
         self.target, self.runtime, self.requests = target, runtime, 0
+
+
+class _HeldStream:
+    """A stream whose version stays open until it ends; see `tasks.base.Stream`."""
+
+    def __init__(self, runtime: InstalledRuntime, example: Any):
+        self._runtime, self._example = runtime, example
+        self._parts = self._written()
+        self._answer: Answer | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        return self._parts
+
+    def answer(self) -> Answer:
+        for _ in self._parts:
+            pass
+        assert self._answer is not None, "a stream that failed has no answer"
+        return self._answer
+
+    def close(self) -> None:
+        self._parts.close()
+
+    def _written(self) -> Generator[str, None, None]:
+        with (
+            self._runtime.held() as runtime,
+            contextlib.closing(runtime.stream(self._example)) as stream,
+        ):
+            yield from stream
+            self._answer = stream.answer()
 
 
 class InstalledRuntime:
@@ -84,8 +113,8 @@ class InstalledRuntime:
             self._leave(opened)
 
     def stream(self, example: Any) -> Stream:
-        """As `ExpertRuntime.stream`, with the version that is current now."""
-        return self._runtime.stream(example)
+        """As `ExpertRuntime.stream`, all of it with the version that is current at its start."""
+        return _HeldStream(self, example)
 
     def predict_many(self, examples: Iterable[Any]) -> Iterator[Answer]:
         """Answer examples one after the other, each with the version that is then current."""

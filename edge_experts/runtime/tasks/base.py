@@ -83,6 +83,9 @@ class Stream(Protocol):
     def answer(self) -> Answer:
         """Return the answer; writes what is left of it."""
 
+    def close(self) -> None:
+        """End early, and free what the answer holds."""
+
 
 class Task(Protocol):
     """Everything that differs between tasks on a device.

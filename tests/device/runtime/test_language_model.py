@@ -18,7 +18,7 @@ from edge_experts import ExpertRuntime
 from edge_experts.errors import MemoryBudgetError, UsageError
 from edge_experts.format.manifest import layer_expert_path
 from edge_experts.format.manifest_parser import read_manifest
-from edge_experts.runtime.installed import open_runtime
+from edge_experts.runtime.installed import InstalledRuntime, open_runtime
 from edge_experts.runtime.tasks.language_model import layered_network
 from edge_experts.runtime.tasks.language_model.continuation import Continued, Prompt
 from edge_experts.runtime.tasks.language_model.sampling import Sampling
@@ -213,7 +213,7 @@ def test_an_abandoned_stream_gives_its_cache_back(language_bundle: Path) -> None
         for _ in range(3):
             stream = runtime.stream("1: red")
             next(iter(stream))
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
         assert _tokens(runtime, PROMPTS[0]) == _tokens(runtime, PROMPTS[0])
 
 
@@ -275,6 +275,20 @@ def test_an_installed_version_streams(language_bundle: Path, tmp_path: Path, cli
     with open_runtime(tmp_path / "root") as runtime:
         stream = runtime.stream(Prompt("1: red", 8))
         assert "".join(stream) == stream.answer().text
+
+
+def test_a_stream_keeps_its_version_during_an_update(
+    language_bundle: Path, tmp_path: Path, cli: Any
+) -> None:
+    root = tmp_path / "root"
+    assert cli("install", language_bundle, root).returncode == 0
+    with ExpertRuntime(language_bundle) as alone:
+        wanted = alone.predict(Prompt("1: red", 8)).text
+    with InstalledRuntime(root, check_every=0) as runtime:
+        stream = runtime.stream(Prompt("1: red", 8))
+        begun = next(iter(stream))
+        runtime.close()  # as an update does with the old version
+        assert begun + "".join(stream) == wanted == stream.answer().text
 
 
 def test_losses_are_those_of_the_manifest(language_bundle: Path) -> None:

@@ -182,9 +182,8 @@ class Continuation:
         cache, self.reused_tokens = self._caches.take(self._given)
         try:
             network = self._network()
-            with np.errstate(all="ignore"):  # a hostile bundle may have any weights
-                rows = yield from _prompted(network, self._given, cache)
-                yield from self._continued(network, rows, cache)
+            rows = yield from _prompted(network, self._given, cache)
+            yield from self._continued(network, rows, cache)
             self._answer = Continued(self._label, self, network.use, perf_counter_ns())
         except Exception:
             cache.clear()
@@ -227,6 +226,7 @@ def _prompted(
     return rows
 
 
+@np.errstate(all="ignore")
 def _log_probability(logits: np.ndarray, token: int) -> float:
     apart = logits - logits[token]
     largest = apart.max()

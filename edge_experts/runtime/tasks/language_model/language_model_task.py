@@ -17,7 +17,7 @@ from ....format.manifest import TRUNK, Manifest
 from ...access import Access
 from ...answer import Answer, Predictions
 from ...fit import Shapes, must_fit
-from ...interpreter import Delegate, Expert, package
+from ...interpreter import CHOICE, Delegate, Expert, installed, package
 from ...memory.least_frequent import LeastFrequent
 from ...memory.policy import Policy
 from ...rows_model import RowsModel
@@ -62,9 +62,13 @@ class LanguageModel:
             )
         known = self.settings.interpreters
         if package() not in known:
+            other = next(filter(installed, known), None)
+            remedy = "convert with the --target of this board"
+            if other is not None:
+                remedy += f", or set {CHOICE}={other}"
             raise BundleError(
                 f"{folder}: {package()} would compute its files wrongly, they are for "
-                f"{' or '.join(known)}; convert with the --target of this board"
+                f"{' or '.join(known)}; {remedy}"
             )
 
     @property
@@ -195,11 +199,10 @@ class LanguageModel:
         cache, _ = self._caches.take(())
         try:
             network, found = self._network(models), []
-            with np.errstate(all="ignore"):
-                for start in range(0, len(given), ROWS):
-                    part = given[start : start + ROWS]
-                    logits = network.logits(network.rows(part, cache))
-                    found.append(_nats(logits, tokens[start + 1 : start + 1 + len(part)]))
+            for start in range(0, len(given), ROWS):
+                part = given[start : start + ROWS]
+                logits = network.logits(network.rows(part, cache))
+                found.append(_nats(logits, tokens[start + 1 : start + 1 + len(part)]))
         except Exception:
             cache.clear()
             raise
@@ -299,6 +302,7 @@ class LanguageModel:
         )
 
 
+@np.errstate(all="ignore")
 def _nats(logits: np.ndarray, targets: Sequence[int]) -> np.ndarray:
     """Compute cross-entropies, (rows,) float64."""
     wide = logits.astype(np.float64)

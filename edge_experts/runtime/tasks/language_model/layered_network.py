@@ -77,6 +77,8 @@ class LayeredNetwork:
         self._heads, self._width = heads, width
         self.use = Use()
 
+    # A hostile bundle may have any weights. Not around a whole text: its caller goes on in between.
+    @np.errstate(all="ignore")
     def rows(self, tokens: Sequence[int], cache: KeyValueCache) -> np.ndarray:
         """Compute the last hidden states of at most `ROWS` tokens that follow those in the cache.
 

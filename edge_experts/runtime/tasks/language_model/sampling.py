@@ -61,6 +61,7 @@ class Sampler:
         self._sampling = sampling
         self._random = np.random.Generator(np.random.PCG64(sampling.seed))
 
+    @np.errstate(all="ignore")
     def choose(self, logits: np.ndarray, before: Sequence[int]) -> int:
         """Choose a token.
 
