@@ -20,7 +20,7 @@ from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
 from ..randomness import reseed
-from . import byte_pair_vocabulary, token_batches
+from . import byte_pair_vocabulary, token_batches, token_pictures
 from .language_learner import DocumentLoss, LanguageLearner
 from .language_network import LanguageModel, LanguageSize
 from .language_scores import scores
@@ -30,7 +30,13 @@ TASK_TYPE = "language-model"
 
 
 def train(
-    dataset: Dataset, out: Path, config: TrainConfig, *, name: str | None = None, force: bool
+    dataset: Dataset,
+    out: Path,
+    config: TrainConfig,
+    *,
+    name: str | None = None,
+    force: bool,
+    pictures: bool = True,
 ) -> run_folder.Run:
     """Train, evaluate and write the run folder `out`.
 
@@ -72,9 +78,12 @@ def train(
     for split in ("validation", "test"):
         found = judge(learner, getattr(dataset, split), features)
         metrics |= {f"{split}_{key}": value for key, value in scores(found).items()}
-    if model.routers:
-        metrics["routing"] = findings(model, dataset.validation.inputs, features)
+    routing = findings(model, dataset.validation.inputs, features) if model.routers else []
+    if routing:
+        metrics["routing"] = [asdict(layer) for layer in routing]
     with staged(out, force=force) as folder:
+        if pictures and routing:
+            token_pictures.draw(folder / run_folder.PICTURES, routing)
         run = leave(
             folder,
             model,

@@ -34,7 +34,9 @@ class LanguageTraining:
 
         if teacher is not None:
             raise UsageError("--teacher: language models are trained without a teacher")
-        return language_trainer.train(dataset, out, config, name=name, force=force)
+        return language_trainer.train(
+            dataset, out, config, name=name, force=force, pictures=pictures
+        )
 
     def summary(self, run: Run) -> str:
         metrics = run.metrics

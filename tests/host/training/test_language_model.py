@@ -205,7 +205,21 @@ def test_pairs_of_tokens_reuse_experts(keras: Any) -> None:
     for layer, routing in zip(made, routings, strict=True):
         picks = routing.picks.numpy().tolist()
         shared = [len(set(a) & set(b)) / 2 for a, b in pairwise(picks)]
-        assert layer["reuse"] == pytest.approx(np.mean(shared), abs=1e-4)
+        assert layer.reuse == pytest.approx(np.mean(shared), abs=1e-4)
+
+
+def test_characteristic_tokens_are_those_an_expert_gets_more_often() -> None:
+    from edge_experts.features.byte_pairs import BytePairFeatures, lexicon_of
+    from edge_experts.training.language_model.routing_findings import _of_layer
+
+    counts = np.full((3, 300), 5)
+    counts[1, 1 + ord("a")], counts[0, 1 + ord("\n")], counts[2, 0] = 90, 40, 2
+    found = _of_layer(counts, 0.5, BytePairFeatures(lexicon_of(["zz"])))
+    assert found.tokens[1][0] == "a"
+    assert found.tokens[0][0] == "⏎"
+    assert "end of text" not in found.tokens[2]
+    assert sum(found.usage) == pytest.approx(1, abs=1e-3)
+    assert 0.99 < found.entropy < 1
 
 
 def test_a_vocabulary_too_small_for_the_text_is_refused(keras: Any) -> None:
