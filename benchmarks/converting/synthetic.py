@@ -162,9 +162,7 @@ def _finish(made: Made, folder: Path) -> None:
     export.write_manifest(folder, manifest)
     # They differ only in the values of their weights, so their costs are equal.
     alone = replace(manifest, experts=manifest.experts[:1])
-    found = costs.measure(
-        folder, alone, features.encode(examples[0]), open_task(alone, features)
-    )
+    found = costs.measure(folder, alone, features.encode(examples[0]), open_task(alone, features))
     found |= {entry.path: found[expert_path(0)] for entry in manifest.experts}
     with ExpertRuntime(folder, strict=True) as runtime:
         answers = [runtime.predict(example) for example in examples]

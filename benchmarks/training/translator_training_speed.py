@@ -20,7 +20,8 @@ from edge_experts.keras_setup import import_keras
 import_keras()
 
 from edge_experts.training.default_settings import config_for  # noqa: E402
-from edge_experts.training.translation.learning import TranslatorLearner, fast_precision  # noqa: E402
+from edge_experts.training.precision import fast_precision  # noqa: E402
+from edge_experts.training.translation.learning import TranslatorLearner  # noqa: E402
 from edge_experts.training.translation.model import translator  # noqa: E402
 from edge_experts.training.translation.translator_trainer import size_of  # noqa: E402
 

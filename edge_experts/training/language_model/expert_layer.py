@@ -55,7 +55,7 @@ class Router(tf_keras.layers.Layer):
     """
 
     def __init__(self, units: int, experts: int, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})  # in every precision
         self.kernel = self.add_weight("kernel", (units, experts), tf.float32, start())
         self.bias = self.add_weight("bias", (experts,), tf.float32, "zeros", trainable=False)
 

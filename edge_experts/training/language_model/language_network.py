@@ -119,7 +119,7 @@ class RMSNorm(tf_keras.layers.Layer):
     """Division by the root of the mean square, times a learned scale."""
 
     def __init__(self, units: int, **kwargs: Any):
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32", "autocast": False})
         self.scale = self.add_weight("scale", (units,), initializer="ones")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:

@@ -19,6 +19,7 @@ from ...format.manifest import TaskSpec
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
+from ..precision import computing_in, fast_precision
 from ..randomness import reseed
 from . import byte_pair_vocabulary, token_batches, token_pictures
 from .language_learner import DocumentLoss, LanguageLearner
@@ -58,7 +59,9 @@ def train(
     texts = token_batches.in_order(dataset.train.inputs, np.random.default_rng(config.seed))
     tokens = token_batches.stream(texts, features)
     reseed(config.seed, "network")
-    model = LanguageModel(size)
+    precision = fast_precision()
+    with computing_in(precision):
+        model = LanguageModel(size)
     learner = learner_of(model, config)
     start, began = process_time(), monotonic()
     what = "Training experts" if model.routers else "Training one network"
@@ -69,7 +72,12 @@ def train(
         config.seed,
         lambda: learner.train(tokens, config.epochs, what, running),
     )
+    if precision != "float32":  # from here on as it is converted
+        trained, model = model, LanguageModel(size)
+        model.set_weights(trained.get_weights())
+        learner = learner_of(model, config)
     metrics: dict[str, Any] = {
+        "precision": precision,
         "training_seconds": round(process_time() - start, 1),
         "training_wall_seconds": round(monotonic() - began, 1),
         "training_tokens": len(tokens) * config.epochs,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import fmean
 
 import numpy as np
@@ -24,18 +23,6 @@ _WARM_UP = 400  # steps with a rising learning rate; a tenth of a short training
 _TOLD = 200  # number of steps of the reported mean loss
 _SHAPES = [tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None, None), tf.int32)]
 _AMONG = Candidates(*(tf.TensorSpec((None,), kind) for kind in (tf.int32, tf.float32, tf.int32)))
-
-
-def fast_precision() -> str:
-    """Type for computations: bfloat16 if the processor multiplies it, otherwise float32.
-
-    bfloat16 is much faster. Weights are float32 in both cases.
-    """
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:  # not Linux
-        return "float32"
-    return "bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
 
 
 class TranslatorLearner:

@@ -26,8 +26,9 @@ from ...format.expert_names import language, languages
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
+from ..precision import fast_precision
 from . import router, sentence_batches, vocabulary
-from .learning import TranslatorLearner, fast_precision
+from .learning import TranslatorLearner
 from .model import Translators, translator
 from .network import Size
 

@@ -245,3 +245,24 @@ def test_texts_of_different_lengths_are_not_taken_for_equal_ones() -> None:
         BytePairFeatures(lexicon_of(["zz"])), of_documents("x", ("a",), documents, "made up")
     )
     assert rows.chance < 1e-6
+
+
+def test_a_training_in_bfloat16_leaves_a_float32_model(
+    keras: Any, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_experts.training.language_model import language_trainer
+
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        monkeypatch.setattr(language_trainer, "fast_precision", lambda one=precision: one)
+        out = tmp_path / precision
+        dataset = datasets.load(str(text), 0, "language-model")
+        run = language_trainer.train(dataset, out, _config(epochs=2), force=False)
+        assert run.metrics["precision"] == precision
+        losses[precision] = run.metrics["validation_loss"]
+        model = keras.models.load_model(out / "model.keras", compile=False)
+        assert model.compute_dtype == "float32"
+        assert {weight.dtype.name for weight in model.weights} == {"float32"}
+        assert model(np.array([[1, 2]])).dtype.name == "float32"
+    assert keras.mixed_precision.global_policy().name == "float32"
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], abs=0.1)
