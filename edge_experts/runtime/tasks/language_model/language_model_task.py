@@ -248,7 +248,8 @@ class LanguageModel:
             assert isinstance(answer, Continued)
             written = answer.token_ids[:MAX_TOKENS]
             rows[row, : len(written)] = written
-            least[row] = np.exp(answer.log_probabilities.min(initial=0))
+            # An empty continuation would prove nothing.
+            least[row] = np.exp(answer.log_probabilities.min()) if written else 0.0
         return {"continuations": rows, "least": least}
 
     def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
