@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edge_experts.benchmarking.tasks import measurements_of
 from edge_experts.errors import MachineError, ThresholdError
+from edge_experts.format.manifest_parser import read_manifest
 
 from .entering import entered
 from .kinds import Board
 
-_EXPECTED = "edge_experts.benchmarking.expected"
+_LOGITS, _LOSS = 1e-4, 1e-3  # largest differences of a language model, see `LogitAgreement`
 
 
 def expect(bundle: Path, interpreter: str, out: Path, options: Sequence[str]) -> None:
@@ -28,7 +30,7 @@ def expect(bundle: Path, interpreter: str, out: Path, options: Sequence[str]) ->
     Raises:
         MachineError: it failed; stderr has the reason.
     """
-    command = [sys.executable, "-m", _EXPECTED, str(bundle), *options, "--out", str(out)]
+    command = [sys.executable, "-m", _module(bundle), str(bundle), *options, "--out", str(out)]
     env = {**os.environ, "EDGE_EXPERTS_INTERPRETER": interpreter}
     if subprocess.run(command, env=env, check=False).returncode:
         raise MachineError(f"{bundle}: no expected answers could be made; see the error above")
@@ -44,7 +46,7 @@ def agreement(
     """
     done = entered(
         board,
-        ["python3", "-m", _EXPECTED, "/mnt/bundle", "--check", "/mnt/expected.npz"],
+        ["python3", "-m", _module(bundle), "/mnt/bundle", "--check", "/mnt/expected.npz"],
         binds={"bundle": bundle, "expected.npz": expected},
         capture=capture,
     )
@@ -62,8 +64,23 @@ def compare(board: Board, bundle: Path, options: Sequence[str]) -> dict[str, Any
         return agreement(board, bundle, expected, capture="stdout")
 
 
+def _module(bundle: Path) -> str:
+    """Return the module that compares answers of the bundle's task."""
+    return measurements_of(read_manifest(bundle).task_type).AGREEMENT
+
+
 def refuse_difference(found: dict[str, Any]) -> None:
-    """Raise ThresholdError unless features and reference kernels agree in every bit."""
+    """Raise ThresholdError unless features and reference kernels agree in every bit.
+
+    The logits of a language model may differ by rounding.
+    """
+    if "largest_logit" in found:
+        if not (found["largest_logit"] <= _LOGITS and found["loss"] <= _LOSS):
+            raise ThresholdError(
+                f"logits differ by {found['largest_logit']:.2g} of the largest, and the loss by "
+                f"{found['loss']:.2g} nats"
+            )
+        return
     if found["features"] or found["reference"]:
         raise ThresholdError(
             f"of {found['examples']:,} examples, {found['features']:,} have different features and "

@@ -24,7 +24,14 @@ MEASUREMENTS = Registry(
 
 
 class Measurements(Protocol):
-    """Interface of one task's module."""
+    """Interface of one task's module.
+
+    Attributes:
+        AGREEMENT: module that compares answers of two machines, run with `--data` and `--out` on
+            one of them and `--check` on the other.
+    """
+
+    AGREEMENT: str
 
     def reference_loop(self, files: Files) -> Callable[[Any], Any]:
         """Create the shortest function from an example to its answer, which is timed.

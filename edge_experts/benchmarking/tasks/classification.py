@@ -11,6 +11,8 @@ from ...format.manifest import TRUNK
 from ..bare import Files
 from .recording import record as record
 
+AGREEMENT = "edge_experts.benchmarking.expected"
+
 
 def reference_loop(files: Files) -> Callable[[Any], str]:
     encode, router, experts = files.features.encode, files.router, files.experts

@@ -17,6 +17,8 @@ from ...runtime.tasks.language_model import LanguageModel
 from ...runtime.tasks.language_model.continuation import MAX_TOKENS
 from ..bare import Files
 
+AGREEMENT = "edge_experts.benchmarking.logit_agreement"
+
 
 def reference_loop(files: Files) -> Callable[[Any], Any]:
     """Raise UsageError: a token runs experts of every layer."""

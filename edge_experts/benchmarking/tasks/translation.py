@@ -22,6 +22,8 @@ from ...runtime.tasks.translation.signatures import Functions
 from ...runtime.tasks.translation.task import named
 from ..bare import Arrays, Files, built
 
+AGREEMENT = "edge_experts.benchmarking.expected"
+
 
 def reference_loop(files: Files) -> Callable[[Any], str]:
     encode, spell, router = files.features.encode, files.features.text, files.router

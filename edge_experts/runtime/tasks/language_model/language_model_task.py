@@ -192,23 +192,30 @@ class LanguageModel:
         return self.judged(tokens, models)[0]
 
     def judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
-        """Compute losses, and the logits of the last token."""
-        given = list(tokens[:-1])
-        if not 1 <= len(given) <= self.context:
-            raise UsageError(f"tokens must be 2 to {self.context + 1}, got {len(tokens)}")
+        """Compute the losses of all tokens but the first, and the logits of the last but one."""
+        found = self.logits(tokens[:-1], models)
+        return _nats(found, tokens[1:]), found[-1]
+
+    def logits(self, tokens: Sequence[int], models: Access) -> np.ndarray:
+        """Compute the logits after each token of a text, (tokens, pieces) float32.
+
+        Args:
+            tokens: at most as many as the context has, `END` first.
+        """
+        if not 1 <= len(tokens) <= self.context:
+            raise UsageError(f"tokens must be 1 to {self.context}, got {len(tokens)}")
         cache, _ = self._caches.take(())
         try:
             network, found = self._network(models), []
-            for start in range(0, len(given), ROWS):
-                part = given[start : start + ROWS]
-                logits = network.logits(network.rows(part, cache))
-                found.append(_nats(logits, tokens[start + 1 : start + 1 + len(part)]))
+            for start in range(0, len(tokens), ROWS):
+                part = list(tokens[start : start + ROWS])
+                found.append(network.logits(network.rows(part, cache)))
         except Exception:
             cache.clear()
             raise
         finally:
             self._caches.give_back(cache)
-        return np.concatenate(found), logits[-1]
+        return np.concatenate(found)
 
     def _network(self, models: Access) -> LayeredNetwork:
         return LayeredNetwork(
