@@ -1,4 +1,7 @@
-"""Logits of a language model on two machines: `python -m edge_experts.benchmarking.logit_agreement`.
+"""Logits of a language model on two machines, compared.
+
+`python -m edge_experts.benchmarking.logit_agreement BUNDLE --data help --out FILE.npz`, then on the
+other machine `--check FILE.npz`.
 
 The host writes the logits of some texts, token by token as they stand there; the board computes
 them anew and compares. Texts that are written freely would differ after the first near tie.
