@@ -52,6 +52,8 @@ class LogitAgreement:
         largest_logit: largest difference of a logit, as a share of the largest logit.
         other_tokens: tokens with another most probable successor.
         loss: difference of the losses, nats a token.
+        is_exact: True if the files compute in float32. A rounding in the last bit may change a step
+            of a quantized number, and with it the expert that a router picks.
     """
 
     texts: int
@@ -59,6 +61,7 @@ class LogitAgreement:
     largest_logit: float
     other_tokens: list[OtherToken]
     loss: float
+    is_exact: bool
 
 
 def logits(bundle: Path, tokens: np.ndarray) -> np.ndarray:
@@ -111,6 +114,7 @@ def compare(bundle: Path, stored: Path) -> LogitAgreement:
         largest_logit=float(np.abs(made - wanted).max()) / largest,
         other_tokens=apart,
         loss=abs(_loss(made, tokens) - _loss(wanted, tokens)),
+        is_exact=read_manifest(bundle).provenance.get("quantization") == "float32",
     )
 
 
