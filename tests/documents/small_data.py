@@ -38,6 +38,7 @@ def write(folder: Path) -> None:
         "width = 0.5\nwarm_epochs = 4\ntune_epochs = 1\nrouter_epochs = 1\nbatch_size = 256\n"
     )
     (folder / "language.toml").write_text(language.CONFIG)
+    (folder / "examples").symlink_to(pages.ROOT / "examples")
     for name in ("help", "handbook"):
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
     _texts(folder)

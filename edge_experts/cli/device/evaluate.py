@@ -76,7 +76,7 @@ def evaluate(
     show: Annotated[
         int,
         typer.Option(
-            help="Translations to print, drawn by the seed.",
+            help="Translations or continuations to print, drawn by the seed.",
             min=0,
             rich_help_panel=RARE,
         ),

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
 _OF_SERVE = ("--sequences", "--request-seconds")
-OPTIONS = dict.fromkeys(("--max-tokens", "--stop", *_SAMPLING, *_OF_SERVE), "")
+OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE), "")
+_BEGINNING, _SHOWN = 16, 40  # tokens of a document that is shown, and of its continuation
 _MOST = 128  # tokens, by default
 
 
@@ -123,12 +124,31 @@ def evaluate(
         "tokens": tokens,
         "documents": len(split),
     }
+    shown = samples(runtime, task, split, show, seed)
+    lines = [f"{one['beginning']}\n  continued: {one['written']}" for one in shown]
     line = (
         f"perplexity {found['perplexity']:.2f}, loss {loss:.4f} nats a token, "
         f"{found['bits_per_byte']:.3f} bits per byte, on {tokens:,} tokens of {len(split):,} "
         f"documents of {dataset.name}, {name}"
     )
-    return Evaluation(found, [line])
+    return Evaluation({**found, **({"shown": shown} if shown else {})}, [*lines, line])
+
+
+def samples(
+    runtime: ExpertRuntime, task: LanguageModel, split: Split, count: int, seed: int
+) -> list[dict[str, str]]:
+    """Continue the beginnings of documents drawn by the seed; none is chosen by hand."""
+    import numpy as np
+
+    from ....runtime.tasks.language_model.continuation import Prompt
+
+    shown = []
+    for row in np.random.default_rng(seed).permutation(len(split))[:count].tolist():
+        tokens = task.vocabulary.tokens(str(split.inputs[row]))[:_BEGINNING]
+        beginning = task.vocabulary.text(tokens)
+        answer = runtime.predict(Prompt(beginning, _SHOWN))
+        shown.append({"beginning": beginning, "written": answer.text})
+    return shown
 
 
 def _windows(task: LanguageModel, text: str) -> Iterator[list[int]]:
