@@ -90,6 +90,8 @@ def test_evaluate_measures_perplexity_and_bits(
     assert told["documents"] == 1, "of the test split"
     assert 1 < told["perplexity"] < 5
     assert 0 < told["bits_per_byte"] < 2
+    shown = cli("evaluate", language_bundle, "--data", data, "--show", 2, "--json")
+    assert [set(one) for one in json.loads(shown.stdout)["shown"]] == [{"beginning", "written"}]
     smaller = cli(
         "evaluate", language_bundle, "--data", data, "--most", 6, "--memory-budget", "1MB"
     )
