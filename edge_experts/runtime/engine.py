@@ -78,7 +78,7 @@ class ExpertRuntime:
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
         MemoryBudgetError: the budget does not hold the routers and an expert; the largest expert
-            with `strict`, or if all experts are summed.
+            with `strict`, of a language model, or if all experts are summed.
         MissingExtraError: no TFLite interpreter is installed.
     """
 
@@ -276,7 +276,7 @@ class ExpertRuntime:
             self.models.expert,
             self._room,
             quarantine=self._quarantine,
-            all_must_fit=self._strict or self.manifest.combine == "sum",
+            all_must_fit=self._strict or self.task.needs_all or self.manifest.combine == "sum",
             pinned=pinned,
             policy=self.task.policy(),
         )

@@ -74,6 +74,14 @@ def _trainings(count: int) -> None:
     parse_manifest(signed(content))
 
 
+def _dense(count: int) -> None:
+    content = json.loads(contracted().to_json())
+    content["task_spec"] = {"type": "of another package", "config": {}}
+    entry = content["golden"]
+    content["dense"] = [{**entry, "path": f"dense/{index}.bin"} for index in range(count)]
+    parse_manifest(signed(content))
+
+
 def _shape(*shape: int) -> None:
     one = np.array(1.0)
     restore("array", {"shape": shape}, {"mean": one, "deviation": one})
@@ -98,6 +106,7 @@ MANIFESTS: dict[str, Callable[[int], None]] = {
     "file_bytes": lambda count: _with("router", "bytes", value=count),
     "experts": _experts,
     "trainings": _trainings,
+    "dense_parts": _dense,
     "labels": lambda count: _with("labels", value=list(map(str, range(count)))),
     "label_characters": lambda count: _with("labels", 0, value="a" * count),
     "name_characters": lambda count: _with("name", value="a" * count),
@@ -259,5 +268,7 @@ def test_every_limit_has_a_test() -> None:
         "signature_bytes",  # tests of signing
         "line_characters",  # tests of translated lines
         "unicode_rows",  # tests of Unicode tables
+        # tests of language models
+        *("written_tokens", "stop_strings", "network_size", "cache_bytes"),
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere

@@ -95,12 +95,15 @@ class Task(Protocol):
         watched: True if `monitor` can compare its answers with those to validation examples.
         labels_are: the kind of the manifest's labels in words, such as "labels" or "outputs".
         parity: columns for `inspect`.
+        needs_all: True if the memory budget must hold each expert, at least alone: answers would
+            otherwise depend on the budget.
     """
 
     name: str
     watched: bool
     labels_are: str
     parity: Sequence[Column]
+    needs_all: bool
 
     def __init__(self, manifest: Manifest, features: Features):
         """Raise ManifestError with the field's name if the manifest breaks a rule of the task."""

@@ -40,7 +40,7 @@ class RoutedOnce(ABC):
     If an expert cannot be used, the router's next choice answers, unless the runtime is strict.
     """
 
-    labels_are = "labels"
+    labels_are, needs_all = "labels", False
     parity: Sequence[Column] = (
         Column("equal labels  ", "equal_labels", ".2%", 15),
         Column("accuracy: Keras's,", "keras_accuracy", ".4f", 12),
@@ -48,8 +48,9 @@ class RoutedOnce(ABC):
     )
 
     def __init__(self, manifest: Manifest, features: Features):
-        if manifest.layers or manifest.dense:
-            raise ManifestError("layers and dense must be empty: this task routes an input once")
+        for name in ("layers", "dense"):
+            if getattr(manifest, name):
+                raise ManifestError(f"{name} must be empty: this task routes an input once")
         self.manifest, self.features = manifest, features
         # Looked up once, because every answer needs them.
         self.encode = features.encode

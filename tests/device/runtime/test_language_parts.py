@@ -14,10 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_experts.errors import ManifestError, ModelError
+from edge_experts import ExpertRuntime
+from edge_experts.errors import ManifestError, ModelError, UsageError
 from edge_experts.format.bounded_read import open_regular
+from edge_experts.format.limits import LIMITS
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory.least_frequent import LeastFrequent
+from edge_experts.runtime.tasks.language_model import language_model_task
+from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.runtime.tasks.language_model.embedding_rows import EmbeddingRows, packed_rows
 from edge_experts.runtime.tasks.language_model.kv_cache import CachePool, KeyValueCache, Rotary
 from edge_experts.runtime.tasks.language_model.network_settings import (
@@ -214,6 +218,36 @@ def test_a_hostile_setting_is_refused_by_name(language_bundle: Path, name: str, 
     changed = replace(manifest, task_spec=replace(spec, config={**spec.config, name: value}))
     with pytest.raises(ManifestError, match=r"task_spec|biases|layers"):
         read_settings(changed)
+
+
+def test_sizes_at_the_limit_are_taken_and_those_beyond_it_refused(language_bundle: Path) -> None:
+    manifest = read_manifest(language_bundle)
+    spec = manifest.task_spec
+    assert spec is not None
+    for name in ("units", "pieces", "context", "width"):
+        at_limit = {**spec.config, name: LIMITS.network_size}
+        read_settings(replace(manifest, task_spec=replace(spec, config=at_limit)))
+        beyond = {**spec.config, name: LIMITS.network_size + 1}
+        with pytest.raises(ManifestError, match=name):
+            read_settings(replace(manifest, task_spec=replace(spec, config=beyond)))
+    Prompt("", LIMITS.written_tokens, ("x",) * LIMITS.stop_strings)
+    with pytest.raises(UsageError, match="max_tokens"):
+        Prompt("", LIMITS.written_tokens + 1)
+    with pytest.raises(UsageError, match="stop must be at most 16"):
+        Prompt("", 1, ("x",) * (LIMITS.stop_strings + 1))
+
+
+def test_keys_and_values_beyond_the_limit_are_refused_before_they_are_allocated(
+    language_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExpertRuntime(language_bundle) as runtime:
+        task = runtime.task
+    each = 2 * 2 * 2 * 8 * 4 * 96  # keys and values, layers, key heads, width, bytes, tokens
+    monkeypatch.setattr(language_model_task, "LIMITS", replace(LIMITS, cache_bytes=3 * each))
+    task.reserve(None, 3)
+    with pytest.raises(UsageError, match="give a smaller context"):
+        task.reserve(None, 4)
+    task.reserve(48, 6)
 
 
 def test_missing_dense_parts_and_layers_are_refused(language_bundle: Path) -> None:

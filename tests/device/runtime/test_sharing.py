@@ -214,13 +214,13 @@ def test_a_child_that_is_closed_while_it_routes_first_stays_closed() -> None:
             return np.zeros(1)
 
     class Models:
-        routers = (Router(),)
+        routers, dense = (Router(),), dict[str, Any]()
 
         def renew(self) -> None:
             closing.start()
             closing.join(0.1)
 
-    experts: Any = SimpleNamespace(free=None, reject=None)
+    experts: Any = SimpleNamespace(free=None, has=None, reject=None)
     manifest: Any = SimpleNamespace(layers=())
     models: Any = Models()
     access = BundleAccess(manifest, models, experts, None, strict=True, inherited=True)

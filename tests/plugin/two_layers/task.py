@@ -98,7 +98,7 @@ class TwoLayers:
     """
 
     name, watched = "two-layers", False
-    labels_are = "outputs"
+    labels_are, needs_all = "outputs", False
     parity: Sequence[Column] = ()
 
     def __init__(self, manifest: Manifest, features: Features):

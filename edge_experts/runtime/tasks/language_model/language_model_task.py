@@ -41,7 +41,7 @@ class LanguageModel:
     """Continues texts; see `Task`."""
 
     name, watched = "language-model", False
-    labels_are = "labels"
+    labels_are, needs_all = "labels", True
     parity: Sequence[Column] = ()
 
     def __init__(self, manifest: Manifest, features: Features):
