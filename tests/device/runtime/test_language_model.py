@@ -275,6 +275,11 @@ def test_an_installed_version_streams(language_bundle: Path, tmp_path: Path, cli
     with open_runtime(tmp_path / "root") as runtime:
         stream = runtime.stream(Prompt("1: red", 8))
         assert "".join(stream) == stream.answer().text
+        assert runtime.stream(Prompt("1: red", 8)).answer().text == stream.answer().text
+        ended = runtime.stream(Prompt("1: red", 8))
+        next(iter(ended))
+        ended.close()
+        assert runtime.predict(Prompt("1: red", 8)).text == stream.answer().text
 
 
 def test_a_stream_keeps_its_version_during_an_update(
