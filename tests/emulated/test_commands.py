@@ -11,7 +11,8 @@ from device_tests.boards.__main__ import main
 from device_tests.boards.agreement import expect, refuse_difference
 from device_tests.boards.kinds import board
 from device_tests.boards.machine import Step, _steps
-from edge_experts.errors import MachineError, ThresholdError, UsageError
+from edge_experts.errors import MachineError, ManifestError, ThresholdError, UsageError
+from tests.tiny import tiny_bundle
 
 
 def test_an_unknown_board_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,10 +73,11 @@ def test_answers_that_differ_are_refused(kind: str) -> None:
 
 
 def test_a_host_that_cannot_answer_is_said(tmp_path: Path) -> None:
-    with pytest.raises(MachineError, match=r"no\.bundle: no expected answers could be made"):
-        expect(
-            tmp_path / "no.bundle", "tflite_runtime", tmp_path / "e.npz", ("--data", "sentiment")
-        )
+    bundle, out = tiny_bundle(tmp_path / "tiny.bundle"), tmp_path / "e.npz"
+    with pytest.raises(MachineError, match=r"tiny\.bundle: no expected answers could be made"):
+        expect(bundle, "tflite_runtime", out, ("--data", "no such data"))
+    with pytest.raises(ManifestError, match=r"no\.bundle: no such bundle folder"):
+        expect(tmp_path / "no.bundle", "tflite_runtime", out, ("--data", "sentiment"))
 
 
 def test_steps_of_a_machine_are_told_apart() -> None:
