@@ -1,4 +1,4 @@
-"""Continuations of prompts for many clients at a time, each written by a thread of its own."""
+"""Continuations of prompts for many clients at a time, each written by a separate thread."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Task(Protocol):
         """Describe how an answer differs from the published one; None if it is the same."""
 
     def measured(self, given: Arrays, models: Access) -> dict[str, np.ndarray]:
-        """Compute what a conversion compares beside answers, from arrays of its own."""
+        """Compute what a conversion compares beside answers, from arrays that it wrote."""
 
     def outputs(self) -> list[Tensor]:
         """List the tensors of an answer over HTTP, the most important one first."""

@@ -69,7 +69,7 @@ class TrainingTask(Protocol):
         max_forgetting: float | None,
         force: bool,
     ) -> Run | None:
-        """Extend a run in a way of its own; None for a task with one routing per input.
+        """Extend a run in the task's way; None for a task with one routing per input.
 
         Args:
             epochs: None for the task's default.

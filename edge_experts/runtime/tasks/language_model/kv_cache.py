@@ -1,7 +1,7 @@
 """Keys and values of a text's earlier tokens, and attention to them in numpy.
 
 A token's result depends neither on the tokens that are computed with it nor on their number: each
-has products of its own, whose sizes follow from its position alone.
+has separate products, whose sizes follow from its position alone.
 """
 
 from __future__ import annotations
