@@ -17,7 +17,7 @@ from ...runtime.tasks.language_model import LanguageModel
 from ...runtime.tasks.language_model.continuation import MAX_TOKENS
 from ..bare import Files
 
-AGREEMENT = "edge_experts.benchmarking.logit_agreement"
+AGREEMENT = "edge_experts.benchmarking.tasks.logit_agreement"
 
 
 def reference_loop(files: Files) -> Callable[[Any], Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_experts.benchmarking import logit_agreement
+from edge_experts.benchmarking.tasks import logit_agreement
 from edge_experts.errors import BundleError, UsageError
 from edge_experts.format.npz import npz
 

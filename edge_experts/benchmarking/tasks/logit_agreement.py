@@ -1,7 +1,7 @@
 """Logits of a language model on two machines, compared.
 
-`python -m edge_experts.benchmarking.logit_agreement BUNDLE --data help --out FILE.npz`, then on the
-other machine `--check FILE.npz`.
+`python -m edge_experts.benchmarking.tasks.logit_agreement BUNDLE --data help --out FILE.npz`, then
+on the other machine `--check FILE.npz`.
 
 The host writes the logits of some texts, token by token as they stand there; the board computes
 them anew and compares. Texts that are written freely would differ after the first near tie.
@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import BundleError, UsageError
-from ..features.byte_pairs import END
-from ..format.atomic import write_whole
-from ..format.manifest_parser import read_manifest
-from ..format.npz import npz, plain_arrays
-from ..progress import Progress
-from ..runtime import ExpertRuntime
-from ..runtime.tasks.language_model import LanguageModel
+from ...errors import BundleError, UsageError
+from ...features.byte_pairs import END
+from ...format.atomic import write_whole
+from ...format.manifest_parser import read_manifest
+from ...format.npz import npz, plain_arrays
+from ...progress import Progress
+from ...runtime import ExpertRuntime
+from ...runtime.tasks.language_model import LanguageModel
 
 _TOKENS = 32  # of each text
 
@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if asked.data is None or asked.out is None:
         parser.error("give --data and --out to make a file, or --check to compare with one")
-    from ..datasets import load
+    from ...datasets import load
 
     with ExpertRuntime(asked.bundle) as runtime:
         task = runtime.task
