@@ -19,6 +19,9 @@ from ..interpreter import Expert
 from . import allocator
 from .process_memory import resident_bytes
 
+_MOST_COPIES = 8
+_COPIED_BYTES = 2_000_000  # of files whose models are open at once; larger ones are measured alone
+
 _Open = Callable[[bytes, str], Expert]
 
 
@@ -72,22 +75,33 @@ def measure(
     for entry, opened, given in models:
         tell(entry.path)
         # The first opening includes the start of the interpreter and the code of operators that
-        # no model used before. Only the second opening measures the model.
-        _cost(folder, entry, opened, given)
+        # no model used before.
+        _growth(folder, entry, opened, given, 1)
         found[entry.path] = _cost(folder, entry, opened, given)
     return found
 
 
-def _cost(
-    folder: Path,
-    entry: FileEntry,
-    opened: _Open,
-    arrays: dict[str, np.ndarray],
-) -> int:
-    """Measure at least twice the file: a small model may fit into memory that was already free."""
-    allocator.return_freed_memory()
-    before = resident_bytes()
-    model = opened(read_checked(folder, entry), str(folder / entry.path))
-    for _ in range(2):
-        model(arrays)
-    return max(2 * entry.bytes, resident_bytes() - before)
+def _cost(folder: Path, entry: FileEntry, opened: _Open, arrays: dict[str, np.ndarray]) -> int:
+    """Measure at least twice the file.
+
+    A small model fits into memory that an earlier one left free, so copies are kept open until
+    that is filled; the later half of them counts.
+    """
+    copies = max(1, min(_MOST_COPIES, _COPIED_BYTES // entry.bytes))
+    growth = _growth(folder, entry, opened, arrays, copies)[copies // 2 :]
+    return max(2 * entry.bytes, -(-sum(growth) // len(growth)))
+
+
+def _growth(
+    folder: Path, entry: FileEntry, opened: _Open, arrays: dict[str, np.ndarray], copies: int
+) -> list[int]:
+    """Return the bytes of memory that each further copy of a model takes."""
+    kept, before = [], []
+    for _ in range(copies):
+        allocator.return_freed_memory()
+        before.append(resident_bytes())
+        model = opened(read_checked(folder, entry), str(folder / entry.path))
+        for _ in range(2):
+            model(arrays)
+        kept.append(model)
+    return [after - one for one, after in zip(before, [*before[1:], resident_bytes()], strict=True)]
