@@ -98,6 +98,27 @@ def synthetic_translators(
     ).build(out)
 
 
+def synthetic_language(
+    out: Out,
+    dense: Annotated[
+        str | None,
+        typer.Option(help="One network: active or all, as for train.", show_default="experts"),
+    ] = None,
+    quantization: Recipe = "int8",
+    seed: Seed = 0,
+) -> None:
+    """Make a bundle of a hardly trained language model.
+
+    Example: python -m benchmarks synthetic-language random.bundle --dense all
+    """
+    require_training()
+    from .synthetic_language import build
+
+    if dense not in (None, "active", "all"):
+        raise UsageError(f"--dense {dense}: must be active or all")
+    build(out, dense=dense, quantization=quantization, seed=seed)
+
+
 def auto_evaluation(
     runs: Runs,
     data: Annotated[

@@ -26,6 +26,7 @@ _EXAMPLES = """examples:
       --count 200 --every 40                                  as this machine, bit by bit
   python -m device_tests.boards memory                        in machines of 512 and 128 MB
   python -m device_tests.boards instructions --write          after a change that is worth them
+  python -m device_tests.boards instructions a.bundle b.bundle
 """
 
 
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked, further = parser.parse_known_args(arguments)
     if further and asked.what not in ("test", "answers"):
         parser.error(f"unknown: {' '.join(further)}")
+    if asked.what == "instructions" and asked.bundles and asked.write:
+        parser.error("--write: the table has its own bundles; name no others")
     try:
         return _do(asked, further)
     except EdgeExpertsError as error:
@@ -47,11 +50,11 @@ def _do(asked: argparse.Namespace, further: Sequence[str]) -> int:
         figures = [asdict(memory.measure(megabytes)) for megabytes in asked.megabytes]
         _print(machines=figures)
     elif asked.what == "instructions":
-        found = instructions.count()
+        found = instructions.count({one.name: one.resolve() for one in asked.bundles})
         _print(instructions=found)
         if asked.write:
             instructions.write_table(found)
-        else:
+        elif not asked.bundles:
             instructions.refuse_growth(found, instructions.read_table())
     elif asked.what == "test":
         return suite(board(asked.board), asked.bundle, asked.expected, further).returncode
@@ -98,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     measuring = actions.add_parser("memory", help="of experts and a dense network, in machines")
     measuring.add_argument("megabytes", type=int, nargs="*", default=[512, 128])
     counting = actions.add_parser("instructions", help="count them, and compare with the table")
+    counting.add_argument(
+        "bundles", type=Path, nargs="*", help="count these, and compare with nothing"
+    )
     counting.add_argument("--write", action="store_true", help="make them the table")
     return parser
 

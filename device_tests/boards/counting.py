@@ -11,13 +11,16 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edge_experts import ExpertRuntime
 from edge_experts.benchmarking.reference_loop import reference_loop
 from edge_experts.features import TextFeatures
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden
+from edge_experts.runtime.tasks.language_model.continuation import Prompt
 
 _EXAMPLES, _ROUNDS = 16, 2
 _WARM = 4  # rounds in which Python 3.11 specializes its byte code
@@ -28,13 +31,15 @@ _SENTENCES = (
     "good value",
     "i have never waited so long for food this bland, and the waiter forgot half of it anyway",
 )
-_names: list[str] = []
+_PROMPT = "to open a document choose file and then click the name of the document in the list {}"
+_TOKENS, _PROMPTS = 32, 3
+_names: list[tuple[str, int]] = []
 
 
-def mark(name: str) -> None:
-    """Attribute the instructions executed since the last mark to `name`."""
+def mark(name: str, parts: int = 1) -> None:
+    """Attribute the instructions executed since the last mark to `name`, in equal parts."""
     os.getppid()
-    _names.append(name)
+    _names.append((name, parts))
 
 
 def text_features() -> None:
@@ -86,6 +91,18 @@ def answers(name: str, bundle: Path) -> None:
             mark(f"{name}/reference loop")
 
 
+def texts(name: str, bundle: Path) -> None:
+    """Read prompts of a language model, and continue them with all experts in memory."""
+    with ExpertRuntime(bundle, strict=True) as runtime:
+        for number in range(_WARM + _PROMPTS):
+            prompt = _PROMPT.format(number)[number:]  # that begins with no earlier one's tokens
+            mark("")
+            read: Any = runtime.predict(Prompt(prompt, 0))
+            mark("" if number < _WARM else f"{name}/token of a prompt", read.prompt_tokens)
+            answer: Any = runtime.predict(Prompt(prompt, _TOKENS))
+            mark("" if number < _WARM else f"{name}/token", answer.tokens)
+
+
 def main() -> None:
     """Count everything, without the garbage collector, which would run at irregular times."""
     gc.disable()
@@ -94,7 +111,8 @@ def main() -> None:
     text_features()
     for argument in sys.argv[1:]:
         name, path = argument.split("=", 1)
-        answers(name, Path(path))
+        counted = texts if read_manifest(Path(path)).layers else answers
+        counted(name, Path(path))
     print(json.dumps(_names))
 
 

@@ -13,10 +13,12 @@ import statistics
 import subprocess
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge_experts.errors import MachineError, ThresholdError
 from edge_experts.format.atomic import write_whole
+from edge_experts.format.manifest_parser import read_manifest
 
 from .building import built, cached, host_architecture, packages, run
 from .bundles import synthetic
@@ -39,13 +41,24 @@ _BUNDLES = {
     "dense, as many weights": (1, "2845,2845"),
 }
 
+_LANGUAGE_MODEL = {"language model": _PROJECT / "examples/help.bundle"}
+
 Table = dict[str, dict[str, int]]  # processor -> counted part -> instructions
 
 
-def count() -> Table:
-    """Count the medians of all parts of `counting.py`, on each processor."""
-    named = [f"{name}={path}" for name, path in synthetic("counted", _BUNDLES).items()]
-    return {processor: _count(processor, named) for processor in PROCESSORS}
+def count(bundles: Mapping[str, Path] | None = None) -> Table:
+    """Count the medians of all parts of `counting.py`, on each processor.
+
+    Args:
+        bundles: by name; by default those of the table.
+
+    Raises:
+        ManifestError: one of them is not a bundle.
+    """
+    for folder in (bundles or {}).values():
+        read_manifest(folder)
+    counted = bundles or {**synthetic("counted", _BUNDLES), **_LANGUAGE_MODEL}
+    return {processor: _count(processor, counted) for processor in PROCESSORS}
 
 
 def refuse_growth(found: Table, table: Table) -> None:
@@ -76,7 +89,7 @@ def write_table(found: Table) -> None:
     write_whole(TABLE, json.dumps(content, indent=2) + "\n")
 
 
-def _count(processor: str, bundles: list[str]) -> dict[str, int]:
+def _count(processor: str, bundles: Mapping[str, Path]) -> dict[str, int]:
     root = built(board(_BOARD)) / "root"
     counter = cached("counter", (_EMULATOR, _HERE / "count.c"), _counter)
     libraries = counter / "root/usr/lib/x86_64-linux-gnu"
@@ -87,8 +100,9 @@ def _count(processor: str, bundles: list[str]) -> dict[str, int]:
         emulator += [f"{counter}/root/usr/bin/qemu-aarch64", "-L", str(root), "-cpu", processor]
         emulator += ["-plugin", f"{counter}/count.so", "-E", "PYTHONHASHSEED=0"]
         emulator += ["-E", f"PYTHONPATH={root}/opt/site:{_PROJECT}"]
+        named = [f"{name}={path}" for name, path in bundles.items()]
         done = subprocess.run(
-            [*emulator, str(python), "-B", f"{_HERE}/counting.py", *bundles],
+            [*emulator, str(python), "-B", f"{_HERE}/counting.py", *named],
             env={**os.environ, "COUNT_OUT": str(out)},
             capture_output=True,
             encoding="utf-8",
@@ -101,14 +115,17 @@ def _count(processor: str, bundles: list[str]) -> dict[str, int]:
     return _medians(json.loads(done.stdout.splitlines()[-1]), counts)
 
 
-def _medians(names: list[str], counts: list[int]) -> dict[str, int]:
+def _medians(marks: list[tuple[str, int]], counts: list[int]) -> dict[str, int]:
     """Compute medians by name, without the instructions of the mark itself."""
-    taken: dict[str, list[int]] = defaultdict(list)
-    for name, before, after in zip(names[1:], counts, counts[1:], strict=False):
-        taken[name].append(after - before)
-    mark = statistics.median(taken.pop("nothing"))
+    taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for (name, parts), before, after in zip(marks[1:], counts, counts[1:], strict=False):
+        taken[name].append((after - before, parts))
+    mark = statistics.median(count for count, _ in taken.pop("nothing"))
     taken.pop("", None)
-    return {name: round(statistics.median(values) - mark) for name, values in taken.items()}
+    return {
+        name: round(statistics.median((count - mark) / parts for count, parts in values))
+        for name, values in taken.items()
+    }
 
 
 def _counter(folder: Path) -> None:

@@ -23,10 +23,15 @@ NAMES = (
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "gains", "language-models"),
     *("conversion-speed",),
-    *("synthetic", "synthetic-translators", "auto-evaluation", "every-recipe", "generated"),
+    *("synthetic", "synthetic-translators", "synthetic-language"),
+    *("auto-evaluation", "every-recipe", "generated"),
     *("unicode", "structure"),
 )
-MAKERS = ("synthetic", "synthetic-translators")  # write a bundle and print nothing
+MAKERS = (
+    "synthetic",
+    "synthetic-translators",
+    "synthetic-language",
+)  # write a bundle and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
 WIDTH = 80
 # Short runs, the options that make them short, and a key of the JSON.
@@ -130,6 +135,7 @@ def test_programs_print_json_or_text(
         ("synthetic", ("--experts", "2", "--hidden", "few"), UsageError),
         ("every-recipe", ("--recipes", "int4"), UsageError),
         ("synthetic-translators", ("--experts", "3"), UsageError),
+        ("synthetic-language", ("--dense", "one"), UsageError),
     ],
 )
 def test_errors_end_with_their_exit_code(

@@ -23,6 +23,21 @@ def test_an_unknown_board_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "invalid choice" in capsys.readouterr().err
 
 
+def test_only_the_tables_own_bundles_are_written_to_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["instructions", "some.bundle", "--write"])
+    assert "the table has its own bundles" in capsys.readouterr().err
+
+
+def test_what_is_counted_must_be_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["instructions", str(tmp_path / "absent.bundle")]) == ManifestError.exit_code
+    assert "absent.bundle" in capsys.readouterr().err
+
+
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MachineError, match=r"mmdebstrap is missing; \.ci/run"):

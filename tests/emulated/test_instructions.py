@@ -29,6 +29,12 @@ def test_it_is_a_quarter_of_the_dense_networks_or_less(counted: Table, processor
     assert counts["1 MB experts/answer"] <= counts["dense, as many weights/answer"] / 4
 
 
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_a_prompt_is_read_faster_than_a_text_is_written(counted: Table, processor: str) -> None:
+    counts = counted[processor]
+    assert counts["language model/token of a prompt"] < counts["language model/token"]
+
+
 def test_growth_is_refused_above_three_percent() -> None:
     table = {"cortex-a72": {"answer": 1000}}
     refuse_growth({"cortex-a72": {"answer": 1030}}, table)
