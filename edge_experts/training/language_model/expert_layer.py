@@ -57,7 +57,15 @@ class Router(tf_keras.layers.Layer):
     def __init__(self, units: int, experts: int, **kwargs: Any):
         super().__init__(**{**kwargs, "dtype": "float32"})  # in every precision
         self.kernel = self.add_weight("kernel", (units, experts), tf.float32, start())
-        self.bias = self.add_weight("bias", (experts,), tf.float32, "zeros", trainable=False)
+        self.bias = self.add_weight(
+            "bias",
+            (experts,),
+            tf.float32,
+            "zeros",
+            trainable=False,
+            # Every replica of a distributed training makes the same change.
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return tf.matmul(tf.cast(x, tf.float32), self.kernel)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from statistics import fmean
 from time import perf_counter, process_time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -74,7 +74,7 @@ class LanguageLearner:
         self._optimizer.exclude_from_weight_decay(var_list=[*vectors, *kept])
         self._optimizer.build(self._trained)
         shape = tf.TensorSpec((None, None), tf.int32)
-        self._step = tf.function(self._learn, input_signature=[shape])
+        self._step = tf.function(self._learn_together)
         self._judge = tf.function(self._judged, input_signature=[shape])
         self.loads = np.zeros((len(model.routers), model.size.experts))  # tokens of each expert
 
@@ -106,7 +106,9 @@ class LanguageLearner:
                     losses.append(self.step(batch, self.rate(step, steps)))
                     speed = (step + 1 - first) * self._rows * context / (perf_counter() - begin)
                     progress.step(f"loss {fmean(losses):.3f}, {speed:,.0f} tokens/s")
-                    if place + 1 == each or clock.is_due(place + 1):
+                    # Machines of a distributed training would not be due at the same step.
+                    due = not tf.distribute.has_strategy() and clock.is_due(place + 1)
+                    if place + 1 == each or due:
                         self._keep(snapshots, step + 1, process_time() - start)
         return process_time() - start
 
@@ -121,7 +123,12 @@ class LanguageLearner:
     def step(self, batch: np.ndarray, rate: float) -> float:
         """Run one step with (rows, length + 1) tokens; return its cross-entropy in nats."""
         self._optimizer.learning_rate.assign(rate)
-        loss, loads = self._step(batch)
+        strategy = tf.distribute.get_strategy()
+        parts = np.array_split(batch, strategy.num_replicas_in_sync)
+        own = strategy.experimental_distribute_values_from_function(
+            lambda replica: tf.constant(parts[replica.replica_id_in_sync_group])
+        )
+        loss, loads = self._step(own, tf.constant(len(batch), tf.float32))
         self.loads += loads.numpy()
         return float(loss)
 
@@ -155,8 +162,25 @@ class LanguageLearner:
             for loss, count, size in zip(nats, counts, sizes, strict=True)
         ]
 
-    def _learn(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _learn_together(self, batch: Any, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Run the step on all replicas.
+
+        Args:
+            batch: the rows of each replica.
+            rows: their number on all replicas, () float32.
+        """
+        strategy = tf.distribute.get_strategy()
+        found = strategy.run(self._learn, args=(batch, rows))
+        both: tuple[tf.Tensor, tf.Tensor] = tf.nest.map_structure(
+            lambda one: strategy.experimental_local_results(one)[0], found
+        )
+        return both
+
+    def _learn(self, batch: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Run the step on one replica; its results are those of all."""
         model, variables = self.model, self._trained
+        replica = tf.distribute.get_replica_context()
+        share = tf.cast(tf.shape(batch)[0], tf.float32) / rows
         with tf.GradientTape() as tape:
             hidden, routings = model.hidden(batch[:, :-1])
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
@@ -166,23 +190,29 @@ class LanguageLearner:
             extra = [
                 tf.reduce_mean(tf.square(tf.reduce_logsumexp(one.logits, -1))) for one in routings
             ]
+            loss, extra = loss * share, [one * share for one in extra]
             total = loss + self._z_loss * tf.add_n(extra) if extra else loss
         # The embedding's gradient is sparse and dense: as dense one the update takes half the time.
         found = tape.gradient(total, variables, unconnected_gradients="zero")
         dense = [tf.convert_to_tensor(one) for one in found]
         if self._masks:
             dense = [one * mask for one, mask in zip(dense, self._masks, strict=True)]
+        dense = replica.all_reduce(tf.distribute.ReduceOp.SUM, dense)
         gradients, _ = tf.clip_by_global_norm(dense, _CLIP)
-        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        self._optimizer.apply_gradients(
+            zip(gradients, variables, strict=True), skip_gradients_aggregation=True
+        )
         loads = []
         for router, routing in zip(model.routers, routings, strict=True):
             count = model.size.experts
             load = tf.cast(
                 tf.math.bincount(tf.reshape(routing.picks, (-1,)), minlength=count), tf.float32
             )
+            load = replica.all_reduce(tf.distribute.ReduceOp.SUM, load)
             if self._balance_rate:
                 router.bias.assign_add(self._balance_rate * tf.sign(tf.reduce_mean(load) - load))
             loads.append(load)
+        loss = replica.all_reduce(tf.distribute.ReduceOp.SUM, loss)
         return loss, tf.stack(loads) if loads else tf.zeros((0, model.size.experts))
 
     def _judged(self, batch: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, process_time
 from typing import Any
 
@@ -16,6 +17,7 @@ from ...errors import UsageError
 from ...features.byte_pairs import BytePairFeatures
 from ...format.atomic import refuse_existing, staged
 from ...format.manifest import TaskSpec
+from .. import distribution
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import leave
@@ -51,7 +53,7 @@ def train(
     refuse_existing(out, force=force)
     size_of(config, config.language_model.pieces)  # refuses before the work
     checkpoints = Checkpoints(
-        out.with_name(f"{out.name}.checkpoints"),
+        out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
         {"data": dataset.fingerprint(), "config": asdict(config)},
     )
     features = byte_pair_vocabulary.learn(dataset.train.inputs, config.language_model.pieces)
@@ -60,22 +62,22 @@ def train(
     tokens = token_batches.stream(texts, features)
     reseed(config.seed, "network")
     precision = fast_precision()
-    with computing_in(precision):
-        model = LanguageModel(size)
-    learner = learner_of(model, config)
     start, began = process_time(), monotonic()
-    what = "Training experts" if model.routers else "Training one network"
-    running = checkpoints.epochs_of("language model")
-    checkpoints.stage(
-        "language model",
-        model,
-        config.seed,
-        lambda: learner.train(tokens, config.epochs, what, running),
-    )
-    if precision != "float32":  # from here on as it is converted
-        trained, model = model, LanguageModel(size)
-        model.set_weights(trained.get_weights())
-        learner = learner_of(model, config)
+    with distribution.scope(config.distribute) as chief:
+        with computing_in(precision):
+            trained = LanguageModel(size)
+        learner = learner_of(trained, config)
+        what = "Training experts" if trained.routers else "Training one network"
+        running = checkpoints.epochs_of("language model")
+        checkpoints.stage(
+            "language model",
+            trained,
+            config.seed,
+            lambda: learner.train(tokens, config.epochs, what, running),
+        )
+    model = LanguageModel(size)  # in float32 on one machine, as it is converted
+    model.set_weights(trained.get_weights())
+    learner = learner_of(model, config)
     metrics: dict[str, Any] = {
         "precision": precision,
         "training_seconds": round(process_time() - start, 1),
@@ -89,7 +91,8 @@ def train(
     routing = findings(model, dataset.validation.inputs, features) if model.routers else []
     if routing:
         metrics["routing"] = [asdict(layer) for layer in routing]
-    with staged(out, force=force) as folder:
+    with staged(out, force=force) if chief else TemporaryDirectory() as place:
+        folder = Path(place)
         if pictures and routing:
             token_pictures.draw(folder / run_folder.PICTURES, routing)
         run = leave(
@@ -117,7 +120,6 @@ def size_of(config: TrainConfig, pieces: int) -> LanguageSize:
         "combine": config.combine != "top",
         "router": config.router != "learned",
         "select": config.select != "none",
-        "distribute": config.distribute != "none",
         "model": config.model is not None,
         "router_model": config.router_model is not None,
         "dense": config.dense not in (None, "active", "all"),

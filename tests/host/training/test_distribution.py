@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_experts.errors import UsageError
+from tests import language
 
 _TRAINING = """
 import sys
@@ -30,10 +31,25 @@ config = config_for(
 train(from_arrays("blobs", x[:500], y[:500], x[500:], y[500:]), sys.argv[1], config, pictures=False)
 """
 
+_LANGUAGE = """
+import sys
+from edge_experts import datasets
+from edge_experts.training import config_for, train
 
-def _started(out: Path, distribute: str, **environment: str) -> subprocess.Popen[str]:
+settings = dict(units=32, layers=2, heads=4, key_heads=2, inner=32, context=48, pieces=300)
+config = config_for(
+    "document", experts=4, top_k=2, epochs=1, batch_size=48 * 7, learning_rate=2e-3,
+    distribute=sys.argv[2], language_model=settings,
+)
+train(datasets.load(sys.argv[3]), sys.argv[1], config, pictures=False)
+"""
+
+
+def _started(
+    out: Path, distribute: str, *more: str, code: str = _TRAINING, **environment: str
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _TRAINING, str(out), distribute],
+        [sys.executable, "-c", code, str(out), distribute, *more],
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -55,20 +71,22 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
+def _two_workers(out: Path, *more: str, code: str = _TRAINING) -> list[subprocess.Popen[str]]:
+    workers = [f"127.0.0.1:{port}" for port in _free_ports(2)]
+    clusters = [
+        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        for index in range(2)
+    ]
+    return [
+        _started(out, "workers", *more, code=code, TF_CONFIG=json.dumps(cluster))
+        for cluster in clusters
+    ]
+
+
 def test_two_workers_agree_with_one(keras: object, tmp_path: Path) -> None:
     import tf_keras
 
-    workers = [f"127.0.0.1:{port}" for port in _free_ports(2)]
-    both = [
-        _started(
-            tmp_path / "two.run",
-            "workers",
-            TF_CONFIG=json.dumps(
-                {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-            ),
-        )
-        for index in range(2)
-    ]
+    both = _two_workers(tmp_path / "two.run")
     _finished(*both, _started(tmp_path / "one.run", "none"))
     one, two = (
         tf_keras.models.load_model(tmp_path / name / "model.keras", compile=False)
@@ -79,6 +97,25 @@ def test_two_workers_agree_with_one(keras: object, tmp_path: Path) -> None:
     moved = one.get_weights()[0] - _untrained(tmp_path)
     assert np.abs(moved).max() > 0.02, "the weights would also agree if nothing was trained"
     assert {path.name for path in tmp_path.iterdir()} == {"one.run", "two.run"}
+
+
+def test_two_workers_train_the_language_model_that_one_does(keras: object, tmp_path: Path) -> None:
+    """Seven rows for two workers: their shares of the batch differ."""
+    import tf_keras
+
+    text = tmp_path / "chain.txt"
+    text.write_text(language.text(), encoding="utf-8")
+    both = _two_workers(tmp_path / "two.run", str(text), code=_LANGUAGE)
+    _finished(*both, _started(tmp_path / "one.run", "none", str(text), code=_LANGUAGE))
+    one, two = (
+        tf_keras.models.load_model(tmp_path / name / "model.keras", compile=False)
+        for name in ("one.run", "two.run")
+    )
+    for alone, together in zip(one.get_weights(), two.get_weights(), strict=True):
+        assert together == pytest.approx(alone, abs=2e-3)
+    kernels = [weight for weight in one.get_weights() if weight.ndim == 2]
+    assert max(np.abs(weight).max() for weight in kernels) > 0.1, "nothing was trained"
+    assert {path.name for path in tmp_path.iterdir()} == {"one.run", "two.run", "chain.txt"}
 
 
 def _untrained(folder: Path) -> np.ndarray:
