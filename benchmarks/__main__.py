@@ -35,6 +35,7 @@ app = typer.Typer(
 app.command()(runtime.overhead)
 app.command()(runtime.loading)
 app.command()(runtime.kernels)
+app.command()(runtime.attention)
 app.command()(runtime.startup)
 app.command()(runtime.scale)
 app.command()(runtime.memory)

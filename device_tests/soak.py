@@ -92,9 +92,11 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
     """Send requests in several threads, with a memory budget that holds a few experts."""
     manifest = read_manifest(bundle)
     largest = max(entry.resident_bytes for entry in manifest.experts)
-    with ExpertRuntime(bundle, sequences=threads) as empty:
+    # A language model's texts each keep keys and values.
+    texts = threads if manifest.dense else 1
+    with ExpertRuntime(bundle, sequences=texts) as empty:
         budget = experts * largest + empty.resident_bytes
-    with ExpertRuntime(bundle, memory_budget=budget, sequences=threads, strict=True) as runtime:
+    with ExpertRuntime(bundle, memory_budget=budget, sequences=texts, strict=True) as runtime:
         work = _Work(bundle, runtime, budget)
         workers = [
             threading.Thread(target=work.go, args=(requests // threads, seed))

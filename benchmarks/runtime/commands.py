@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_experts.cli.shared_options import Bundle, Json
+from edge_experts.errors import UsageError
 
 from .. import output
 
@@ -47,6 +48,31 @@ def loading(bundle: Bundle, json: Json = False) -> None:
 
     ways = measure(bundle)
     output.show({"ways": [asdict(way) for way in ways]}, as_table(ways), json=json)
+
+
+def attention(
+    bundle: Bundle,
+    contexts: Annotated[
+        str, typer.Option(help="Contexts, multiples of 32, with commas between.")
+    ] = "256,1024",
+    json: Json = False,
+) -> None:
+    """Time a language model's attention.
+
+    For a token in one layer, beside the plain way with matrices of all tokens.
+
+    Example: python -m benchmarks attention help.bundle --contexts 256,1024
+    """
+    from .attention import as_table, measure
+
+    try:
+        sizes = [int(one) for one in contexts.split(",")]
+    except ValueError:
+        sizes = []
+    if not sizes or any(size < 32 or size % 32 for size in sizes):
+        raise UsageError(f"--contexts {contexts}: must be multiples of 32, such as 256,1024")
+    times = measure(bundle, sizes)
+    output.show({"contexts": [asdict(one) for one in times]}, as_table(times), json=json)
 
 
 def kernels(bundle: Bundle, json: Json = False) -> None:

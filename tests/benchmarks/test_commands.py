@@ -18,7 +18,8 @@ from edge_experts.errors import EdgeExpertsError, ManifestError, UsageError
 from tests.tiny import tiny_bundle
 
 NAMES = (
-    *("overhead", "loading", "kernels", "startup", "scale", "memory", "tight", "soak"),
+    *("overhead", "loading", "kernels", "attention", "startup", "scale", "memory", "tight"),
+    "soak",
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "gains", "language-models"),
@@ -132,6 +133,7 @@ def test_programs_print_json_or_text(
     [
         *((name, (), ManifestError) for name in ("overhead", "soak", "mutations", "startup")),
         *((name, (), ManifestError) for name in ("loading", "kernels", "tight")),
+        ("attention", ("--contexts", "100"), UsageError),
         ("synthetic", ("--experts", "2", "--hidden", "few"), UsageError),
         ("every-recipe", ("--recipes", "int4"), UsageError),
         ("synthetic-translators", ("--experts", "3"), UsageError),

@@ -46,6 +46,19 @@ def test_a_soak_that_went_wrong_says_so(harm: dict[str, Any]) -> None:
         replace(fine, **harm).refuse()
 
 
+def test_attention_is_timed_beside_the_plain_way(language_bundle: Path) -> None:
+    short, long = _json("attention", language_bundle, "--contexts", "64,512")["contexts"]
+    assert (short["context"], long["context"]) == (64, 512)
+    for time in ("prompt_us", "plain_prompt_us", "written_us", "plain_written_us"):
+        assert 0 < short[time] < long[time]
+
+
+def test_a_soak_of_a_language_model(language_bundle: Path) -> None:
+    """Four texts at a time, with room for three experts beside all that texts need."""
+    found = soak.soak(language_bundle, requests=40, threads=4, experts=3)
+    assert (found.requests, found.wrong, found.over_budget) == (40, 0, 0)
+
+
 def _output(*arguments: object) -> str:
     """Stdout of `python -m benchmarks`, run in this process."""
     result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
