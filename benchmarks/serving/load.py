@@ -14,18 +14,18 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edge_experts.errors import MachineError, ThresholdError
-from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory.process_memory import resident_bytes
+from edge_experts.serving.task_routes import TASK_ROUTES
 from edge_experts.serving.tensors import inputs_of, outputs_of
 
 _FLAT = 1_000_000  # bytes by which memory may grow
@@ -66,7 +66,7 @@ class Load:
 
 def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
     """Send requests on several connections, each again as soon as it has its response."""
-    requests = _requests(bundle)
+    path, requests, text_in = _requests(bundle)
     load, lock, end = Load(), threading.Lock(), monotonic() + seconds
 
     def ask(first: int) -> None:
@@ -89,10 +89,9 @@ def hold_at_limit(bundle: Path, seconds: float, clients: int) -> Load:
                 load.codes[response.status] += 1
                 if response.status == 200:
                     load.seconds.append(taken)
-                    load.wrong += json.loads(content)["outputs"][0]["data"] != [text]
+                    load.wrong += text_in(json.loads(content)) != text
 
     with running(bundle, "--queue", str(_QUEUE)) as (process, port):
-        path = f"/v2/models/{read_manifest(bundle).name}/infer"
         threads = [threading.Thread(target=ask, args=(first,)) for first in range(clients)]
         for thread in threads:
             thread.start()
@@ -131,19 +130,39 @@ class running:  # noqa: N801  reads as what it is: with running(bundle) as (proc
             self.process.stderr.close()
 
 
-def _requests(bundle: Path) -> list[tuple[bytes, str]]:
-    """Request bodies, of a golden example each, with the labels or texts expected in return."""
+class _Requests(NamedTuple):
+    """Path, bodies with the labels or texts expected in return, and where a response has them."""
+
+    path: str
+    bodies: list[tuple[bytes, str]]
+    text_in: Callable[[Any], str]
+
+
+def _requests(bundle: Path) -> _Requests:
+    """Make a request of each golden example; those of language models are completions."""
+    made = []
     with ExpertRuntime(bundle) as runtime:
-        described, output = inputs_of(runtime.features), outputs_of(runtime.task)[0]["name"]
-        made = []
+        completes = TASK_ROUTES.has(runtime.task.name)
+        body_of = _completion if completes else _tensors
         for example in golden.read(bundle).inputs:
-            values, tensors = runtime.features.take_apart(example), []
-            for one in described:
-                data = np.asarray(values[one["name"]]).ravel().tolist()
-                tensors.append({**one, "shape": [1, *one["shape"][1:]], "data": data})
-            body = {"inputs": tensors, "outputs": [{"name": output}]}
-            made.append((json.dumps(body).encode(), runtime.predict(example).text))
-        return made
+            body = json.dumps(body_of(runtime, example)).encode()
+            made.append((body, runtime.predict(example).text))
+        if completes:
+            return _Requests("/v1/completions", made, lambda found: found["choices"][0]["text"])
+        path = f"/v2/models/{runtime.manifest.name}/infer"
+        return _Requests(path, made, lambda found: found["outputs"][0]["data"][0])
+
+
+def _completion(runtime: ExpertRuntime, example: Any) -> dict[str, Any]:
+    return {"model": runtime.manifest.name, "prompt": example, "temperature": 0}
+
+
+def _tensors(runtime: ExpertRuntime, example: Any) -> dict[str, Any]:
+    values, tensors = runtime.features.take_apart(example), []
+    for one in inputs_of(runtime.features):
+        data = np.asarray(values[one["name"]]).ravel().tolist()
+        tensors.append({**one, "shape": [1, *one["shape"][1:]], "data": data})
+    return {"inputs": tensors, "outputs": [{"name": outputs_of(runtime.task)[0]["name"]}]}
 
 
 def figures(load: Load, *, seconds: float, clients: int) -> dict[str, Any]:
