@@ -67,6 +67,7 @@ _LONG = (
     "tests/host/converters/test_regression.py",
     "tests/host/converters/test_translator_targets.py",
     "tests/host/experiments/test_comparing.py::test_all_rows",
+    "tests/host/experiments/test_comparing_texts.py::test_language_models",
     "tests/host/experiments/test_new_domain.py",
     "tests/host/training/test_adopting.py::test_the_documents",
     "tests/host/training/test_checkpoints.py::test_a_killed",

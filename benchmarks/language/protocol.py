@@ -23,11 +23,11 @@ import numpy as np
 
 from edge_experts import datasets
 from edge_experts.datasets import Dataset
+from edge_experts.datasets.targets.document_losses import scores
 from edge_experts.training import config_for
 from edge_experts.training.checkpoints import Snapshots
 from edge_experts.training.language_model import byte_pair_vocabulary, token_batches
 from edge_experts.training.language_model.language_network import LanguageModel
-from edge_experts.training.language_model.language_scores import scores
 from edge_experts.training.language_model.language_trainer import judge, learner_of, size_of
 from edge_experts.training.randomness import reseed
 

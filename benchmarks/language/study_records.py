@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from edge_experts.training.language_model.language_learner import DocumentLoss
+from edge_experts.datasets.targets.document_losses import DocumentLoss
 
 
 @dataclass(frozen=True)

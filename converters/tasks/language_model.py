@@ -221,6 +221,7 @@ class LanguageConversion:
             "test_scores": dict(proof.test_scores),
             "test_examples": proof.test_examples,
             "parameters": self.run.metrics.get("parameters"),
+            "macs": self.run.metrics.get("macs"),
         }
 
     def card(self, manifest: Manifest, proof: Proof) -> str:

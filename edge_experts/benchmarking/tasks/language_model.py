@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...datasets.targets.document_losses import DocumentLoss
 from ...errors import UsageError
+from ...features.byte_pairs import END
 from ...progress import Progress
 from ...runtime import ExpertRuntime
 from ...runtime.batch import examples_of
@@ -52,6 +55,34 @@ def record(
             rows["bits"].append(np.frombuffer(hashlib.sha256(logs.tobytes()).digest(), np.uint8))
             progress.step()
     return {name: np.array(values) for name, values in rows.items()}
+
+
+def bundle_losses(bundle: Path, texts: Sequence[str]) -> list[DocumentLoss]:
+    """Measure a bundle's losses; for a separate process."""
+    with ExpertRuntime(bundle, strict=True) as runtime:
+        return document_losses(runtime, texts)
+
+
+def document_losses(
+    runtime: ExpertRuntime, texts: Sequence[Any] | np.ndarray
+) -> list[DocumentLoss]:
+    """Measure the loss of each document, in windows of the context that do not overlap."""
+    task = runtime.task
+    assert isinstance(task, LanguageModel)
+    found, count = [], len(texts)
+    with Progress(f"Evaluating on {count:,} documents", 20) as progress:
+        for row, text in enumerate(map(str, texts)):
+            tokens, size = [END, *task.vocabulary.tokens(text), END], task.context
+            nats, right = 0.0, 0
+            for start in range(0, len(tokens) - 1, size):
+                window = tokens[start : start + size + 1]
+                losses, hits = task.losses(window, runtime.access)
+                nats, right = nats + float(losses.sum()), right + int(hits.sum())
+            length = len(text.encode("utf-8", "surrogatepass"))
+            found.append(DocumentLoss(nats, len(tokens) - 1, length, right))
+            if (row + 1) * 20 // count > row * 20 // count:
+                progress.step()
+    return found
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -43,7 +43,10 @@ def monitor(
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, monitor=True) as runtime:
         if not runtime.task.watched:
-            raise UsageError(f"{bundle}: monitoring is not supported for {runtime.task.name}")
+            raise UsageError(
+                f"{bundle}: monitoring is not supported for {runtime.task.name}; `evaluate --data "
+                "FILE` measures how well it does on new inputs"
+            )
         if runtime.drift is None:
             raise UsageError(
                 f"{bundle}: has no figures of its validation examples; convert it again"

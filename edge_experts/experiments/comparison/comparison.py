@@ -14,7 +14,7 @@ from ...training.config import TrainConfig
 from ...training.default_settings import config_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
-from .contenders import ComparedModel, chosen
+from .contenders import NAMES, ComparedModel, chosen
 from .making import Maker
 from .records import Record
 from .results import Comparison, ComparisonRow
@@ -57,7 +57,8 @@ def compare(
         raise UsageError("compare makes the dense rows itself; leave `dense` out")
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
         raise UsageError(f"seeds must be from 1 to {MAX_SEEDS}, got {len(seeds)}")
-    contenders = chosen(rows, buckets=dataset.kind == "text" and config.model is None)
+    buckets = dataset.kind == "text" and config.model is None
+    contenders = chosen(rows, buckets=buckets, names=task.rows or NAMES)
     if quick:
         dataset = quick_look(dataset, seed=0)
     data = {"name": dataset.name, "sha256": dataset.fingerprint()}

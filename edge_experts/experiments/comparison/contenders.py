@@ -75,7 +75,9 @@ NAMES = tuple(CONTENDERS)
 MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # rows that no comparison works without
 
 
-def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[ComparedModel, ...]:
+def chosen(
+    rows: Sequence[str] | None, *, buckets: bool = False, names: Sequence[str] = NAMES
+) -> tuple[ComparedModel, ...]:
     """Contenders of these names, in order; all by default.
 
     The dense networks are always included, since they define the gap, and so are contenders whose
@@ -84,14 +86,15 @@ def chosen(rows: Sequence[str] | None, *, buckets: bool = False) -> tuple[Compar
     Args:
         buckets: True if the networks are bags of n-grams: then one with more buckets is a dense
             baseline too.
+        names: those that the task has.
 
     Raises:
         UsageError: a name is unknown.
     """
-    unknown = sorted(set(rows or ()) - set(NAMES))
+    unknown = sorted(set(rows or ()) - set(names))
     if unknown:
-        raise UsageError(f"rows must be of {', '.join(NAMES)}; got {', '.join(unknown)}")
-    wanted = set(NAMES if rows is None else rows) | {DENSE_ACTIVE, DENSE_ALL}
+        raise UsageError(f"rows must be of {', '.join(names)}; got {', '.join(unknown)}")
+    wanted = set(names if rows is None else rows) | {DENSE_ACTIVE, DENSE_ALL}
     if buckets:
         wanted.add(DENSE_BUCKETS)
     elif rows is None:

@@ -18,6 +18,7 @@ COMPARISONS = Registry(
     {
         "classification": f"{__name__}.classification:COMPARISON",
         "regression": f"{__name__}.regression:COMPARISON",
+        "language-model": f"{__name__}.language_model:COMPARISON",
     },
 )
 
@@ -49,6 +50,8 @@ class ComparedTask(Protocol):
         points: hundredths of the primary score, in words.
         gained: the gain of a better model in words; {} stands for the points.
         outputs: the word for the labels of a data set.
+        rows: names of the contenders that it has; None: all.
+        commands: names of the commands that compare its models.
     """
 
     score: str
@@ -57,6 +60,8 @@ class ComparedTask(Protocol):
     points: str
     gained: str
     outputs: str
+    rows: tuple[str, ...] | None
+    commands: tuple[str, ...]
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """Rows that every subset of the data must contain for training, (rows,)."""
@@ -113,12 +118,13 @@ def comparison_of(dataset: Dataset, command: str) -> ComparedTask:
     Raises:
         DataError: `command` does not support this task.
     """
-    if dataset.task_type not in COMPARISONS.names:
+    found = task_named(dataset.task_type) if COMPARISONS.has(dataset.task_type) else None
+    if found is None or command not in found.commands:
         raise DataError(
-            f"{dataset.name}: {command} supports {' and '.join(COMPARISONS.names)} only; use "
-            "`train` and `evaluate` instead"
+            f"{dataset.name}: {command} does not support {dataset.task_type}; use `train` and "
+            "`evaluate` instead"
         )
-    return task_named(dataset.task_type)
+    return found
 
 
 def task_named(name: str) -> ComparedTask:

@@ -24,6 +24,8 @@ class ClassificationComparison:
     points = "points"
     gained = "classify {} points more of the examples correctly"
     outputs = "labels"
+    rows: tuple[str, ...] | None = None
+    commands: tuple[str, ...] = ("compare", "advise")
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """First example of each label."""

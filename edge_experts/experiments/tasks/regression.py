@@ -31,6 +31,8 @@ class RegressionComparison:
     points = "points of R2"
     gained = "explain {} points more of the targets' variance (R2)"
     outputs = "output(s)"
+    rows: tuple[str, ...] | None = None
+    commands: tuple[str, ...] = ("compare", "advise")
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """No rows: every subset can be trained on."""

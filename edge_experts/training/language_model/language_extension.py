@@ -13,6 +13,7 @@ import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
+from ...datasets.targets.document_losses import DocumentLoss, scores
 from ...errors import DataError, ThresholdError, UsageError
 from ...features.byte_pairs import BytePairFeatures
 from ...format.atomic import staged
@@ -23,9 +24,8 @@ from ..language_settings import LanguageSettings
 from ..leaving import KEPT_EXAMPLES, versions
 from ..randomness import reseed
 from . import token_batches
-from .language_learner import DocumentLoss, LanguageLearner
+from .language_learner import LanguageLearner
 from .language_network import LanguageModel
-from .language_scores import scores
 from .language_trainer import TASK_TYPE, judge
 
 PASSES = 3  # over the new text, by default

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 from statistics import fmean
 from time import perf_counter, process_time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from ...datasets.targets.document_losses import DocumentLoss
 from ...features.byte_pairs import END
 from ...progress import Progress
 from ..checkpoints import EpochClock, Snapshot, Snapshots
@@ -26,14 +27,6 @@ from .token_batches import epoch, steps_of, windows
 _TOLD = 50  # number of steps of the reported mean loss
 _CLIP = 1.0  # largest norm of the gradients
 _IGNORED = -1  # target of padding
-
-
-class DocumentLoss(NamedTuple):
-    """Loss of one document: the sum over its tokens in nats, tokens, and bytes of its text."""
-
-    nats: float
-    tokens: int
-    bytes: int
 
 
 class LanguageLearner:
@@ -146,20 +139,22 @@ class LanguageLearner:
             for window in windows([END, *tokens, END], context)
         ]
         parts.sort(key=lambda one: len(one[1]))
-        nats, counts = np.zeros(len(documents)), np.zeros(len(documents), int)
+        nats, counts = np.zeros(len(documents)), np.zeros((2, len(documents)), int)
         for start in range(0, len(parts), rows):
             some = parts[start : start + rows]
             length = max(len(window) for _, window in some)
             batch = np.full((len(some), length), _IGNORED, np.int32)
             for row, (_, window) in enumerate(some):
                 batch[row, : len(window)] = window
-            losses = self._judge(batch).numpy()
-            for (index, window), loss in zip(some, losses, strict=True):
+            losses, right = (one.numpy() for one in self._judge(batch))
+            for (index, window), loss, correct in zip(some, losses, right, strict=True):
                 nats[index] += loss
-                counts[index] += len(window) - 1
+                counts[:, index] += len(window) - 1, correct
         return [
-            DocumentLoss(float(loss), int(count), size)
-            for loss, count, size in zip(nats, counts, sizes, strict=True)
+            DocumentLoss(float(loss), count, size, correct)
+            for loss, count, size, correct in zip(
+                nats, counts[0].tolist(), sizes, counts[1].tolist(), strict=True
+            )
         ]
 
     def _learn_together(self, batch: Any, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -215,13 +210,17 @@ class LanguageLearner:
         loss = replica.all_reduce(tf.distribute.ReduceOp.SUM, loss)
         return loss, tf.stack(loads) if loads else tf.zeros((0, model.size.experts))
 
-    def _judged(self, batch: tf.Tensor) -> tf.Tensor:
+    def _judged(self, batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Sum the losses of each row, and count its right tokens."""
         inputs, targets = tf.maximum(batch[:, :-1], END), batch[:, 1:]
         hidden, _ = self.model.hidden(inputs)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-            tf.maximum(targets, END), self.model.logits(hidden)
+        logits = self.model.logits(hidden)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.maximum(targets, END), logits)
+        right = tf.argmax(logits, -1, tf.int32) == targets  # never so of padding
+        return (
+            tf.reduce_sum(tf.where(targets == _IGNORED, 0.0, losses), -1),
+            tf.math.count_nonzero(right, -1),
         )
-        return tf.reduce_sum(tf.where(targets == _IGNORED, 0.0, losses), -1)
 
     def _state(self) -> list[tf.Variable]:
         return [*self.model.variables, *self._optimizer.variables]

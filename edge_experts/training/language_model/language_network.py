@@ -42,6 +42,14 @@ class LanguageSize:
         """Width of a head."""
         return self.units // self.heads
 
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of a token, without attention's own, which grow with its position."""
+        keys = 2 * self.key_heads * self.width
+        layer = self.units * (2 * self.units + keys + 3 * self.inner * self.top_k)
+        router = self.units * self.experts if self.experts > 1 else 0
+        return self.layers * (layer + router) + self.units * self.pieces
+
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class LanguageModel(tf_keras.Model):

@@ -13,6 +13,7 @@ import numpy as np
 
 from ... import run_folder
 from ...datasets import Dataset, Split
+from ...datasets.targets.document_losses import DocumentLoss, scores
 from ...errors import UsageError
 from ...features.byte_pairs import BytePairFeatures
 from ...format.atomic import refuse_existing, staged
@@ -24,9 +25,8 @@ from ..leaving import leave
 from ..precision import computing_in, fast_precision
 from ..randomness import reseed
 from . import byte_pair_vocabulary, token_batches, token_pictures
-from .language_learner import DocumentLoss, LanguageLearner
+from .language_learner import LanguageLearner
 from .language_network import LanguageModel, LanguageSize
-from .language_scores import scores
 from .routing_findings import findings
 
 TASK_TYPE = "language-model"
@@ -84,6 +84,7 @@ def train(
         "training_wall_seconds": round(monotonic() - began, 1),
         "training_tokens": len(tokens) * config.epochs,
         "parameters": model.count_params(),
+        "macs": {"active": size.macs},
     }
     for split in ("validation", "test"):
         found = judge(learner, getattr(dataset, split), features)

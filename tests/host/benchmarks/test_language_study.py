@@ -66,7 +66,7 @@ def test_a_study_resumes_where_it_was_ended(
 def test_gap_and_ratio_are_of_the_test_documents() -> None:
     from benchmarks.language.study_records import StudyRecord
     from benchmarks.language.study_summary import compare
-    from edge_experts.training.language_model.language_learner import DocumentLoss
+    from edge_experts.datasets.targets.document_losses import DocumentLoss
 
     def record(kind: str, loss: float) -> StudyRecord:
         test = tuple(DocumentLoss(loss * tokens, tokens, 4 * tokens) for tokens in (10, 30, 60))

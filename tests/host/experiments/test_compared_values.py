@@ -238,7 +238,7 @@ def test_other_tasks_are_refused_by_name(keras: Any, tmp_path: Path, command: st
     dataset = Dataset(
         "words", "translation", "t", ("de",), pairs, pairs, pairs, "a test", "translation"
     )
-    words = f"words: {command} supports classification and regression only; use `train`"
+    words = f"words: {command} does not support translation; use `train`"
     commands: dict[str, Callable[[], object]] = {
         "compare": lambda: compare(dataset, tmp_path),
         "advise": lambda: advise(dataset),

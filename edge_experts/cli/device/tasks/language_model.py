@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,33 +101,28 @@ def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
 def evaluate(
     runtime: ExpertRuntime, dataset: Dataset, split: Split, *, name: str, show: int, seed: int
 ) -> Evaluation:
-    from ....progress import Progress
+    from ....benchmarking.tasks.language_model import document_losses
+    from ....datasets.targets.document_losses import scores
     from ....runtime.tasks.language_model import LanguageModel
 
     task = runtime.task
     assert isinstance(task, LanguageModel)
-    nats, tokens, size = 0.0, 0, 0
-    with Progress(f"Evaluating on {len(split):,} documents", 20) as progress:
-        for row, text in enumerate(split.inputs):
-            for window in _windows(task, str(text)):
-                nats += float(task.losses(window, runtime.access).sum())
-                tokens += len(window) - 1
-            size += len(str(text).encode("utf-8", "surrogatepass"))
-            if (row + 1) * 20 // len(split) > row * 20 // len(split):
-                progress.step()
-    loss = nats / tokens
+    measured = scores(document_losses(runtime, split.inputs))
+    tokens = int(measured["tokens"])
     found = {
-        "loss": round(loss, 6),
-        "perplexity": round(math.exp(loss), 4),
-        "bits_per_byte": round(nats / math.log(2) / max(1, size), 6),
+        "loss": round(measured["loss"], 6),
+        "perplexity": round(measured["perplexity"], 4),
+        "bits_per_byte": round(measured["bits_per_byte"], 6),
+        "accuracy": round(measured["accuracy"], 6),
         "tokens": tokens,
         "documents": len(split),
     }
     shown = samples(runtime, task, split, show, seed)
     lines = [f"{one['beginning']}\n  continued: {one['written']}" for one in shown]
     line = (
-        f"perplexity {found['perplexity']:.2f}, loss {loss:.4f} nats a token, "
-        f"{found['bits_per_byte']:.3f} bits per byte, on {tokens:,} tokens of {len(split):,} "
+        f"perplexity {found['perplexity']:.2f}, loss {found['loss']:.4f} nats a token, "
+        f"{found['bits_per_byte']:.3f} bits per byte, {found['accuracy']:.1%} of tokens "
+        f"predicted rightly, on {tokens:,} tokens of {len(split):,} "
         f"documents of {dataset.name}, {name}"
     )
     return Evaluation({**found, **({"shown": shown} if shown else {})}, [*lines, line])
@@ -149,12 +143,3 @@ def samples(
         answer = runtime.predict(Prompt(beginning, _SHOWN))
         shown.append({"beginning": beginning, "written": answer.text})
     return shown
-
-
-def _windows(task: LanguageModel, text: str) -> Iterator[list[int]]:
-    """Yield windows of a document: each token, and its end, is the target of one window."""
-    from ....features.byte_pairs import END
-
-    tokens = [END, *task.vocabulary.tokens(text), END]
-    for start in range(0, len(tokens) - 1, task.context):
-        yield tokens[start : start + task.context + 1]

@@ -185,13 +185,17 @@ class LanguageModel:
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
         raise UsageError("predict_arrays is not for language models: use predict or stream")
 
-    def losses(self, tokens: Sequence[int], models: Access) -> np.ndarray:
-        """Compute the loss of each token but the first, in nats, (tokens - 1,) float64.
+    def losses(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the loss of each token but the first, in nats, and if it was the most probable.
 
         Args:
             tokens: at most one more than the context; the first is `END` at the start of a text.
+
+        Returns:
+            (tokens - 1,) float64 and bool.
         """
-        return self.judged(tokens, models)[0]
+        found = self.logits(tokens[:-1], models)
+        return _nats(found, tokens[1:]), found.argmax(axis=1) == np.array(tokens[1:])
 
     def judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
         """Compute the losses of all tokens but the first, and the logits of the last but one."""
