@@ -19,7 +19,7 @@ _COSTS = ("multiply-adds", "files kB", "deflated", "resident kB")
 def as_text(result: Comparison) -> str:
     """Format the table, the conditions of the measurement, and the verdict."""
     task = result.task
-    scores = (task.title, "95 %", "float", *(name.upper() for name in task.others))
+    scores = (task.title, "95 %", "float", *task.others.values())
     head = ("as deployed", "numbers", *scores, *_COSTS, "gap closed")
     lines = aligned([head, *(_cells(result, row) for row in result.rows)])
     lines += [f"{name}: not available, {reason}" for name, reason in result.unavailable.items()]

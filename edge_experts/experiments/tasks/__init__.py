@@ -46,7 +46,7 @@ class ComparedTask(Protocol):
     Attributes:
         score: key of the primary score; higher is better, and useful models are between 0 and 1.
         title: name of the primary score in tables and texts.
-        others: keys of further scores that tables show.
+        others: further scores that tables show: their keys, and their names in words.
         points: hundredths of the primary score, in words.
         gained: the gain of a better model in words; {} stands for the points.
         outputs: the word for the labels of a data set.
@@ -56,7 +56,7 @@ class ComparedTask(Protocol):
 
     score: str
     title: str
-    others: tuple[str, ...]
+    others: Mapping[str, str]
     points: str
     gained: str
     outputs: str

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class ClassificationComparison:
     """Share of correct answers; a loss is 0 or 1."""
 
     score = title = "accuracy"
-    others: tuple[str, ...] = ()
+    others: Mapping[str, str] = MappingProxyType({})
     points = "points"
     gained = "classify {} points more of the examples correctly"
     outputs = "labels"

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ class LanguageComparison:
     """
 
     score, title = "accuracy", "right tokens"
-    others: tuple[str, ...] = ("perplexity", "bits_per_byte")
+    others: Mapping[str, str] = MappingProxyType(
+        {"perplexity": "perplexity", "bits_per_byte": "bits per byte"}
+    )
     points = "points"
     gained = "predict {} points more of the tokens correctly"
     outputs = "source(s)"

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class RegressionComparison:
     """
 
     score, title = "r2", "R2"
-    others: tuple[str, ...] = ("mae", "rmse")
+    others: Mapping[str, str] = MappingProxyType({"mae": "MAE", "rmse": "RMSE"})
     points = "points of R2"
     gained = "explain {} points more of the targets' variance (R2)"
     outputs = "output(s)"

@@ -33,7 +33,7 @@ def test_language_models_are_compared_as_deployed(tmp_path: Path, cli: Any) -> N
     assert found["verdict"]["sentences"]
     again = cli(*asked, "--quantization", "float32", "--out", out)
     assert "4 of 4 rows are finished already" in again.stderr
-    assert "PERPLEXITY" in again.stdout
+    assert "bits per byte" in again.stdout
     assert "right tokens" in again.stdout
     assert (out / "comparison.png").stat().st_size > 10_000
 
