@@ -15,8 +15,16 @@ from .version import VERSION
 if TYPE_CHECKING:
     from .runtime import Answer, ExpertRuntime
     from .runtime.installed import InstalledRuntime
+    from .runtime.memory.memory_budget import MemoryBudget
 
-__all__ = ["Answer", "EdgeExpertsError", "ExpertRuntime", "InstalledRuntime", "__version__"]
+__all__ = [
+    "Answer",
+    "EdgeExpertsError",
+    "ExpertRuntime",
+    "InstalledRuntime",
+    "MemoryBudget",
+    "__version__",
+]
 __version__ = VERSION
 
 
@@ -30,4 +38,8 @@ def __getattr__(name: str) -> Any:
         from .runtime.installed import InstalledRuntime
 
         return InstalledRuntime
+    if name == "MemoryBudget":
+        from .runtime.memory.memory_budget import MemoryBudget
+
+        return MemoryBudget
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,6 +22,7 @@ from .bundle_access import BundleAccess
 from .drift.drift_monitor import Drift, Monitor
 from .interpreter import Delegate
 from .memory import allocator, measured_costs
+from .memory.memory_budget import MemoryBudget
 from .memory.prefetch import Prefetcher
 from .memory.quarantine import Quarantine
 from .memory.residency import Counts, Residency
@@ -49,7 +50,8 @@ class ExpertRuntime:
         memory_budget: limit for the routers and the experts in memory together, measured by
             `costs`: bytes, or a text such as "8MB"; None keeps every expert that was used. The
             least recently used expert is evicted first, unless the task has another policy. Of a
-            language model the limit holds for its dense parts, keys and values too.
+            language model the limit holds for its dense parts, keys and values too. Runtimes that
+            get the same `MemoryBudget` share it.
         max_experts: limit for the number of experts in memory; both limits hold if both are given.
         pin: experts to load now and never to evict.
         prefetch: load the expert that is probably needed next after each answer, in a thread of its
@@ -88,7 +90,7 @@ class ExpertRuntime:
         self,
         bundle: str | Path,
         *,
-        memory_budget: Size | None = None,
+        memory_budget: Size | MemoryBudget | None = None,
         max_experts: int | None = None,
         pin: Iterable[int] = (),
         prefetch: bool = False,
@@ -114,9 +116,10 @@ class ExpertRuntime:
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
         found = measured_costs.known(self.folder, self.manifest)
+        self._common = memory_budget if isinstance(memory_budget, MemoryBudget) else None
         self._room = Room(
             costs or found.experts,
-            None if memory_budget is None else bytes_of(memory_budget, "memory_budget"),
+            _bytes_of(memory_budget),
             max_experts,
             beside={"routers and dense parts": found.always, **reserved},
             layers=[places for _, places in self.manifest.routed],
@@ -279,6 +282,7 @@ class ExpertRuntime:
             all_must_fit=self._strict or self.task.needs_all or self.manifest.combine == "sum",
             pinned=pinned,
             policy=self.task.policy(),
+            members=None if self._common is None else self._common.members(),
         )
         self._prefetcher = Prefetcher(self._experts) if self._prefetch else None
         self._monitor: Monitor | None = None
@@ -296,3 +300,9 @@ class ExpertRuntime:
             observer=None if self._monitor is None else self._monitor.observe,
             inherited=inherited,
         )
+
+
+def _bytes_of(given: Size | MemoryBudget | None) -> int | None:
+    if isinstance(given, MemoryBudget):
+        return given.bytes
+    return None if given is None else bytes_of(given, "memory_budget")

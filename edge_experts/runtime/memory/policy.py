@@ -23,15 +23,18 @@ class Policy(Protocol):
         Args:
             idle: experts that may be evicted, at least one; the least recently used first. None of
                 them is pinned or in use.
-            wanted: the expert that needs the memory.
+            wanted: the expert that needs the memory; the first of `idle` if another bundle does.
 
         Returns:
             one of `idle`.
         """
 
 
-def choose(policy: Policy, idle: Iterable[int], wanted: int) -> int | None:
+def choose(policy: Policy, idle: Iterable[int], wanted: int | None) -> int | None:
     """Return the policy's victim; None if no expert may be evicted.
+
+    Args:
+        wanted: as for `Policy.victim`; None if another bundle needs the memory.
 
     Raises:
         ValueError: the policy chose an expert that is not in `idle`, which is a bug of the policy.
@@ -39,14 +42,33 @@ def choose(policy: Policy, idle: Iterable[int], wanted: int) -> int | None:
     offered = tuple(idle)
     if not offered:
         return None
-    victim = policy.victim(offered, wanted)
+    victim = policy.victim(offered, offered[0] if wanted is None else wanted)
     if victim not in offered:
         raise ValueError(f"a residency policy chose expert {victim}; only {offered} may leave")
     return victim
 
 
-def touching(slots: OrderedDict[int, Any], policy: Policy) -> Callable[[int], None]:
-    """Record a use both in the LRU order and in the policy.
+class Uses:
+    """Number of a bundle's last use, among the bundles under one budget.
+
+    Args:
+        now: returns the number of the next use; None: the bundle has a budget of its own.
+    """
+
+    __slots__ = ("_now", "last")
+
+    def __init__(self, now: Callable[[], int] | None):
+        self._now, self.last = now, 0
+
+    def mark(self) -> None:
+        if self._now is not None:
+            self.last = self._now()
+
+
+def touching(
+    slots: OrderedDict[int, Any], policy: Policy | None, uses: Uses
+) -> Callable[[int], None]:
+    """Record a use in the LRU order, in the policy, and for the budget.
 
     It is not a method of `Residency`, which would create a reference cycle: a runtime that is
     dropped frees its experts at once.
@@ -54,6 +76,8 @@ def touching(slots: OrderedDict[int, Any], policy: Policy) -> Callable[[int], No
 
     def touch(index: int) -> None:
         slots.move_to_end(index)
-        policy.used(index)
+        if policy is not None:
+            policy.used(index)
+        uses.mark()
 
     return touch

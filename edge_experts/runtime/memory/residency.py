@@ -5,21 +5,22 @@ A task may choose another policy.
 Threads may request experts concurrently. An expert in use is not evicted. Threads that need memory
 wait until others release theirs; they are served first-in first-out, and the budget is never
 exceeded. There is no deadlock: a thread holds one expert at most, and while a thread waits for
-memory, no other request is served before it.
+memory, no other request is served before it. Bundles under one `MemoryBudget` share the lock and
+the queue, and take memory from each other.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ...errors import ModelError, UsageError
 from ..interpreter import Expert
 from . import allocator
-from .policy import Policy, choose, touching
+from .memory_budget import BudgetMembers
+from .policy import Policy, Uses, choose, touching
 from .quarantine import UNAVAILABLE, Quarantine
 from .room import Room
 from .slot import Slot
@@ -45,6 +46,7 @@ class Residency:
             refused when it is needed.
         pinned: experts that are never evicted once they are loaded.
         policy: the eviction policy; None: least recently used.
+        members: the bundles under a common budget; None: this one alone.
 
     Raises:
         MemoryBudgetError: the smallest expert does not fit; with `all_must_fit`, any expert.
@@ -59,22 +61,24 @@ class Residency:
         all_must_fit: bool = False,
         pinned: Iterable[int] = (),
         policy: Policy | None = None,
+        members: BudgetMembers | None = None,
     ):
         self._load, self._room, self._policy = load, room, policy
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._slots: OrderedDict[int, Slot] = OrderedDict()
         # `move_to_end` itself without a policy: every answer calls it.
-        self._touch = self._slots.move_to_end if policy is None else touching(self._slots, policy)
-        self._used, self._closed = 0, False
+        self._touch: Callable[[int], None] = self._slots.move_to_end
+        self._uses = Uses(None if members is None else members.now)
+        if policy is not None or members is not None:
+            self._touch = touching(self._slots, policy, self._uses)
+        self._used, self._closed, self._all_must_fit = 0, False, all_must_fit
         self._loads = self._evictions = 0
         self._freed = 0  # bytes, since free memory was last given back
-        # The plain lock: Condition's `with` is Python code, which would run for every answer.
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._queue: deque[object] = deque()  # threads that wait for memory, first-in first-out
-        for index in room.too_large(all_must_fit=all_must_fit):
-            self._quarantine.add(index, room.refusal(index), forever=True)
+        self._members = BudgetMembers() if members is None else members
+        self._lock, self._changed = self._members.lock, self._members.changed
+        self._queue = self._members.queue
+        self._members.join(self)
 
     @property
     def resident(self) -> tuple[int, ...]:
@@ -92,6 +96,26 @@ class Residency:
         """Bytes that experts take in memory, including those being loaded."""
         with self._lock:
             return self._used
+
+    @property
+    def age(self) -> int:
+        """Number of the budget's last use of an expert of this bundle."""
+        return self._uses.last
+
+    @property
+    def taken(self) -> int:
+        """Bytes of experts, and of all beside them; call it with the lock."""
+        return self._room.beside + self._used
+
+    @property
+    def fixed(self) -> int:
+        """Bytes that eviction cannot free; call it with the lock."""
+        return self._room.beside + sum(self._room.costs[one] for one in self._pinned)
+
+    def refuse_large(self, others: int) -> None:
+        """See `Member`; call it with the lock."""
+        for index in self._room.too_large(all_must_fit=self._all_must_fit, others=others):
+            self._quarantine.add(index, self._room.refusal(index, others), forever=True)
 
     @property
     def counts(self) -> Counts:
@@ -149,6 +173,11 @@ class Residency:
         with self._lock:
             self._room.refuse_to_pin(index, self._pinned)
             self._pinned.add(index)
+            try:
+                self._members.refuse_large()
+            except BaseException:
+                self._pinned.discard(index)
+                raise
         try:
             self.free(self.hold(index))
         except BaseException:
@@ -195,6 +224,8 @@ class Residency:
                 self._changed.wait()
             for slot in list(self._slots.values()):
                 self._drop(slot)
+            if close:
+                self._members.leave(self)
         self._return_memory(0)
 
     @contextlib.contextmanager
@@ -226,6 +257,7 @@ class Residency:
                 if slot is None and self._make_room(index):
                     if self._policy is not None:
                         self._policy.used(index)
+                    self._uses.mark()
                     return self._reserve(index), True
                 self._changed.wait()
 
@@ -269,20 +301,31 @@ class Residency:
                 raise
         return slot.model is not None  # even if it was rejected since: other inputs may work
 
+    def evict(self, wanted: int | None) -> bool:
+        """See `Member`; call it with the lock."""
+        unused = (slot.index for slot in self._slots.values() if not slot.users)
+        idle = (one for one in unused if one not in self._pinned)
+        victim = next(idle, None) if self._policy is None else choose(self._policy, idle, wanted)
+        if victim is None:
+            return False
+        self._drop(self._slots[victim])
+        self._evictions += 1
+        return True
+
     def _make_room(self, index: int) -> bool:
         """Evict experts until this one fits; False if the others are in use."""
-        while not self._has_room(index):
-            unused = (slot.index for slot in self._slots.values() if not slot.users)
-            idle = (one for one in unused if one not in self._pinned)
-            victim = next(idle, None) if self._policy is None else choose(self._policy, idle, index)
-            if victim is None:
+        while not self._room.is_one_more_allowed(len(self._slots)):
+            if not self.evict(index):
                 return False
-            self._drop(self._slots[victim])
-            self._evictions += 1
+        while not self._has_room(index):
+            by_age = self._members.by_age()
+            if not any(one.evict(index if one is self else None) for one in by_age):
+                return False
         return True
 
     def _has_room(self, index: int) -> bool:
-        return self._room.has_room(index, used=self._used, count=len(self._slots))
+        used = self._used + self._members.of_others(self)
+        return self._room.has_room(index, used=used, count=len(self._slots))
 
     def _drop(self, slot: Slot) -> None:
         del self._slots[slot.index]

@@ -35,33 +35,41 @@ class Room:
         self._layers = layers or [range(len(self.costs))]
         self._budget = None if budget is None else budget - self.beside  # for experts
 
-    def too_large(self, *, all_must_fit: bool) -> list[int]:
+    def too_large(self, *, all_must_fit: bool, others: int = 0) -> list[int]:
         """Return the experts that do not fit even alone.
+
+        Args:
+            others: bytes of other bundles under the same budget, which they keep.
 
         Raises:
             MemoryBudgetError: all experts of a layer are too large; with `all_must_fit`, any
                 expert.
         """
-        found = [index for index in range(len(self.costs)) if not self._fits_alone(index)]
+        found = [index for index in range(len(self.costs)) if not self._fits_alone(index, others)]
         if found and all_must_fit:
-            raise self.refusal(max(found, key=self.costs.__getitem__))
+            raise self.refusal(max(found, key=self.costs.__getitem__), others)
         for places in self._layers:
             if places and set(found).issuperset(places):
-                raise self.refusal(min(places, key=self.costs.__getitem__))
+                raise self.refusal(min(places, key=self.costs.__getitem__), others)
         return found
 
     def has_room(self, index: int, *, used: int, count: int) -> bool:
-        """Test if the expert fits beside `count` others that take `used` bytes."""
-        few = self._most is None or count < self._most
-        return few and (self._budget is None or used + self.costs[index] <= self._budget)
+        """Test if the expert fits beside `count` others; all that is evicted takes `used` bytes."""
+        fits = self._budget is None or used + self.costs[index] <= self._budget
+        return fits and self.is_one_more_allowed(count)
 
-    def refusal(self, index: int) -> MemoryBudgetError:
+    def is_one_more_allowed(self, count: int) -> bool:
+        """Test if the limit of the number of experts allows one beside `count` others."""
+        return self._most is None or count < self._most
+
+    def refusal(self, index: int, others: int = 0) -> MemoryBudgetError:
         """Create the error for an expert that does not fit alone."""
-        parts = {**self._parts, "the expert": self.costs[index]}
+        parts = {**self._parts, "other bundles": others, "the expert": self.costs[index]}
+        free = max(0, (self._budget or 0) - others)
         least = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count)
         return MemoryBudgetError(
             f"memory budget: expert {index} needs {self.costs[index]:,} bytes and "
-            f"only {max(0, self._budget or 0):,} are available for experts; raise the budget to "
+            f"only {free:,} are available for experts; raise the budget to "
             f"{sum(parts.values()):,} or more ({least}), or convert to a smaller quantization"
         )
 
@@ -88,5 +96,5 @@ class Room:
         others = (one for one in range(len(self.costs)) if one not in pinned)
         return (self.costs[one] for one in others if self._fits_alone(one))
 
-    def _fits_alone(self, index: int) -> bool:
-        return self._budget is None or self.costs[index] <= self._budget
+    def _fits_alone(self, index: int, others: int = 0) -> bool:
+        return self._budget is None or self.costs[index] + others <= self._budget
