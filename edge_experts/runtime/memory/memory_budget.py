@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 import threading
 import weakref
@@ -89,11 +90,13 @@ class BudgetMembers:
 
     def of_others(self, member: Member) -> int:
         """Compute the bytes of all other bundles."""
+        if len(self._members) == 1:  # nearly always, and a WeakSet is slow to go through
+            return 0
         return sum(one.taken for one in self._members if one is not member)
 
     def by_age(self) -> list[Member]:
         """List the bundles, the least recently used first."""
-        return sorted(self._members, key=lambda one: one.age)
+        return sorted(self._members, key=operator.attrgetter("age"))
 
     @property
     def taken(self) -> int:
