@@ -39,7 +39,7 @@ def write(folder: Path) -> None:
     )
     (folder / "language.toml").write_text(language.CONFIG)
     (folder / "examples").symlink_to(pages.ROOT / "examples")
-    for name in ("help", "handbook"):
+    for name in ("help", "handbook", "notes"):
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
