@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -17,19 +15,20 @@ from ...datasets import Dataset
 from ...datasets.targets.document_losses import DocumentLoss
 from ...datasets.targets.document_losses import scores as scores_of
 from ...errors import UnsuitableError
-from . import ComparedTask, Interval, ModelResult, Scores
+from . import ComparedTask, ModelResult, Scores
+from .several_scores import SeveralScores
 
 _SCORES = ("accuracy", "perplexity", "bits_per_byte")
 
 
-class LanguageComparison:
+class LanguageComparison(SeveralScores):
     """Share of tokens that a model finds the most probable ones, as the primary score.
 
     Perplexity stands beside it. The loss of a document is its share of the wrong tokens, times the
     number of documents.
     """
 
-    score, title = "accuracy", "right tokens"
+    score, title, scores = "accuracy", "right tokens", _SCORES
     others: Mapping[str, str] = MappingProxyType(
         {"perplexity": "perplexity", "bits_per_byte": "bits per byte"}
     )
@@ -42,9 +41,6 @@ class LanguageComparison:
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """No documents: every subset can be trained on."""
         return np.empty(0, np.int64)
-
-    def trained(self, metrics: Mapping[str, Any]) -> Scores:
-        return {name: float(metrics[f"test_{name}"]) for name in _SCORES}
 
     def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> ModelResult:
         """Raise UnsuitableError: outputs of all tokens would not fit into memory."""
@@ -61,31 +57,6 @@ class LanguageComparison:
     def exported(self, proof: Any) -> tuple[ModelResult, Scores]:
         """Raise UnsuitableError: ONNX files of language models are not offered."""
         raise UnsuitableError("language models have no ONNX files")
-
-    def paired(self, one: ModelResult, base: ModelResult) -> tuple[float, float]:
-        """Difference of the right tokens; its error is from the spread over documents."""
-        difference = np.array(base.losses) - np.array(one.losses)
-        count = len(difference)
-        spread = float(difference.std(ddof=1)) if count > 1 else math.inf
-        return float(difference.mean()), max(spread / math.sqrt(count), 1e-6)
-
-    def error(self, one: ModelResult, other: ModelResult) -> float:
-        return self.paired(one, other)[1]
-
-    def row(
-        self, deployed: Sequence[Scores], trained: Sequence[Scores], interval: Interval | None
-    ) -> dict[str, Any]:
-        return {
-            "scores": {
-                name: round(statistics.mean(one[name] for one in deployed), 6) for name in _SCORES
-            },
-            "score_interval": interval,
-            "seed_scores": [dict(one) for one in deployed],
-            "float_scores": [dict(one) for one in trained],
-        }
-
-    def candidate(self, scores: Scores) -> dict[str, Any]:
-        return {"scores": dict(scores)}
 
     def heading(self) -> dict[str, Any]:
         return {"task": "language-model", "score": self.score}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,19 +13,20 @@ from ... import subprocesses
 from ...benchmarking.answers import answers
 from ...datasets import Dataset
 from ...datasets.targets.regression_scores import scores as scores_of
-from . import ComparedTask, Interval, ModelResult, Scores
+from . import ComparedTask, ModelResult, Scores
+from .several_scores import SeveralScores
 
 _SCORES = ("r2", "mae", "rmse")
 
 
-class RegressionComparison:
+class RegressionComparison(SeveralScores):
     """Comparison of regression models by R2, the explained share of the targets' variance.
 
     The loss of an example is its squared error divided by the variance of the targets, averaged
     over the outputs.
     """
 
-    score, title = "r2", "R2"
+    score, title, scores = "r2", "R2", _SCORES
     others: Mapping[str, str] = MappingProxyType({"mae": "MAE", "rmse": "RMSE"})
     points = "points of R2"
     gained = "explain {} points more of the targets' variance (R2)"
@@ -38,9 +37,6 @@ class RegressionComparison:
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """No rows: every subset can be trained on."""
         return np.empty(0, np.int64)
-
-    def trained(self, metrics: Mapping[str, Any]) -> Scores:
-        return {name: float(metrics[f"test_{name}"]) for name in _SCORES}
 
     def of_outputs(self, outputs: np.ndarray, dataset: Dataset, run: Any) -> ModelResult:
         config = run.task_spec.config
@@ -59,32 +55,6 @@ class RegressionComparison:
 
     def exported(self, proof: Any) -> tuple[ModelResult, Scores]:
         return ModelResult(_known(proof.scores), proof.examples), _known(proof.float_scores)
-
-    def paired(self, one: ModelResult, base: ModelResult) -> tuple[float, float]:
-        """Difference of the mean squared errors; its error is from their spread over examples."""
-        difference = np.array(base.losses) - np.array(one.losses)
-        count = len(difference)
-        spread = float(difference.std(ddof=1)) if count > 1 else math.inf
-        # For two models with equal answers, rounding limits the certainty.
-        return float(difference.mean()), max(spread / math.sqrt(count), 1e-6)
-
-    def error(self, one: ModelResult, other: ModelResult) -> float:
-        return self.paired(one, other)[1]
-
-    def row(
-        self, deployed: Sequence[Scores], trained: Sequence[Scores], interval: Interval | None
-    ) -> dict[str, Any]:
-        return {
-            "scores": {
-                name: round(statistics.mean(one[name] for one in deployed), 6) for name in _SCORES
-            },
-            "score_interval": interval,
-            "seed_scores": [dict(one) for one in deployed],
-            "float_scores": [dict(one) for one in trained],
-        }
-
-    def candidate(self, scores: Scores) -> dict[str, Any]:
-        return {"scores": dict(scores)}
 
     def heading(self) -> dict[str, Any]:
         return {"task": "regression", "score": self.score}

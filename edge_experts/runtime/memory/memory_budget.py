@@ -45,7 +45,7 @@ class Member(Protocol):
 
 
 class BudgetMembers:
-    """What the bundles under one budget share: a lock, waiting threads, and each other.
+    """Bundles under one budget, with the lock and the queue of waiting threads that they share.
 
     A thread that waits for memory is served before all later ones, of whichever bundle.
 

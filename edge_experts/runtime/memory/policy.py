@@ -52,7 +52,7 @@ class Uses:
     """Number of a bundle's last use, among the bundles under one budget.
 
     Args:
-        now: returns the number of the next use; None: the bundle has a budget of its own.
+        now: returns the number of the next use; None: the bundle shares its budget with no other.
     """
 
     __slots__ = ("_now", "last")
