@@ -51,7 +51,7 @@ class ComparedTask(Protocol):
         gained: the gain of a better model in words; {} stands for the points.
         outputs: the word for the labels of a data set.
         rows: names of the contenders that it has; None: all.
-        commands: names of the commands that compare its models.
+        commands: names of the commands that compare its models; None: all.
     """
 
     score: str
@@ -61,7 +61,7 @@ class ComparedTask(Protocol):
     gained: str
     outputs: str
     rows: tuple[str, ...] | None
-    commands: tuple[str, ...]
+    commands: tuple[str, ...] | None
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """Rows that every subset of the data must contain for training, (rows,)."""
@@ -119,7 +119,7 @@ def comparison_of(dataset: Dataset, command: str) -> ComparedTask:
         DataError: `command` does not support this task.
     """
     found = task_named(dataset.task_type) if COMPARISONS.has(dataset.task_type) else None
-    if found is None or command not in found.commands:
+    if found is None or command not in (found.commands or (command,)):
         raise DataError(
             f"{dataset.name}: {command} does not support {dataset.task_type}; use `train` and "
             "`evaluate` instead"

@@ -26,7 +26,7 @@ class ClassificationComparison:
     gained = "classify {} points more of the examples correctly"
     outputs = "labels"
     rows: tuple[str, ...] | None = None
-    commands: tuple[str, ...] = ("compare", "advise")
+    commands: tuple[str, ...] | None = None
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """First example of each label."""

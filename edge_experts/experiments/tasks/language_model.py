@@ -36,7 +36,7 @@ class LanguageComparison(SeveralScores):
     gained = "predict {} points more of the tokens correctly"
     outputs = "source(s)"
     rows: tuple[str, ...] | None = ("sparse", "dense-active", "dense-all", "dense-float")
-    commands: tuple[str, ...] = ("compare",)
+    commands: tuple[str, ...] | None = ("compare",)
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """No documents: every subset can be trained on."""

@@ -32,7 +32,7 @@ class RegressionComparison(SeveralScores):
     gained = "explain {} points more of the targets' variance (R2)"
     outputs = "output(s)"
     rows: tuple[str, ...] | None = None
-    commands: tuple[str, ...] = ("compare", "advise")
+    commands: tuple[str, ...] | None = None
 
     def essential(self, targets: np.ndarray) -> np.ndarray:
         """No rows: every subset can be trained on."""
