@@ -1,4 +1,4 @@
-"""Bundles of language models that learned next to nothing, for figures that do not depend on it.
+"""Bundles of hardly trained language models, for figures that do not depend on training.
 
 They have the default sizes, or those of a dense network, and the vocabulary of a text of made-up
 words.

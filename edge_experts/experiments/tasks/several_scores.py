@@ -1,4 +1,4 @@
-"""What comparisons of tasks with several scores, and a loss for each example, have in common."""
+"""Methods of comparisons by several scores, with a loss for each example."""
 
 from __future__ import annotations
 

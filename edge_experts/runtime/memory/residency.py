@@ -79,6 +79,8 @@ class Residency:
         self._lock, self._changed = self._members.lock, self._members.changed
         self._queue = self._members.queue
         self._members.join(self)
+        if members is not None:
+            self._take_memory_from_others()
 
     @property
     def resident(self) -> tuple[int, ...]:
@@ -322,6 +324,13 @@ class Residency:
             if not any(one.evict(index if one is self else None) for one in by_age):
                 return False
         return True
+
+    def _take_memory_from_others(self) -> None:
+        """Have other bundles evict experts for what this one has in memory beside its own."""
+        with self._turn():
+            while not self._room.holds(self._members.of_others(self)):
+                if not any(one.evict(None) for one in self._members.by_age()):
+                    self._changed.wait()
 
     def _has_room(self, index: int) -> bool:
         used = self._used + self._members.of_others(self)

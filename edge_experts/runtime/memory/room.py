@@ -55,8 +55,11 @@ class Room:
 
     def has_room(self, index: int, *, used: int, count: int) -> bool:
         """Test if the expert fits beside `count` others; all that is evicted takes `used` bytes."""
-        fits = self._budget is None or used + self.costs[index] <= self._budget
-        return fits and self.is_one_more_allowed(count)
+        return self.holds(used + self.costs[index]) and self.is_one_more_allowed(count)
+
+    def holds(self, used: int) -> bool:
+        """Test if all that is evicted may take `used` bytes."""
+        return self._budget is None or used <= self._budget
 
     def is_one_more_allowed(self, count: int) -> bool:
         """Test if the limit of the number of experts allows one beside `count` others."""

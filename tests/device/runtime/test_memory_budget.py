@@ -51,6 +51,16 @@ def test_two_bundles_take_memory_from_each_other(bundles: tuple[Path, Path]) -> 
     assert budget.used == 0
 
 
+def test_a_bundle_that_is_opened_later_gets_memory_at_once(bundles: tuple[Path, Path]) -> None:
+    budget = MemoryBudget("3KB")
+    with ExpertRuntime(bundles[0], memory_budget=budget) as first:
+        for example in INPUTS:
+            first.predict(example)
+        assert budget.used == 3 * KB, "its router and both experts"
+        with ExpertRuntime(bundles[1], memory_budget=budget):
+            assert budget.used == 3 * KB, "two routers and one expert"
+
+
 def test_the_least_recently_used_bundle_gives(bundles: tuple[Path, Path]) -> None:
     budget = MemoryBudget(5 * KB)  # two routers and three experts
     with (
