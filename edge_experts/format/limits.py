@@ -38,6 +38,9 @@ class Limits:
     written_pieces: int = 4096  # of one translation
     written_tokens: int = 2**20  # of one continuation
     stop_strings: int = 16
+    checkpoint_tensors: int = 100_000  # of a checkpoint in GGUF
+    checkpoint_values: int = 4_000_000  # in its metadata; vocabularies have 500,000
+    checkpoint_text_bytes: int = 4_000_000  # of one of its texts, such as a chat template
     network_size: int = 2**20  # units, heads, context and vocabulary of a language model
     cache_bytes: int = 2**34  # of keys and values
     beams: int = 64

@@ -1,0 +1,277 @@
+"""GGUF files: header, weights, configuration and tokenizer."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edge_experts.converters.checkpoints.gguf_config import config_of
+from edge_experts.converters.checkpoints.gguf_header import BLOCK_TYPES, read_header
+from edge_experts.converters.checkpoints.gguf_tokenizer import tokenizer_files
+from edge_experts.converters.checkpoints.gguf_weights import GgufWeights
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_experts.errors import DataError
+
+UNITS, WIDE, HEADS, KEY_HEADS, EXPERTS = 64, 256, 4, 2, 3
+TEXTS = Path("README.md").read_text(encoding="utf-8").splitlines()
+
+
+def written(path: Path, architecture: str, tensors: dict[str, Any], **metadata: Any) -> Path:
+    """Write a file by the `gguf` package; tensors are arrays or (array, its type)."""
+    import gguf
+
+    writer = gguf.GGUFWriter(path, architecture)
+    for key, value in metadata.items():
+        name = key.replace("__", ".")
+        if isinstance(value, bool):
+            writer.add_bool(name, value)
+        elif isinstance(value, int):
+            writer.add_uint32(name, value)
+        elif isinstance(value, float):
+            writer.add_float32(name, value)
+        elif isinstance(value, str):
+            writer.add_string(name, value)
+        else:
+            writer.add_array(name, value)
+    for name, tensor in tensors.items():
+        values, kind = tensor if isinstance(tensor, tuple) else (tensor, None)
+        if kind is None:
+            writer.add_tensor(name, values)
+        else:
+            writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def numbers(*shape: int) -> np.ndarray:
+    return np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tensors = {
+        "token_embd.weight": numbers(7, UNITS),
+        "output_norm.weight": numbers(UNITS),
+        "blk.0.attn_q.weight": numbers(UNITS, UNITS),
+        "blk.0.ffn_gate_exps.weight": numbers(EXPERTS, WIDE, UNITS),
+        "blk.0.ffn_up_exps.weight": numbers(EXPERTS, WIDE, UNITS) + 1,
+        "blk.0.ffn_down_exps.weight": numbers(EXPERTS, UNITS, WIDE),
+    }
+    return written(
+        tmp_path_factory.mktemp("gguf") / "small.gguf",
+        "granitemoe",
+        tensors,
+        granitemoe__block_count=1,
+        granitemoe__embedding_length=UNITS,
+        granitemoe__attention__head_count=HEADS,
+        granitemoe__attention__head_count_kv=KEY_HEADS,
+        granitemoe__expert_count=EXPERTS,
+        granitemoe__expert_used_count=2,
+        granitemoe__residual_scale=0.25,
+        tokenizer__ggml__tokens=["a", "b", "c", "d", "e", "f", "g"],
+    )
+
+
+def weights(path: Path) -> GgufWeights:
+    return GgufWeights(path, read_header(path), 1, (HEADS, KEY_HEADS))
+
+
+def test_weights_have_the_names_of_a_hugging_face_folder(small: Path) -> None:
+    found = weights(small)
+    moe = "model.layers.0.block_sparse_moe"
+    np.testing.assert_array_equal(found.array("model.embed_tokens.weight"), numbers(7, UNITS))
+    np.testing.assert_array_equal(
+        found.array("model.layers.0.mlp.experts.2.down_proj.weight"),
+        numbers(EXPERTS, UNITS, WIDE)[2],
+    )
+    assert found.shape(f"{moe}.input_linear.weight") == (EXPERTS, 2 * WIDE, UNITS)
+    fused = np.concatenate([numbers(EXPERTS, WIDE, UNITS), numbers(EXPERTS, WIDE, UNITS) + 1], 1)
+    np.testing.assert_array_equal(found.array(f"{moe}.input_linear.weight"), fused)
+    np.testing.assert_array_equal(found.array(f"{moe}.input_linear.weight", 1), fused[1])
+    assert "lm_head.weight" not in found
+    assert f"{moe}.input_linear.weight" in found
+    with pytest.raises(DataError, match=r"small\.gguf: has no tensor for lm_head\.weight"):
+        found.array("lm_head.weight")
+    with pytest.raises(DataError, match="no tensor for"):
+        found.array("model.layers.0.mlp.experts.3.down_proj.weight")
+
+
+def test_the_rows_of_queries_are_put_back_in_order(small: Path) -> None:
+    # llama.cpp's own order, from convert_hf_to_gguf.py
+    ours = weights(small).array("model.layers.0.self_attn.q_proj.weight")
+    theirs = ours.reshape(HEADS, 2, UNITS // HEADS // 2, UNITS).swapaxes(1, 2).reshape(UNITS, UNITS)
+    np.testing.assert_array_equal(theirs, numbers(UNITS, UNITS))
+
+
+def test_the_configuration_has_the_keys_of_hugging_face(small: Path) -> None:
+    config = config_of(small, read_header(small))
+    assert config["model_type"] == "granitemoe"
+    assert config["num_local_experts"] == EXPERTS
+    assert config["num_experts_per_tok"] == 2
+    assert config["residual_multiplier"] == 0.25
+    assert config["vocab_size"] == 7
+    assert config["tie_word_embeddings"] is True
+
+
+def test_other_architectures_are_refused_by_name(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.gguf", "gemma2", {"x": numbers(2, 2)})
+    with pytest.raises(DataError, match="architecture 'gemma2' is not supported; supported"):
+        config_of(path, read_header(path))
+
+
+@pytest.mark.parametrize("name", ["F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
+def test_quantized_weights_equal_those_of_the_gguf_package(name: str, tmp_path: Path) -> None:
+    import gguf
+
+    kind = gguf.GGMLQuantizationType[name]
+    values = numbers(EXPERTS, WIDE, UNITS)
+    path = written(tmp_path / "a.gguf", "qwen3moe", {"blk.0.ffn_up_exps.weight": (values, kind)})
+    want = gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)
+    name_of_expert = "model.layers.0.mlp.experts.1.up_proj.weight"
+    np.testing.assert_array_equal(weights(path).array(name_of_expert), want[1])
+
+
+def test_block_types_are_those_of_the_gguf_package() -> None:
+    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+    from gguf.quants import dequantize
+
+    for kind, block in BLOCK_TYPES.items():
+        theirs = GGMLQuantizationType(kind)
+        assert (theirs.name, GGML_QUANT_SIZES[theirs]) == (block.name, (block.numbers, block.bytes))
+        zeros = np.zeros((2, 3 * block.bytes), np.uint8)
+        assert dequantize(zeros, theirs).shape == (2, 3 * block.numbers)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_damaged_files_are_refused_by_name(
+    small: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    raw = bytearray(small.read_bytes())
+    header = min(one.offset for one in read_header(small).tensors.values())
+    path = tmp_path / "damaged.gguf"
+    if data.draw(st.booleans()):
+        raw = raw[: data.draw(st.integers(0, len(raw) - 1))]
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, header - 1))
+        raw[at : at + 1] = bytes([data.draw(st.integers(0, 255))])
+    path.write_bytes(raw)
+    found = None
+    with contextlib.suppress(DataError):
+        found = read_header(path)
+        config_of(path, found)
+    for tensor in found.tensors.values() if found else ():
+        assert tensor.offset + tensor.size <= len(raw)
+
+
+def test_counts_that_the_file_cannot_have_take_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gguf"
+    many = 2**62
+    for body in (
+        struct.pack("<QQ", many, 0),
+        struct.pack("<QQ", 1, many),
+        struct.pack("<QQQ", 0, 1, many),  # a key of 4 EB
+        struct.pack("<QQQ1sIIQ", 0, 1, 1, b"k", 9, 8, many),  # an array of texts
+        struct.pack("<QQQ1sIIQ", 0, 1, 1, b"k", 9, 10, 3_999_999),  # 32 MB of numbers
+        struct.pack("<QQQ1s", 0, 1, 1, b"k") + struct.pack("<IIQ", 9, 9, 1) * 1000,
+    ):
+        path.write_bytes(b"GGUF" + struct.pack("<I", 3) + body)
+        with pytest.raises(DataError, match=r"bomb\.gguf"):
+            read_header(path)
+
+
+def sentence_piece(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Train a SentencePiece model, and return it with its entries in a GGUF file."""
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(TEXTS),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=600,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+    )
+    found = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    pieces = range(found.vocab_size())
+    types = [
+        2 if found.is_unknown(i) else 3 if found.is_control(i) else 6 if found.is_byte(i) else 1
+        for i in pieces
+    ]
+    return found, {
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": [found.id_to_piece(i) for i in pieces],
+        "tokenizer.ggml.scores": [found.get_score(i) for i in pieces],
+        "tokenizer.ggml.token_type": types,
+        "tokenizer.ggml.bos_token_id": found.bos_id(),
+        "tokenizer.ggml.eos_token_id": found.eos_id(),
+        "tokenizer.ggml.unknown_token_id": found.unk_id(),
+    }
+
+
+def test_a_sentencepiece_tokenizer_gives_its_tokens(tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    theirs, metadata = sentence_piece(tmp_path)
+    files = tokenizer_files(tmp_path, metadata)
+    ours = Tokenizer.from_str(files["tokenizer.json"].decode())
+    assert json.loads(files["tokenizer_config.json"])["bos_token"] == "<s>"
+    for text in [*TEXTS[:80], "日本 é 🙂", "two  spaces", " leading", "a\tb\nc", "x" * 300]:
+        if text:
+            assert ours.encode(text).ids == [theirs.bos_id(), *theirs.encode(text)], text
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(max_size=40))
+@pytest.mark.parametrize("pre", ["smollm", "llama-bpe", "qwen2", "gpt-2"])
+def test_byte_level_tokenizers_keep_every_text(pre: str, text: str) -> None:
+    import unicodedata
+
+    from tokenizers import Tokenizer, pre_tokenizers
+
+    tokens = sorted(pre_tokenizers.ByteLevel.alphabet())
+    metadata = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": pre,
+        "tokenizer.ggml.tokens": ["<end>", *tokens, "th", "Ġth"],
+        "tokenizer.ggml.token_type": [3] + [1] * (len(tokens) + 2),
+        "tokenizer.ggml.merges": ["t h", "Ġ th"],
+        "tokenizer.ggml.eos_token_id": 0,
+    }
+    text = text.replace("<end>", "")
+    files = tokenizer_files(Path("a.gguf"), metadata)
+    found = Tokenizer.from_str(files["tokenizer.json"].decode())
+    want = unicodedata.normalize("NFC", text) if pre == "qwen2" else text
+    if pre != "qwen2" or unicodedata.is_normalized("NFC", text):
+        assert found.decode(found.encode(text).ids) == want
+
+
+def test_unknown_tokenizers_are_refused_by_name(tmp_path: Path) -> None:
+    base = {"tokenizer.ggml.tokens": ["a"], "tokenizer.ggml.token_type": [1]}
+    for metadata, message in (
+        ({}, "tokenizer.ggml.tokens must be a list of texts"),
+        (base | {"tokenizer.ggml.model": "t5"}, "tokenizer 't5' is not supported"),
+        (
+            base | {"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "viking"},
+            "pre-tokenizer 'viking' is not supported",
+        ),
+        (base | {"tokenizer.ggml.model": "llama"}, "scores must have a number for each token"),
+    ):
+        with pytest.raises(DataError, match=message):
+            tokenizer_files(tmp_path / "a.gguf", metadata)
