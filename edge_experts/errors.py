@@ -25,6 +25,10 @@ class RunFolderError(UsageError):
     """The folder is not a finished training run."""
 
 
+class CheckpointError(UsageError):
+    """The folder is not a checkpoint that can be converted; the message says what is missing."""
+
+
 class UnsuitableError(UsageError):
     """A method does not support this network."""
 

@@ -18,8 +18,12 @@ class Limits:
     nesting: int = 32
     digits: int = 20  # of a whole number: beyond 64 bits
     file_bytes: int = 2**31 - 1  # a FlatBuffer's own limit
-    experts: int = 4096
+    experts: int = 8192
     dense_parts: int = 4096
+    config_bytes: int = 1_000_000  # of a checkpoint's config.json
+    tensor_header_bytes: int = 2**25  # of a safetensors file's header, or of a checkpoint's index
+    checkpoint_tensors: int = 100_000
+    checkpoint_files: int = 1000
     trainings: int = 1000  # that a bundle has the rows of
     labels: int = 100_000
     label_characters: int = 1000

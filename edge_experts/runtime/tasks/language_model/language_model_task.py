@@ -32,6 +32,8 @@ from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
 
 # Bytes that an interpreter allocates once, at a process's first model: 0.9 MB by LiteRT 2.3.
 _STARTED = 1_500_000
+# Tokens that memory is reserved for by default: published models see more than a board can keep.
+_MOST_RESERVED = 4096
 _SCORES = {
     "loss": (0.0, math.inf),
     "perplexity": (1.0, math.inf),
@@ -86,12 +88,12 @@ class LanguageModel:
         mixed = settings.heads * settings.width
         return {
             name: random.normal(size=(ROWS, size)).astype(np.float32)
-            for name, size in ((STREAM, settings.units), (MIXED, mixed))
+            for name, size in ((STREAM, settings.units), (MIXED, mixed), (TRUNK, settings.units))
         }
 
     def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
         settings, layers = self.settings, len(self._layers)
-        context = settings.context if context is None else context
+        context = min(settings.context, _MOST_RESERVED) if context is None else context
         if not 2 <= context <= settings.context:
             raise UsageError(
                 f"context must be 2 to {settings.context:,} tokens, as in training, got {context}"
@@ -135,6 +137,7 @@ class LanguageModel:
         given = {
             STREAM: ((1, settings.units), np.float32),
             MIXED: ((1, settings.heads * settings.width), np.float32),
+            TRUNK: ((1, settings.units), np.float32),
         }
         into = (settings.heads + 2 * settings.key_heads) * settings.width
         sizes = {attention_in_path(layer): into for layer in range(len(self._layers))}
@@ -308,6 +311,8 @@ class LanguageModel:
     def deployed_score(manifest: Manifest) -> str:
         found = LanguageModel.deployed(manifest)
         if found is None:
+            if "base_model" in manifest.provenance:  # converted without data
+                return "perplexity   not measured; edge-experts evaluate BUNDLE --data TEXT"
             raise ManifestError("provenance: test_scores are missing")
         scores = found.scores
         return (

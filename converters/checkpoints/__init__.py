@@ -1,0 +1,7 @@
+"""Checkpoints of known families, folders of safetensors, to bundles of language models."""
+
+from .checkpoint_conversion import convert_checkpoint
+from .checkpoint_report import CheckpointReport, report
+from .model_config import is_checkpoint
+
+__all__ = ["CheckpointReport", "convert_checkpoint", "is_checkpoint", "report"]
