@@ -20,14 +20,14 @@ class TokenBytes:
     """Bytes of tokens.
 
     Attributes:
-        stripped: spaces that decoding removes from the beginning of a whole text.
+        stripped: text that decoding removes from the beginning of a whole text, a space or none.
 
     Raises:
         ValueError: the decoder is not supported.
     """
 
     def __init__(self, decoder: Mapping[str, Any]):
-        self.stripped = 0
+        self.stripped = ""
         self._mark, self._has_bytes = " ", False
         steps = list(decoder_steps(decoder))
         self._of: Callable[[str], bytes] = self._spaced
@@ -55,12 +55,12 @@ class TokenBytes:
             mark = step.get("replacement")
             if isinstance(mark, str) and len(mark) == 1:
                 prefixed = step.get("prepend_scheme", "always") != "never"
-                self._mark, self.stripped = mark, int(prefixed)
+                self._mark, self.stripped = mark, " " * int(prefixed)
                 return
         if kind == "Strip" and step.get("content") == " " and not step.get("stop"):
             start = step.get("start")
             if start in (0, 1) and type(start) is int:
-                self.stripped = start
+                self.stripped = " " * start
                 return
         if kind == "ByteFallback":
             self._has_bytes = True

@@ -7,6 +7,7 @@ module that imports it. Tokens become text without it, by `token_bytes`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ import numpy as np
 from ..errors import MissingExtraError, UsageError
 from ..format.limits import LIMITS
 from ..format.strict_json import deceives
+from .chat_template import ChatTemplate, Message
+from .placeholders import Placeholders
 from .token_bytes import TokenBytes
 from .tokenizer_rules import check, parsed
 from .utf8 import decoded
@@ -54,7 +57,7 @@ class TokenizerFeatures(Vocabulary):
         self._start = _tokens("start", start, summary.size, 0)
         self._ends = _tokens("ends", ends, summary.size, 1)
         self._size, self._bytes = summary.size, TokenBytes(summary.decoder)
-        self.special_texts = summary.special_texts
+        self._special_texts = summary.special_texts
         self._silent = summary.specials.union(self._start, self._ends)
         self._library = _opened(content)
 
@@ -98,10 +101,6 @@ class TokenizerFeatures(Vocabulary):
     def nbytes(self) -> int:
         return _MEMORY * len(self._content)
 
-    @property
-    def names(self) -> Mapping[str, str]:
-        return self._names
-
     def fits(self, rows: int) -> bool:
         """Test if an embedding has a row for each token; those of checkpoints may have more."""
         return rows >= self._size
@@ -110,10 +109,27 @@ class TokenizerFeatures(Vocabulary):
         return b"".join(map(self._bytes_of, tokens))
 
     def text(self, tokens: Sequence[int]) -> str:
-        text = decoded(self.bytes_of(tokens))
-        for _ in range(self._bytes.stripped):
-            text = text.removeprefix(" ")
-        return text
+        return decoded(self.bytes_of(tokens)).removeprefix(self.stripped)
+
+    @property
+    def stripped(self) -> str:
+        return self._bytes.stripped
+
+    @property
+    def chats(self) -> bool:
+        return self.template is not None
+
+    def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
+        if self.template is None:
+            return super().chat_tokens(messages)
+        safe = Placeholders(self._special_texts)
+        hidden = [replace(one, content=safe.hidden(one.content)) for one in messages]
+        tokens: list[int] = []
+        for text, is_plain in safe.parts(ChatTemplate(self.template, self._names).render(hidden)):
+            # A special token of several characters is none if these are encoded one by one.
+            for one in text if is_plain else [text]:
+                tokens += self._encoded(one)
+        return tokens
 
     def _bytes_of(self, token: int) -> bytes:
         if token in self._silent:

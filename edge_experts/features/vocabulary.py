@@ -10,9 +10,10 @@ import numpy as np
 
 from ..errors import UsageError
 from . import packing
+from .chat_template import MOST_CHARACTERS, Message
 from .fields import ANY, Fields, described
 
-MOST_CHARACTERS = 1_000_000  # of a text
+__all__ = ["MOST_CHARACTERS", "Vocabulary"]
 
 
 class Vocabulary(ABC):
@@ -68,6 +69,29 @@ class Vocabulary(ABC):
 
         Bytes that are not UTF-8 become replacement characters.
         """
+
+    @property
+    def stripped(self) -> str:
+        """Text that the first token of a whole text may begin with, and that is not part of it."""
+        return ""
+
+    @property
+    def chats(self) -> bool:
+        """True if there is a chat template."""
+        return False
+
+    def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """Convert a conversation to tokens, up to where the next answer begins.
+
+        Raises:
+            UsageError: there is no chat template, or it refuses the conversation.
+            BundleError: the template takes too much time.
+            MissingExtraError: Jinja2 is not installed.
+        """
+        raise UsageError(
+            "this model has no chat template: it continues texts (edge-experts run, and POST "
+            "/v1/completions); convert a checkpoint that was trained for chats"
+        )
 
     @abstractmethod
     def _encoded(self, text: str) -> list[int]:

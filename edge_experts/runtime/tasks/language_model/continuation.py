@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import UsageError
+from ....errors import ContextError, UsageError
 from ....features import Vocabulary
+from ....features.chat_template import Message
 from ....format.limits import LIMITS
 from ...answer import Answer
 from .kv_cache import CachePool
@@ -29,8 +30,7 @@ class Prompt:
     Attributes:
         max_tokens: limit of the continuation; it also ends where the context is full.
         stop: strings before which the continuation ends.
-        tokens: tokens to continue, instead of those of `text`, which is ignored; with any that
-            begin a text.
+        messages: a conversation to answer, instead of `text`, which is ignored.
 
     Raises:
         UsageError: a value is invalid.
@@ -40,7 +40,7 @@ class Prompt:
     max_tokens: int = MAX_TOKENS
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
-    tokens: tuple[int, ...] | None = None
+    messages: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -133,7 +133,8 @@ class Continuation:
         label: of the answer: the bundle's only one.
 
     Raises:
-        UsageError: the prompt has no token, or is too long for the context.
+        UsageError: the prompt has no token.
+        ContextError: it has more than the context takes.
     """
 
     def __init__(
@@ -152,13 +153,13 @@ class Continuation:
                 "the prompt is empty, and this model has no token that begins a text; give a text"
             )
         if len(self._given) > context:
-            raise UsageError(
+            raise ContextError(
                 f"the prompt has {len(self._given):,} tokens, and the context takes {context:,}; "
                 "shorten the prompt, or reserve a larger context"
             )
         self._prompt, self._vocabulary, self._context = prompt, vocabulary, context
         self._caches, self._network, self._label = caches, network, label
-        self._stream = TextStream(prompt.stop)
+        self._stream = TextStream(prompt.stop, vocabulary.stripped if prompt.messages else "")
         self.start_ns, self.first_ns = perf_counter_ns(), 0
         self.token_ids: list[int] = []
         self.log_probabilities: list[float] = []

@@ -171,13 +171,15 @@ class LanguageModel:
 
     def stream(self, example: Any, models: Access) -> Continuation:
         prompt = example if isinstance(example, Prompt) else Prompt(example)
-        tokens = prompt.tokens
-        if tokens is None:
-            tokens = (*self.vocabulary.start, *self.vocabulary.tokens(prompt.text))
+        vocabulary = self.vocabulary
+        if prompt.messages:
+            tokens = vocabulary.chat_tokens(prompt.messages)
+        else:
+            tokens = [*vocabulary.start, *vocabulary.tokens(prompt.text)]
         return Continuation(
             prompt,
             tokens,
-            self.vocabulary,
+            vocabulary,
             self.context,
             self._caches,
             lambda: self._network(models),
