@@ -42,6 +42,17 @@ class Limits:
     written_pieces: int = 4096  # of one translation
     written_tokens: int = 2**20  # of one continuation
     stop_strings: int = 16
+    tokenizer_bytes: int = 2**25  # of a tokenizer.json; Gemma's has 33.4 million
+    tokenizer_values: int = 4_000_000  # in it
+    tokenizer_steps: int = 16  # of a normalizer, a pre-tokenizer or a decoder
+    tokenizer_growth: int = 64  # of a text in its normalizer and pre-tokenizer
+    pattern_characters: int = 4096  # of a regular expression or a text in a tokenizer
+    token_characters: int = 1000
+    added_tokens: int = 10_000
+    end_tokens: int = 64  # that begin or end a text
+    template_bytes: int = 2**17  # of a chat template; published ones have up to 20,000
+    template_seconds: int = 5  # of processor time, to render a conversation
+    template_memory: int = 2**27  # that it may take
     network_size: int = 2**20  # units, heads, context and vocabulary of a language model
     cache_bytes: int = 2**34  # of keys and values
     beams: int = 64

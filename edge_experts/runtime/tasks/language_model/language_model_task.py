@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import BundleError, ManifestError, ModelError, UsageError
-from ....features import BytePairFeatures, Features
-from ....features.byte_pairs import END
+from ....features import Features, Vocabulary
 from ....format.limits import LIMITS
 from ....format.manifest import TRUNK, Manifest
 from ...access import Access
@@ -59,10 +58,10 @@ class LanguageModel:
 
     def check_features(self, folder: Path) -> None:
         features = self.features
-        if not isinstance(features, BytePairFeatures) or features.size != self.settings.pieces:
+        if not isinstance(features, Vocabulary) or not features.fits(self.settings.pieces):
             raise BundleError(
-                f"{folder}: a language model must have features of the kind 'byte-pairs' with "
-                f"{self.settings.pieces:,} tokens"
+                f"{folder}: a language model must have features of the kind 'byte-pairs' or "
+                f"'tokenizer' with {self.settings.pieces:,} tokens"
             )
         known = self.settings.interpreters
         if package() not in known:
@@ -76,8 +75,8 @@ class LanguageModel:
             )
 
     @property
-    def vocabulary(self) -> BytePairFeatures:
-        assert isinstance(self.features, BytePairFeatures)
+    def vocabulary(self) -> Vocabulary:
+        assert isinstance(self.features, Vocabulary)
         return self.features
 
     def initial_state(self) -> dict[str, np.ndarray]:
@@ -115,6 +114,7 @@ class LanguageModel:
             f"keys and values of {context:,} tokens": sum(one.nbytes for one in caches)
             + self._rotary.nbytes,
             "buffers": sequences * buffers + _STARTED,
+            "tokenizer": self.vocabulary.nbytes,
         }
 
     def policy(self) -> Policy:
@@ -174,11 +174,15 @@ class LanguageModel:
 
     def stream(self, example: Any, models: Access) -> Continuation:
         prompt = example if isinstance(example, Prompt) else Prompt(example)
-        tokens = self.vocabulary.tokens(prompt.text)
+        vocabulary = self.vocabulary
+        if prompt.messages:
+            tokens = vocabulary.chat_tokens(prompt.messages)
+        else:
+            tokens = [*vocabulary.start, *vocabulary.tokens(prompt.text)]
         return Continuation(
             prompt,
             tokens,
-            self.vocabulary,
+            vocabulary,
             self.context,
             self._caches,
             lambda: self._network(models),
@@ -192,7 +196,7 @@ class LanguageModel:
         """Compute the loss of each token but the first, in nats, and if it was the most probable.
 
         Args:
-            tokens: at most one more than the context; the first is `END` at the start of a text.
+            tokens: at most one more than the context; those of `Vocabulary.start` begin a text.
 
         Returns:
             (tokens - 1,) float64 and bool.
@@ -209,7 +213,7 @@ class LanguageModel:
         """Compute the logits after each token of a text, (tokens, pieces) float32.
 
         Args:
-            tokens: at most as many as the context has, `END` first.
+            tokens: at most as many as the context has.
         """
         if not 1 <= len(tokens) <= self.context:
             raise UsageError(f"tokens must be 1 to {self.context}, got {len(tokens)}")
@@ -236,7 +240,7 @@ class LanguageModel:
     ) -> tuple[np.ndarray | None, tuple[int, ...]]:
         """Route the first token of a text in the first layer."""
         embedding: EmbeddingRows = models.dense[EMBEDDING]
-        arrays[STREAM] = embedding.rows([END])
+        arrays[STREAM] = embedding.rows([(*self.vocabulary.start, *self.vocabulary.ends)[0]])
         layer = models.layers[0]
         gate = layer.route(arrays)[0]
         chosen = np.argsort(-gate, kind="stable")[: self.manifest.top_k].tolist()
