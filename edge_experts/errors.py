@@ -21,8 +21,16 @@ class DataError(UsageError):
     """The data set cannot be used: no such column, empty, one class only ..."""
 
 
+class ContextError(UsageError):
+    """A prompt has more tokens than a language model's context takes."""
+
+
 class RunFolderError(UsageError):
     """The folder is not a finished training run."""
+
+
+class CheckpointError(UsageError):
+    """The folder is not a checkpoint that can be converted; the message says what is missing."""
 
 
 class UnsuitableError(UsageError):

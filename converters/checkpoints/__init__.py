@@ -1,0 +1,7 @@
+"""Checkpoints of known families, in safetensors or GGUF, to bundles of language models."""
+
+from .checkpoint import is_checkpoint
+from .checkpoint_conversion import convert_checkpoint
+from .checkpoint_report import CheckpointReport, report
+
+__all__ = ["CheckpointReport", "convert_checkpoint", "is_checkpoint", "report"]

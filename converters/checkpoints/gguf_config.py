@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edge_experts.errors import DataError
+from edge_experts.errors import CheckpointError
 
 from .gguf_header import GgufHeader
 
@@ -45,13 +45,13 @@ def config_of(path: Path, header: GgufHeader) -> dict[str, Any]:
     """Return the configuration.
 
     Raises:
-        DataError: the architecture is not supported, or a size is missing.
+        CheckpointError: the architecture is not supported, or a size is missing.
     """
     metadata = header.metadata
     architecture = metadata.get("general.architecture")
     known = _ARCHITECTURES.get(str(architecture))
     if known is None:
-        raise DataError(
+        raise CheckpointError(
             f"{path}: architecture {architecture!r:.40} is not supported; supported in GGUF files "
             f"are {', '.join(_ARCHITECTURES)}"
         )
@@ -63,16 +63,20 @@ def config_of(path: Path, header: GgufHeader) -> dict[str, Any]:
     }
     tokens = metadata.get("tokenizer.ggml.tokens")
     if not isinstance(tokens, list):
-        raise DataError(f"{path}: has no vocabulary (tokenizer.ggml.tokens)")
+        raise CheckpointError(f"{path}: has no vocabulary (tokenizer.ggml.tokens)")
+    embedding = header.tensors.get("token_embd.weight")
     found |= {
         "model_type": model_type,
         "hidden_act": "silu",
-        "vocab_size": len(tokens),
+        "vocab_size": embedding.shape[0] if embedding else len(tokens),
         "tie_word_embeddings": "output.weight" not in header.tensors,
         "attention_bias": "blk.0.attn_q.bias" in header.tensors,
         "rope_scaling": _rope_scaling(header, str(architecture)),
         **settled,
     }
+    rotated, width = metadata.get(f"{architecture}.rope.dimension_count"), found.get("head_dim")
+    if rotated is not None and width is not None and rotated != width:
+        found["partial_rotary_factor"] = rotated / width
     if found.get("num_experts") and model_type == "llama":
         found["model_type"] = "mixtral"
     if found["model_type"] in ("mixtral", "granitemoe"):

@@ -1,7 +1,7 @@
 """Header of a GGUF file: metadata and the places of its tensors.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The header is checked in bounded
-memory before a tensor is read; any bytes give a header or a `DataError`.
+memory before a tensor is read; any bytes give a header or a `CheckpointError`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_experts.errors import DataError
+from edge_experts.errors import CheckpointError
 from edge_experts.format.bounded_read import open_regular
 from edge_experts.format.limits import LIMITS
 
@@ -83,15 +83,15 @@ def read_header(path: Path) -> GgufHeader:
     """Read and check the header of a GGUF file.
 
     Raises:
-        DataError: it is not a GGUF file, is damaged or exceeds a limit.
+        CheckpointError: it is not a GGUF file, is damaged or exceeds a limit.
         MachineError: the operating system does not permit the read.
     """
     file = open_regular(path)
     if file is None:
-        raise DataError(f"{path}: not a file")
+        raise CheckpointError(f"{path}: not a file")
     with file:
         if file.seek(0, 2) < 24:
-            raise DataError(f"{path}: too short for a GGUF file")
+            raise CheckpointError(f"{path}: too short for a GGUF file")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return _Reader(path, content).header()
 
@@ -183,15 +183,13 @@ class _Reader:
 
     def _count(self, values: int) -> None:
         self._values += values
-        if self._values > LIMITS.checkpoint_values:
-            raise self._refusal(f"has more than {LIMITS.checkpoint_values} values")
+        if self._values > LIMITS.gguf_values:
+            raise self._refusal(f"has more than {LIMITS.gguf_values} values")
 
     def _text(self) -> str:
         length = self._number("<Q")
-        if length > LIMITS.checkpoint_text_bytes:
-            raise self._refusal(
-                f"has a text of {length} bytes; at most {LIMITS.checkpoint_text_bytes}"
-            )
+        if length > LIMITS.gguf_text_bytes:
+            raise self._refusal(f"has a text of {length} bytes; at most {LIMITS.gguf_text_bytes}")
         try:
             return self._bytes(length).decode("utf-8")
         except UnicodeDecodeError:
@@ -208,5 +206,7 @@ class _Reader:
         self._at = end
         return found
 
-    def _refusal(self, reason: str) -> DataError:
-        return DataError(f"{self._path}: {reason}; download the file again, or choose another")
+    def _refusal(self, reason: str) -> CheckpointError:
+        return CheckpointError(
+            f"{self._path}: {reason}; download the file again, or choose another"
+        )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edge_experts.errors import DataError
+from edge_experts.errors import CheckpointError
 
 _CONTROL, _ADDED = 3, 4  # of tokenizer.ggml.token_type
 _SPACE = "\u2581"
@@ -28,7 +28,7 @@ def tokenizer_files(path: Path, metadata: Mapping[str, Any]) -> dict[str, bytes]
     """Return the files `tokenizer.json` and `tokenizer_config.json`.
 
     Raises:
-        DataError: the tokenizer's kind is not supported, or its parts are missing.
+        CheckpointError: the tokenizer's kind is not supported, or its parts are missing.
     """
     kind = metadata.get("tokenizer.ggml.model")
     tokens = _texts(path, metadata, "tokens")
@@ -37,10 +37,14 @@ def tokenizer_files(path: Path, metadata: Mapping[str, Any]) -> dict[str, bytes]
     elif kind == "llama":
         model, steps = _sentence_piece(path, metadata, tokens)
     else:
-        raise DataError(f"{path}: tokenizer {kind!r:.40} is not supported, only gpt2 and llama")
+        raise CheckpointError(
+            f"{path}: tokenizer {kind!r:.40} is not supported, only gpt2 and llama"
+        )
     types = metadata.get("tokenizer.ggml.token_type")
     if not isinstance(types, list) or len(types) != len(tokens):
-        raise DataError(f"{path}: tokenizer.ggml.token_type must have a number for each token")
+        raise CheckpointError(
+            f"{path}: tokenizer.ggml.token_type must have a number for each token"
+        )
     added = [
         {
             "id": number,
@@ -98,7 +102,7 @@ def _byte_level(
     elif name in _GPT2:
         splits = [by_regex]
     else:
-        raise DataError(
+        raise CheckpointError(
             f"{path}: pre-tokenizer {name!r:.40} is not supported, only "
             f"{', '.join((*_SPLITS, *_DIGITS, *_GPT2))}; convert the model's folder of "
             "safetensors instead"
@@ -122,7 +126,7 @@ def _sentence_piece(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     scores = metadata.get("tokenizer.ggml.scores")
     if not isinstance(scores, list) or len(scores) != len(tokens):
-        raise DataError(f"{path}: tokenizer.ggml.scores must have a number for each token")
+        raise CheckpointError(f"{path}: tokenizer.ggml.scores must have a number for each token")
     ranks = {token: -score for token, score in zip(tokens, scores, strict=True)}
     numbers = {token: number for number, token in enumerate(tokens)}
     # Any two tokens that make a third are a merge; SentencePiece takes the best third first.
@@ -183,7 +187,9 @@ def _special(
     for name, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
         number = metadata.get(f"tokenizer.ggml.{key}_token_id")
         if number is not None and not (type(number) is int and 0 <= number < len(tokens)):
-            raise DataError(f"{path}: tokenizer.ggml.{key}_token_id is no token: {number!r:.40}")
+            raise CheckpointError(
+                f"{path}: tokenizer.ggml.{key}_token_id is no token: {number!r:.40}"
+            )
         found[f"{name}_token"] = None if number is None else tokens[number]
     return found
 
@@ -211,5 +217,5 @@ def _start(token: str | None, tokens: Sequence[str]) -> dict[str, Any] | None:
 def _texts(path: Path, metadata: Mapping[str, Any], name: str) -> list[str]:
     found = metadata.get(f"tokenizer.ggml.{name}")
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise DataError(f"{path}: tokenizer.ggml.{name} must be a list of texts")
+        raise CheckpointError(f"{path}: tokenizer.ggml.{name} must be a list of texts")
     return found

@@ -20,6 +20,7 @@ from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE
 from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING, HEAD, dense_paths
 
 from ..language_model import blocks
+from ..language_model.prompts import prompts as cut_prompts
 from ..recipes import INT4
 from ..targets import Target
 from ..targets.microcontroller import MICROCONTROLLER, MicroResult
@@ -33,7 +34,6 @@ LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
 _COMPARED = 16, 128  # validation windows that Keras judges too, and their tokens
 _TESTED = 48  # test documents
 _PROMPTS, _GOLDEN = 24, 8  # candidates of golden examples, and their number
-_PROMPT_TOKENS = (12, 6, 3, 1)
 
 
 class LanguageConversion:
@@ -99,7 +99,7 @@ class LanguageConversion:
         return self._packages or (chosen,)
 
     def examples(self, splits: Mapping[str, Split]) -> RunExamples:
-        prompts = self._prompts(splits["validation"].inputs)
+        prompts = cut_prompts(self._features, splits["validation"].inputs, _PROMPTS)
         count, length = _COMPARED
         compared = self._windows(splits["validation"].inputs, count, length)
         self._test = self._windows(splits["test"].inputs, _TESTED, int(self._size["context"]))
@@ -112,22 +112,6 @@ class LanguageConversion:
                 "test": Split([], none),
             },
         )
-
-    def _prompts(self, texts: Sequence[Any] | np.ndarray) -> list[str]:
-        """Cut beginnings of texts that have the same number of tokens."""
-        features = self._features
-        for count in _PROMPT_TOKENS:
-            found = []
-            for text in texts:
-                tokens = features.tokens(str(text)[: 64 * count])[:count]
-                start = features.text(tokens)
-                if len(tokens) == count and features.tokens(start) == tokens:
-                    found.append(start)
-                if len(found) == _PROMPTS:
-                    break
-            if found:
-                return found
-        return [""]
 
     def _windows(self, texts: Sequence[Any] | np.ndarray, count: int, length: int) -> np.ndarray:
         """Return the first tokens of texts, padded with -1, (texts, length + 1)."""

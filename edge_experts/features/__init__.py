@@ -17,7 +17,9 @@ from .fields import Fields
 from .pieces import PieceFeatures
 from .table import TableFeatures
 from .text import TextFeatures
+from .tokenizer import TokenizerFeatures
 from .tokens import TokenFeatures
+from .vocabulary import Vocabulary
 
 __all__ = [
     "KINDS",
@@ -28,6 +30,8 @@ __all__ = [
     "TableFeatures",
     "TextFeatures",
     "TokenFeatures",
+    "TokenizerFeatures",
+    "Vocabulary",
     "encode_all",
     "read_features",
     "restore",
@@ -96,12 +100,13 @@ _Kind = (
     | type[TableFeatures]
     | type[PieceFeatures]
     | type[BytePairFeatures]
+    | type[TokenizerFeatures]
 )
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
     for kind in (
         *(TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures),
-        BytePairFeatures,
+        *(BytePairFeatures, TokenizerFeatures),
     )
 }
 

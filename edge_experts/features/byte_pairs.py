@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UsageError
-from . import packing
-from .fields import ANY, Fields, described
 from .lexicon import Lexicon
 from .merges import ids, merged, spelled
+from .utf8 import decoded
+from .vocabulary import MOST_CHARACTERS, Vocabulary
+
+__all__ = ["END", "FIRST_BYTE", "FIRST_PIECE", "MOST_CHARACTERS", "BytePairFeatures", "lexicon_of"]
 
 END = 0  # id of the end of a text, which also precedes its first token
 FIRST_BYTE = 1
@@ -28,10 +29,9 @@ _CACHED_WORDS = 8192
 # Spaces belong to the word that follows, one of them; longer runs of spaces are words themselves.
 # Words are cut at 64 characters, since merging is quadratic.
 _WORDS = re.compile(r"\n| +(?= [^ \n])| ?[^ \n]{1,64}| +")
-MOST_CHARACTERS = 1_000_000  # of a text
 
 
-class BytePairFeatures:
+class BytePairFeatures(Vocabulary):
     """Conversion of a text to `tokens`, (1, tokens) int32, and of tokens to text.
 
     Args:
@@ -41,6 +41,7 @@ class BytePairFeatures:
     """
 
     kind = "byte-pairs"
+    start = ends = (END,)
 
     def __init__(self, pieces: Lexicon, cached_words: int = _CACHED_WORDS):
         self._pieces = pieces
@@ -64,59 +65,18 @@ class BytePairFeatures:
         return {"pieces": np.frombuffer(self._pieces.packed, np.uint8)}
 
     @property
-    def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
-        return {"tokens": ((1, ANY), np.int32)}
-
-    @property
     def size(self) -> int:
         """Number of ids."""
         return FIRST_PIECE + len(self._pieces)
 
-    def pack(self, examples: Sequence[str]) -> np.ndarray:
-        return packing.packed(examples)
-
-    def unpack(self, packed: np.ndarray) -> list[str]:
-        return packing.unpacked(packed)
-
     @property
-    def fields(self) -> Fields:
-        return {"text": (str, ())}
+    def nbytes(self) -> int:
+        return len(self._pieces.packed) + 16 * len(self._pieces)
 
-    @property
-    def inputs(self) -> list[dict[str, Any]]:
-        return [one | {"characters": MOST_CHARACTERS} for one in described(self.fields)]
+    def fits(self, rows: int) -> bool:
+        return rows == self.size
 
-    def put_together(self, parts: Mapping[str, Any]) -> str:
-        text: str = parts["text"]
-        return text
-
-    def take_apart(self, example: str) -> Mapping[str, Any]:
-        return {"text": example}
-
-    def parse(self, line: str) -> str:
-        return line
-
-    def encode(self, example: str, warnings: list[str] | None = None) -> dict[str, np.ndarray]:
-        """Encode a text; its tokens do not begin or end with `END`.
-
-        Raises:
-            UsageError: it is not a text, or has more than a million characters.
-        """
-        return {"tokens": np.array([self.tokens(example)], np.int32)}
-
-    def tokens(self, text: str) -> list[int]:
-        """Convert a text to tokens.
-
-        Raises:
-            UsageError: it is not a text, or has more than a million characters.
-        """
-        if not isinstance(text, str):
-            raise UsageError(f"an example must be a text, got {type(text).__name__}")
-        if len(text) > MOST_CHARACTERS:
-            raise UsageError(
-                f"a text must have at most {MOST_CHARACTERS:,} characters, got {len(text):,}; "
-                "split it"
-            )
+    def _encoded(self, text: str) -> list[int]:
         return [token for word in _WORDS.findall(text) for token in self._word(word)]
 
     def bytes_of(self, tokens: Sequence[int]) -> bytes:
@@ -134,14 +94,6 @@ class BytePairFeatures:
             for part in merged(parts, self._pieces)
             for token in ids(part, self._pieces, FIRST_BYTE)
         )
-
-
-def decoded(content: bytes) -> str:
-    """Decode UTF-8 with the surrogates of `tokens`; other faults become replacement characters."""
-    try:
-        return content.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        return content.decode("utf-8", "replace")
 
 
 def lexicon_of(pieces: Iterable[str]) -> Lexicon:

@@ -87,7 +87,8 @@ def _manifest(reader: Reader, version: str) -> Manifest:
     router = _optional_file(reader, "router")
     generation, labels = read_generation(reader), _labels(reader)
     task_spec, layers = _task_spec(reader, version), _layers(reader, version, len(experts))
-    if any(layer.experts < top_k for layer in layers):
+    # A layer of one expert always uses it: a dense layer among routed ones.
+    if any(1 < layer.experts < top_k for layer in layers):
         raise reader.error("top_k", f"must be at most the experts of each layer, got {top_k}")
     if layers and (router is not None or combine != "top" or generation is not None):
         raise reader.error("layers", "need combine top, and neither router nor generation")

@@ -21,8 +21,11 @@ _DECEIVING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def strict_json(raw: bytes) -> Any:
+def strict_json(raw: bytes, values: int = LIMITS.values) -> Any:
     """Parse a JSON value from UTF-8 bytes, within the limits on its size.
+
+    Args:
+        values: most values in it.
 
     Raises:
         ValueError: it is not JSON, an object has a key twice, or a limit is exceeded.
@@ -30,8 +33,8 @@ def strict_json(raw: bytes) -> Any:
     """
     text = raw.decode("utf-8")
     # Counted before anything is built: values are separated by commas or begin with a bracket.
-    if sum(map(text.count, ",[{")) > LIMITS.values:
-        raise ValueError(f"more than {LIMITS.values} values")
+    if sum(map(text.count, ",[{")) > values:
+        raise ValueError(f"more than {values} values")
     content = json.loads(
         text,
         object_pairs_hook=_unique,

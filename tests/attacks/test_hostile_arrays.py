@@ -161,6 +161,26 @@ def test_any_changed_byte_of_an_npz_is_arrays_or_refused(position: int, flip: in
         plain_arrays(bytes(raw))
 
 
+TOKENIZER: dict[str, Any] = {
+    "added_tokens": [
+        {
+            "id": 0,
+            "content": "<s>",
+            "special": True,
+            "normalized": False,
+            **dict.fromkeys(("single_word", "lstrip", "rstrip"), False),
+        }
+    ],
+    "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+    "model": {
+        "type": "BPE",
+        "vocab": {"<s>": 0, "a": 1, "b": 2, "ab": 3},
+        "merges": [["a", "b"]],
+    },
+}
+
+
 def _arrays(kind: str) -> Iterator[dict[str, np.ndarray]]:
     """Right arrays, and odd ones in the place of each."""
     names = {
@@ -170,6 +190,10 @@ def _arrays(kind: str) -> Iterator[dict[str, np.ndarray]]:
         "tokens": {},
         "pieces": {"pieces": np.frombuffer(b"a\nb\n\xe2\x96\x81", np.uint8)},
         "byte-pairs": {"pieces": np.frombuffer(b"a\nb\n ab", np.uint8)},
+        "tokenizer": {
+            "tokenizer": np.frombuffer(json.dumps(TOKENIZER).encode(), np.uint8),
+            "template": np.frombuffer(b"{{ messages }}", np.uint8),
+        },
     }[kind]
     yield names
     yield {}
@@ -197,6 +221,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "tokens": {"shape": [2], "below": 7},
     "pieces": {"targets": ["de", "fr"], "length": 8},
     "byte-pairs": {},
+    "tokenizer": {"start": [0], "ends": [0], "names": {"bos_token": "<s>"}},
     "table": {"columns": [{"name": "a"}, {"name": "b", "values": ["x", "y"]}]},
 }
 _EXAMPLES: dict[str, list[Any]] = {
@@ -204,6 +229,7 @@ _EXAMPLES: dict[str, list[Any]] = {
     "array": [[1, 2], [[1]], "x", None, [np.nan, 1e38]],
     "tokens": [[1, 6], [7, 0], [-1, 0], [1.5, 0], ["a", "b"], None, [2**70, 0], [[1], [1, 2]]],
     "pieces": [("a b", "de"), ("", "de"), ("a", "x"), ("a" * 99, "fr"), "ab", ("\ud800", "de"), 5],
+    "tokenizer": ["", "ab a\n\0<s>", "\ud800\u2581", 5, None, ["a"]],
     "byte-pairs": ["", "a film \n\0", "\ud800\u2581", 5, None, ["a"]],
     "table": [{"a": 1, "b": "x"}, {"a": "?", "b": 2}, {}, 5, [1]],
 }

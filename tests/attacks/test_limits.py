@@ -270,5 +270,9 @@ def test_every_limit_has_a_test() -> None:
         "unicode_rows",  # tests of Unicode tables
         # tests of language models
         *("written_tokens", "stop_strings", "network_size", "cache_bytes"),
+        # test_hostile_tokenizers.py
+        *("tokenizer_bytes", "tokenizer_values", "tokenizer_steps", "tokenizer_growth"),
+        *("pattern_characters", "token_characters", "added_tokens", "end_tokens"),
+        "template_bytes",
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere

@@ -15,6 +15,7 @@ from pathlib import Path
 
 # Modules that import TensorFlow, and commands of `edge_experts` that do.
 _MODULES = (
+    "edge_experts.converters.checkpoints.template_process",
     "edge_experts.converters.process.worker",
     "edge_experts.converters.compression.compression_worker",
 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...datasets.targets.document_losses import DocumentLoss
 from ...errors import UsageError
-from ...features.byte_pairs import END
+from ...features import Vocabulary
 from ...progress import Progress
 from ...runtime import ExpertRuntime
 from ...runtime.batch import examples_of
@@ -72,7 +72,7 @@ def document_losses(
     found, count = [], len(texts)
     with Progress(f"Evaluating on {count:,} documents", 20) as progress:
         for row, text in enumerate(map(str, texts)):
-            tokens, size = [END, *task.vocabulary.tokens(text), END], task.context
+            tokens, size = _document(task.vocabulary, text), task.context
             nats, right = 0.0, 0
             for start in range(0, len(tokens) - 1, size):
                 window = tokens[start : start + size + 1]
@@ -83,6 +83,11 @@ def document_losses(
             if (row + 1) * 20 // count > row * 20 // count:
                 progress.step()
     return found
+
+
+def _document(vocabulary: Vocabulary, text: str) -> list[int]:
+    """Return the tokens of a whole document, with those that begin and end it."""
+    return [*vocabulary.start, *vocabulary.tokens(text), vocabulary.ends[0]]
 
 
 def choices(recorded: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import BundleError, UsageError
-from ...features.byte_pairs import END
 from ...format.atomic import write_whole
 from ...format.manifest_parser import read_manifest
 from ...format.npz import npz, plain_arrays
@@ -68,7 +67,7 @@ def logits(bundle: Path, tokens: np.ndarray) -> np.ndarray:
     """Compute the logits after each token, (texts, tokens, pieces) float32.
 
     Args:
-        tokens: (texts, tokens), each with `END` first.
+        tokens: (texts, tokens), each with those that begin a text first.
     """
     found = []
     with (
@@ -149,7 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         task = runtime.task
         assert isinstance(task, LanguageModel)
         dataset = load(asked.data, 0, task.name)
-        rows = [[END, *task.vocabulary.tokens(str(text))][:_TOKENS] for text in dataset.test.inputs]
+        vocabulary = task.vocabulary
+        rows = [
+            [*vocabulary.start, *vocabulary.tokens(str(text))][:_TOKENS]
+            for text in dataset.test.inputs
+        ]
     tokens = np.array([row for row in rows if len(row) == _TOKENS][: asked.count], np.int32)
     made = {"tokens": tokens, "logits": logits(asked.bundle, tokens)}
     digest = np.frombuffer(_digest(asked.bundle), np.uint8)

@@ -11,6 +11,8 @@ PACKAGES = {
     "device": ("tflite-runtime", "ai-edge-litert"),  # one of them
     "cli": ("typer", "tqdm"),
     "sign": ("cryptography",),
+    "tokenizers": ("tokenizers",),
+    "chat": ("jinja2",),
     "deploy": ("packaging", "pip"),
     "serve": ("prometheus-client", "starlette", "uvicorn"),
     "int4": ("litert-quantizer",),

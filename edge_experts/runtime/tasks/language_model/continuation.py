@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import UsageError
-from ....features.byte_pairs import END, BytePairFeatures
+from ....errors import ContextError, UsageError
+from ....features import Vocabulary
+from ....features.chat_template import Message
 from ....format.limits import LIMITS
 from ...answer import Answer
 from .kv_cache import CachePool
@@ -29,6 +30,7 @@ class Prompt:
     Attributes:
         max_tokens: limit of the continuation; it also ends where the context is full.
         stop: strings before which the continuation ends.
+        messages: a conversation to answer, instead of `text`, which is ignored.
 
     Raises:
         UsageError: a value is invalid.
@@ -38,6 +40,7 @@ class Prompt:
     max_tokens: int = MAX_TOKENS
     stop: tuple[str, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    messages: tuple[Message, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -60,10 +63,10 @@ class Continued(Answer):
     """Answer to a prompt.
 
     Attributes:
-        token_ids: tokens of the continuation, without `END`.
+        token_ids: tokens of the continuation, without the one that ended it.
         log_probabilities: their log probabilities before sampling, (tokens,) float32.
         finish_reason: "stop" at the end of the text or a stop string, "length" at a limit.
-        prompt_tokens: number of tokens of the prompt, with the one before its first.
+        prompt_tokens: number of tokens of the prompt, with those before its first.
         reused_tokens: number of these whose keys and values an earlier request had left.
         expert_loads, expert_hits, bytes_read: see `layered_network.Use`.
     """
@@ -124,34 +127,39 @@ class Continuation:
     the caller can end it there.
 
     Args:
-        tokens: of the prompt, after `END`.
+        tokens: of the prompt, with those that begin a text.
         context: the most tokens of prompt and continuation together.
         network: creates the network for this request.
         label: of the answer: the bundle's only one.
 
     Raises:
-        UsageError: the prompt is too long for the context.
+        UsageError: the prompt has no token.
+        ContextError: it has more than the context takes.
     """
 
     def __init__(
         self,
         prompt: Prompt,
         tokens: Sequence[int],
-        features: BytePairFeatures,
+        vocabulary: Vocabulary,
         context: int,
         caches: CachePool,
         network: Callable[[], LayeredNetwork],
         label: str,
     ):
-        self._given = [END, *tokens]
-        if len(self._given) > context:
+        self._given = list(tokens)
+        if not self._given:
             raise UsageError(
+                "the prompt is empty, and this model has no token that begins a text; give a text"
+            )
+        if len(self._given) > context:
+            raise ContextError(
                 f"the prompt has {len(self._given):,} tokens, and the context takes {context:,}; "
                 "shorten the prompt, or reserve a larger context"
             )
-        self._prompt, self._features, self._context = prompt, features, context
+        self._prompt, self._vocabulary, self._context = prompt, vocabulary, context
         self._caches, self._network, self._label = caches, network, label
-        self._stream = TextStream(prompt.stop)
+        self._stream = TextStream(prompt.stop, vocabulary.stripped if prompt.messages else "")
         self.start_ns, self.first_ns = perf_counter_ns(), 0
         self.token_ids: list[int] = []
         self.log_probabilities: list[float] = []
@@ -192,17 +200,18 @@ class Continuation:
             self._caches.give_back(cache)
 
     def _continued(self, network: LayeredNetwork, rows: np.ndarray, cache: Any) -> Iterator[str]:
-        sampler, features = Sampler(self._prompt.sampling), self._features
+        sampler, vocabulary = Sampler(self._prompt.sampling), self._vocabulary
+        begin = len(vocabulary.start)
         while len(self.token_ids) < self._prompt.max_tokens:
             logits = network.logits(rows[-1:])[0]
-            token = sampler.choose(logits, cache.tokens[1:])
+            token = sampler.choose(logits, cache.tokens[begin:])
             self.first_ns = self.first_ns or perf_counter_ns()
-            if token == END:
+            if token in vocabulary.ends:
                 self.finish_reason = STOP
                 break
             self.token_ids.append(token)
             self.log_probabilities.append(_log_probability(logits, token))
-            yield self._stream.push(features.bytes_of([token]))
+            yield self._stream.push(vocabulary.bytes_of([token]))
             if self._stream.stopped:
                 self.finish_reason = STOP
                 return

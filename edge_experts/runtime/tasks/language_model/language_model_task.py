@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from ....errors import BundleError, ManifestError, ModelError, UsageError
-from ....features import BytePairFeatures, Features
-from ....features.byte_pairs import END
+from ....features import Features, Vocabulary
 from ....format.limits import LIMITS
 from ....format.manifest import TRUNK, Manifest
 from ...access import Access
@@ -32,6 +31,8 @@ from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
 
 # Bytes that an interpreter allocates once, at a process's first model: 0.9 MB by LiteRT 2.3.
 _STARTED = 1_500_000
+# Tokens that memory is reserved for by default: published models see more than a board can keep.
+_MOST_RESERVED = 4096
 _SCORES = {
     "loss": (0.0, math.inf),
     "perplexity": (1.0, math.inf),
@@ -57,10 +58,10 @@ class LanguageModel:
 
     def check_features(self, folder: Path) -> None:
         features = self.features
-        if not isinstance(features, BytePairFeatures) or features.size != self.settings.pieces:
+        if not isinstance(features, Vocabulary) or not features.fits(self.settings.pieces):
             raise BundleError(
-                f"{folder}: a language model must have features of the kind 'byte-pairs' with "
-                f"{self.settings.pieces:,} tokens"
+                f"{folder}: a language model must have features of the kind 'byte-pairs' or "
+                f"'tokenizer' with {self.settings.pieces:,} tokens"
             )
         known = self.settings.interpreters
         if package() not in known:
@@ -74,8 +75,8 @@ class LanguageModel:
             )
 
     @property
-    def vocabulary(self) -> BytePairFeatures:
-        assert isinstance(self.features, BytePairFeatures)
+    def vocabulary(self) -> Vocabulary:
+        assert isinstance(self.features, Vocabulary)
         return self.features
 
     def initial_state(self) -> dict[str, np.ndarray]:
@@ -86,12 +87,12 @@ class LanguageModel:
         mixed = settings.heads * settings.width
         return {
             name: random.normal(size=(ROWS, size)).astype(np.float32)
-            for name, size in ((STREAM, settings.units), (MIXED, mixed))
+            for name, size in ((STREAM, settings.units), (MIXED, mixed), (TRUNK, settings.units))
         }
 
     def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
         settings, layers = self.settings, len(self._layers)
-        context = settings.context if context is None else context
+        context = min(settings.context, _MOST_RESERVED) if context is None else context
         if not 2 <= context <= settings.context:
             raise UsageError(
                 f"context must be 2 to {settings.context:,} tokens, as in training, got {context}"
@@ -113,6 +114,7 @@ class LanguageModel:
             f"keys and values of {context:,} tokens": sum(one.nbytes for one in caches)
             + self._rotary.nbytes,
             "buffers": sequences * buffers + _STARTED,
+            "tokenizer": self.vocabulary.nbytes,
         }
 
     def policy(self) -> Policy:
@@ -135,6 +137,7 @@ class LanguageModel:
         given = {
             STREAM: ((1, settings.units), np.float32),
             MIXED: ((1, settings.heads * settings.width), np.float32),
+            TRUNK: ((1, settings.units), np.float32),
         }
         into = (settings.heads + 2 * settings.key_heads) * settings.width
         sizes = {attention_in_path(layer): into for layer in range(len(self._layers))}
@@ -171,11 +174,15 @@ class LanguageModel:
 
     def stream(self, example: Any, models: Access) -> Continuation:
         prompt = example if isinstance(example, Prompt) else Prompt(example)
-        tokens = self.vocabulary.tokens(prompt.text)
+        vocabulary = self.vocabulary
+        if prompt.messages:
+            tokens = vocabulary.chat_tokens(prompt.messages)
+        else:
+            tokens = [*vocabulary.start, *vocabulary.tokens(prompt.text)]
         return Continuation(
             prompt,
             tokens,
-            self.vocabulary,
+            vocabulary,
             self.context,
             self._caches,
             lambda: self._network(models),
@@ -189,7 +196,7 @@ class LanguageModel:
         """Compute the loss of each token but the first, in nats, and if it was the most probable.
 
         Args:
-            tokens: at most one more than the context; the first is `END` at the start of a text.
+            tokens: at most one more than the context; those of `Vocabulary.start` begin a text.
 
         Returns:
             (tokens - 1,) float64 and bool.
@@ -206,7 +213,7 @@ class LanguageModel:
         """Compute the logits after each token of a text, (tokens, pieces) float32.
 
         Args:
-            tokens: at most as many as the context has, `END` first.
+            tokens: at most as many as the context has.
         """
         if not 1 <= len(tokens) <= self.context:
             raise UsageError(f"tokens must be 1 to {self.context}, got {len(tokens)}")
@@ -233,7 +240,7 @@ class LanguageModel:
     ) -> tuple[np.ndarray | None, tuple[int, ...]]:
         """Route the first token of a text in the first layer."""
         embedding: EmbeddingRows = models.dense[EMBEDDING]
-        arrays[STREAM] = embedding.rows([END])
+        arrays[STREAM] = embedding.rows([(*self.vocabulary.start, *self.vocabulary.ends)[0]])
         layer = models.layers[0]
         gate = layer.route(arrays)[0]
         chosen = np.argsort(-gate, kind="stable")[: self.manifest.top_k].tolist()
@@ -308,6 +315,8 @@ class LanguageModel:
     def deployed_score(manifest: Manifest) -> str:
         found = LanguageModel.deployed(manifest)
         if found is None:
+            if "base_model" in manifest.provenance:  # converted without data
+                return "perplexity   not measured; edge-experts evaluate BUNDLE --data TEXT"
             raise ManifestError("provenance: test_scores are missing")
         scores = found.scores
         return (

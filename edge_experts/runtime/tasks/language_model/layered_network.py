@@ -23,6 +23,7 @@ from .network_settings import (
     NetworkSettings,
     attention_in_path,
     attention_out_path,
+    shared_path,
 )
 
 STREAM, MIXED = "x", "mixed"  # inputs of files: the residual stream, and attention's mixed values
@@ -72,6 +73,9 @@ class LayeredNetwork:
         self._into: list[RowsModel] = [dense[attention_in_path(one)] for one in range(count)]
         self._out: list[RowsModel] = [dense[attention_out_path(one)] for one in range(count)]
         self._head: RowsModel = dense[HEAD]
+        self._shared: dict[int, RowsModel] = {
+            layer: dense[shared_path(layer)] for layer in settings.shared
+        }
         heads, shared, width = settings.heads, settings.key_heads, settings.width
         self._turned, self._all = heads + shared, heads + 2 * shared
         self._heads, self._width = heads, width
@@ -118,7 +122,8 @@ class LayeredNetwork:
         usable, run = len(routed.places), self._one if len(x) == 1 else self._many
         while True:
             try:
-                return run(scores, chosen, min(self._top_k, usable), given, routed.places.start)
+                made = run(scores, chosen, min(self._top_k, usable), given, routed.places.start)
+                break
             except _FailedError as error:
                 usable -= 1
                 if self._models.strict or not usable:
@@ -127,6 +132,10 @@ class LayeredNetwork:
                     f"expert {routed.places[error.expert]}: {describe(error.cause)}"
                 )
                 chosen[:, error.expert] = -np.inf  # the layer takes its next choice
+        shared = self._shared.get(layer)
+        if shared is not None:
+            made += shared.run(given)
+        return made
 
     def _scores(self, logits: np.ndarray) -> np.ndarray:
         """Compute the scores that weigh the experts, (rows, experts)."""
@@ -143,8 +152,8 @@ class LayeredNetwork:
         shares: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
         return shares
 
-    # The weights of several experts sum to 1; that of a single one is its score. One row and many
-    # are computed by the same operations: a token does not depend on those beside it.
+    # One row and many are computed by the same operations: a token does not depend on those beside
+    # it.
 
     def _one(
         self, scores: np.ndarray, chosen: np.ndarray, most: int, given: np.ndarray, start: int
@@ -156,7 +165,7 @@ class LayeredNetwork:
             left[picks[-1]] = -np.inf
             picks.append(int(left.argmax()))
         weights = scores[0, picks]
-        if self._top_k > 1:
+        if self._settings.renormalize:
             weights /= np.add.reduce(weights)
         total = self._run(picks[0], start, given)
         total *= weights[0]
@@ -172,7 +181,7 @@ class LayeredNetwork:
         """Run each expert once on all of its rows, those in memory first."""
         picks = np.argsort(-chosen, axis=1, kind="stable")[:, :most]
         weights = np.take_along_axis(scores, picks, axis=1)
-        if self._top_k > 1:
+        if self._settings.renormalize:
             weights /= weights.sum(axis=1, keepdims=True)
         used = np.unique(picks).tolist()
         used.sort(key=lambda expert: not self._models.has(start + expert))

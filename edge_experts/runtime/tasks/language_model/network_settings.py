@@ -27,8 +27,13 @@ def attention_out_path(layer: int) -> str:
     return f"{DENSE}/attention_out_{layer:03d}{MODEL_SUFFIX}"
 
 
+def shared_path(layer: int) -> str:
+    """Return the path of the expert that every token of a layer uses, if the layer has one."""
+    return f"{DENSE}/shared_{layer:03d}{MODEL_SUFFIX}"
+
+
 def dense_paths(layers: int) -> tuple[str, ...]:
-    """Return the paths of all dense parts."""
+    """Return the paths of all dense parts but shared experts."""
     both = [
         path(layer) for layer in range(layers) for path in (attention_in_path, attention_out_path)
     ]
@@ -49,6 +54,8 @@ class NetworkSettings:
         rotary_base: of the rotary positions.
         embedding: type of the rows in the embedding's file: "int8" or "float32".
         biases: for each layer one number for each expert, which only its selection sees.
+        renormalize: the weights of the chosen experts are divided by their sum.
+        shared: layers with a shared expert.
         interpreters: packages that compute the files correctly.
     """
 
@@ -63,6 +70,8 @@ class NetworkSettings:
     embedding: str
     biases: tuple[tuple[float, ...], ...]
     interpreters: tuple[str, ...]
+    renormalize: bool = True
+    shared: frozenset[int] = frozenset()
 
 
 def read_settings(manifest: Manifest) -> NetworkSettings:
@@ -76,7 +85,8 @@ def read_settings(manifest: Manifest) -> NetworkSettings:
     if not manifest.layers or manifest.combine != "top":
         raise ManifestError("layers must not be empty: a language model routes in every layer")
     found = {one.path for one in manifest.dense}
-    wanted = set(dense_paths(len(manifest.layers)))
+    shared = {layer for layer in range(len(manifest.layers)) if shared_path(layer) in found}
+    wanted = {*dense_paths(len(manifest.layers)), *map(shared_path, shared)}
     if found != wanted:
         odd = sorted(found ^ wanted)[0]
         raise ManifestError(f"dense: must list the parts of {len(manifest.layers)} layers: {odd}")
@@ -93,6 +103,8 @@ def read_settings(manifest: Manifest) -> NetworkSettings:
         embedding=_one_of(config, "embedding", EMBEDDINGS),
         biases=_biases(config, [layer.experts for layer in manifest.layers]),
         interpreters=_names(config),
+        renormalize=_renormalize(config, manifest.top_k),
+        shared=frozenset(shared),
     )
 
 
@@ -110,6 +122,14 @@ def _one_of(config: Mapping[str, Any], name: str, known: Sequence[str]) -> str:
     if value not in known:
         raise ManifestError(f"task_spec: {name} must be one of {known}, got {value!r:.40}")
     return str(value)
+
+
+def _renormalize(config: Mapping[str, Any], top_k: int) -> bool:
+    # A single expert's weight is its score, where a bundle does not say.
+    value = config.get("renormalize", top_k > 1)
+    if type(value) is not bool:
+        raise ManifestError(f"task_spec: renormalize must be true or false, got {value!r:.40}")
+    return value
 
 
 def _biases(config: Mapping[str, Any], experts: Sequence[int]) -> tuple[tuple[float, ...], ...]:

@@ -11,14 +11,16 @@ class TextStream:
 
     Args:
         stops: the text ends before the first of them.
+        stripped: text that is removed from the beginning.
 
     Attributes:
         stopped: True once a stop string was found.
         text: all text so far.
     """
 
-    def __init__(self, stops: Sequence[str]):
+    def __init__(self, stops: Sequence[str], stripped: str = ""):
         self._stops = tuple(stops)
+        self._stripped = stripped
         self._held = ""  # may be the beginning of a stop string
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.stopped, self.text = False, ""
@@ -30,6 +32,8 @@ class TextStream:
             last: no more bytes follow.
         """
         self._held += self._decoder.decode(content, last)
+        if self._stripped and self._held:
+            self._held, self._stripped = self._held.removeprefix(self._stripped), ""
         places = [place for stop in self._stops if (place := self._held.find(stop)) >= 0]
         if places:
             self.stopped, told, self._held = True, self._held[: min(places)], ""

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edge_experts.converters.checkpoints.families import FAMILIES
+from edge_experts.converters.checkpoints.gguf_checkpoint import GgufCheckpoint
 from edge_experts.converters.checkpoints.gguf_config import config_of
 from edge_experts.converters.checkpoints.gguf_header import BLOCK_TYPES, read_header
+from edge_experts.converters.checkpoints.gguf_tensors import OF_LAYER, tensors_of
 from edge_experts.converters.checkpoints.gguf_tokenizer import tokenizer_files
-from edge_experts.converters.checkpoints.gguf_weights import GgufWeights
+from edge_experts.converters.checkpoints.tensor_rows import Part
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_experts.errors import DataError
+from edge_experts.errors import CheckpointError
 
 UNITS, WIDE, HEADS, KEY_HEADS, EXPERTS = 64, 256, 4, 2, 3
 TEXTS = Path("README.md").read_text(encoding="utf-8").splitlines()
@@ -73,6 +76,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "granitemoe",
         tensors,
         granitemoe__block_count=1,
+        granitemoe__context_length=64,
+        granitemoe__feed_forward_length=WIDE,
         granitemoe__embedding_length=UNITS,
         granitemoe__attention__head_count=HEADS,
         granitemoe__attention__head_count_kv=KEY_HEADS,
@@ -83,35 +88,52 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def weights(path: Path) -> GgufWeights:
-    return GgufWeights(path, read_header(path), 1, (HEADS, KEY_HEADS))
+def rows(path: Path, name: str) -> np.ndarray:
+    """Read a matrix as the planner does."""
+    found = GgufCheckpoint(path).tensors[name]
+    columns = found.shape[-1]
+    return Part(name, found, found.numbers // columns, columns).read(0, found.numbers // columns)
 
 
 def test_weights_have_the_names_of_a_hugging_face_folder(small: Path) -> None:
-    found = weights(small)
-    moe = "model.layers.0.block_sparse_moe"
-    np.testing.assert_array_equal(found.array("model.embed_tokens.weight"), numbers(7, UNITS))
+    np.testing.assert_array_equal(rows(small, "model.embed_tokens.weight"), numbers(7, UNITS))
     np.testing.assert_array_equal(
-        found.array("model.layers.0.mlp.experts.2.down_proj.weight"),
+        rows(small, "model.layers.0.mlp.experts.2.down_proj.weight"),
         numbers(EXPERTS, UNITS, WIDE)[2],
     )
-    assert found.shape(f"{moe}.input_linear.weight") == (EXPERTS, 2 * WIDE, UNITS)
-    fused = np.concatenate([numbers(EXPERTS, WIDE, UNITS), numbers(EXPERTS, WIDE, UNITS) + 1], 1)
-    np.testing.assert_array_equal(found.array(f"{moe}.input_linear.weight"), fused)
-    np.testing.assert_array_equal(found.array(f"{moe}.input_linear.weight", 1), fused[1])
+    found = GgufCheckpoint(small).tensors
+    assert found["model.layers.0.mlp.experts.0.up_proj.weight"].shape == (WIDE, UNITS)
     assert "lm_head.weight" not in found
-    assert f"{moe}.input_linear.weight" in found
-    with pytest.raises(DataError, match=r"small\.gguf: has no tensor for lm_head\.weight"):
-        found.array("lm_head.weight")
-    with pytest.raises(DataError, match="no tensor for"):
-        found.array("model.layers.0.mlp.experts.3.down_proj.weight")
 
 
-def test_the_rows_of_queries_are_put_back_in_order(small: Path) -> None:
+@pytest.mark.parametrize(("first", "end"), [(0, UNITS), (5, 6), (3, 40), (16, 32)])
+def test_the_rows_of_queries_are_put_back_in_order(small: Path, first: int, end: int) -> None:
+    ours = rows(small, "model.layers.0.self_attn.q_proj.weight")
     # llama.cpp's own order, from convert_hf_to_gguf.py
-    ours = weights(small).array("model.layers.0.self_attn.q_proj.weight")
     theirs = ours.reshape(HEADS, 2, UNITS // HEADS // 2, UNITS).swapaxes(1, 2).reshape(UNITS, UNITS)
     np.testing.assert_array_equal(theirs, numbers(UNITS, UNITS))
+    tensor = GgufCheckpoint(small).tensors["model.layers.0.self_attn.q_proj.weight"]
+    part = Part("q", tensor, UNITS, UNITS)
+    np.testing.assert_array_equal(part.read(first, end - first), ours[first:end])
+
+
+def test_tensors_without_a_place_are_refused_by_name(tmp_path: Path) -> None:
+    tensors = {"blk.0.attn_sinks.weight": numbers(2, 2)}
+    header = read_header(written(tmp_path / "a.gguf", "llama", tensors))
+    with pytest.raises(CheckpointError, match=r"has blk\.0\.attn_sinks\.weight, which no Llama"):
+        tensors_of(tmp_path / "a.gguf", header, "llama", FAMILIES["llama"], (1, 1))
+
+
+def test_names_are_those_of_the_gguf_package() -> None:
+    from gguf import get_tensor_name_map
+    from gguf.constants import MODEL_ARCH_NAMES
+
+    numbers_of = {name: number for number, name in MODEL_ARCH_NAMES.items()}
+    for architecture in ("llama", "qwen2moe", "qwen3moe", "olmoe", "granitemoe"):
+        theirs = get_tensor_name_map(numbers_of[architecture], 2)
+        for ours, name in OF_LAYER.items():
+            found = theirs.get_name(f"model.layers.1.{name}.weight", (".weight",))
+            assert found in (None, f"blk.1.{ours}.weight")
 
 
 def test_the_configuration_has_the_keys_of_hugging_face(small: Path) -> None:
@@ -126,7 +148,7 @@ def test_the_configuration_has_the_keys_of_hugging_face(small: Path) -> None:
 
 def test_other_architectures_are_refused_by_name(tmp_path: Path) -> None:
     path = written(tmp_path / "a.gguf", "gemma2", {"x": numbers(2, 2)})
-    with pytest.raises(DataError, match="architecture 'gemma2' is not supported; supported"):
+    with pytest.raises(CheckpointError, match="architecture 'gemma2' is not supported; supported"):
         config_of(path, read_header(path))
 
 
@@ -138,8 +160,9 @@ def test_quantized_weights_equal_those_of_the_gguf_package(name: str, tmp_path: 
     values = numbers(EXPERTS, WIDE, UNITS)
     path = written(tmp_path / "a.gguf", "qwen3moe", {"blk.0.ffn_up_exps.weight": (values, kind)})
     want = gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind)
-    name_of_expert = "model.layers.0.mlp.experts.1.up_proj.weight"
-    np.testing.assert_array_equal(weights(path).array(name_of_expert), want[1])
+    found = tensors_of(path, read_header(path), "qwen3moe", FAMILIES["qwen3_moe"], (1, 1))
+    tensor = found["model.layers.0.mlp.experts.1.up_proj.weight"]
+    np.testing.assert_array_equal(Part("x", tensor, WIDE, UNITS).read(3, 9), want[1, 3:12])
 
 
 def test_block_types_are_those_of_the_gguf_package() -> None:
@@ -170,7 +193,7 @@ def test_damaged_files_are_refused_by_name(
         raw[at : at + 1] = bytes([data.draw(st.integers(0, 255))])
     path.write_bytes(raw)
     found = None
-    with contextlib.suppress(DataError):
+    with contextlib.suppress(CheckpointError):
         found = read_header(path)
         config_of(path, found)
     for tensor in found.tensors.values() if found else ():
@@ -189,7 +212,7 @@ def test_counts_that_the_file_cannot_have_take_no_memory(tmp_path: Path) -> None
         struct.pack("<QQQ1s", 0, 1, 1, b"k") + struct.pack("<IIQ", 9, 9, 1) * 1000,
     ):
         path.write_bytes(b"GGUF" + struct.pack("<I", 3) + body)
-        with pytest.raises(DataError, match=r"bomb\.gguf"):
+        with pytest.raises(CheckpointError, match=r"bomb\.gguf"):
             read_header(path)
 
 
@@ -273,5 +296,5 @@ def test_unknown_tokenizers_are_refused_by_name(tmp_path: Path) -> None:
         ),
         (base | {"tokenizer.ggml.model": "llama"}, "scores must have a number for each token"),
     ):
-        with pytest.raises(DataError, match=message):
+        with pytest.raises(CheckpointError, match=message):
             tokenizer_files(tmp_path / "a.gguf", metadata)

@@ -1,0 +1,328 @@
+"""Conversion of a checkpoint to a bundle: writes every file, proves them, publishes the folder."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_experts.datasets import Split
+from edge_experts.errors import UsageError
+from edge_experts.features import Features
+from edge_experts.format.archive import pack
+from edge_experts.format.atomic import staged
+from edge_experts.format.manifest import (
+    GOLDEN,
+    MANIFEST,
+    MODEL_CARD,
+    FeatureSpec,
+    Layer,
+    Manifest,
+    TaskSpec,
+    expert_paths,
+    router_path,
+)
+from edge_experts.progress import Progress
+from edge_experts.runtime import interpreter
+from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE
+from edge_experts.runtime.tasks.language_model.embedding_rows import packed_rows
+from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING
+from edge_experts.version import VERSION
+
+from ..bundle import bundle_files
+from ..bundle.structures import summarize
+from ..convert import Conversion
+from ..language_model import blocks
+from ..language_model.prompts import prompts as cut_prompts
+from ..verify.confidence import Unsure
+from ..verify.language_parity import refuse_wrong_files
+from ..verify.proof import Deployed, prove
+from .checkpoint import open_checkpoint
+from .file_plan import BundlePlan, plan_files
+from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
+from .licence import LicenceText
+from .model_card import card
+from .model_config import ModelConfig
+from .template_files import make_templates, write_file
+
+TASK = "language-model"
+LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
+RECIPES = ("float32", "int8", "int4")
+_GOLDEN = 8  # examples
+# Beginnings of texts; those with the most certain continuations become golden examples.
+_PROMPTS = (
+    *("The capital of France is", "Once upon a time", "1, 2, 3, 4,", "def add(a, b):"),
+    *("Water boils at", "The opposite of hot is", "Monday, Tuesday,", "Dear Sir or Madam,"),
+    *("To be or not to", "A B C D E F", "Thank you very", "The sun rises in the"),
+)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One conversion."""
+
+    plan: BundlePlan
+    features: Any  # of texts
+    recipe: str
+    version: int
+    licence: LicenceText | None
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.plan.config
+
+
+def convert_checkpoint(
+    checkpoint: str | Path,
+    out: str | Path,
+    *,
+    quantization: str = "int8",
+    features: Features | None = None,
+    bundle_version: int = 1,
+    force: bool = False,
+) -> Conversion:
+    """Convert a checkpoint, a folder of safetensors or a GGUF file, to a bundle.
+
+    Weights are read in parts, so that memory does not grow with the checkpoint. Every file runs on
+    the interpreter in another process, and outputs are compared with those of the checkpoint's own
+    weights in float32. Only then does the folder `out` appear, complete.
+
+    Args:
+        checkpoint: its folder, with config.json; or a `.gguf` file.
+        out: the bundle folder to write; `force` replaces one that exists.
+        quantization: "float32"; "int8", a scale for each row; "int4", a scale for 32 weights.
+        features: its tokenizer; by default that of the folder.
+
+    Raises:
+        UsageError: an option or a path is invalid.
+        CheckpointError: the checkpoint is damaged, or of a family or with a setting that is not
+            supported.
+        MissingExtraError: litert-quantizer is not installed, which int8 and int4 need.
+        ConversionError: TensorFlow's converter or the quantizer failed.
+        ModelError: a file computes something else on the interpreter.
+    """
+    source, out = Path(checkpoint), Path(out)
+    if quantization not in RECIPES:
+        raise UsageError(
+            f"--quantization {quantization} is not supported for checkpoints, which take "
+            f"{', '.join(RECIPES)}"
+        )
+    opened = open_checkpoint(source)
+    config = opened.config
+    if quantization != "float32":
+        blocks.require()
+    _refuse_odd_blocks(config, quantization)
+    packages = _packages(quantization)
+    plan = plan_files(config, opened.tensors)
+    job = _Job(
+        plan,
+        features if features is not None else opened.features(),
+        quantization,
+        bundle_version,
+        opened.licence,
+    )
+    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
+        _write_models(job, folder, Path(temporary))
+        manifest, parity = _finish(job, folder, Path(temporary), packages)
+        taken = (folder / MANIFEST).stat().st_size + sum(one.bytes for one in manifest.files)
+        with tempfile.NamedTemporaryFile(dir=temporary) as archive:
+            packed = pack(folder, Path(archive.name))
+    return _conversion(out, manifest, parity, taken, packed)
+
+
+def _refuse_odd_blocks(config: ModelConfig, quantization: str) -> None:
+    if quantization != "int4":
+        return
+    sizes = [("hidden_size", config.units), ("width of all heads", config.heads * config.width)]
+    for layer in config.layers:
+        sizes += [("width of an expert", layer.inner), ("width of a shared expert", layer.shared)]
+    different = dict.fromkeys(sizes)
+    odd = [f"{name} {size}" for name, size in different if size % blocks.BLOCK]
+    if odd:
+        raise UsageError(
+            f"--quantization int4 needs sizes that are multiples of {blocks.BLOCK}, and this "
+            f"checkpoint has {' and '.join(odd)}; choose int8"
+        )
+
+
+def _packages(quantization: str) -> list[str]:
+    """Return the installed interpreters that compute such files correctly."""
+    fit = (LITERT, RUNTIME) if quantization == "float32" else (LITERT,)
+    found = [name for name in fit if interpreter.installed(name)]
+    if not found:
+        raise UsageError(
+            f"--quantization {quantization}: its files are for ai-edge-litert, which is not "
+            "installed here to prove them: pip install ai-edge-litert"
+        )
+    return found
+
+
+def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
+    plan, recipe = job.plan, job.recipe
+    templates = make_templates(temporary, (one.network for one in plan.files.values()), recipe)
+    with Progress("Writing files", len(plan.files) + 1) as progress:
+        for path, file in plan.files.items():
+            write_file(templates[file.network], file, recipe, folder / path)
+            progress.step(path)
+        kind = _embedding_kind(recipe)
+        with (folder / EMBEDDING).open("wb") as target:
+            for first, end in plan.embedding.chunks():
+                target.write(packed_rows(plan.embedding.read(first, end), kind))
+        progress.step(EMBEDDING)
+    for template in templates.values():
+        template.path.unlink()
+
+
+def _embedding_kind(recipe: str) -> str:
+    return "float32" if recipe == "float32" else "int8"
+
+
+def _finish(
+    job: _Job, folder: Path, temporary: Path, packages: Sequence[str]
+) -> tuple[Manifest, CheckpointParity]:
+    """Prove the files, and write all others."""
+    (temporary / "bundle").symlink_to(folder)
+    manifest = _draft(job, folder, packages)
+    bundle_files.write_manifest(folder, manifest)
+    rows = inputs_of(job.plan, compared_files(job.plan))
+    wanted = expected_outputs(job.plan, rows)
+    measured = {IN_FILE + path: array for path, array in rows.items()}
+    none = np.zeros(0, int)
+    prompts = cut_prompts(job.features, _PROMPTS, len(_PROMPTS))
+    splits = {
+        "validation": Split(prompts, np.zeros(len(prompts), int)),
+        "test": Split([], none),
+    }
+    off = 0.0
+    first, *others = packages
+    for package in (*others, first):
+        deployed = prove(temporary, job.features, splits, manifest, package, measured)
+        made = {path: deployed.measured[IN_FILE + path] for path in rows}
+        off = max(off, refuse_wrong_files(wanted, made, job.recipe, package))
+    parity = CheckpointParity(len(manifest.models), len(rows), float(f"{off:.3g}"))
+    manifest = replace(
+        bundle_files.with_costs(manifest, deployed.costs, {}),
+        verified_on=deployed.verified_on,
+        golden=_golden(job, folder, deployed, prompts),
+        provenance=_provenance(job, folder, parity),
+    )
+    text = card(manifest, job.config, parity, job.licence).encode()
+    manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, text))
+    bundle_files.write_manifest(folder, manifest)
+    return manifest, parity
+
+
+def _draft(job: _Job, folder: Path, packages: Sequence[str]) -> Manifest:
+    config = job.config
+    layers = [layer.experts for layer in config.layers]
+    settings = {
+        "units": config.units,
+        "heads": config.heads,
+        "key_heads": config.key_heads,
+        "width": config.width,
+        "context": config.context,
+        "pieces": config.vocabulary,
+        "gate": "softmax",
+        "rotary_base": config.rotary_base,
+        "embedding": _embedding_kind(job.recipe),
+        "biases": [[0.0] * experts for experts in layers],
+        "interpreters": list(packages),
+        "renormalize": config.renormalize,
+    }
+    features = job.features
+    dense = [path for path in (EMBEDDING, *job.plan.files) if path.startswith("dense/")]
+    return Manifest(
+        name=config.name[:200] or config.model_type,
+        bundle_version=job.version,
+        task=TASK,
+        features=FeatureSpec(
+            features.kind, features.settings, bundle_files.write_features(folder, features)
+        ),
+        labels=("text",),
+        combine="top",
+        top_k=config.top_k,
+        temperature=1.0,
+        router=None,
+        experts=tuple(bundle_files.pin(folder, path) for path in expert_paths(0, layers)),
+        layers=tuple(
+            Layer(bundle_files.pin(folder, router_path(layer)), experts)
+            for layer, experts in enumerate(layers)
+        ),
+        dense=tuple(bundle_files.pin(folder, path) for path in dense),
+        golden=bundle_files.write(folder, GOLDEN, b""),
+        model_card=bundle_files.write(folder, MODEL_CARD, b""),
+        verified_on={},
+        provenance={"base_model": config.name},
+        task_spec=TaskSpec(TASK, settings),
+    )
+
+
+def _golden(job: _Job, folder: Path, deployed: Deployed, prompts: Sequence[str]) -> Any:
+    """Write the prompts whose continuations are the most certain at every token."""
+    certain = deployed.arrays["least"]
+    rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
+    return bundle_files.write_golden(
+        folder,
+        job.features,
+        [prompts[row] for row in rows],
+        deployed.arrays["scores"][rows].astype(np.float32),
+        deployed.arrays["experts"][rows],
+        {"continuations": deployed.arrays["continuations"][rows]},
+    )
+
+
+def _provenance(job: _Job, folder: Path, parity: CheckpointParity) -> dict[str, Any]:
+    config = job.config
+    firsts: dict[Any, list[str]] = {}
+    for path, file in job.plan.files.items():
+        firsts.setdefault(file.network, []).append(path)
+    structures = []
+    for paths in firsts.values():  # files of one network have one structure
+        (structure,) = summarize({paths[0]: (folder / paths[0]).read_bytes()})
+        structures.append({**structure, "files": paths})
+    return {
+        "edge_experts": VERSION,
+        "data": f"checkpoint {config.name}",
+        "base_model": config.name,
+        "family": config.model_type,
+        "licence": None if job.licence is None else job.licence.name,
+        "quantization": job.recipe,
+        "io": "float",
+        "layout": "split",
+        "parity": parity.to_json(),
+        "structures": structures,
+    }
+
+
+def _conversion(
+    out: Path, manifest: Manifest, parity: CheckpointParity, taken: int, packed: int
+) -> Conversion:
+    compared = "all of them" if parity.compared == parity.files else f"{parity.compared} of them"
+    words = (
+        f"{manifest.provenance['base_model']}, {len(manifest.experts)} experts {manifest.asking}",
+        f"{parity.files} files ran on the interpreter; {compared} were compared with the "
+        f"checkpoint's weights and differ by at most {parity.file_off:g} of their output's size",
+    )
+    return Conversion(
+        out,
+        manifest,
+        parity,
+        math.nan,
+        0,
+        math.nan,
+        Unsure(None, None, None),
+        bytes=taken,
+        packed_bytes=packed,
+        words=words,
+        figures={
+            "base_model": manifest.provenance["base_model"],
+            "family": manifest.provenance["family"],
+            "parity": parity.to_json(),
+        },
+        next_command="'your text'",
+    )
