@@ -11,11 +11,14 @@ if TYPE_CHECKING:
     from ...runtime.tasks import Task
 
 
+_CHECKPOINT = "config.json"  # a checkpoint's configuration
 _SHOWN = 40  # number of inputs shown; a table has one for each column
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
     """Show a bundle's labels, accuracy, operators and sizes.
+
+    Of a checkpoint, config.json with or without its weights: the sizes that its bundle would have.
 
     Example: edge-experts inspect sentiment.bundle
     """
@@ -24,10 +27,16 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from ...errors import BundleError
     from ...features import read_features
     from ...format.inspection import anatomy
+    from ...format.manifest import MANIFEST
     from ...format.manifest_parser import read_manifest
     from ...format.strict_json import harmless
     from ...runtime.tasks import task_class
 
+    if (bundle / _CHECKPOINT).is_file() and not (bundle / MANIFEST).exists():
+        from ..host.checkpoint import inspect_checkpoint
+
+        inspect_checkpoint(bundle, json=json)
+        return
     manifest = read_manifest(bundle)
     found = anatomy(manifest)
     try:
