@@ -256,6 +256,14 @@ def language_bundle(shared: Shared, language_run: Path) -> Path:
     )
 
 
+@pytest.fixture(scope="session")
+def chat_bundle(shared: Shared, language_bundle: Path) -> Path:
+    """Its vocabulary as a tokenizer.json, with a chat template."""
+    from . import chatting
+
+    return shared("chat.bundle", lambda out: chatting.bundle(language_bundle, out))
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, sentiment_bundle: Path) -> Path:
     """A copy of the bundle, to damage."""
