@@ -38,7 +38,7 @@ class Conversion:
         test_accuracy: on the test examples; nan for tasks without an accuracy.
         calibration_error: on the test examples; nan if scores are not probabilities.
         bytes: of all files.
-        packed_bytes: of the archive that `pack` makes of them.
+        packed_bytes: of the archive that `pack` makes of them; 0 if not measured.
         search: the result of `quantization` "auto".
         scores: the task's scores as deployed, on the test examples.
         words: lines of text for the user.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from edge_experts.compression import FOR_ARCHIVES, Compression, unique
 from edge_experts.datasets import Dataset
@@ -36,6 +36,24 @@ class Budget:
     @property
     def what(self) -> str:
         return "of its archive" if self.compressed else "on disk"
+
+
+class Convertible(Protocol):
+    """What a conversion supports: a task's, or that of checkpoints."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def options(self) -> Set[str]:
+        """Names of the supported options."""
+
+    @property
+    def recipes(self) -> Sequence[str]:
+        """Supported quantizations."""
+
+    def refuse_target(self, target: targets.Target) -> None:
+        """Raise UnsuitableError if no bundle can run on this target."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +136,7 @@ class ConvertOptions:
         size = self.size_budget if compressed is None else compressed
         return Budget(size, compressed is not None, self.max_accuracy_drop)
 
-    def refuse_meaningless(self, task: ConversionTask, **more: Any) -> None:
+    def refuse_meaningless(self, task: Convertible, **more: Any) -> None:
         """Raise UsageError if an option is given that the task does not support.
 
         Args:

@@ -59,6 +59,14 @@ _LONG = (
     "tests/host/benchmarks/test_gains.py::test_a_tiny_set",
     "tests/host/benchmarks/test_language_study.py::test_a_study",
     "tests/host/converters/test_c_source.py::test_a_trained_table",
+    *(
+        f"tests/host/converters/test_checkpoints.py::test_the_logits_are_those_of_{one}"
+        for one in (
+            *("transformers[granite-", "transformers[llama-b", "transformers[llama-s"),
+            *("transformers[mixtral", "transformers[olmoe-", "transformers[qwen2-moe]"),
+            *("transformers[qwen2-moe-t", "transformers[qwen3-moe-"),
+        )
+    ),
     "tests/host/converters/test_choosing.py",
     "tests/host/converters/test_compressing.py::test_experts_on_a_trunk",
     "tests/host/converters/test_compressing.py::test_zeros_reach",
@@ -246,6 +254,14 @@ def language_bundle(shared: Shared, language_run: Path) -> Path:
     return shared(
         "language.bundle", lambda out: _succeed("convert", language_run, *options, "--out", out)
     )
+
+
+@pytest.fixture(scope="session")
+def chat_bundle(shared: Shared, language_bundle: Path) -> Path:
+    """Its vocabulary as a tokenizer.json, with a chat template."""
+    from . import chatting
+
+    return shared("chat.bundle", lambda out: chatting.bundle(language_bundle, out))
 
 
 @pytest.fixture

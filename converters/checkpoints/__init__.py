@@ -2,6 +2,7 @@
 
 from .checkpoint import is_checkpoint
 from .checkpoint_conversion import convert_checkpoint
+from .checkpoint_options import CHECKPOINTS
 from .checkpoint_report import CheckpointReport, report
 
-__all__ = ["CheckpointReport", "convert_checkpoint", "is_checkpoint", "report"]
+__all__ = ["CHECKPOINTS", "CheckpointReport", "convert_checkpoint", "is_checkpoint", "report"]

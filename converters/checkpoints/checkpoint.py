@@ -9,12 +9,14 @@ from typing import Any, Protocol
 
 from edge_experts.errors import CheckpointError
 from edge_experts.features import checkpoint_tokenizer
+from edge_experts.format.manifest import MANIFEST
+from edge_experts.run_folder import RUN
 
 from .gguf_checkpoint import SUFFIX, GgufCheckpoint
 from .licence import LicenceText, read_licence
 from .model_config import CONFIG, ModelConfig, read_config
 from .safetensors_file import StoredTensor
-from .tensor_index import read_tensors
+from .tensor_index import INDEX, WHOLE, read_tensors
 
 
 class Checkpoint(Protocol):
@@ -24,6 +26,7 @@ class Checkpoint(Protocol):
         config: sizes and constants.
         tensors: places of its tensors, by the names of its family.
         licence: None if it states none.
+        has_weights: False for a configuration alone.
     """
 
     @property
@@ -34,6 +37,9 @@ class Checkpoint(Protocol):
 
     @property
     def licence(self) -> LicenceText | None: ...
+
+    @property
+    def has_weights(self) -> bool: ...
 
     def features(self) -> Any:
         """Read the tokenizer."""
@@ -57,12 +63,21 @@ class FolderCheckpoint:
     def licence(self) -> LicenceText | None:
         return read_licence(self._folder)
 
+    @property
+    def has_weights(self) -> bool:
+        weights = (WHOLE, INDEX)
+        return any((self._folder / name).exists() for name in weights) or any(
+            self._folder.glob("*.bin")  # refused by name
+        )
+
     def features(self) -> Any:
         return checkpoint_tokenizer.read(self._folder)
 
 
 def is_checkpoint(path: Path) -> bool:
-    """Test if a path is a checkpoint, by its names alone."""
+    """Test if a path is a checkpoint, by names alone, and neither a run nor a bundle."""
+    if any((path / other).exists() for other in (RUN, MANIFEST)):
+        return False
     return (path / CONFIG).is_file() or path.suffix == SUFFIX or bool(_gguf_files(path))
 
 

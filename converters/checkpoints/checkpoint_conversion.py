@@ -14,7 +14,6 @@ import numpy as np
 from edge_experts.datasets import Split
 from edge_experts.errors import UsageError
 from edge_experts.features import Features
-from edge_experts.format.archive import pack
 from edge_experts.format.atomic import staged
 from edge_experts.format.manifest import (
     GOLDEN,
@@ -43,6 +42,7 @@ from ..verify.confidence import Unsure
 from ..verify.language_parity import refuse_wrong_files
 from ..verify.proof import Deployed, prove
 from .checkpoint import open_checkpoint
+from .checkpoint_options import CHECKPOINTS
 from .file_plan import BundlePlan, plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
 from .licence import LicenceText
@@ -52,7 +52,6 @@ from .template_files import make_templates, write_file
 
 TASK = "language-model"
 LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
-RECIPES = ("float32", "int8", "int4")
 _GOLDEN = 8  # examples
 # Beginnings of texts; those with the most certain continuations become golden examples.
 _PROMPTS = (
@@ -107,10 +106,10 @@ def convert_checkpoint(
         ModelError: a file computes something else on the interpreter.
     """
     source, out = Path(checkpoint), Path(out)
-    if quantization not in RECIPES:
+    if quantization not in CHECKPOINTS.recipes:
         raise UsageError(
             f"--quantization {quantization} is not supported for checkpoints, which take "
-            f"{', '.join(RECIPES)}"
+            f"{', '.join(CHECKPOINTS.recipes)}"
         )
     opened = open_checkpoint(source)
     config = opened.config
@@ -130,9 +129,7 @@ def convert_checkpoint(
         _write_models(job, folder, Path(temporary))
         manifest, parity = _finish(job, folder, Path(temporary), packages)
         taken = (folder / MANIFEST).stat().st_size + sum(one.bytes for one in manifest.files)
-        with tempfile.NamedTemporaryFile(dir=temporary) as archive:
-            packed = pack(folder, Path(archive.name))
-    return _conversion(out, manifest, parity, taken, packed)
+    return _conversion(out, manifest, parity, taken)
 
 
 def _refuse_odd_blocks(config: ModelConfig, quantization: str) -> None:
@@ -204,7 +201,7 @@ def _finish(
         deployed = prove(temporary, job.features, splits, manifest, package, measured)
         made = {path: deployed.measured[IN_FILE + path] for path in rows}
         off = max(off, refuse_wrong_files(wanted, made, job.recipe, package))
-    parity = CheckpointParity(len(manifest.models), len(rows), float(f"{off:.3g}"))
+    parity = CheckpointParity(len(job.plan.files), len(rows), float(f"{off:.3g}"))
     manifest = replace(
         bundle_files.with_costs(manifest, deployed.costs, {}),
         verified_on=deployed.verified_on,
@@ -294,14 +291,12 @@ def _provenance(job: _Job, folder: Path, parity: CheckpointParity) -> dict[str, 
         "quantization": job.recipe,
         "io": "float",
         "layout": "split",
-        "parity": parity.to_json(),
+        "file_parity": parity.to_json(),
         "structures": structures,
     }
 
 
-def _conversion(
-    out: Path, manifest: Manifest, parity: CheckpointParity, taken: int, packed: int
-) -> Conversion:
+def _conversion(out: Path, manifest: Manifest, parity: CheckpointParity, taken: int) -> Conversion:
     compared = "all of them" if parity.compared == parity.files else f"{parity.compared} of them"
     words = (
         f"{manifest.provenance['base_model']}, {len(manifest.experts)} experts {manifest.asking}",
@@ -317,7 +312,7 @@ def _conversion(
         math.nan,
         Unsure(None, None, None),
         bytes=taken,
-        packed_bytes=packed,
+        packed_bytes=0,  # weights hardly compress, and packing gigabytes takes minutes
         words=words,
         figures={
             "base_model": manifest.provenance["base_model"],

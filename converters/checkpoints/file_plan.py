@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_experts.errors import CheckpointError
 from edge_experts.format.manifest import layer_expert_path, router_path
@@ -52,8 +53,11 @@ class BundlePlan:
     files: Mapping[str, FilePlan]
 
 
-def plan_files(config: ModelConfig, tensors: Mapping[str, StoredTensor]) -> BundlePlan:
+def plan_files(config: ModelConfig, tensors: Mapping[str, StoredTensor] | None) -> BundlePlan:
     """Assign every tensor of a checkpoint to a file.
+
+    Args:
+        tensors: by name; None: those that the configuration demands, which cannot be read.
 
     Raises:
         CheckpointError: a tensor is missing, has another shape, or has no place in the network.
@@ -62,8 +66,9 @@ def plan_files(config: ModelConfig, tensors: Mapping[str, StoredTensor]) -> Bund
 
 
 class _Planner:
-    def __init__(self, config: ModelConfig, tensors: Mapping[str, StoredTensor]):
-        self._config, self._tensors = config, tensors
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, StoredTensor] | None):
+        self._config, self._tensors = config, {} if tensors is None else tensors
+        self._assumed = tensors is None
         self._used: set[str] = set()
         self._files: dict[str, FilePlan] = {}
 
@@ -75,7 +80,7 @@ class _Planner:
             self._feed_forward(layer)
         tied = config.tied
         if tied is None:
-            tied = _HEAD not in self._tensors
+            tied = _HEAD not in self._tensors and not self._assumed
         self._used.add(_HEAD)
         self._files[HEAD] = FilePlan(
             Product(config.units, config.vocabulary, biased=False, epsilon=config.epsilon),
@@ -215,6 +220,8 @@ class _Planner:
     ) -> Part:
         """Return rows of a tensor; a vector is one of rows of one number."""
         tensor = self._tensors.get(name)
+        if self._assumed:
+            tensor = StoredTensor(Path(self._config.name), "BF16", shape, 0)
         if tensor is None:
             raise CheckpointError(
                 f"{self._config.name}: has no tensor {name}, which a {self._config.family.title} "

@@ -44,7 +44,7 @@ class GgufCheckpoint:
         if config.family.fused:  # in a folder; here every expert has its own tensors
             family = replace(config.family, experts=PROJECTIONS, fused=False)
             config = replace(config, family=family)
-        return replace(config, name=self._name)
+        return replace(config, name=harmless(self.path.stem))
 
     @cached_property
     def tensors(self) -> Mapping[str, StoredTensor]:
@@ -68,9 +68,8 @@ class GgufCheckpoint:
         )
 
     @property
-    def _name(self) -> str:
-        stated = self._header.metadata.get("general.name")
-        return harmless(stated) if isinstance(stated, str) and stated else self.path.stem
+    def has_weights(self) -> bool:
+        return True
 
     @cached_property
     def _header(self) -> GgufHeader:

@@ -66,6 +66,14 @@ def _dequantized(tensor: StoredTensor, first: int, count: int) -> np.ndarray:
     return np.asarray(found, np.float32).reshape(-1)
 
 
+def stored_bytes(tensor: StoredTensor) -> int:
+    """Return the size of a tensor in its file."""
+    block = _BLOCKS.get(tensor.kind)
+    if block is None:
+        return tensor.numbers * tensor.width
+    return tensor.numbers // block.numbers * block.bytes
+
+
 def chunks(rows: int, columns: int) -> Iterator[tuple[int, int]]:
     """Divide rows into ranges that fit in memory: (first, end)."""
     step = max(1, _CHUNK // max(1, columns))

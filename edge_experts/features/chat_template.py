@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from ..format.strict_json import harmless
 MOST_CHARACTERS = 1_000_000  # of a text
 ROLES = ("system", "user", "assistant")
 _PROCESS = Path(__file__).with_name("template_process.py")
+_PATIENCE = 10.0 * LIMITS.template_seconds  # seconds, on a busy machine
 _MODULES = ("jinja2", "markupsafe")
 
 
@@ -95,22 +97,25 @@ def _run(request: str) -> Mapping[str, Any]:
             input=request.encode("ascii"),
             capture_output=True,
             env={},
-            timeout=10 * LIMITS.template_seconds,  # a busy machine
+            timeout=_PATIENCE,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise _too_slow() from None
-    if done.returncode:
-        # The kernel's signal at the limit of time; anything else is a failure of the interpreter.
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise _too_slow()
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = harmless(lines[-1])[:200] if lines else f"exit code {done.returncode}"
+        raise BundleError(f"the model's chat template ended its process: {reason}")
     found: Mapping[str, Any] = json.loads(done.stdout)
     return found
 
 
 def _too_slow() -> BundleError:
     return BundleError(
-        f"the model's chat template ended its process: it takes more than "
-        f"{LIMITS.template_seconds} seconds, or breaks the interpreter; do not trust this bundle"
+        f"the model's chat template takes more than {LIMITS.template_seconds} seconds; do not "
+        "trust this bundle"
     )
 
 

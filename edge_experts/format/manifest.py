@@ -219,7 +219,9 @@ class Manifest:
             which = "the one" if self.router is None else "the best of those"
             return f"{which} that an example names"
         if self.layers:
-            shares = ", ".join(str(layer.experts) for layer in self.layers)
+            counts = [layer.experts for layer in self.layers]
+            alike = len(counts) > 2 and len(set(counts)) == 1
+            shares = f"{counts[0]} each" if alike else ", ".join(map(str, counts))
             return f"in {len(self.layers)} layers of {shares}, top-{self.top_k} routing in each"
         if self.second_below is None:
             return f"top-{self.top_k} routing"

@@ -274,5 +274,8 @@ def test_every_limit_has_a_test() -> None:
         *("tokenizer_bytes", "tokenizer_values", "tokenizer_steps", "tokenizer_growth"),
         *("pattern_characters", "token_characters", "added_tokens", "end_tokens"),
         "template_bytes",
+        *("template_seconds", "template_memory"),  # test_hostile_templates.py
+        # test_hostile_checkpoints.py
+        *("config_bytes", "tensor_header_bytes", "checkpoint_tensors", "checkpoint_files"),
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere

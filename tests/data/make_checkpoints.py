@@ -248,13 +248,11 @@ def _tokenizer() -> Tokenizer:
     """Build a byte-level tokenizer of `VOCABULARY` tokens, the first two of them special."""
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     ids = {piece: place for place, piece in enumerate(["<s>", "</s>", *letters])}
-    merges = []
-    for pair in ("th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "ti", "es", "or"):
-        merges.append((pair[0], pair[1]))
-    for pair in ("te", "of", "ed", "is", "it", "al", "ar", "st", "to", "nt", "ng", "se", "ha"):
-        merges.append((pair[0], pair[1]))
-    for pair in ("as", "ou", "io", "le"):
-        merges.append((pair[0], pair[1]))
+    pairs = (
+        *("th", "he", "in", "er", "an", "re", "on", "at", "en", "nd", "ti", "es", "or", "te", "of"),
+        *("ed", "is", "it", "al", "ar", "st", "to", "nt", "ng", "se", "ha", "as", "ou", "io", "le"),
+    )
+    merges = [(pair[0], pair[1]) for pair in pairs]
     for first, second in merges:
         ids[first + second] = len(ids)
     assert len(ids) == VOCABULARY, len(ids)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import language
+from tests import checkpoints, language
 from tests.documents import pages
 from tests.translators import toy
 
@@ -41,6 +41,7 @@ def write(folder: Path) -> None:
     (folder / "examples").symlink_to(pages.ROOT / "examples")
     for name in ("help", "handbook", "notes"):
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
+    checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)

@@ -28,6 +28,7 @@ CHATTER = re.compile(
     r"|DeprecationWarning|UserWarning|FutureWarning|retracing",
     re.IGNORECASE,
 )
+LITERT, CHECKPOINT_BUNDLE = {"EDGE_EXPERTS_INTERPRETER": "ai_edge_litert"}, "granite.bundle"
 # Data that sentences suppose, made before the command that needs it.
 BEFORE = {
     "edge-experts adopt mine": ["python adopt.py"],
@@ -61,7 +62,9 @@ class Session:
         Asserts that it succeeds and prints no chatter; then runs what it names as next.
         """
         self.executed.add(tuple(words))
-        done = run_cli(*shortened(words, self.folder), cwd=self.folder)
+        # Its files are for LiteRT alone, which the page says.
+        env = LITERT if CHECKPOINT_BUNDLE in words else {}
+        done = run_cli(*shortened(words, self.folder), cwd=self.folder, env=env)
         assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr[-2000:]}"
         chatter = [line for line in done.stderr.splitlines() if CHATTER.search(line)]
         assert not chatter, f"{shlex.join(words)}: {chatter}"
@@ -92,7 +95,7 @@ def shortened(words: list[str], folder: Path) -> list[str]:
         added += ["--rounds", "2", "--seconds", "0"]
     if name == "extend":
         added += ["--epochs", "2"]
-    if name == "convert":
+    if name == "convert" and not (folder / rest[0] / "config.json").exists():
         # Each process that converts imports TensorFlow, which takes longer than the conversion.
         added += ["--max-accuracy-drop", "100", "--processes", "1"]
         added += ["--compress-epochs", "1"] if "--compress" in rest else []

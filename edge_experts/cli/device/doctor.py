@@ -15,6 +15,7 @@ PACKAGES = {
     "chat": ("jinja2",),
     "deploy": ("packaging", "pip"),
     "serve": ("prometheus-client", "starlette", "uvicorn"),
+    "gguf": ("gguf",),
     "int4": ("litert-quantizer",),
     "metrics": ("prometheus-client",),
     "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..shared_options import Bundle, Json, print_json
@@ -11,11 +12,15 @@ if TYPE_CHECKING:
     from ...runtime.tasks import Task
 
 
+_CHECKPOINT, _GGUF = "config.json", ".gguf"  # files of checkpoints
 _SHOWN = 40  # number of inputs shown; a table has one for each column
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
     """Show a bundle's labels, accuracy, operators and sizes.
+
+    Of a checkpoint, config.json with or without its weights or a GGUF file: the sizes that its
+    bundle would have.
 
     Example: edge-experts inspect sentiment.bundle
     """
@@ -24,10 +29,16 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from ...errors import BundleError
     from ...features import read_features
     from ...format.inspection import anatomy
+    from ...format.manifest import MANIFEST
     from ...format.manifest_parser import read_manifest
     from ...format.strict_json import harmless
     from ...runtime.tasks import task_class
 
+    if not (bundle / MANIFEST).exists() and _is_checkpoint(bundle):
+        from ..host.checkpoint import inspect_checkpoint
+
+        inspect_checkpoint(bundle, json=json)
+        return
     manifest = read_manifest(bundle)
     found = anatomy(manifest)
     try:
@@ -48,6 +59,12 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     ):
         for line in part:
             print(harmless(line).rstrip())  # the text is untrusted
+
+
+def _is_checkpoint(path: Path) -> bool:
+    if path.suffix == _GGUF or (path / _CHECKPOINT).is_file():
+        return True
+    return path.is_dir() and any(path.glob(f"*{_GGUF}"))
 
 
 def _head(manifest: Manifest, task: type[Task]) -> Iterator[str]:

@@ -42,12 +42,13 @@ def as_json(
 
 def in_words(made: Conversion, base: Path | None) -> None:
     on, (first, *more) = made.manifest.verified_on, made.words
+    packed = f", {made.packed_bytes:,} as an archive (edge-experts pack)"
     print(
         f"{made.bundle}: {first}\n"
         f"{len(made.manifest.experts)} expert(s) of up to "
         f"{max(entry.bytes for entry in made.manifest.experts):,} bytes, verified on "
         f"{on['interpreter']} {on['version']}\n"
-        f"{made.bytes:,} bytes on disk, {made.packed_bytes:,} as an archive (edge-experts pack)"
+        f"{made.bytes:,} bytes on disk{packed if made.packed_bytes else ''}"
     )
     if "target" in on:
         print(on_target(made.manifest))

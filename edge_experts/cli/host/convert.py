@@ -20,7 +20,9 @@ _ANSWERS, _SMALLER = "Accuracy and abstaining", "Smaller files"
 
 
 def convert(
-    run: Annotated[Path, typer.Argument(help="Run folder.", show_default=False)],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder, or folder of a checkpoint.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option(help="Bundle folder to write.", show_default=False)],
     quantization: Quantization = "int8",
     layout: Layout = "split",
@@ -197,12 +199,18 @@ def convert(
     Example: edge-experts convert sentiment.run --out sentiment.bundle
 
     Example: edge-experts convert a.run --out a.bundle --quantization auto --size-budget 400KB
+
+    A checkpoint, config.json with safetensors as transformers saves them or a GGUF file, becomes a
+    language model.
+
+    Example: edge-experts convert SmolLM2-135M --out smol.bundle --quantization int8
     """
     require_training()
     from ... import datasets, plotting, run_folder
     from ...converters import ConvertOptions, convert_with, opened
     from ...converters.c_source import c_source as write_c
     from ...converters.c_source import refuse_run
+    from ...converters.checkpoints import CHECKPOINTS, convert_checkpoint, is_checkpoint
 
     compressions = _compressions(compress or [], sparsity, clusters, compress_epochs)
     options = ConvertOptions(
@@ -224,6 +232,21 @@ def convert(
         force=force,
         beams=beams,
     )
+    if is_checkpoint(run):
+        options.refuse_meaningless(CHECKPOINTS, frontier=frontier, c_source=c_source, data=data)
+        converted = convert_checkpoint(
+            run,
+            out,
+            quantization=quantization,
+            bundle_version=bundle_version or 1,
+            force=force,
+        )
+        if json:
+            print_json(as_json(converted, target, None, CHECKPOINTS.options))
+            return
+        in_words(converted, base)
+        print_run(out, converted.next_command)
+        return
     task = opened(run)
     options.refuse_meaningless(task, frontier=frontier, c_source=c_source, data=data)
     if frontier is not None:

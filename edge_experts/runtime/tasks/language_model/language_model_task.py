@@ -27,10 +27,9 @@ from .conversion_figures import measured
 from .embedding_rows import EmbeddingRows
 from .kv_cache import CachePool, KeyValueCache, Rotary
 from .layered_network import MIXED, ROWS, STREAM, LayeredNetwork
+from .memory_needs import STARTED, buffer_bytes, cache_row_bytes
 from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
 
-# Bytes that an interpreter allocates once, at a process's first model: 0.9 MB by LiteRT 2.3.
-_STARTED = 1_500_000
 # Tokens that memory is reserved for by default: published models see more than a board can keep.
 _MOST_RESERVED = 4096
 _SCORES = {
@@ -99,7 +98,7 @@ class LanguageModel:
             )
         if not 1 <= sequences <= LIMITS.beams:
             raise UsageError(f"sequences must be 1 to {LIMITS.beams}, got {sequences}")
-        rows = 2 * layers * settings.key_heads * settings.width * 4 * context
+        rows = context * cache_row_bytes(layers, settings.key_heads, settings.width)
         if rows * sequences > LIMITS.cache_bytes:
             raise UsageError(
                 f"keys and values of {context:,} tokens take {rows:,} bytes for each of "
@@ -108,12 +107,11 @@ class LanguageModel:
         caches = [KeyValueCache(settings, layers, context) for _ in range(sequences)]
         self._caches, self.context = CachePool(caches), context
         self._rotary = Rotary(context, settings.width, settings.rotary_base)
-        # Of one step of each sequence: logits, and arrays of a chunk's rows.
-        buffers = 4 * (2 * settings.pieces + ROWS * (8 * settings.units + 4 * context))
+        buffers = buffer_bytes(settings.units, settings.pieces, context)
         return {
             f"keys and values of {context:,} tokens": sum(one.nbytes for one in caches)
             + self._rotary.nbytes,
-            "buffers": sequences * buffers + _STARTED,
+            "buffers": sequences * buffers + STARTED,
             "tokenizer": self.vocabulary.nbytes,
         }
 
