@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import struct
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from edge_experts.converters.checkpoints.checkpoint import FolderCheckpoint, open_checkpoint
 from edge_experts.converters.checkpoints.families import FAMILIES
+from edge_experts.converters.checkpoints.file_plan import plan_files
 from edge_experts.converters.checkpoints.gguf_checkpoint import GgufCheckpoint
 from edge_experts.converters.checkpoints.gguf_config import config_of
 from edge_experts.converters.checkpoints.gguf_header import BLOCK_TYPES, read_header
 from edge_experts.converters.checkpoints.gguf_tensors import OF_LAYER, tensors_of
 from edge_experts.converters.checkpoints.gguf_tokenizer import tokenizer_files
+from edge_experts.converters.checkpoints.stored_numbers import read_numbers
 from edge_experts.converters.checkpoints.tensor_rows import Part
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -298,3 +303,104 @@ def test_unknown_tokenizers_are_refused_by_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(CheckpointError, match=message):
             tokenizer_files(tmp_path / "a.gguf", metadata)
+
+
+# Folders of tests/data/checkpoints, and the architecture of their GGUF files.
+FOLDERS = {
+    "llama-tied": "llama",
+    "mixtral": "llama",
+    "granite": "granitemoe",
+    "granite-untied": "granitemoe",
+    "olmoe": "olmoe",
+    "qwen2-moe": "qwen2moe",
+    "qwen3-moe": "qwen3moe",
+}
+KEYS = {
+    "embedding_length": "hidden_size",
+    "block_count": "num_hidden_layers",
+    "feed_forward_length": "intermediate_size",
+    "attention__head_count": "num_attention_heads",
+    "attention__head_count_kv": "num_key_value_heads",
+    "attention__key_length": "head_dim",
+    "attention__layer_norm_rms_epsilon": "rms_norm_eps",
+    "context_length": "max_position_embeddings",
+    "expert_count": "num_experts",
+    "expert_used_count": "num_experts_per_tok",
+    "expert_feed_forward_length": "moe_intermediate_size",
+    "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
+    "embedding_scale": "embedding_multiplier",
+    "attention__scale": "attention_multiplier",
+    "residual_scale": "residual_multiplier",
+    "logit_scale": "logits_scaling",
+}
+
+
+def as_gguf(folder: Path, architecture: str, path: Path) -> Path:
+    """Convert a folder as llama.cpp's convert_hf_to_gguf.py does."""
+    from gguf import get_tensor_name_map
+    from gguf.constants import MODEL_ARCH_NAMES
+
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    content.setdefault("num_experts", content.get("num_local_experts"))
+    rotary = content.get("rope_theta") or content["rope_parameters"]["rope_theta"]
+    metadata = {
+        f"{architecture}__{key}": content[name]
+        for key, name in KEYS.items()
+        if content.get(name) is not None
+    }
+    for key in ("scale", "eps", "epsilon"):
+        for name in [name for name in metadata if name.endswith(key)]:
+            metadata[name] = float(metadata[name])
+    heads = content["num_attention_heads"], content["num_key_value_heads"]
+    width = content.get("head_dim") or content["hidden_size"] // heads[0]
+    numbers_of = {name: number for number, name in MODEL_ARCH_NAMES.items()}
+    names = get_tensor_name_map(numbers_of[architecture], content["num_hidden_layers"])
+    tensors: dict[str, np.ndarray] = {}
+    stacks: dict[str, dict[int, np.ndarray]] = {}
+    for name, tensor in FolderCheckpoint(folder).tensors.items():
+        values = read_numbers(tensor, name, 0, tensor.numbers).reshape(tensor.shape)
+        if ".input_linear." in name:  # of Granite: gate and up
+            layer = name.split(".")[2]
+            for part, half in zip(("gate", "up"), np.split(values, 2, axis=1), strict=True):
+                tensors[f"blk.{layer}.ffn_{part}_exps.weight"] = half
+            continue
+        if architecture in ("llama", "granitemoe") and (".q_proj." in name or ".k_proj." in name):
+            rows = values.reshape(-1, 2, width // 2, *values.shape[1:])
+            values = rows.swapaxes(1, 2).reshape(values.shape)
+        expert = re.search(r"\.experts\.(\d+)\.", name)
+        merged = re.sub(r"\.experts\.\d+\.", ".experts.", name)
+        ours = names.get_name(merged, (".weight", ".bias"))
+        assert ours is not None, name
+        if expert:
+            stacks.setdefault(ours, {})[int(expert[1])] = values
+        else:
+            tensors[ours] = values[0] if ours.endswith("inp_shexp.weight") else values
+    for ours, experts in stacks.items():
+        tensors[ours] = np.stack([experts[number] for number in range(len(experts))])
+    metadata |= {
+        f"{architecture}__rope__freq_base": float(rotary),
+        f"{architecture}__rope__dimension_count": width,
+        "tokenizer__ggml__tokens": ["a"] * content["vocab_size"],
+    }
+    return written(path, architecture, tensors, **metadata)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_gguf_file_gives_the_files_of_its_folder(name: str, tmp_path: Path) -> None:
+    folder = Path("tests/data/checkpoints", name)
+    path = as_gguf(folder, FOLDERS[name], tmp_path / "a.gguf")
+    ours, theirs = (open_checkpoint(one) for one in (path, folder))
+    wanted = theirs.config
+    for field in fields(wanted):
+        if field.name in ("name", "family", "tied"):
+            continue
+        found, want = getattr(ours.config, field.name), getattr(wanted, field.name)
+        assert found == (float(np.float32(want)) if type(want) is float else want), field.name
+    plans = [plan_files(one.config, one.tensors) for one in (ours, theirs)]
+    assert list(plans[0].files) == list(plans[1].files)
+    np.testing.assert_array_equal(*(plan.embedding.read() for plan in plans))
+    for place, file in plans[1].files.items():
+        for parameter, rows_of in file.parameters.items():
+            here = plans[0].files[place].parameters[parameter].read()
+            want = rows_of.read()  # multipliers are float32 in a file
+            np.testing.assert_allclose(here, want, 1e-6, err_msg=f"{place} {parameter}")
