@@ -41,6 +41,7 @@ class TokenizerFeatures(Vocabulary):
     """
 
     kind = "tokenizer"
+    extras = ("chat",)  # for `deploying`
 
     def __init__(
         self,
