@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import MissingExtraError, UsageError
 from ..format.limits import LIMITS
 from ..format.strict_json import deceives
-from .chat_template import ChatTemplate, Message
+from .chat_template import ChatTemplate, Message, require_jinja
 from .placeholders import Placeholders
 from .token_bytes import TokenBytes
 from .tokenizer_rules import check, parsed
@@ -41,6 +41,7 @@ class TokenizerFeatures(Vocabulary):
     """
 
     kind = "tokenizer"
+    extras = ("chat",)  # for `deploying`
 
     def __init__(
         self,
@@ -115,9 +116,10 @@ class TokenizerFeatures(Vocabulary):
     def stripped(self) -> str:
         return self._bytes.stripped
 
-    @property
-    def chats(self) -> bool:
-        return self.template is not None
+    def require_chat(self) -> None:
+        if self.template is None:
+            super().require_chat()
+        require_jinja()
 
     def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
         if self.template is None:
