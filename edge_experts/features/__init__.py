@@ -14,6 +14,7 @@ from ..format.manifest import FeatureSpec
 from .array import ArrayFeatures
 from .byte_pairs import BytePairFeatures
 from .fields import Fields
+from .photo import PhotoFeatures
 from .pieces import PieceFeatures
 from .table import TableFeatures
 from .text import TextFeatures
@@ -24,6 +25,7 @@ __all__ = [
     "ArrayFeatures",
     "BytePairFeatures",
     "Features",
+    "PhotoFeatures",
     "PieceFeatures",
     "TableFeatures",
     "TextFeatures",
@@ -96,12 +98,13 @@ _Kind = (
     | type[TableFeatures]
     | type[PieceFeatures]
     | type[BytePairFeatures]
+    | type[PhotoFeatures]
 )
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
     for kind in (
         *(TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures),
-        BytePairFeatures,
+        *(BytePairFeatures, PhotoFeatures),
     )
 }
 
