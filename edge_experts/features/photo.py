@@ -13,7 +13,7 @@ from .array import ArrayFeatures
 from .array_input import numbers
 from .array_rules import ContractArrays, PlainArrays
 from .fields import ANY, Fields, described
-from .photo_files import SUFFIXES, is_photo_name, read_photo
+from .photo_files import SUFFIXES, decode_photo, is_photo_name, read_photo
 from .resizing import Resizing
 
 _BYTE = 255
@@ -23,7 +23,8 @@ class PhotoFeatures(ArrayFeatures):
     """Conversion of decoded photos to `x`, (1, height, width, channels) float32.
 
     An example is an array of bytes, (height, width) or (height, width, channels) of any size, as
-    `Resizing.apply` takes them. An array of the final size may also hold fractions from 0 to 1.
+    `Resizing.apply` takes them, or the bytes of an image file. An array of the final size may also
+    hold fractions from 0 to 1.
 
     Args:
         resizing: size and policy.
@@ -108,8 +109,11 @@ class PhotoFeatures(ArrayFeatures):
         """Resize and standardize a photo.
 
         Raises:
-            UsageError: it is no array of bytes from 0 to 255, or has too many pixels.
+            UsageError: it is no array of bytes from 0 to 255, no image, or has too many pixels.
+            MissingExtraError: it is an image file, and Pillow is not installed.
         """
+        if isinstance(example, bytes):
+            example = decode_photo(example, "x", self.resizing)
         if isinstance(example, np.ndarray) and example.dtype == np.uint8:
             pixels = self.resizing.apply(example)
             return {"x": ((pixels - self._mean) / self._deviation)[None]}
@@ -119,7 +123,9 @@ class PhotoFeatures(ArrayFeatures):
         return self.encode(self._bytes_of(array), warnings)
 
     def _bytes_of(self, example: Any) -> np.ndarray:
-        """Convert whole numbers from 0 to 255 to bytes."""
+        """Convert whole numbers from 0 to 255, or an image file, to pixels of bytes."""
+        if isinstance(example, bytes):
+            return decode_photo(example, "x", self.resizing)
         array = numbers(example)
         if array.dtype == np.uint8:
             return array
