@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.shared_options import Json
+from edge_experts.cli.shared_options import Force, Json
 
 from .. import output
 
@@ -35,3 +35,19 @@ def unicode(
 
     found = compare(python or [], count)
     output.show(found, as_table(found), json=json)
+
+
+def emoji(
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    force: Force = False,
+) -> None:
+    """Write a folder of 1,906 colour images, the emoji of Twemoji, by category.
+
+    They come from the npm package emoji-datasource-twitter, which npm fetches once.
+
+    Example: python -m benchmarks emoji emoji/
+    """
+    from .emoji import write
+
+    count = write(out, force=force)
+    output.say(f"{out}: {count:,} images")

@@ -21,13 +21,14 @@ from .bounds import Count, Length, Positive
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map
 from .measure import conditions, energy, environment, growth
+from .photo_speed import PhotoSpeed, speed
 from .row import REFERENCE, SPARSE, Row, all_times, row
 from .throughput import Writing
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
-# 1.4: `streaming` of growth, and its figures beside
-SCHEMA_VERSION = "1.4"
+# 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`
+SCHEMA_VERSION = "1.5"
 SESSIONS = 8
 _REPEATS = 30
 _LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all sessions
@@ -56,6 +57,7 @@ class Benchmark:
     threads: Positive
     command: str = ""  # command line of the benchmark; empty for calls from Python
     energy: energy.Energy | None = None  # None: the board has no sensor
+    photos: PhotoSpeed | None = None  # None: the inputs are not photos
     sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
 
@@ -75,6 +77,7 @@ class Benchmark:
             told = asdict(everything[name])
             everything[name] = {key: value for key, value in told.items() if value is not None}
         everything["energy"] = None if self.energy is None else asdict(self.energy)
+        everything["photos"] = None if self.photos is None else asdict(self.photos)
         everything["rows"] = [asdict(one) for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
@@ -100,6 +103,7 @@ def benchmark(
     rounds: int | None = None,
     seconds: float = 0.0,
     command: str = "",
+    decode: latency.Latency | None = None,
 ) -> Benchmark:
     """Measure a bundle, and baselines in the same run.
 
@@ -115,6 +119,7 @@ def benchmark(
             least 5, and enough for 1,024 answers; for slow answers, the rounds of 10 seconds.
         seconds: minimum time of the warm answers.
         command: the command line that repeats the measurement.
+        decode: of reading and decoding the files of the inputs, if these are photos.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
@@ -138,6 +143,7 @@ def benchmark(
         with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             checked = golden.check(runtime)
             experts = expert_map(runtime, asked)
+            features = runtime.features
             digest = hashlib.sha256(runtime.features.pack(asked).tobytes()).hexdigest()
         for rival in rivals:
             _must_take(rival, asked)
@@ -164,6 +170,9 @@ def benchmark(
         row(name, sessions, contenders[path], None if name == REFERENCE else memories[path])
         for name, path in _places(names, bundle, sessions[0]).items()
     )
+    warm = latency.summarize(
+        all_times(sessions, SPARSE), [parts for one in sessions for parts in one.timings]
+    )
     return Benchmark(
         bundle=manifest.name,
         golden_examples=checked,
@@ -173,9 +182,7 @@ def benchmark(
         first_cached=phases["first_cached"],
         switch_from_storage=phases["switch_from_storage"],
         switch_cached=phases["switch_cached"],
-        warm=latency.summarize(
-            all_times(sessions, SPARSE), [parts for one in sessions for parts in one.timings]
-        ),
+        warm=warm,
         rows=rows,
         experts=experts,
         before=before,
@@ -185,6 +192,7 @@ def benchmark(
         threads=threads,
         command=command,
         energy=used,
+        photos=speed(features, warm.total_us["p50"], decode),
         sessions=tuple(sessions),
     )
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..features.cells import Column
+from ..features.resizing import Resizing
 from ..format.strict_json import odd_label
 from .columns import Columns
 from .splitting import Split
@@ -19,7 +20,7 @@ from .targets import targets_of
 
 __all__ = ["KINDS", "Dataset", "Split"]
 
-KINDS = ("text", "table", "image", "window", "translation", "document")
+KINDS = ("text", "table", "image", "window", "translation", "document", "photo")
 SPLITS = ("train", "validation", "test")
 
 
@@ -39,6 +40,7 @@ class Dataset:
     columns: Columns = field(default_factory=Columns)  # columns of a file as chosen by the user
     types: tuple[Column, ...] | None = None  # types of a table's columns, if a file was read
     notes: tuple[str, ...] = ()  # remarks on the data, in sentences
+    resizing: Resizing | None = None  # of photos: how files became arrays of one size
 
     def __post_init__(self) -> None:
         problem = odd_label(self.labels)

@@ -2,7 +2,7 @@
 
 A table (.csv, .tsv) has one example per row, without the columns that training uses for targets and
 splits; an .npz has them in x_test, x or x_train; an .npy along its first axis; a .jsonl one JSON
-value per line; and any other file one line each.
+value per line; and any other file one line each. An image file is one example.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ import numpy as np
 
 from ..errors import DataError, UsageError
 from ..features import Features
+from ..features.frames import FrameFormat
 from ..format.limits import LIMITS
 from ..format.strict_json import example_json
 from . import npz_files, rows
 from .encodings import decode_line, encoding_of, open_text
+from .file_walk import files_below
 
 _ARRAYS = ("x_test", "x", "x_train")
 _BESIDE = ("y", "labels", "groups")  # prefixes of names of arrays that are not inputs
@@ -84,14 +86,73 @@ class InputReader:
         Raises:
             UsageError: the file does not exist, or does not fit the bundle's inputs.
         """
+        if path.is_dir() and self._suffixes:
+            return self._files(path)
         if not path.is_file():
             raise UsageError(f"--input {path}: no such file")
         suffix = path.suffix.lower()
+        if suffix in self._suffixes:
+            return iter([self._file(path, 1)])
         if suffix in rows.SUFFIXES:
             return self._table(path)
         if suffix in (".npy", ".npz"):
             return self._arrays(path)
         return self._lines(path, self.json if suffix in _JSON_LINES else self.line)
+
+    def arguments(self, texts: Sequence[str]) -> Iterator[Input]:
+        """Yield the inputs of arguments: a folder has all its files, another text is one input.
+
+        Raises:
+            UsageError: an argument cannot be read; a broken file of a folder is a problem instead.
+        """
+        for number, text in enumerate(texts, 1):
+            if self._suffixes and Path(text).is_dir():
+                yield from self._files(Path(text))
+            else:
+                yield Input(text, "", number, self.line(text))
+
+    def frames(self, stream: BinaryIO, name: str, frames: FrameFormat) -> Iterator[Input]:
+        """Yield the frames of a camera's stream, each as it comes; an incomplete one is a problem.
+
+        Raises:
+            UsageError: the bundle does not take arrays.
+        """
+        if list(self.features.fields) != ["x"]:
+            raise UsageError("--frames is for bundles of photos")
+        number = 0
+        while content := stream.read(frames.size):
+            number += 1
+            make = partial(Input, f"frame {number}", f"{name}: frame {number}", number)
+            if len(content) == frames.size:
+                yield make(frames.pixels(content))
+                continue
+            yield make(
+                problem=UsageError(
+                    f"has {len(content):,} of {frames.size:,} bytes: the stream ended within a "
+                    "frame, or its frames have another size or format"
+                )
+            )
+
+    @property
+    def _suffixes(self) -> tuple[str, ...]:
+        """Ends of the names of files that are one example each."""
+        found: tuple[str, ...] = getattr(self.features, "suffixes", ())
+        return found
+
+    def _files(self, folder: Path) -> Iterator[Input]:
+        number = 0
+        for path in files_below(folder):
+            if path.suffix.lower() in self._suffixes:
+                number += 1
+                yield self._file(path, number)
+        if not number:
+            raise UsageError(f"{folder}: has no file in {', '.join(self._suffixes)}")
+
+    def _file(self, path: Path, number: int) -> Input:
+        try:
+            return Input(str(path), str(path), number, self.line(str(path)))
+        except UsageError as error:
+            return Input(str(path), str(path), number, problem=error)
 
     def stream(self, stream: BinaryIO, name: str) -> Iterator[Input]:
         """Yield the inputs of a stream of lines in UTF-8, each as it comes.

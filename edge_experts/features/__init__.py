@@ -14,6 +14,7 @@ from ..format.manifest import FeatureSpec
 from .array import ArrayFeatures
 from .byte_pairs import BytePairFeatures
 from .fields import Fields
+from .photo import PhotoFeatures
 from .pieces import PieceFeatures
 from .table import TableFeatures
 from .text import TextFeatures
@@ -26,6 +27,7 @@ __all__ = [
     "ArrayFeatures",
     "BytePairFeatures",
     "Features",
+    "PhotoFeatures",
     "PieceFeatures",
     "TableFeatures",
     "TextFeatures",
@@ -102,12 +104,13 @@ _Kind = (
     | type[PieceFeatures]
     | type[BytePairFeatures]
     | type[TokenizerFeatures]
+    | type[PhotoFeatures]
 )
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
     for kind in (
         *(TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures),
-        *(BytePairFeatures, TokenizerFeatures),
+        *(BytePairFeatures, PhotoFeatures, TokenizerFeatures),
     )
 }
 

@@ -30,7 +30,7 @@ def described(fields: Fields) -> list[dict[str, Any]]:
 
 def in_words(field: Mapping[str, Any]) -> str:
     """Format a field's contract as a line of text; long lists are shortened."""
-    shape = " x ".join(map(str, field["shape"]))
+    shape = " x ".join("any" if size == ANY else str(size) for size in field["shape"])
     told = [f"{field['dtype']} {shape}".rstrip()]
     for key, value in field.items():
         if key in ("name", "dtype", "shape") or value in (None, "", [], {}):

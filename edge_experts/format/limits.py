@@ -31,6 +31,11 @@ class Limits:
     path_characters: int = 200
     tensor_rank: int = 8  # with the leading 1
     example_numbers: int = 2**24  # in one example
+    photos: int = 1_000_000  # files of a folder of photos
+    photo_bytes: int = 2**28  # of an image file
+    photo_pixels: int = 2**26  # of a photo after decoding
+    photo_length: int = 2**16 - 1  # of its longer side
+    photo_side: int = 1024  # of the photo that a network gets
     columns: int = 10_000  # of a table
     column_values: int = 1000  # of a category
     value_characters: int = 10_000  # of a column's name, or of a category's value

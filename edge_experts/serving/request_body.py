@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON objects, read in bounded memory and time."""
+"""Bodies of requests: JSON objects or files, read in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -20,9 +20,36 @@ async def json_object(request: Request, most_bytes: int) -> dict[str, Any]:
     """Read the request's JSON object; at most `most_bytes` of it are in memory.
 
     Raises:
-        HTTPException: 408 for a body that does not arrive, 413 for one that is too large, 415 for
-            one that is compressed or has another content type.
+        HTTPException: see `body_of`; 415 also for another content type.
         UsageError: it is not a JSON object.
+    """
+    raw = await body_of(request, most_bytes)
+    try:
+        content = request_json(raw)
+    except ValueError as error:
+        kind = content_type(request)
+        if kind and "json" not in kind and kind != _FORM:
+            raise HTTPException(
+                415, f"a body of {kind!r:.80} is not read; send JSON as application/json"
+            ) from None
+        raise UsageError(f"not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise UsageError("the body must be a JSON object")
+    return content
+
+
+def content_type(request: Request) -> str:
+    """Content type of a request without its parameters; empty if it has none."""
+    stated: str = request.headers.get("content-type", "")
+    return stated.partition(";")[0].strip().lower()
+
+
+async def body_of(request: Request, most_bytes: int) -> bytes:
+    """Read the request's body; at most `most_bytes` of it are in memory.
+
+    Raises:
+        HTTPException: 408 for a body that does not arrive, 413 for one that is too large, 415 for
+            one that is compressed.
     """
     _refuse_compressed(request.headers.get("content-encoding", ""))
     too_large = HTTPException(413, f"a body may have at most {most_bytes:,} bytes")
@@ -40,18 +67,7 @@ async def json_object(request: Request, most_bytes: int) -> dict[str, Any]:
         raise HTTPException(408, f"the body did not come in {_PATIENCE:.0f} s") from None
     if raw.startswith(_GZIP):
         _refuse_compressed("gzip")
-    try:
-        content = request_json(bytes(raw))
-    except ValueError as error:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        if kind and "json" not in kind and kind != _FORM:
-            raise HTTPException(
-                415, f"a body of {kind!r:.80} is not read; send JSON as application/json"
-            ) from None
-        raise UsageError(f"not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise UsageError("the body must be a JSON object")
-    return content
+    return bytes(raw)
 
 
 def _refuse_compressed(encoding: str) -> None:

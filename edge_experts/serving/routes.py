@@ -3,13 +3,15 @@
 https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md
 Errors are {"error": text}: 400 for an invalid request, 401 for an invalid API key, 404 for another
 model, 408 for a body that does not arrive, 413 for one that is too large, 415 for one that is
-compressed or not JSON, and 503 with Retry-After if too many requests wait.
+compressed or not JSON, and 503 with Retry-After if too many requests wait. A bundle of photos also
+takes the bytes of one image file, with a Content-Type of image/jpeg or the like.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,11 +21,13 @@ from starlette.routing import Route
 
 from ..version import VERSION
 from .endpoints import Endpoint, Endpoints, error_response
-from .request_body import json_object
+from .request_body import body_of, content_type, json_object
 from .server_options import ServerOptions
 from .service import Service
 from .task_routes import TaskRoutes
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
+
+_IMAGE = "image/"
 
 
 class Routes:
@@ -76,10 +80,15 @@ class Routes:
         self._require_model(request)
         if "inference-header-content-length" in request.headers:
             raise HTTPException(400, "binary data is not supported; send the data as JSON")
-        asked = await json_object(request, self._most_bytes)
         runtime = self._service.runtime
-        examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         task = runtime.task
+        if content_type(request).startswith(_IMAGE) and hasattr(runtime.features, "suffixes"):
+            # Decoded in the thread that answers, one at a time.
+            examples: list[Any] = [await body_of(request, self._most_bytes)]
+            asked: dict[str, Any] = {}
+        else:
+            asked = await json_object(request, self._most_bytes)
+            examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         outputs_from([], task, asked.get("outputs"))  # rejects invalid names before the inference
         answers = await self._service.answer(examples)
         content = {

@@ -34,6 +34,7 @@ _NUMBERS = {
 _DATATYPES: dict[type, str] = {
     str: "BYTES",
     np.bool_: "BOOL",
+    np.uint8: "UINT8",
     np.int32: "INT32",
     np.float32: "FP32",
     np.float64: "FP64",

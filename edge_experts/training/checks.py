@@ -24,7 +24,8 @@ def refuse(dataset: Dataset, config: TrainConfig) -> None:
     """Reject data that cannot be trained on.
 
     Raises:
-        UsageError: there are more experts than training examples.
+        UsageError: there are more experts than training examples, or augmentation is wanted for
+            data other than photos.
     """
     examples = len(dataset.train)
     if _experts(config) > examples:
@@ -32,6 +33,11 @@ def refuse(dataset: Dataset, config: TrainConfig) -> None:
             f"--experts {config.experts}: {dataset.name} has {examples:,} examples to train on, "
             "fewer than one for each expert; use at most "
             f"{max(1, examples // _SHARE):,}, with {_SHARE} or more each"
+        )
+    if config.augment and dataset.resizing is None:
+        raise UsageError(
+            f"--augment is for photos, and {dataset.name} has examples of the kind {dataset.kind}; "
+            "remove it"
         )
 
 
@@ -98,7 +104,7 @@ def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterat
         yield f"{name}: all examples to train on are equal, so there is nothing to learn"
         return
     axes = (0, 1) if kind == "window" else 0
-    constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind != "image"))
+    constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind not in ("image", "photo")))
     if len(constant):
         channels = [f"channel {place}" for place in range(x.shape[-1])]
         names = channels if kind == "window" else column_names(features, x.shape[1])

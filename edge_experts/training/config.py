@@ -65,6 +65,7 @@ class TrainConfig:
     # Number of tokens of the vocabulary, beside those of a batch, in the loss of translators; 0:
     # all.
     drawn_pieces: int = 0
+    augment: bool = False  # train on changed copies of photos; see augmentation.py
     distillation: float = 0.7  # share of the teacher in the loss
     distillation_temperature: float = 2.0
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy

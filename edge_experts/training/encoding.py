@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Dataset
-from ..features import ArrayFeatures, Features, TableFeatures, TextFeatures
+from ..features import ArrayFeatures, Features, PhotoFeatures, TableFeatures, TextFeatures
 from ..features.text import TextSettings
 
 _FINE_BITS = 14
@@ -29,5 +29,7 @@ def fit_features(
         return TextFeatures.fit(list(train.inputs), classes, settings)
     if not isinstance(train.inputs, np.ndarray):
         return TableFeatures.fit(train.inputs, dataset.types)
+    if dataset.resizing is not None:
+        return PhotoFeatures.of_photos(train.inputs, dataset.resizing)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
     return ArrayFeatures.fit(train.inputs, channels=channels, kind=dataset.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ class Objective:
         tie: weight of sum_i |w_i - mean(w)|**2. With both penalties experts share common structure,
             and differ where the data requires it. A penalty on each expert alone would weigh N
             times as much relative to its share of the data.
+        augment: changes the inputs of a batch at random, (rows, ...) arrays; None: unchanged.
     """
 
     answers: Any
@@ -40,6 +42,7 @@ class Objective:
     steps: int = 1
     decay: float = 0.0
     tie: float = 0.0
+    augment: Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None
 
 
 class Learner(tf_keras.Model):
@@ -74,6 +77,8 @@ class Learner(tf_keras.Model):
         with tf.GradientTape() as tape:
             if self._own:
                 inputs, targets, weights = tf.nest.map_structure(_by_expert, data)
+            if self.objective.augment is not None:
+                inputs = self.objective.augment(inputs)
             gate, logits = self._asked(inputs, training=True)
             loss = self._loss_of(gate, logits, targets, weights) + self._penalty()
             loss += tf.add_n([0.0, *self.losses])  # losses of the layers

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from . import batches, cost
+from . import augmentation, batches, cost
 from .bank import ExpertBank
 from .checkpoints import Checkpoints
 from .config import TrainConfig
@@ -219,7 +219,8 @@ class Stages:
             experts=len(model.experts),
         )
         steps = epochs * drawn.steps
-        goal = Objective(answers, steps=steps, **(objective or {}))
+        augment = augmentation.augmented if config.augment else None
+        goal = Objective(answers, steps=steps, augment=augment, **(objective or {}))
         learner = Learner(model, goal, trains_router=trains_router)
         name = what.replace(" ", "-")
         fit = Fit(

@@ -183,18 +183,25 @@ TOKENIZER: dict[str, Any] = {
 
 def _arrays(kind: str) -> Iterator[dict[str, np.ndarray]]:
     """Right arrays, and odd ones in the place of each."""
-    names = {
+    right: dict[str, dict[str, np.ndarray]] = {
         "text": {"bucket_weights": np.ones(2**3 + 2**3)},
         "array": {"mean": np.array(0.0), "deviation": np.array(1.0)},
         "table": {"mean": np.zeros(1), "deviation": np.ones(1)},
         "tokens": {},
+        "photo": {
+            "mean": np.zeros(3),
+            "deviation": np.ones(3),
+            "low": np.array(0, np.float32),
+            "high": np.array(255, np.float32),
+        },
         "pieces": {"pieces": np.frombuffer(b"a\nb\n\xe2\x96\x81", np.uint8)},
         "byte-pairs": {"pieces": np.frombuffer(b"a\nb\n ab", np.uint8)},
         "tokenizer": {
             "tokenizer": np.frombuffer(json.dumps(TOKENIZER).encode(), np.uint8),
             "template": np.frombuffer(b"{{ messages }}", np.uint8),
         },
-    }[kind]
+    }
+    names = right[kind]
     yield names
     yield {}
     for name in names:
@@ -219,6 +226,21 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     },
     "array": {"shape": [2]},
     "tokens": {"shape": [2], "below": 7},
+    "photo": {
+        "shape": [4, 5, 3],
+        "resizing": {"height": 4, "width": 5, "channels": 3, "policy": "fit"},
+        "contract": {
+            "rules": 1,
+            "dtype": "uint8",
+            "range": [0.0, 255.0],
+            "kind": "image",
+            "whole": True,
+            "faintest": 7.0,
+            "binary": False,
+            "layout": "HWC",
+            "colours": "not stated",
+        },
+    },
     "pieces": {"targets": ["de", "fr"], "length": 8},
     "byte-pairs": {},
     "tokenizer": {"start": [0], "ends": [0], "names": {"bos_token": "<s>"}},
@@ -227,6 +249,10 @@ _SETTINGS: dict[str, dict[str, Any]] = {
 _EXAMPLES: dict[str, list[Any]] = {
     "text": ["", "a film to remember", "\ud800", 5, None],
     "array": [[1, 2], [[1]], "x", None, [np.nan, 1e38]],
+    "photo": [
+        *(np.zeros(shape, np.uint8) for shape in [(4, 5, 3), (9, 7), (2, 2, 4), (0, 3), (1,) * 4]),
+        *(np.zeros((4, 5, 3)), [[1, 2], [3, 256]], [[1, 2], [3, 4]], [[0.5]], "x", None, [[None]]),
+    ],
     "tokens": [[1, 6], [7, 0], [-1, 0], [1.5, 0], ["a", "b"], None, [2**70, 0], [[1], [1, 2]]],
     "pieces": [("a b", "de"), ("", "de"), ("a", "x"), ("a" * 99, "fr"), "ab", ("\ud800", "de"), 5],
     "tokenizer": ["", "ab a\n\0<s>", "\ud800\u2581", 5, None, ["a"]],

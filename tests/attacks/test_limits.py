@@ -13,8 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_experts.errors import BundleError, DigestError, ManifestError, ModelError
-from edge_experts.features import restore
+from edge_experts.datasets import file_walk
+from edge_experts.errors import (
+    BundleError,
+    DataError,
+    DigestError,
+    ManifestError,
+    ModelError,
+    UsageError,
+)
+from edge_experts.features import PhotoFeatures, photo_files, restore
+from edge_experts.features.resizing import Resizing, coloured
 from edge_experts.format import checked_files, zips
 from edge_experts.format import npz as arrays
 from edge_experts.format.archive import pack, unpack
@@ -23,6 +32,7 @@ from edge_experts.format.manifest_parser import parse_manifest
 from edge_experts.format.npz import npz
 from edge_experts.runtime import fit, golden
 from edge_experts.runtime.interpreter import Model
+from tests.photos import encoded
 
 from .bundles import EXAMPLES, TINY, replaced, use
 from .manifests import changed, contracted, manifest, nested, signed, writing
@@ -97,6 +107,14 @@ def _bins(count: int) -> None:
     _with("reference", "score", value=histogram)
 
 
+def _photo_side(side: int) -> None:
+    photo = np.zeros((1, LIMITS.photo_side, 1, 1), np.uint8)
+    features = PhotoFeatures.of_photos(photo, Resizing(LIMITS.photo_side, 1, 1))
+    settings = features.settings
+    settings["resizing"]["height"] = settings["shape"][0] = side
+    restore("photo", settings, features.arrays)
+
+
 MANIFESTS: dict[str, Callable[[int], None]] = {
     "manifest_bytes": _manifest_bytes,
     "values": _values,
@@ -118,6 +136,7 @@ MANIFESTS: dict[str, Callable[[int], None]] = {
         [{"name": "a", "values": list(map(str, range(count)))}]
     ),
     "value_characters": lambda count: _columns([{"name": "a" * count}]),
+    "photo_side": _photo_side,
     "bins": _bins,
     "written_pieces": lambda count: _generation(length=count),
     "beams": lambda count: _generation(beams=count),
@@ -256,6 +275,40 @@ def test_files_of_other_lengths_are_refused_at_one_byte(tiny: Any) -> None:
     use(tiny)
 
 
+def test_the_pixels_and_sides_of_a_photo() -> None:
+    one = np.zeros((1, 1), np.uint8)
+    for shape, beyond in (
+        ((2**13, 2**13), (2**13, 2**13 + 1)),
+        ((LIMITS.photo_length, 1), (LIMITS.photo_length + 1, 1)),
+        ((1, LIMITS.photo_length), (1, LIMITS.photo_length + 1)),
+    ):
+        assert shape[0] * shape[1] <= LIMITS.photo_pixels
+        assert coloured(np.broadcast_to(one, shape), 1).shape[:2] == shape
+        with pytest.raises(UsageError, match=r"x: "):
+            coloured(np.broadcast_to(one, beyond), 1)
+
+
+def test_the_bytes_of_an_image_file(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = encoded(np.zeros((4, 4), np.uint8))
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    monkeypatch.setattr(photo_files, "LIMITS", replace(LIMITS, photo_bytes=len(content)))
+    photo_files.read_photo(path)
+    monkeypatch.setattr(photo_files, "LIMITS", replace(LIMITS, photo_bytes=len(content) - 1))
+    with pytest.raises(UsageError, match=r"a\.png: an image file must have at most"):
+        photo_files.read_photo(path)
+
+
+def test_the_files_of_a_folder(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        (tmp_path / name).write_bytes(b"")
+    monkeypatch.setattr(file_walk, "LIMITS", replace(LIMITS, photos=3))
+    assert len(list(file_walk.files_below(tmp_path))) == 3
+    monkeypatch.setattr(file_walk, "LIMITS", replace(LIMITS, photos=2))
+    with pytest.raises(DataError, match="more than 2 files"):
+        list(file_walk.files_below(tmp_path))
+
+
 def test_every_limit_has_a_test() -> None:
     elsewhere = {
         "arrays",
@@ -268,6 +321,7 @@ def test_every_limit_has_a_test() -> None:
         "signature_bytes",  # tests of signing
         "line_characters",  # tests of translated lines
         "unicode_rows",  # tests of Unicode tables
+        *("photos", "photo_bytes", "photo_pixels", "photo_length"),
         # tests of language models
         *("written_tokens", "stop_strings", "network_size", "cache_bytes"),
         # test_hostile_tokenizers.py

@@ -26,13 +26,14 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),
-    *("unicode", "structure"),
+    *("unicode", "emoji", "structure"),
 )
 MAKERS = (
     "synthetic",
     "synthetic-translators",
     "synthetic-language",
-)  # write a bundle and print nothing
+    "emoji",
+)  # write a bundle or a folder and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
 WIDTH = 80
 # Short runs, the options that make them short, and a key of the JSON.

@@ -11,6 +11,7 @@ import numpy as np
 
 from tests import checkpoints, language
 from tests.documents import pages
+from tests.photos import write_photos
 from tests.translators import toy
 
 RANDOM = np.random.default_rng(0)
@@ -47,6 +48,7 @@ def write(folder: Path) -> None:
     _flowers(folder / "alpine.csv", 3)
     _houses(folder)
     _recordings(folder)
+    _photos(folder)
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
@@ -95,6 +97,14 @@ def _recordings(folder: Path) -> None:
     _rows(folder / "gait.csv", ("person", "speed", "label"), gait)
     plant = [(n, f"{RANDOM.normal(n % 2, 0.2):.3f}", "ab"[n % 2]) for n in range(300)]
     _rows(folder / "plant.csv", ("when", "flow", "label"), plant)
+
+
+def _photos(folder: Path) -> None:
+    write_photos(folder / "photos", 24)
+    for drawn, label in (("disc", "cat"), ("square", "dog")):
+        (folder / "photos" / drawn).rename(folder / "photos" / label)
+    first = folder / "photos" / "cat" / "000.jpg"
+    first.rename(first.with_name("1.jpg"))
 
 
 def _houses(folder: Path) -> None:

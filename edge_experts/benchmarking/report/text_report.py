@@ -41,6 +41,7 @@ def as_text(result: Benchmark) -> str:
         *([*aligned(written), ""] if written else []),
         notes(result),
         *memory_told(result),
+        *photos_told(result),
     ]
     if result.energy is not None:
         lines.append(energy_told(result.energy))
@@ -76,6 +77,23 @@ def memory_told(result: Benchmark) -> list[str]:
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
         f"times and evicted {evictions:,} times.",
         *([] if growth.streaming is None else [_streaming_told(growth.streaming, growth)]),
+    ]
+
+
+def photos_told(result: Benchmark) -> list[str]:
+    """Report photos per second; empty for other inputs."""
+    found = result.photos
+    if found is None:
+        return []
+    told = (
+        f"Photos, one after the other: {number(found.frames_per_second)} frames/s decoded before, "
+        "with resizing"
+    )
+    if found.decode is None or found.frames_per_second_with_decoding is None:
+        return [f"{told}; with --data FOLDER also from image files."]
+    return [
+        f"{told}; {number(found.frames_per_second_with_decoding)} photos/s from files, of which "
+        f"reading and decoding take {number(found.decode.total_us['p50'])} µs (median)."
     ]
 
 

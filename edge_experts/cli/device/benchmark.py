@@ -39,6 +39,14 @@ def benchmark(
             metavar="FILE", help="Inputs, as for `run`.", show_default="the golden examples"
         ),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="Inputs of this data's test split; of a folder of photos the files.",
+            show_default="the golden examples",
+        ),
+    ] = None,
     to: Annotated[
         str | None,
         typer.Option(
@@ -108,6 +116,8 @@ def benchmark(
 
     Example: edge-experts benchmark sentiment.bundle --against dense-all.bundle
 
+    Example: edge-experts benchmark photos.bundle --data photos/
+
     Example: edge-experts benchmark --compare before.json after.json
     """
     if compare is not None:
@@ -124,6 +134,7 @@ def benchmark(
     from ...benchmarking.report.text_report import as_text
     from ...format.atomic import write_whole
     from ...runtime import ExpertRuntime
+    from .data_inputs import inputs_of_data
     from .examples import given
     from .tasks import check_options, commands_of
 
@@ -140,7 +151,12 @@ def benchmark(
         compared = None if comparison is None else result_reader.read_comparison(comparison)
     if to is not None and input is None:
         raise UsageError("--to needs --input, the texts to translate")
-    asked = None
+    if data is not None and input is not None:
+        raise UsageError("give --data or --input, not both")
+    asked, decode = None, None
+    if data is not None:
+        with ExpertRuntime(bundle) as runtime:
+            asked, decode = inputs_of_data(data, runtime)
     if input is not None:
         with ExpertRuntime(bundle) as runtime:
             check_options(commands_of(runtime.task), runtime.task.name, {"--to": to})
@@ -155,6 +171,7 @@ def benchmark(
         rounds=rounds,
         seconds=seconds,
         command=as_typed(),
+        decode=decode,
     )
     if report is not None:
         write_whole(report, page.as_html(result, compared))

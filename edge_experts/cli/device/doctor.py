@@ -20,6 +20,7 @@ PACKAGES = {
     "metrics": ("prometheus-client",),
     "train": ("tensorflow", "tf-keras", "tensorflow-model-optimization"),
     "translation": ("sacrebleu", "sentencepiece"),
+    "images": ("pillow",),
     "report": ("jinja2", "matplotlib", "msgspec"),
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "dev": (

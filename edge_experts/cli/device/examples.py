@@ -24,26 +24,31 @@ def inputs(
     features: Features,
     manifest: Manifest | None = None,
     to: str | None = None,
+    frames: str | None = None,
 ) -> Iterator[Input]:
     """Inputs from the command line, a file, or stdin, as they come.
 
     Args:
         manifest: of the bundle; it names columns that training left out.
         to: the language to translate to.
+        frames: size and format of the frames on stdin.
 
     Raises:
         UsageError: the file does not exist, or its content does not fit the bundle's inputs.
     """
-    from ...datasets.inputs import Input, InputReader
+    from ...datasets.inputs import InputReader
+    from ...features.frames import FrameFormat
 
     given = {} if to is None else {"to": to}
     reader = InputReader(features, given, _left_out(manifest))
     if path is not None:
         return reader.file(path)
     if texts:
-        return (Input(text, "", number, reader.line(text)) for number, text in enumerate(texts, 1))
+        return reader.arguments(texts)
     if sys.stdin is None:
         raise UsageError("stdin is closed; give inputs as arguments, or --input FILE")
+    if frames is not None:
+        return reader.frames(sys.stdin.buffer, "stdin", FrameFormat.parse(frames))
     return reader.stream(sys.stdin.buffer, "stdin")
 
 
@@ -70,6 +75,7 @@ def answers(
     texts: Sequence[str] | None,
     path: Path | None,
     watch: Watch,
+    frames: str | None = None,
 ) -> Iterator[tuple[str, Answer]]:
     """Yield the name of each example and its answer, as they come.
 
@@ -78,13 +84,13 @@ def answers(
     Raises:
         UsageError: an example of the command line cannot be answered.
     """
-    for one in inputs(texts, path, runtime.features, runtime.manifest):
+    for one in inputs(texts, path, runtime.features, runtime.manifest, frames=frames):
         try:
             answer = runtime.predict(one.value())
         except MemoryBudgetError:
             raise
         except UsageError as error:
-            if texts:
+            if texts and not one.where:
                 raise
             watch.refuse(one, error)
             continue

@@ -70,6 +70,13 @@ def run(
         int | None,
         typer.Option(help="Seed of the choice.", show_default="0", rich_help_panel=WRITING),
     ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH:FORMAT",
+            help="Raw frames on stdin: yuv420, rgb24 or grey, as 640x480:yuv420.",
+        ),
+    ] = None,
     context: Context = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
@@ -89,6 +96,8 @@ def run(
     the others are answered, and the exit code is 2. An abstained answer shows its label in
     brackets.
 
+    A photo is an image file, or a folder of them; --frames reads a camera's frames.
+
     A language model continues each text, or one line of a file or stdin after the other, and prints
     the tokens as they come. With --json one object for each text has the whole continuation and its
     measurements.
@@ -104,6 +113,8 @@ def run(
 
     Example: edge-experts run help.bundle "To open a file" --max-tokens 60
 
+    Example: edge-experts run photos.bundle photo.jpg
+
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
@@ -111,6 +122,8 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
+    if frames is not None and (text or input is not None):
+        raise UsageError("--frames are read from stdin; remove the other inputs")
     checked(text)
     options = {
         "--to": to,
@@ -120,6 +133,7 @@ def run(
         "--repetition-penalty": repetition_penalty,
         "--stop": stop or None,
         "--seed": seed,
+        "--frames": frames,
     }
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of

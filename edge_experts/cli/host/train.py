@@ -117,6 +117,23 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Side of photos after resizing.",
+            min=8,
+            show_default="32 to 96, by the photos",
+        ),
+    ] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option(
+            "--augment/--no-augment",
+            help="Change photos at random in training: mirrored, shifted, ...",
+            show_default="--augment",
+        ),
+    ] = None,
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
@@ -153,6 +170,7 @@ def train(
         "top_k": top_k,
         "dense": dense,
         "epochs": epochs,
+        "augment": augment,
         "width": width,
         "model": model,
         "router_model": router_model,
@@ -171,7 +189,7 @@ def train(
         TrainConfig(**settings)  # checked before any download
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, settings.get("seed", 0), task, columns)
+    dataset = datasets.load(data, settings.get("seed", 0), task, columns, image_size=image_size)
     print_notes(dataset)
     run = run_training(
         dataset,

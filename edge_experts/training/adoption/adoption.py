@@ -13,7 +13,14 @@ import numpy as np
 from ... import run_folder
 from ...datasets import Dataset, Split
 from ...errors import DataError, UsageError
-from ...features import ArrayFeatures, Features, TableFeatures, TokenFeatures, encode_all
+from ...features import (
+    ArrayFeatures,
+    Features,
+    PhotoFeatures,
+    TableFeatures,
+    TokenFeatures,
+    encode_all,
+)
 from ...format.atomic import refuse_existing, staged
 from .. import cost
 from ..encoding import fit_features
@@ -158,6 +165,8 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
         return TokenFeatures(train.shape[1:], min(tables), contract=True)
     if standardize:
         return fit_features(dataset)
+    if dataset.resizing is not None and isinstance(train, np.ndarray):
+        return PhotoFeatures.of_photos(train, dataset.resizing, standardize=False)
     if isinstance(train, np.ndarray):
         return ArrayFeatures.unscaled_like(train, kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import image_networks, table_networks, text_networks, trunk, user_networks, window_networks
+from . import (
+    image_networks,
+    photo_networks,
+    table_networks,
+    text_networks,
+    trunk,
+    user_networks,
+    window_networks,
+)
 from .shapes import Shapes
 
 __all__ = ["BY_KIND", "Shapes", "trunk", "user_networks"]
@@ -20,4 +28,5 @@ BY_KIND: dict[str, ModuleType] = {
     "table": table_networks,
     "image": image_networks,
     "window": window_networks,
+    "photo": photo_networks,
 }

@@ -18,7 +18,7 @@ from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
 from ...format.manifest import TaskSpec
-from .. import activations, checks, distribution, networks
+from .. import activations, augmentation, checks, distribution, networks
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
@@ -64,6 +64,8 @@ class RoutedTraining:
         """Train, evaluate and write the run folder; `stages.py` has the stages."""
         checks.refuse(dataset, config)
         refuse_existing(out, force=force)
+        if config.augment:
+            print(f"{dataset.name}: {augmentation.SENTENCE}.", file=sys.stderr)
         task = self.task
         with distribution.scope(config.distribute) as chief:
             reseed(config.seed)

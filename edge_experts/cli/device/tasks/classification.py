@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-accuracy": "accuracy"}
+OPTIONS = {"--min-accuracy": "accuracy", "--frames": ""}
 
 
 def run(
@@ -28,7 +28,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, answer in answers(runtime, texts, path, watch):
+    for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
         print(_json(answer, watch) if json else _line(answer, name), flush=True)
     watch.check_drift()
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-r2": "r2"}
+OPTIONS = {"--min-r2": "r2", "--frames": ""}
 
 
 def run(
@@ -29,7 +29,7 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, answer in answers(runtime, texts, path, watch):
+    for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
         print(_json(answer, watch) if json else _line(answer, name), flush=True)
     watch.check_drift()
 

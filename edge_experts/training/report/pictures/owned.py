@@ -23,7 +23,13 @@ _PRIOR = 0.5
 
 def owned(of: Owned, path: Path) -> None:
     """Write the chart for the kind of data."""
-    {"image": _images, "window": _curves, "table": _columns, "text": _words}[of.kind](of, path)
+    {
+        "image": _images,
+        "photo": _images,
+        "window": _curves,
+        "table": _columns,
+        "text": _words,
+    }[of.kind](of, path)
 
 
 def _images(of: Owned, path: Path) -> None:
