@@ -77,7 +77,10 @@ def table_features() -> Iterator[Features]:
         for unit in (("", "cm", "%", "€")[place % 4],)
     ]
     columns: list[Column] = [
-        *(*numbers, DateColumn("d0"), DateColumn("d1", True), BooleanColumn("b")),
+        *numbers,
+        DateColumn("d0"),
+        DateColumn("d1", True),
+        BooleanColumn("b"),
         CategoryColumn("c0"),
         CategoryColumn("grün", kept=("-", "none")),
     ]
