@@ -22,7 +22,9 @@ from .litert_js import litert_files
 
 BUNDLE = "bundle"  # folder of the bundle in a site
 _WORKER = "sw.js"
+_PAGE = "index.html"
 _NO_FILES = b"const FILES = {};"
+_NO_PRELOADS = b"<!-- preloads -->"
 # Nothing that the page needs without a network.
 _BESIDE = (_WORKER, "LICENSE", "edge-experts.d.ts")
 _TYPES = ("float32", "int32")  # of tensors that LiteRT.js passes, quantized integers excepted
@@ -66,6 +68,7 @@ def export_site(bundle: Path, out: Path, *, force: bool = False) -> WebSite:
         answered = golden.check(runtime)
     site = {**_assets(), **{f"litert/{name}": raw for name, raw in litert_files().items()}}
     site["manifest.webmanifest"] = _web_manifest(manifest)
+    site[_PAGE] = _with_preloads(site)
     site[_WORKER] = _with_files(site)
     with staged(out, force=force) as folder:
         for path, content in site.items():
@@ -167,6 +170,18 @@ def _web_manifest(manifest: Manifest) -> bytes:
         "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"}],
     }
     return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _with_preloads(site: Mapping[str, bytes]) -> bytes:
+    """Write links to the modules into the page, which a browser would find one after the other."""
+    modules = [path for path in sorted(site) if path.startswith("edge-experts/")]
+    modules += ["edge-experts.js", "page_inputs.js", "litert/index.js", "litert/wasm-utils.js"]
+    links = [f'<link rel="modulepreload" href="{path}">' for path in modules]
+    programs = [path for path in sorted(site) if path.endswith(".wasm")]
+    links += [f'<link rel="preload" href="{path}" as="fetch" crossorigin>' for path in programs]
+    page = site[_PAGE]
+    assert page.count(_NO_PRELOADS) == 1
+    return page.replace(_NO_PRELOADS, "\n".join(links).encode())
 
 
 def _with_files(site: Mapping[str, bytes]) -> bytes:

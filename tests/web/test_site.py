@@ -111,6 +111,23 @@ def test_a_memory_budget_holds_one_expert(site: Path, visit: Visiting) -> None:
     assert "2000 or more" in message
 
 
+def test_memory_is_flat_over_a_thousand_changes_of_experts(site: Path, visit: Visiting) -> None:
+    visited = visit(site)
+    visited.open()
+    script = f"""{OPEN}
+        const litert = await load("litert/index.js");
+        const sizes = [];
+        for (let change = 0; change < 1000; change += 1) {{
+            await bundle.predict(given.examples[change % 2]);
+            sizes.push(litert.getGlobalLiteRt().liteRtWasm.HEAPU8.length);
+        }}
+        return [sizes, bundle.counts];"""
+    given = {"examples": [FIRST, SECOND], "options": {"memoryBudget": 2000}}
+    sizes, counts = visited.run(script, given)
+    assert counts == {"loads": 1000, "evictions": 999}
+    assert sizes[-1] == sizes[50]
+
+
 def test_closed_and_released(site: Path, visit: Visiting) -> None:
     visited = visit(site)
     visited.open()
