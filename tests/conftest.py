@@ -97,6 +97,10 @@ _LONG = (
     "tests/host/training/test_routers.py::test_every_router_trains_and_converts[kmeans",
     "tests/host/training/test_teacher.py::test_it_corrects",
     "tests/host/training/test_translation_domains.py",
+    "tests/web/test_features.py::test_arrays[all",
+    "tests/web/test_features.py::test_rows[all",
+    "tests/web/test_features.py::test_texts[all",
+    "tests/web/test_trust.py::test_manifests_are_accepted_and_refused_as_by_python[all",
 )
 # Small but real: every stage of the training runs, on the real data.
 QUICK = "warm_epochs = 1\nepochs = 2\nchoice_epochs = 1\ntune_epochs = 1\nteacher_epochs = 0\n"

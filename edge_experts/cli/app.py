@@ -32,6 +32,7 @@ from .host import (
     deploy,
     export_c,
     export_onnx,
+    export_web,
     extend,
     quickstart,
     train,
@@ -76,7 +77,12 @@ app = typer.Typer(
 GROUPS = {
     "Start": (quickstart.quickstart, advise.advise),
     "Train": (train.train, adopt.adopt, extend.extend, compare.compare),
-    "Convert": (convert.convert, export_c.export_c, export_onnx.export_onnx),
+    "Convert": (
+        convert.convert,
+        export_c.export_c,
+        export_onnx.export_onnx,
+        export_web.export_web,
+    ),
     "Answer": (run.run, chat.chat, serve.serve, monitor.monitor),
     "Measure": (evaluate.evaluate, benchmark.benchmark, report.report),
     "Ship to boards": (
