@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -23,6 +23,18 @@ _PACKAGES = {
 }
 
 
+_preferred: Sequence[str] = ()
+
+
+def prefer(names: Sequence[str]) -> None:
+    """Take one of these packages if the process has imported none, and no variable names one.
+
+    A process has one interpreter: a second one beside it may replace its kernels.
+    """
+    global _preferred
+    _preferred = tuple(names)
+
+
 @functools.cache
 def _found() -> tuple[str, Any]:
     """Return the name of the installed interpreter package and its module."""
@@ -30,9 +42,10 @@ def _found() -> tuple[str, Any]:
     asked = os.environ.get(CHOICE)
     if asked and asked not in _PACKAGES:
         raise UsageError(f"{CHOICE} must be one of {tuple(_PACKAGES)}, got {asked!r}")
-    for name, (module, _) in _PACKAGES.items():
+    for name in sorted(_PACKAGES, key=lambda name: name not in _preferred):
         if asked and name != asked:
             continue
+        module = _PACKAGES[name][0]
         try:
             return name, importlib.import_module(module)
         except ModuleNotFoundError:

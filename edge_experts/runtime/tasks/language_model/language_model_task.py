@@ -16,7 +16,7 @@ from ....format.manifest import TRUNK, Manifest
 from ...access import Access
 from ...answer import Answer, Predictions
 from ...fit import Shapes, must_fit
-from ...interpreter import CHOICE, Delegate, Expert, installed, package
+from ...interpreter import CHOICE, Delegate, Expert, installed, package, prefer
 from ...memory.least_frequent import LeastFrequent
 from ...memory.policy import Policy
 from ...rows_model import RowsModel
@@ -63,6 +63,7 @@ class LanguageModel:
                 f"'tokenizer' with {self.settings.pieces:,} tokens"
             )
         known = self.settings.interpreters
+        prefer(known)
         if package() not in known:
             other = next(filter(installed, known), None)
             remedy = "convert with the --target of this board"
