@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from edge_experts.errors import BundleError, ModelError, ThresholdError, UnsuitableError, UsageError
+from edge_experts.errors import ModelError, ThresholdError, UnsuitableError, UsageError
 from edge_experts.format.manifest_parser import read_manifest
-from edge_experts.runtime import ExpertRuntime
+from edge_experts.runtime.interpreter import CHOICE
 from tests import language
 
 QUICK: dict[str, Any] = {"experts": 3, "top_k": 2, "epochs": 1, "batch_size": 256}
@@ -91,10 +93,20 @@ def test_quantized_files_name_the_interpreters_that_compute_them(
     routers = [one.bytes for one in made.manifest.routers]
     float_routers = 4 * 32 * 4  # its kernel alone, which is float32 in every recipe
     assert min(routers) > float_routers
-    if "tflite_runtime" not in interpreters and os.environ.get("EDGE_EXPERTS_INTERPRETER") is None:
+    if "tflite_runtime" not in interpreters:
         pytest.importorskip("tflite_runtime")
-        with pytest.raises(BundleError, match="tflite_runtime would compute its files wrongly"):
-            ExpertRuntime(tmp_path / "a.bundle")
+        code = (
+            f"from edge_experts import ExpertRuntime; ExpertRuntime({str(tmp_path / 'a.bundle')!r})"
+        )
+        for package, ends in (("tflite_runtime", 1), ("", 0)):
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, CHOICE: package},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == ends, done.stderr
+            assert ("tflite_runtime would compute its files wrongly" in done.stderr) == bool(ends)
 
 
 def test_int4_needs_whole_blocks(keras: Any, tmp_path: Path) -> None:
