@@ -17,11 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge_experts.converters.checkpoints.file_plan import plan_files
+from edge_experts.converters.checkpoints.gguf_checkpoint import GgufCheckpoint
+from edge_experts.converters.checkpoints.gguf_header import read_header
+from edge_experts.converters.checkpoints.gguf_tokenizer import tokenizer_files
 from edge_experts.converters.checkpoints.model_config import parse_config
 from edge_experts.converters.checkpoints.tensor_index import INDEX, WHOLE, read_tensors
 
 from edge_experts.errors import CheckpointError
 from tests import checkpoints
+from tests.gguf_files import as_gguf
 
 # What is written over numbers, names and punctuation.
 _PIECES = (
@@ -84,7 +88,23 @@ def mutations(folder: Path) -> dict[str, Callable[[random.Random], None]]:
     def of_config(draw: random.Random) -> None:
         plan_files(parse_config(mutated(config, draw), mixed / "config.json"), tensors)
 
-    return {"header": of_header, "file": of_file, "index": of_index, "config": of_config}
+    path = as_gguf(checkpoints.FOLDER / "qwen3-moe", "qwen3moe", folder / "whole.gguf")
+    gguf = path.read_bytes()
+    first = min(one.offset for one in read_header(path).tensors.values())
+
+    def of_gguf(draw: random.Random) -> None:
+        path.write_bytes(mutated(gguf[:first], draw) + gguf[first:])
+        opened = GgufCheckpoint(path)
+        plan_files(opened.config, opened.tensors)
+        tokenizer_files(path, read_header(path).metadata)
+
+    return {
+        "header": of_header,
+        "file": of_file,
+        "index": of_index,
+        "config": of_config,
+        "gguf": of_gguf,
+    }
 
 
 def main() -> None:

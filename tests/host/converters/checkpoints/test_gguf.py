@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import re
 import struct
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from edge_experts.converters.checkpoints.checkpoint import FolderCheckpoint, open_checkpoint
+from edge_experts.converters.checkpoints import gguf_header
+from edge_experts.converters.checkpoints.checkpoint import open_checkpoint
 from edge_experts.converters.checkpoints.families import FAMILIES
 from edge_experts.converters.checkpoints.file_plan import plan_files
 from edge_experts.converters.checkpoints.gguf_checkpoint import GgufCheckpoint
@@ -21,45 +21,16 @@ from edge_experts.converters.checkpoints.gguf_config import config_of
 from edge_experts.converters.checkpoints.gguf_header import BLOCK_TYPES, read_header
 from edge_experts.converters.checkpoints.gguf_tensors import OF_LAYER, tensors_of
 from edge_experts.converters.checkpoints.gguf_tokenizer import tokenizer_files
-from edge_experts.converters.checkpoints.stored_numbers import read_numbers
 from edge_experts.converters.checkpoints.tensor_rows import Part
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_experts.errors import CheckpointError
+from edge_experts.format.limits import LIMITS
+from tests.gguf_files import FOLDERS, as_gguf, written
 
 UNITS, WIDE, HEADS, KEY_HEADS, EXPERTS = 64, 256, 4, 2, 3
 TEXTS = Path("README.md").read_text(encoding="utf-8").splitlines()
-
-
-def written(path: Path, architecture: str, tensors: dict[str, Any], **metadata: Any) -> Path:
-    """Write a file by the `gguf` package; tensors are arrays or (array, its type)."""
-    import gguf
-
-    writer = gguf.GGUFWriter(path, architecture)
-    for key, value in metadata.items():
-        name = key.replace("__", ".")
-        if isinstance(value, bool):
-            writer.add_bool(name, value)
-        elif isinstance(value, int):
-            writer.add_uint32(name, value)
-        elif isinstance(value, float):
-            writer.add_float32(name, value)
-        elif isinstance(value, str):
-            writer.add_string(name, value)
-        else:
-            writer.add_array(name, value)
-    for name, tensor in tensors.items():
-        values, kind = tensor if isinstance(tensor, tuple) else (tensor, None)
-        if kind is None:
-            writer.add_tensor(name, values)
-        else:
-            writer.add_tensor(name, gguf.quants.quantize(values, kind), raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 def numbers(*shape: int) -> np.ndarray:
@@ -223,6 +194,26 @@ def test_counts_that_the_file_cannot_have_take_no_memory(tmp_path: Path) -> None
             read_header(path)
 
 
+@pytest.mark.parametrize(("limit", "value"), [("gguf_values", 3 + 7), ("gguf_text_bytes", 28)])
+def test_limits_hold_at_their_value_and_not_below(
+    limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = ["a", "b", "c", "d", "e", "f", "g"]
+    tensors = {"token_embd.weight": numbers(7, 2)}
+    path = written(
+        tmp_path / "a.gguf", "llama", tensors, llama__block_count=1, tokenizer__ggml__tokens=tokens
+    )
+    longest = max(map(len, ["general.architecture", "tokenizer.ggml.tokens"]))
+    value = value if limit == "gguf_values" else longest
+    for allowed in (value, value - 1):
+        monkeypatch.setattr(gguf_header, "LIMITS", replace(LIMITS, **{limit: allowed}))
+        if allowed == value:
+            assert read_header(path).metadata["tokenizer.ggml.tokens"] == tokens
+        else:
+            with pytest.raises(CheckpointError, match=f"{allowed}"):
+                read_header(path)
+
+
 def sentence_piece(folder: Path) -> tuple[Any, dict[str, Any]]:
     """Train a SentencePiece model, and return it with its entries in a GGUF file."""
     import sentencepiece
@@ -305,86 +296,6 @@ def test_unknown_tokenizers_are_refused_by_name(tmp_path: Path) -> None:
     ):
         with pytest.raises(CheckpointError, match=message):
             tokenizer_files(tmp_path / "a.gguf", metadata)
-
-
-# Folders of tests/data/checkpoints, and the architecture of their GGUF files.
-FOLDERS = {
-    "llama-tied": "llama",
-    "mixtral": "llama",
-    "granite": "granitemoe",
-    "granite-untied": "granitemoe",
-    "olmoe": "olmoe",
-    "qwen2-moe": "qwen2moe",
-    "qwen3-moe": "qwen3moe",
-}
-KEYS = {
-    "embedding_length": "hidden_size",
-    "block_count": "num_hidden_layers",
-    "feed_forward_length": "intermediate_size",
-    "attention__head_count": "num_attention_heads",
-    "attention__head_count_kv": "num_key_value_heads",
-    "attention__key_length": "head_dim",
-    "attention__layer_norm_rms_epsilon": "rms_norm_eps",
-    "context_length": "max_position_embeddings",
-    "expert_count": "num_experts",
-    "expert_used_count": "num_experts_per_tok",
-    "expert_feed_forward_length": "moe_intermediate_size",
-    "expert_shared_feed_forward_length": "shared_expert_intermediate_size",
-    "embedding_scale": "embedding_multiplier",
-    "attention__scale": "attention_multiplier",
-    "residual_scale": "residual_multiplier",
-    "logit_scale": "logits_scaling",
-}
-
-
-def as_gguf(folder: Path, architecture: str, path: Path) -> Path:
-    """Convert a folder as llama.cpp's convert_hf_to_gguf.py does."""
-    from gguf import get_tensor_name_map
-    from gguf.constants import MODEL_ARCH_NAMES
-
-    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    content.setdefault("num_experts", content.get("num_local_experts"))
-    rotary = content.get("rope_theta") or content["rope_parameters"]["rope_theta"]
-    metadata = {
-        f"{architecture}__{key}": content[name]
-        for key, name in KEYS.items()
-        if content.get(name) is not None
-    }
-    for key in ("scale", "eps", "epsilon"):
-        for name in [name for name in metadata if name.endswith(key)]:
-            metadata[name] = float(metadata[name])
-    heads = content["num_attention_heads"], content["num_key_value_heads"]
-    width = content.get("head_dim") or content["hidden_size"] // heads[0]
-    numbers_of = {name: number for number, name in MODEL_ARCH_NAMES.items()}
-    names = get_tensor_name_map(numbers_of[architecture], content["num_hidden_layers"])
-    tensors: dict[str, np.ndarray] = {}
-    stacks: dict[str, dict[int, np.ndarray]] = {}
-    for name, tensor in FolderCheckpoint(folder).tensors.items():
-        values = read_numbers(tensor, name, 0, tensor.numbers).reshape(tensor.shape)
-        if ".input_linear." in name:  # of Granite: gate and up
-            layer = name.split(".")[2]
-            for part, half in zip(("gate", "up"), np.split(values, 2, axis=1), strict=True):
-                tensors[f"blk.{layer}.ffn_{part}_exps.weight"] = half
-            continue
-        if architecture in ("llama", "granitemoe") and (".q_proj." in name or ".k_proj." in name):
-            rows = values.reshape(-1, 2, width // 2, *values.shape[1:])
-            values = rows.swapaxes(1, 2).reshape(values.shape)
-        expert = re.search(r"\.experts\.(\d+)\.", name)
-        merged = re.sub(r"\.experts\.\d+\.", ".experts.", name)
-        ours = names.get_name(merged, (".weight", ".bias"))
-        assert ours is not None, name
-        if expert:
-            stacks.setdefault(ours, {})[int(expert[1])] = values
-        else:
-            tensors[ours] = values[0] if ours.endswith("inp_shexp.weight") else values
-    for ours, experts in stacks.items():
-        tensors[ours] = np.stack([experts[number] for number in range(len(experts))])
-    metadata |= {
-        f"{architecture}__rope__freq_base": float(rotary),
-        f"{architecture}__rope__dimension_count": width,
-        "tokenizer__ggml__tokens": ["a"] * content["vocab_size"],
-    }
-    return written(path, architecture, tensors, **metadata)
 
 
 @pytest.mark.parametrize("name", FOLDERS)
