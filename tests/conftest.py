@@ -60,6 +60,7 @@ _LONG = (
     "tests/host/benchmarks/test_gains.py::test_a_tiny_set",
     "tests/host/benchmarks/test_language_study.py::test_a_study",
     "tests/host/converters/test_c_source.py::test_a_trained_table",
+    "tests/host/converters/test_checkpoint_resuming.py::test_a_killed",
     *(
         f"tests/host/converters/test_checkpoints.py::test_the_logits_are_those_of_{one}"
         for one in (

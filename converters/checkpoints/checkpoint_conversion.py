@@ -14,7 +14,7 @@ import numpy as np
 from edge_experts.datasets import Split
 from edge_experts.errors import UsageError
 from edge_experts.features import Features
-from edge_experts.format.atomic import staged
+from edge_experts.format.atomic import resumed
 from edge_experts.format.manifest import (
     GOLDEN,
     MANIFEST,
@@ -43,6 +43,7 @@ from ..verify.language_parity import refuse_wrong_files
 from ..verify.proof import Deployed, prove
 from .checkpoint import open_checkpoint
 from .checkpoint_options import CHECKPOINTS
+from .conversion_key import conversion_key
 from .file_plan import BundlePlan, plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
 from .licence import LicenceText
@@ -89,7 +90,8 @@ def convert_checkpoint(
 
     Weights are read in parts, so that memory does not grow with the checkpoint. Every file runs on
     the interpreter in another process, and outputs are compared with those of the checkpoint's own
-    weights in float32. Only then does the folder `out` appear, complete.
+    weights in float32. Only then does the folder `out` appear, complete. A conversion that was
+    interrupted goes on with the files that it had finished.
 
     Args:
         checkpoint: its folder, with config.json; or a `.gguf` file.
@@ -117,7 +119,8 @@ def convert_checkpoint(
         blocks.require()
     _refuse_odd_blocks(config, quantization)
     packages = _packages(quantization)
-    plan = plan_files(config, opened.tensors)
+    tensors = opened.tensors
+    plan = plan_files(config, tensors)
     job = _Job(
         plan,
         features if features is not None else opened.features(),
@@ -125,7 +128,8 @@ def convert_checkpoint(
         bundle_version,
         opened.licence,
     )
-    with staged(out, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
+    key = conversion_key(config, tensors, quantization)
+    with resumed(out, key, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         _write_models(job, folder, Path(temporary))
         manifest, parity = _finish(job, folder, Path(temporary), packages)
         taken = (folder / MANIFEST).stat().st_size + sum(one.bytes for one in manifest.files)
@@ -161,11 +165,13 @@ def _packages(quantization: str) -> list[str]:
 
 def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
     plan, recipe = job.plan, job.recipe
-    templates = make_templates(temporary, (one.network for one in plan.files.values()), recipe)
+    missing = {path: file for path, file in plan.files.items() if not (folder / path).exists()}
+    templates = make_templates(temporary, (one.network for one in missing.values()), recipe)
     with Progress("Writing files", len(plan.files) + 1) as progress:
         for path, file in plan.files.items():
-            write_file(templates[file.network], file, recipe, folder / path)
-            progress.step(path)
+            if path in missing:
+                write_file(templates[file.network], file, recipe, folder / path)
+            progress.step(path if path in missing else f"{path}, as before")
         kind = _embedding_kind(recipe)
         with (folder / EMBEDDING).open("wb") as target:
             for first, end in plan.embedding.chunks():

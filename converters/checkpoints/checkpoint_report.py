@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_experts.runtime.tasks.language_model.embedding_rows import row_bytes
+from edge_experts.runtime.tasks.language_model.layered_network import ROWS
 from edge_experts.runtime.tasks.language_model.memory_needs import sequence_bytes
 
 from .checkpoint import open_checkpoint
@@ -26,6 +27,7 @@ CONTEXT = 1024  # tokens, of the stated memory
 # that tests convert: 0.9 to 5.3 KB.
 _GRAPH = 2000
 _COPIES = 2  # of a file in memory: its bytes, and the weights as the kernels pack them
+_INTERPRETER = 100_000  # bytes of an interpreter beside its file and arrays
 _RUNTIME_FILES = 1_000_000  # manifest, tokenizer, card
 
 
@@ -101,14 +103,16 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
     config = plan.config
     files = {path: file_bytes(file, recipe) for path, file in plan.files.items()}
     experts = {path: size for path, size in files.items() if path.startswith("experts/")}
-    dense = _COPIES * (sum(files.values()) - sum(experts.values()))
+    costs = {path: _resident(plan.files[path], size) for path, size in files.items()}
+    of_experts = [costs[path] for path in experts]
+    dense = sum(costs.values()) - sum(of_experts)
     kind = "float32" if recipe == "float32" else "int8"
     embedding = config.vocabulary * row_bytes(config.units, kind)
     context = min(config.context, CONTEXT)
     beside = sequence_bytes(
         len(config.layers), config.key_heads, config.width, config.units, config.vocabulary, context
     )
-    largest = _COPIES * max(experts.values())
+    largest = max(of_experts)
     bundle = sum(files.values()) + embedding + _RUNTIME_FILES
     return QuantizedSizes(
         recipe,
@@ -116,7 +120,7 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
         dense=dense,
         largest_expert=largest,
         least=dense + largest + beside,
-        resident=dense + _COPIES * sum(experts.values()) + beside,
+        resident=dense + sum(of_experts) + beside,
         disk=bundle + _templates(plan, files),
     )
 
@@ -133,6 +137,13 @@ def file_bytes(file: FilePlan, recipe: str) -> int:
         else:
             total += numbers // 2 + 2 * (numbers // BLOCK)
     return total
+
+
+def _resident(file: FilePlan, size: int) -> int:
+    """Estimate the bytes of an open file: its copies, and its arrays for a chunk of rows."""
+    network = file.network
+    inner = sum(rows for rows, _ in network.weights.values())
+    return _COPIES * size + 4 * ROWS * (2 * network.inputs + 2 * inner) + _INTERPRETER
 
 
 def _templates(plan: BundlePlan, files: Mapping[str, int]) -> int:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge_experts.errors import CheckpointError, ConversionError
+from edge_experts.format import disk
+from edge_experts.format.atomic import PARTIAL
 from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
@@ -49,6 +51,8 @@ def make_templates(
         ConversionError: TensorFlow or the quantizer failed, or writes unexpected files.
     """
     different = list(dict.fromkeys(networks))
+    if not different:
+        return {}
     tasks = [
         {
             "name": f"template-{number}",
@@ -80,8 +84,10 @@ def write_file(template: Template, plan: FilePlan, recipe: str, path: Path) -> N
         CheckpointError: a tensor cannot be read, or its numbers are too large for the recipe.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(template.path, path)
-    with path.open("r+b") as file:
+    # Beside, then renamed: a file that is there is finished.
+    beside = path.with_name(f".{path.name}{PARTIAL}")
+    shutil.copyfile(template.path, beside)
+    with beside.open("r+b") as file:
         for name, rows in plan.parameters.items():
             quantized = recipe != "float32" and name in plan.network.weights
             encode = RECIPES[recipe] if quantized else float32
@@ -98,6 +104,8 @@ def write_file(template: Template, plan: FilePlan, recipe: str, path: Path) -> N
                         )
                     os.pwrite(file.fileno(), made.scales, scales_place)
                     scales_place += len(made.scales)
+    disk.fsync(beside)
+    disk.rename(beside, path)
 
 
 def _failure(last: str, reason: str) -> ConversionError:

@@ -28,7 +28,8 @@ import tensorflow as tf  # isort: skip
 
 from .backends import TensorFlowOperations  # isort: skip
 from .file_networks import KINDS, FileNetwork  # isort: skip
-from .weight_rows import RECIPES, float32  # isort: skip
+from .template_growth import grown, shrunk  # isort: skip
+from .weight_rows import RECIPES, RowBytes, float32  # isort: skip
 
 
 def main(job: Path) -> None:
@@ -46,6 +47,18 @@ def template(network: FileNetwork, recipe: str) -> tuple[bytes, dict[str, list[i
     Raises:
         ConversionError: a parameter is not found exactly once.
     """
+    small = shrunk(network)
+    if small is None:
+        content, _, places = _random(network, recipe)
+        return content, places
+    content, parameters, _ = _random(small[0], recipe)
+    return grown(content, parameters, small[1])
+
+
+def _random(
+    network: FileNetwork, recipe: str
+) -> tuple[bytes, dict[str, RowBytes], dict[str, list[int | None]]]:
+    """Make a file with random weights; return it with their bytes and their offsets."""
     random = np.random.default_rng(0)
     shapes: dict[str, tuple[int, ...]] = {
         **network.weights,
@@ -55,14 +68,15 @@ def template(network: FileNetwork, recipe: str) -> tuple[bytes, dict[str, list[i
     content = _converted(network, given)
     if recipe != "float32" and network.weights:
         content = quantized(content, recipe)
-    places = {}
+    made, places = {}, dict[str, list[int | None]]()
     for name, value in given.items():
-        made = (RECIPES[recipe] if name in network.weights else float32)(value)
+        one = (RECIPES[recipe] if name in network.weights else float32)(value)
+        made[name] = one
         places[name] = [
-            _place(content, made.numbers, name, network),
-            _place(content, made.scales, name, network) if made.scales else None,
+            _place(content, one.numbers, name, network),
+            _place(content, one.scales, name, network) if one.scales else None,
         ]
-    return content, places
+    return content, made, places
 
 
 def _converted(network: FileNetwork, given: dict[str, np.ndarray]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import os
 import secrets
@@ -11,10 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import EdgeExpertsError, MachineError, UsageError
 from . import disk
 
 PARTIAL = ".partial"  # suffix of unfinished files and folders, whose names begin with a dot
+_KEY = ".key"  # file in a folder that can be resumed
 
 
 def refuse_existing(target: Path, *, force: bool) -> None:
@@ -48,6 +50,65 @@ def staged(target: Path, *, force: bool = False) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             remove(folder)
         raise
+
+
+@contextlib.contextmanager
+def resumed(target: Path, key: str, *, force: bool = False) -> Iterator[Path]:
+    """Yield a folder as `staged` does, which an interrupted process leaves for the next one.
+
+    The next call with the same target and key gets it with its contents, another one an empty
+    folder. An error of this package removes it, but not a failure of the machine: free the disk
+    and try again. Nobody else may write to the same target meanwhile.
+
+    Args:
+        key: identifies what the folder is made of.
+
+    Raises:
+        UsageError: as `refuse_existing`; or another process works on the target.
+    """
+    refuse_existing(target, force=force)
+    target = target.absolute()
+    folder = target.with_name(f".{target.name}{PARTIAL}")
+    lock = folder.with_suffix(".lock")
+    with _locked(lock, target):
+        _keep_or_clear(folder, key)
+        try:
+            yield folder
+            disk.unlink(folder / _KEY)
+            _flush(folder)
+            _replace(folder, target)
+        except EdgeExpertsError as error:
+            if not isinstance(error, MachineError):
+                with contextlib.suppress(OSError):
+                    remove(folder)
+            raise
+
+
+@contextlib.contextmanager
+def _locked(lock: Path, target: Path) -> Iterator[None]:
+    """Hold a lock file, which ends with the process."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"{target}: another process is making it; wait for it") from None
+        yield
+        with contextlib.suppress(FileNotFoundError):
+            disk.unlink(lock)
+    finally:
+        os.close(descriptor)
+
+
+def _keep_or_clear(folder: Path, key: str) -> None:
+    """Create the folder with its key, or keep the one that has it."""
+    stated = folder / _KEY
+    if folder.is_dir():
+        if stated.is_file() and stated.read_text("utf-8", "replace") == key:
+            return
+        remove(folder)
+    disk.mkdir(folder)
+    write_whole(stated, key)
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
