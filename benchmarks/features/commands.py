@@ -48,9 +48,9 @@ def tokenizer(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure memory and time of checkpoints' tokenizers and of a chat template.
+    """Measure memory and time of large tokenizers.
 
-    The vocabularies are random, of the usual sizes: Granite's and SmolLM2's have 49,000 tokens,
+    Also of a chat template. The vocabularies are random: Granite's and SmolLM2's have 49,000 tokens,
     Qwen's 150,000. Times are processor time.
 
     Example: python -m benchmarks tokenizer
