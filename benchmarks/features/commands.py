@@ -50,8 +50,8 @@ def tokenizer(
 ) -> None:
     """Measure memory and time of large tokenizers.
 
-    Also of a chat template. The vocabularies are random: Granite's and SmolLM2's have 49,000 tokens,
-    Qwen's 150,000. Times are processor time.
+    Also of a chat template. The vocabularies are random: Granite's and SmolLM2's have 49,000
+    tokens, Qwen's 150,000. Times are processor time.
 
     Example: python -m benchmarks tokenizer
     """
