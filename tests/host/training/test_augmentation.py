@@ -22,8 +22,9 @@ def _changed(photos: np.ndarray, step: int, seed: int = 0) -> np.ndarray:
     import tensorflow as tf
 
     from edge_experts.training.augmentation import augmented
-    from edge_experts.training.randomness import by_step, deterministic
+    from edge_experts.training.randomness import by_step, deterministic, reseed
 
+    reseed(0)
     with deterministic(), by_step(tf.Variable(step, dtype=tf.int64), seed):
         made: np.ndarray = augmented({"x": tf.constant(photos)})["x"].numpy()
     return made
