@@ -43,7 +43,8 @@ def emoji(
 ) -> None:
     """Write a folder of colour images, emoji.
 
-    The folder has the 1,906 images of Twemoji, 64 x 64 pixels, by category. They come from the npm package emoji-datasource-twitter, which npm fetches once.
+    The folder has the 1,906 images of Twemoji, 64 x 64 pixels, by category. They come from the npm
+    package emoji-datasource-twitter, which npm fetches once.
 
     Example: python -m benchmarks emoji emoji/
     """

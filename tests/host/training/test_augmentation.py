@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -71,7 +70,7 @@ def test_it_is_for_photos_only(tmp_path: Path) -> None:
     from edge_experts.training import TrainConfig, train
 
     random = np.random.default_rng(0)
-    data: list[Any] = [random.random((60, 3)), np.arange(60) % 2, random.random((20, 3))]
-    dataset = from_arrays("numbers", *data, np.arange(20) % 2)
+    x, y = random.random((80, 3)), np.arange(80) % 2
+    dataset = from_arrays("numbers", x[:60], y[:60], x[60:], y[60:])
     with pytest.raises(UsageError, match="--augment is for photos"):
         train(dataset, tmp_path / "a.run", TrainConfig(augment=True))
