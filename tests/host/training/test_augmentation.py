@@ -14,7 +14,8 @@ from tests.photos import LABELS, drawn
 def _photos(count: int = 6) -> np.ndarray:
     random = np.random.default_rng(0)
     made = [drawn(label, random)[:40, :40] for label in LABELS * (count // len(LABELS))]
-    return (np.stack(made) / 64).astype(np.float32)
+    photos: np.ndarray = (np.stack(made) / 64).astype(np.float32)
+    return photos
 
 
 def _changed(photos: np.ndarray, step: int, seed: int = 0) -> np.ndarray:
