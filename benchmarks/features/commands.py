@@ -41,9 +41,10 @@ def emoji(
     out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
     force: Force = False,
 ) -> None:
-    """Write a folder of 1,906 colour images, the emoji of Twemoji, by category.
+    """Write a folder of colour images, emoji.
 
-    They come from the npm package emoji-datasource-twitter, which npm fetches once.
+    The folder has the 1,906 images of Twemoji, 64 x 64 pixels, by category. They come from the npm
+    package emoji-datasource-twitter, which npm fetches once.
 
     Example: python -m benchmarks emoji emoji/
     """

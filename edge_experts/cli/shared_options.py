@@ -87,6 +87,15 @@ Task = Annotated[
         show_default="from the data",
     ),
 ]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PIXELS",
+        help="Side of photos after resizing.",
+        min=8,
+        show_default="32 to 96, by the photos",
+    ),
+]
 Width = Annotated[
     float | None,
     typer.Option(

@@ -65,7 +65,6 @@ class TrainConfig:
     # Number of tokens of the vocabulary, beside those of a batch, in the loss of translators; 0:
     # all.
     drawn_pieces: int = 0
-    augment: bool = False  # train on changed copies of photos; see augmentation.py
     distillation: float = 0.7  # share of the teacher in the loss
     distillation_temperature: float = 2.0
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
@@ -77,6 +76,7 @@ class TrainConfig:
     most_experts: int = 0
     language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
+    augment: bool = False  # train on changed copies of photos; see augmentation.py
 
     @property
     def learned(self) -> bool:

@@ -79,6 +79,7 @@ def test_files_folders_arrays_and_frames_give_the_same_answers(cli: Cli, place: 
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         assert [one["label"] for one in answers] == [one.label for one in wanted]
         assert [one["score"] for one in answers] == [round(one.score, 6) for one in wanted]
+        assert [Path(one["input"]).name for one in answers] == [path.name for path in paths]
     line = json.dumps(read_photo(paths[0]).tolist())
     done = cli("run", "a.bundle", "--json", stdin=line + "\n", cwd=place)
     assert json.loads(done.stdout)["score"] == round(wanted[0].score, 6)

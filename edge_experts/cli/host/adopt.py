@@ -15,7 +15,7 @@ from ..column_options import (
     print_notes,
 )
 from ..hints import print_convert
-from ..shared_options import Force, Json, Source, print_json, require_training
+from ..shared_options import Force, ImageSize, Json, Source, print_json, require_training
 
 
 def adopt(
@@ -55,6 +55,7 @@ def adopt(
     seed: Annotated[
         int, typer.Option(help="Seed of the split, for a file without splits.", min=0)
     ] = 0,
+    image_size: ImageSize = None,
     name: Annotated[
         str | None,
         typer.Option(help="Name of the bundle.", show_default="the folder's name"),
@@ -77,7 +78,7 @@ def adopt(
     from ...training import adopt as run_adoption
 
     columns = columns_of(label_column, drop, group_column, time_column, keep)
-    dataset = datasets.load(data, seed, columns=columns)
+    dataset = datasets.load(data, seed, columns=columns, image_size=image_size)
     print_notes(dataset)
     run = run_adoption(
         networks,

@@ -16,6 +16,7 @@ from ..column_options import (
     print_notes,
 )
 from ..shared_options import (
+    ImageSize,
     Json,
     Model,
     Recipe,
@@ -71,6 +72,7 @@ def compare(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
+    image_size: ImageSize = None,
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
@@ -122,7 +124,7 @@ def compare(
     if out is not None or picture is not None:
         plotting.require(picture)
     columns = columns_of(label_column, drop, group_column, time_column, keep)
-    dataset = datasets.load(data, task_type=task, columns=columns)
+    dataset = datasets.load(data, task_type=task, columns=columns, image_size=image_size)
     print_notes(dataset)
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(

@@ -19,7 +19,16 @@ from ..column_options import (
 )
 from ..help import RARE
 from ..hints import print_convert
-from ..shared_options import Force, Model, RouterModel, Source, Task, Width, require_training
+from ..shared_options import (
+    Force,
+    ImageSize,
+    Model,
+    RouterModel,
+    Source,
+    Task,
+    Width,
+    require_training,
+)
 
 
 def train(
@@ -117,15 +126,7 @@ def train(
         Path | None,
         typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
-    image_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PIXELS",
-            help="Side of photos after resizing.",
-            min=8,
-            show_default="32 to 96, by the photos",
-        ),
-    ] = None,
+    image_size: ImageSize = None,
     augment: Annotated[
         bool | None,
         typer.Option(

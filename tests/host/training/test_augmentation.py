@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +14,17 @@ from tests.photos import LABELS, drawn
 def _photos(count: int = 6) -> np.ndarray:
     random = np.random.default_rng(0)
     made = [drawn(label, random)[:40, :40] for label in LABELS * (count // len(LABELS))]
-    return (np.stack(made) / 64).astype(np.float32)
+    photos: np.ndarray = (np.stack(made) / 64).astype(np.float32)
+    return photos
 
 
 def _changed(photos: np.ndarray, step: int, seed: int = 0) -> np.ndarray:
     import tensorflow as tf
 
     from edge_experts.training.augmentation import augmented
-    from edge_experts.training.randomness import by_step, deterministic
+    from edge_experts.training.randomness import by_step, deterministic, reseed
 
+    reseed(0)
     with deterministic(), by_step(tf.Variable(step, dtype=tf.int64), seed):
         made: np.ndarray = augmented({"x": tf.constant(photos)})["x"].numpy()
     return made
@@ -70,7 +71,7 @@ def test_it_is_for_photos_only(tmp_path: Path) -> None:
     from edge_experts.training import TrainConfig, train
 
     random = np.random.default_rng(0)
-    data: list[Any] = [random.random((60, 3)), np.arange(60) % 2, random.random((20, 3))]
-    dataset = from_arrays("numbers", *data, np.arange(20) % 2)
+    x, y = random.random((80, 3)), np.arange(80) % 2
+    dataset = from_arrays("numbers", x[:60], y[:60], x[60:], y[60:])
     with pytest.raises(UsageError, match="--augment is for photos"):
         train(dataset, tmp_path / "a.run", TrainConfig(augment=True))

@@ -28,16 +28,19 @@ def run(
     *,
     json: bool,
 ) -> None:
+    files = hasattr(runtime.features, "suffixes")
     for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
-        print(_json(answer, watch) if json else _line(answer, name), flush=True)
+        print(_json(answer, watch, name, files) if json else _line(answer, name), flush=True)
     watch.check_drift()
 
 
-def _json(answer: Answer, watch: Watch) -> str:
+def _json(answer: Answer, watch: Watch, name: str, files: bool) -> str:
+    """Format an answer; inputs that are files or frames are named."""
     from json import dumps
 
     content = {
         "schema_version": "1.0",
+        **({"input": name} if files else {}),
         "label": answer.label,
         "score": round(answer.score, 6),
         "expert": answer.expert,
