@@ -101,6 +101,8 @@ _LONG = (
     "tests/web/test_features.py::test_arrays[all",
     "tests/web/test_features.py::test_rows[all",
     "tests/web/test_features.py::test_texts[all",
+    "tests/web/test_kinds.py::test_a_trained",
+    "tests/web/test_kinds.py::test_trained",
     "tests/web/test_trust.py::test_manifests_are_accepted_and_refused_as_by_python[all",
 )
 # Small but real: every stage of the training runs, on the real data.

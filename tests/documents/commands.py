@@ -43,6 +43,7 @@ NOT_RUN = {
     "pytest ": "runs tests",
     "ruff ": "checks the source; .ci/run runs it",
     "bash .ci/": "runs tests",
+    "python3 -m http.server": "a web server, which does not end; tests/web has its own",
     "mkdocs ": "another program's; tests/documents/test_site.py builds the site",
 }
 

@@ -69,7 +69,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 
 class _Compressing(_Handler):
-    def send_head(self) -> BinaryIO | None:  # type: ignore[override]
+    def send_head(self) -> BinaryIO | None:
         """Send the headers of a compressed file."""
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() else path
