@@ -75,6 +75,11 @@ class CheckpointReport:
     def family(self) -> Family:
         return self.config.family
 
+    @property
+    def memory_context(self) -> int:
+        """Tokens whose keys and values are in the stated memory."""
+        return min(CONTEXT, self.config.context)
+
 
 def report(path: Path) -> CheckpointReport:
     """Describe a checkpoint: its folder, or a `.gguf` file.
@@ -108,7 +113,7 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
     dense = sum(costs.values()) - sum(of_experts)
     kind = "float32" if recipe == "float32" else "int8"
     embedding = config.vocabulary * row_bytes(config.units, kind)
-    context = min(config.context, CONTEXT)
+    context = min(CONTEXT, config.context)
     beside = sequence_bytes(
         len(config.layers), config.key_heads, config.width, config.units, config.vocabulary, context
     )

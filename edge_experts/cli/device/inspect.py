@@ -35,7 +35,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from ...runtime.tasks import task_class
 
     if not (bundle / MANIFEST).exists() and _is_checkpoint(bundle):
-        from ..host.checkpoint import inspect_checkpoint
+        from .checkpoint import inspect_checkpoint
 
         inspect_checkpoint(bundle, json=json)
         return
