@@ -6,6 +6,7 @@ import functools
 import gzip
 import http.server
 import io
+import queue
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -19,12 +20,14 @@ class Server:
 
     Attributes:
         log: paths of all requests, in their order.
+        reports: bodies that pages sent, for browsers that no one drives.
     """
 
     def __init__(self, folder: Path, *, compress: bool = False):
         self.folder = folder
         self._handler = _Compressing if compress else _Handler
         self.log: list[str] = []
+        self.reports: queue.Queue[bytes] = queue.Queue()
         self._port = 0
         self.start()
 
@@ -33,7 +36,7 @@ class Server:
         return f"http://localhost:{self._port}/"
 
     def start(self) -> None:
-        handler = functools.partial(self._handler, self.log, directory=str(self.folder))
+        handler = functools.partial(self._handler, self, directory=str(self.folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", self._port), handler)
         self._port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -50,15 +53,20 @@ class Server:
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
-    def __init__(self, log: list[str], *args: object, **options: object):
-        self._log = log
+    def __init__(self, told: Server, *args: object, **options: object):
+        self._told = told
         super().__init__(*args, **options)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
-        self._log.append(self.path)
+        self._told.log.append(self.path)
         # Compares times in seconds, within which tests change files.
         del self.headers["If-Modified-Since"]
         super().do_GET()
+
+    def do_POST(self) -> None:
+        self._told.reports.put(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-cache")
