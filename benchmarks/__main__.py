@@ -58,6 +58,7 @@ app.command()(converting.auto_evaluation)
 app.command()(converting.every_recipe)
 app.command()(converting.generated)
 app.command()(features.unicode)
+app.command()(features.tokenizer)
 app.command()(structure)
 
 

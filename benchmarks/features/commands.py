@@ -35,3 +35,29 @@ def unicode(
 
     found = compare(python or [], count)
     output.show(found, as_table(found), json=json)
+
+
+def tokenizer(
+    tokens: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1000,
+            help="Size of a vocabulary; repeat it for several.",
+            show_default="49000, 150000",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure memory and time of large tokenizers.
+
+    Also of a chat template. The vocabularies are random: Granite's and SmolLM2's have 49,000
+    tokens, Qwen's 150,000. Times are processor time.
+
+    Example: python -m benchmarks tokenizer
+    """
+    from .tokenizer_cost import as_json, as_table, costs, rendering_ms
+
+    found, rendering = costs(tokens or (49_000, 150_000)), rendering_ms()
+    content = {"vocabularies": as_json(found), "rendering_ms": round(rendering, 1)}
+    notes = [f"A short conversation is rendered in {rendering:.0f} ms of processor time."]
+    output.show(content, as_table(found), json=json, notes=notes)

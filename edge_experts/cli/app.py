@@ -14,6 +14,7 @@ from . import help as help_texts
 from .device import (
     benchmark,
     bundle,
+    chat,
     doctor,
     evaluate,
     inspect,
@@ -76,7 +77,7 @@ GROUPS = {
     "Start": (quickstart.quickstart, advise.advise),
     "Train": (train.train, adopt.adopt, extend.extend, compare.compare),
     "Convert": (convert.convert, export_c.export_c, export_onnx.export_onnx),
-    "Answer": (run.run, serve.serve, monitor.monitor),
+    "Answer": (run.run, chat.chat, serve.serve, monitor.monitor),
     "Measure": (evaluate.evaluate, benchmark.benchmark, report.report),
     "Ship to boards": (
         deploy.deploy,

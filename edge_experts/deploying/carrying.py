@@ -33,6 +33,7 @@ class Plan:
         files: sizes in bytes of the bundle's files, by relative path.
         name: of the bundle's folder on the board.
         port: of the server, if a unit is requested.
+        extras: extras that the bundle's features need.
     """
 
     bundle: Path
@@ -45,6 +46,7 @@ class Plan:
     port: int | None
     benchmark: bool
     dry_run: bool
+    extras: tuple[str, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -166,7 +168,7 @@ def _wheels(
 
 def _extras(plan: Plan, facts: dict[str, Any]) -> set[str]:
     """Extras that the environment needs, and those of an earlier deployment."""
-    extras = {"device", "cli", *(facts["environment"] or {}).get("extras", ())}
+    extras = {"device", "cli", *plan.extras, *(facts["environment"] or {}).get("extras", ())}
     if plan.port is not None:
         extras.add("serve")
     if plan.trust or plan.name in facts["trusting"]:

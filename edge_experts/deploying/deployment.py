@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import UsageError
+from ..features import extras_of
 from ..format.checked_files import read_checked, read_signature
 from ..format.install_root import resolve
 from ..format.manifest import MANIFEST, SIGNATURE
@@ -90,6 +91,7 @@ def deploy(
         port=unit,
         benchmark=benchmark,
         dry_run=dry_run,
+        extras=extras_of(manifest.features.kind),
     )
     if not hosts or len(set(hosts)) < len(hosts):
         raise UsageError(

@@ -33,6 +33,7 @@ __all__ = [
     "TokenizerFeatures",
     "Vocabulary",
     "encode_all",
+    "extras_of",
     "read_features",
     "restore",
 ]
@@ -123,6 +124,12 @@ def restore(kind: str, settings: Mapping[str, Any], arrays: Mapping[str, np.ndar
         return KINDS[kind].restore(settings, arrays)
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"features: settings do not fit {kind!r}: {error}") from None
+
+
+def extras_of(kind: str) -> tuple[str, ...]:
+    """Return the extras of this package that a kind of features needs on a device."""
+    found: tuple[str, ...] = getattr(KINDS.get(kind), "extras", ())
+    return found
 
 
 def read_features(folder: Path, spec: FeatureSpec) -> Features:

@@ -70,7 +70,7 @@ class ChatTemplate:
         if sum(len(one.content) for one in messages) > MOST_CHARACTERS:
             raise UsageError(f"a conversation must have at most {MOST_CHARACTERS:,} characters")
         request = {
-            "paths": _paths(),
+            "paths": require_jinja(),
             "template": self._template,
             "variables": {
                 **self._names,
@@ -97,6 +97,7 @@ def _run(request: str) -> Mapping[str, Any]:
             input=request.encode("ascii"),
             capture_output=True,
             env={},
+            start_new_session=True,  # Ctrl-C in a terminal is for the conversation
             timeout=_PATIENCE,
             check=False,
         )
@@ -119,7 +120,7 @@ def _too_slow() -> BundleError:
     )
 
 
-def _paths() -> list[str]:
+def require_jinja() -> list[str]:
     """Return the folders that have Jinja2 and what it imports.
 
     Raises:

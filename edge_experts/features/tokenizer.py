@@ -15,15 +15,14 @@ import numpy as np
 from ..errors import MissingExtraError, UsageError
 from ..format.limits import LIMITS
 from ..format.strict_json import deceives
-from .chat_template import ChatTemplate, Message
+from .chat_template import ChatTemplate, Message, require_jinja
 from .placeholders import Placeholders
 from .token_bytes import TokenBytes
 from .tokenizer_rules import check, parsed
 from .utf8 import decoded
 from .vocabulary import Vocabulary
 
-# Measured: the library takes 16 to 18 times the file in memory.
-_MEMORY = 18
+_MEMORY = 1050  # bytes that the library takes for a token: `python -m benchmarks tokenizer`
 
 
 class TokenizerFeatures(Vocabulary):
@@ -41,6 +40,7 @@ class TokenizerFeatures(Vocabulary):
     """
 
     kind = "tokenizer"
+    extras = ("chat",)  # for `deploying`
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class TokenizerFeatures(Vocabulary):
 
     @property
     def nbytes(self) -> int:
-        return _MEMORY * len(self._content)
+        return _MEMORY * self._size
 
     def fits(self, rows: int) -> bool:
         """Test if an embedding has a row for each token; those of checkpoints may have more."""
@@ -115,9 +115,10 @@ class TokenizerFeatures(Vocabulary):
     def stripped(self) -> str:
         return self._bytes.stripped
 
-    @property
-    def chats(self) -> bool:
-        return self.template is not None
+    def require_chat(self) -> None:
+        if self.template is None:
+            super().require_chat()
+        require_jinja()
 
     def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
         if self.template is None:

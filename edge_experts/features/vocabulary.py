@@ -75,17 +75,22 @@ class Vocabulary(ABC):
         """Text that the first token of a whole text may begin with, and that is not part of it."""
         return ""
 
-    @property
-    def chats(self) -> bool:
-        """True if there is a chat template."""
-        return False
-
     def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
         """Convert a conversation to tokens, up to where the next answer begins.
 
         Raises:
             UsageError: there is no chat template, or it refuses the conversation.
             BundleError: the template takes too much time.
+            MissingExtraError: Jinja2 is not installed.
+        """
+        self.require_chat()
+        raise AssertionError("a vocabulary with a template converts conversations")
+
+    def require_chat(self) -> None:
+        """Check that conversations can be converted.
+
+        Raises:
+            UsageError: there is no chat template.
             MissingExtraError: Jinja2 is not installed.
         """
         raise UsageError(

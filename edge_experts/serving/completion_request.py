@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,10 @@ _NEUTRAL: Mapping[str, Any] = {
     "suffix": None,
     "logit_bias": {},
 }
-_SAMPLING = ("temperature", "top_p", "repetition_penalty", "seed")
+SAMPLING = ("temperature", "top_p", "repetition_penalty", "seed")
 _FIELDS = frozenset(
     ("model", "prompt", "max_tokens", "stop", "stream", "stream_options", "user")
-).union(_SAMPLING, _NEUTRAL)
+).union(SAMPLING, _NEUTRAL)
 
 
 class FieldError(UsageError):
@@ -47,7 +47,7 @@ class FieldError(UsageError):
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """A checked request.
+    """A checked request of a text, or of a conversation's next message.
 
     Attributes:
         includes_usage: a stream ends with the numbers of tokens.
@@ -69,33 +69,42 @@ def completion_request(content: Mapping[str, Any], most_tokens: int | None) -> C
     Raises:
         FieldError: a field is missing, unknown, or has a value that is not supported.
     """
+    check_fields(content, _FIELDS, _NEUTRAL)
+    prompt = Prompt(
+        _prompt(content.get("prompt")),
+        max_tokens(content, "max_tokens", MAX_TOKENS, most_tokens),
+        stop_texts(content.get("stop")),
+        sampling(content),
+    )
+    return request_of(content, prompt)
+
+
+def check_fields(
+    content: Mapping[str, Any], known: Set[str], neutral_values: Mapping[str, Any]
+) -> None:
+    """Refuse unknown fields, and unsupported ones unless their values change nothing."""
     for name in content:
-        if name not in _FIELDS:
+        if name not in known:
             shown = name[:80].encode("ascii", "backslashreplace").decode()
             raise FieldError(shown, f"unknown field {name!r:.80}")
-    for name, neutral in _NEUTRAL.items():
+    for name, neutral in neutral_values.items():
         if not _is_neutral(content.get(name), neutral):
             wanted, given = json.dumps(neutral), content[name]
             raise FieldError(
                 name, f"{name} is not supported: it must be {wanted}, got {given!r:.40}"
             )
+
+
+def request_of(content: Mapping[str, Any], prompt: Prompt) -> CompletionRequest:
+    """Return the request of a prompt, with the fields that say how it is answered."""
     model = content.get("model")
     if not isinstance(model, str):
         raise FieldError("model", "model must be the name of the model; GET /v1/models lists it")
     if not isinstance(content.get("user", ""), str | None):
         raise FieldError("user", "user must be a text")
     is_streamed = _boolean(content, "stream", "stream")
-    return CompletionRequest(
-        model,
-        Prompt(
-            _prompt(content.get("prompt")),
-            _max_tokens(content.get("max_tokens"), most_tokens),
-            _stop(content.get("stop")),
-            _sampling(content),
-        ),
-        is_streamed,
-        _includes_usage(content.get("stream_options"), is_streamed),
-    )
+    usage = _includes_usage(content.get("stream_options"), is_streamed)
+    return CompletionRequest(model, prompt, is_streamed, usage)
 
 
 def _is_neutral(value: Any, neutral: Any) -> bool:
@@ -115,20 +124,29 @@ def _prompt(value: Any) -> str:
     return value
 
 
-def _max_tokens(value: Any, most: int | None) -> int:
+def max_tokens(content: Mapping[str, Any], name: str, usual: int, most: int | None) -> int:
+    """Return the limit of an answer.
+
+    Args:
+        name: its field.
+        usual: its default.
+        most: largest allowed value; None: the runtime's.
+    """
+    value = content.get(name)
     if value is None:
-        return MAX_TOKENS if most is None else min(MAX_TOKENS, most)
+        return usual if most is None else min(usual, most)
     try:
         Prompt("", value)
     except UsageError as error:
-        raise FieldError("max_tokens", str(error)) from None
+        raise FieldError(name, str(error).replace("max_tokens", name)) from None
     if most is not None and value > most:
-        raise FieldError("max_tokens", f"max_tokens must be at most {most:,} here, got {value:,}")
+        raise FieldError(name, f"{name} must be at most {most:,} here, got {value:,}")
     count: int = value
     return count
 
 
-def _stop(value: Any) -> tuple[str, ...]:
+def stop_texts(value: Any) -> tuple[str, ...]:
+    """Return the texts before which an answer ends."""
     if value is None:
         return ()
     if not isinstance(value, str | list):
@@ -143,10 +161,10 @@ def _stop(value: Any) -> tuple[str, ...]:
     return stop
 
 
-def _sampling(content: Mapping[str, Any]) -> Sampling:
+def sampling(content: Mapping[str, Any]) -> Sampling:
     """Check the settings of sampling; the defaults are OpenAI's."""
     settings: dict[str, Any] = {"temperature": 1.0}
-    for name in _SAMPLING:
+    for name in SAMPLING:
         if content.get(name) is not None:
             settings[name] = content[name]
             try:

@@ -1,6 +1,6 @@
-"""OpenAI's completions of a language model: POST /v1/completions and GET /v1/models.
+"""OpenAI's API of a language model: POST /v1/completions and /v1/chat/completions, GET /v1/models.
 
-https://platform.openai.com/docs/api-reference/completions
+https://platform.openai.com/docs/api-reference/completions and .../chat
 Errors are {"error": {"message", "type", "param", "code"}}, with the status codes of `routes`. Texts
 of prompts and answers appear in responses alone, never in logs or metrics.
 """
@@ -8,7 +8,6 @@ of prompts and answers appear in responses alone, never in logs or metrics.
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from time import perf_counter
@@ -20,7 +19,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from ..errors import MemoryBudgetError, UsageError
+from ..errors import ContextError, MemoryBudgetError, UsageError
+from .answer_forms import CHAT, TEXT, AnswerForm
+from .chat_request import chat_request
 from .completion_request import CompletionRequest, FieldError, completion_request
 from .endpoints import FAILURES, Endpoints, message_of
 from .request_body import json_object
@@ -28,7 +29,7 @@ from .server_options import ServerOptions, is_loopback
 from .service import Service
 from .text_writer import TextWriter, Writing
 
-_MODELS, _COMPLETIONS = "/v1/models", "/v1/completions"
+_MODELS, _COMPLETIONS, _CHAT = "/v1/models", "/v1/completions", "/v1/chat/completions"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _CODES = {401: "invalid_api_key", 503: "overloaded"}
 # Proxies such as nginx would otherwise collect events.
@@ -38,7 +39,7 @@ _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 class Completions:
     """Routes of a language model; see `TaskRoutes`."""
 
-    title = "/v1 (OpenAI's completions)"
+    title = "/v1 (OpenAI's completions and chat)"
 
     def __init__(self, service: Service, options: ServerOptions):
         if options.keys is None and not is_loopback(options.host):
@@ -58,6 +59,7 @@ class Completions:
 
         return [
             route(_COMPLETIONS, self.complete, ["POST"]),
+            route(_CHAT, self.chat, ["POST"]),
             route(_MODELS, self.models, ["GET"]),
             route(f"{_MODELS}/{{name:path}}", self.model, ["GET"]),
             route("/v1/{rest:path}", self.refuse, _METHODS),
@@ -76,25 +78,36 @@ class Completions:
     async def refuse(self, request: Request) -> Response:
         """Refuse another path, or another method."""
         path = request.url.path
-        allowed = {_COMPLETIONS: "POST", _MODELS: "GET"}.get(path)
+        allowed = {_COMPLETIONS: "POST", _CHAT: "POST", _MODELS: "GET"}.get(path)
         if allowed is not None:
             raise HTTPException(405, headers={"Allow": allowed})
         raise HTTPException(
-            404, f"{path[:80]!r}: no such path; there are POST {_COMPLETIONS} and GET {_MODELS}"
+            404,
+            f"{path[:80]!r}: no such path; there are POST {_COMPLETIONS}, POST {_CHAT} and GET "
+            f"{_MODELS}",
         )
 
     async def complete(self, request: Request) -> Response:
         content = await json_object(request, self._options.most_bytes)
         asked = completion_request(content, self._options.most_tokens)
+        return await self._answered(request, asked, TEXT)
+
+    async def chat(self, request: Request) -> Response:
+        content = await json_object(request, self._options.most_bytes)
+        return await self._answered(request, chat_request(content, self._options.most_tokens), CHAT)
+
+    async def _answered(
+        self, request: Request, asked: CompletionRequest, form: AnswerForm
+    ) -> Response:
         self._require_model(asked.model)
         writing = self._writer.start(asked.prompt, request.receive)
         try:
             # A request that fails before its first text gets a status code, streamed or not.
-            first = await _first_part(writing)
+            first = await _first_part(writing, form.field)
             if writing.is_cancelled:
                 raise ClientDisconnect
             if asked.is_streamed:
-                return EventStream(self._events(asked, writing, first), writing.end)
+                return EventStream(self._events(asked, form, writing, first), writing.end)
             text, part = "", first
             while part is not None:
                 text += part
@@ -108,25 +121,28 @@ class Completions:
         self._count(writing)
         return JSONResponse(
             {
-                **self._head(),
-                "choices": [_choice(text, writing.finish_reason)],
+                **form.head(self._name),
+                "choices": [form.whole(text, writing.finish_reason)],
                 "usage": _usage(writing),
             }
         )
 
     async def _events(
-        self, asked: CompletionRequest, writing: Writing, part: str | None
+        self, asked: CompletionRequest, form: AnswerForm, writing: Writing, part: str | None
     ) -> AsyncIterator[str]:
         """Yield the data of server-sent events."""
-        head = self._head() | ({"usage": None} if asked.includes_usage else {})
+        head = form.head(self._name, is_part=True)
+        head |= {"usage": None} if asked.includes_usage else {}
+        for choice in form.first():
+            yield json.dumps({**head, "choices": [choice]})
         try:
             while part is not None:
-                yield json.dumps({**head, "choices": [_choice(part, None)]})
+                yield json.dumps({**head, "choices": [form.part(part)]})
                 part = await writing.part()
         except FAILURES as error:
             yield json.dumps(openai_body(error, 500, message_of(error)))
             return
-        yield json.dumps({**head, "choices": [_choice("", writing.finish_reason)]})
+        yield json.dumps({**head, "choices": [form.last(writing.finish_reason)]})
         if asked.includes_usage:
             yield json.dumps({**head, "choices": [], "usage": _usage(writing)})
         yield "[DONE]"
@@ -151,14 +167,6 @@ class Completions:
             "object": "model",
             "created": self._created,
             "owned_by": "edge-experts",
-        }
-
-    def _head(self) -> dict[str, Any]:
-        return {
-            "id": f"cmpl-{secrets.token_hex(12)}",
-            "object": "text_completion",
-            "created": int(time.time()),
-            "model": self._name,
         }
 
 
@@ -216,22 +224,20 @@ def openai_body(error: Exception, status: int, message: str) -> Any:
     }
 
 
-async def _first_part(writing: Writing) -> str | None:
+async def _first_part(writing: Writing, field: str) -> str | None:
     """Wait for the first part of a text.
 
     Raises:
-        FieldError: the prompt is too long.
+        FieldError: the prompt, which is that field, is too long or cannot be used.
     """
     try:
         return await writing.part()
     except MemoryBudgetError:
         raise
+    except ContextError as error:
+        raise FieldError(field, str(error), "context_length_exceeded") from None
     except UsageError as error:
-        raise FieldError("prompt", str(error), "context_length_exceeded") from None
-
-
-def _choice(text: str, finish_reason: str | None) -> dict[str, Any]:
-    return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish_reason}
+        raise FieldError(field, str(error)) from None
 
 
 def _usage(writing: Writing) -> dict[str, int]:

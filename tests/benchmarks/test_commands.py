@@ -26,7 +26,7 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),
-    *("unicode", "structure"),
+    *("unicode", "tokenizer", "structure"),
 )
 MAKERS = (
     "synthetic",
@@ -181,3 +181,13 @@ def test_random_texts_have_the_same_tokens_on_this_python() -> None:
     done = _run("unicode", "--python", "/no/such/python")
     assert done.returncode == 6
     assert "/no/such/python" in done.stderr
+
+
+def test_a_budget_counts_what_a_tokenizer_takes() -> None:
+    done = _run("tokenizer", "--tokens", "20000", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (one,) = found["vocabularies"]
+    assert one["tokens"] == 20_000
+    assert 0.7 < one["memory_bytes"] / one["counted_bytes"] < 1.3
+    assert found["rendering_ms"] > 0

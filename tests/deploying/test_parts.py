@@ -148,3 +148,16 @@ def test_a_units_words_mean_what_they_say() -> None:
     assert '"/srv/100%% $$HOME/environment/bin/edge-experts" serve' in made.text
     assert "User=pi\n" in made.text
     assert made.enable.startswith("ssh -t pi 'sudo cp ")
+
+
+def test_a_bundle_with_a_tokenizer_brings_its_library() -> None:
+    from edge_experts.deploying.carrying import Plan, _extras
+    from edge_experts.features import KINDS, extras_of
+
+    assert extras_of("tokenizer") == ("chat",)
+    assert {extras_of(kind) for kind in KINDS if kind != "tokenizer"} == {()}
+    facts: dict[str, object] = {"environment": None, "trusting": []}
+    settings = {"name": "a", "root": "b", "python": "c", "trust": (), "port": None}
+    switches = dict.fromkeys(("allow_older", "benchmark", "dry_run"), False)
+    plan = Plan(Path("a"), {}, **settings, **switches, extras=extras_of("tokenizer"))  # type: ignore[arg-type]
+    assert _extras(plan, facts) == {"device", "cli", "chat"}

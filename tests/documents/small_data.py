@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import checkpoints, language
+from tests import chatting, checkpoints, language
 from tests.documents import pages
 from tests.translators import toy
 
@@ -61,6 +61,11 @@ def write(folder: Path) -> None:
 def translators(folder: Path) -> None:
     """A rival of translation.bundle, for the benchmark only."""
     shutil.copytree(folder / "translation.bundle", folder / "translation-dense.bundle")
+
+
+def granite(folder: Path) -> None:
+    """A language model with a chat template."""
+    chatting.bundle(folder / "help.bundle", folder / "granite.bundle")
 
 
 def _rows(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

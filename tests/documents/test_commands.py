@@ -133,6 +133,8 @@ def test_a_shown_command_runs_and_so_does_what_it_names_next(
                     session.run(rest)
     if "translation-dense.bundle" in words:
         small_data.translators(session.folder)
+    if "granite.bundle" in words and not (session.folder / "granite.bundle").exists():
+        small_data.granite(session.folder)
     if words[0] == "serve":
         _serve(words, session.folder)
         return

@@ -85,7 +85,9 @@ def test_any_content_is_rendered(content: str) -> None:
 
 
 def test_a_model_without_a_template_does_not_chat() -> None:
-    assert not opened("llama_2").chats
+    with pytest.raises(UsageError, match="has no chat template"):
+        opened("llama_2").require_chat()
+    opened("gpt_2").require_chat()
     with pytest.raises(UsageError, match="has no chat template: it continues texts"):
         opened("llama_2").chat_tokens([Message("user", "a")])
 
@@ -103,3 +105,5 @@ def test_without_jinja_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"edge-experts\[chat\]"):
         ChatTemplate(CHATML, {}).render([Message("user", "a")])
+    with pytest.raises(MissingExtraError, match=r"edge-experts\[chat\]"):
+        opened("gpt_2").require_chat()

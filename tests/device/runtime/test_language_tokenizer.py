@@ -18,6 +18,8 @@ from edge_experts.runtime.tasks.language_model.continuation import Continued, Pr
 from edge_experts.runtime.tasks.language_model.text_stream import TextStream
 from tests.language import CONTEXT, sentence
 
+from ...documents.pages import python
+
 PROMPTS = ["7: " + sentence(0, 6), "12: " + sentence(2, 3), "", "größer"]
 
 
@@ -121,3 +123,12 @@ def test_the_space_before_an_answer_is_not_part_of_it() -> None:
     ]
     plain = TextStream((), " ")
     assert plain.push(b"a b") == "a b"
+
+
+def test_the_documents_program(
+    chat_bundle: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(chat_bundle.parent)
+    code = python("<!-- chat-python -->").replace("granite.bundle", chat_bundle.name)
+    exec(compile(code, "docs/chat.md", "exec"), {})
+    assert capsys.readouterr().out

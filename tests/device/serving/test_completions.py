@@ -220,7 +220,7 @@ def test_control_characters_are_text(port: int, text: str) -> None:
 
 
 def test_other_paths_and_methods(port: int) -> None:
-    status, content = ask(port, {}, "/v1/chat/completions")
+    status, content = ask(port, {}, "/v1/embeddings")
     assert status == 404
     assert "POST /v1/completions" in content["error"]["message"]
     status, content = ask(port, None, "/v1/completions")
