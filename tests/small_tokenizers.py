@@ -127,6 +127,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "bos_token": "<|endoftext|>",
         "eos_token": {"content": "<|im_end|>", "__type": "AddedToken"},
         "add_bos_token": False,
+        "model_max_length": 1000000000000000019884624838656,
         "chat_template": CHATML,
     },
     "llama_3": {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"},

@@ -22,6 +22,7 @@ from .tokenizer_rules import check, parsed
 TOKENIZER, TEMPLATE = "tokenizer.json", "chat_template.jinja"
 CONFIG, GENERATION = "tokenizer_config.json", "generation_config.json"
 _SPECIAL = "special_tokens_map.json"
+_DIGITS = 40  # transformers writes 10**30 where a model_max_length is not known
 _DROPPED = ("truncation", "padding", "post_processor")
 
 
@@ -77,7 +78,7 @@ def _settings(path: Path) -> Mapping[str, Any]:
     if len(content) > LIMITS.manifest_bytes:
         raise UsageError(f"{path}: larger than {LIMITS.manifest_bytes:,} bytes")
     try:
-        found = strict_json(content)
+        found = strict_json(content, digits=_DIGITS)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: not JSON: {error}") from None
     if not isinstance(found, dict):

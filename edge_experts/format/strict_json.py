@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..errors import ManifestError
@@ -21,11 +22,12 @@ _DECEIVING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def strict_json(raw: bytes, values: int = LIMITS.values) -> Any:
+def strict_json(raw: bytes, values: int = LIMITS.values, digits: int = LIMITS.digits) -> Any:
     """Parse a JSON value from UTF-8 bytes, within the limits on its size.
 
     Args:
         values: most values in it.
+        digits: most digits of a whole number.
 
     Raises:
         ValueError: it is not JSON, an object has a key twice, or a limit is exceeded.
@@ -40,7 +42,7 @@ def strict_json(raw: bytes, values: int = LIMITS.values) -> Any:
         object_pairs_hook=_unique,
         parse_constant=_no_constant,
         parse_float=_finite,
-        parse_int=_short,
+        parse_int=partial(_short, digits=digits),
     )
     if _depth(content) > LIMITS.nesting:
         raise ValueError(f"nested more than {LIMITS.nesting} deep")
@@ -183,8 +185,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def _short(text: str) -> int:
-    if len(text.lstrip("-")) > LIMITS.digits:
+def _short(text: str, digits: int) -> int:
+    if len(text.lstrip("-")) > digits:
         raise ValueError(f"{text:.40}... is too large a number")
     return int(text)
 
