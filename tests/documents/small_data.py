@@ -29,6 +29,7 @@ FILES = {
     "translation": "translations.csv",
     "translation-domains": "domains.csv",
     "help": "help.txt",
+    "emoji/": "photos",
 }
 
 
