@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.shared_options import Json, require_training
+from edge_experts.cli.shared_options import Bundle, Json, require_training
 
 from .. import output
 
@@ -37,3 +37,38 @@ def language_models(
     records = run(data, seeds, out, output.warn)
     content = {"trainings": [asdict(one) for one in records]}
     output.show(content, as_table(records), json=json, notes=notes(records))
+
+
+def perplexity(
+    bundle: Bundle,
+    data: Annotated[
+        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
+    ] = "prose",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to predict.")] = 50_000,
+    context: Annotated[int, typer.Option(min=2, help="Tokens of a text, at most.")] = 512,
+    ids: Annotated[
+        Path | None,
+        typer.Option(help="Write the tokens here, for another program.", show_default="none"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure the perplexity of a language model.
+
+    On the first test texts, each alone and cut at the context.
+
+    Example: python -m benchmarks perplexity smol.bundle --tokens 50000
+    """
+    from .perplexity import measure
+
+    found = measure(bundle, data, tokens, context, ids)
+    content = {**asdict(found), "perplexity": found.perplexity}
+    table = [
+        ["texts", "tokens", "perplexity", "tokens/s"],
+        [
+            f"{found.texts:,}",
+            f"{found.tokens:,}",
+            f"{found.perplexity:.4f}",
+            f"{found.tokens / found.seconds:.1f}",
+        ],
+    ]
+    output.show(content, table, json=json)

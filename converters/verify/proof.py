@@ -118,12 +118,18 @@ def prove(
     inputs = [*splits["validation"].inputs, *splits["test"].inputs]
     (job / "inputs.npz").write_bytes(npz(inputs=features.pack(inputs)))
     (job / "measured.npz").write_bytes(npz(**measured))
-    files = 2 + len(manifest.models)  # the first is opened three times
-    with Progress("Proving on the interpreter", files + -(-len(inputs) // 200)) as progress:
+    steps, seen = len(manifest.models) + -(-len(inputs) // 200), set[str]()
+    with Progress("Proving on the interpreter", steps) as progress:
+
+        def tell(step: str) -> None:
+            if step not in seen:  # files are opened several times
+                seen.add(step)
+                progress.step(step)
+
         run_module(
             "edge_experts.converters.verify.proof_process",
             job,
-            progress.step,
+            tell,
             _failure,
             interpreter=interpreter,
         )

@@ -22,7 +22,7 @@ NAMES = (
     "soak",
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
-    *("resume", "new-domain", "gains", "language-models"),
+    *("resume", "new-domain", "gains", "language-models", "perplexity"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),
@@ -139,6 +139,7 @@ def test_programs_print_json_or_text(
         ("every-recipe", ("--recipes", "int4"), UsageError),
         ("synthetic-translators", ("--experts", "3"), UsageError),
         ("synthetic-language", ("--dense", "one"), UsageError),
+        ("perplexity", ("--tokens", "100"), ManifestError),
     ],
 )
 def test_errors_end_with_their_exit_code(
