@@ -116,10 +116,21 @@ def as_gguf(folder: Path, architecture: str, path: Path) -> Path:
     metadata |= {
         f"{architecture}__rope__freq_base": float(rotary),
         f"{architecture}__rope__dimension_count": width,
-        "tokenizer__ggml__model": "gpt2",
-        "tokenizer__ggml__pre": "smollm",
-        "tokenizer__ggml__tokens": [f"t{number}" for number in range(content["vocab_size"])],
-        "tokenizer__ggml__token_type": [1] * content["vocab_size"],
-        "tokenizer__ggml__merges": ["t 1"],
+        **_tokenizer(folder.parent / "tokenizer.json"),
     }
     return written(path, architecture, tensors, **metadata)
+
+
+def _tokenizer(path: Path) -> dict[str, Any]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    ids, special = content["model"]["vocab"], {one["id"] for one in content["added_tokens"]}
+    return {
+        "tokenizer__ggml__model": "gpt2",
+        "tokenizer__ggml__pre": "gpt-2",
+        "tokenizer__ggml__tokens": sorted(ids, key=ids.get),
+        "tokenizer__ggml__token_type": [3 if one in special else 1 for one in range(len(ids))],
+        "tokenizer__ggml__merges": [" ".join(pair) for pair in content["model"]["merges"]],
+        "tokenizer__ggml__bos_token_id": 0,
+        "tokenizer__ggml__eos_token_id": 1,
+        "general__license": "apache-2.0",
+    }

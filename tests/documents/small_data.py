@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests import chatting, checkpoints, language
+from tests import chatting, checkpoints, gguf_files, language
 from tests.documents import pages
 from tests.photos import write_photos
 from tests.translators import toy
@@ -44,6 +44,8 @@ def write(folder: Path) -> None:
     for name in ("help", "handbook", "notes"):
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
     checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
+    small = checkpoints.FOLDER / "llama-tied"
+    gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)

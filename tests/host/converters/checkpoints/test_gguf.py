@@ -27,6 +27,8 @@ from hypothesis import strategies as st
 
 from edge_experts.errors import CheckpointError
 from edge_experts.format.limits import LIMITS
+from edge_experts.runtime import ExpertRuntime
+from tests import checkpoints
 from tests.gguf_files import FOLDERS, as_gguf, written
 
 UNITS, WIDE, HEADS, KEY_HEADS, EXPERTS = 64, 256, 4, 2, 3
@@ -318,3 +320,27 @@ def test_a_gguf_file_gives_the_files_of_its_folder(name: str, tmp_path: Path) ->
             here = plans[0].files[place].parameters[parameter].read()
             want = rows_of.read()  # multipliers are float32 in a file
             np.testing.assert_allclose(here, want, 1e-6, err_msg=f"{place} {parameter}")
+
+
+def test_a_gguf_file_becomes_the_bundle_of_its_folder(tmp_path: Path) -> None:
+    from edge_experts.converters.checkpoints import convert_checkpoint
+
+    source = checkpoints.copied("llama-tied", tmp_path / "llama")
+    path = as_gguf(checkpoints.FOLDER / "llama-tied", "llama", tmp_path / "llama.gguf")
+    made = [
+        convert_checkpoint(one, tmp_path / f"{number}.bundle", quantization="float32")
+        for number, one in enumerate((source, path))
+    ]
+    ours, theirs = (one.manifest for one in made)
+    assert ours.name == theirs.name == "llama"
+    assert [one.sha256 for one in ours.models] == [one.sha256 for one in theirs.models]
+    assert theirs.provenance["licence"] == "apache-2.0"
+    with (
+        ExpertRuntime(tmp_path / "0.bundle") as first,
+        ExpertRuntime(tmp_path / "1.bundle") as same,
+    ):
+        for text in ("the sun", "a\tb 12", "é 日本"):
+            assert same.features.encode(text)["tokens"].tolist() == (
+                first.features.encode(text)["tokens"].tolist()
+            )
+        assert same.predict("the sun").text == first.predict("the sun").text
