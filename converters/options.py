@@ -83,6 +83,7 @@ class ConvertOptions:
     processes: int | None = None
     cache: bool = True
     force: bool = False
+    scheduler: str | None = None
     beams: int | None = None
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,14 +47,16 @@ from .checkpoint_options import CHECKPOINTS
 from .conversion_key import conversion_key
 from .file_plan import BundlePlan, plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
+from .file_writing import write_files
 from .licence import LicenceText
 from .model_card import card
 from .model_config import ModelConfig
-from .template_files import make_templates, write_file
+from .template_files import make_templates
 
 TASK = "language-model"
 LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
 _GOLDEN = 8  # examples
+_TEMPLATES = ".templates"  # folder in that of the bundle, where a cluster sees it
 # Beginnings of texts; those with the most certain continuations become golden examples.
 _PROMPTS = (
     *("The capital of France is", "Once upon a time", "1, 2, 3, 4,", "def add(a, b):"),
@@ -66,6 +69,7 @@ _PROMPTS = (
 class _Job:
     """One conversion."""
 
+    source: Path
     plan: BundlePlan
     features: Any  # of texts
     recipe: str
@@ -85,6 +89,7 @@ def convert_checkpoint(
     features: Features | None = None,
     bundle_version: int = 1,
     force: bool = False,
+    scheduler: str | None = None,
 ) -> Conversion:
     """Convert a checkpoint, a folder of safetensors or a GGUF file, to a bundle.
 
@@ -98,6 +103,8 @@ def convert_checkpoint(
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: "float32"; "int8", a scale for each row; "int4", a scale for 32 weights.
         features: its tokenizer; by default that of the folder.
+        scheduler: address of a Dask cluster that writes the files; its machines see the checkpoint
+            and `out` under the same paths.
 
     Raises:
         UsageError: an option or a path is invalid.
@@ -122,6 +129,7 @@ def convert_checkpoint(
     tensors = opened.tensors
     plan = plan_files(config, tensors)
     job = _Job(
+        source,
         plan,
         features if features is not None else opened.features(),
         quantization,
@@ -130,7 +138,7 @@ def convert_checkpoint(
     )
     key = conversion_key(config, tensors, quantization)
     with resumed(out, key, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
-        _write_models(job, folder, Path(temporary))
+        _write_models(job, folder, scheduler)
         manifest, parity = _finish(job, folder, Path(temporary), packages)
         taken = (folder / MANIFEST).stat().st_size + sum(one.bytes for one in manifest.files)
     return _conversion(out, manifest, parity, taken)
@@ -163,22 +171,20 @@ def _packages(quantization: str) -> list[str]:
     return found
 
 
-def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
-    plan, recipe = job.plan, job.recipe
-    missing = {path: file for path, file in plan.files.items() if not (folder / path).exists()}
-    templates = make_templates(temporary, (one.network for one in missing.values()), recipe)
-    with Progress("Writing files", len(plan.files) + 1) as progress:
-        for path, file in plan.files.items():
-            if path in missing:
-                write_file(templates[file.network], file, recipe, folder / path)
-            progress.step(path if path in missing else f"{path}, as before")
+def _write_models(job: _Job, folder: Path, scheduler: str | None) -> None:
+    plan, recipe, beside = job.plan, job.recipe, folder / _TEMPLATES
+    missing = [path for path in plan.files if not (folder / path).exists()]
+    beside.mkdir(exist_ok=True)
+    templates = make_templates(beside, (plan.files[path].network for path in missing), recipe)
+    with Progress("Writing files", len(missing) + 1) as progress:
+        for path in write_files(job.source, plan, templates, recipe, folder, missing, scheduler):
+            progress.step(path)
         kind = _embedding_kind(recipe)
         with (folder / EMBEDDING).open("wb") as target:
             for first, end in plan.embedding.chunks():
                 target.write(packed_rows(plan.embedding.read(first, end), kind))
         progress.step(EMBEDDING)
-    for template in templates.values():
-        template.path.unlink()
+    shutil.rmtree(beside)
 
 
 def _embedding_kind(recipe: str) -> str:

@@ -14,7 +14,7 @@ class CheckpointOptions:
     """Options of `convert` that have a meaning for checkpoints."""
 
     name: str = "checkpoints"
-    options: frozenset[str] = frozenset({"quantization", "bundle_version", "force"})
+    options: frozenset[str] = frozenset({"quantization", "bundle_version", "force", "scheduler"})
     recipes: tuple[str, ...] = ("float32", "int8", "int4")
 
     def refuse_target(self, target: Target) -> None:

@@ -15,6 +15,7 @@ PACKAGES = {
     "chat": ("jinja2",),
     "deploy": ("packaging", "pip"),
     "serve": ("prometheus-client", "starlette", "uvicorn"),
+    "cluster": ("distributed",),
     "gguf": ("gguf",),
     "int4": ("litert-quantizer",),
     "metrics": ("prometheus-client",),
