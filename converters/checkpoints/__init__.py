@@ -3,6 +3,6 @@
 from .checkpoint_conversion import convert_checkpoint
 from .checkpoint_options import CHECKPOINTS
 from .checkpoint_report import CheckpointReport, report
-from .model_config import is_checkpoint
+from .checkpoint_source import is_checkpoint
 
 __all__ = ["CHECKPOINTS", "CheckpointReport", "convert_checkpoint", "is_checkpoint", "report"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.datasets import Split
-from edge_experts.errors import UsageError
+from edge_experts.errors import CheckpointError, UsageError
 from edge_experts.features import Features
 from edge_experts.format.atomic import resumed
 from edge_experts.format.manifest import (
@@ -42,14 +42,15 @@ from ..verify.confidence import Unsure
 from ..verify.language_parity import refuse_wrong_files
 from ..verify.proof import Deployed, prove
 from .checkpoint_options import CHECKPOINTS
+from .checkpoint_source import open_checkpoint
 from .conversion_key import conversion_key
 from .file_plan import BundlePlan, plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
-from .licence import LicenceText, read_licence
+from .licence import LicenceText
 from .model_card import card
-from .model_config import ModelConfig, read_config
+from .model_config import ModelConfig
 from .template_files import make_templates, write_file
-from .tensor_index import read_tensors
+from .tensor_index import INDEX, WHOLE
 
 TASK = "language-model"
 LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
@@ -87,7 +88,7 @@ def convert_checkpoint(
     bundle_version: int = 1,
     force: bool = False,
 ) -> Conversion:
-    """Convert a checkpoint, a folder of safetensors as `transformers` saves it, to a bundle.
+    """Convert a checkpoint, a folder of safetensors or a GGUF file, to a bundle.
 
     Weights are read in parts, so that memory does not grow with the checkpoint. Every file runs on
     the interpreter in another process, and outputs are compared with those of the checkpoint's own
@@ -95,7 +96,7 @@ def convert_checkpoint(
     interrupted goes on with the files that it had finished.
 
     Args:
-        checkpoint: its folder, with config.json.
+        checkpoint: its folder, with config.json; or a .gguf file.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: "float32"; "int8", a scale for each row; "int4", a scale for 32 weights.
         features: its tokenizer; by default that of the folder.
@@ -114,34 +115,29 @@ def convert_checkpoint(
             f"--quantization {quantization} is not supported for checkpoints, which take "
             f"{', '.join(CHECKPOINTS.recipes)}"
         )
-    config = read_config(source)
+    opened = open_checkpoint(source)
+    config = opened.config
     if quantization != "float32":
         blocks.require()
     _refuse_odd_blocks(config, quantization)
     packages = _packages(quantization)
-    tensors = read_tensors(source)
-    plan = plan_files(config, tensors)
+    if opened.tensors is None:
+        raise CheckpointError(f"{source}: has no weights, neither {WHOLE} nor {INDEX}")
+    plan = plan_files(config, opened.tensors)
     job = _Job(
         source,
         plan,
-        features if features is not None else _read_features(source),
+        features if features is not None else opened.features(),
         quantization,
         bundle_version,
-        read_licence(source),
+        opened.licence,
     )
-    key = conversion_key(config, tensors, quantization)
+    key = conversion_key(config, opened.tensors, quantization)
     with resumed(out, key, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         _write_models(job, folder, Path(temporary))
         manifest, parity = _finish(job, folder, Path(temporary), packages)
         taken = (folder / MANIFEST).stat().st_size + sum(one.bytes for one in manifest.files)
     return _conversion(out, manifest, parity, taken)
-
-
-def _read_features(source: Path) -> Features:
-    from edge_experts.features import checkpoint_tokenizer
-
-    found: Features = checkpoint_tokenizer.read(source)
-    return found
 
 
 def _refuse_odd_blocks(config: ModelConfig, quantization: str) -> None:

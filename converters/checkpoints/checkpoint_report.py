@@ -15,12 +15,10 @@ from edge_experts.runtime.tasks.language_model.layered_network import ROWS
 from edge_experts.runtime.tasks.language_model.memory_needs import sequence_bytes
 
 from .checkpoint_options import CHECKPOINTS
+from .checkpoint_source import open_checkpoint
 from .families import Family
 from .file_plan import BundlePlan, FilePlan, plan_files
-from .licence import read_licence
-from .model_config import ModelConfig, read_config
-from .safetensors_file import StoredTensor
-from .tensor_index import INDEX, WHOLE, read_tensors
+from .model_config import ModelConfig
 from .weight_rows import BLOCK
 
 CONTEXT = 1024  # tokens, of the stated memory
@@ -78,18 +76,17 @@ class CheckpointReport:
 
 
 def report(folder: Path) -> CheckpointReport:
-    """Describe a checkpoint's folder.
+    """Describe a checkpoint, a folder or a GGUF file.
 
     Raises:
         CheckpointError: it is damaged, or cannot be converted.
     """
-    config = read_config(folder)
-    tensors: Mapping[str, StoredTensor] | None = None
-    if any((folder / name).exists() for name in (WHOLE, INDEX)) or any(folder.glob("*.bin")):
-        tensors = read_tensors(folder)
+    opened = open_checkpoint(folder)
+    config, tensors, licence = opened.config, opened.tensors, opened.licence
     plan = plan_files(config, tensors)
-    licence = read_licence(folder)
-    stored = 0 if tensors is None else sum(one.numbers * one.width for one in tensors.values())
+    stored = 0
+    if tensors is not None:
+        stored = sum(one.bytes_of(one.numbers) for one in tensors.values())
     recipes = [recipe for recipe in CHECKPOINTS.recipes if recipe != "int4" or _has_blocks(plan)]
     return CheckpointReport(
         config,

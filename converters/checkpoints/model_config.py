@@ -11,9 +11,7 @@ from typing import Any
 from edge_experts.errors import CheckpointError
 from edge_experts.format.bounded_read import read_at_most
 from edge_experts.format.limits import LIMITS
-from edge_experts.format.manifest import MANIFEST
 from edge_experts.format.strict_json import strict_json
-from edge_experts.run_folder import RUN
 
 from .families import FAMILIES, REFUSED, Family
 
@@ -75,12 +73,6 @@ class ModelConfig:
     def experts(self) -> int:
         """Experts of all layers."""
         return sum(layer.experts for layer in self.layers)
-
-
-def is_checkpoint(folder: Path) -> bool:
-    """Test if a folder has a checkpoint's configuration, and is neither a run nor a bundle."""
-    others = (folder / RUN, folder / MANIFEST)
-    return (folder / CONFIG).is_file() and not any(other.exists() for other in others)
 
 
 def read_config(folder: Path) -> ModelConfig:

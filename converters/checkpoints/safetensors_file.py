@@ -41,6 +41,8 @@ _WIDTHS = {
     "F8_E4M3FNUZ": 1,
     "F8_E5M2FNUZ": 1,
 }
+# Types of GGUF files: blocks of 32 numbers that share a scale, and their bytes.
+BLOCK, BLOCK_BYTES = 32, {"Q4_0": 18, "Q4_1": 20, "Q8_0": 34}
 _LENGTH = 8
 _KEYS = {"dtype", "shape", "data_offsets"}
 
@@ -50,19 +52,27 @@ class StoredTensor:
     """A tensor in a file.
 
     Attributes:
-        kind: type of its numbers, as the format names it: "F32", "BF16", ...
+        kind: type of its numbers, as the format names it: "F32", "BF16", "Q4_0", ...
         begin: offset of the first number in the file, in bytes.
+        interleaved: width of the heads in whose rows the halves alternate; 0 for rows in order.
     """
 
     file: Path
     kind: str
     shape: tuple[int, ...]
     begin: int
+    interleaved: int = 0
 
-    @property
-    def width(self) -> int:
-        """Bytes of a number."""
-        return _WIDTHS[self.kind]
+    @staticmethod
+    def block_of(kind: str) -> int:
+        """Return how many numbers a type stores together."""
+        return BLOCK if kind in BLOCK_BYTES else 1
+
+    def bytes_of(self, numbers: int) -> int:
+        """Return the bytes of so many numbers, whole blocks of them."""
+        if self.kind in BLOCK_BYTES:
+            return numbers // BLOCK * BLOCK_BYTES[self.kind]
+        return numbers * _WIDTHS[self.kind]
 
     @property
     def numbers(self) -> int:

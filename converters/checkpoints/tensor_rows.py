@@ -28,11 +28,21 @@ class Part:
 
     def read(self, first: int, count: int) -> np.ndarray:
         """Read rows, (count, columns) float32."""
+        width = self.tensor.interleaved
+        found = self._read(first, count) if not width else self._in_order(first, count, width)
+        return found * np.float32(self.factor) if self.factor != 1 else found
+
+    def _read(self, first: int, count: int) -> np.ndarray:
         at = (self.first + first) * self.columns
         found = read_numbers(self.tensor, self.name, at, count * self.columns)
-        if self.factor != 1:
-            found = found * np.float32(self.factor)
         return found.reshape(count, self.columns)
+
+    def _in_order(self, first: int, count: int, width: int) -> np.ndarray:
+        """Read whole heads, and put the halves of each one below the other."""
+        low, high = first // width * width, -(-(first + count) // width) * width
+        heads = self._read(low, high - low).reshape(-1, width // 2, 2, self.columns)
+        rows = heads.swapaxes(1, 2).reshape(-1, self.columns)
+        return rows[first - low : first - low + count]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_experts.converters.checkpoints.checkpoint_source import open_checkpoint
 from edge_experts.converters.checkpoints.file_plan import plan_files
+from edge_experts.converters.checkpoints.gguf_file import read_gguf
 from edge_experts.converters.checkpoints.model_config import parse_config
 from edge_experts.converters.checkpoints.tensor_index import INDEX, WHOLE, read_tensors
 
@@ -84,7 +86,22 @@ def mutations(folder: Path) -> dict[str, Callable[[random.Random], None]]:
     def of_config(draw: random.Random) -> None:
         plan_files(parse_config(mutated(config, draw), mixed / "config.json"), tensors)
 
-    return {"header": of_header, "file": of_file, "index": of_index, "config": of_config}
+    gguf = (checkpoints.FOLDER.parent / "gguf" / "small.gguf").read_bytes()
+    head = next(iter(read_gguf(checkpoints.FOLDER.parent / "gguf" / "small.gguf").tensors.values()))
+
+    def of_gguf(draw: random.Random) -> None:
+        path = folder / "small.gguf"
+        path.write_bytes(mutated(gguf[: head.begin], draw) + gguf[head.begin :])
+        source = open_checkpoint(path)
+        plan_files(source.config, source.tensors)
+
+    return {
+        "header": of_header,
+        "file": of_file,
+        "index": of_index,
+        "config": of_config,
+        "gguf": of_gguf,
+    }
 
 
 def main() -> None:

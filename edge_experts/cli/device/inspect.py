@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from ...runtime.tasks import Task
 
 
-_CHECKPOINT = "config.json"  # a checkpoint's configuration
+_CHECKPOINT, _GGUF = "config.json", ".gguf"  # a checkpoint's configuration, or the whole of it
 _SHOWN = 40  # number of inputs shown; a table has one for each column
 
 
 def inspect(bundle: Bundle, json: Json = False) -> None:
     """Show a bundle's labels, accuracy, operators and sizes.
 
-    Of a checkpoint, config.json with or without its weights: the sizes that its bundle would have.
+    Of a checkpoint, config.json with or without its weights or a GGUF file: the sizes that its
+    bundle would have.
 
     Example: edge-experts inspect sentiment.bundle
     """
@@ -32,7 +33,8 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
     from ...format.strict_json import harmless
     from ...runtime.tasks import task_class
 
-    if (bundle / _CHECKPOINT).is_file() and not (bundle / MANIFEST).exists():
+    is_folder = (bundle / _CHECKPOINT).is_file() and not (bundle / MANIFEST).exists()
+    if is_folder or bundle.suffix == _GGUF:
         from ..host.checkpoint import inspect_checkpoint
 
         inspect_checkpoint(bundle, json=json)

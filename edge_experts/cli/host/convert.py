@@ -20,9 +20,7 @@ _ANSWERS, _SMALLER = "Accuracy and abstaining", "Smaller files"
 
 
 def convert(
-    run: Annotated[
-        Path, typer.Argument(help="Run folder, or folder of a checkpoint.", show_default=False)
-    ],
+    run: Annotated[Path, typer.Argument(help="Run folder, or a checkpoint.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Bundle folder to write.", show_default=False)],
     quantization: Quantization = "int8",
     layout: Layout = "split",
@@ -200,7 +198,8 @@ def convert(
 
     Example: edge-experts convert a.run --out a.bundle --quantization auto --size-budget 400KB
 
-    A checkpoint, config.json with safetensors as transformers saves them, becomes a language model.
+    A checkpoint becomes a language model: a folder of safetensors as transformers saves it, or a
+    GGUF file.
 
     Example: edge-experts convert SmolLM2-135M --out smol.bundle --quantization int8
     """
