@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,67 +15,41 @@ from edge_experts.errors import CheckpointError, UsageError
 from edge_experts.features import Features
 from edge_experts.format.atomic import resumed
 from edge_experts.format.manifest import (
-    GOLDEN,
     MANIFEST,
     MODEL_CARD,
-    FeatureSpec,
-    Layer,
     Manifest,
-    TaskSpec,
-    expert_paths,
-    router_path,
 )
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE
 from edge_experts.runtime.tasks.language_model.embedding_rows import packed_rows
 from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING
-from edge_experts.version import VERSION
 
 from ..bundle import bundle_files
-from ..bundle.structures import summarize
 from ..convert import Conversion
 from ..language_model import blocks
 from ..language_model.prompts import prompts as cut_prompts
 from ..verify.confidence import Unsure
 from ..verify.language_parity import refuse_wrong_files
-from ..verify.proof import Deployed, prove
+from ..verify.proof import prove
+from .checkpoint_manifest import CheckpointJob, draft, embedding_kind, golden, provenance
 from .checkpoint_options import CHECKPOINTS
 from .checkpoint_source import open_checkpoint
 from .conversion_key import conversion_key
-from .file_plan import BundlePlan, plan_files
+from .file_plan import plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
-from .licence import LicenceText
 from .model_card import card
 from .model_config import ModelConfig
 from .template_files import make_templates, write_file
 from .tensor_index import INDEX, WHOLE
 
-TASK = "language-model"
 LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
-_GOLDEN = 8  # examples
 # Beginnings of texts; those with the most certain continuations become golden examples.
 _PROMPTS = (
     *("The capital of France is", "Once upon a time", "1, 2, 3, 4,", "def add(a, b):"),
     *("Water boils at", "The opposite of hot is", "Monday, Tuesday,", "Dear Sir or Madam,"),
     *("To be or not to", "A B C D E F", "Thank you very", "The sun rises in the"),
 )
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One conversion."""
-
-    source: Path
-    plan: BundlePlan
-    features: Any  # of texts
-    recipe: str
-    version: int
-    licence: LicenceText | None
-
-    @property
-    def config(self) -> ModelConfig:
-        return self.plan.config
 
 
 def convert_checkpoint(
@@ -124,7 +97,7 @@ def convert_checkpoint(
     if opened.tensors is None:
         raise CheckpointError(f"{source}: has no weights, neither {WHOLE} nor {INDEX}")
     plan = plan_files(config, opened.tensors)
-    job = _Job(
+    job = CheckpointJob(
         source,
         plan,
         features if features is not None else opened.features(),
@@ -167,7 +140,7 @@ def _packages(quantization: str) -> list[str]:
     return found
 
 
-def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
+def _write_models(job: CheckpointJob, folder: Path, temporary: Path) -> None:
     plan, recipe = job.plan, job.recipe
     missing = {path: file for path, file in plan.files.items() if not (folder / path).exists()}
     templates = make_templates(temporary, (one.network for one in missing.values()), recipe)
@@ -176,7 +149,7 @@ def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
             if path in missing:
                 write_file(templates[file.network], file, recipe, folder / path)
             progress.step(path if path in missing else f"{path}, as before")
-        kind = _embedding_kind(recipe)
+        kind = embedding_kind(recipe)
         with (folder / EMBEDDING).open("wb") as target:
             for first, end in plan.embedding.chunks():
                 target.write(packed_rows(plan.embedding.read(first, end), kind))
@@ -185,16 +158,12 @@ def _write_models(job: _Job, folder: Path, temporary: Path) -> None:
         template.path.unlink()
 
 
-def _embedding_kind(recipe: str) -> str:
-    return "float32" if recipe == "float32" else "int8"
-
-
 def _finish(
-    job: _Job, folder: Path, temporary: Path, packages: Sequence[str]
+    job: CheckpointJob, folder: Path, temporary: Path, packages: Sequence[str]
 ) -> tuple[Manifest, CheckpointParity]:
     """Prove the files, and write all others."""
     (temporary / "bundle").symlink_to(folder)
-    manifest = _draft(job, folder, packages)
+    manifest = draft(job, folder, packages)
     bundle_files.write_manifest(folder, manifest)
     rows = inputs_of(job.plan, compared_files(job.plan))
     wanted = expected_outputs(job.plan, rows)
@@ -215,95 +184,13 @@ def _finish(
     manifest = replace(
         bundle_files.with_costs(manifest, deployed.costs, {}),
         verified_on=deployed.verified_on,
-        golden=_golden(job, folder, deployed, prompts),
-        provenance=_provenance(job, folder, parity),
+        golden=golden(job, folder, deployed, prompts),
+        provenance=provenance(job, folder, parity),
     )
     text = card(manifest, job.config, parity, job.licence).encode()
     manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, text))
     bundle_files.write_manifest(folder, manifest)
     return manifest, parity
-
-
-def _draft(job: _Job, folder: Path, packages: Sequence[str]) -> Manifest:
-    config = job.config
-    layers = [layer.experts for layer in config.layers]
-    settings = {
-        "units": config.units,
-        "heads": config.heads,
-        "key_heads": config.key_heads,
-        "width": config.width,
-        "context": config.context,
-        "pieces": config.vocabulary,
-        "gate": "softmax",
-        "rotary_base": config.rotary_base,
-        "embedding": _embedding_kind(job.recipe),
-        "biases": [[0.0] * experts for experts in layers],
-        "interpreters": list(packages),
-        "renormalize": config.renormalize,
-    }
-    features = job.features
-    dense = [path for path in (EMBEDDING, *job.plan.files) if path.startswith("dense/")]
-    return Manifest(
-        name=config.name[:200] or config.model_type,
-        bundle_version=job.version,
-        task=TASK,
-        features=FeatureSpec(
-            features.kind, features.settings, bundle_files.write_features(folder, features)
-        ),
-        labels=("text",),
-        combine="top",
-        top_k=config.top_k,
-        temperature=1.0,
-        router=None,
-        experts=tuple(bundle_files.pin(folder, path) for path in expert_paths(0, layers)),
-        layers=tuple(
-            Layer(bundle_files.pin(folder, router_path(layer)), experts)
-            for layer, experts in enumerate(layers)
-        ),
-        dense=tuple(bundle_files.pin(folder, path) for path in dense),
-        golden=bundle_files.write(folder, GOLDEN, b""),
-        model_card=bundle_files.write(folder, MODEL_CARD, b""),
-        verified_on={},
-        provenance={"base_model": config.name},
-        task_spec=TaskSpec(TASK, settings),
-    )
-
-
-def _golden(job: _Job, folder: Path, deployed: Deployed, prompts: Sequence[str]) -> Any:
-    """Write the prompts whose continuations are the most certain at every token."""
-    certain = deployed.arrays["least"]
-    rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
-    return bundle_files.write_golden(
-        folder,
-        job.features,
-        [prompts[row] for row in rows],
-        deployed.arrays["scores"][rows].astype(np.float32),
-        deployed.arrays["experts"][rows],
-        {"continuations": deployed.arrays["continuations"][rows]},
-    )
-
-
-def _provenance(job: _Job, folder: Path, parity: CheckpointParity) -> dict[str, Any]:
-    config = job.config
-    firsts: dict[Any, list[str]] = {}
-    for path, file in job.plan.files.items():
-        firsts.setdefault(file.network, []).append(path)
-    structures = []
-    for paths in firsts.values():  # files of one network have one structure
-        (structure,) = summarize({paths[0]: (folder / paths[0]).read_bytes()})
-        structures.append({**structure, "files": paths})
-    return {
-        "edge_experts": VERSION,
-        "data": f"checkpoint {config.name}",
-        "base_model": config.name,
-        "family": config.model_type,
-        "licence": None if job.licence is None else job.licence.name,
-        "quantization": job.recipe,
-        "io": "float",
-        "layout": "split",
-        "file_parity": parity.to_json(),
-        "structures": structures,
-    }
 
 
 def _conversion(out: Path, manifest: Manifest, parity: CheckpointParity, taken: int) -> Conversion:

@@ -20,7 +20,6 @@ from edge_experts.converters.checkpoints import (
     tensor_index,
 )
 from edge_experts.converters.checkpoints.file_plan import BundlePlan, plan_files
-from edge_experts.converters.checkpoints.gguf_file import parse_gguf
 from edge_experts.converters.checkpoints.model_config import read_config
 from edge_experts.converters.checkpoints.safetensors_file import read_header
 from edge_experts.converters.checkpoints.stored_numbers import read_numbers
@@ -301,45 +300,6 @@ def test_a_file_that_becomes_shorter_is_refused(tmp_path: Path) -> None:
         read_numbers(tensor, "a", 0, 100)
 
 
-def _gguf(*parts: bytes | int, version: int = 3, tensors: int = 0, entries: int = 0) -> bytes:
-    """Write a GGUF header; whole numbers have 8 bytes."""
-    head = b"GGUF" + version.to_bytes(4, "little")
-    numbers = (tensors, entries, *parts)
-    return head + b"".join(
-        part if isinstance(part, bytes) else part.to_bytes(8, "little") for part in numbers
-    )
-
-
-def _u32(value: int) -> bytes:
-    return value.to_bytes(4, "little")
-
-
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"", "ends early"),
-        (b"GGML" + bytes(40), "does not begin with GGUF"),
-        (_gguf(version=1), "its version 1"),
-        (_gguf(tensors=2**63), "more than 100,000 entries"),
-        (_gguf(entries=1), "ends early"),
-        (_gguf(2**60, b"a", entries=1), "ends early"),
-        (_gguf(1, b"\xff", _u32(0), b"\0", entries=1), "can't decode"),
-        (_gguf(1, b"a", _u32(99), entries=1), "unknown type 99"),
-        (_gguf(1, b"a", _u32(9), _u32(0), 2**62, entries=1), "longer than its header"),
-        (_gguf(1, b"a", _u32(9), _u32(9), 1, entries=1), "an array of arrays"),
-        (_gguf(*(1, b"a", _u32(0), b"\0") * 2, entries=2), "stands twice"),
-        (_gguf(1, b"a", _u32(9), tensors=1), "9 dimensions"),
-        (_gguf(1, b"a", _u32(1), 33, _u32(2), 0, tensors=1), "has the shape"),
-        (_gguf(1, b"a", _u32(1), 2**62, _u32(0), 0, tensors=1), "has the shape"),
-        (_gguf(1, b"a", _u32(1), 32, _u32(12), 0, tensors=1), "weights of the type 12"),
-        (_gguf(1, b"a", _u32(1), 32, _u32(0), 2**60, tensors=1), "lies beyond its end"),
-    ],
-)
-def test_a_damaged_gguf_header_is_refused(content: bytes, told: str) -> None:
-    with bounded(1_000_000), pytest.raises(CheckpointError, match=told):
-        parse_gguf(content, Path("a.gguf"), len(content))
-
-
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[random.Random], None]]:
     return mutations(tmp_path_factory.mktemp("mutations"))
@@ -365,9 +325,6 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             safetensors_file.parse_header(content, Path("a"), 100)
         with contextlib.suppress(CheckpointError):
             model_config.parse_config(content, Path("a/config.json"))
-        for start in (b"", b"GGUF\3\0\0\0" + bytes(7)):
-            with contextlib.suppress(CheckpointError):
-                parse_gguf(start + content, Path("a.gguf"), 1000)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
