@@ -16,7 +16,7 @@ from .gguf_checkpoint import SUFFIX, GgufCheckpoint
 from .licence import LicenceText, read_licence
 from .model_config import CONFIG, ModelConfig, read_config
 from .safetensors_file import StoredTensor
-from .tensor_index import INDEX, WHOLE, read_tensors
+from .tensor_index import has_weights, read_tensors
 
 
 class Checkpoint(Protocol):
@@ -65,10 +65,7 @@ class FolderCheckpoint:
 
     @property
     def has_weights(self) -> bool:
-        weights = (WHOLE, INDEX)
-        return any((self._folder / name).exists() for name in weights) or any(
-            self._folder.glob("*.bin")  # refused by name
-        )
+        return has_weights(self._folder)
 
     def features(self) -> Any:
         return checkpoint_tokenizer.read(self._folder)

@@ -6,9 +6,8 @@ import math
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,45 +16,35 @@ from edge_experts.errors import UsageError
 from edge_experts.features import Features
 from edge_experts.format.atomic import resumed
 from edge_experts.format.manifest import (
-    GOLDEN,
     MANIFEST,
     MODEL_CARD,
-    FeatureSpec,
-    Layer,
     Manifest,
-    TaskSpec,
-    expert_paths,
-    router_path,
 )
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE
 from edge_experts.runtime.tasks.language_model.embedding_rows import packed_rows
 from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING
-from edge_experts.version import VERSION
 
 from ..bundle import bundle_files
-from ..bundle.structures import summarize
 from ..convert import Conversion
 from ..language_model import blocks
 from ..language_model.prompts import prompts as cut_prompts
 from ..verify.confidence import Unsure
 from ..verify.language_parity import refuse_wrong_files
-from ..verify.proof import Deployed, prove
+from ..verify.proof import prove
 from .checkpoint import open_checkpoint
+from .checkpoint_manifest import CheckpointJob, draft, embedding_kind, golden, provenance
 from .checkpoint_options import CHECKPOINTS
 from .conversion_key import conversion_key
-from .file_plan import BundlePlan, plan_files
+from .file_plan import plan_files
 from .file_proof import CheckpointParity, compared_files, expected_outputs, inputs_of
 from .file_writing import write_files
-from .licence import LicenceText
 from .model_card import card
 from .model_config import ModelConfig
 from .template_files import make_templates
 
-TASK = "language-model"
 LITERT, RUNTIME = "ai_edge_litert", "tflite_runtime"
-_GOLDEN = 8  # examples
 _TEMPLATES = ".templates"  # folder in that of the bundle, where a cluster sees it
 # Beginnings of texts; those with the most certain continuations become golden examples.
 _PROMPTS = (
@@ -63,22 +52,6 @@ _PROMPTS = (
     *("Water boils at", "The opposite of hot is", "Monday, Tuesday,", "Dear Sir or Madam,"),
     *("To be or not to", "A B C D E F", "Thank you very", "The sun rises in the"),
 )
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One conversion."""
-
-    source: Path
-    plan: BundlePlan
-    features: Any  # of texts
-    recipe: str
-    version: int
-    licence: LicenceText | None
-
-    @property
-    def config(self) -> ModelConfig:
-        return self.plan.config
 
 
 def convert_checkpoint(
@@ -99,7 +72,7 @@ def convert_checkpoint(
     interrupted goes on with the files that it had finished.
 
     Args:
-        checkpoint: its folder, with config.json; or a `.gguf` file.
+        checkpoint: its folder, with config.json; or a .gguf file.
         out: the bundle folder to write; `force` replaces one that exists.
         quantization: "float32"; "int8", a scale for each row; "int4", a scale for 32 weights.
         features: its tokenizer; by default that of the folder.
@@ -126,9 +99,8 @@ def convert_checkpoint(
         blocks.require()
     _refuse_odd_blocks(config, quantization)
     packages = _packages(quantization)
-    tensors = opened.tensors
-    plan = plan_files(config, tensors)
-    job = _Job(
+    plan = plan_files(config, opened.tensors)
+    job = CheckpointJob(
         source,
         plan,
         features if features is not None else opened.features(),
@@ -136,7 +108,7 @@ def convert_checkpoint(
         bundle_version,
         opened.licence,
     )
-    key = conversion_key(config, tensors, quantization)
+    key = conversion_key(config, opened.tensors, quantization)
     with resumed(out, key, force=force) as folder, tempfile.TemporaryDirectory() as temporary:
         _write_models(job, folder, scheduler)
         manifest, parity = _finish(job, folder, Path(temporary), packages)
@@ -171,7 +143,7 @@ def _packages(quantization: str) -> list[str]:
     return found
 
 
-def _write_models(job: _Job, folder: Path, scheduler: str | None) -> None:
+def _write_models(job: CheckpointJob, folder: Path, scheduler: str | None) -> None:
     plan, recipe, beside = job.plan, job.recipe, folder / _TEMPLATES
     missing = [path for path in plan.files if not (folder / path).exists()]
     beside.mkdir(exist_ok=True)
@@ -179,7 +151,7 @@ def _write_models(job: _Job, folder: Path, scheduler: str | None) -> None:
     with Progress("Writing files", len(missing) + 1) as progress:
         for path in write_files(job.source, plan, templates, recipe, folder, missing, scheduler):
             progress.step(path)
-        kind = _embedding_kind(recipe)
+        kind = embedding_kind(recipe)
         with (folder / EMBEDDING).open("wb") as target:
             for first, end in plan.embedding.chunks():
                 target.write(packed_rows(plan.embedding.read(first, end), kind))
@@ -187,16 +159,12 @@ def _write_models(job: _Job, folder: Path, scheduler: str | None) -> None:
     shutil.rmtree(beside)
 
 
-def _embedding_kind(recipe: str) -> str:
-    return "float32" if recipe == "float32" else "int8"
-
-
 def _finish(
-    job: _Job, folder: Path, temporary: Path, packages: Sequence[str]
+    job: CheckpointJob, folder: Path, temporary: Path, packages: Sequence[str]
 ) -> tuple[Manifest, CheckpointParity]:
     """Prove the files, and write all others."""
     (temporary / "bundle").symlink_to(folder)
-    manifest = _draft(job, folder, packages)
+    manifest = draft(job, folder, packages)
     bundle_files.write_manifest(folder, manifest)
     rows = inputs_of(job.plan, compared_files(job.plan))
     wanted = expected_outputs(job.plan, rows)
@@ -217,95 +185,13 @@ def _finish(
     manifest = replace(
         bundle_files.with_costs(manifest, deployed.costs, {}),
         verified_on=deployed.verified_on,
-        golden=_golden(job, folder, deployed, prompts),
-        provenance=_provenance(job, folder, parity),
+        golden=golden(job, folder, deployed, prompts),
+        provenance=provenance(job, folder, parity),
     )
     text = card(manifest, job.config, parity, job.licence).encode()
     manifest = replace(manifest, model_card=bundle_files.write(folder, MODEL_CARD, text))
     bundle_files.write_manifest(folder, manifest)
     return manifest, parity
-
-
-def _draft(job: _Job, folder: Path, packages: Sequence[str]) -> Manifest:
-    config = job.config
-    layers = [layer.experts for layer in config.layers]
-    settings = {
-        "units": config.units,
-        "heads": config.heads,
-        "key_heads": config.key_heads,
-        "width": config.width,
-        "context": config.context,
-        "pieces": config.vocabulary,
-        "gate": "softmax",
-        "rotary_base": config.rotary_base,
-        "embedding": _embedding_kind(job.recipe),
-        "biases": [[0.0] * experts for experts in layers],
-        "interpreters": list(packages),
-        "renormalize": config.renormalize,
-    }
-    features = job.features
-    dense = [path for path in (EMBEDDING, *job.plan.files) if path.startswith("dense/")]
-    return Manifest(
-        name=config.name[:200] or config.model_type,
-        bundle_version=job.version,
-        task=TASK,
-        features=FeatureSpec(
-            features.kind, features.settings, bundle_files.write_features(folder, features)
-        ),
-        labels=("text",),
-        combine="top",
-        top_k=config.top_k,
-        temperature=1.0,
-        router=None,
-        experts=tuple(bundle_files.pin(folder, path) for path in expert_paths(0, layers)),
-        layers=tuple(
-            Layer(bundle_files.pin(folder, router_path(layer)), experts)
-            for layer, experts in enumerate(layers)
-        ),
-        dense=tuple(bundle_files.pin(folder, path) for path in dense),
-        golden=bundle_files.write(folder, GOLDEN, b""),
-        model_card=bundle_files.write(folder, MODEL_CARD, b""),
-        verified_on={},
-        provenance={"base_model": config.name},
-        task_spec=TaskSpec(TASK, settings),
-    )
-
-
-def _golden(job: _Job, folder: Path, deployed: Deployed, prompts: Sequence[str]) -> Any:
-    """Write the prompts whose continuations are the most certain at every token."""
-    certain = deployed.arrays["least"]
-    rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
-    return bundle_files.write_golden(
-        folder,
-        job.features,
-        [prompts[row] for row in rows],
-        deployed.arrays["scores"][rows].astype(np.float32),
-        deployed.arrays["experts"][rows],
-        {"continuations": deployed.arrays["continuations"][rows]},
-    )
-
-
-def _provenance(job: _Job, folder: Path, parity: CheckpointParity) -> dict[str, Any]:
-    config = job.config
-    firsts: dict[Any, list[str]] = {}
-    for path, file in job.plan.files.items():
-        firsts.setdefault(file.network, []).append(path)
-    structures = []
-    for paths in firsts.values():  # files of one network have one structure
-        (structure,) = summarize({paths[0]: (folder / paths[0]).read_bytes()})
-        structures.append({**structure, "files": paths})
-    return {
-        "edge_experts": VERSION,
-        "data": f"checkpoint {config.name}",
-        "base_model": config.name,
-        "family": config.model_type,
-        "licence": None if job.licence is None else job.licence.name,
-        "quantization": job.recipe,
-        "io": "float",
-        "layout": "split",
-        "file_parity": parity.to_json(),
-        "structures": structures,
-    }
 
 
 def _conversion(out: Path, manifest: Manifest, parity: CheckpointParity, taken: int) -> Conversion:

@@ -16,6 +16,13 @@ WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
+def has_weights(folder: Path) -> bool:
+    """Test for files of weights, also for those that are refused."""
+    if any((folder / name).exists() for name in (WHOLE, INDEX)):
+        return True
+    return any(next(folder.glob(pattern), None) for pattern in _PICKLES)
+
+
 def read_tensors(folder: Path) -> dict[str, StoredTensor]:
     """Read the headers of a checkpoint's files: all tensors by name.
 

@@ -306,7 +306,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Callable[[rando
 
 
 @settings(max_examples=600)
-@given(name=st.sampled_from(["header", "file", "index", "config"]), seed=st.integers(0, 2**32))
+@given(
+    name=st.sampled_from(["header", "file", "index", "config", "gguf"]), seed=st.integers(0, 2**32)
+)
 def test_mutations_end_in_the_documented_error_or_none(
     parts: dict[str, Callable[[random.Random], None]], name: str, seed: int
 ) -> None:
