@@ -35,11 +35,12 @@ def spread(
         UsageError: workers have another version of this package.
     """
     try:
-        from distributed import Client, KilledWorker, as_completed
+        import distributed
     except ModuleNotFoundError:
         raise MissingExtraError("Dask", "cluster") from None
     try:
-        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
+        library: Any = distributed  # its functions have no types
+        client = library.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise NetworkError(
             f"--scheduler {scheduler}: no Dask scheduler answers ({error}); start `dask scheduler` "
@@ -51,10 +52,10 @@ def spread(
             client.submit(function, *call, pure=False): place for place, call in enumerate(calls)
         }
         try:
-            for future in as_completed(list(places)):
+            for future in library.as_completed(list(places)):
                 try:
                     result = future.result()
-                except KilledWorker as error:
+                except library.KilledWorker as error:
                     raise MachineError(
                         f"--scheduler {scheduler}: workers died several times at the same work "
                         f"({error}); their logs say why, often a lack of memory"

@@ -166,6 +166,17 @@ MemoryBudget = Annotated[
 ]
 
 
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Dask scheduler, such as tcp://192.168.1.5:8786.",
+        show_default="this machine",
+        rich_help_panel=RARE,
+    ),
+]
+
+
 def require_training() -> None:
     """Check for TensorFlow before any work is done, and print a line before it is imported.
 

@@ -21,6 +21,7 @@ from ..shared_options import (
     Model,
     Recipe,
     RouterModel,
+    Scheduler,
     Source,
     Task,
     Width,
@@ -92,6 +93,7 @@ def compare(
             help="Draw accuracy or R2 against size (.png or .svg).",
         ),
     ] = None,
+    scheduler: Scheduler = None,
     json: Json = False,
 ) -> None:
     """Compare sparse experts with dense baselines on your data.
@@ -102,10 +104,13 @@ def compare(
     are compared by accuracy, regression models by R2, language models by the share of tokens that
     they predict rightly, with perplexity beside it.
 
+    With --scheduler, each seed is the work of one worker of a Dask cluster.
+
     Example: edge-experts compare --data sentiment --seeds 3 --out compared
     """
     require_training()
     from ... import datasets
+    from ...errors import UsageError
     from .train import read_config
 
     settings = {} if config is None else read_config(config)
@@ -126,6 +131,8 @@ def compare(
     columns = columns_of(label_column, drop, group_column, time_column, keep)
     dataset = datasets.load(data, task_type=task, columns=columns, image_size=image_size)
     print_notes(dataset)
+    if scheduler is not None and out is None:
+        raise UsageError("--scheduler needs --out, a folder that all its workers see")
     with tempfile.TemporaryDirectory() as temporary:
         result = comparison.compare(
             dataset,
@@ -136,6 +143,7 @@ def compare(
             rows=None if rows is None else [name.strip() for name in rows.split(",")],
             quick=quick,
             force=force,
+            scheduler=scheduler,
         )
     if out is not None:
         comparison.write(result, out, command=as_typed())

@@ -12,7 +12,16 @@ from ...errors import UsageError
 from ..column_options import columns_of
 from ..help import RARE
 from ..hints import print_run
-from ..shared_options import Force, Json, Layout, Quantization, print_json, require_training, size
+from ..shared_options import (
+    Force,
+    Json,
+    Layout,
+    Quantization,
+    Scheduler,
+    print_json,
+    require_training,
+    size,
+)
 from .conversion import as_json, in_words
 from .export_c import in_words as in_c
 
@@ -188,6 +197,7 @@ def convert(
             rich_help_panel=RARE,
         ),
     ] = None,
+    scheduler: Scheduler = None,
     json: Json = False,
     force: Force = False,
 ) -> None:
@@ -231,6 +241,7 @@ def convert(
         cache=cache,
         force=force,
         beams=beams,
+        scheduler=scheduler,
     )
     if is_checkpoint(run):
         options.refuse_meaningless(CHECKPOINTS, frontier=frontier, c_source=c_source, data=data)
@@ -240,6 +251,7 @@ def convert(
             quantization=quantization,
             bundle_version=bundle_version or 1,
             force=force,
+            scheduler=scheduler,
         )
         if json:
             print_json(as_json(converted, target, None, CHECKPOINTS.options))

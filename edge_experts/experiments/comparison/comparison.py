@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...cluster import spread
 from ...datasets import Dataset
 from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
@@ -14,7 +15,7 @@ from ...training.config import TrainConfig
 from ...training.default_settings import config_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
-from .contenders import NAMES, ComparedModel, chosen
+from .contenders import CONTENDERS, NAMES, ComparedModel, chosen
 from .making import Maker
 from .records import Record
 from .results import Comparison, ComparisonRow
@@ -33,6 +34,7 @@ def compare(
     quick: bool = False,
     force: bool = False,
     seed_folders: bool = True,
+    scheduler: str | None = None,
 ) -> Comparison:
     """Train and convert every contender for every seed, and measure them as deployed.
 
@@ -45,11 +47,14 @@ def compare(
         quick: train on a part of the data and evaluate on validation examples, as advice does.
         force: repeat finished rows.
         seed_folders: if False, the files of the only seed are in `folder` itself.
+        scheduler: address of a Dask cluster, each of whose workers makes the rows of a seed; its
+            machines see `folder` under the same path.
 
     Raises:
         UsageError: an option is invalid, or `folder` has rows with other settings.
         DataError: the task has no comparison.
     """
+    folder = folder.absolute()  # the workers of a cluster have other working directories
     task = comparison_of(dataset, "compare")
     # The experts are trained whether or not they pay: the comparison decides that.
     config = replace(config or config_of(dataset), most_experts=0, measure_gain=False)
@@ -74,7 +79,7 @@ def compare(
         )
         for seed in seeds
     ]
-    records = _all(makers, contenders, force=force)
+    records = _all(makers, contenders, force=force, scheduler=scheduler)
     reasons = {
         one.name: record.reason
         for by_name in reversed(records)
@@ -102,7 +107,11 @@ def compare(
 
 
 def _all(
-    makers: Sequence[Maker], contenders: Sequence[ComparedModel], *, force: bool
+    makers: Sequence[Maker],
+    contenders: Sequence[ComparedModel],
+    *,
+    force: bool,
+    scheduler: str | None,
 ) -> list[dict[str, Record]]:
     """Records of all contenders, for each seed."""
     # Existing records are checked before the first training, so that a row with other settings does
@@ -111,19 +120,48 @@ def _all(
     total, done = len(makers) * len(contenders), sum(map(len, records))
     if done:
         print(f"{done} of {total} rows are finished already and not repeated", file=sys.stderr)
+    todo = [[one for one in contenders if one.name not in found] for found in records]
+    for maker, rows in zip(makers, todo, strict=True):
+        if rows:
+            maker.prepare(force=force and maker is makers[0])
     with Progress("Comparing", total - done) as progress:
-        for maker, found in zip(makers, records, strict=True):
-            todo = [one for one in contenders if one.name not in found]
-            if todo:
-                maker.prepare(force=force and maker is makers[0])
-            for contender in todo:
-                record = found[contender.name] = _made(maker, contender)
-                record.write(maker.path(contender.name))
-                result = record.reason
-                if record.measured:
-                    result = f"{record.measured.scores[maker.task.score]:.4f}"
-                progress.step(f"{contender.name}, seed {maker.config.seed}: {result}")
+        for place, name, record in _made_rows(makers, todo, scheduler):
+            records[place][name] = record
+            maker = makers[place]
+            result = record.reason
+            if record.measured:
+                result = f"{record.measured.scores[maker.task.score]:.4f}"
+            progress.step(f"{name}, seed {maker.config.seed}: {result}")
     return records
+
+
+def _made_rows(
+    makers: Sequence[Maker], todo: Sequence[Sequence[ComparedModel]], scheduler: str | None
+) -> Iterator[tuple[int, str, Record]]:
+    """Make rows, and yield the place of the maker, the row's name, and its record."""
+    if scheduler is None:
+        for place, (maker, rows) in enumerate(zip(makers, todo, strict=True)):
+            for name, record in _rows(maker, [one.name for one in rows]):
+                yield place, name, record
+        return
+    calls = {place: [one.name for one in rows] for place, rows in enumerate(todo) if rows}
+    places = list(calls)
+    work = [(makers[place], names) for place, names in calls.items()]
+    for call, made in spread(scheduler, _rows_of_seed, work, makers[0].shared):
+        for name, record in made:
+            yield places[call], name, record
+
+
+def _rows(maker: Maker, names: Sequence[str]) -> Iterator[tuple[str, Record]]:
+    for name in names:
+        contender = CONTENDERS[name]
+        record = _made(maker, contender)
+        record.write(maker.path(name))
+        yield name, record
+
+
+def _rows_of_seed(maker: Maker, names: Sequence[str]) -> list[tuple[str, Record]]:
+    return list(_rows(maker, names))
 
 
 def _finished(maker: Maker, contenders: Iterable[ComparedModel]) -> dict[str, Record]:

@@ -135,9 +135,9 @@ def test_a_file_that_computes_something_else_is_refused(
 ) -> None:
     pytest.importorskip("tokenizers")
     from edge_experts.converters import checkpoints as converter
-    from edge_experts.converters.checkpoints import checkpoint_conversion
+    from edge_experts.converters.checkpoints import file_writing
 
-    write = checkpoint_conversion.write_file
+    write = file_writing.write_file
 
     def swapped(template: Any, file: Any, recipe: str, path: Path) -> None:
         """Write one expert with two of its weights in each other's place."""
@@ -147,7 +147,7 @@ def test_a_file_that_computes_something_else_is_refused(
             file = type(file)(file.network, parameters)
         write(template, file, recipe, path)
 
-    monkeypatch.setattr(checkpoint_conversion, "write_file", swapped)
+    monkeypatch.setattr(file_writing, "write_file", swapped)
     source = checkpoints.copied("mixtral", tmp_path / "mixtral")
     with pytest.raises(ModelError, match=r"expert 0 of layer 1: .* computes another result"):
         converter.convert_checkpoint(source, tmp_path / "a.bundle", quantization="float32")
