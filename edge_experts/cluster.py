@@ -1,9 +1,18 @@
-"""Work spread over a Dask cluster (https://distributed.dask.org), whose machines share a folder."""
+"""Work spread over a Dask cluster (https://distributed.dask.org), whose machines share a folder.
+
+Each call runs in a process of its own on the worker, `python -m edge_experts.cluster FOLDER`: Keras
+keeps settings by thread, and TensorFlow may end its process.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import pickle
 import secrets
+import socket
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +21,7 @@ from .errors import MachineError, MissingExtraError, NetworkError, UsageError
 from .version import VERSION
 
 _PATIENCE = 20  # seconds, for the scheduler
+_CALL, _RESULT = "call.pickle", "result.pickle"
 
 
 def spread(
@@ -19,8 +29,8 @@ def spread(
 ) -> Iterator[tuple[int, Any]]:
     """Call a function on the workers, and yield the place of each call with its result.
 
-    Results come as they are ready. A call whose worker dies is repeated by another worker. If one
-    raises an error, the others are cancelled and the error is raised here.
+    Results come as they are ready. A call whose worker is lost is repeated by another worker. If
+    one raises an error, the others are cancelled and the error is raised here.
 
     Args:
         scheduler: address, such as "tcp://192.168.1.5:8786".
@@ -31,7 +41,8 @@ def spread(
     Raises:
         MissingExtraError: distributed is not installed.
         NetworkError: no scheduler answers.
-        MachineError: no workers, workers that do not see the folder, or that died several times.
+        MachineError: no workers, workers that do not see the folder or were lost several times, or
+            a call ended its process.
         UsageError: workers have another version of this package.
     """
     try:
@@ -49,16 +60,17 @@ def spread(
     with client:
         _check_workers(client, scheduler, shared)
         places = {
-            client.submit(function, *call, pure=False): place for place, call in enumerate(calls)
+            client.submit(_isolated, function, tuple(call), pure=False): place
+            for place, call in enumerate(calls)
         }
         try:
-            for future in library.as_completed(list(places)):
+            for future in library.as_completed(list(places), loop=client.loop):
                 try:
                     result = future.result()
                 except library.KilledWorker as error:
                     raise MachineError(
-                        f"--scheduler {scheduler}: workers died several times at the same work "
-                        f"({error}); their logs say why, often a lack of memory"
+                        f"--scheduler {scheduler}: workers were lost several times at the same "
+                        f"work ({error}); their logs say why, often a lack of memory"
                     ) from None
                 yield places.pop(future), result
         finally:
@@ -66,6 +78,8 @@ def spread(
 
 
 def _check_workers(client: Any, scheduler: str, shared: Path) -> None:
+    with contextlib.suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=_PATIENCE)  # those that died are started again
     marker = shared / f".{secrets.token_hex(8)}"
     marker.touch()
     try:
@@ -92,3 +106,34 @@ def _check_workers(client: Any, scheduler: str, shared: Path) -> None:
 
 def _state(marker: str) -> tuple[str, bool]:
     return VERSION, Path(marker).exists()
+
+
+def _isolated(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Call a function in a process of its own, and return its result or raise its error."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, _CALL).write_bytes(pickle.dumps((function, arguments)))
+        command = [sys.executable, "-m", __name__, folder]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        answer = Path(folder, _RESULT)
+        if not answer.exists():
+            last = (done.stderr.strip().splitlines() or ["without a message"])[-1]
+            ended = f"the process of a call ended with {done.returncode}: {last}"
+            raise MachineError(f"{socket.gethostname()}: {ended}")
+        result, error = pickle.loads(answer.read_bytes())
+    if error is not None:
+        raise error
+    return result
+
+
+def _answer(folder: Path) -> None:
+    function, arguments = pickle.loads((folder / _CALL).read_bytes())
+    answer: tuple[Any, Exception | None]
+    try:
+        answer = function(*arguments), None
+    except Exception as error:
+        answer = None, error
+    (folder / _RESULT).write_bytes(pickle.dumps(answer))
+
+
+if __name__ == "__main__":
+    _answer(Path(sys.argv[1]))
