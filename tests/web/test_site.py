@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,17 @@ def test_a_reloaded_page_answers_without_a_network(site: Path, visit: Visiting) 
     assert answer["degraded"]
     assert "cannot be fetched" in answer["reason"]
     visited.server.start()
+
+
+def test_a_network_that_does_not_answer_is_given_up(site: Path, visit: Visiting) -> None:
+    visited = visit(site, expected="ERR_|Failed to fetch")
+    visited.open()
+    (whole,) = _answers(visited, [FIRST])
+    visited.server.slow["/bundle/manifest.json"] = 12
+    start = time.monotonic()
+    (again,) = _answers(visited, [FIRST])
+    assert 4 < time.monotonic() - start < 11
+    assert again["scores"] == whole["scores"]
 
 
 def test_an_update_fetches_the_manifest_and_changed_files(
