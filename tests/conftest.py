@@ -279,6 +279,22 @@ def bundle(tmp_path: Path, sentiment_bundle: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, which CI must have (.ci/run installs it)."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed")
+        pytest.skip("Chromium, which shows the page, is not on this machine; CI has it")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What users install."""
     folder, source = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("source")

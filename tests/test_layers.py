@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 LAYERS: list[str] = CONTRACTS["contracts"][0]["layers"]
 LAST_OF_THE_HOST = "run_folder"  # the lowest layer that no board has
-HOST = ("training", "converters", "experiments", "deploying", "run_folder", "keras3_process")
+HOST = (
+    *("training", "converters", "experiments", "deploying", "web", "run_folder"),
+    "keras3_process",
+)
 
 
 def _modules(layer: str) -> list[str]:

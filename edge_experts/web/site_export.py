@@ -167,7 +167,10 @@ def _web_manifest(manifest: Manifest) -> bytes:
         "display": "standalone",
         "background_color": "#fbfbfa",
         "theme_color": "#0b57a4",
-        "icons": [{"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"}],
+        "icons": [
+            {"src": "icon.svg", "sizes": "any", "type": "image/svg+xml"},
+            {"src": "icon.png", "sizes": "192x192", "type": "image/png"},
+        ],
     }
     return (json.dumps(content, indent=2) + "\n").encode()
 

@@ -13,13 +13,11 @@ import pytest
 from edge_experts.datasets import fetch
 from edge_experts.web import litert_js
 from tests.conftest import Cli, Shared
-from tests.end_to_end.conftest import browser
 from tests.tiny import tiny_bundle
 
 from .server import Server
 from .visit import Visit
 
-__all__ = ["browser"]
 Visiting = Callable[..., Visit]
 Export = Callable[[Path, Path], Path]
 

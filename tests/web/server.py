@@ -8,6 +8,7 @@ import http.server
 import io
 import queue
 import threading
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,7 @@ class Server:
 
     Attributes:
         log: paths of all requests, in their order.
+        slow: seconds before the answer to a request of a path, by the path.
         reports: bodies that pages sent, for browsers that no one drives.
     """
 
@@ -27,6 +29,7 @@ class Server:
         self.folder = folder
         self._handler = _Compressing if compress else _Handler
         self.log: list[str] = []
+        self.slow: dict[str, float] = {}
         self.reports: queue.Queue[bytes] = queue.Queue()
         self._port = 0
         self.start()
@@ -59,6 +62,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._told.log.append(self.path)
+        time.sleep(self._told.slow.get(self.path, 0))
         # Compares times in seconds, within which tests change files.
         del self.headers["If-Modified-Since"]
         super().do_GET()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_experts.format.manifest import sha256
+from edge_experts.web import litert_js
 from tests.attacks.bundles import replaced, rewritten
 from tests.conftest import ROOT, Cli
 from tests.tiny import tiny_bundle
@@ -51,6 +52,7 @@ def test_the_worker_pins_what_the_page_needs(site: Path) -> None:
     for path in re.findall(r'(?:href|src)="([^"#]+)"', page):
         assert (site / path).is_file()
     assert not re.search(r"<script>|<style|style=|\son\w+=|https?:", page), "nothing is inline"
+    assert f"LiteRT.js {litert_js.VERSION}," in (site / "NOTICE").read_text()
     assert "sourceMappingURL" not in (site / "litert" / "index.js").read_text()
 
 

@@ -105,7 +105,7 @@ def test_mutated_arrays_and_settings_raise_nothing_else(tiny_site: Path, visit: 
 
 def _stored(array: Any) -> bytes:
     content = io.BytesIO()
-    np.lib.format.write_array(content, np.asarray(array))
+    np.save(content, np.asarray(array))
     return content.getvalue()
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from edge_experts.format.manifest import sha256
-from tests.attacks.bundles import rewritten
-from tests.conftest import Cli
+from edge_experts.features import ArrayFeatures
+from edge_experts.format.manifest import FeatureSpec, FileEntry, Manifest, expert_path, sha256
+from edge_experts.format.npz import npz
+from tests.attacks.bundles import publish, rewritten
+from tests.conftest import ROOT, Cli
 from tests.tiny import INPUTS, PICKED, tiny_bundle, tiny_regression
 
 from .conftest import Export, Visiting
@@ -23,6 +27,7 @@ OPEN = (
     "const { open } = await load('edge-experts.js');"
     "const bundle = await open('bundle/', given.options ?? {});"
 )
+MODELS = ROOT / "tests" / "device" / "models"
 ALIKE = ("expert", "experts", "degraded", "reason", "warnings")
 
 
@@ -92,6 +97,53 @@ def test_estimates_are_those_of_python(
         assert {key: one[key] for key in ALIKE} == {key: other[key] for key in ALIKE}
         assert one["values"] == pytest.approx(other["values"], rel=1e-6)
     assert visited.verify().endswith("to all 4 golden examples.")
+
+
+def test_experts_build_on_what_the_router_computes(site: Path, visit: Visiting, cli: Cli) -> None:
+    bundle = site / "bundle"
+    _with_trunk(bundle)
+    visited = visit(site)
+    visited.open()
+    examples = np.random.default_rng(0).normal(0, 1, (20, 16)).astype(np.float32).tolist()
+    lines = "".join(f"{json.dumps(one)}\n" for one in examples)
+    told = cli("run", bundle, "--json", stdin=lines).stdout.splitlines()
+    answers = _answers(visited, examples)
+    assert len({one["expert"] for one in answers}) > 3
+    for one, line in zip(answers, told, strict=True):
+        other = json.loads(line)
+        assert (one["label"], one["expert"]) == (other["label"], other["expert"])
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+
+
+def _with_trunk(bundle: Path) -> None:
+    """Put in a router of 64 experts with a second output, which they take beside the input."""
+    shutil.rmtree(bundle)
+    (bundle / "experts").mkdir(parents=True)
+    features = ArrayFeatures.unscaled((16,))
+    files = {"router.tflite": (MODELS / "router_with_trunk.tflite").read_bytes()}
+    paths = [expert_path(index) for index in range(64)]
+    files |= dict.fromkeys(paths, (MODELS / "expert_on_trunk.tflite").read_bytes())
+    files |= {"features.npz": npz(**features.arrays), "golden.npz": b"", "MODEL_CARD.md": b""}
+    entries = {path: FileEntry.of(path, content, 1000) for path, content in files.items()}
+    for path, content in files.items():
+        (bundle / path).write_bytes(content)
+    manifest = Manifest(
+        name="trunk",
+        bundle_version=1,
+        task="none",
+        features=FeatureSpec("array", features.settings, entries["features.npz"]),
+        labels=("a", "b", "c", "d"),
+        combine="top",
+        top_k=1,
+        temperature=1.0,
+        router=entries["router.tflite"],
+        experts=tuple(entries[path] for path in paths),
+        golden=entries["golden.npz"],
+        model_card=entries["MODEL_CARD.md"],
+        verified_on={},
+        provenance={},
+    )
+    publish(bundle, manifest)
 
 
 def test_a_memory_budget_holds_one_expert(site: Path, visit: Visiting) -> None:
@@ -177,6 +229,17 @@ def test_a_reloaded_page_answers_without_a_network(site: Path, visit: Visiting) 
     assert answer["degraded"]
     assert "cannot be fetched" in answer["reason"]
     visited.server.start()
+
+
+def test_a_network_that_does_not_answer_is_given_up(site: Path, visit: Visiting) -> None:
+    visited = visit(site, expected="ERR_|Failed to fetch")
+    visited.open()
+    (whole,) = _answers(visited, [FIRST])
+    visited.server.slow["/bundle/manifest.json"] = 12
+    start = time.monotonic()
+    (again,) = _answers(visited, [FIRST])
+    assert 4 < time.monotonic() - start < 11
+    assert again["scores"] == whole["scores"]
 
 
 def test_an_update_fetches_the_manifest_and_changed_files(

@@ -8,18 +8,22 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_experts.errors import EdgeExpertsError
 from edge_experts.format.manifest import MANIFEST, SIGNATURE, sha256
 from edge_experts.format.manifest_parser import parse_manifest
+from edge_experts.format.npz import npz
 from edge_experts.updates import signing
-from tests.attacks.bundles import rewritten
+from tests.attacks.bundles import replaced, rewritten
 from tests.attacks.manifests import odd_manifests
+from tests.tiny import INPUTS, PICKED
 
 from .conftest import Visiting
 from .test_site import FIRST, OPEN, SECOND
 
+SCORES = np.array([[0.9, 0.1]] * 4, np.float32)
 STRICT = f"{OPEN} return bundle.predict(given.example);"
 
 
@@ -146,6 +150,26 @@ def test_a_signature_is_checked(site: Path, tmp_path: Path, visit: Visiting) -> 
     assert manifest["name"] == "tiny"
     name, message = visited.refused(OPEN, {"options": {"publicKey": mine}})
     assert (name, "not signed" in message) == ("SignatureError", True)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"scores": SCORES[:, ::-1]}, "was expected"),
+        ({"experts": 1 - PICKED}, "was expected"),
+        ({"features_x": INPUTS + 1}, "its features (x) are not those"),
+        ({"scores": SCORES[:2]}, "as many scores"),
+        ({"inputs": np.zeros((4, 3), np.float32)}, "an example must have the shape"),
+    ],
+)
+def test_other_golden_examples_are_told(
+    site: Path, visit: Visiting, change: dict[str, np.ndarray], told: str
+) -> None:
+    right = {"inputs": INPUTS, "scores": SCORES, "experts": PICKED, "features_x": INPUTS}
+    replaced(site / "bundle", golden=npz(**right | change))
+    visited = visit(site)
+    visited.open()
+    assert told in visited.verify()
 
 
 def test_a_bundle_of_a_task_for_python_is_refused(site: Path, visit: Visiting) -> None:

@@ -36,7 +36,10 @@ def export_web(
         print_json({"schema_version": "1.0", **as_json(made)})
         return
     print(in_words(made))
-    print(f"Next: python3 -m http.server --directory {out}, and docs/web.md", file=sys.stderr)
+    print(
+        f"Serve it by https; on this machine: python3 -m http.server --directory {out}",
+        file=sys.stderr,
+    )
 
 
 def as_json(made: WebSite) -> dict[str, Any]:

@@ -117,5 +117,5 @@ start()
   })
   .finally(() => {
     // Only now: it reads all files, and would compete with the page for the network.
-    navigator.serviceWorker?.register("sw.js");
+    navigator.serviceWorker?.register("sw.js").catch((error) => console.warn(error.message));
   });

@@ -22,7 +22,8 @@ export function byCodePoint(one, other) {
 /** Folds case as str.casefold does, for comparisons with the words of this package. */
 export function casefold(text) {
   // U+0131 is the one letter that becomes another ASCII letter by upper case alone.
-  return Array.from(text, (each) => (each === "\u0131" ? each : each.toUpperCase().toLowerCase())).join("");
+  const fold = (each) => (each === "\u0131" ? each : each.toLowerCase().toUpperCase().toLowerCase());
+  return Array.from(text, fold).join("");
 }
 
 /** Formats a finite number as repr(float) does: the shortest digits that give it back. */
@@ -78,12 +79,19 @@ export function shown(value) {
 export function general(number) {
   if (!Number.isFinite(number)) return number > 0 ? "inf" : number < 0 ? "-inf" : "nan";
   if (number === 0) return Object.is(number, -0) ? "-0" : "0";
-  const [mantissa, exponent] = number.toExponential(5).split("e");
+  const [mantissa, exponent] = sixDigits(number).split("e");
   const power = Number(exponent);
   if (power < -4 || power >= 6) {
     const digits = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
     return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  const fixed = number.toFixed(Math.max(0, 5 - power));
+  const fixed = Number(`${mantissa}e${exponent}`).toFixed(Math.max(0, 5 - power));
   return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}
+
+/** Writes a number with six digits; halves go to even digits, as in Python. */
+function sixDigits(number) {
+  const exact = number.toExponential(100);
+  const [, kept, exponent] = /^(-?\d\.\d{4}[02468])50*e(.+)$/.exec(exact) ?? [];
+  return kept === undefined ? number.toExponential(5) : `${kept}e${exponent}`;
 }

@@ -5,6 +5,7 @@ import { sha256 } from "./sha256.js";
 
 const MANIFEST = "manifest.json";
 const SIGNATURE = "manifest.sig";
+const PATIENCE = 5000; // milliseconds for a network that does not answer, where the cache can
 
 /**
  * Files of the bundle at a URL.
@@ -100,22 +101,23 @@ export class Store {
     return content;
   }
 
-  /** Fetches a file past the browser's own cache; null if the server has none. */
+  /** Fetches a file past the browser's own cache, else returns the kept one; null if the server has none. */
   async newest(path, most) {
+    const hit = (await (await this.cache())?.match(this.base + path)) ?? null;
     try {
-      const content = await this.fetched(path, most, "no-cache");
+      const signal = hit === null ? undefined : AbortSignal.timeout(PATIENCE);
+      const content = await this.fetched(path, most, "no-cache", signal);
       return content === null ? null : this.counted(path, content, "network");
     } catch (error) {
-      const hit = await (await this.cache())?.match(this.base + path);
-      if (hit === undefined || hit === null) throw error;
+      if (hit === null) throw error;
       return this.counted(path, await bounded(hit, most), "cache");
     }
   }
 
-  async fetched(path, most, cache) {
+  async fetched(path, most, cache, signal) {
     let response;
     try {
-      response = await fetch(this.base + path, { cache, credentials: "same-origin" });
+      response = await fetch(this.base + path, { cache, credentials: "same-origin", signal });
     } catch (error) {
       throw new NetworkError(`${this.base}${path}: cannot be fetched: ${error.message}`);
     }

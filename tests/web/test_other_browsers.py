@@ -1,10 +1,11 @@
-"""Golden answers and features in Firefox, by a page that reports what it found."""
+"""Golden answers and features in Firefox and WebKit, by a page that reports what it found."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,8 @@ from .server import Server
 
 _PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';
-script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'">
+script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:">
+<link rel="icon" href="data:,">
 <title>report</title>
 <body><script type="module" src="report.js"></script>
 """
@@ -47,37 +49,53 @@ await fetch("report", { method: "POST", body: JSON.stringify({ ...told, violatio
 """.replace("BY_BROWSER", inputs.BY_BROWSER)
 
 
-@pytest.fixture(scope="session")
-def firefox() -> str:
-    """The system's Firefox, which CI must have (.ci/run installs it)."""
-    found = shutil.which("firefox-esr") or shutil.which("firefox")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("Firefox is not installed")
-        pytest.skip("Firefox is not on this machine; CI has it")
-    return found
+# Debian's package of each, and commands that show a page in it; {} is an empty folder.
+_BROWSERS = {
+    "firefox-esr": (
+        ("firefox-esr", "--headless", "--no-remote", "--profile", "{}"),
+        ("firefox", "--headless", "--no-remote", "--profile", "{}"),
+    ),
+    "webkit2gtk-driver": tuple(
+        ("xvfb-run", "-a", str(path))
+        for path in sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
+    ),
+}
+
+
+def _command(package: str) -> tuple[str, ...]:
+    """The command of a browser, which CI must have (.ci/run installs it)."""
+    for command in _BROWSERS[package]:
+        if shutil.which(command[0]):
+            return command
+    if os.environ.get("CI"):
+        pytest.fail(f"{package} is not installed")
+    pytest.skip(f"{package} is not on this machine; CI has it")
 
 
 @contextmanager
-def _opened(program: str, url: str) -> Iterator[None]:
-    """Firefox with a new profile shows a page."""
+def _opened(command: tuple[str, ...], url: str) -> Iterator[None]:
+    """A browser with a new profile shows a page."""
     with tempfile.TemporaryDirectory() as profile:
-        command = [program, "--headless", "--no-remote", "--profile", profile, url]
+        words = [profile if word == "{}" else word for word in command]
+        # WebKit's sandbox needs more than containers of CI permit; the pages are the tests' own.
+        here = {"HOME": profile, "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}
         process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_env(profile)
+            [*words, url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **here},
+            start_new_session=True,
         )
         try:
             yield
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
 
 
-def _env(home: str) -> dict[str, str]:
-    return {**os.environ, "HOME": home, "MOZ_DISABLE_AUTO_SAFE_MODE": "1"}
-
-
-def test_golden_answers_and_features_in_firefox(site: Path, firefox: str) -> None:
+@pytest.mark.parametrize("package", _BROWSERS)
+def test_golden_answers_and_features(site: Path, package: str) -> None:
+    command = _command(package)
     examples: dict[str, tuple[Any, list[Any]]] = {}
     texts = inputs.texts(200, seed=5)
     examples["text"] = next(inputs.text_features(texts)), texts
@@ -94,7 +112,7 @@ def test_golden_answers_and_features_in_firefox(site: Path, firefox: str) -> Non
     (site / "report.html").write_text(_PAGE)
     (site / "report.js").write_text(_REPORT)
     server = Server(site)
-    with _opened(firefox, f"{server.url}report.html"):
+    with _opened(command, f"{server.url}report.html"):
         told = json.loads(server.reports.get(timeout=120))
     server.close()
     assert told.get("error") is None
