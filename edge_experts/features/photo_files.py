@@ -88,6 +88,9 @@ def decode_photo(content: bytes, name: str, resizing: Resizing | None = None) ->
     """
     with _opened(content, name) as image:
         try:
+            if image.info.get("progressive"):
+                # It is held as a whole in any case, three numbers of 16 bits for each pixel.
+                refuse_size(image.size[1], image.size[0], name)
             if resizing is not None:
                 side = _FINER * max(resizing.height, resizing.width)
                 image.draft(None, (side, side))
