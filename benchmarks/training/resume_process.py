@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_experts.datasets import Dataset, from_arrays, load
+from edge_experts.features.resizing import Resizing
 
 STAGES: dict[str, Any] = {
     "experts": 3,
@@ -57,7 +59,23 @@ def window() -> Dataset:
     return from_arrays("windows", x[:400], y[:400], x[400:], y[400:])
 
 
-KINDS: dict[str, Callable[[], Dataset]] = {"table": table, "text": text, "window": window}
+def photo() -> Dataset:
+    """Return small photos, whose label is the place of a bright bar; training augments them."""
+    random = np.random.default_rng(0)
+    y = random.integers(3, size=300)
+    x = random.integers(0, 150, (300, 16, 16, 3), np.uint8)
+    for place, label in enumerate(y):
+        x[place, 2 + 5 * label : 5 + 5 * label] += 100
+    arrays = from_arrays("photos", x[:240], y[:240], x[240:], y[240:])
+    return replace(arrays, kind="photo", resizing=Resizing(16, 16))
+
+
+KINDS: dict[str, Callable[[], Dataset]] = {
+    "table": table,
+    "text": text,
+    "window": window,
+    "photo": photo,
+}
 
 
 def run(kind: str, out: str, log: str) -> None:

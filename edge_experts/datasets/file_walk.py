@@ -12,6 +12,14 @@ from ..format.limits import LIMITS
 _NOT_DATA = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
+def is_folder(text: str) -> bool:
+    """Test if a text is the path of a folder; one that no file system takes is none."""
+    try:
+        return Path(text).is_dir()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield all files that are not hidden, those of a folder in the order of their names.
 

@@ -22,7 +22,7 @@ from ..format.limits import LIMITS
 from ..format.strict_json import example_json
 from . import npz_files, rows
 from .encodings import decode_line, encoding_of, open_text
-from .file_walk import files_below
+from .file_walk import files_below, is_folder
 
 _ARRAYS = ("x_test", "x", "x_train")
 _BESIDE = ("y", "labels", "groups")  # prefixes of names of arrays that are not inputs
@@ -106,7 +106,7 @@ class InputReader:
             UsageError: an argument cannot be read; a broken file of a folder is a problem instead.
         """
         for number, text in enumerate(texts, 1):
-            if self._suffixes and Path(text).is_dir():
+            if self._suffixes and is_folder(text):
                 yield from self._files(Path(text))
             else:
                 yield Input(text, "", number, self.line(text))

@@ -13,7 +13,7 @@ from .array import ArrayFeatures
 from .array_input import numbers
 from .array_rules import ContractArrays, PlainArrays
 from .fields import ANY, Fields, described
-from .photo_files import SUFFIXES, decode_photo, is_photo_name, read_photo
+from .photo_files import SUFFIXES, decode_photo, is_file, is_photo_name, read_photo
 from .resizing import Resizing
 
 _BYTE = 255
@@ -99,9 +99,9 @@ class PhotoFeatures(ArrayFeatures):
             MissingExtraError: Pillow is not installed.
         """
         text = line.strip()
-        if text.startswith("["):
+        if text.startswith("[") and not is_photo_name(text):
             return super().parse(text)
-        if not is_photo_name(text) and not Path(text).is_file():
+        if not is_photo_name(text) and not is_file(Path(text)):
             raise UsageError(f"{text!r:.200}: no image file, and no array in JSON")
         return read_photo(Path(text), self.resizing)
 

@@ -34,6 +34,14 @@ def is_photo_name(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def is_file(path: Path) -> bool:
+    """Test if a path is a file; one that no file system takes is none."""
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 @dataclass(frozen=True)
 class PhotoHeader:
     """Size of a photo after the rotation that EXIF states, and if it has no colours."""
@@ -88,6 +96,9 @@ def decode_photo(content: bytes, name: str, resizing: Resizing | None = None) ->
     """
     with _opened(content, name) as image:
         try:
+            if image.info.get("progressive"):
+                # It is held as a whole in any case, three numbers of 16 bits for each pixel.
+                refuse_size(image.size[1], image.size[0], name)
             if resizing is not None:
                 side = _FINER * max(resizing.height, resizing.width)
                 image.draft(None, (side, side))
@@ -107,8 +118,8 @@ def read_content(path: Path) -> bytes:
     Raises:
         UsageError: it does not exist, or is empty.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+    if not is_file(path):
+        raise UsageError(f"{path!s:.300}: no such file")
     try:
         with path.open("rb") as file:
             # Reading allocates what is asked for.

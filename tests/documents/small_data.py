@@ -29,7 +29,6 @@ FILES = {
     "translation": "translations.csv",
     "translation-domains": "domains.csv",
     "help": "help.txt",
-    "emoji/": "photos",
 }
 
 
@@ -113,6 +112,7 @@ def _photos(folder: Path) -> None:
         (folder / "photos" / drawn).rename(folder / "photos" / label)
     first = folder / "photos" / "cat" / "000.jpg"
     first.rename(first.with_name("1.jpg"))
+    (folder / "emoji").symlink_to(folder / "photos")
 
 
 def _houses(folder: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from edge_experts import datasets
 from edge_experts.datasets import Columns, held_out
+from edge_experts.datasets.inputs import InputReader
 from edge_experts.datasets.photos import near_duplicates, photo_sizes, photo_splits
 from edge_experts.errors import DataError, UsageError
 from edge_experts.features import PhotoFeatures, TextFeatures
@@ -246,6 +247,21 @@ def test_a_split_of_one_label_keeps_photos_to_train_on() -> None:
         np.full(3, "", "<U10"), targets, np.zeros(3, np.int64), [b"a", b"b", b"c"], 0
     )
     assert splits.tolist() == ["train"] * 3
+
+
+def test_an_argument_is_a_folder_a_file_or_an_array(folder: Path) -> None:
+    features = PhotoFeatures.of_photos(np.zeros((2, 24, 24, 3), np.uint8), Resizing(24, 24))
+    reader = InputReader(features)
+    rows = str(np.zeros((40, 40), int).tolist())
+    file = folder / "disc" / "001.png"
+    found = list(reader.arguments([str(folder / "disc"), str(file), rows]))
+    assert len(found) == EACH + 2
+    assert np.array_equal(found[1].example, found[-2].example)
+    assert np.shape(found[-1].example) == (40, 40)
+    assert len(list(reader.file(folder))) == 3 * EACH
+    (folder / "empty").mkdir()
+    with pytest.raises(UsageError, match="has no file in"):
+        list(reader.arguments([str(folder / "empty")]))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -86,7 +86,18 @@ def test_a_line_is_a_file_or_an_array(tmp_path: Path) -> None:
     path.write_bytes(encoded(LARGE))
     assert np.array_equal(FEATURES.parse(str(path)), LARGE)
     assert FEATURES.parse("[[1, 2], [3, 4]]") == [[1, 2], [3, 4]]
-    for line in ("none.jpg", "a film to remember", "", "[1, 2"):
+    odd = tmp_path / "[1, 2].png"
+    odd.write_bytes(encoded(LARGE))
+    assert np.array_equal(FEATURES.parse(str(odd)), LARGE)
+    for line in (
+        "x" * 5000,
+        "x" * 5000 + ".jpg",
+        "a\0.jpg",
+        "none.jpg",
+        "a film to remember",
+        "",
+        "[1, 2",
+    ):
         with pytest.raises(UsageError, match=r"no such file|no image file|not JSON"):
             FEATURES.parse(line)
 

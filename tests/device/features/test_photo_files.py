@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import io
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_experts.errors import MissingExtraError, UsageError
+from edge_experts.features import resizing
 from edge_experts.features.photo_files import decode_photo, read_header, read_photo
 from edge_experts.features.resizing import Resizing, coloured
+from edge_experts.format.limits import LIMITS
 from tests.photos import encoded, png_claiming
 
 Image = pytest.importorskip("PIL.Image")
@@ -102,12 +105,24 @@ def test_an_animation_is_its_first_frame() -> None:
 def test_a_large_jpeg_is_decoded_at_a_fraction() -> None:
     large = np.kron(SMOOTH, np.ones((16, 16, 1), np.uint8))
     content = encoded(large, "JPEG", quality=95)
-    resizing = Resizing(32, 32)
-    small = decode_photo(content, "a", resizing)
+    wanted = Resizing(32, 32)
+    small = decode_photo(content, "a", wanted)
     assert small.shape[0] < large.shape[0] / 2
     assert min(small.shape[:2]) >= 64
-    whole = resizing.apply(decode_photo(content, "a"))
-    assert abs(resizing.apply(small).astype(int) - whole).max() <= 4
+    whole = wanted.apply(decode_photo(content, "a"))
+    assert abs(wanted.apply(small).astype(int) - whole).max() <= 4
+
+
+def test_a_large_progressive_jpeg_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """libjpeg holds all coefficients of such a file, at any scale."""
+    monkeypatch.setattr(resizing, "LIMITS", replace(LIMITS, photo_pixels=100_000))
+    large = np.kron(SMOOTH, np.ones((16, 16, 1), np.uint8))
+    wanted = Resizing(32, 32)
+    assert decode_photo(encoded(large, "JPEG"), "a", wanted).shape[0] < 200
+    with pytest.raises(UsageError, match="a: has 768 x 1024 pixels"):
+        decode_photo(encoded(large, "JPEG", progressive=True), "a", wanted)
+    small = decode_photo(encoded(SMOOTH, "JPEG", progressive=True), "a", wanted)
+    assert small.shape == (64, 48, 3)
 
 
 def test_a_wrong_suffix_is_no_matter(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.training.resume import differences
-from benchmarks.training.resume_process import STAGES, table, text, window
+from benchmarks.training.resume_process import STAGES, photo, table, text, window
 from edge_experts.datasets import Dataset
 from edge_experts.format import disk
 from edge_experts.run_folder import read_run
@@ -165,8 +165,8 @@ def test_a_loop_goes_on_at_any_step(
 
 @pytest.mark.parametrize(
     ("kind", "data"),
-    [("table", table), ("text", text), ("window", window)],
-    ids=["table", "text", "window"],
+    [("table", table), ("text", text), ("window", window), ("photo", photo)],
+    ids=["table", "text", "window", "photo"],
 )
 def test_every_stage_goes_on(
     kind: str,
