@@ -43,6 +43,7 @@ class Limits:
     tokenizer_steps: int = 16  # of a normalizer, a pre-tokenizer or a decoder
     tokenizer_growth: int = 64  # of a text in its normalizer and pre-tokenizer
     pattern_characters: int = 4096  # of a regular expression or a text in a tokenizer
+    pattern_repeats: int = 8  # in one alternative; those published have up to 4
     token_characters: int = 1000
     added_tokens: int = 10_000
     end_tokens: int = 64  # that begin or end a text

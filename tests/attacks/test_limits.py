@@ -273,7 +273,7 @@ def test_every_limit_has_a_test() -> None:
         # test_hostile_tokenizers.py
         *("tokenizer_bytes", "tokenizer_values", "tokenizer_steps", "tokenizer_growth"),
         *("pattern_characters", "token_characters", "added_tokens", "end_tokens"),
-        "template_bytes",
+        *("pattern_repeats", "template_bytes"),
         *("template_seconds", "template_memory"),  # test_hostile_templates.py
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere
