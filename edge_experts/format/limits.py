@@ -48,6 +48,7 @@ class Limits:
     added_tokens: int = 10_000
     end_tokens: int = 64  # that begin or end a text
     template_bytes: int = 2**17  # of a chat template; published ones have up to 20,000
+    chat_messages: int = 10_000  # of a conversation
     template_seconds: int = 5  # of processor time, to render a conversation
     template_memory: int = 2**27  # that it may take
     network_size: int = 2**20  # units, heads, context and vocabulary of a language model
