@@ -62,7 +62,7 @@ def _environment() -> Any:
 
 def _limit(seconds: int, memory: int) -> None:
     """Limit what the process may use from now on."""
-    pages = int(open("/proc/self/statm").read().split()[0])  # noqa: PTH123, SIM115
+    pages = int(open("/proc/self/statm", encoding="ascii").read().split()[0])  # noqa: PTH123, SIM115
     most = pages * resource.getpagesize() + memory
     used = resource.getrusage(resource.RUSAGE_SELF)
     end = ceil(used.ru_utime + used.ru_stime) + seconds
