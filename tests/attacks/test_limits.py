@@ -332,5 +332,7 @@ def test_every_limit_has_a_test() -> None:
         # test_hostile_checkpoints.py
         *("config_bytes", "tensor_header_bytes", "checkpoint_tensors", "checkpoint_files"),
         *("gguf_values", "gguf_text_bytes"),  # host/converters/checkpoints/test_gguf.py
+        *("pattern_repeats", "template_bytes"),
+        *("chat_messages", "template_seconds", "template_memory"),  # test_hostile_templates.py
     }
     assert {field.name for field in fields(Limits)} == {*MANIFESTS} | elsewhere
