@@ -64,7 +64,6 @@ def chat(
         bool, typer.Option("--strict", help="Fail at a broken expert.", rich_help_panel=RARE)
     ] = False,
 ) -> None:
-    """Talk to a language model, on the terminal.
     """Talk to a language model on the terminal.
 
     Each line is a message, and its answer is printed as it is written. Ctrl-C stops an answer, not
