@@ -79,6 +79,7 @@ _LONG = (
     "tests/host/experiments/test_comparing.py::test_all_rows",
     "tests/host/experiments/test_comparing_texts.py::test_language_models",
     "tests/host/experiments/test_new_domain.py",
+    "tests/host/test_cluster.py::test_a_cluster_compares",
     "tests/host/training/test_adopting.py::test_the_documents",
     "tests/host/training/test_checkpoints.py::test_a_killed",
     "tests/host/training/test_choosing.py::test_where_experts_gain_nothing",
