@@ -67,6 +67,11 @@ class ChatTemplate:
             BundleError: the template takes too much time.
             MissingExtraError: Jinja2 is not installed.
         """
+        if len(messages) > LIMITS.chat_messages:
+            raise UsageError(
+                f"a conversation must have at most {LIMITS.chat_messages:,} messages, got "
+                f"{len(messages):,}"
+            )
         if sum(len(one.content) for one in messages) > MOST_CHARACTERS:
             raise UsageError(f"a conversation must have at most {MOST_CHARACTERS:,} characters")
         request = {

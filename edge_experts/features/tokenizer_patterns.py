@@ -2,7 +2,8 @@
 
 Oniguruma, which the `tokenizers` library matches by, backtracks. The time grows exponentially only
 where a repeated group can match one text in several ways: if it contains a choice or a repetition
-of its own. The patterns of published tokenizers have no such group.
+of its own; or with the number of repetitions in a row. The patterns of published tokenizers have no
+such group, and few repetitions.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def refuse_slow(pattern: str) -> None:
         raise ValueError(f"a pattern must have 1 to {LIMITS.pattern_characters} characters")
     varies = [False]  # for each open group: it has a choice or a repetition
     closed = False  # the part before is a group, and it varies
-    place = 0
+    place = repeats = 0
     while place < len(pattern):
         part = _PART.match(pattern, place)
         if part is None:
@@ -52,6 +53,15 @@ def refuse_slow(pattern: str) -> None:
                 f"the pattern {pattern!r:.80} repeats a group with a choice or a repetition in "
                 "it, which may take exponential time"
             )
+        if kind == "choice":
+            repeats = 0
+        elif kind in ("repeat", "optional"):
+            repeats += 1
+            if repeats > LIMITS.pattern_repeats:
+                raise ValueError(
+                    f"the pattern {pattern!r:.80} has more than {LIMITS.pattern_repeats} "
+                    "repetitions in a row, which may take exponential time"
+                )
         if kind == "open":
             varies.append(False)
         elif kind in ("repeat", "optional", "choice") and not _FIXED.fullmatch(text):

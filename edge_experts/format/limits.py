@@ -47,10 +47,12 @@ class Limits:
     tokenizer_steps: int = 16  # of a normalizer, a pre-tokenizer or a decoder
     tokenizer_growth: int = 64  # of a text in its normalizer and pre-tokenizer
     pattern_characters: int = 4096  # of a regular expression or a text in a tokenizer
+    pattern_repeats: int = 8  # in one alternative; those published have up to 4
     token_characters: int = 1000
     added_tokens: int = 10_000
     end_tokens: int = 64  # that begin or end a text
     template_bytes: int = 2**17  # of a chat template; published ones have up to 20,000
+    chat_messages: int = 10_000  # of a conversation
     template_seconds: int = 5  # of processor time, to render a conversation
     template_memory: int = 2**27  # that it may take
     network_size: int = 2**20  # units, heads, context and vocabulary of a language model

@@ -64,6 +64,14 @@ def test_a_hostile_template_is_refused(template: str, problem: str) -> None:
     assert time.monotonic() - begin < 20
 
 
+def test_the_number_of_messages() -> None:
+    template = ChatTemplate("{{ messages|length }}", {})
+    most = LIMITS.chat_messages
+    assert template.render([Message("user", "")] * most) == str(most)
+    with pytest.raises(UsageError, match="at most 10,000 messages, got 10,001"):
+        template.render([Message("user", "")] * (most + 1))
+
+
 def test_an_endless_template_is_ended() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     loops = "{% for i in range(99999) %}{% for i in range(99999) %}{% endfor %}{% endfor %}"

@@ -66,6 +66,12 @@ def _pattern(count: int) -> None:
     opened(with_("pre_tokenizer", value={**step, "pattern": {"Regex": "a" * count}}))
 
 
+def _repeats(count: int) -> None:
+    step = {"type": "Split", "behavior": "Isolated", "invert": False}
+    pattern = {"Regex": "x+|" + "a?" * count + "b"}
+    opened(with_("pre_tokenizer", value={**step, "pattern": pattern}))
+
+
 AT_LIMITS: dict[str, Callable[[int], object]] = {
     "tokenizer_bytes": lambda count: opened(json.dumps(TOKENIZER).encode().ljust(count)),
     "tokenizer_steps": lambda count: (
@@ -73,6 +79,7 @@ AT_LIMITS: dict[str, Callable[[int], object]] = {
         and None
     ),
     "pattern_characters": _pattern,
+    "pattern_repeats": _repeats,
     "token_characters": _token,
     "added_tokens": _added,
     "end_tokens": lambda count: opened(ends=[0] * count),
@@ -132,6 +139,7 @@ def test_patterns_of_published_tokenizers_are_taken(pattern: str) -> None:
         "(?:a{1,9}){1,9}",
         "((a|b){2}){40}",
         "(x(y+)z)*",
+        "(a?a?a?a?a?)(a?a?a?a?a?)b",
         r"(a)\1+",
         r"\k<a>",
         "(?<a>b)",

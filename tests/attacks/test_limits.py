@@ -273,8 +273,8 @@ def test_every_limit_has_a_test() -> None:
         # test_hostile_tokenizers.py
         *("tokenizer_bytes", "tokenizer_values", "tokenizer_steps", "tokenizer_growth"),
         *("pattern_characters", "token_characters", "added_tokens", "end_tokens"),
-        "template_bytes",
-        *("template_seconds", "template_memory"),  # test_hostile_templates.py
+        *("pattern_repeats", "template_bytes"),
+        *("chat_messages", "template_seconds", "template_memory"),  # test_hostile_templates.py
         # test_hostile_checkpoints.py
         *("config_bytes", "tensor_header_bytes", "checkpoint_tensors", "checkpoint_files"),
     }

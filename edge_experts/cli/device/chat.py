@@ -64,7 +64,7 @@ def chat(
         bool, typer.Option("--strict", help="Fail at a broken expert.", rich_help_panel=RARE)
     ] = False,
 ) -> None:
-    """Talk to a language model that was trained for chats, on the terminal.
+    """Talk to a language model on the terminal.
 
     Each line is a message, and its answer is printed as it is written. Ctrl-C stops an answer, not
     the program. /reset begins a new conversation; /exit or the end of the input (Ctrl-D) ends it.
@@ -72,7 +72,8 @@ def chat(
     The messages before are part of what the model reads: it computes only what is new of them. If
     they no longer fit its context, the command says so.
 
-    The bundle needs a chat template, which those of instruction-tuned checkpoints have.
+    The bundle needs a chat template: the checkpoint that it was made of must have been trained for
+    conversations.
 
     Example: edge-experts chat granite.bundle --system "Answer in one sentence."
 

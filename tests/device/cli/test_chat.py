@@ -199,6 +199,14 @@ def test_lines_of_a_pipe_are_messages(chat_bundle: Path) -> None:
     assert "the context takes" in long.stderr
 
 
+def test_an_installed_bundle_chats(chat_bundle: Path, tmp_path: Path, cli: Cli) -> None:
+    root = tmp_path / "installed"
+    done = cli("install", chat_bundle, root)
+    assert done.returncode == 0, done.stderr
+    piped = _piped(root, "red cat\n", "--max-tokens", 9)
+    assert piped.stdout == f"{_answer(chat_bundle, 9, 'red cat')}\n", piped.stderr
+
+
 def test_system_and_sampling(chat_bundle: Path) -> None:
     messages = (Message("system", sentence(0, 4)), Message("user", sentence(4, 2)))
     with ExpertRuntime(chat_bundle) as runtime:

@@ -19,6 +19,7 @@ from edge_experts import features
 from edge_experts.errors import ManifestError, MissingExtraError, UsageError
 from edge_experts.features import TokenizerFeatures
 from edge_experts.features.checkpoint_tokenizer import read
+from edge_experts.runtime.tasks.language_model.text_stream import TextStream
 
 from ... import small_tokenizers
 from ...small_tokenizers import MAKERS
@@ -72,6 +73,24 @@ def test_any_tokens_have_the_text_of_the_library_but_for_broken_characters(name:
         if "\ufffd" not in whole:
             assert own.text(ids) == whole
         assert streamed(own, ids).removeprefix(MARKED[name]) == own.text(ids)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@given(text=TEXTS, stop=st.text(st.sampled_from("the \u00e4日\n"), min_size=1))
+def test_a_streamed_text_ends_before_a_stop_string(name: str, text: str, stop: str) -> None:
+    own = opened(name)
+    ids = own.tokens(text)
+    stream = TextStream([stop], own.stripped)
+    parts = []
+    for token in ids:
+        parts.append(stream.push(own.bytes_of([token])))
+        if stream.stopped:
+            break
+    else:
+        parts.append(stream.push(b"", last=True))
+    whole = own.text(ids)
+    assert "".join(parts) == stream.text == whole.split(stop)[0]
+    assert stream.stopped == (stop in whole)
 
 
 def test_texts_keep_their_spaces_when_they_are_continued() -> None:
