@@ -74,6 +74,11 @@ class CheckpointReport:
     def family(self) -> Family:
         return self.config.family
 
+    @property
+    def memory_context(self) -> int:
+        """Tokens of keys and values in the stated memory."""
+        return min(CONTEXT, self.config.context)
+
 
 def report(folder: Path) -> CheckpointReport:
     """Describe a checkpoint, a folder or a GGUF file.

@@ -35,7 +35,7 @@ def inspect(bundle: Bundle, json: Json = False) -> None:
 
     is_folder = (bundle / _CHECKPOINT).is_file() and not (bundle / MANIFEST).exists()
     if is_folder or bundle.suffix == _GGUF:
-        from ..host.checkpoint import inspect_checkpoint
+        from .checkpoint import inspect_checkpoint
 
         inspect_checkpoint(bundle, json=json)
         return

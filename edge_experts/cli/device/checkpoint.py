@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...converters.checkpoints import report
-from ...converters.checkpoints.checkpoint_report import CONTEXT
 from ...format.strict_json import harmless
 from ..shared_options import print_json
 
@@ -17,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def inspect_checkpoint(folder: Path, *, json: bool) -> None:
-    """Print family, parameters, and the sizes of a bundle by quantization."""
+    """Print family, parameters, and the sizes of a bundle by quantization.
+
+    It needs the host part: on a board, the command ends with a sentence about that.
+    """
+    from ...converters.checkpoints import report
+
     found = report(folder)
     if json:
         print_json(as_json(found))
@@ -41,7 +44,7 @@ def as_json(found: CheckpointReport) -> dict[str, Any]:
         "vocabulary": config.vocabulary,
         "licence": found.licence,
         "stored_bytes": found.stored_bytes,
-        "memory_context": min(CONTEXT, config.context),
+        "memory_context": found.memory_context,
         "sizes": [asdict(one) for one in found.sizes],
     }
 
@@ -67,7 +70,7 @@ def in_words(found: CheckpointReport) -> Iterator[str]:
         yield f"  {one.quantization:<11}" + "".join(
             f"{_mb(cell):>{width}}" for cell, width in zip(cells, widths, strict=True)
         )
-    context = min(CONTEXT, config.context)
+    context = found.memory_context
     yield f"  memory is above the interpreter's own, with a context of {context:,} tokens"
     largest = max(one.disk for one in found.sizes)
     yield f"  the conversion needs up to {_mb(largest)} of free disk"
