@@ -71,8 +71,8 @@ def written(path: Path, architecture: str, tensors: dict[str, Any], **metadata: 
     return path
 
 
-def as_gguf(folder: Path, architecture: str, path: Path) -> Path:
-    """Convert a folder as llama.cpp's convert_hf_to_gguf.py does."""
+def as_gguf(folder: Path, architecture: str, path: Path, template: str | None = None) -> Path:
+    """Convert a folder as llama.cpp's convert_hf_to_gguf.py does, with a chat template."""
     from gguf import get_tensor_name_map
     from gguf.constants import MODEL_ARCH_NAMES
 
@@ -118,6 +118,8 @@ def as_gguf(folder: Path, architecture: str, path: Path) -> Path:
         f"{architecture}__rope__dimension_count": width,
         **_tokenizer(folder.parent / "tokenizer.json"),
     }
+    if template is not None:
+        metadata["tokenizer__chat_template"] = template
     return written(path, architecture, tensors, **metadata)
 
 

@@ -28,7 +28,6 @@ NOT_RUN = {
     "sudo ": "changes the machine",
     "edge/bin/": "on a board; tests/emulated runs these on emulated ones",
     "python3 -m venv edge": "on a board; tests/emulated runs these on emulated ones",
-    "< questions.txt": "the real network; tests/device/cli/test_chat.py has a small one",
     "--scheduler tcp": "needs a cluster; tests/host/test_cluster.py has one",
     "edge-experts deploy": "goes to boards by ssh; tests/deploying runs it on stand-ins",
     "curl ": "asks the server that `serve` runs; tests/device/serving asks it",

@@ -44,7 +44,8 @@ def write(folder: Path) -> None:
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
     checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
     small = checkpoints.FOLDER / "llama-tied"
-    gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    template = "{% for one in messages %}{{ one['content'] }}{% endfor %}"
+    gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf", template)
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)
