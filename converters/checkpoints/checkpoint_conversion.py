@@ -119,7 +119,7 @@ def convert_checkpoint(
 def _refuse_odd_blocks(config: ModelConfig, quantization: str) -> None:
     if quantization != "int4":
         return
-    sizes = [("hidden_size", config.units), ("width of all heads", config.heads * config.width)]
+    sizes = [("hidden_size", config.units)]
     for layer in config.layers:
         sizes += [("width of an expert", layer.inner), ("width of a shared expert", layer.shared)]
     different = dict.fromkeys(sizes)
@@ -149,7 +149,7 @@ def _write_models(job: CheckpointJob, folder: Path, scheduler: str | None) -> No
     beside.mkdir(exist_ok=True)
     templates = make_templates(beside, (plan.files[path].network for path in missing), recipe)
     with Progress("Writing files", len(missing) + 1) as progress:
-        for path in write_files(job.source, plan, templates, recipe, folder, missing, scheduler):
+        for path in write_files(job.source, plan, templates, folder, missing, scheduler):
             progress.step(path)
         kind = embedding_kind(recipe)
         with (folder / EMBEDDING).open("wb") as target:

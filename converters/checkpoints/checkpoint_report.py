@@ -20,6 +20,7 @@ from .families import Family
 from .file_plan import BundlePlan, FilePlan, plan_files
 from .model_config import ModelConfig
 from .stored_numbers import stored_bytes
+from .template_files import recipe_of
 from .weight_rows import BLOCK
 
 CONTEXT = 1024  # tokens, of the stated memory
@@ -132,7 +133,7 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
 
 def file_bytes(file: FilePlan, recipe: str) -> int:
     """Compute the bytes of one file, but for some kilobytes of its graph."""
-    total = _GRAPH
+    total, recipe = _GRAPH, recipe_of(file.network, recipe)
     for name, rows in file.parameters.items():
         numbers = rows.rows * rows.columns
         if name not in file.network.weights or recipe == "float32":
@@ -161,6 +162,7 @@ def _has_blocks(plan: BundlePlan) -> bool:
     return all(
         columns % BLOCK == 0
         for file in plan.files.values()
+        if recipe_of(file.network, "int4") == "int4"
         for _, columns in file.network.weights.values()
     )
 

@@ -23,7 +23,6 @@ def write_files(
     source: Path,
     plan: BundlePlan,
     templates: Mapping[FileNetwork, Template],
-    recipe: str,
     folder: Path,
     paths: Sequence[str],
     scheduler: str | None = None,
@@ -44,7 +43,7 @@ def write_files(
             share = paths[start : start + _SHARE]
             needed = {plan.files[path].network: None for path in share}
             chosen = {network: templates[network] for network in needed}
-            calls.append((source.absolute(), chosen, recipe, folder.absolute(), share))
+            calls.append((source.absolute(), chosen, folder.absolute(), share))
         for _, written in spread(scheduler, _write_share, calls, folder):
             yield from written
         return
@@ -54,7 +53,6 @@ def write_files(
                 write_file,
                 templates[plan.files[path].network],
                 plan.files[path],
-                recipe,
                 folder / path,
             ): path
             for path in paths
@@ -70,14 +68,13 @@ def write_files(
 def _write_share(
     source: Path,
     templates: Mapping[FileNetwork, Template],
-    recipe: str,
     folder: Path,
     paths: Sequence[str],
 ) -> Sequence[str]:
     plan = _plan(source)
     for path in paths:
         file = plan.files[path]
-        write_file(templates[file.network], file, recipe, folder / path)
+        write_file(templates[file.network], file, folder / path)
     return paths
 
 

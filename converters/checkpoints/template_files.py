@@ -19,9 +19,9 @@ from edge_experts.format.atomic import PARTIAL
 from edge_experts.progress import Progress
 
 from ..process.child_process import run_module
-from .file_networks import FileNetwork
+from .file_networks import Expert, FileNetwork
 from .file_plan import FilePlan
-from .weight_rows import RECIPES, float32, is_whole
+from .weight_rows import WRITTEN, Encoder, float32, is_whole
 
 _MODULE = "edge_experts.converters.checkpoints.template_process"
 
@@ -31,11 +31,22 @@ class Template:
     """A file with random weights.
 
     Attributes:
+        recipe: of its weights.
         places: for each parameter the offsets of its numbers and of its scales, in bytes.
     """
 
     path: Path
+    recipe: str
     places: Mapping[str, tuple[int, int | None]]
+
+
+def recipe_of(network: FileNetwork, recipe: str) -> str:
+    """Return the recipe of a file: in 4 bits are experts only.
+
+    They are most of a mixture-of-experts model, and the head and attention, which every token uses,
+    lose more by it.
+    """
+    return "int8" if recipe == "int4" and not isinstance(network, Expert) else recipe
 
 
 def make_templates(
@@ -58,7 +69,7 @@ def make_templates(
             "name": f"template-{number}",
             "kind": type(network).__name__,
             "sizes": asdict(network),
-            "recipe": recipe,
+            "recipe": recipe_of(network, recipe),
         }
         for number, network in enumerate(different)
     ]
@@ -68,6 +79,7 @@ def make_templates(
     return {
         network: Template(
             job / f"{task['name']}.tflite",
+            str(task["recipe"]),
             {
                 name: (place[0], place[1])
                 for name, place in json.loads((job / f"{task['name']}.json").read_text()).items()
@@ -77,20 +89,26 @@ def make_templates(
     }
 
 
-def write_file(template: Template, plan: FilePlan, recipe: str, path: Path) -> None:
+def write_file(
+    template: Template,
+    plan: FilePlan,
+    path: Path,
+    encoders: Mapping[str, Encoder] = WRITTEN,
+) -> None:
     """Write one file: a template with the weights of a checkpoint.
 
     Raises:
         CheckpointError: a tensor cannot be read, or its numbers are too large for the recipe.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    recipe = template.recipe
     # Beside, then renamed: a file that is there is finished.
     beside = path.with_name(f".{path.name}{PARTIAL}")
     shutil.copyfile(template.path, beside)
     with beside.open("r+b") as file:
         for name, rows in plan.parameters.items():
             quantized = recipe != "float32" and name in plan.network.weights
-            encode = RECIPES[recipe] if quantized else float32
+            encode = encoders[recipe] if quantized else float32
             place, scales_place = template.places[name]
             for first, end in rows.chunks():
                 made = encode(rows.read(first, end))

@@ -96,6 +96,7 @@ def test_patched_files_are_those_of_the_quantizer_byte_for_byte(
     from edge_experts.converters.checkpoints.file_plan import plan_files
     from edge_experts.converters.checkpoints.model_config import read_config
     from edge_experts.converters.checkpoints.tensor_index import read_tensors
+    from edge_experts.converters.checkpoints.weight_rows import RECIPES
 
     folder = checkpoints.FOLDER / "qwen2-moe-mixed"  # it has every kind of file
     plan = plan_files(read_config(folder), read_tensors(folder))
@@ -107,9 +108,9 @@ def test_patched_files_are_those_of_the_quantizer_byte_for_byte(
             target = tmp_path / f"{number}-{kind}"
             target.write_bytes(content)
             pairs = {name: (one[0], one[1]) for name, one in places.items() if one[0] is not None}
-            templates[kind] = template_files.Template(target, pairs)
+            templates[kind] = template_files.Template(target, kind, pairs)
         for kind, template in templates.items():
-            template_files.write_file(template, file, kind, tmp_path / kind / path)
+            template_files.write_file(template, file, tmp_path / kind / path, RECIPES)
         exact = (tmp_path / "float32" / path).read_bytes()
         by_itself = template_process.quantized(exact, recipe) if file.network.weights else exact
         assert (tmp_path / recipe / path).read_bytes() == by_itself, path
@@ -139,13 +140,13 @@ def test_a_file_that_computes_something_else_is_refused(
 
     write = file_writing.write_file
 
-    def swapped(template: Any, file: Any, recipe: str, path: Path) -> None:
+    def swapped(template: Any, file: Any, path: Path) -> None:
         """Write one expert with two of its weights in each other's place."""
         if path.match("experts/001/000.tflite"):
             parameters = dict(file.parameters)
             parameters["gate"], parameters["up"] = parameters["up"], parameters["gate"]
             file = type(file)(file.network, parameters)
-        write(template, file, recipe, path)
+        write(template, file, path)
 
     monkeypatch.setattr(file_writing, "write_file", swapped)
     source = checkpoints.copied("mixtral", tmp_path / "mixtral")
