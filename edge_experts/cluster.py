@@ -113,7 +113,9 @@ def _isolated(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, _CALL).write_bytes(pickle.dumps((function, arguments)))
         command = [sys.executable, "-m", __name__, folder]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         answer = Path(folder, _RESULT)
         if not answer.exists():
             last = (done.stderr.strip().splitlines() or ["without a message"])[-1]

@@ -25,7 +25,7 @@ LAYERS: list[str] = CONTRACTS["contracts"][0]["layers"]
 LAST_OF_THE_HOST = "run_folder"  # the lowest layer that no board has
 HOST = (
     *("training", "converters", "experiments", "deploying", "web", "run_folder"),
-    "keras3_process",
+    *("keras3_process", "cluster"),
 )
 
 

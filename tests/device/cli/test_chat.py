@@ -75,6 +75,16 @@ class Terminal:
         self.text += read
         return read
 
+    def interrupt_prompt(self) -> None:
+        """Press Ctrl-C until something is written.
+
+        GNU readline loses a signal that comes between the prompt and its wait for a key.
+        """
+        ready: list[int] = []
+        while not ready:
+            self.type("\x03")
+            ready, _, _ = select.select([self._own], [], [], 2)
+
     def type(self, text: str) -> None:
         os.write(self._own, text.encode())
 
@@ -126,7 +136,7 @@ def test_a_conversation_on_a_terminal(chat_bundle: Path) -> None:
         terminal.until("> $")
         terminal.type(sentence(0, 6) + "\n")
         assert f"\n{first}\n" in terminal.until(r"\n> $")
-        terminal.type("\x03")
+        terminal.interrupt_prompt()
         assert "/exit or Ctrl-D ends the chat" in terminal.until(r"\n> $")
         terminal.type("/exit\n")
         assert terminal.end() == 0

@@ -206,8 +206,8 @@ def test_a_row_has_its_accuracy_and_chrf_among_its_scores() -> None:
          "experts: answers must be of experts and labels"),
         ({"experts": {"experts": 2, "labels": 2, "names": [], "answers": [[0, 0]]}},
          r"experts: answers\[0\] must be a list of 3"),
-        ({"experts": {"experts": 5000, "labels": 2, "names": [], "answers": []}},
-         "experts: experts must be a whole number from 1 to 4096"),
+        ({"experts": {"experts": 9000, "labels": 2, "names": [], "answers": []}},
+         "experts: experts must be a whole number from 1 to 8192"),
     ],
 )  # fmt: skip
 def test_a_field_that_is_wrong_is_named(tmp_path: Path, change: Any, words: str) -> None:

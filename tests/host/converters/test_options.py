@@ -35,6 +35,7 @@ GIVEN: dict[str, Any] = {
     "cache": False,
     "force": True,
     "beams": 2,
+    "scheduler": "tcp://127.0.0.1:8786",
 }
 
 

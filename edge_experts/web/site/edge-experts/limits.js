@@ -6,7 +6,7 @@ export const LIMITS = Object.freeze({
   nesting: 32,
   digits: 20,
   file_bytes: 2 ** 31 - 1,
-  experts: 4096,
+  experts: 8192,
   trainings: 1000,
   bins: 64,
   labels: 100_000,
