@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -96,6 +94,10 @@ class ChatTemplate:
 
 
 def _run(request: str) -> Mapping[str, Any]:
+    # Every bundle's process would hold these modules, and most have no chat template.
+    import signal
+    import subprocess
+
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(_PROCESS)],

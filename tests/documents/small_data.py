@@ -42,9 +42,10 @@ def write(folder: Path) -> None:
     (folder / "examples").symlink_to(pages.ROOT / "examples")
     for name in ("help", "handbook", "notes"):
         (folder / f"{name}.txt").write_text(language.text(), encoding="utf-8")
-    checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
-    small = checkpoints.FOLDER / "llama-tied"
     template = "{% for one in messages %}{{ one['content'] }}{% endfor %}"
+    granite = checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
+    (granite / "chat_template.jinja").write_text(template)
+    small = checkpoints.FOLDER / "llama-tied"
     gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf", template)
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)

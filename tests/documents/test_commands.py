@@ -95,7 +95,8 @@ def shortened(words: list[str], folder: Path) -> list[str]:
         added += ["--rounds", "2", "--seconds", "0"]
     if name == "extend":
         added += ["--epochs", "2"]
-    if name == "convert" and not (folder / rest[0] / "config.json").exists():
+    is_checkpoint = (folder / rest[0] / "config.json").exists() or rest[0].endswith(".gguf")
+    if name == "convert" and not is_checkpoint:
         # Each process that converts imports TensorFlow, which takes longer than the conversion.
         added += ["--max-accuracy-drop", "100", "--processes", "1"]
         added += ["--compress-epochs", "1"] if "--compress" in rest else []

@@ -18,8 +18,7 @@ from tests import checkpoints
 # Kills itself while it writes the file after the first COUNT.
 _KILLED = """
 import os, signal, sys
-from edge_experts.converters.checkpoints import checkpoint_conversion as conversion
-from edge_experts.converters.checkpoints import convert_checkpoint
+from edge_experts.converters.checkpoints import convert_checkpoint, file_writing
 from edge_experts.format import disk
 
 source, out, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -34,6 +33,7 @@ def counted(old, new):
     rename(old, new)
 
 disk.rename = counted
+file_writing._THREADS = 1  # so that COUNT files are finished
 convert_checkpoint(source, out, quantization="float32")
 """
 
@@ -43,7 +43,7 @@ def _finished(folder: Path) -> dict[str, tuple[int, int]]:
     return {
         path.relative_to(folder).as_posix(): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in folder.rglob("*.tflite")
-        if not path.name.startswith(".")
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
 
 
