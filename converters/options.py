@@ -39,7 +39,7 @@ class Budget:
 
 
 class Convertible(Protocol):
-    """What a conversion supports: a task's, or that of checkpoints."""
+    """Options that a conversion supports: a task's, or that of checkpoints."""
 
     @property
     def name(self) -> str: ...

@@ -132,7 +132,7 @@ def _answer(folder: Path) -> None:
     answer: tuple[Any, Exception | None]
     try:
         answer = function(*arguments), None
-    except Exception as error:
+    except Exception as error:  # raised again where the call came from
         answer = None, error
     (folder / _RESULT).write_bytes(pickle.dumps(answer))
 

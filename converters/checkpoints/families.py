@@ -20,7 +20,7 @@ WHOLE, HEAD = "whole", "head"  # kinds of norms of queries and keys
 
 @dataclass(frozen=True)
 class Family:
-    """What distinguishes the checkpoints of one `model_type`.
+    """Names and rules of the checkpoints of one `model_type`.
 
     Attributes:
         title: name for users.
