@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from edge_experts.errors import MachineError, UsageError
-from edge_experts.format.atomic import resumed
 from edge_experts.format.manifest_parser import read_manifest
 from tests import checkpoints
 
@@ -80,40 +78,6 @@ def test_a_killed_conversion_keeps_its_files(keras: Any, tmp_path: Path) -> None
     ]
     names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert names == {"manifest.json", *(one.path for one in read_manifest(out).files)}
-
-
-def _interrupted(target: Path, key: str, error: BaseException) -> bool:
-    """Begin to make a folder and fail; return whether it had the file of an earlier attempt."""
-    there = False
-    try:
-        with resumed(target, key) as folder:
-            there = (folder / "file").exists()
-            (folder / "file").write_text(key)
-            raise error
-    except type(error):
-        return there
-
-
-def test_only_the_same_conversion_goes_on(tmp_path: Path) -> None:
-    target = tmp_path / "a"
-    assert not _interrupted(target, "one", KeyboardInterrupt())
-    assert _interrupted(target, "one", KeyboardInterrupt())
-    assert not _interrupted(target, "two", MachineError("the disk is full"))
-    assert _interrupted(target, "two", UsageError("refused"))
-    with resumed(target, "two") as folder:
-        assert not (folder / "file").exists()
-        (folder / "file").write_text("done")
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-    assert [path.name for path in target.iterdir()] == ["file"]
-
-
-def test_two_processes_do_not_write_one_bundle(tmp_path: Path) -> None:
-    target = tmp_path / "a"
-    with resumed(target, "key"):
-        second = resumed(target, "key")
-        with pytest.raises(UsageError, match="another process is making it"):
-            second.__enter__()
-    assert target.is_dir()
 
 
 def test_what_changes_the_files_changes_the_key(tmp_path: Path) -> None:
