@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,8 +46,9 @@ def write(folder: Path) -> None:
     template = "{% for one in messages %}{{ one['content'] }}{% endfor %}"
     granite = checkpoints.copied("granite", folder / "granite-3.0-1b-a400m")
     (granite / "chat_template.jinja").write_text(template)
-    small = checkpoints.FOLDER / "llama-tied"
-    gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf", template)
+    if importlib.util.find_spec("gguf"):  # the short road has no extras
+        small = checkpoints.FOLDER / "llama-tied"
+        gguf_files.as_gguf(small, "llama", folder / "SmolLM2-135M-Instruct.Q4_1.gguf", template)
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)
