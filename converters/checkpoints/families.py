@@ -30,7 +30,7 @@ class Family:
         inner: setting with the width of an expert.
         renormalized: weights of the chosen experts sum to 1; None: the setting norm_topk_prob says.
         norms: norm of queries and keys: over their whole width, each head, or empty.
-        shared: tensors of a shared expert by parameter, with a gate of its own; empty for none.
+        shared: tensors of a shared expert with a separate gate, by parameter; empty without one.
         mixed: some layers may be dense (mlp_only_layers, decoder_sparse_step).
         multipliers: embedding, attention, residual and logits have scalar multipliers.
         rotary_base: used where the configuration has none.

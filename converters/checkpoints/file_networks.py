@@ -131,7 +131,7 @@ class Router:
     experts: int
     epsilon: float
     given: ClassVar[str] = STREAM
-    weights: ClassVar[dict[str, tuple[int, int]]] = {}  # none of it is quantized
+    weights: ClassVar[dict[str, tuple[int, int]]] = {}  # nothing is quantized
 
     @property
     def inputs(self) -> int:
