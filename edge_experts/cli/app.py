@@ -34,6 +34,7 @@ from .host import (
     export_onnx,
     export_web,
     extend,
+    fleet,
     quickstart,
     train,
 )
@@ -87,6 +88,7 @@ GROUPS = {
     "Measure": (evaluate.evaluate, benchmark.benchmark, report.report),
     "Ship to boards": (
         deploy.deploy,
+        fleet.fleet,
         update.install,
         update.rollback,
         bundle.pack,

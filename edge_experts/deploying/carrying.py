@@ -17,6 +17,7 @@ from ..errors import BoardError, EdgeExpertsError, NetworkError
 from ..progress import Progress
 from . import unit as units
 from .board_target import BoardTarget
+from .deploy_options import DeployOptions
 from .outcome import Outcome
 from .ssh import Link
 from .wheels import Store, Wheels
@@ -25,27 +26,19 @@ _SPARE = 20_000_000  # bytes reserved for other writes on the board
 _COMPILED = 1.5  # an installed package has sources and bytecode
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Settings of a deployment that are the same for all boards; see `deploy`.
+@dataclass(frozen=True, kw_only=True)
+class Plan(DeployOptions):
+    """A bundle, and how it is deployed; see `deploy`.
 
     Attributes:
         files: sizes in bytes of the bundle's files, by relative path.
         name: of the bundle's folder on the board.
-        port: of the server, if a unit is requested.
         extras: extras that the bundle's features need.
     """
 
     bundle: Path
     files: Mapping[str, int]
     name: str
-    root: str
-    python: str
-    trust: tuple[Path, ...]
-    allow_older: bool
-    port: int | None
-    benchmark: bool
-    dry_run: bool
     extras: tuple[str, ...] = ()
 
     @property
@@ -86,13 +79,13 @@ def _carry(link: Link, plan: Plan, store: Store, progress: Progress, found: dict
         dry_run=plan.dry_run,
     )
     progress.step("sent")
-    if plan.port is not None:
-        found["unit"] = units.unit(link.host, facts["user"], root, plan.name, plan.port)
+    if plan.unit is not None:
+        found["unit"] = units.unit(link.host, facts["user"], root, plan.name, plan.unit)
     if not plan.dry_run:
         done = _install(link, plan, root, staging, _forwarded(progress))
         told = ("current", "previous", "changed", "golden_examples")
         found |= {name: done[name] for name in told}
-        if plan.port is not None:
+        if plan.unit is not None:
             _write(link, found["unit"].path, found["unit"].text)
         progress.step("installed")
     found["seconds"] = round(time.monotonic() - start, 1)
@@ -169,7 +162,7 @@ def _wheels(
 def _extras(plan: Plan, facts: dict[str, Any]) -> set[str]:
     """Extras that the environment needs, and those of an earlier deployment."""
     extras = {"device", "cli", *plan.extras, *(facts["environment"] or {}).get("extras", ())}
-    if plan.port is not None:
+    if plan.unit is not None:
         extras.add("serve")
     if plan.trust or plan.name in facts["trusting"]:
         extras.add("sign")

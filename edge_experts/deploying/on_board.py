@@ -2,6 +2,7 @@
 
     python3 - ask ROOT            describe the board and its deployment; changes nothing
     python3 - build ROOT ENTRY    build a virtual environment from ROOT/wheels, test it, activate it
+    python3 - state ROOT GIVEN    describe an installed bundle, and the server that answers with it
 
 Each command ends with a line of JSON on stdout, or with a message on stderr and an exit code.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.client
 import importlib.metadata
 import importlib.util
 import json
@@ -19,12 +21,14 @@ import shutil
 import struct
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 ENTRY = "edge-experts.json"  # in a complete environment: its content
 ANSWER = "edge-experts: "  # prefix of the line of JSON; a login may print other lines
 _LINK, _LOCK = "environment", "lock"
+_PATIENCE, _LONGEST = 5.0, 1_000_000  # of metrics: seconds to wait, and bytes
 _OURS = {_LINK, f".{_LINK}", "environments", "wheels", "bundles", "staging", _LOCK, "lost+found"}
 
 
@@ -120,6 +124,31 @@ def _fill(folder: Path, wheels: Path, entry: dict[str, Any]) -> None:
     os.sync()
 
 
+def state(root: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """Describe an installed bundle.
+
+    Args:
+        given: "name" of the bundle's folder, and "port" of a server on this board.
+
+    Returns:
+        "current", the version that answers, or None; "environment"; "metrics", the text of the
+        server's metrics, or None where none answers.
+    """
+    try:
+        current = (root / "bundles" / given["name"] / "current").readlink().name
+    except OSError:
+        current = None
+    address = f"http://127.0.0.1:{given['port']}/metrics"
+    # A proxy of the board's environment must not be asked for its own server.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(address, timeout=_PATIENCE) as answer:
+            metrics = answer.read(_LONGEST).decode(errors="replace")
+    except (OSError, ValueError, http.client.HTTPException):
+        metrics = None
+    return {"current": current, "environment": _entry(root / _LINK), "metrics": metrics}
+
+
 def _run(command: list[str]) -> None:
     # The workstation decides the content: settings of the board for pip or Python are ignored.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
@@ -190,7 +219,10 @@ def main(arguments: list[str]) -> None:
     command, root, *rest = arguments
     place = Path.home() / Path(root).expanduser()
     try:
-        found = ask(place) if command == "ask" else build(place, json.loads(rest[0]))
+        if command == "ask":
+            found = ask(place)
+        else:
+            found = {"build": build, "state": state}[command](place, json.loads(rest[0]))
     except OSError as error:
         sys.stderr.write(f"{error.filename or place}: {error.strerror or error}\n")
         sys.exit(6)

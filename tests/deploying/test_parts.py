@@ -157,7 +157,5 @@ def test_a_bundle_with_a_tokenizer_brings_its_library() -> None:
     assert extras_of("tokenizer") == ("chat",)
     assert {extras_of(kind) for kind in KINDS if kind != "tokenizer"} == {()}
     facts: dict[str, object] = {"environment": None, "trusting": []}
-    settings = {"name": "a", "root": "b", "python": "c", "trust": (), "port": None}
-    switches = dict.fromkeys(("allow_older", "benchmark", "dry_run"), False)
-    plan = Plan(Path("a"), {}, **settings, **switches, extras=extras_of("tokenizer"))  # type: ignore[arg-type]
+    plan = Plan(bundle=Path("a"), files={}, name="a", extras=extras_of("tokenizer"))
     assert _extras(plan, facts) == {"device", "cli", "chat"}

@@ -29,6 +29,7 @@ NOT_RUN = {
     "edge/bin/": "on a board; tests/emulated runs these on emulated ones",
     "python3 -m venv edge": "on a board; tests/emulated runs these on emulated ones",
     "--scheduler tcp": "needs a cluster; tests/host/test_cluster.py has one",
+    "edge-experts fleet": "goes to boards by ssh; tests/deploying runs it on stand-ins",
     "edge-experts deploy": "goes to boards by ssh; tests/deploying runs it on stand-ins",
     "curl ": "asks the server that `serve` runs; tests/device/serving asks it",
     "openssl ": "another program's; tests/device/updates checks signatures by it",

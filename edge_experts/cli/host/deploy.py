@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ..help import RARE
 from ..shared_options import AllowOlder, Bundle, Json, Trust, print_json
-
-if TYPE_CHECKING:
-    from ...deploying import Outcome
+from .board_options import (
+    BenchmarkThere,
+    BoardPython,
+    DryRun,
+    RootOnBoard,
+    Ssh,
+    Unit,
+    Wheels,
+    exit_for,
+)
 
 
 def deploy(
@@ -22,42 +28,19 @@ def deploy(
             show_default=False,
         ),
     ],
-    root: Annotated[
-        str, typer.Option(help="Folder on the board for all files.", metavar="FOLDER")
-    ] = "~/.local/share/edge-experts",
+    root: RootOnBoard = "~/.local/share/edge-experts",
     name: Annotated[
         str | None,
         typer.Option(help="Name of the bundle on the board.", show_default="its own"),
     ] = None,
-    ssh: Annotated[
-        str,
-        typer.Option("--ssh", "-e", metavar="COMMAND", help="ssh with options, as 'ssh -p 2222'."),
-    ] = "ssh",
-    python: Annotated[
-        str, typer.Option(metavar="COMMAND", help="The board's Python, 3.11 to 3.13.")
-    ] = "python3",
-    wheels: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder of wheels for the board.",
-            show_default="fetched by pip",
-            rich_help_panel=RARE,
-        ),
-    ] = None,
+    ssh: Ssh = "ssh",
+    python: BoardPython = "python3",
+    wheels: Wheels = None,
     trust: Trust = None,
     allow_older: AllowOlder = False,
-    unit: Annotated[
-        bool,
-        typer.Option(
-            "--unit",
-            help="Install the HTTP server too, with a systemd unit.",
-        ),
-    ] = False,
+    unit: Unit = False,
     port: Annotated[int, typer.Option(help="Port of the unit's server.", min=1, max=65535)] = 8080,
-    benchmark: Annotated[
-        bool, typer.Option("--benchmark/--no-benchmark", help="Benchmark the bundle there.")
-    ] = True,
+    benchmark: BenchmarkThere = True,
     save: Annotated[
         Path | None,
         typer.Option(
@@ -66,9 +49,7 @@ def deploy(
             show_default="BUNDLE's name with .boards",
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report what would be sent.")
-    ] = False,
+    dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
     """Install a bundle on boards over ssh, and benchmark it there.
@@ -107,15 +88,4 @@ def deploy(
         print_json({"schema_version": "1.0", "boards": boards})
     else:
         print(saving.as_text(outcomes, saved))
-    _end(outcomes)
-
-
-def _end(outcomes: list[Outcome]) -> None:
-    """Print all failures to stderr, and exit with the code of the first one."""
-    import sys
-
-    failed = [one.error for one in outcomes if one.error is not None]
-    for error in failed:
-        print(f"edge-experts: {error}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(failed[0].exit_code)
+    exit_for(one.error for one in outcomes)

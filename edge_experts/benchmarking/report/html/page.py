@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ....errors import MissingExtraError, UsageError
-from ....format.strict_json import harmless
 from ....text_table import number
 from ...benchmark import Benchmark
 from ...score import primary, within_bounds
@@ -25,32 +21,19 @@ from ..text_report import (
     photos_told,
     writing_table,
 )
-
-_NEEDED = {"matplotlib": "matplotlib", "jinja2": "Jinja2"}
+from . import templates
 
 
 def require(path: Path, option: str = "--report") -> None:
-    """Check, before anything is measured, that the page can be written.
-
-    Raises:
-        UsageError: its folder does not exist.
-        MissingExtraError: a package for drawing is not installed.
-    """
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{option} {path}: the folder {path.parent} does not exist")
-    for module, name in _NEEDED.items():
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(name, "report")
+    """Check, before anything is measured, that the page can be written; see `templates.require`."""
+    templates.require(path, option, matplotlib="matplotlib")
 
 
 def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
     """Format one page without external resources or scripts; all texts are escaped."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["harmless"] = lambda value: harmless(str(value))
-    template = resources.files(__package__).joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
+    return templates.render(
+        __package__,
+        "page.html",
         result=result,
         figures=_figures(result, comparison),
         place=_place(result.environment),
