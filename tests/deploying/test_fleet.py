@@ -100,7 +100,7 @@ def test_status_tells_versions_and_what_servers_count(
     assert _fleet(server, only, "--unit").returncode == 0
     program = pi.home / ROOT / "environment/bin/edge-experts"
     bundle = pi.home / ROOT / "bundles/told"
-    command = [program, "serve", bundle, "--port", "0"]
+    command = [str(program), "serve", str(bundle), "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as child:
         try:
             assert child.stderr is not None

@@ -19,9 +19,7 @@ def _csv(path: Path, place: float, sign: int, seed: int) -> Path:
     """Rows around a place on the second axis, where the sign of the first decides the label."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(ROWS, 2))
-    lines = [
-        f"{a:.4f},{b + place:.4f},{'up' if sign * a > 0 else 'down'}\n" for a, b in x.tolist()
-    ]
+    lines = [f"{a:.4f},{b + place:.4f},{'up' if sign * a > 0 else 'down'}\n" for a, b in x.tolist()]
     path.write_text("a,b,label\n" + "".join(lines), encoding="utf-8")
     return path
 
@@ -29,8 +27,9 @@ def _csv(path: Path, place: float, sign: int, seed: int) -> Path:
 @pytest.fixture(scope="module")
 def common(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with old.run and old.bundle."""
-    from edge_experts import datasets
     from edge_experts.converters import convert
+
+    from edge_experts import datasets
     from edge_experts.training import config_for, train
 
     folder = tmp_path_factory.mktemp("fleet")
