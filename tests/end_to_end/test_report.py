@@ -78,6 +78,30 @@ def test_it_loads_nothing_and_complains_of_nothing(shown: Shown) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_the_conclusion_comes_first_with_the_date_and_the_baseline(
+    shown: Shown, result: Any
+) -> None:
+    first = shown.run("document.querySelector('h1').nextElementSibling.textContent")
+    p50 = result["rows"][0]["warm"]["total_us"]["p50"]
+    assert first.startswith("An answer of tiny takes ")
+    assert f"{p50:,.0f} µs" in first or f"{p50:.1f} µs" in first
+    assert "other " in first
+    body = shown.run("document.body.textContent")
+    assert result["environment"]["date"] in body
+    lists = shown.run("document.querySelector('.highlights').textContent")
+    assert lists.count("other: ") >= 3
+
+
+def test_it_is_dark_where_the_reader_wants_it_so(browser: Any, folder: Path) -> None:
+    shown = Shown(browser, folder / "page.html", PHONE)
+    papers = set()
+    for scheme in ("light", "dark"):
+        shown.page.emulate_media(color_scheme=scheme)
+        papers.add(shown.run("getComputedStyle(document.body).backgroundColor"))
+    assert papers == {"rgb(255, 255, 255)", "rgb(22, 24, 27)"}
+    shown.page.close()
+
+
 @pytest.mark.parametrize(
     ("width", "media"), [(PHONE, "screen"), (1200, "screen"), (PAPER, "print")]
 )
@@ -198,9 +222,10 @@ def test_tables_say_what_the_json_says(shown: Shown, result: Any) -> None:
         assert cells[6] == f"{row['total_bytes'] / 1000:.0f}"
     environment = dict(texts(shown, 3))
     told = dict(result["environment"])
-    memory = f"{told.pop('memory_bytes') / 1e9:,.1f} GB"
-    wanted = {name.replace("_", " "): str(value) for name, value in told.items()}
-    assert environment == {**wanted, "memory": memory}
+    assert environment.pop("memory") == f"{told.pop('memory_bytes') / 1e9:,.1f} GB"
+    assert list(environment.values()) == [str(value) for value in told.values()]
+    assert environment["processor"] == told["cpu"]
+    assert not any("_" in name for name in environment)
     heads = shown.run(
         "[...document.querySelectorAll('table')].map((table) =>"
         " [...table.querySelectorAll('th')].map((cell) => cell.textContent))"
@@ -246,7 +271,7 @@ def test_what_a_board_says_is_text_and_nothing_else(
     assert shown.troubles == []
     assert shown.run("document.querySelectorAll('script, img, b:not(.highlights b)').length") == 0
     assert shown.page.title() == f"Benchmark of {HOSTILE}"
-    assert ["temperature_c", "61.234", ""] in texts(shown, 3)
+    assert ["temperature, °C", "61.234", ""] in texts(shown, 3)
     assert f"Energy, by {HOSTILE}: an answer adds 250 µJ" in shown.run("document.body.innerText")
     assert shown.run("document.documentElement.scrollWidth") == PHONE
     labels = shown.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...version import VERSION
 def describe() -> dict[str, object]:
     """Describe the machine, operating system and versions; unknown values are left out."""
     found: dict[str, object | None] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "edge_experts": VERSION,
         **interpreter.description(),
         "python": platform.python_version(),

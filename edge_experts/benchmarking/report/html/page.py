@@ -9,8 +9,9 @@ from typing import Any
 
 from ....text_table import number
 from ...benchmark import Benchmark
+from ...row import Row
 from ...score import primary, within_bounds
-from ..benchmark_verdict import verdict
+from ..benchmark_verdict import baseline, headline, verdict
 from ..compared import Compared
 from ..text_report import (
     contender_table,
@@ -38,6 +39,8 @@ def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
         figures=_figures(result, comparison),
         place=_place(result.environment),
         environment=_readable(result.environment),
+        date=result.environment.get("date"),
+        headline=headline(result),
         verdict=verdict(result),
         highlights=_highlights(result),
         phases=phase_table(result),
@@ -83,32 +86,67 @@ def _place(environment: Mapping[str, object]) -> str:
     return ", ".join(filter(None, (str(machine), " ".join(map(str, interpreter)).strip())))
 
 
+_NAMES = {  # of the environment and the conditions, where words alone would not do
+    "edge_experts": "edge-experts",
+    "version": "interpreter's version",
+    "python": "Python",
+    "machine": "architecture",
+    "cpu": "processor",
+    "memory_bytes": "memory",
+    "load_average": "programs running when it began",
+    "temperature_c": "temperature, °C",
+    "frequency_mhz": "clock of the slowest core, MHz",
+    "max_frequency_mhz": "its largest clock, MHz",
+    "power_w": "power, W",
+    "throttle_flags": "throttling flags of the firmware",
+    "throttle_events": "throttling events",
+    "governor": "clock governor",
+}
+
+
+def _named(key: str) -> str:
+    return _NAMES.get(key, key.replace("_", " "))
+
+
 def _readable(environment: Mapping[str, object]) -> dict[str, str]:
     """Format the machine's description; sizes in GB."""
     found = {}
-    for name, value in environment.items():
-        if name.endswith("_bytes") and isinstance(value, int | float):
-            found[name.removesuffix("_bytes")] = f"{value / 1e9:,.1f} GB"
-        else:
-            found[name.replace("_", " ")] = str(value)
+    for key, value in environment.items():
+        sized = key.endswith("_bytes") and isinstance(value, int | float)
+        found[_named(key)] = f"{float(str(value)) / 1e9:,.1f} GB" if sized else str(value)
     return found
 
 
 def _highlights(result: Benchmark) -> list[tuple[str, str]]:
-    """List the main figures of the bundle."""
-    ours = result.rows[0]
-    found = [(f"{number(result.warm.total_us['p50'])} µs", "median warm answer")]
+    """List the main figures of the bundle, and beside each that of the first baseline."""
+    ours, other = result.rows[0], baseline(result)
+
+    def beside(told: str, figure: str | None) -> str:
+        return told if other is None or figure is None else f"{told}; {other.name}: {figure}"
+
+    def growth(row: Row | None) -> str | None:
+        if row is None or row.growth is None:
+            return None
+        return f"{row.growth.growth_bytes / 1e6:.1f} MB"
+
+    their = None if other is None else f"{number(other.warm.total_us['p50'])} µs"
+    found = [
+        (f"{number(result.warm.total_us['p50'])} µs", beside("median warm answer", their)),
+    ]
     written = result.throughputs.get(ours.name)
     if written:
         found.append((number(written.tokens_per_second), "tokens a second"))
         first = written.first_token
         if first is not None:
             found.append((f"{number(first.total_us['p50'])} µs", "median time to the first token"))
-    if ours.growth is not None:
-        found.append((f"{ours.growth.growth_bytes / 1e6:.1f} MB", "memory above the base"))
-    found.append((f"{ours.total_bytes / 1000:,.0f} kB", "all files"))
+    if (memory := growth(ours)) is not None:
+        found.append((memory, beside("memory above the base", growth(other))))
+    size = None if other is None else f"{other.total_bytes / 1000:,.0f} kB"
+    found.append((f"{ours.total_bytes / 1000:,.0f} kB", beside("all files", size)))
     for name, score in ours.scores.items():
-        found.append((score.text, f"{name} as deployed, {score.examples:,} {score.of}"))
+        told = f"{name} as deployed, {score.examples:,} {score.of}"
+        theirs = None if other is None or name not in other.scores else other.scores[name].text
+        found.append((score.text, beside(told, theirs)))
     return found
 
 
@@ -116,7 +154,7 @@ def _conditions(result: Benchmark) -> list[list[str]]:
     """Tabulate the board's conditions before and under load; empty if it reports none."""
     moments = (asdict(result.before), asdict(result.under_load))
     rows = [
-        [name, *(_told(moment[name]) for moment in moments)]
+        [_named(name), *(_told(moment[name]) for moment in moments)]
         for name in moments[0]
         if any(moment[name] is not None for moment in moments)
     ]
