@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,7 @@ from .host import (
     quickstart,
     train,
 )
+from .next_steps import next_steps
 
 
 class _Command(TyperCommand):
@@ -69,7 +71,7 @@ app = typer.Typer(
     name="edge-experts",
     help="Sparse expert models for small ARM boards: train, convert, run, benchmark.",
     rich_markup_mode=None,  # boxes cut option names at 80 columns
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -111,8 +113,10 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        print(f"{context.get_help()}\n\n{help_texts.steps(next_steps(Path()), help_texts.width())}")

@@ -76,6 +76,14 @@ def group_help(group: Any, ctx: Any, columns: int) -> str:
     )
 
 
+def steps(found: Sequence[tuple[str, str]], columns: int) -> str:
+    """Format suggested commands, the purpose of each below it."""
+    lines = ["Next:"]
+    for command, purpose in found:
+        lines += [f"  {command}", _filled(purpose, columns, indent=6)]
+    return "\n".join(lines)
+
+
 def usage_words(command: Any) -> list[str]:
     """Words of a command's arguments in its usage line; optional ones are in brackets."""
     arguments = [one for one in command.params if one.param_type_name == "argument"]

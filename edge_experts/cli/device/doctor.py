@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import platform
 import sys
+import textwrap
+from collections.abc import Mapping
 
 from ... import installation
 from ..shared_options import Json, print_json
@@ -29,6 +31,28 @@ PACKAGES = {
         *("openai", "playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
     ),
 }
+
+
+ENABLES = {
+    "device": "run, evaluate, benchmark, verify, install",
+    "cli": "the command line",
+    "sign": "keygen, sign, install --trust",
+    "tokenizers": "language models with a tokenizer.json",
+    "chat": "chat, and chat completions over HTTP",
+    "deploy": "deploy and fleet",
+    "serve": "serve, the HTTP server",
+    "cluster": "--scheduler, for convert and compare on several machines",
+    "gguf": "convert MODEL.gguf",
+    "int4": "convert --quantization int4, of language models",
+    "metrics": "metrics for Prometheus, in a Python program",
+    "train": "train, extend, adopt, compare, convert",
+    "translation": "translators, and scores of translations",
+    "images": "photos",
+    "report": "benchmark --report, report, fleet --report, pictures",
+    "onnx": "export-onnx, benchmark --against MODEL.onnx",
+    "dev": "tests and checks of this project",
+}
+_INDENT, _WIDTH = 14, 80  # columns
 
 
 def doctor(json: Json = False) -> None:
@@ -73,8 +97,7 @@ def doctor(json: Json = False) -> None:
             f"Python {platform.python_version()} on {platform.machine()}, numpy {_version('numpy')}"
         )
         for extra, versions in packages.items():
-            found = ", ".join(f"{name} {version or '-'}" for name, version in versions.items())
-            print(f"  {extra:<11} {found}")
+            print("\n".join(_lines(extra, versions)))
         if interpreter:
             print(
                 f"A tiny model ran on {interpreter['interpreter']} {interpreter['version']}: "
@@ -88,6 +111,14 @@ def doctor(json: Json = False) -> None:
             )
     if problem is not None:
         raise problem
+
+
+def _lines(extra: str, versions: Mapping[str, str | None]) -> list[str]:
+    """Say what an extra is for, and what of it is installed."""
+    found = ", ".join(f"{name} {version or '-'}" for name, version in versions.items())
+    indent = " " * _INDENT
+    told = textwrap.wrap(found, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+    return [f"  {extra:<{_INDENT - 2}}{ENABLES[extra]}", *told]
 
 
 def _version(package: str) -> str | None:

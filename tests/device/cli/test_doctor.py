@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_experts import installation
-from edge_experts.cli.device.doctor import PACKAGES
+from edge_experts.cli.device.doctor import ENABLES, PACKAGES
 
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
 EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
@@ -25,7 +25,7 @@ def _packages(requirements: list[str]) -> set[str]:
 
 
 def test_every_extra_is_known() -> None:
-    assert set(PACKAGES) == set(EXTRAS)
+    assert set(PACKAGES) == set(ENABLES) == set(EXTRAS)
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
