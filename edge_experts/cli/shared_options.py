@@ -96,6 +96,24 @@ ImageSize = Annotated[
         show_default="32 to 96, by the photos",
     ),
 ]
+Window = Annotated[
+    int | None,
+    typer.Option(
+        metavar="ROWS",
+        help="Rows of a window, for recordings of sensors.",
+        min=2,
+        show_default="none: a row is an example",
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        metavar="ROWS",
+        help="Rows between the starts of two windows.",
+        min=1,
+        show_default="half of --window",
+    ),
+]
 Width = Annotated[
     float | None,
     typer.Option(

@@ -7,7 +7,18 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import diamonds, documents, files, images, photos, reviews, sections, sentiment
+from ..features.sensor_stream import SensorStream
+from . import (
+    diamonds,
+    documents,
+    files,
+    images,
+    photos,
+    reviews,
+    sections,
+    sensor_windows,
+    sentiment,
+)
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
@@ -39,6 +50,8 @@ def load(
     columns: Columns | None = None,
     features: Features | None = None,
     image_size: int | None = None,
+    window: int | None = None,
+    stride: int | None = None,
 ) -> Dataset:
     """Load a data set by name, or from a user file.
 
@@ -53,13 +66,20 @@ def load(
         features: of the bundle or run that a file's rows are for. They then determine the columns
             and their types, or the size of photos, instead of the file's content.
         image_size: side of photos after resizing, in pixels; None: chosen.
+        window: rows of a window, for recordings of sensors: a .csv or .tsv with a row for each
+            moment, or a folder of them.
+        stride: rows between the starts of two windows; half of `window` if None.
 
     Raises:
         DataError: the set or file does not exist or is invalid; the message says why.
         UsageError: the named set is for another task, or columns are given and it has none.
         NetworkError: a named set could not be downloaded.
     """
+    if stride is not None and window is None:
+        raise UsageError("--stride is for windows of recordings; give --window too")
     if source in NAMED:
+        if window is not None:
+            raise UsageError(f"--window is for recordings of sensors, not for {source}")
         if image_size is not None:
             raise UsageError(f"--image-size is for folders of photos, not for {source}")
         if columns is not None and columns.to_json() and features is None:
@@ -72,6 +92,13 @@ def load(
             )
         return named
     path = Path(source)
+    cut: SensorStream | None = getattr(features, "stream", None)
+    if cut is not None and features is not None and path.suffix.lower() != ".npz":
+        window = features.fields["x"][1][0]
+    if window is not None:
+        return sensor_windows.load(
+            path, seed, task_type, columns, length=window, stride=stride, stream=cut
+        )
     if path.is_dir() and photos.has_photos(path):
         if columns is not None and columns.to_json() and features is None:
             raise UsageError(f"{path}: has photos; options that name columns are for files only")

@@ -33,11 +33,6 @@ class Columns:
     recorded: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.group is not None and self.time is not None:
-            raise UsageError(
-                "--group-column and --time-column: give one of them only; rows are split by groups "
-                "or by time"
-            )
         roles = {"label": self.label, "group": self.group, "time": self.time}
         named = [(role, name) for role, name in roles.items() if name is not None]
         for role, name in named:
@@ -45,6 +40,18 @@ class Columns:
             if name in self.drop or len(others) > 1:
                 beside = "--drop" if name in self.drop else others[-1]
                 raise UsageError(f"--{role}-column {name}: is {beside} too; give it once")
+
+    def refuse_both(self) -> None:
+        """Reject groups and times together, where only one of them can split the rows.
+
+        Raises:
+            UsageError: both are named.
+        """
+        if self.group is not None and self.time is not None:
+            raise UsageError(
+                "--group-column and --time-column: give one of them only; rows are split by groups "
+                "or by time"
+            )
 
     @property
     def not_inputs(self) -> set[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DataError
 from ..features.cells import Column
 from ..features.resizing import Resizing
+from ..features.sensor_stream import SensorStream
 from ..format.strict_json import odd_label
 from .columns import Columns
 from .splitting import Split
@@ -41,6 +42,7 @@ class Dataset:
     types: tuple[Column, ...] | None = None  # types of a table's columns, if a file was read
     notes: tuple[str, ...] = ()  # remarks on the data, in sentences
     resizing: Resizing | None = None  # of photos: how files became arrays of one size
+    stream: SensorStream | None = None  # of windows: how they were cut from rows of sensors
 
     def __post_init__(self) -> None:
         problem = odd_label(self.labels)

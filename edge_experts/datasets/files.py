@@ -54,6 +54,8 @@ def load(
                 f"{path}: has arrays; options that name columns are for .csv and .tsv only"
             )
         return _load_arrays(path, seed, task_type)
+    if columns is not None:
+        columns.refuse_both()
     file = row_file.read(path, task_type, columns, features)
     if features is None:
         _refuse_few(path, file)

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..features import Features
+from ..features.sensor_stream import SensorStream
 from ..format.trained_rows import TrainedRows
-from . import NAMED, files, load, npz_files, photos, row_file
+from . import NAMED, files, load, npz_files, photos, row_file, rows, sensor_windows
 from .arrays import kind_of
 from .columns import Columns
 from .dataset import SPLITS, Dataset, Split
@@ -76,6 +77,9 @@ def read(
     path = Path(source)
     if source not in NAMED and path.is_dir() and photos.has_photos(path):
         return _photos(path, seed, task_type, features)
+    stream: SensorStream | None = getattr(features, "stream", None)
+    if stream is not None and features is not None and (path.is_dir() or _is_table(path)):
+        return _windows(path, seed, task_type, columns, features.fields["x"][1][0], stream)
     if source in NAMED or not path.is_file() or path.suffix.lower() not in files.SUFFIXES:
         # An invalid source raises its error here.
         return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
@@ -195,6 +199,28 @@ def _arrays(path: Path, task_type: str) -> Holdout:
         splits["train"] = splits["validation"]
     kind = kind_of(read[0][0])
     return _source(path, task_type, kind, wanted[0].labels, splits, has_splits=len(pairs) > 1)
+
+
+def _is_table(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in rows.SUFFIXES
+
+
+def _windows(
+    path: Path,
+    seed: int,
+    task_type: str,
+    columns: Columns | None,
+    length: int,
+    stream: SensorStream,
+) -> Holdout:
+    """Read recordings; without a column of splits they are drawn, as for a training."""
+    found = sensor_windows.read(
+        path, seed, task_type, columns, length=length, stream=stream, lenient=True
+    )
+    splits = {name: found.split(name) for name in SPLITS}
+    labels, kind = found.wanted.labels, sensor_windows.KIND
+    made = _source(path, task_type, kind, labels, splits, has_splits=found.has_splits)
+    return Holdout(replace(made.dataset, notes=found.notes), found.has_splits)
 
 
 def _photos(path: Path, seed: int, task_type: str, features: Features | None) -> Holdout:

@@ -18,11 +18,14 @@ import numpy as np
 from ..errors import DataError, UsageError
 from ..features import Features
 from ..features.frames import FrameFormat
+from ..features.sensor_stream import SensorStream
 from ..format.limits import LIMITS
 from ..format.strict_json import example_json
 from . import npz_files, rows
 from .encodings import decode_line, encoding_of, open_text
 from .file_walk import files_below, is_folder
+from .input_record import Input
+from .sensor_rows import windows_of_file, windows_of_lines
 
 _ARRAYS = ("x_test", "x", "x_train")
 _BESIDE = ("y", "labels", "groups")  # prefixes of names of arrays that are not inputs
@@ -30,40 +33,6 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _HEAD = 4096  # bytes to detect the encoding from
 _SKIPPED = 2**30  # bytes of a line after which its end is no longer awaited
 _ELSEWHERE = {"to": "label"}  # fields with another column name in training files
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input.
-
-    Attributes:
-        name: label of the input beside its answer.
-        where: its file and line, for errors.
-        number: number of its line, or its index in an array, from 1.
-        example: None if there is a problem.
-        problem: why it is not an example.
-    """
-
-    name: str
-    where: str
-    number: int
-    example: Any = None
-    problem: UsageError | None = None
-
-    def value(self) -> Any:
-        """Return the example, or raise its problem.
-
-        Raises:
-            UsageError: the input is not an example; see `problem`.
-        """
-        if self.problem is not None:
-            raise self.problem
-        return self.example
-
-    def told(self, error: UsageError) -> str:
-        """Message of the error, with the place of the input before it."""
-        text = str(error)
-        return text if text.startswith(self.where) else f"{self.where}: {text}"
 
 
 @dataclass(frozen=True)
@@ -93,6 +62,8 @@ class InputReader:
         suffix = path.suffix.lower()
         if suffix in self._suffixes:
             return iter([self._file(path, 1)])
+        if suffix in rows.SUFFIXES and self._cut is not None:
+            return windows_of_file(path, *self._cut)
         if suffix in rows.SUFFIXES:
             return self._table(path)
         if suffix in (".npy", ".npz"):
@@ -132,6 +103,33 @@ class InputReader:
                     "frame, or its frames have another size or format"
                 )
             )
+
+    def sensor_rows(self, stream: BinaryIO, name: str) -> Iterator[Input]:
+        """Yield the windows of a stream of comma-separated rows, each as its last row comes.
+
+        Raises:
+            UsageError: the bundle was not trained on recordings, or rows have other columns.
+        """
+        if self._cut is None:
+            raise UsageError("--stream is for bundles of recordings (train --window)")
+
+        def lines() -> Iterator[tuple[int, str | UsageError]]:
+            for number, line in enumerate(_raw_lines(stream, name), 1):
+                if isinstance(line, UsageError):
+                    yield number, line
+                    continue
+                try:
+                    yield number, decode_line(line, name, number)
+                except UsageError as error:
+                    yield number, error
+
+        return windows_of_lines(lines(), name, *self._cut)
+
+    @property
+    def _cut(self) -> tuple[SensorStream, int] | None:
+        """How windows are cut from rows, and their length; None for other bundles."""
+        stream: SensorStream | None = getattr(self.features, "stream", None)
+        return None if stream is None else (stream, self.features.fields["x"][1][0])
 
     @property
     def _suffixes(self) -> tuple[str, ...]:

@@ -80,15 +80,15 @@ def read(
     columns = columns.of_header(str(path), header)
     if task_type is None:
         row_checks.refuse_both(path, header, columns)
-        task_type = type_of_columns(header if columns.label is None else [_role(columns.label)])
+        task_type = type_of_columns(header if columns.label is None else [role(columns.label)])
     task = targets_of(task_type)
-    chosen = _target_columns(path, task, header, columns)
+    chosen = target_columns(path, task, header, columns)
     lines = [line for line, _ in table]
     found = [row for _, row in table]
-    wishes = _wishes(path, table) if "split" in header else np.full(len(table), "")
+    wishes = wishes_of(path, table) if "split" in header else np.full(len(table), "")
     row_checks.refuse_total(path, table)
     cells = _targets(path, task, chosen, table)
-    groups, times = _cells_of(path, columns.group, table), _cells_of(path, columns.time, table)
+    groups, times = cells_of(path, columns.group, table), cells_of(path, columns.time, table)
     beside = {*chosen, "split", *columns.not_inputs}
     inputs = [{name: cell for name, cell in row.items() if name not in beside} for row in found]
     if not inputs[0]:
@@ -183,14 +183,19 @@ def _left_out(types: Iterable[TypedColumn]) -> list[str]:
     ]
 
 
-def _role(name: str) -> str:
+def role(name: str) -> str:
     """Standard name of a column that the user names, which identifies the task."""
     return name if TARGET.fullmatch(name) else "label"
 
 
-def _target_columns(
+def target_columns(
     path: Path, task: Targets, header: Sequence[str], columns: Columns
 ) -> tuple[str, ...]:
+    """Choose the columns of the targets.
+
+    Raises:
+        DataError: there are none, or the header looks like data.
+    """
     if columns.label is not None:
         return (columns.label,)
     names = [name for name in header if name not in columns.not_inputs]
@@ -206,7 +211,12 @@ def _is_number(text: str) -> bool:
     return number_of_cells([text]) is not None
 
 
-def _wishes(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> np.ndarray:
+def wishes_of(path: Path, table: Sequence[tuple[int, Mapping[str, str]]]) -> np.ndarray:
+    """Read the column `split` of each row: (rows,) names of splits.
+
+    Raises:
+        DataError: a cell is no split.
+    """
     wishes = [row["split"].strip().lower() for _, row in table]
     for (line, _), wish in zip(table, wishes, strict=True):
         if wish not in SPLITS:
@@ -235,7 +245,7 @@ def _targets(
     return [list(cells) for cells in zip(*columns, strict=True)]
 
 
-def _cells_of(
+def cells_of(
     path: Path, name: str | None, table: Sequence[tuple[int, Mapping[str, str]]]
 ) -> list[str] | None:
     """Cells of a column that determines splits; None if the user named none."""

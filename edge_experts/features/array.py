@@ -14,6 +14,7 @@ from ..format.manifest import CONTRACT
 from ..format.strict_json import example_json
 from .array_rules import ContractArrays, PlainArrays
 from .fields import Fields, described
+from .sensor_stream import SensorStream
 
 
 def single(numbers: np.ndarray) -> np.ndarray:
@@ -35,6 +36,7 @@ class ArrayFeatures:
         shape: of one example.
         mean, deviation: scalars, or one for each channel.
         rules: how examples are read; None: the rules of version 0.1.0.
+        stream: how windows are cut from rows of sensors; None for arrays that come whole.
     """
 
     kind = "array"
@@ -45,8 +47,10 @@ class ArrayFeatures:
         mean: np.ndarray,
         deviation: np.ndarray,
         rules: PlainArrays | None = None,
+        stream: SensorStream | None = None,
     ):
         self._shape = tuple(shape)
+        self.stream = stream
         self._rules = rules or PlainArrays()
         if not 0 < len(self._shape) < LIMITS.tensor_rank:
             raise ValueError(f"shape must have 1 to {LIMITS.tensor_rank - 1} axes")
@@ -60,6 +64,8 @@ class ArrayFeatures:
             raise ValueError(f"mean and deviation must fit the shape {self._shape}")
         if not (self._deviation > 0).all():
             raise ValueError("deviation must be above 0")
+        if stream is not None and (len(self._shape) != 2 or self._shape[1] != len(stream.channels)):
+            raise ValueError(f"a stream of {len(stream.channels)} channels has windows of them")
 
     @classmethod
     def unscaled(cls, shape: Sequence[int]) -> ArrayFeatures:
@@ -77,12 +83,20 @@ class ArrayFeatures:
         return cls._of(examples, kind, np.zeros(()), np.ones(()))
 
     @classmethod
-    def fit(cls, examples: np.ndarray, *, channels: bool, kind: str | None = None) -> ArrayFeatures:
+    def fit(
+        cls,
+        examples: np.ndarray,
+        *,
+        channels: bool,
+        kind: str | None = None,
+        stream: SensorStream | None = None,
+    ) -> ArrayFeatures:
         """Learn mean, deviation and contract from training examples, (examples, *shape).
 
         Args:
             channels: True if each channel of the last axis has its own scale.
             kind: "image", "window" or "table"; None: chosen by the shape.
+            stream: how windows were cut from rows of sensors.
         """
         axes = tuple(range(examples.ndim - channels))
         finite = np.where(np.isfinite(examples), examples, np.nan).astype(np.float64)
@@ -93,14 +107,19 @@ class ArrayFeatures:
         # A constant channel has no information, and must not be divided by its rounding error.
         deviation = np.where(spread > 1e-12 * abs(mean), spread, 1.0)
         kind = kind or _kind(examples, channels=channels)
-        return cls._of(examples, kind, mean, deviation)
+        return cls._of(examples, kind, mean, deviation, stream)
 
     @classmethod
     def _of(
-        cls, examples: np.ndarray, kind: str, mean: np.ndarray, deviation: np.ndarray
+        cls,
+        examples: np.ndarray,
+        kind: str,
+        mean: np.ndarray,
+        deviation: np.ndarray,
+        stream: SensorStream | None = None,
     ) -> ArrayFeatures:
         rules = ContractArrays.of(examples, kind, single(mean), single(deviation))
-        return cls(examples.shape[1:], mean, deviation, rules)
+        return cls(examples.shape[1:], mean, deviation, rules, stream)
 
     @classmethod
     def restore(
@@ -109,9 +128,10 @@ class ArrayFeatures:
         shape, mean, deviation = settings["shape"], arrays["mean"], arrays["deviation"]
         if CONTRACT not in settings:
             return cls(shape, mean, deviation)
+        stream = None if "stream" not in settings else SensorStream.from_json(settings["stream"])
         plain = cls(shape, mean, deviation)  # validates them
         rules = ContractArrays.restore(settings, arrays, plain._mean, plain._deviation)
-        return cls(shape, mean, deviation, rules)
+        return cls(shape, mean, deviation, rules, stream)
 
     @property
     def shapes(self) -> dict[str, tuple[tuple[int, ...], type[np.number]]]:
@@ -119,7 +139,8 @@ class ArrayFeatures:
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {"shape": list(self._shape), **self._rules.contract}
+        stream = {} if self.stream is None else {"stream": self.stream.to_json()}
+        return {"shape": list(self._shape), **self._rules.contract, **stream}
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -32,4 +32,6 @@ def fit_features(
     if dataset.resizing is not None:
         return PhotoFeatures.of_photos(train.inputs, dataset.resizing)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
-    return ArrayFeatures.fit(train.inputs, channels=channels, kind=dataset.kind)
+    return ArrayFeatures.fit(
+        train.inputs, channels=channels, kind=dataset.kind, stream=dataset.stream
+    )

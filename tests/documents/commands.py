@@ -13,7 +13,7 @@ _PROGRAMS = (
     *("edge-experts", "edge/bin/edge-experts", ".venv/bin/edge-experts", "python", "python3"),
     *(".venv/bin/python", "edge/bin/python", "pip", ".venv/bin/pip", "edge/bin/pip", "curl", "scp"),
     *("ssh", "sudo", "openssl", "tensorboard", "bash", "pytest", ".", ".venv/bin/ruff", "git"),
-    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid"),
+    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid", "./read_sensor"),
 )
 PLACEHOLDERS = {"...": None, "[--write]": None}
 
@@ -23,6 +23,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "a shell's own",
     "pip install": "installs from the network; .ci/run and tests/end_to_end/test_packaging.py do",
     "pip download": "named, not shown to be run",
+    "./read_sensor ": "needs a sensor; tests/end_to_end/test_sensors.py feeds rows",
     "rpicam-vid ": "needs a camera; tests/end_to_end/test_photos.py feeds frames",
     "scp ": "goes to a board",
     "sudo ": "changes the machine",

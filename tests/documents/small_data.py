@@ -54,6 +54,7 @@ def write(folder: Path) -> None:
     _flowers(folder / "alpine.csv", 3)
     _houses(folder)
     _recordings(folder)
+    motion(folder / "motion.csv")
     _photos(folder)
     _arrays(folder)
     _translations(folder)
@@ -108,6 +109,18 @@ def _recordings(folder: Path) -> None:
     _rows(folder / "gait.csv", ("person", "speed", "label"), gait)
     plant = [(n, f"{RANDOM.normal(n % 2, 0.2):.3f}", "ab"[n % 2]) for n in range(300)]
     _rows(folder / "plant.csv", ("when", "flow", "label"), plant)
+
+
+def motion(path: Path, *, scale: float = 1.0) -> None:
+    """Six persons, each at rest and walking."""
+    rows = []
+    for person in range(6):
+        for place in range(1000):
+            walks = place >= 500
+            ax, ay, az = scale * RANDOM.normal(size=3) * (1.5 if walks else 0.1)
+            moment = f"{place / 50:.2f}"
+            rows.append((f"p{person}", moment, ax, ay, az + 9.8, "walk" if walks else "rest"))
+    _rows(path, ("person", "t", "ax", "ay", "az", "label"), rows)
 
 
 def _photos(folder: Path) -> None:

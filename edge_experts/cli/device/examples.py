@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import MemoryBudgetError, UsageError
 
 if TYPE_CHECKING:
-    from ...datasets.inputs import Input
+    from ...datasets.input_record import Input
     from ...features import Features
     from ...format.manifest import Manifest
     from ...runtime import Answer, ExpertRuntime
@@ -25,6 +25,8 @@ def inputs(
     manifest: Manifest | None = None,
     to: str | None = None,
     frames: str | None = None,
+    *,
+    stream: bool = False,
 ) -> Iterator[Input]:
     """Inputs from the command line, a file, or stdin, as they come.
 
@@ -32,6 +34,7 @@ def inputs(
         manifest: of the bundle; it names columns that training left out.
         to: the language to translate to.
         frames: size and format of the frames on stdin.
+        stream: read stdin as rows of sensors.
 
     Raises:
         UsageError: the file does not exist, or its content does not fit the bundle's inputs.
@@ -49,6 +52,8 @@ def inputs(
         raise UsageError("stdin is closed; give inputs as arguments, or --input FILE")
     if frames is not None:
         return reader.frames(sys.stdin.buffer, "stdin", FrameFormat.parse(frames))
+    if stream:
+        return reader.sensor_rows(sys.stdin.buffer, "stdin")
     return reader.stream(sys.stdin.buffer, "stdin")
 
 
@@ -76,6 +81,8 @@ def answers(
     path: Path | None,
     watch: Watch,
     frames: str | None = None,
+    *,
+    stream: bool = False,
 ) -> Iterator[tuple[str, Answer]]:
     """Yield the name of each example and its answer, as they come.
 
@@ -84,7 +91,9 @@ def answers(
     Raises:
         UsageError: an example of the command line cannot be answered.
     """
-    for one in inputs(texts, path, runtime.features, runtime.manifest, frames=frames):
+    for one in inputs(
+        texts, path, runtime.features, runtime.manifest, frames=frames, stream=stream
+    ):
         try:
             answer = runtime.predict(one.value())
         except MemoryBudgetError:

@@ -77,6 +77,12 @@ def run(
             help="Raw frames on stdin: yuv420, rgb24 or grey, as 640x480:yuv420.",
         ),
     ] = None,
+    stream: Annotated[
+        bool,
+        typer.Option(
+            "--stream", help="Rows of sensors on stdin; an answer for each window of them."
+        ),
+    ] = False,
     context: Context = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
@@ -96,7 +102,8 @@ def run(
     the others are answered, and the exit code is 2. An abstained answer shows its label in
     brackets.
 
-    A photo is an image file, or a folder of them; --frames reads a camera's frames.
+    A photo is an image file, or a folder of them; --frames reads a camera's frames. --stream reads
+    rows of sensors, and answers each window as its last row comes.
 
     A language model continues each text, or one line of a file or stdin after the other, and prints
     the tokens as they come. With --json one object for each text has the whole continuation and its
@@ -115,6 +122,8 @@ def run(
 
     Example: edge-experts run photos.bundle photo.jpg
 
+    Example: ./read_sensor | edge-experts run motion.bundle --stream
+
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
@@ -122,8 +131,9 @@ def run(
 
     if text and input is not None:
         raise UsageError("give texts or --input, not both")
-    if frames is not None and (text or input is not None):
-        raise UsageError("--frames are read from stdin; remove the other inputs")
+    for option, is_given in (("--frames", frames is not None), ("--stream", stream)):
+        if is_given and (text or input is not None):
+            raise UsageError(f"{option} is read from stdin; remove the other inputs")
     checked(text)
     options = {
         "--to": to,
@@ -134,6 +144,7 @@ def run(
         "--stop": stop or None,
         "--seed": seed,
         "--frames": frames,
+        "--stream": stream,
     }
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import UsageError
 
 if TYPE_CHECKING:
-    from ...datasets.inputs import Input
+    from ...datasets.input_record import Input
     from ...runtime import Answer, ExpertRuntime
     from ...runtime.installed import InstalledRuntime
 

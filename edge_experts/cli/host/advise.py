@@ -16,7 +16,17 @@ from ..column_options import (
     print_notes,
 )
 from ..hints import print_next, unused
-from ..shared_options import Json, Source, Task, duration, print_json, require_training, size
+from ..shared_options import (
+    Json,
+    Source,
+    Stride,
+    Task,
+    Window,
+    duration,
+    print_json,
+    require_training,
+    size,
+)
 
 
 def advise(
@@ -27,6 +37,8 @@ def advise(
     keep: Keep = None,
     group_column: GroupColumn = None,
     time_column: TimeColumn = None,
+    window: Window = None,
+    stride: Stride = None,
     memory: Annotated[
         int | None,
         typer.Option(
@@ -59,7 +71,7 @@ def advise(
     from ... import datasets
 
     columns = columns_of(label_column, drop, group_column, time_column, keep)
-    dataset = datasets.load(data, seed, task, columns)
+    dataset = datasets.load(data, seed, task, columns, window=window, stride=stride)
     print_notes(dataset)
     from ...experiments.advice import advice
 
@@ -71,6 +83,8 @@ def advise(
     words = [found.verdict.command, "--data", data]
     words += ["--task", task] if task else []
     words += as_options(columns)
+    for option, rows in (("--window", window), ("--stride", stride)):
+        words += [] if rows is None else [option, str(rows)]
     if found.verdict.command == "train":
         words += ["--out", str(unused(Path(f"{Path(data).stem}.run")))]
     print_next(*words, *found.verdict.options.split())

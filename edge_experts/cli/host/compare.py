@@ -23,8 +23,10 @@ from ..shared_options import (
     RouterModel,
     Scheduler,
     Source,
+    Stride,
     Task,
     Width,
+    Window,
     as_typed,
     print_json,
     require_training,
@@ -39,6 +41,8 @@ def compare(
     keep: Keep = None,
     group_column: GroupColumn = None,
     time_column: TimeColumn = None,
+    window: Window = None,
+    stride: Stride = None,
     seeds: Annotated[
         int, typer.Option(help="Trainings of each row, with seeds 0, 1 ...", min=1, max=10)
     ] = 1,
@@ -129,7 +133,9 @@ def compare(
     if out is not None or picture is not None:
         plotting.require(picture)
     columns = columns_of(label_column, drop, group_column, time_column, keep)
-    dataset = datasets.load(data, task_type=task, columns=columns, image_size=image_size)
+    dataset = datasets.load(
+        data, task_type=task, columns=columns, image_size=image_size, window=window, stride=stride
+    )
     print_notes(dataset)
     if scheduler is not None and out is None:
         raise UsageError("--scheduler needs --out, a folder that all its workers see")

@@ -25,8 +25,10 @@ from ..shared_options import (
     Model,
     RouterModel,
     Source,
+    Stride,
     Task,
     Width,
+    Window,
     require_training,
 )
 
@@ -40,6 +42,8 @@ def train(
     keep: Keep = None,
     group_column: GroupColumn = None,
     time_column: TimeColumn = None,
+    window: Window = None,
+    stride: Stride = None,
     experts: Annotated[
         int | None,
         typer.Option(
@@ -190,7 +194,15 @@ def train(
         TrainConfig(**settings)  # checked before any download
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
-    dataset = datasets.load(data, settings.get("seed", 0), task, columns, image_size=image_size)
+    dataset = datasets.load(
+        data,
+        settings.get("seed", 0),
+        task,
+        columns,
+        image_size=image_size,
+        window=window,
+        stride=stride,
+    )
     print_notes(dataset)
     run = run_training(
         dataset,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-accuracy": "accuracy", "--frames": ""}
+OPTIONS = {"--min-accuracy": "accuracy", "--frames": "", "--stream": ""}
 
 
 def run(
@@ -28,19 +28,20 @@ def run(
     *,
     json: bool,
 ) -> None:
-    files = hasattr(runtime.features, "suffixes")
-    for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
-        print(_json(answer, watch, name, files) if json else _line(answer, name), flush=True)
+    named = hasattr(runtime.features, "suffixes") or bool(options.get("--stream"))
+    frames, stream = options.get("--frames"), bool(options.get("--stream"))
+    for name, answer in answers(runtime, texts, path, watch, frames, stream=stream):
+        print(_json(answer, watch, name, named) if json else _line(answer, name), flush=True)
     watch.check_drift()
 
 
-def _json(answer: Answer, watch: Watch, name: str, files: bool) -> str:
-    """Format an answer; inputs that are files or frames are named."""
+def _json(answer: Answer, watch: Watch, name: str, named: bool) -> str:
+    """Format an answer; files, frames and windows of rows are named."""
     from json import dumps
 
     content = {
         "schema_version": "1.0",
-        **({"input": name} if files else {}),
+        **({"input": name} if named else {}),
         "label": answer.label,
         "score": round(answer.score, 6),
         "expert": answer.expert,

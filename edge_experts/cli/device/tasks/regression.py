@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-r2": "r2", "--frames": ""}
+OPTIONS = {"--min-r2": "r2", "--frames": "", "--stream": ""}
 
 
 def run(
@@ -29,7 +29,8 @@ def run(
     *,
     json: bool,
 ) -> None:
-    for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
+    frames, stream = options.get("--frames"), bool(options.get("--stream"))
+    for name, answer in answers(runtime, texts, path, watch, frames, stream=stream):
         print(_json(answer, watch) if json else _line(answer, name), flush=True)
     watch.check_drift()
 
