@@ -31,6 +31,8 @@ from .models import Models
 from .tasks import Task, open_task
 from .tasks.base import Stream
 
+ALWAYS = "routers and dense parts"  # name of their memory in messages
+
 
 class ExpertRuntime:
     """An opened bundle: `predict` loads and checks the expert that an input needs, and answers.
@@ -121,7 +123,7 @@ class ExpertRuntime:
             costs or found.experts,
             _bytes_of(memory_budget),
             max_experts,
-            beside={"routers and dense parts": found.always, **reserved},
+            beside={ALWAYS: found.always, **reserved},
             layers=[places for _, places in self.manifest.routed],
         )
         self._prefetch, self._strict = prefetch, strict

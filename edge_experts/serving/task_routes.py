@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute
 
 from ..registry import Registry
 from .endpoints import Endpoints
+from .served_models import ServedModels
 from .server_options import ServerOptions
-from .service import Service
 
 TASK_ROUTES = Registry(
     "edge_experts.http_routes",
@@ -21,6 +21,9 @@ TASK_ROUTES = Registry(
 class TaskRoutes(Protocol):
     """Endpoints of one task.
 
+    Args:
+        models: all models of the server, at least one of them of this task.
+
     Attributes:
         title: their place and API in words, for the message that the server prints.
 
@@ -30,19 +33,16 @@ class TaskRoutes(Protocol):
 
     title: str
 
-    def __init__(self, service: Service, options: ServerOptions): ...
+    def __init__(self, models: ServedModels, options: ServerOptions): ...
 
     def routes(self, endpoints: Endpoints) -> Sequence[BaseRoute]:
         """Create the routes."""
 
     def close(self) -> None:
-        """End all requests, before the service is closed."""
+        """End all requests, before the services are closed."""
 
 
-def task_routes(service: Service, options: ServerOptions) -> TaskRoutes | None:
-    """Create the routes of a bundle's task; None if it has no own ones."""
-    name = service.runtime.task.name
-    if not TASK_ROUTES.has(name):
-        return None
-    made: TaskRoutes = TASK_ROUTES.get(name)(service, options)
-    return made
+def task_routes(models: ServedModels, options: ServerOptions) -> list[TaskRoutes]:
+    """Create the routes of the models' tasks that have own ones."""
+    names = dict.fromkeys(one.runtime.task.name for one in models)
+    return [TASK_ROUTES.get(name)(models, options) for name in names if TASK_ROUTES.has(name)]

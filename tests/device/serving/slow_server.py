@@ -19,7 +19,8 @@ from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.serving import connections
 from edge_experts.serving.routes import make_app
-from edge_experts.serving.server_metrics import Metrics
+from edge_experts.serving.served_models import ServedModels
+from edge_experts.serving.server_metrics import Metrics, ModelMetrics
 from edge_experts.serving.server_options import ServerOptions
 from edge_experts.serving.service import Service
 from edge_experts.serving.task_routes import task_routes
@@ -83,8 +84,16 @@ def serving(
     """Serve in a thread; yields the port and the runtime."""
     chosen = ServerOptions(**{**OPTIONS, **options})
     runtime = SlowRuntime(ExpertRuntime(bundle, sequences=chosen.sequences), seconds, padding)
-    service: Any = Service(runtime, queue=chosen.queue, most_parts=10, metrics=Metrics())  # type: ignore[arg-type]
-    app = make_app(service, chosen, task_routes(service, chosen))
+    metrics = Metrics()
+    service = Service(
+        runtime.manifest.name,
+        runtime,  # type: ignore[arg-type]
+        queue=chosen.queue,
+        most_parts=10,
+        metrics=ModelMetrics(metrics, runtime.manifest.name),
+    )
+    models = ServedModels([service])
+    app = make_app(models, metrics, chosen, task_routes(models, chosen))
     config = uvicorn.Config(
         app,
         http=connections.Connection,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..watch import Watch
 
 _SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
-_OF_SERVE = ("--sequences", "--request-seconds")
+_OF_SERVE = ("--sequences", "--request-seconds", "--context")
 OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE), "")
 _BEGINNING, _SHOWN = 16, 40  # tokens of a document that is shown, and of its continuation
 _MOST = 128  # tokens, by default
