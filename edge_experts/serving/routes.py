@@ -40,9 +40,7 @@ class Routes:
         most_examples: largest number of examples in a request.
     """
 
-    def __init__(
-        self, models: ServedModels, metrics: Metrics, most_bytes: int, most_examples: int
-    ):
+    def __init__(self, models: ServedModels, metrics: Metrics, most_bytes: int, most_examples: int):
         self._models, self._metrics = models, metrics
         self._most_bytes, self._most_examples = most_bytes, most_examples
 

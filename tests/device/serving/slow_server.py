@@ -9,7 +9,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,18 +84,26 @@ def serving(
     """Serve in a thread; yields the port and the runtime."""
     chosen = ServerOptions(**{**OPTIONS, **options})
     runtime = SlowRuntime(ExpertRuntime(bundle, sequences=chosen.sequences), seconds, padding)
-    metrics = Metrics()
-    service = Service(
-        runtime.manifest.name,
-        runtime,  # type: ignore[arg-type]
-        queue=chosen.queue,
-        most_parts=10,
-        metrics=ModelMetrics(metrics, runtime.manifest.name),
+    with in_thread({runtime.manifest.name: runtime}, chosen) as port:
+        yield port, runtime
+
+
+@contextlib.contextmanager
+def in_thread(runtimes: Mapping[str, Any], options: ServerOptions) -> Iterator[int]:
+    """Serve runtimes in a thread; yields the port."""
+    metrics = Metrics(by_model=len(runtimes) > 1)
+    models = ServedModels(
+        Service(
+            name,
+            runtime,
+            queue=options.queue,
+            most_parts=10,
+            metrics=ModelMetrics(metrics, name),
+        )
+        for name, runtime in runtimes.items()
     )
-    models = ServedModels([service])
-    app = make_app(models, metrics, chosen, task_routes(models, chosen))
     config = uvicorn.Config(
-        app,
+        make_app(models, metrics, options, task_routes(models, options)),
         http=connections.Connection,
         log_level="warning",
         timeout_graceful_shutdown=5,
@@ -105,7 +113,7 @@ def serving(
     thread.start()
     until(lambda: server.started)
     try:
-        yield listening.getsockname()[1], runtime
+        yield listening.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(30)
