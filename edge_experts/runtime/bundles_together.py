@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MemoryBudgetError
 from ..features import read_features
-from ..format.byte_sizes import Size, bytes_of
+from ..format.byte_sizes import Size
 from ..format.install_root import resolve
 from ..format.manifest_parser import read_manifest
 from .engine import ALWAYS, ExpertRuntime

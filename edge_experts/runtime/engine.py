@@ -28,6 +28,7 @@ from .memory.quarantine import Quarantine
 from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
+from .routing_options import RoutingOptions
 from .tasks import Task, open_task
 from .tasks.base import Stream
 
@@ -72,6 +73,11 @@ class ExpertRuntime:
         context: for a language model: tokens of a text whose keys and values are kept, at most as
             many as in training, which is the default.
         sequences: for a language model: texts that may be written at the same time.
+        prefer_resident: for a language model: prefer experts in memory to those that the router
+            scores higher, by less than this share of the range of its logits; 0 to 1. Answers then
+            depend on the budget and on earlier requests.
+        experts_per_token: for a language model: number of experts of each layer that a token uses,
+            at most and by default as many as in training.
         monitor: compare the router and the answers with the bundle's reference, for `drift`; it
             costs about two microseconds an answer.
 
@@ -104,6 +110,8 @@ class ExpertRuntime:
         tune_allocator: bool = True,
         context: int | None = None,
         sequences: int = 1,
+        prefer_resident: float = 0.0,
+        experts_per_token: int | None = None,
         monitor: bool = False,
     ):
         if tune_allocator:
@@ -112,6 +120,7 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.task: Task = open_task(self.manifest, self.features, self.folder)
+        self.task.route_by(RoutingOptions(prefer_resident, experts_per_token))
         self._reserving = context, sequences
         reserved = self.task.reserve(*self._reserving)
         self.models = self._opening(

@@ -69,7 +69,8 @@ class RuntimeCollector:
         for own, runtime in self._runtimes:
             manifest, counts = runtime.manifest, runtime.counts
             version = str(manifest.bundle_version)
-            bundle.add_metric(own, {"name": manifest.name, "version": version})
+            options = {name: f"{value:g}" for name, value in runtime.task.routing.given.items()}
+            bundle.add_metric(own, {"name": manifest.name, "version": version, **options})
             resident.add_metric(own, len(runtime.resident))
             taken.add_metric(own, runtime.resident_bytes)
             quarantined.add_metric(own, len(runtime.quarantined))

@@ -23,6 +23,7 @@ NAMES = (
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "gains", "language-models", "perplexity"),
+    "routing-options",
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),

@@ -10,7 +10,15 @@ import typer
 
 from ...errors import UsageError
 from ..help import RARE, WRITING
-from ..shared_options import Context, MemoryBudget, Threads, require_serving, size
+from ..shared_options import (
+    Context,
+    ExpertsPerToken,
+    MemoryBudget,
+    PreferResident,
+    Threads,
+    require_serving,
+    size,
+)
 
 if TYPE_CHECKING:
     from ...serving.api_keys import ApiKeys
@@ -66,6 +74,8 @@ def serve(
         ),
     ] = None,
     context: Context = None,
+    prefer_resident: PreferResident = 0.0,
+    experts_per_token: ExpertsPerToken = None,
     sequences: Annotated[
         int | None,
         typer.Option(
@@ -125,6 +135,8 @@ def serve(
         "--max-tokens": max_tokens,
         "--request-seconds": request_seconds,
         "--context": context,
+        "--prefer-resident": prefer_resident or None,
+        "--experts-per-token": experts_per_token,
     }
     writing = _writing(bundles, given)
     sequences = _SEQUENCES if sequences is None else sequences
@@ -140,7 +152,12 @@ def serve(
         most_tokens=max_tokens,
         request_seconds=request_seconds or _SECONDS,
     )
-    of_writing = {"context": context, "sequences": sequences}
+    of_writing = {
+        "context": context,
+        "sequences": sequences,
+        "prefer_resident": prefer_resident,
+        "experts_per_token": experts_per_token,
+    }
     runtimes = open_together(
         bundles,
         memory_budget,
@@ -185,7 +202,7 @@ def _name(place: str) -> tuple[str, Path]:
     return name, Path(bundle)
 
 
-def _writing(bundles: Mapping[str, Path], given: Mapping[str, int | None]) -> set[str]:
+def _writing(bundles: Mapping[str, Path], given: Mapping[str, float | None]) -> set[str]:
     """Return the names of the language models.
 
     Raises:

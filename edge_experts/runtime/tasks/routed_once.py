@@ -20,6 +20,7 @@ from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
+from ..routing_options import RoutingOptions
 from .base import (
     SCORE_TOLERANCE,
     Column,
@@ -41,6 +42,7 @@ class RoutedOnce(ABC):
     """
 
     labels_are, needs_all = "labels", False
+    routing = RoutingOptions()
     parity: Sequence[Column] = (
         Column("equal labels  ", "equal_labels", ".2%", 15),
         Column("accuracy: Keras's,", "keras_accuracy", ".4f", 12),
@@ -210,6 +212,11 @@ class RoutedOnce(ABC):
         if context is not None or sequences != 1:
             raise UsageError("context and sequences are for language models")
         return {}
+
+    def route_by(self, options: RoutingOptions) -> None:
+        """Accept no options: an input runs the experts that the bundle says."""
+        if options:
+            raise UsageError("prefer_resident and experts_per_token are for language models")
 
     def policy(self) -> Policy | None:
         """Return None: the least recently used expert is evicted first."""

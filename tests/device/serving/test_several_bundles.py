@@ -89,6 +89,11 @@ def test_every_answer_is_that_of_a_runtime_alone(bundles: dict[str, Path], budge
         for row, example in enumerate(INPUTS):
             wanted["tiny", row] = runtime.predict(example).scores
     wrong: list[Any] = []
+    of_writing = {"context": CONTEXT, "sequences": 2}
+    runtimes = open_together(
+        bundles, budget, {name: {} if name == "tiny" else of_writing for name in bundles}
+    )
+    common: MemoryBudget = runtimes["help"]._common  # type: ignore[union-attr, assignment]
 
     def request(port: int, seed: int) -> None:
         keys = list(wanted)
@@ -104,12 +109,6 @@ def test_every_answer_is_that_of_a_runtime_alone(bundles: dict[str, Path], budge
             if status != 200 or not same or common.used > budget:
                 wrong.append((name, row, content))
 
-    of_writing = {"context": CONTEXT, "sequences": 2}
-    runtimes = open_together(
-        bundles, budget, {name: {} if name == "tiny" else of_writing for name in bundles}
-    )
-    common = runtimes["help"]._common  # type: ignore[union-attr]
-    assert isinstance(common, MemoryBudget)
     with in_thread(runtimes, ServerOptions(**OPTIONS)) as port:  # type: ignore[arg-type]
         threads = [threading.Thread(target=request, args=(port, seed)) for seed in range(8)]
         for thread in threads:

@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from ....format.manifest import Manifest
     from ....runtime import ExpertRuntime
     from ....runtime.installed import InstalledRuntime
+    from ....runtime.routing_options import RoutingOptions
     from ....runtime.tasks.language_model import LanguageModel
     from ....runtime.tasks.language_model.continuation import Continued
     from ..watch import Watch
 
 _SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
 _OF_SERVE = ("--sequences", "--request-seconds", "--context")
-OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE), "")
+_ROUTING = ("--prefer-resident", "--experts-per-token")
+OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE, *_ROUTING), "")
 _BEGINNING, _SHOWN = 16, 40  # tokens of a document that is shown, and of its continuation
 _MOST = 128  # tokens, by default
 
@@ -67,10 +69,10 @@ def run(
             continue
         assert isinstance(answer, Continued)
         watch.look(answer)
-        print(_json(answer) if json else "", flush=True)
+        print(_json(answer, runtime.task.routing) if json else "", flush=True)
 
 
-def _json(answer: Continued) -> str:
+def _json(answer: Continued, routing: RoutingOptions) -> str:
     from json import dumps
 
     content = {
@@ -89,6 +91,7 @@ def _json(answer: Continued) -> str:
         "score": round(answer.score, 6),
         "degraded": answer.degraded,
         "reason": answer.reason,
+        "routing_options": routing.given,
     }
     return dumps(content, ensure_ascii=False)
 
@@ -116,6 +119,7 @@ def evaluate(
         "accuracy": round(measured["accuracy"], 6),
         "tokens": tokens,
         "documents": len(split),
+        "routing_options": task.routing.given,
     }
     shown = samples(runtime, task, split, show, seed)
     lines = [f"{one['beginning']}\n  continued: {one['written']}" for one in shown]
@@ -123,7 +127,7 @@ def evaluate(
         f"perplexity {found['perplexity']:.2f}, loss {found['loss']:.4f} nats a token, "
         f"{found['bits_per_byte']:.3f} bits per byte, {found['accuracy']:.1%} of tokens "
         f"predicted rightly, on {tokens:,} tokens of {len(split):,} "
-        f"documents of {dataset.name}, {name}"
+        f"documents of {dataset.name}, {name}{f', with {task.routing}' if task.routing else ''}"
     )
     return Evaluation({**found, **({"shown": shown} if shown else {})}, [*lines, line])
 

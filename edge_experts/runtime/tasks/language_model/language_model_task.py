@@ -19,6 +19,7 @@ from ...fit import Shapes, must_fit
 from ...interpreter import CHOICE, Delegate, Expert, installed, package, prefer
 from ...memory.least_frequent import LeastFrequent
 from ...memory.policy import Policy
+from ...routing_options import RoutingOptions
 from ...rows_model import RowsModel
 from ..base import Column, DeployedScores, GoldenAnswer, Tensor, Traffic
 from ..routed_once import known_scores
@@ -53,6 +54,7 @@ class LanguageModel:
         self._sizes = [entry.bytes for entry in manifest.experts]
         self._layers = [places for _, places in manifest.routed]
         self._caches, self.context = CachePool([]), settings.context
+        self.routing = RoutingOptions()
         self._rotary = Rotary(1, settings.width, settings.rotary_base)
 
     def check_features(self, folder: Path) -> None:
@@ -115,6 +117,20 @@ class LanguageModel:
             "buffers": sequences * buffers + STARTED,
             "tokenizer": self.vocabulary.nbytes,
         }
+
+    def route_by(self, options: RoutingOptions) -> None:
+        most = self.manifest.top_k
+        count = options.experts_per_token or most
+        if count > most:
+            raise UsageError(
+                f"experts_per_token must be 1 to {most}, the number of this bundle, got {count}"
+            )
+        if options.prefer_resident and count == 1:
+            raise UsageError(
+                "prefer_resident has no effect with one expert for each token, which is the "
+                "router's first choice; remove it"
+            )
+        self.routing = options
 
     def policy(self) -> Policy:
         return LeastFrequent(self._layers)
@@ -191,16 +207,19 @@ class LanguageModel:
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
         raise UsageError("predict_arrays is not for language models: use predict or stream")
 
-    def losses(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
+    def losses(
+        self, tokens: Sequence[int], models: Access, rows: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the loss of each token but the first, in nats, and if it was the most probable.
 
         Args:
             tokens: at most one more than the context; those of `Vocabulary.start` begin a text.
+            rows: see `logits`.
 
         Returns:
             (tokens - 1,) float64 and bool.
         """
-        found = self.logits(tokens[:-1], models)
+        found = self.logits(tokens[:-1], models, rows)
         return _nats(found, tokens[1:]), found.argmax(axis=1) == np.array(tokens[1:])
 
     def judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
@@ -208,19 +227,24 @@ class LanguageModel:
         found = self.logits(tokens[:-1], models)
         return _nats(found, tokens[1:]), found[-1]
 
-    def logits(self, tokens: Sequence[int], models: Access) -> np.ndarray:
+    def logits(
+        self, tokens: Sequence[int], models: Access, rows: int | None = None
+    ) -> np.ndarray:
         """Compute the logits after each token of a text, (tokens, pieces) float32.
 
         Args:
             tokens: at most as many as the context has.
+            rows: tokens that are computed together, at most `ROWS`; by default so many, or with
+                `prefer_resident` one, as a text is written.
         """
         if not 1 <= len(tokens) <= self.context:
             raise UsageError(f"tokens must be 1 to {self.context}, got {len(tokens)}")
         cache, _ = self._caches.take(())
         try:
             network, found = self._network(models), []
-            for start in range(0, len(tokens), ROWS):
-                part = list(tokens[start : start + ROWS])
+            count = rows or (1 if self.routing.prefer_resident else ROWS)
+            for start in range(0, len(tokens), count):
+                part = list(tokens[start : start + count])
                 found.append(network.logits(network.rows(part, cache)))
         except Exception:
             cache.clear()
@@ -230,8 +254,15 @@ class LanguageModel:
         return np.concatenate(found)
 
     def _network(self, models: Access) -> LayeredNetwork:
+        options = self.routing
         return LayeredNetwork(
-            self.settings, self._rotary, self._biases, self.manifest.top_k, self._sizes, models
+            self.settings,
+            self._rotary,
+            self._biases,
+            options.experts_per_token or self.manifest.top_k,
+            options.prefer_resident,
+            self._sizes,
+            models,
         )
 
     def pick(

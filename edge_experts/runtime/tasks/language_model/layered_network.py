@@ -2,6 +2,7 @@
 
 The residual stream stays float32 here, between the files. A row's numbers do not depend on the rows
 that are computed with it, so that neither chunks of a prompt nor the memory budget change a token.
+With a preference for experts in memory both do.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class LayeredNetwork:
 
     Args:
         biases: of each layer, (experts,) float32.
+        top_k: number of experts of each layer that a token uses.
+        prefer_resident: see `RoutingOptions`.
         sizes: bytes of each expert's file.
     """
 
@@ -62,12 +65,14 @@ class LayeredNetwork:
         rotary: Rotary,
         biases: Sequence[np.ndarray],
         top_k: int,
+        prefer_resident: float,
         sizes: Sequence[int],
         models: Access,
     ):
         dense = models.dense
         self._settings, self._rotary, self._biases = settings, rotary, biases
         self._top_k, self._sizes, self._models = top_k, sizes, models
+        self._prefer_resident = prefer_resident
         self._embedding: EmbeddingRows = dense[EMBEDDING]
         count = len(models.layers)
         self._into: list[RowsModel] = [dense[attention_in_path(one)] for one in range(count)]
@@ -116,9 +121,14 @@ class LayeredNetwork:
     def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
         """Return the weighted outputs of the routed experts, (rows, units)."""
         arrays = {STREAM: x}
-        scores = self._scores(routed.route(arrays))
+        logits = routed.route(arrays)
+        if self._prefer_resident:
+            chosen = self._preferring(logits, self._biases[layer], routed.places)
+            scores = self._scores(logits)
+        else:
+            scores = self._scores(logits)
+            chosen = scores + self._biases[layer]
         given = arrays[TRUNK]
-        chosen = scores + self._biases[layer]
         usable, run = len(routed.places), self._one if len(x) == 1 else self._many
         while True:
             try:
@@ -136,6 +146,20 @@ class LayeredNetwork:
         if shared is not None:
             made += shared.run(given)
         return made
+
+    def _preferring(self, logits: np.ndarray, biases: np.ndarray, places: range) -> np.ndarray:
+        """Compute the numbers that experts are chosen by, those in memory raised, (rows, experts).
+
+        Their logits are raised by a share of the row's range, as by the cache prior of
+        https://arxiv.org/abs/2412.00099. The weights of the chosen experts stay those of the
+        router, and its first choice stays first.
+        """
+        first = (self._scores(logits.copy()) + biases).argmax(axis=1)
+        resident = np.array([self._models.has(index) for index in places])
+        ranges = np.ptp(logits, axis=1, keepdims=True)
+        raised: np.ndarray = self._scores(logits + self._prefer_resident * ranges * resident) + biases
+        raised[np.arange(len(raised)), first] = np.inf
+        return raised
 
     def _scores(self, logits: np.ndarray) -> np.ndarray:
         """Compute the scores that weigh the experts, (rows, experts)."""

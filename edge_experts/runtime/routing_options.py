@@ -1,0 +1,45 @@
+"""Options of routing that trade quality for speed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True)
+class RoutingOptions:
+    """How a layer's experts are chosen; the defaults follow the router.
+
+    Attributes:
+        prefer_resident: share of the range of a router's logits that is added to those of experts
+            in memory, 0 to 1. The router's first choice is always used.
+        experts_per_token: number of experts of each layer; None: as many as the bundle says.
+
+    Raises:
+        UsageError: a value is invalid.
+    """
+
+    prefer_resident: float = 0.0
+    experts_per_token: int | None = None
+
+    def __post_init__(self) -> None:
+        margin, count = self.prefer_resident, self.experts_per_token
+        if type(margin) not in (int, float) or not 0 <= margin <= 1:
+            raise UsageError(f"prefer_resident must be 0 to 1, got {margin!r:.40}")
+        if count is not None and (type(count) is not int or count < 1):
+            raise UsageError(f"experts_per_token must be at least 1, got {count!r:.40}")
+
+    def __bool__(self) -> bool:
+        """Test if an option is set."""
+        return bool(self.given)
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The options that are set, by their names, for statistics."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in self.given.items())
