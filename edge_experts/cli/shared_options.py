@@ -69,7 +69,7 @@ PreferResident = Annotated[
     float,
     typer.Option(
         metavar="SHARE",
-        help="Prefer experts in memory within this share of the router's range.",
+        help="Prefer experts in memory, within this share of the scores' range.",
         min=0,
         max=1,
         rich_help_panel=WRITING,

@@ -74,7 +74,7 @@ class ExpertRuntime:
             many as in training, which is the default.
         sequences: for a language model: texts that may be written at the same time.
         prefer_resident: for a language model: prefer experts in memory to those that the router
-            scores higher, by less than this share of the range of its logits; 0 to 1. Answers then
+            scores higher, by less than this share of the range of its scores; 0 to 1. Answers then
             depend on the budget and on earlier requests.
         experts_per_token: for a language model: number of experts of each layer that a token uses,
             at most and by default as many as in training.

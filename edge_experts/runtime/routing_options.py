@@ -14,7 +14,7 @@ class RoutingOptions:
     """How a layer's experts are chosen; the defaults follow the router.
 
     Attributes:
-        prefer_resident: share of the range of a router's logits that is added to those of experts
+        prefer_resident: share of the range of a router's scores that is added to those of experts
             in memory, 0 to 1. The router's first choice is always used.
         experts_per_token: number of experts of each layer; None: as many as the bundle says.
 

@@ -30,7 +30,7 @@ _SEQUENCES, _SECONDS = 2, 300  # of a language model
 
 def serve(
     bundle: Annotated[
-        list[str],
+        list[Path],
         typer.Argument(
             metavar="[NAME=]BUNDLE...",
             help="Bundles' folders, or folders that bundles are installed in; NAME is the model's "
@@ -169,7 +169,7 @@ def serve(
     run_server(runtimes, options)
 
 
-def _named(places: Sequence[str]) -> dict[str, Path]:
+def _named(places: Sequence[Path]) -> dict[str, Path]:
     """Return the bundles by the names of their models.
 
     Raises:
@@ -187,17 +187,17 @@ def _named(places: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def _name(place: str) -> tuple[str, Path]:
+def _name(place: Path) -> tuple[str, Path]:
     """Split NAME=BUNDLE; the bundle's own name is the default."""
     from ...format.install_root import resolve
     from ...format.manifest_parser import read_manifest
 
-    name, equals, bundle = place.partition("=")
-    if not equals or "/" in name or Path(place).exists():
-        return read_manifest(resolve(Path(place))).name, Path(place)
+    name, equals, bundle = str(place).partition("=")
+    if not equals or "/" in name or place.exists():
+        return read_manifest(resolve(place)).name, place
     if not re.fullmatch(_NAME, name):
         raise UsageError(
-            f"{place!r}: a model's name must be of letters, digits, '.', '_' and '-', got {name!r}"
+            f"{place}: a model's name must be of letters, digits, '.', '_' and '-', got {name!r}"
         )
     return name, Path(bundle)
 

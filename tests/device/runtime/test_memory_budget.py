@@ -13,13 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from edge_experts import ExpertRuntime, InstalledRuntime, MemoryBudget
+from edge_experts import ExpertRuntime, MemoryBudget
 from edge_experts.errors import MemoryBudgetError, UsageError
-from edge_experts.runtime import installed
 from edge_experts.runtime.memory.memory_budget import BudgetMembers
 from edge_experts.runtime.memory.residency import Residency
 from edge_experts.runtime.memory.room import Room
-from edge_experts.updates.install import install
 from tests.tiny import INPUTS, tiny_bundle
 
 from ..loads import tiny
@@ -147,57 +145,6 @@ def test_experts_that_fit_again_are_no_longer_refused(tmp_path: Path) -> None:
             ExpertRuntime(small, memory_budget=budget, costs=(1500, 1500))
         assert first.quarantined == {}
         assert not any(first.predict(one).degraded for one in INPUTS)
-
-
-def test_a_version_takes_the_place_of_the_one_before_it(tmp_path: Path) -> None:
-    """The budget does not hold both: requests wait until those in progress are answered."""
-    budget = MemoryBudget("2.5KB")  # a router and an expert
-    install(tiny_bundle(tmp_path / "1", version=1), tmp_path / "root")
-    with InstalledRuntime(tmp_path / "root", check_every=0, memory_budget=budget) as runtime:
-        with runtime.held() as held:
-            install(tiny_bundle(tmp_path / "2", version=2, seeds=(2, 3)), tmp_path / "root")
-            answers: list[tuple[int, float]] = []
-
-            def ask() -> None:
-                answer = runtime.predict(INPUTS[0])
-                answers.append((runtime.manifest.bundle_version, answer.score))
-
-            threads = [threading.Thread(target=ask) for _ in range(3)]
-            threads[0].start()
-            while not runtime._exchanging:
-                threading.Event().wait(0.01)
-            for thread in threads[1:]:
-                thread.start()
-            threading.Event().wait(0.1)
-            assert not answers
-            assert held.predict(INPUTS[0]).expert == 0, "it goes on"
-            assert budget.used <= budget.bytes
-        for thread in threads:
-            thread.join(30)
-        with ExpertRuntime(tmp_path / "2") as alone:
-            assert answers == [(2, alone.predict(INPUTS[0]).score)] * 3
-        assert runtime.problem is None
-        assert budget.used == 2 * KB
-
-
-def test_a_version_that_does_not_fit_at_all_leaves_the_one_before_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    budget = MemoryBudget("2KB")
-    install(tiny_bundle(tmp_path / "1", version=1), tmp_path / "root")
-    with InstalledRuntime(tmp_path / "root", check_every=0, memory_budget=budget) as runtime:
-        wanted = runtime.predict(INPUTS[0]).score
-        large = tiny_bundle(tmp_path / "2", version=2, resident_bytes=1500)
-        install(large, tmp_path / "root")
-        with pytest.warns(RuntimeWarning, match="goes on answering"):
-            assert runtime.predict(INPUTS[0]).score == wanted
-        assert runtime.manifest.bundle_version == 1
-        monkeypatch.setattr(installed, "_PATIENCE", 0.05)
-        with runtime.held() as held:
-            install(tiny_bundle(tmp_path / "3", version=3), tmp_path / "root")
-            runtime._next_look = 0.0
-            with pytest.warns(RuntimeWarning, match="does not hold two"):
-                assert runtime.predict(INPUTS[0]).score == held.predict(INPUTS[0]).score == wanted
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

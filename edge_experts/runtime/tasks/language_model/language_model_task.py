@@ -227,9 +227,7 @@ class LanguageModel:
         found = self.logits(tokens[:-1], models)
         return _nats(found, tokens[1:]), found[-1]
 
-    def logits(
-        self, tokens: Sequence[int], models: Access, rows: int | None = None
-    ) -> np.ndarray:
+    def logits(self, tokens: Sequence[int], models: Access, rows: int | None = None) -> np.ndarray:
         """Compute the logits after each token of a text, (tokens, pieces) float32.
 
         Args:

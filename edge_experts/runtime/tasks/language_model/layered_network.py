@@ -121,14 +121,11 @@ class LayeredNetwork:
     def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
         """Return the weighted outputs of the routed experts, (rows, units)."""
         arrays = {STREAM: x}
-        logits = routed.route(arrays)
-        if self._prefer_resident:
-            chosen = self._preferring(logits, self._biases[layer], routed.places)
-            scores = self._scores(logits)
-        else:
-            scores = self._scores(logits)
-            chosen = scores + self._biases[layer]
+        scores = self._scores(routed.route(arrays))
         given = arrays[TRUNK]
+        chosen = scores + self._biases[layer]
+        if self._prefer_resident:
+            self._raise_resident(chosen, routed.places)
         usable, run = len(routed.places), self._one if len(x) == 1 else self._many
         while True:
             try:
@@ -147,19 +144,17 @@ class LayeredNetwork:
             made += shared.run(given)
         return made
 
-    def _preferring(self, logits: np.ndarray, biases: np.ndarray, places: range) -> np.ndarray:
-        """Compute the numbers that experts are chosen by, those in memory raised, (rows, experts).
+    def _raise_resident(self, chosen: np.ndarray, places: range) -> None:
+        """Raise the numbers that experts in memory are chosen by, (rows, experts), in place.
 
-        Their logits are raised by a share of the row's range, as by the cache prior of
-        https://arxiv.org/abs/2412.00099. The weights of the chosen experts stay those of the
-        router, and its first choice stays first.
+        They rise by a share of the row's range, like the logits in the cache prior of
+        https://arxiv.org/abs/2412.00099. The router's first choice stays first, and the weights of
+        the chosen experts stay those of the router.
         """
-        first = (self._scores(logits.copy()) + biases).argmax(axis=1)
+        first = chosen.argmax(axis=1)
         resident = np.array([self._models.has(index) for index in places])
-        ranges = np.ptp(logits, axis=1, keepdims=True)
-        raised: np.ndarray = self._scores(logits + self._prefer_resident * ranges * resident) + biases
-        raised[np.arange(len(raised)), first] = np.inf
-        return raised
+        chosen += self._prefer_resident * np.ptp(chosen, axis=1, keepdims=True) * resident
+        chosen[np.arange(len(chosen)), first] = np.inf
 
     def _scores(self, logits: np.ndarray) -> np.ndarray:
         """Compute the scores that weigh the experts, (rows, experts)."""
