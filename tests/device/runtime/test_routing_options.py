@@ -132,7 +132,7 @@ def test_other_tasks_have_no_such_options(tmp_path: Path) -> None:
     bundle = tiny_bundle(tmp_path / "tiny.bundle")
     for options in ({"prefer_resident": 0.1}, {"experts_per_token": 1}):
         with pytest.raises(UsageError, match="for language models"):
-            ExpertRuntime(bundle, **options)  # type: ignore[arg-type]
+            ExpertRuntime(bundle, **options)
 
 
 def test_options_name_themselves() -> None:
