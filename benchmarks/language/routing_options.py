@@ -16,6 +16,7 @@ import numpy as np
 from edge_experts import datasets
 from edge_experts.benchmarking.measure.timeline import Watched
 from edge_experts.errors import UsageError
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.progress import Progress
 from edge_experts.runtime.tasks.language_model.language_model_task import LanguageModel
 
@@ -120,8 +121,6 @@ def _read(
 
 
 def _count(bundle: Path, share: float) -> int:
-    from edge_experts.format.manifest_parser import read_manifest
-
     return max(1, round(share * len(read_manifest(bundle).experts)))
 
 

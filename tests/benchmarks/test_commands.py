@@ -136,6 +136,7 @@ def test_programs_print_json_or_text(
         *((name, (), ManifestError) for name in ("overhead", "soak", "mutations", "startup")),
         *((name, (), ManifestError) for name in ("loading", "kernels", "tight")),
         ("attention", ("--contexts", "100"), UsageError),
+        ("routing-options", ("--margins", "2"), UsageError),
         ("synthetic", ("--experts", "2", "--hidden", "few"), UsageError),
         ("every-recipe", ("--recipes", "int4"), UsageError),
         ("synthetic-translators", ("--experts", "3"), UsageError),

@@ -119,7 +119,7 @@ def test_only_experts_within_the_margin_change_places(
         ({"prefer_resident": "1"}, "prefer_resident must be 0 to 1"),
         ({"experts_per_token": 0}, "experts_per_token must be at least 1"),
         ({"experts_per_token": 1.5}, "experts_per_token must be at least 1"),
-        ({"experts_per_token": 3}, "must be 1 to 2, the number of this bundle, got 3"),
+        ({"experts_per_token": 3}, "must be 1 to 2, as help has, got 3"),
         ({"experts_per_token": 1, "prefer_resident": 0.1}, "has no effect with one expert"),
     ],
 )

@@ -123,7 +123,7 @@ class LanguageModel:
         count = options.experts_per_token or most
         if count > most:
             raise UsageError(
-                f"experts_per_token must be 1 to {most}, the number of this bundle, got {count}"
+                f"experts_per_token must be 1 to {most}, as {self.manifest.name} has, got {count}"
             )
         if options.prefer_resident and count == 1:
             raise UsageError(
