@@ -32,7 +32,6 @@ from .service import Service
 from .text_writer import TextWriter, Writing
 
 _MODELS, _COMPLETIONS, _CHAT = "/v1/models", "/v1/completions", "/v1/chat/completions"
-_TASK = "language-model"
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _CODES = {401: "invalid_api_key", 503: "overloaded"}
 # Proxies such as nginx would otherwise collect events.
@@ -44,7 +43,7 @@ class Completions:
 
     title = "/v1 (OpenAI's completions and chat)"
 
-    def __init__(self, models: ServedModels, options: ServerOptions):
+    def __init__(self, own: Sequence[Service], models: ServedModels, options: ServerOptions):
         if options.keys is None and not is_loopback(options.host):
             raise UsageError(
                 f"--host {options.host}: other machines can connect, and a language model answers "
@@ -53,8 +52,7 @@ class Completions:
         self._models, self._options = models, options
         self._writers = {
             one.name: TextWriter(one, sequences=options.sequences, seconds=options.request_seconds)
-            for one in models
-            if one.runtime.task.name == _TASK
+            for one in own
         }
         self._created = int(time.time())
 

@@ -11,6 +11,7 @@ from ..registry import Registry
 from .endpoints import Endpoints
 from .served_models import ServedModels
 from .server_options import ServerOptions
+from .service import Service
 
 TASK_ROUTES = Registry(
     "edge_experts.http_routes",
@@ -22,7 +23,8 @@ class TaskRoutes(Protocol):
     """Endpoints of one task.
 
     Args:
-        models: all models of the server, at least one of them of this task.
+        own: services of the bundles of this task, at least one.
+        models: all models of the server.
 
     Attributes:
         title: their place and API in words, for the message that the server prints.
@@ -33,7 +35,7 @@ class TaskRoutes(Protocol):
 
     title: str
 
-    def __init__(self, models: ServedModels, options: ServerOptions): ...
+    def __init__(self, own: Sequence[Service], models: ServedModels, options: ServerOptions): ...
 
     def routes(self, endpoints: Endpoints) -> Sequence[BaseRoute]:
         """Create the routes."""
@@ -44,5 +46,11 @@ class TaskRoutes(Protocol):
 
 def task_routes(models: ServedModels, options: ServerOptions) -> list[TaskRoutes]:
     """Create the routes of the models' tasks that have own ones."""
-    names = dict.fromkeys(one.runtime.task.name for one in models)
-    return [TASK_ROUTES.get(name)(models, options) for name in names if TASK_ROUTES.has(name)]
+    by_task: dict[str, list[Service]] = {}
+    for one in models:
+        by_task.setdefault(one.runtime.task.name, []).append(one)
+    return [
+        TASK_ROUTES.get(task)(own, models, options)
+        for task, own in by_task.items()
+        if TASK_ROUTES.has(task)
+    ]
