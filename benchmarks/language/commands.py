@@ -102,4 +102,5 @@ def routing_options(
     if not shares or not all(0 < one <= 1 for one in shares):
         raise UsageError(f"--margins {margins}: must be shares above 0 to 1, such as 0.1,0.2")
     found = measure(bundle, data, tokens, shares)
-    output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json)
+    notes = [f"{found[0].tokens:,} tokens of {found[0].texts:,} texts; intervals are of 95 %"]
+    output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json, notes=notes)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_experts import datasets
+from edge_experts.benchmarking.measure.intervals import student_t
 from edge_experts.benchmarking.measure.timeline import Watched
 from edge_experts.errors import UsageError
 from edge_experts.format.manifest_parser import read_manifest
@@ -43,16 +44,19 @@ class Outcome:
     """Result of one setting.
 
     Attributes:
+        texts, tokens: numbers of texts and of predicted tokens.
         change: of the perplexity, as a share of that without options; `interval` is its half-width
-            (95 %, over texts).
+            (95 %, over texts), None for one text.
         hit_rate: share of the uses of experts that were in memory.
         bytes_per_token: of the experts' files that were loaded.
     """
 
     setting: Setting
+    texts: int
+    tokens: int
     perplexity: float
     change: float
-    interval: float
+    interval: float | None
     hit_rate: float
     bytes_per_token: float
 
@@ -136,14 +140,18 @@ def _outcome(
     total = int(counts.sum())
     # The mean difference of a token's loss, a ratio of sums over texts.
     difference = float((nats - plain).sum()) / total
-    apart = (nats - plain) - difference * counts
-    error = math.sqrt(float((apart**2).sum()) * len(counts) / max(1, len(counts) - 1)) / total
-    change = math.expm1(difference)
+    change, interval = math.expm1(difference), None
+    if len(counts) > 1:
+        apart = (nats - plain) - difference * counts
+        error = math.sqrt(float((apart**2).sum()) * len(counts) / (len(counts) - 1)) / total
+        interval = student_t(len(counts) - 1) * error * (1 + change)
     return Outcome(
         setting,
+        texts=len(counts),
+        tokens=total,
         perplexity=math.exp(float(nats.sum()) / total),
         change=change,
-        interval=1.96 * error * (1 + change),
+        interval=interval,
         hit_rate=hits,
         bytes_per_token=read / total,
     )
@@ -160,9 +168,10 @@ def _told(setting: Setting) -> tuple[str, str]:
 
 def _figures(one: Outcome) -> list[str]:
     is_plain = not (one.setting.prefer_resident or one.setting.experts_per_token)
+    within = "unknown" if one.interval is None else f"{one.interval:.1%}"
     return [
-        f"{one.perplexity:.3f}",
-        "" if is_plain else f"{one.change:+.2%} ± {one.interval:.2%}",
+        f"{one.perplexity:.2f}",
+        "" if is_plain else f"{one.change:+.1%} ± {within}",
         f"{one.hit_rate:.1%}",
         f"{one.bytes_per_token / 1000:.0f}",
     ]

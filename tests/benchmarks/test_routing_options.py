@@ -28,7 +28,8 @@ def test_rows_differ_in_their_options_alone(language_bundle: Path, data: str) ->
     assert len(rows) == len(found) == 2 + 3 + 3
     plain = [rows[share, 0.0, None] for share in SHARES]
     assert len({one.perplexity for one in plain}) == 1, "the same numbers with any memory"
-    assert [one.change for one in plain] == [one.interval for one in plain] == [0, 0, 0]
+    assert [one.change for one in plain] == [0, 0, 0]
+    assert {one.interval for one in found} == {None} or found[0].texts > 1
     hits = [one.hit_rate for one in plain]
     assert hits == sorted(hits, reverse=True)
     assert plain[0].bytes_per_token < plain[1].bytes_per_token < plain[2].bytes_per_token
