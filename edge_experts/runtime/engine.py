@@ -28,7 +28,6 @@ from .memory.quarantine import Quarantine
 from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
-from .routing_options import RoutingOptions
 from .tasks import Task, open_task
 from .tasks.base import Stream
 
@@ -120,7 +119,10 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.task: Task = open_task(self.manifest, self.features, self.folder)
-        self.task.route_by(RoutingOptions(prefer_resident, experts_per_token))
+        if prefer_resident or experts_per_token is not None:
+            from .routing_options import RoutingOptions
+
+            self.task.route_by(RoutingOptions(prefer_resident, experts_per_token))
         self._reserving = context, sequences
         reserved = self.task.reserve(*self._reserving)
         self.models = self._opening(

@@ -69,7 +69,7 @@ class RuntimeCollector:
         for own, runtime in self._runtimes:
             manifest, counts = runtime.manifest, runtime.counts
             version = str(manifest.bundle_version)
-            options = {name: f"{value:g}" for name, value in runtime.task.routing.given.items()}
+            options = {name: f"{value:g}" for name, value in runtime.task.routing.items()}
             bundle.add_metric(own, {"name": manifest.name, "version": version, **options})
             resident.add_metric(own, len(runtime.resident))
             taken.add_metric(own, runtime.resident_bytes)

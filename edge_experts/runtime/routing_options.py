@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from ..errors import UsageError
 
@@ -32,14 +31,12 @@ class RoutingOptions:
         if count is not None and (type(count) is not int or count < 1):
             raise UsageError(f"experts_per_token must be at least 1, got {count!r:.40}")
 
-    def __bool__(self) -> bool:
-        """Test if an option is set."""
-        return bool(self.given)
-
     @property
-    def given(self) -> Mapping[str, Any]:
+    def given(self) -> Mapping[str, float]:
         """The options that are set, by their names, for statistics."""
         return {name: value for name, value in asdict(self).items() if value}
 
-    def __str__(self) -> str:
-        return ", ".join(f"{name} {value:g}" for name, value in self.given.items())
+
+def told(given: Mapping[str, float]) -> str:
+    """Return options and their values in a line of text; empty without any."""
+    return ", ".join(f"{name} {value:g}" for name, value in given.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...runtime.routing_options import told
 from ...text_table import aligned, number
 from ..benchmark import Benchmark
 from ..latency import Latency
@@ -102,8 +103,7 @@ def _streaming_told(streaming: Streaming, result: Benchmark) -> str:
     if growth is not None and growth.budget_bytes is not None:
         budget = f"within a budget of {growth.budget_bytes / 1e6:.2f} MB"
     if result.routing_options:
-        options = (f"{name} {value:g}" for name, value in result.routing_options.items())
-        budget += f", with {', '.join(options)}"
+        budget += f", with {told(result.routing_options)}"
     return (
         f"Text {budget}: {number(streaming.tokens_per_second)} tokens/s; "
         f"{streaming.miss_rate:.1%} of the uses of experts loaded one, "

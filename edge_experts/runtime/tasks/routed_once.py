@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
 from ..memory.policy import Policy
 from ..memory.quarantine import UNAVAILABLE
-from ..routing_options import RoutingOptions
 from .base import (
     SCORE_TOLERANCE,
     Column,
@@ -30,6 +30,9 @@ from .base import (
     Tensor,
     Traffic,
 )
+
+if TYPE_CHECKING:
+    from ..routing_options import RoutingOptions
 
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: started, encoded, routed
@@ -42,7 +45,7 @@ class RoutedOnce(ABC):
     """
 
     labels_are, needs_all = "labels", False
-    routing = RoutingOptions()
+    routing: Mapping[str, float] = MappingProxyType({})
     parity: Sequence[Column] = (
         Column("equal labels  ", "equal_labels", ".2%", 15),
         Column("accuracy: Keras's,", "keras_accuracy", ".4f", 12),
@@ -214,9 +217,8 @@ class RoutedOnce(ABC):
         return {}
 
     def route_by(self, options: RoutingOptions) -> None:
-        """Accept no options: an input runs the experts that the bundle says."""
-        if options:
-            raise UsageError("prefer_resident and experts_per_token are for language models")
+        """Refuse options: an input runs the experts that the bundle says."""
+        raise UsageError("prefer_resident and experts_per_token are for language models")
 
     def policy(self) -> Policy | None:
         """Return None: the least recently used expert is evicted first."""

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
 from edge_experts.runtime import golden
-from edge_experts.runtime.routing_options import RoutingOptions
+from edge_experts.runtime.routing_options import RoutingOptions, told
 from edge_experts.runtime.tasks.language_model.continuation import Continued, Prompt
 from edge_experts.runtime.tasks.language_model.language_model_task import LanguageModel
 from edge_experts.runtime.tasks.language_model.layered_network import LayeredNetwork
@@ -136,8 +136,8 @@ def test_other_tasks_have_no_such_options(tmp_path: Path) -> None:
 
 
 def test_options_name_themselves() -> None:
-    assert not RoutingOptions()
-    assert str(RoutingOptions(0.25, 1)) == "prefer_resident 0.25, experts_per_token 1"
+    assert not RoutingOptions().given
+    assert told(RoutingOptions(0.25, 1).given) == "prefer_resident 0.25, experts_per_token 1"
     assert RoutingOptions(experts_per_token=2).given == {"experts_per_token": 2}
 
 

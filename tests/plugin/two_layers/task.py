@@ -101,7 +101,7 @@ class TwoLayers:
     name, watched = "two-layers", False
     labels_are, needs_all = "outputs", False
     parity: Sequence[Column] = ()
-    routing = RoutingOptions()
+    routing: Mapping[str, float] = {}
 
     def __init__(self, manifest: Manifest, features: Features):
         spec = manifest.task_spec
@@ -128,8 +128,7 @@ class TwoLayers:
         return {}
 
     def route_by(self, options: RoutingOptions) -> None:
-        if options:
-            raise UsageError("this task has no options of routing")
+        raise UsageError("this task has no options of routing")
 
     def open_part(
         self,

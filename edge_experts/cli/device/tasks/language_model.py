@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ....format.manifest import Manifest
     from ....runtime import ExpertRuntime
     from ....runtime.installed import InstalledRuntime
-    from ....runtime.routing_options import RoutingOptions
     from ....runtime.tasks.language_model import LanguageModel
     from ....runtime.tasks.language_model.continuation import Continued
     from ..watch import Watch
@@ -72,7 +71,7 @@ def run(
         print(_json(answer, runtime.task.routing) if json else "", flush=True)
 
 
-def _json(answer: Continued, routing: RoutingOptions) -> str:
+def _json(answer: Continued, routing: Mapping[str, float]) -> str:
     from json import dumps
 
     content = {
@@ -91,7 +90,7 @@ def _json(answer: Continued, routing: RoutingOptions) -> str:
         "score": round(answer.score, 6),
         "degraded": answer.degraded,
         "reason": answer.reason,
-        "routing_options": routing.given,
+        "routing_options": dict(routing),
     }
     return dumps(content, ensure_ascii=False)
 
@@ -106,6 +105,7 @@ def evaluate(
 ) -> Evaluation:
     from ....benchmarking.tasks.language_model import document_losses
     from ....datasets.targets.document_losses import scores
+    from ....runtime.routing_options import told
     from ....runtime.tasks.language_model import LanguageModel
 
     task = runtime.task
@@ -119,15 +119,16 @@ def evaluate(
         "accuracy": round(measured["accuracy"], 6),
         "tokens": tokens,
         "documents": len(split),
-        "routing_options": task.routing.given,
+        "routing_options": dict(task.routing),
     }
     shown = samples(runtime, task, split, show, seed)
     lines = [f"{one['beginning']}\n  continued: {one['written']}" for one in shown]
+    options = f", with {told(task.routing)}" if task.routing else ""
     line = (
         f"perplexity {found['perplexity']:.2f}, loss {found['loss']:.4f} nats a token, "
         f"{found['bits_per_byte']:.3f} bits per byte, {found['accuracy']:.1%} of tokens "
         f"predicted rightly, on {tokens:,} tokens of {len(split):,} "
-        f"documents of {dataset.name}, {name}{f', with {task.routing}' if task.routing else ''}"
+        f"documents of {dataset.name}, {name}{options}"
     )
     return Evaluation({**found, **({"shown": shown} if shown else {})}, [*lines, line])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,6 @@ from ...fit import Shapes, must_fit
 from ...interpreter import CHOICE, Delegate, Expert, installed, package, prefer
 from ...memory.least_frequent import LeastFrequent
 from ...memory.policy import Policy
-from ...routing_options import RoutingOptions
 from ...rows_model import RowsModel
 from ..base import Column, DeployedScores, GoldenAnswer, Tensor, Traffic
 from ..routed_once import known_scores
@@ -30,6 +29,9 @@ from .kv_cache import CachePool, KeyValueCache, Rotary
 from .layered_network import MIXED, ROWS, STREAM, LayeredNetwork
 from .memory_needs import STARTED, buffer_bytes, cache_row_bytes
 from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
+
+if TYPE_CHECKING:
+    from ...routing_options import RoutingOptions
 
 # Tokens that memory is reserved for by default: published models see more than a board can keep.
 _MOST_RESERVED = 4096
@@ -54,7 +56,8 @@ class LanguageModel:
         self._sizes = [entry.bytes for entry in manifest.experts]
         self._layers = [places for _, places in manifest.routed]
         self._caches, self.context = CachePool([]), settings.context
-        self.routing = RoutingOptions()
+        self.routing: Mapping[str, float] = {}
+        self._top_k, self._prefer_resident = manifest.top_k, 0.0
         self._rotary = Rotary(1, settings.width, settings.rotary_base)
 
     def check_features(self, folder: Path) -> None:
@@ -130,7 +133,8 @@ class LanguageModel:
                 "prefer_resident has no effect with one expert for each token, which is the "
                 "router's first choice; remove it"
             )
-        self.routing = options
+        self.routing = options.given
+        self._top_k, self._prefer_resident = count, options.prefer_resident
 
     def policy(self) -> Policy:
         return LeastFrequent(self._layers)
@@ -240,7 +244,7 @@ class LanguageModel:
         cache, _ = self._caches.take(())
         try:
             network, found = self._network(models), []
-            count = rows or (1 if self.routing.prefer_resident else ROWS)
+            count = rows or (1 if self._prefer_resident else ROWS)
             for start in range(0, len(tokens), count):
                 part = list(tokens[start : start + count])
                 found.append(network.logits(network.rows(part, cache)))
@@ -252,13 +256,12 @@ class LanguageModel:
         return np.concatenate(found)
 
     def _network(self, models: Access) -> LayeredNetwork:
-        options = self.routing
         return LayeredNetwork(
             self.settings,
             self._rotary,
             self._biases,
-            options.experts_per_token or self.manifest.top_k,
-            options.prefer_resident,
+            self._top_k,
+            self._prefer_resident,
             self._sizes,
             models,
         )
