@@ -67,6 +67,7 @@ def tiny_bundle(
     padding: int = 0,
     honest: bool = True,
     here: bool = True,
+    resident_bytes: int = 1000,
     **said: Any,
 ) -> Path:
     """A bundle of a router and two experts; one with the same seed is the same file.
@@ -75,6 +76,7 @@ def tiny_bundle(
         padding: random bytes behind each expert, which the interpreter does not read.
         honest: whether its golden answers are what it answers.
         here: it was converted on this machine, so that to install it measures nothing.
+        resident_bytes: memory of the router, and of each expert.
         said: more of the manifest.
     """
     features = ArrayFeatures((2,), np.zeros(1), np.ones(1))
@@ -90,7 +92,7 @@ def tiny_bundle(
     if not honest:
         scores = scores[:, ::-1]
     files[GOLDEN] = npz(inputs=INPUTS, scores=scores, experts=picked, features_x=INPUTS)
-    return _written(folder, files, features, version, here, said)
+    return _written(folder, files, features, version, here, said, resident_bytes)
 
 
 def tiny_regression(
@@ -130,13 +132,15 @@ def _written(
     version: int,
     here: bool,
     said: Mapping[str, Any],
+    resident_bytes: int = 1000,
 ) -> Path:
     """Adds features, card and manifest, and writes all files."""
     files[FEATURES] = npz(**features.arrays)
     files[MODEL_CARD] = f"A tiny bundle, version {version}.\n".encode()
-    entries = {path: FileEntry.of(path, content, 1000) for path, content in files.items()}
+    entries = {path: FileEntry.of(path, content, resident_bytes) for path, content in files.items()}
     verified_on = {**description(), "machine": platform.machine()} if here else {}
     told: dict[str, Any] = {
+        "name": "tiny",
         "task": "classification",
         "labels": ("up", "down"),
         "verified_on": verified_on,
@@ -144,7 +148,6 @@ def _written(
     }
     experts = sorted(path for path in files if path.startswith("experts/"))
     manifest = Manifest(
-        name="tiny",
         bundle_version=version,
         features=FeatureSpec("array", features.settings, entries[FEATURES]),
         temperature=1.0,

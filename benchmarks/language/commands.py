@@ -1,4 +1,4 @@
-"""Command that compares experts with dense networks as language models."""
+"""Commands that measure language models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_experts.cli.shared_options import Bundle, Json, require_training
+from edge_experts.errors import UsageError
 
 from .. import output
 
@@ -72,3 +73,34 @@ def perplexity(
         ],
     ]
     output.show(content, table, json=json)
+
+
+def routing_options(
+    bundle: Bundle,
+    data: Annotated[
+        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
+    ] = "help",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to predict, for each row.")] = 5000,
+    margins: Annotated[
+        str, typer.Option(help="Values of --prefer-resident, with commas between.")
+    ] = "0.05,0.1,0.2,0.3,0.5",
+    json: Json = False,
+) -> None:
+    """Measure options that trade quality for speed.
+
+    Perplexity on the beginnings of test texts, read token by token, hits and bytes
+    read, with all experts in memory, a half and a quarter of them.
+
+    Example: python -m benchmarks routing-options help.bundle --tokens 5000
+    """
+    from .routing_options import as_table, measure
+
+    try:
+        shares = [float(one) for one in margins.split(",")]
+    except ValueError:
+        shares = []
+    if not shares or not all(0 < one <= 1 for one in shares):
+        raise UsageError(f"--margins {margins}: must be shares above 0 to 1, such as 0.1,0.2")
+    found = measure(bundle, data, tokens, shares)
+    notes = [f"{found[0].tokens:,} tokens of {found[0].texts:,} texts; intervals are of 95 %"]
+    output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json, notes=notes)

@@ -55,7 +55,7 @@ def measure(
         task = runtime.task
         if not isinstance(task, LanguageModel):
             raise UsageError(f"{bundle}: is no language model")
-        chosen = list(_cut(task, texts, tokens, context))
+        chosen = list(beginnings(task, texts, tokens, context))
         if written is not None:
             lines = (json.dumps(one) + "\n" for one in chosen)
             written.write_text("".join(lines), encoding="utf-8")
@@ -69,9 +69,10 @@ def measure(
         )
 
 
-def _cut(
+def beginnings(
     task: LanguageModel, texts: Sequence[str], tokens: int, context: int
 ) -> Iterator[list[int]]:
+    """Yield the tokens of texts, each cut at the context, until so many can be predicted."""
     start = list(task.vocabulary.start)
     for text in texts:
         found = [*start, *task.vocabulary.tokens(text)][:context]

@@ -16,6 +16,7 @@ from ..format.byte_sizes import Size, bytes_of
 from ..format.manifest_parser import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
+from ..runtime.routing_options import RoutingOptions
 from . import contender, latency, onnx, session
 from .bounds import Count, Length, Positive
 from .cautions import cautions
@@ -27,8 +28,8 @@ from .throughput import Writing
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
-# 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`
-SCHEMA_VERSION = "1.5"
+# 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`; 1.6: `routing_options`
+SCHEMA_VERSION = "1.6"
 SESSIONS = 8
 _REPEATS = 30
 _LEAST_ROUNDS, _LEAST_ANSWERS = 5, 1024  # of a session; of all sessions
@@ -58,6 +59,7 @@ class Benchmark:
     command: str = ""  # command line of the benchmark; empty for calls from Python
     energy: energy.Energy | None = None  # None: the board has no sensor
     photos: PhotoSpeed | None = None  # None: the inputs are not photos
+    routing_options: Annotated[dict[str, float], Length(0, 10)] = field(default_factory=dict)
     sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
 
@@ -104,6 +106,8 @@ def benchmark(
     seconds: float = 0.0,
     command: str = "",
     decode: latency.Latency | None = None,
+    prefer_resident: float = 0.0,
+    experts_per_token: int | None = None,
 ) -> Benchmark:
     """Measure a bundle, and baselines in the same run.
 
@@ -120,6 +124,8 @@ def benchmark(
         seconds: minimum time of the warm answers.
         command: the command line that repeats the measurement.
         decode: of reading and decoding the files of the inputs, if these are photos.
+        prefer_resident, experts_per_token: see `ExpertRuntime`; for the memory measurement and
+            warm answers of the bundle. Golden examples are checked without them.
 
     Raises:
         GoldenError: the bundle does not give its golden answers here; nothing is timed then.
@@ -133,6 +139,7 @@ def benchmark(
     budget = growth.room_for_one(bundle)
     if memory_budget is not None:
         budget = bytes_of(memory_budget, "memory_budget")
+    routing = dict(RoutingOptions(prefer_resident, experts_per_token).given)
     where, before = environment.describe(), conditions.read()
     with Progress("Benchmark", 5 + len(contenders) + SESSIONS) as progress:
         examples = golden.read(bundle)
@@ -151,7 +158,10 @@ def benchmark(
         memories = {}
         for path in contenders:
             memories[path] = growth.measure_growth(
-                path, budget if path == bundle else None, inputs=bundle
+                path,
+                budget if path == bundle else None,
+                inputs=bundle,
+                routing=routing if path == bundle else {},
             )
             progress.step(f"memory of {names[path]}")
         phases = _phases(bundle, asked, ordered, threads, budget, progress)
@@ -164,6 +174,7 @@ def benchmark(
             seconds=seconds / SESSIONS,
             patience=math.inf if rounds else _PATIENCE,
             threads=threads,
+            routing=routing,
         )
         used = energy.measure(bundle, asked, threads)
     rows = tuple(
@@ -193,6 +204,7 @@ def benchmark(
         command=command,
         energy=used,
         photos=speed(features, warm.total_us["p50"], decode),
+        routing_options=routing,
         sessions=tuple(sessions),
     )
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from ..format.manifest import Manifest
 from ..format.manifest_parser import read_manifest
@@ -56,11 +59,17 @@ def read(folder: Path) -> Contender:
     )
 
 
-def opened(folder: Path, *, threads: int) -> ExpertRuntime | onnx.OnnxNetwork:
-    """Open a folder's runtime; everything stays in memory after its first use."""
+def opened(
+    folder: Path, *, threads: int, routing: Mapping[str, Any] = MappingProxyType({})
+) -> ExpertRuntime | onnx.OnnxNetwork:
+    """Open a folder's runtime; everything stays in memory after its first use.
+
+    Args:
+        routing: options of `RoutingOptions`, of a bundle.
+    """
     if onnx.is_onnx(folder):
         return onnx.OnnxNetwork(folder, threads=threads)
-    return ExpertRuntime(folder, threads=threads, strict=True)
+    return ExpertRuntime(folder, threads=threads, strict=True, **routing)
 
 
 def resident_bytes(manifest: Manifest) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ def run(
     patience: float = math.inf,
     threads: int,
     seed: int,
+    routing: Mapping[str, Any] = MappingProxyType({}),
 ) -> Session:
     """Let every contender answer every input once a round, for at least `rounds` and `seconds`.
 
@@ -59,8 +61,13 @@ def run(
         contenders: bundles, or networks in ONNX Runtime, by their names in the table; a bundle
             first.
         bare: bundles whose reference loop takes part, likewise.
+        routing: options of `RoutingOptions` for the first bundle.
     """
-    runtimes = {name: contender.opened(path, threads=threads) for name, path in contenders.items()}
+    first_name = next(iter(contenders))
+    runtimes = {
+        name: contender.opened(path, threads=threads, routing=routing if name == first_name else {})
+        for name, path in contenders.items()
+    }
     asked: dict[str, Callable[[Any], Any]] = {
         **{name: runtime.predict for name, runtime in runtimes.items()},
         **{name: reference_loop(path, threads) for name, path in bare.items()},

@@ -65,6 +65,25 @@ Context = Annotated[
         rich_help_panel=WRITING,
     ),
 ]
+PreferResident = Annotated[
+    float,
+    typer.Option(
+        metavar="SHARE",
+        help="Prefer experts in memory, within this share of the scores' range.",
+        min=0,
+        max=1,
+        rich_help_panel=WRITING,
+    ),
+]
+ExpertsPerToken = Annotated[
+    int | None,
+    typer.Option(
+        help="Experts that a token uses in each layer.",
+        min=1,
+        show_default="as in training",
+        rich_help_panel=WRITING,
+    ),
+]
 Recipe = Annotated[
     Literal["float32", "float16", "dynamic", "int8", "int16x8"],  # the converters' RECIPE_NAMES
     typer.Option("--quantization", help="Number format of the files."),

@@ -82,6 +82,11 @@ class Answer:
         return None
 
     @property
+    def prompt_tokens(self) -> int | None:
+        """Number of the input's tokens; None for tasks without a prompt."""
+        return None
+
+    @property
     def first_us(self) -> float | None:
         """Microseconds from the input to the first token; None for tasks that choose a label."""
         return None

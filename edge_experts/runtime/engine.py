@@ -31,6 +31,8 @@ from .models import Models
 from .tasks import Task, open_task
 from .tasks.base import Stream
 
+ALWAYS = "routers and dense parts"  # name of their memory in messages
+
 
 class ExpertRuntime:
     """An opened bundle: `predict` loads and checks the expert that an input needs, and answers.
@@ -70,6 +72,11 @@ class ExpertRuntime:
         context: for a language model: tokens of a text whose keys and values are kept, at most as
             many as in training, which is the default.
         sequences: for a language model: texts that may be written at the same time.
+        prefer_resident: for a language model: prefer experts in memory to those that the router
+            scores higher, by less than this share of the range of its scores; 0 to 1. Answers then
+            depend on the budget and on earlier requests.
+        experts_per_token: for a language model: number of experts of each layer that a token uses,
+            at most and by default as many as in training.
         monitor: compare the router and the answers with the bundle's reference, for `drift`; it
             costs about two microseconds an answer.
 
@@ -102,6 +109,8 @@ class ExpertRuntime:
         tune_allocator: bool = True,
         context: int | None = None,
         sequences: int = 1,
+        prefer_resident: float = 0.0,
+        experts_per_token: int | None = None,
         monitor: bool = False,
     ):
         if tune_allocator:
@@ -110,6 +119,10 @@ class ExpertRuntime:
         self.manifest: Manifest = read_manifest(self.folder)
         self.features = read_features(self.folder, self.manifest.features)
         self.task: Task = open_task(self.manifest, self.features, self.folder)
+        if prefer_resident or experts_per_token is not None:
+            from .routing_options import RoutingOptions
+
+            self.task.route_by(RoutingOptions(prefer_resident, experts_per_token))
         self._reserving = context, sequences
         reserved = self.task.reserve(*self._reserving)
         self.models = self._opening(
@@ -121,7 +134,7 @@ class ExpertRuntime:
             costs or found.experts,
             _bytes_of(memory_budget),
             max_experts,
-            beside={"routers and dense parts": found.always, **reserved},
+            beside={ALWAYS: found.always, **reserved},
             layers=[places for _, places in self.manifest.routed],
         )
         self._prefetch, self._strict = prefetch, strict

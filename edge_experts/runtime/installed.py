@@ -14,18 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import EdgeExpertsError, UsageError
+from ..errors import EdgeExpertsError, MachineError, MemoryBudgetError, UsageError
 from ..features import Features
 from ..format.install_root import CURRENT, is_root
 from ..format.manifest import Manifest
 from .answer import Answer, Predictions
 from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
+from .memory.memory_budget import MemoryBudget
 from .memory.residency import Counts
 from .tasks import Task
 from .tasks.base import Stream
 
 _RETRY = 10.0  # seconds until a version that failed to open is tried again
+_PATIENCE = 300.0  # seconds in which all answers in progress must end, for an exchange
 
 
 def open_runtime(place: str | Path, **options: Any) -> ExpertRuntime | InstalledRuntime:
@@ -85,7 +87,8 @@ class InstalledRuntime:
         root: the install root of the bundles.
         check_every: seconds between two checks; 0 checks before every request.
         options: as for `ExpertRuntime`, for every version. During a switch the memory budget holds
-            for each of the two versions.
+            for each of the two versions; a `MemoryBudget` holds for both together: if it is too
+            small for that, requests wait until the old version has answered and is closed.
 
     Raises:
         UsageError: no bundle is installed there.
@@ -200,6 +203,8 @@ class InstalledRuntime:
 
     def _new_locks(self) -> None:
         self._lock = threading.Lock()  # held for a few instructions
+        self._changed = threading.Condition(self._lock)
+        self._exchanging = False  # one version is closed before the other is opened
         self._moving = threading.Lock()  # held by the one request that opens another version
 
     @property
@@ -213,6 +218,8 @@ class InstalledRuntime:
         if monotonic() >= self._next_look:
             self._look()
         with self._lock:
+            while self._exchanging:
+                self._changed.wait()
             opened = self._now
             if opened is None:
                 raise UsageError("the runtime is closed")
@@ -223,6 +230,8 @@ class InstalledRuntime:
         with self._lock:
             opened.requests -= 1
             idle = opened.requests == 0 and opened is not self._now
+            if self._exchanging:
+                self._changed.notify_all()
         if idle:
             opened.runtime.close()
 
@@ -237,15 +246,14 @@ class InstalledRuntime:
                 return
             try:
                 target = self._pointer()
-                new = None if target == opened.target else self._open(target)
+                if target != opened.target:
+                    self._switch(opened, target)
             except (EdgeExpertsError, OSError) as error:
                 self._next_look = monotonic() + max(_RETRY, self._check_every)
                 self.problem = f"{error}; {opened.target.name} goes on answering"
                 warnings.warn(self.problem, RuntimeWarning, stacklevel=4)
                 return
             self.problem = None
-            if new is not None:
-                self._replace(new)
         finally:
             self._moving.release()
 
@@ -255,6 +263,43 @@ class InstalledRuntime:
             idle = old is not None and old.requests == 0
         if old is not None and idle:
             old.runtime.close()
+
+    def _switch(self, old: _Opened, target: Path) -> None:
+        """Open a version beside the old one; in its place if their common budget is too small."""
+        try:
+            self._replace(self._open(target))
+        except MemoryBudgetError:
+            if not isinstance(self._options.get("memory_budget"), MemoryBudget):
+                raise
+            with self._exchange(old):
+                old.runtime.close()
+                try:
+                    self._now = self._open(target)
+                except BaseException:
+                    old.runtime = self._open(old.target).runtime
+                    raise
+
+    @contextlib.contextmanager
+    def _exchange(self, old: _Opened) -> Iterator[None]:
+        """Keep requests waiting, once those in progress are answered.
+
+        Raises:
+            MachineError: they take too long.
+        """
+        with self._lock:
+            self._exchanging = True
+            is_idle = self._changed.wait_for(lambda: old.requests == 0, _PATIENCE)
+        try:
+            if not is_idle:
+                raise MachineError(
+                    f"{self._root}: the memory budget does not hold two versions, and answers in "
+                    f"progress did not end in {_PATIENCE:.0f} s"
+                )
+            yield
+        finally:
+            with self._lock:
+                self._exchanging = False
+                self._changed.notify_all()
 
     def _pointer(self) -> Path:
         return (self._root / CURRENT).readlink()

@@ -75,7 +75,7 @@ def chat_request(content: Mapping[str, Any], most_tokens: int | None) -> Complet
         sampling(content),
         _messages(content.get("messages")),
     )
-    return request_of(content, prompt)
+    return request_of(content, [prompt])
 
 
 def _messages(value: Any) -> tuple[Message, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,36 +47,42 @@ class FieldError(UsageError):
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """A checked request of a text, or of a conversation's next message.
+    """A checked request of texts, or of a conversation's next message.
 
     Attributes:
+        model: None if the request does not say.
+        prompts: one for each choice of the answer.
         includes_usage: a stream ends with the numbers of tokens.
     """
 
-    model: str
-    prompt: Prompt
+    model: str | None
+    prompts: Sequence[Prompt]
     is_streamed: bool
     includes_usage: bool
 
 
-def completion_request(content: Mapping[str, Any], most_tokens: int | None) -> CompletionRequest:
+def completion_request(
+    content: Mapping[str, Any], most_tokens: int | None, most_prompts: int
+) -> CompletionRequest:
     """Check a request.
 
     Args:
         content: its JSON object.
         most_tokens: limit of `max_tokens`; None: the runtime's.
+        most_prompts: largest number of texts to continue.
 
     Raises:
         FieldError: a field is missing, unknown, or has a value that is not supported.
     """
     check_fields(content, _FIELDS, _NEUTRAL)
-    prompt = Prompt(
-        _prompt(content.get("prompt")),
-        max_tokens(content, "max_tokens", MAX_TOKENS, most_tokens),
-        stop_texts(content.get("stop")),
-        sampling(content),
-    )
-    return request_of(content, prompt)
+    most = max_tokens(content, "max_tokens", MAX_TOKENS, most_tokens)
+    stop = stop_texts(content.get("stop"))
+    # Without a seed each text is drawn anew, also if it stands in the list twice.
+    prompts = [
+        Prompt(text, most, stop, sampling(content))
+        for text in _prompts(content.get("prompt"), most_prompts)
+    ]
+    return request_of(content, prompts)
 
 
 def check_fields(
@@ -95,16 +101,16 @@ def check_fields(
             )
 
 
-def request_of(content: Mapping[str, Any], prompt: Prompt) -> CompletionRequest:
-    """Return the request of a prompt, with the fields that say how it is answered."""
+def request_of(content: Mapping[str, Any], prompts: Sequence[Prompt]) -> CompletionRequest:
+    """Return the request of prompts, with the fields that say how it is answered."""
     model = content.get("model")
-    if not isinstance(model, str):
+    if not isinstance(model, str | None):
         raise FieldError("model", "model must be the name of the model; GET /v1/models lists it")
     if not isinstance(content.get("user", ""), str | None):
         raise FieldError("user", "user must be a text")
     is_streamed = _boolean(content, "stream", "stream")
     usage = _includes_usage(content.get("stream_options"), is_streamed)
-    return CompletionRequest(model, prompt, is_streamed, usage)
+    return CompletionRequest(model, prompts, is_streamed, usage)
 
 
 def _is_neutral(value: Any, neutral: Any) -> bool:
@@ -112,16 +118,15 @@ def _is_neutral(value: Any, neutral: Any) -> bool:
     return value is None or (same_kind and bool(value == neutral))
 
 
-def _prompt(value: Any) -> str:
-    if isinstance(value, list) and len(value) == 1:
-        (value,) = value
-    if not isinstance(value, str):
+def _prompts(value: Any, most: int) -> list[str]:
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(one, str) for one in texts):
         raise FieldError(
-            "prompt",
-            "prompt must be one text; several, and lists of tokens, are not supported: send a "
-            "request for each",
+            "prompt", "prompt must be a text, or a list of texts; lists of tokens are not supported"
         )
-    return value
+    if len(texts) > most:
+        raise FieldError("prompt", f"prompt: at most {most:,} texts here, got {len(texts):,}")
+    return texts
 
 
 def max_tokens(content: Mapping[str, Any], name: str, usual: int, most: int | None) -> int:

@@ -1,4 +1,4 @@
-"""OpenAI's API of a language model: POST /v1/completions and /v1/chat/completions, GET /v1/models.
+"""OpenAI's API of language models: POST /v1/completions and /v1/chat/completions, GET /v1/models.
 
 https://platform.openai.com/docs/api-reference/completions and .../chat
 Errors are {"error": {"message", "type", "param", "code"}}, with the status codes of `routes`. Texts
@@ -7,9 +7,10 @@ of prompts and answers appear in responses alone, never in logs or metrics.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +26,7 @@ from .chat_request import chat_request
 from .completion_request import CompletionRequest, FieldError, completion_request
 from .endpoints import FAILURES, Endpoints, message_of
 from .request_body import json_object
+from .served_models import ServedModels, UnknownModelError
 from .server_options import ServerOptions, is_loopback
 from .service import Service
 from .text_writer import TextWriter, Writing
@@ -37,20 +39,21 @@ _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class Completions:
-    """Routes of a language model; see `TaskRoutes`."""
+    """Routes of language models; see `TaskRoutes`."""
 
     title = "/v1 (OpenAI's completions and chat)"
 
-    def __init__(self, service: Service, options: ServerOptions):
+    def __init__(self, own: Sequence[Service], models: ServedModels, options: ServerOptions):
         if options.keys is None and not is_loopback(options.host):
             raise UsageError(
                 f"--host {options.host}: other machines can connect, and a language model answers "
                 "them only with a key; give --api-key-file FILE, with one key a line"
             )
-        self._service, self._options = service, options
-        self._writer = TextWriter(
-            service, sequences=options.sequences, seconds=options.request_seconds
-        )
+        self._models, self._options = models, options
+        self._writers = {
+            one.name: TextWriter(one, sequences=options.sequences, seconds=options.request_seconds)
+            for one in own
+        }
         self._created = int(time.time())
 
     def routes(self, endpoints: Endpoints) -> Sequence[BaseRoute]:
@@ -66,14 +69,14 @@ class Completions:
         ]
 
     def close(self) -> None:
-        self._writer.close()
+        for writer in self._writers.values():
+            writer.close()
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [self._described()]})
+        return JSONResponse({"object": "list", "data": list(map(self._described, self._models))})
 
     async def model(self, request: Request) -> Response:
-        self._require_model(request.path_params["name"])
-        return JSONResponse(self._described())
+        return JSONResponse(self._described(self._models.named(request.path_params["name"])))
 
     async def refuse(self, request: Request) -> Response:
         """Refuse another path, or another method."""
@@ -89,7 +92,8 @@ class Completions:
 
     async def complete(self, request: Request) -> Response:
         content = await json_object(request, self._options.most_bytes)
-        asked = completion_request(content, self._options.most_tokens)
+        most = min(self._options.most_examples, self._options.queue)
+        asked = completion_request(content, self._options.most_tokens, most)
         return await self._answered(request, asked, TEXT)
 
     async def chat(self, request: Request) -> Response:
@@ -99,82 +103,99 @@ class Completions:
     async def _answered(
         self, request: Request, asked: CompletionRequest, form: AnswerForm
     ) -> Response:
-        self._require_model(asked.model)
-        writing = self._writer.start(asked.prompt, request.receive)
-        try:
-            # A request that fails before its first text gets a status code, streamed or not.
-            first = await _first_part(writing, form.field)
-            if writing.is_cancelled:
-                raise ClientDisconnect
+        name = self._chosen(asked.model)
+        request.state.model = name
+        with contextlib.ExitStack() as at_end:
+            writings = []
+            for prompt in asked.prompts:
+                writings.append(self._writers[name].start(prompt, request.receive))
+                at_end.callback(writings[-1].end)
             if asked.is_streamed:
-                return EventStream(self._events(asked, form, writing, first), writing.end)
-            text, part = "", first
-            while part is not None:
-                text += part
-                part = await writing.part()
-            if writing.is_cancelled:
-                raise ClientDisconnect
-        except BaseException:
-            writing.end()
-            raise
-        writing.end()
-        self._count(writing)
-        return JSONResponse(
-            {
-                **form.head(self._name),
-                "choices": [form.whole(text, writing.finish_reason)],
-                "usage": _usage(writing),
-            }
-        )
+                # A request that fails before its first text gets a status code.
+                first = await _first_part(writings[0], form.field)
+                _require_client(writings)
+                events = self._events(name, asked, form, writings, first)
+                return EventStream(events, at_end.pop_all().close)
+            texts = [await _text(one, form.field) for one in writings]
+            _require_client(writings)
+        self._count(name, writings)
+        choices = [
+            form.whole(text, one.finish_reason) | {"index": index}
+            for index, (text, one) in enumerate(zip(texts, writings, strict=True))
+        ]
+        return JSONResponse({**form.head(name), "choices": choices, "usage": _usage(writings)})
 
     async def _events(
-        self, asked: CompletionRequest, form: AnswerForm, writing: Writing, part: str | None
+        self,
+        name: str,
+        asked: CompletionRequest,
+        form: AnswerForm,
+        writings: Sequence[Writing],
+        part: str | None,
     ) -> AsyncIterator[str]:
-        """Yield the data of server-sent events."""
-        head = form.head(self._name, is_part=True)
+        """Yield the data of server-sent events, one text after the other.
+
+        Args:
+            part: the first one of the first text.
+        """
+        head = form.head(name, is_part=True)
         head |= {"usage": None} if asked.includes_usage else {}
-        for choice in form.first():
-            yield json.dumps({**head, "choices": [choice]})
+
+        def event(choice: Mapping[str, Any], index: int) -> str:
+            return json.dumps({**head, "choices": [{**choice, "index": index}]})
+
         try:
-            while part is not None:
-                yield json.dumps({**head, "choices": [form.part(part)]})
-                part = await writing.part()
+            for index, writing in enumerate(writings):
+                if index:
+                    part = await _first_part(writing, form.field)
+                for choice in form.first():
+                    yield event(choice, index)
+                while part is not None:
+                    yield event(form.part(part), index)
+                    part = await writing.part()
+                yield event(form.last(writing.finish_reason), index)
         except FAILURES as error:
-            yield json.dumps(openai_body(error, 500, message_of(error)))
+            status = 400 if isinstance(error, FieldError) else 500
+            yield json.dumps(openai_body(error, status, message_of(error)))
             return
-        yield json.dumps({**head, "choices": [form.last(writing.finish_reason)]})
         if asked.includes_usage:
-            yield json.dumps({**head, "choices": [], "usage": _usage(writing)})
+            yield json.dumps({**head, "choices": [], "usage": _usage(writings)})
         yield "[DONE]"
-        self._count(writing)
+        self._count(name, writings)
 
-    def _count(self, writing: Writing) -> None:
-        if writing.answer is not None:
-            seconds = perf_counter() - writing.begin
-            self._service.metrics.answered([writing.answer], seconds)
+    def _count(self, name: str, writings: Sequence[Writing]) -> None:
+        answers = [one.answer for one in writings if one.answer is not None]
+        if answers:
+            seconds = perf_counter() - writings[0].begin
+            self._models.named(name).metrics.answered(answers, seconds)
 
-    @property
-    def _name(self) -> str:
-        return self._service.runtime.manifest.name
+    def _chosen(self, name: str | None) -> str:
+        """Return the name of the language model that a request names, or of the only one.
 
-    def _require_model(self, name: str) -> None:
-        if name != self._name:
-            raise UnknownModelError(name, self._name)
+        Raises:
+            UnknownModelError, FieldError: it names none, or a bundle of another task.
+        """
+        if name is None:
+            if len(self._writers) == 1:
+                return next(iter(self._writers))
+            names = ", ".join(map(repr, self._writers))
+            raise FieldError("model", f"model must be the name of a language model here: {names}")
+        task = self._models.named(name).runtime.task.name
+        if name not in self._writers:
+            raise FieldError(
+                "model",
+                f"model {name!r:.80} is of {task}: it answers POST /v2/models/{name:.80}/infer",
+            )
+        return name
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self, service: Service) -> dict[str, Any]:
         return {
-            "id": self._name,
+            "id": service.name,
             "object": "model",
             "created": self._created,
             "owned_by": "edge-experts",
+            "task": service.runtime.task.name,
         }
-
-
-class UnknownModelError(HTTPException):
-    """The request names another model."""
-
-    def __init__(self, name: str, own: str):
-        super().__init__(404, f"no model {name!r:.80}; this server has {own!r}")
 
 
 class EventStream(Response):
@@ -240,8 +261,23 @@ async def _first_part(writing: Writing, field: str) -> str | None:
         raise FieldError(field, str(error)) from None
 
 
-def _usage(writing: Writing) -> dict[str, int]:
-    prompt, completion = writing.prompt_tokens, writing.completion_tokens
+async def _text(writing: Writing, field: str) -> str:
+    """Wait for a whole text; raises as `_first_part`."""
+    text, part = "", await _first_part(writing, field)
+    while part is not None:
+        text += part
+        part = await writing.part()
+    return text
+
+
+def _require_client(writings: Sequence[Writing]) -> None:
+    if any(one.is_cancelled for one in writings):
+        raise ClientDisconnect
+
+
+def _usage(writings: Sequence[Writing]) -> dict[str, int]:
+    prompt = sum(one.prompt_tokens for one in writings)
+    completion = sum(one.completion_tokens for one in writings)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,

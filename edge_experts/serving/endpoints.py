@@ -29,6 +29,8 @@ def text_body(error: Exception, status: int, message: str) -> Any:
 class Endpoints:
     """Wraps the endpoints of a server.
 
+    An endpoint that answers for a model sets `request.state.model` to its name.
+
     Args:
         keys: None: everyone may send requests.
     """
@@ -55,7 +57,8 @@ class Endpoints:
                 response = Response(status_code=GONE)
             except (HTTPException, *FAILURES) as error:
                 response = error_response(request, error, body)
-            self._metrics.requests.labels(response.status_code).inc()
+            model = getattr(request.state, "model", "")
+            self._metrics.responded(model, response.status_code)
             return response
 
         return answer

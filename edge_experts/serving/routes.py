@@ -9,7 +9,7 @@ takes the bytes of one image file, with a Content-Type of image/jpeg or the like
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,8 @@ from starlette.routing import Route
 from ..version import VERSION
 from .endpoints import Endpoint, Endpoints, error_response
 from .request_body import body_of, content_type, json_object
+from .served_models import ServedModels
+from .server_metrics import Metrics
 from .server_options import ServerOptions
 from .service import Service
 from .task_routes import TaskRoutes
@@ -31,24 +33,16 @@ _IMAGE = "image/"
 
 
 class Routes:
-    """The endpoints of one model.
+    """The endpoints of the models.
 
     Args:
         most_bytes: largest size of a request's body.
         most_examples: largest number of examples in a request.
     """
 
-    def __init__(self, service: Service, most_bytes: int, most_examples: int):
-        self._service = service
+    def __init__(self, models: ServedModels, metrics: Metrics, most_bytes: int, most_examples: int):
+        self._models, self._metrics = models, metrics
         self._most_bytes, self._most_examples = most_bytes, most_examples
-
-    @property
-    def _name(self) -> str:
-        return self._service.runtime.manifest.name
-
-    @property
-    def _version(self) -> str:
-        return str(self._service.runtime.manifest.bundle_version)
 
     async def live(self, request: Request) -> Response:
         return JSONResponse({"live": True})
@@ -60,12 +54,12 @@ class Routes:
         return JSONResponse({"name": "edge-experts", "version": VERSION, "extensions": []})
 
     async def model(self, request: Request) -> Response:
-        self._require_model(request)
-        runtime = self._service.runtime
+        service = self._service(request)
+        runtime = service.runtime
         return JSONResponse(
             {
-                "name": self._name,
-                "versions": [self._version],
+                "name": service.name,
+                "versions": [_version(service)],
                 "platform": "edge-experts_tflite",
                 "inputs": inputs_of(runtime.features),
                 "outputs": outputs_of(runtime.task),
@@ -73,14 +67,13 @@ class Routes:
         )
 
     async def model_ready(self, request: Request) -> Response:
-        self._require_model(request)
-        return JSONResponse({"name": self._name, "ready": True})
+        return JSONResponse({"name": self._service(request).name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        self._require_model(request)
+        service = self._service(request)
         if "inference-header-content-length" in request.headers:
             raise HTTPException(400, "binary data is not supported; send the data as JSON")
-        runtime = self._service.runtime
+        runtime = service.runtime
         task = runtime.task
         if content_type(request).startswith(_IMAGE) and hasattr(runtime.features, "suffixes"):
             # Decoded in the thread that answers, one at a time.
@@ -90,10 +83,10 @@ class Routes:
             asked = await json_object(request, self._most_bytes)
             examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         outputs_from([], task, asked.get("outputs"))  # rejects invalid names before the inference
-        answers = await self._service.answer(examples)
+        answers = await service.answer(examples)
         content = {
-            "model_name": self._name,
-            "model_version": self._version,
+            "model_name": service.name,
+            "model_version": _version(service),
             **({"id": asked["id"]} if isinstance(asked.get("id"), str) else {}),
             "outputs": outputs_from(answers, task, asked.get("outputs")),
         }
@@ -102,32 +95,39 @@ class Routes:
         return JSONResponse(content)
 
     async def metrics(self, request: Request) -> Response:
-        return Response(self._service.metrics.text(), media_type="text/plain; version=0.0.4")
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
-    def _require_model(self, request: Request) -> None:
-        name, version = request.path_params["name"], request.path_params.get("version")
-        if name != self._name:
-            raise HTTPException(404, f"no model {name!r:.80}; this server has {self._name!r}")
-        if version is not None and version != self._version:
-            raise HTTPException(404, f"no version {version!r:.20}, it is {self._version}")
+    def _service(self, request: Request) -> Service:
+        """Return the service of the model in the path, and of its version if that is there."""
+        service = self._models.named(request.path_params["name"])
+        request.state.model = service.name
+        version = request.path_params.get("version")
+        if version is not None and version != _version(service):
+            raise HTTPException(404, f"no version {version!r:.20}, it is {_version(service)}")
+        return service
 
 
-def make_app(service: Service, options: ServerOptions, of_task: TaskRoutes | None) -> Starlette:
-    """Build the ASGI application; its shutdown closes the service.
+def _version(service: Service) -> str:
+    return str(service.runtime.manifest.bundle_version)
+
+
+def make_app(
+    models: ServedModels, metrics: Metrics, options: ServerOptions, of_tasks: Sequence[TaskRoutes]
+) -> Starlette:
+    """Build the ASGI application; its shutdown closes the services.
 
     Args:
-        of_task: routes of the bundle's task.
+        of_tasks: routes of the models' tasks.
     """
-    routes = Routes(service, options.most_bytes, options.most_examples)
-    endpoints, model = Endpoints(service.metrics, options.keys), "/v2/models/{name}"
+    routes = Routes(models, metrics, options.most_bytes, options.most_examples)
+    endpoints, model = Endpoints(metrics, options.keys), "/v2/models/{name}"
     wrap = endpoints.wrap
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        if of_task is not None:
-            of_task.close()
-        service.close()
+        for one in (*of_tasks, *models):
+            one.close()
 
     def both(path: str, endpoint: Endpoint, method: str) -> list[Route]:
         places = (f"{model}{path}", f"{model}/versions/{{version}}{path}")
@@ -145,7 +145,7 @@ def make_app(service: Service, options: ServerOptions, of_task: TaskRoutes | Non
             *both("/ready", routes.model_ready, "GET"),
             *both("/infer", routes.infer, "POST"),
             Route("/metrics", routes.metrics),
-            *([] if of_task is None else of_task.routes(endpoints)),
+            *(route for one in of_tasks for route in one.routes(endpoints)),
         ],
         exception_handlers={HTTPException: refuse},
         lifespan=lifespan,

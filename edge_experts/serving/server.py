@@ -4,38 +4,50 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Mapping
 
 import uvicorn
 
 from ..errors import MachineError
-from ..runtime import ExpertRuntime
-from ..runtime.installed import InstalledRuntime
+from ..runtime.bundles_together import Runtime
 from ..runtime.metrics import RuntimeCollector
 from .connections import Connection
 from .routes import make_app
-from .server_metrics import Metrics
+from .served_models import ServedModels
+from .server_metrics import Metrics, ModelMetrics
 from .server_options import ServerOptions
 from .service import Service
 from .task_routes import task_routes
 
 
-def serve(runtime: ExpertRuntime | InstalledRuntime, options: ServerOptions) -> None:
+def serve(runtimes: Mapping[str, Runtime], options: ServerOptions) -> None:
     """Answer HTTP requests until SIGINT or SIGTERM.
 
     The port is printed to stderr. Running requests are finished first, for at most
     `options.grace` seconds.
 
+    Args:
+        runtimes: by the names of the models.
+
     Raises:
         MachineError: the address cannot be used.
-        UsageError: the bundle's task needs other options.
+        UsageError: a bundle's task needs other options.
     """
-    metrics = Metrics()
-    metrics.registry.register(RuntimeCollector(runtime))
-    service = Service(
-        runtime, queue=options.queue, most_parts=options.most_examples, metrics=metrics
+    metrics = Metrics(by_model=len(runtimes) > 1)
+    collected = runtimes if metrics.by_model else next(iter(runtimes.values()))
+    metrics.registry.register(RuntimeCollector(collected))
+    models = ServedModels(
+        Service(
+            name,
+            runtime,
+            queue=options.queue,
+            most_parts=options.most_examples,
+            metrics=ModelMetrics(metrics, name),
+        )
+        for name, runtime in runtimes.items()
     )
-    of_task = task_routes(service, options)
-    app = make_app(service, options, of_task)
+    of_tasks = task_routes(models, options)
+    app = make_app(models, metrics, options, of_tasks)
     host, port = options.host, options.port
     listening = _listen(host, port)
     config = uvicorn.Config(
@@ -44,14 +56,14 @@ def serve(runtime: ExpertRuntime | InstalledRuntime, options: ServerOptions) -> 
         log_level="warning",
         access_log=False,
         # Connections that are idle, or whose body is arriving, are not in the queue.
-        limit_concurrency=4 * options.queue + 64,
+        limit_concurrency=4 * options.queue * len(runtimes) + 64,
         timeout_graceful_shutdown=options.grace,
         server_header=False,
     )
     where = f"[{host}]" if ":" in host else host
-    more = "" if of_task is None else f", {of_task.title}"
+    more = "".join(f", {one.title}" for one in of_tasks)
     said = (
-        f"Serving {runtime.manifest.name} at http://{where}:{listening.getsockname()[1]}/v2 "
+        f"Serving {', '.join(runtimes)} at http://{where}:{listening.getsockname()[1]}/v2 "
         f"(Open Inference Protocol){more}; Ctrl-C ends it"
     )
     _Server(config, said).run(sockets=[listening])

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
-from .server_metrics import Metrics
+from .server_metrics import ModelMetrics
 
 
 class OverloadedError(Exception):
@@ -27,6 +27,7 @@ class Service:
     most requests are answered in time, and the others are rejected at once.
 
     Args:
+        name: of the model, in requests.
         runtime: closed by `close`.
         queue: largest number of requests that wait or are answered at a time.
         most_parts: largest number of parts of a request: sentences, where texts are answered
@@ -35,13 +36,14 @@ class Service:
 
     def __init__(
         self,
+        name: str,
         runtime: ExpertRuntime | InstalledRuntime,
         *,
         queue: int,
         most_parts: int,
-        metrics: Metrics,
+        metrics: ModelMetrics,
     ):
-        self.runtime, self._most_parts = runtime, most_parts
+        self.name, self.runtime, self._most_parts = name, runtime, most_parts
         self._queue, self._waiting, self.metrics = queue, 0, metrics
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")
@@ -59,6 +61,8 @@ class Service:
             loop = asyncio.get_running_loop()
             answers = await loop.run_in_executor(self._thread, self._ask, examples)
         self.metrics.answered(answers, perf_counter() - begin)
+        for answer in answers:
+            self.metrics.wrote(answer.prompt_tokens or 0, answer.tokens or 0)
         return answers
 
     @contextlib.contextmanager

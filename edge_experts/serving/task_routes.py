@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from ..registry import Registry
 from .endpoints import Endpoints
+from .served_models import ServedModels
 from .server_options import ServerOptions
 from .service import Service
 
@@ -21,6 +22,10 @@ TASK_ROUTES = Registry(
 class TaskRoutes(Protocol):
     """Endpoints of one task.
 
+    Args:
+        own: services of the bundles of this task, at least one.
+        models: all models of the server.
+
     Attributes:
         title: their place and API in words, for the message that the server prints.
 
@@ -30,19 +35,22 @@ class TaskRoutes(Protocol):
 
     title: str
 
-    def __init__(self, service: Service, options: ServerOptions): ...
+    def __init__(self, own: Sequence[Service], models: ServedModels, options: ServerOptions): ...
 
     def routes(self, endpoints: Endpoints) -> Sequence[BaseRoute]:
         """Create the routes."""
 
     def close(self) -> None:
-        """End all requests, before the service is closed."""
+        """End all requests, before the services are closed."""
 
 
-def task_routes(service: Service, options: ServerOptions) -> TaskRoutes | None:
-    """Create the routes of a bundle's task; None if it has no own ones."""
-    name = service.runtime.task.name
-    if not TASK_ROUTES.has(name):
-        return None
-    made: TaskRoutes = TASK_ROUTES.get(name)(service, options)
-    return made
+def task_routes(models: ServedModels, options: ServerOptions) -> list[TaskRoutes]:
+    """Create the routes of the models' tasks that have own ones."""
+    by_task: dict[str, list[Service]] = {}
+    for one in models:
+        by_task.setdefault(one.runtime.task.name, []).append(one)
+    return [
+        TASK_ROUTES.get(task)(own, models, options)
+        for task, own in by_task.items()
+        if TASK_ROUTES.has(task)
+    ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
+from .server_metrics import ModelMetrics
 from .service import OverloadedError, Service
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Writing:
             OverloadedError: the queue is full.
         """
         self._at_end.enter_context(service.place())
-        self._future = threads.submit(self._run, service.runtime)
+        self._future = threads.submit(self._run, service.runtime, service.metrics)
         self._at_end.callback(self.cancel)
         self._at_end.callback(asyncio.create_task(self._watch(receive)).cancel)
 
@@ -94,7 +95,7 @@ class Writing:
             pass
         self.cancel()
 
-    def _run(self, runtime: ExpertRuntime | InstalledRuntime) -> None:
+    def _run(self, runtime: ExpertRuntime | InstalledRuntime, metrics: ModelMetrics) -> None:
         try:
             if self._is_late:
                 raise OverloadedError(
@@ -102,7 +103,11 @@ class Writing:
                 )
             with runtime.held() as opened:
                 # Its routes were chosen by the task, whose streams are continuations.
-                self._write(cast("Continuation", opened.stream(self._prompt)))
+                stream = cast("Continuation", opened.stream(self._prompt))
+                try:
+                    self._write(stream)
+                finally:
+                    metrics.wrote(stream.prompt_tokens, len(stream.token_ids))
         except Exception as error:
             self._tell(error)
         else:

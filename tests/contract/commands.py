@@ -89,4 +89,6 @@ def _holds(key: str, recorded: Any, current: Any) -> bool:
     """Return whether a value is as recorded; further names and choices may come."""
     if key in ("names", "negative_names", "choices") and recorded:
         return set(recorded) <= set(current or ())
+    if key == "nargs" and recorded == 1:
+        return current in (1, -1)  # several may be given
     return bool(recorded == current)

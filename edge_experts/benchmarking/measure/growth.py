@@ -7,10 +7,11 @@ growth is the difference between the peak and the base.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from ... import subprocesses
@@ -66,16 +67,22 @@ class Growth:
     streaming: Streaming | None = None
 
 
-def measure_growth(bundle: Path, budget: int | None, inputs: Path | None = None) -> Growth:
+def measure_growth(
+    bundle: Path,
+    budget: int | None,
+    inputs: Path | None = None,
+    routing: Mapping[str, Any] = MappingProxyType({}),
+) -> Growth:
     """Measure in a child process, which answers from every expert in turn.
 
     Args:
         bundle: or a network in ONNX Runtime.
         inputs: the bundle whose golden examples are the inputs; by default its own.
+        routing: options of `RoutingOptions`.
     """
     if onnx.is_onnx(bundle):
         return subprocesses.call(_grow_onnx, bundle, inputs or bundle)
-    return subprocesses.call(_grow, bundle, budget)
+    return subprocesses.call(_grow, bundle, budget, dict(routing))
 
 
 def room_for_one(bundle: Path) -> int:
@@ -92,7 +99,7 @@ def _reserved(bundle: Path, manifest: Manifest) -> int:
     return sum(task.reserve(None, 1).values())
 
 
-def _grow(bundle: Path, budget: int | None) -> Growth:
+def _grow(bundle: Path, budget: int | None, routing: Mapping[str, Any]) -> Growth:
     examples = golden.read(bundle)
     turns = golden.by_turns(examples.experts)
     interpreter.description()  # imports the interpreter, which belongs to the base
@@ -102,7 +109,7 @@ def _grow(bundle: Path, budget: int | None) -> Growth:
     visited: set[int] = set()
     largest = 0  # size of experts' files in memory together, bytes
     traffic: list[tuple[float, Traffic]] = []
-    with Watched(bundle, memory_budget=budget, strict=True) as runtime:
+    with Watched(bundle, memory_budget=budget, strict=True, **routing) as runtime:
 
         def answer(example: Any) -> None:
             begin = perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...runtime.routing_options import told
 from ...text_table import aligned, number
 from ..benchmark import Benchmark
 from ..latency import Latency
@@ -76,7 +77,7 @@ def memory_told(result: Benchmark) -> list[str]:
     return [
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
         f"times and evicted {evictions:,} times.",
-        *([] if growth.streaming is None else [_streaming_told(growth.streaming, growth)]),
+        *([] if growth.streaming is None else [_streaming_told(growth.streaming, result)]),
     ]
 
 
@@ -97,10 +98,12 @@ def photos_told(result: Benchmark) -> list[str]:
     ]
 
 
-def _streaming_told(streaming: Streaming, growth: Growth) -> str:
-    budget = "without a budget"
-    if growth.budget_bytes is not None:
+def _streaming_told(streaming: Streaming, result: Benchmark) -> str:
+    growth, budget = result.rows[0].growth, "without a budget"
+    if growth is not None and growth.budget_bytes is not None:
         budget = f"within a budget of {growth.budget_bytes / 1e6:.2f} MB"
+    if result.routing_options:
+        budget += f", with {told(result.routing_options)}"
     return (
         f"Text {budget}: {number(streaming.tokens_per_second)} tokens/s; "
         f"{streaming.miss_rate:.1%} of the uses of experts loaded one, "

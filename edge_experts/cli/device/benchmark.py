@@ -10,8 +10,10 @@ from ..help import LIMITS, RARE
 from ..shared_options import (
     BUNDLE_HELP,
     Compared,
+    ExpertsPerToken,
     Json,
     MemoryBudget,
+    PreferResident,
     Threads,
     as_typed,
     folder,
@@ -63,6 +65,8 @@ def benchmark(
     ] = None,
     comparison: Compared = None,
     memory_budget: MemoryBudget = None,
+    prefer_resident: PreferResident = 0.0,
+    experts_per_token: ExpertsPerToken = None,
     threads: Threads = 1,
     rounds: Annotated[
         int | None,
@@ -172,6 +176,8 @@ def benchmark(
         seconds=seconds,
         command=as_typed(),
         decode=decode,
+        prefer_resident=prefer_resident,
+        experts_per_token=experts_per_token,
     )
     if report is not None:
         write_whole(report, page.as_html(result, compared))

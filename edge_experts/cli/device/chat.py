@@ -6,7 +6,14 @@ import typer
 
 from ...registry import Registry
 from ..help import RARE, WRITING
-from ..shared_options import BundleOrRoot, Context, MemoryBudget, Threads
+from ..shared_options import (
+    BundleOrRoot,
+    Context,
+    ExpertsPerToken,
+    MemoryBudget,
+    PreferResident,
+    Threads,
+)
 
 CHATS = Registry(
     "edge_experts.chats", {"language-model": f"{__package__}.tasks.language_chat:chat"}
@@ -58,6 +65,8 @@ def chat(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the choice.", rich_help_panel=WRITING)] = 0,
     context: Context = None,
+    prefer_resident: PreferResident = 0.0,
+    experts_per_token: ExpertsPerToken = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
@@ -93,6 +102,8 @@ def chat(
         threads=threads,
         strict=strict,
         context=context,
+        prefer_resident=prefer_resident,
+        experts_per_token=experts_per_token,
         monitor=True,
     ) as runtime:
         name = runtime.task.name

@@ -8,7 +8,15 @@ import typer
 
 from ..column_options import LabelColumn, columns_of, print_notes
 from ..help import LIMITS, RARE
-from ..shared_options import Bundle, Json, MemoryBudget, Source, print_json
+from ..shared_options import (
+    Bundle,
+    ExpertsPerToken,
+    Json,
+    MemoryBudget,
+    PreferResident,
+    Source,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from ...datasets import Columns, Split
@@ -35,6 +43,8 @@ def evaluate(
     ] = None,
     label_column: LabelColumn = None,
     memory_budget: MemoryBudget = None,
+    prefer_resident: PreferResident = 0.0,
+    experts_per_token: ExpertsPerToken = None,
     min_accuracy: Annotated[
         float | None,
         typer.Option(
@@ -98,6 +108,8 @@ def evaluate(
     mean squared error (RMSE) and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
+
+    Example: edge-experts evaluate help.bundle --data help --experts-per-token 1
     """
     from ...errors import DataError, MemoryBudgetError, UsageError
     from ...format.checked_files import read_trained_rows
@@ -106,7 +118,13 @@ def evaluate(
 
     if all_rows and split != "test":
         raise UsageError(f"--all-rows covers all splits; remove --split {split}")
-    with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
+    with ExpertRuntime(
+        bundle,
+        memory_budget=memory_budget,
+        strict=True,
+        prefer_resident=prefer_resident,
+        experts_per_token=experts_per_token,
+    ) as runtime:
         commands = commands_of(runtime.task)
         thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
         check_options(commands, runtime.task.name, {"--show": show, **thresholds})

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from ..help import RARE, WRITING
-from ..shared_options import BundleOrRoot, Context, Json, MemoryBudget, Threads
+from ..shared_options import (
+    BundleOrRoot,
+    Context,
+    ExpertsPerToken,
+    Json,
+    MemoryBudget,
+    PreferResident,
+    Threads,
+)
 
 
 def run(
@@ -84,6 +92,8 @@ def run(
         ),
     ] = False,
     context: Context = None,
+    prefer_resident: PreferResident = 0.0,
+    experts_per_token: ExpertsPerToken = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
     strict: Annotated[
@@ -156,6 +166,8 @@ def run(
         threads=threads,
         strict=strict,
         context=context,
+        prefer_resident=prefer_resident,
+        experts_per_token=experts_per_token,
         monitor=True,
     ) as runtime:
         commands = commands_of(runtime.task)

@@ -34,7 +34,7 @@ class Member(Protocol):
     def fixed(self) -> int: ...
 
     def refuse_large(self, others: int) -> None:
-        """Refuse experts that no longer fit beside `others` bytes of other bundles, from now on.
+        """Refuse the experts that do not fit beside `others` bytes of other bundles, and no others.
 
         Raises:
             MemoryBudgetError: one of them is required.
@@ -77,16 +77,22 @@ class BudgetMembers:
             try:
                 self.refuse_large()
             except MemoryBudgetError:
-                self._members.discard(member)
+                self.leave(member)
                 raise
 
     def refuse_large(self) -> None:
-        """Have every bundle refuse what does not fit beside all that cannot be evicted."""
+        """Have every bundle refuse what does not fit beside all that cannot be evicted.
+
+        Raises:
+            MemoryBudgetError: a required expert does not fit.
+        """
         for one in self._members:
             one.refuse_large(sum(other.fixed for other in self._members if other is not one))
 
     def leave(self, member: Member) -> None:
+        """Remove a bundle; call it with the lock. The others may load what fits again."""
         self._members.discard(member)
+        self.refuse_large()
 
     def of_others(self, member: Member) -> int:
         """Compute the bytes of all other bundles."""

@@ -66,6 +66,7 @@ class Residency:
         self._load, self._room, self._policy = load, room, policy
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
+        self._too_large: set[int] = set()  # experts that are refused because of the budget
         self._slots: OrderedDict[int, Slot] = OrderedDict()
         # `move_to_end` itself without a policy: every answer calls it.
         self._touch: Callable[[int], None] = self._slots.move_to_end
@@ -116,8 +117,12 @@ class Residency:
 
     def refuse_large(self, others: int) -> None:
         """See `Member`; call it with the lock."""
-        for index in self._room.too_large(all_must_fit=self._all_must_fit, others=others):
+        found = self._room.too_large(all_must_fit=self._all_must_fit, others=others)
+        for index in self._too_large.difference(found):
+            self._quarantine.remove(index)
+        for index in found:
             self._quarantine.add(index, self._room.refusal(index, others), forever=True)
+        self._too_large = set(found)
 
     @property
     def counts(self) -> Counts:
@@ -179,6 +184,7 @@ class Residency:
                 self._members.refuse_large()
             except BaseException:
                 self._pinned.discard(index)
+                self._members.refuse_large()
                 raise
         try:
             self.free(self.hold(index))
@@ -190,6 +196,7 @@ class Residency:
         """Allow the expert to be evicted again."""
         with self._lock:
             self._pinned.discard(index)
+            self._members.refuse_large()
             self._changed.notify_all()
 
     def prefetch(self, index: int, *, replace: bool) -> bool:

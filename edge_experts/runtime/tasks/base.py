@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from ..answer import Answer, Predictions
 from ..fit import Shapes
 from ..interpreter import Delegate, Expert
 from ..memory.policy import Policy
+
+if TYPE_CHECKING:
+    from ..routing_options import RoutingOptions
 
 Arrays = Mapping[str, np.ndarray]
 Tensor = tuple[str, str, tuple[int, ...]]  # name, datatype (KServe), shape without the batch
@@ -97,6 +100,7 @@ class Task(Protocol):
         parity: columns for `inspect`.
         needs_all: True if the memory budget must hold each expert, at least alone: answers would
             otherwise depend on the budget.
+        routing: those of `RoutingOptions` that are set, by their names.
     """
 
     name: str
@@ -104,6 +108,7 @@ class Task(Protocol):
     labels_are: str
     parity: Sequence[Column]
     needs_all: bool
+    routing: Mapping[str, float]
 
     def __init__(self, manifest: Manifest, features: Features):
         """Raise ManifestError with the field's name if the manifest breaks a rule of the task."""
@@ -126,6 +131,13 @@ class Task(Protocol):
 
         Raises:
             UsageError: the task has no context, or it is too large.
+        """
+
+    def route_by(self, options: RoutingOptions) -> None:
+        """Route by these options, before the first request.
+
+        Raises:
+            UsageError: one is set that the task, or this bundle, does not have.
         """
 
     def policy(self) -> Policy | None:

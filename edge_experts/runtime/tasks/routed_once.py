@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +31,9 @@ from .base import (
     Traffic,
 )
 
+if TYPE_CHECKING:
+    from ..routing_options import RoutingOptions
+
 Arrays = dict[str, np.ndarray]
 Times = tuple[int, int, int]  # ns: started, encoded, routed
 
@@ -41,6 +45,7 @@ class RoutedOnce(ABC):
     """
 
     labels_are, needs_all = "labels", False
+    routing: Mapping[str, float] = MappingProxyType({})
     parity: Sequence[Column] = (
         Column("equal labels  ", "equal_labels", ".2%", 15),
         Column("accuracy: Keras's,", "keras_accuracy", ".4f", 12),
@@ -210,6 +215,10 @@ class RoutedOnce(ABC):
         if context is not None or sequences != 1:
             raise UsageError("context and sequences are for language models")
         return {}
+
+    def route_by(self, options: RoutingOptions) -> None:
+        """Refuse options: an input runs the experts that the bundle says."""
+        raise UsageError("prefer_resident and experts_per_token are for language models")
 
     def policy(self) -> Policy | None:
         """Return None: the least recently used expert is evicted first."""

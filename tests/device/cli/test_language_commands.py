@@ -109,7 +109,7 @@ def test_benchmark_has_speed_and_misses_within_the_budget(
 ) -> None:
     page = tmp_path / "page.html"
     options = ("--rounds", 2, "--seconds", 0, "--memory-budget", "3MB", "--report", page)
-    done = cli("benchmark", language_bundle, "--json", *options)
+    done = cli("benchmark", language_bundle, "--json", *options, "--prefer-resident", 0.2)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["tokens_per_second"] > 0
@@ -119,6 +119,8 @@ def test_benchmark_has_speed_and_misses_within_the_budget(
     assert growth["budget_bytes"] == 3_000_000
     assert growth["anonymous_bytes"] <= 3_000_000
     assert "tokens/s" in page.read_text()
+    assert "with prefer_resident 0.2" in page.read_text()
+    assert told["routing_options"] == {"prefer_resident": 0.2}
 
 
 def test_inspect_pack_and_verify_know_dense_parts(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_experts import ExpertRuntime, InstalledRuntime
+from edge_experts import ExpertRuntime, InstalledRuntime, MemoryBudget
 from edge_experts.errors import UsageError
 from edge_experts.features import encode_all
 from edge_experts.format.install_root import resolve
@@ -252,3 +252,63 @@ def test_a_closed_one_says_so(root: Path) -> None:
     runtime.close()
     with pytest.raises(UsageError, match="nothing is installed there"):
         InstalledRuntime(root.parent)
+
+
+def test_a_version_takes_the_place_of_the_one_before_it(tmp_path: Path) -> None:
+    """The budget does not hold both: requests wait until those in progress are answered."""
+    budget = MemoryBudget("2.5KB")  # a router and an expert
+    install(tiny_bundle(tmp_path / "1", version=1), tmp_path / "root")
+    with InstalledRuntime(tmp_path / "root", check_every=0, memory_budget=budget) as runtime:
+        with runtime.held() as held:
+            install(tiny_bundle(tmp_path / "2", version=2, seeds=(2, 3)), tmp_path / "root")
+            answers: list[tuple[int, float]] = []
+
+            def ask() -> None:
+                answer = runtime.predict(INPUTS[0])
+                answers.append((runtime.manifest.bundle_version, answer.score))
+
+            threads = [threading.Thread(target=ask) for _ in range(3)]
+            threads[0].start()
+            while not runtime._exchanging:
+                threading.Event().wait(0.01)
+            for thread in threads[1:]:
+                thread.start()
+            threading.Event().wait(0.1)
+            assert not answers
+            assert held.predict(INPUTS[0]).expert == 0, "it goes on"
+            assert budget.used <= budget.bytes
+        for thread in threads:
+            thread.join(30)
+        with ExpertRuntime(tmp_path / "2") as alone:
+            assert answers == [(2, alone.predict(INPUTS[0]).score)] * 3
+        assert runtime.problem is None
+        assert budget.used == 2000
+
+
+def test_a_version_that_does_not_fit_at_all_leaves_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = MemoryBudget("2KB")
+    install(tiny_bundle(tmp_path / "1", version=1), tmp_path / "root")
+    with InstalledRuntime(tmp_path / "root", check_every=0, memory_budget=budget) as runtime:
+        wanted = runtime.predict(INPUTS[0]).score
+        large = tiny_bundle(tmp_path / "2", version=2, resident_bytes=1500)
+        install(large, tmp_path / "root")
+        with pytest.warns(RuntimeWarning, match="goes on answering"):
+            assert runtime.predict(INPUTS[0]).score == wanted
+        assert runtime.manifest.bundle_version == 1
+        monkeypatch.setattr(installed, "_PATIENCE", 0.05)
+        with runtime.held() as held:
+            install(tiny_bundle(tmp_path / "3", version=3), tmp_path / "root")
+            runtime._next_look = 0.0
+            with pytest.warns(RuntimeWarning, match="does not hold two"):
+                assert runtime.predict(INPUTS[0]).score == held.predict(INPUTS[0]).score == wanted
+
+
+def test_a_version_that_a_limit_of_its_own_does_not_hold(tmp_path: Path) -> None:
+    install(tiny_bundle(tmp_path / "1", version=1), tmp_path / "root")
+    with InstalledRuntime(tmp_path / "root", check_every=0, memory_budget="2KB") as runtime:
+        install(tiny_bundle(tmp_path / "2", version=2, resident_bytes=1500), tmp_path / "root")
+        with pytest.warns(RuntimeWarning, match="memory budget"):
+            runtime.predict(INPUTS[0])
+        assert runtime.manifest.bundle_version == 1

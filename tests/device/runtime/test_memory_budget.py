@@ -133,6 +133,20 @@ def test_threads_of_two_bundles_never_exceed_the_budget(many: Path, tmp_path: Pa
     assert all(runtime.counts.evictions for runtime in runtimes)
 
 
+def test_experts_that_fit_again_are_no_longer_refused(tmp_path: Path) -> None:
+    """A large bundle comes and goes; so does one that is refused itself."""
+    budget = MemoryBudget("3KB")
+    small = tiny_bundle(tmp_path / "small.bundle")
+    with ExpertRuntime(small, memory_budget=budget, costs=(500, 1500)) as first:
+        with ExpertRuntime(small, memory_budget=budget, costs=(500, 500)):
+            assert list(first.quarantined) == [1], "1,500 bytes do not fit beside two routers"
+        assert first.quarantined == {}
+        with pytest.raises(MemoryBudgetError):
+            ExpertRuntime(small, memory_budget=budget, costs=(1500, 1500))
+        assert first.quarantined == {}
+        assert not any(first.predict(one).degraded for one in INPUTS)
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_the_limit_for_itself(bundles: tuple[Path, Path]) -> None:
     budget = MemoryBudget("3KB")

@@ -9,7 +9,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 from edge_experts.serving import connections
 from edge_experts.serving.routes import make_app
-from edge_experts.serving.server_metrics import Metrics
+from edge_experts.serving.served_models import ServedModels
+from edge_experts.serving.server_metrics import Metrics, ModelMetrics
 from edge_experts.serving.server_options import ServerOptions
 from edge_experts.serving.service import Service
 from edge_experts.serving.task_routes import task_routes
@@ -83,10 +84,26 @@ def serving(
     """Serve in a thread; yields the port and the runtime."""
     chosen = ServerOptions(**{**OPTIONS, **options})
     runtime = SlowRuntime(ExpertRuntime(bundle, sequences=chosen.sequences), seconds, padding)
-    service: Any = Service(runtime, queue=chosen.queue, most_parts=10, metrics=Metrics())  # type: ignore[arg-type]
-    app = make_app(service, chosen, task_routes(service, chosen))
+    with in_thread({runtime.manifest.name: runtime}, chosen) as port:
+        yield port, runtime
+
+
+@contextlib.contextmanager
+def in_thread(runtimes: Mapping[str, Any], options: ServerOptions) -> Iterator[int]:
+    """Serve runtimes in a thread; yields the port."""
+    metrics = Metrics(by_model=len(runtimes) > 1)
+    models = ServedModels(
+        Service(
+            name,
+            runtime,
+            queue=options.queue,
+            most_parts=10,
+            metrics=ModelMetrics(metrics, name),
+        )
+        for name, runtime in runtimes.items()
+    )
     config = uvicorn.Config(
-        app,
+        make_app(models, metrics, options, task_routes(models, options)),
         http=connections.Connection,
         log_level="warning",
         timeout_graceful_shutdown=5,
@@ -96,7 +113,7 @@ def serving(
     thread.start()
     until(lambda: server.started)
     try:
-        yield listening.getsockname()[1], runtime
+        yield listening.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(30)

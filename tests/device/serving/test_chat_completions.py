@@ -174,14 +174,14 @@ def test_fields_that_are_not_supported_are_named(
 
 def test_defaults_and_neutral_values() -> None:
     plain = {"model": "chain", "messages": TURNS}
-    prompt = chat_request(plain, None).prompt
+    (prompt,) = chat_request(plain, None).prompts
     assert prompt.max_tokens == LIMITS.written_tokens
     assert prompt.sampling.temperature == 1
     assert prompt.messages == MESSAGES
     neutral = {"n": 1, "tools": [], "response_format": {"type": "text"}, "user": "me"}
-    assert chat_request({**plain, **neutral, "top_logprobs": None}, 9).prompt.max_tokens == 9
+    assert chat_request({**plain, **neutral, "top_logprobs": None}, 9).prompts[0].max_tokens == 9
     developer = [{"role": "developer", "content": "a"}]
-    assert chat_request({**plain, "messages": developer}, None).prompt.messages == (
+    assert chat_request({**plain, "messages": developer}, None).prompts[0].messages == (
         Message("system", "a"),
     )
 
@@ -203,7 +203,7 @@ def test_any_request_is_taken_or_refused_by_name(fields: dict[str, Any]) -> None
     except FieldError as error:
         assert error.field  # noqa: PT017
     else:
-        assert made.prompt.messages
+        assert made.prompts[0].messages
 
 
 def test_a_model_without_a_template_refuses(language_bundle: Path) -> None:

@@ -115,11 +115,12 @@ def test_the_documents_example(port: int, capsys: pytest.CaptureFixture[str]) ->
 
 def test_defaults_are_openais(port: int) -> None:
     plain = {"model": "chain", "prompt": ["and small"]}
-    prompts = [completion_request(plain, None).prompt for _ in range(2)]
+    prompts = completion_request({**plain, "prompt": ["and", "and"]}, None, 2).prompts
     assert prompts[0].max_tokens == 16
     assert (prompts[0].sampling.temperature, prompts[0].sampling.top_p) == (1, 1)
     assert prompts[0].sampling.seed != prompts[1].sampling.seed
-    assert completion_request(plain, 5).prompt.max_tokens == 5
+    assert completion_request(plain, 5, 1).prompts[0].max_tokens == 5
+    assert ask(port, {"prompt": "red"})[1]["model"] == "chain", "the only model"
     seeded = [ask(port, {**plain, "seed": 7, "user": "me"})[1]["choices"] for _ in range(2)]
     assert seeded[0] == seeded[1]
 
@@ -144,10 +145,11 @@ def test_the_context_and_a_stop_that_never_comes_end_a_text(port: int) -> None:
 @pytest.mark.parametrize(
     ("fields", "param", "message"),
     [
-        ({"model": None}, "model", "name of the model"),
         ({"model": 3}, "model", "name of the model"),
-        ({"prompt": None}, "prompt", "must be one text"),
-        ({"prompt": ["a", "b"]}, "prompt", "a request for each"),
+        ({"prompt": None}, "prompt", "must be a text"),
+        ({"prompt": []}, "prompt", "must be a text"),
+        ({"prompt": ["a", None]}, "prompt", "list of texts"),
+        ({"prompt": ["a"] * 65}, "prompt", "at most 64 texts here, got 65"),
         ({"prompt": [1, 2]}, "prompt", "lists of tokens"),
         ({"prompt": "word " * 100_000}, "prompt", "tokens, and the context takes 64"),
         ({"prompt": "x" * 1_000_001}, "prompt", "at most 1,000,000 characters"),

@@ -18,6 +18,7 @@ from edge_experts.runtime.batch import Question
 from edge_experts.runtime.fit import Shapes, must_fit
 from edge_experts.runtime.interpreter import Delegate, Expert, Model
 from edge_experts.runtime.memory.policy import Policy
+from edge_experts.runtime.routing_options import RoutingOptions
 from edge_experts.runtime.tasks import Task
 from edge_experts.runtime.tasks.base import (
     Column,
@@ -100,6 +101,7 @@ class TwoLayers:
     name, watched = "two-layers", False
     labels_are, needs_all = "outputs", False
     parity: Sequence[Column] = ()
+    routing: Mapping[str, float] = {}
 
     def __init__(self, manifest: Manifest, features: Features):
         spec = manifest.task_spec
@@ -124,6 +126,9 @@ class TwoLayers:
 
     def reserve(self, context: int | None, sequences: int) -> Mapping[str, int]:
         return {}
+
+    def route_by(self, options: RoutingOptions) -> None:
+        raise UsageError("this task has no options of routing")
 
     def open_part(
         self,

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ..watch import Watch
 
 _SAMPLING = ("--temperature", "--top-p", "--repetition-penalty", "--seed")
-_OF_SERVE = ("--sequences", "--request-seconds")
-OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE), "")
+_OF_SERVE = ("--sequences", "--request-seconds", "--context")
+_ROUTING = ("--prefer-resident", "--experts-per-token")
+OPTIONS = dict.fromkeys(("--max-tokens", "--stop", "--show", *_SAMPLING, *_OF_SERVE, *_ROUTING), "")
 _BEGINNING, _SHOWN = 16, 40  # tokens of a document that is shown, and of its continuation
 _MOST = 128  # tokens, by default
 
@@ -67,10 +68,10 @@ def run(
             continue
         assert isinstance(answer, Continued)
         watch.look(answer)
-        print(_json(answer) if json else "", flush=True)
+        print(_json(answer, runtime.task.routing) if json else "", flush=True)
 
 
-def _json(answer: Continued) -> str:
+def _json(answer: Continued, routing: Mapping[str, float]) -> str:
     from json import dumps
 
     content = {
@@ -89,6 +90,7 @@ def _json(answer: Continued) -> str:
         "score": round(answer.score, 6),
         "degraded": answer.degraded,
         "reason": answer.reason,
+        "routing_options": dict(routing),
     }
     return dumps(content, ensure_ascii=False)
 
@@ -103,6 +105,7 @@ def evaluate(
 ) -> Evaluation:
     from ....benchmarking.tasks.language_model import document_losses
     from ....datasets.targets.document_losses import scores
+    from ....runtime.routing_options import told
     from ....runtime.tasks.language_model import LanguageModel
 
     task = runtime.task
@@ -116,14 +119,16 @@ def evaluate(
         "accuracy": round(measured["accuracy"], 6),
         "tokens": tokens,
         "documents": len(split),
+        "routing_options": dict(task.routing),
     }
     shown = samples(runtime, task, split, show, seed)
     lines = [f"{one['beginning']}\n  continued: {one['written']}" for one in shown]
+    options = f", with {told(task.routing)}" if task.routing else ""
     line = (
         f"perplexity {found['perplexity']:.2f}, loss {found['loss']:.4f} nats a token, "
         f"{found['bits_per_byte']:.3f} bits per byte, {found['accuracy']:.1%} of tokens "
         f"predicted rightly, on {tokens:,} tokens of {len(split):,} "
-        f"documents of {dataset.name}, {name}"
+        f"documents of {dataset.name}, {name}{options}"
     )
     return Evaluation({**found, **({"shown": shown} if shown else {})}, [*lines, line])
 

@@ -73,7 +73,7 @@ class Continued(Answer):
 
     __slots__ = (
         *("_first_ns", "_text", "bytes_read", "expert_hits", "expert_loads", "finish_reason"),
-        *("log_probabilities", "prompt_tokens", "reused_tokens", "token_ids"),
+        *("_prompt_tokens", "log_probabilities", "reused_tokens", "token_ids"),
     )
 
     def __init__(self, label: str, continuation: Continuation, use: Use, end_ns: int):
@@ -86,7 +86,7 @@ class Continued(Answer):
         self.token_ids = list(continuation.token_ids)
         self.log_probabilities = certain
         self.finish_reason = continuation.finish_reason
-        self.prompt_tokens = continuation.prompt_tokens
+        self._prompt_tokens = continuation.prompt_tokens
         self.reused_tokens = continuation.reused_tokens
         self.expert_loads, self.expert_hits = use.loads, use.hits
         self.bytes_read = use.bytes_read
@@ -98,6 +98,10 @@ class Continued(Answer):
     @property
     def tokens(self) -> int:
         return len(self.token_ids)
+
+    @property
+    def prompt_tokens(self) -> int:
+        return self._prompt_tokens
 
     @property
     def first_us(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from .layered_network import MIXED, ROWS, STREAM, LayeredNetwork
 from .memory_needs import STARTED, buffer_bytes, cache_row_bytes
 from .network_settings import EMBEDDING, HEAD, attention_in_path, read_settings
 
+if TYPE_CHECKING:
+    from ...routing_options import RoutingOptions
+
 # Tokens that memory is reserved for by default: published models see more than a board can keep.
 _MOST_RESERVED = 4096
 _SCORES = {
@@ -53,6 +56,8 @@ class LanguageModel:
         self._sizes = [entry.bytes for entry in manifest.experts]
         self._layers = [places for _, places in manifest.routed]
         self._caches, self.context = CachePool([]), settings.context
+        self.routing: Mapping[str, float] = {}
+        self._top_k, self._prefer_resident = manifest.top_k, 0.0
         self._rotary = Rotary(1, settings.width, settings.rotary_base)
 
     def check_features(self, folder: Path) -> None:
@@ -115,6 +120,21 @@ class LanguageModel:
             "buffers": sequences * buffers + STARTED,
             "tokenizer": self.vocabulary.nbytes,
         }
+
+    def route_by(self, options: RoutingOptions) -> None:
+        most = self.manifest.top_k
+        count = options.experts_per_token or most
+        if count > most:
+            raise UsageError(
+                f"experts_per_token must be 1 to {most}, as {self.manifest.name} has, got {count}"
+            )
+        if options.prefer_resident and count == 1:
+            raise UsageError(
+                "prefer_resident has no effect with one expert for each token, which is the "
+                "router's first choice; remove it"
+            )
+        self.routing = options.given
+        self._top_k, self._prefer_resident = count, options.prefer_resident
 
     def policy(self) -> Policy:
         return LeastFrequent(self._layers)
@@ -191,16 +211,19 @@ class LanguageModel:
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:
         raise UsageError("predict_arrays is not for language models: use predict or stream")
 
-    def losses(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
+    def losses(
+        self, tokens: Sequence[int], models: Access, rows: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the loss of each token but the first, in nats, and if it was the most probable.
 
         Args:
             tokens: at most one more than the context; those of `Vocabulary.start` begin a text.
+            rows: see `logits`.
 
         Returns:
             (tokens - 1,) float64 and bool.
         """
-        found = self.logits(tokens[:-1], models)
+        found = self.logits(tokens[:-1], models, rows)
         return _nats(found, tokens[1:]), found.argmax(axis=1) == np.array(tokens[1:])
 
     def judged(self, tokens: Sequence[int], models: Access) -> tuple[np.ndarray, np.ndarray]:
@@ -208,19 +231,22 @@ class LanguageModel:
         found = self.logits(tokens[:-1], models)
         return _nats(found, tokens[1:]), found[-1]
 
-    def logits(self, tokens: Sequence[int], models: Access) -> np.ndarray:
+    def logits(self, tokens: Sequence[int], models: Access, rows: int | None = None) -> np.ndarray:
         """Compute the logits after each token of a text, (tokens, pieces) float32.
 
         Args:
             tokens: at most as many as the context has.
+            rows: tokens that are computed together, at most `ROWS`; by default so many, or with
+                `prefer_resident` one, as a text is written.
         """
         if not 1 <= len(tokens) <= self.context:
             raise UsageError(f"tokens must be 1 to {self.context}, got {len(tokens)}")
         cache, _ = self._caches.take(())
         try:
             network, found = self._network(models), []
-            for start in range(0, len(tokens), ROWS):
-                part = list(tokens[start : start + ROWS])
+            count = rows or (1 if self._prefer_resident else ROWS)
+            for start in range(0, len(tokens), count):
+                part = list(tokens[start : start + count])
                 found.append(network.logits(network.rows(part, cache)))
         except Exception:
             cache.clear()
@@ -231,7 +257,13 @@ class LanguageModel:
 
     def _network(self, models: Access) -> LayeredNetwork:
         return LayeredNetwork(
-            self.settings, self._rotary, self._biases, self.manifest.top_k, self._sizes, models
+            self.settings,
+            self._rotary,
+            self._biases,
+            self._top_k,
+            self._prefer_resident,
+            self._sizes,
+            models,
         )
 
     def pick(

@@ -2,6 +2,7 @@
 
 The residual stream stays float32 here, between the files. A row's numbers do not depend on the rows
 that are computed with it, so that neither chunks of a prompt nor the memory budget change a token.
+With a preference for experts in memory both do.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class LayeredNetwork:
 
     Args:
         biases: of each layer, (experts,) float32.
+        top_k: number of experts of each layer that a token uses.
+        prefer_resident: see `RoutingOptions`.
         sizes: bytes of each expert's file.
     """
 
@@ -62,12 +65,14 @@ class LayeredNetwork:
         rotary: Rotary,
         biases: Sequence[np.ndarray],
         top_k: int,
+        prefer_resident: float,
         sizes: Sequence[int],
         models: Access,
     ):
         dense = models.dense
         self._settings, self._rotary, self._biases = settings, rotary, biases
         self._top_k, self._sizes, self._models = top_k, sizes, models
+        self._prefer_resident = prefer_resident
         self._embedding: EmbeddingRows = dense[EMBEDDING]
         count = len(models.layers)
         self._into: list[RowsModel] = [dense[attention_in_path(one)] for one in range(count)]
@@ -119,6 +124,8 @@ class LayeredNetwork:
         scores = self._scores(routed.route(arrays))
         given = arrays[TRUNK]
         chosen = scores + self._biases[layer]
+        if self._prefer_resident:
+            self._raise_resident(chosen, routed.places)
         usable, run = len(routed.places), self._one if len(x) == 1 else self._many
         while True:
             try:
@@ -136,6 +143,18 @@ class LayeredNetwork:
         if shared is not None:
             made += shared.run(given)
         return made
+
+    def _raise_resident(self, chosen: np.ndarray, places: range) -> None:
+        """Raise the numbers that experts in memory are chosen by, (rows, experts), in place.
+
+        They rise by a share of the row's range, like the logits in the cache prior of
+        https://arxiv.org/abs/2412.00099. The router's first choice stays first, and the weights of
+        the chosen experts stay those of the router.
+        """
+        first = chosen.argmax(axis=1)
+        resident = np.array([self._models.has(index) for index in places])
+        chosen += self._prefer_resident * np.ptp(chosen, axis=1, keepdims=True) * resident
+        chosen[np.arange(len(chosen)), first] = np.inf
 
     def _scores(self, logits: np.ndarray) -> np.ndarray:
         """Compute the scores that weigh the experts, (rows, experts)."""
