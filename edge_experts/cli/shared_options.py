@@ -83,7 +83,7 @@ Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="classification, regression or language-model, if the data does not tell.",
+        help="classification, multi-label, regression or language-model.",
         show_default="from the data",
     ),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import diamonds, documents, files, images, photos, reviews, sections, sentiment
+from . import debtags, diamonds, documents, files, images, photos, reviews, sections, sentiment
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
@@ -27,6 +27,7 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "mnist": images.mnist,
     "mnist-and-fashion": images.mnist_and_fashion,
     "diamonds": diamonds.load,
+    "debtags": lambda seed: debtags.load(),
     "help": lambda seed: documents.help_texts(),
     "prose": lambda seed: documents.prose(),
 }
@@ -47,7 +48,7 @@ def load(
             one folder of photos for each label; for a language model that of a .txt file or a
             folder of them.
         seed: for splits that the data does not have.
-        task_type: "classification", "regression" or another package's, for a file whose columns or
+        task_type: "classification", "multi-label", "regression" or another package's, for a file whose columns or
             arrays do not tell; None: from the data.
         columns: choice of a file's columns for labels, groups or times, and of those to leave out.
         features: of the bundle or run that a file's rows are for. They then determine the columns

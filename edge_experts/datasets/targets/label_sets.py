@@ -1,0 +1,118 @@
+"""Sets of labels as rows of true and false: scores, thresholds, and strata.
+
+Arrays are (examples, labels) bool: True for a label that an example has, or that is answered.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_STEPS = 200  # of a threshold that all labels share
+_ENOUGH = 10  # examples of a label, below which it takes the shared threshold
+_LEAST = 1e-6  # distance of a threshold from 0 and from 1
+NONE = "no label"
+
+
+def scores(answered: np.ndarray, wanted: np.ndarray) -> dict[str, float]:
+    """Compute F1 = 2 TP / (2 TP + FP + FN) of sets of labels.
+
+    Returns:
+        "f1_micro", of all labels of all examples counted together, 1 if no label is wanted and none
+        answered; and "f1_macro", the mean of the F1 of each label that occurs in `wanted`, 0 if
+        none does.
+    """
+    each, occurs = by_label(answered, wanted), wanted.any(axis=0)
+    return {
+        "f1_micro": round(micro(answered, wanted), 6),
+        "f1_macro": round(float(each[occurs].mean()), 6) if occurs.any() else 0.0,
+    }
+
+
+def micro(answered: np.ndarray, wanted: np.ndarray) -> float:
+    """Compute the F1 of all labels of all examples counted together."""
+    both, sizes = int((answered & wanted).sum()), int(answered.sum()) + int(wanted.sum())
+    return 2 * both / sizes if sizes else 1.0
+
+
+def by_label(answered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Compute the F1 of each label, (labels,); 0 for one that neither occurs nor is answered."""
+    sizes = answered.sum(axis=0) + wanted.sum(axis=0)
+    each: np.ndarray = 2 * (answered & wanted).sum(axis=0) / np.maximum(sizes, 1)
+    return each
+
+
+def points(answered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Compute contributions of the examples, (examples,), whose mean is 100 times `micro`.
+
+    F1 is a ratio of two means. The contribution of an example is its linear influence on that ratio
+    (the delta method), so that differences of contributions have the variance of differences of F1.
+    """
+    total = micro(answered, wanted)
+    both = 2.0 * (answered & wanted).sum(axis=1)
+    sizes = answered.sum(axis=1) + wanted.sum(axis=1)
+    mean = sizes.mean()
+    if not mean:
+        return np.full(len(wanted), 100.0)
+    influence: np.ndarray = 100 * (total + (both - total * sizes) / mean)
+    return influence
+
+
+def choose_thresholds(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Choose the threshold of each label that gives it the best F1, (labels,) float64.
+
+    A label with fewer than 10 examples takes the threshold that gives all labels together the best
+    F1: its own would follow chance (Lewis et al., 2004, RCV1, section 6.4).
+
+    Args:
+        probabilities: (examples, labels), of examples that are not trained on.
+    """
+    shared = _shared(probabilities, wanted)
+    chosen = [
+        _best(probabilities[:, label], wanted[:, label]) if count >= _ENOUGH else shared
+        for label, count in enumerate(wanted.sum(axis=0).tolist())
+    ]
+    return np.clip(np.round(np.array(chosen, np.float64), 6), _LEAST, 1 - _LEAST)
+
+
+def _shared(probabilities: np.ndarray, wanted: np.ndarray) -> float:
+    edges = np.arange(_STEPS + 1) / _STEPS
+    above = [
+        np.cumsum(np.histogram(values, edges)[0][::-1])[::-1].astype(np.float64)
+        for values in (probabilities[wanted], probabilities)
+    ]
+    f1 = 2 * above[0] / np.maximum(above[1] + wanted.sum(), 1)
+    return float(edges[1 + int(np.argmax(f1[1:]))])
+
+
+def _best(probabilities: np.ndarray, wanted: np.ndarray) -> float:
+    """Halfway between two different probabilities, or below the smallest one."""
+    order = np.argsort(-probabilities, kind="stable")
+    falling = probabilities[order].astype(np.float64)
+    count = np.arange(1, len(order) + 1)
+    f1 = 2 * np.cumsum(wanted[order]) / (count + wanted.sum())
+    following = np.append(falling[1:], 0.0)
+    f1[following == falling] = -1  # no threshold separates equal probabilities
+    last = int(np.argmax(f1))
+    return float((falling[last] + following[last]) / 2)
+
+
+def same_always(wanted: np.ndarray) -> float:
+    """Compute the best `micro` of one set of labels for all examples: a baseline without a model.
+
+    The set is chosen on these very examples: by frequency, as many labels as are best.
+    """
+    counts = np.sort(wanted.sum(axis=0))[::-1]
+    sizes = np.arange(1, len(counts) + 1) * len(wanted) + wanted.sum()
+    return float((2 * np.cumsum(counts) / np.maximum(sizes, 1)).max(initial=0.0))
+
+
+def rarest(wanted: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Index of the rarest label of each example, (examples,) int64; `labels` if it has none.
+
+    Args:
+        counts: examples of each label, (labels,).
+    """
+    order = np.argsort(counts, kind="stable")
+    first = wanted[:, order].argmax(axis=1)
+    found: np.ndarray = np.where(wanted.any(axis=1), order[first], wanted.shape[1])
+    return found.astype(np.int64)
