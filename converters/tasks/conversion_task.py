@@ -147,8 +147,11 @@ class RowTask(ConversionTask, Protocol):
     def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
         """Fit the temperature of outputs to the scores of Keras."""
 
+    def of_outputs(self, outputs: np.ndarray) -> np.ndarray:
+        """Convert outputs of experts, (examples, labels), to scores of answers."""
+
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Compute scores of outputs, or of scores of answers, (examples, labels), by name."""
+        """Compute scores of scores of answers, (examples, labels), by name."""
 
     @staticmethod
     def losses(

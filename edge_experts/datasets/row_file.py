@@ -87,8 +87,8 @@ def read(
         if task_type != by_header:
             inferred = (
                 f"{path}: read as {task_type}, by cells of the column {column!r} that join labels "
-                f"of others; --task {by_header} reads each cell as one label"
-            ,)
+                f"of others; --task {by_header} reads each cell as one label",
+            )
     task = targets_of(task_type)
     chosen = _target_columns(path, task, header, columns)
     lines = [line for line, _ in table]

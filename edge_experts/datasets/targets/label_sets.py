@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 _STEPS = 200  # of a threshold that all labels share
-_ENOUGH = 10  # examples of a label, below which it takes the shared threshold
+_WEIGHT = 20  # examples of a label from which its own threshold outweighs the shared one
 _LEAST = 1e-6  # distance of a threshold from 0 and from 1
 NONE = "no label"
 
@@ -58,20 +58,24 @@ def points(answered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def choose_thresholds(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Choose the threshold of each label that gives it the best F1, (labels,) float64.
+    """Choose the threshold of each label for its F1, (labels,) float64.
 
-    A label with fewer than 10 examples takes the threshold that gives all labels together the best
-    F1: its own would follow chance (Lewis et al., 2004, RCV1, section 6.4).
+    A label's own best threshold follows chance if the label is rare (Lewis et al., 2004, RCV1,
+    section 6.4). It is therefore averaged with the threshold that gives all labels together the
+    best F1: the own one weighs the label's number of examples, the shared one 20.
 
     Args:
         probabilities: (examples, labels), of examples that are not trained on.
     """
-    shared = _shared(probabilities, wanted)
-    chosen = [
-        _best(probabilities[:, label], wanted[:, label]) if count >= _ENOUGH else shared
-        for label, count in enumerate(wanted.sum(axis=0).tolist())
-    ]
-    return np.clip(np.round(np.array(chosen, np.float64), 6), _LEAST, 1 - _LEAST)
+    counts = wanted.sum(axis=0)
+    own = np.array(
+        [
+            _best(*column) if column[1].any() else 0.0
+            for column in zip(probabilities.T, wanted.T, strict=True)
+        ]
+    )
+    chosen = (counts * own + _WEIGHT * _shared(probabilities, wanted)) / (counts + _WEIGHT)
+    return np.clip(np.round(chosen, 6), _LEAST, 1 - _LEAST)
 
 
 def _shared(probabilities: np.ndarray, wanted: np.ndarray) -> float:

@@ -207,7 +207,7 @@ def _matrix(name: str, part: str, y: np.ndarray) -> np.ndarray:
             f"{name}: {part} must have a row of 0 and 1 for each example, (examples, labels), got "
             f"{y.dtype} {y.shape}"
         )
-    matrix = y == 1
+    matrix: np.ndarray = y == 1
     odd = ~(matrix | (y == 0))
     if odd.any():
         raise DataError(

@@ -35,7 +35,9 @@ class SetInsight(Use):
         names = ("router_entropy", "usage_entropy", "picked_f1", "oracle_f1", "best_expert_f1")
         return {
             **{name: round(getattr(self, name), 5) for name in (*names, "oracle_gap")},
-            "expert_f1": [None if np.isnan(one) else round(float(one), 5) for one in self.expert_f1],
+            "expert_f1": [
+                None if np.isnan(one) else round(float(one), 5) for one in self.expert_f1
+            ],
             "dead_experts": self.dead,
             "collapsed": self.collapsed,
         }
