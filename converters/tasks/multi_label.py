@@ -21,6 +21,7 @@ from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
 from .c_answers import LABELS, CAnswer
 from .c_literals import listing, single
+from .conversion_task import GoldenRows
 from .row_conversion import RowConversion
 
 
@@ -85,6 +86,12 @@ class MultiLabelConversion(RowConversion):
         nearest: np.ndarray = np.abs(proof.scores - self._thresholds).min(axis=1)
         return nearest
 
+    def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
+        rows = super().golden(reference, proof, manifest).rows
+        # Of the probabilities as they are stored, in float32.
+        present = proof.scores[rows].astype(np.float32) >= thresholds_of(manifest)
+        return GoldenRows(rows, {"present": present})
+
     def test_record(self, proof: Proof) -> dict[str, Any]:
         return {"test_scores": dict(proof.test_scores)}
 
@@ -95,7 +102,7 @@ class MultiLabelConversion(RowConversion):
         return [
             f"| micro-F1 as deployed | {found['f1_micro']:.4f} on {proof.test_examples:,} test "
             "examples |",
-            f"| macro-F1 as deployed | {found['f1_macro']:.4f} over the labels that occur in them |",
+            f"| macro-F1 as deployed | {found['f1_macro']:.4f} over the labels that occur there |",
             *(
                 []
                 if trained is None

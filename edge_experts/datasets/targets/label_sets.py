@@ -75,7 +75,8 @@ def choose_thresholds(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarr
         ]
     )
     chosen = (counts * own + _WEIGHT * _shared(probabilities, wanted)) / (counts + _WEIGHT)
-    return np.clip(np.round(chosen, 6), _LEAST, 1 - _LEAST)
+    within: np.ndarray = np.clip(np.round(chosen, 6), _LEAST, 1 - _LEAST)
+    return within
 
 
 def _shared(probabilities: np.ndarray, wanted: np.ndarray) -> float:
@@ -116,6 +117,8 @@ def rarest(wanted: np.ndarray, counts: np.ndarray) -> np.ndarray:
     Args:
         counts: examples of each label, (labels,).
     """
+    if not wanted.shape[1]:
+        return np.zeros(len(wanted), np.int64)
     order = np.argsort(counts, kind="stable")
     first = wanted[:, order].argmax(axis=1)
     found: np.ndarray = np.where(wanted.any(axis=1), order[first], wanted.shape[1])

@@ -18,6 +18,7 @@ from . import Targets, Wanted
 from .label_sets import rarest
 
 SEPARATOR = ";"
+_STRATUM = 10  # least examples of a stratum
 _LARGEST = 2**28  # examples times labels: training holds a float32 for each
 
 
@@ -125,10 +126,13 @@ class LabelSetTargets:
     ) -> np.ndarray:
         """Assign splits stratified by the rarest label of each example.
 
-        It is the first step of iterative stratification (Sechidis et al., 2011). A label that would
-        have no training example gets all of those that were drawn for another split.
+        It is the first step of iterative stratification (Sechidis et al., 2011). Strata too small
+        for a share of each split are one together. A label that would have no training example gets
+        all of those that were drawn for another split.
         """
         strata = rarest(targets, targets.sum(axis=0))
+        counts = np.bincount(strata, minlength=targets.shape[1] + 1)
+        strata = np.where(counts[strata] >= _STRATUM, strata, len(counts))
         splits = assign(wishes, strata, seed, draw, groups=groups)
         if groups is None:
             untaught = targets.any(axis=0) & ~targets[splits == "train"].any(axis=0)

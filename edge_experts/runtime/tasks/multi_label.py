@@ -40,9 +40,9 @@ class Labels:
         found: np.ndarray = probabilities >= self.thresholds
         return found
 
-    def text(self, probabilities: np.ndarray) -> str:
-        """Join the answered labels of one example, in the bundle's order."""
-        places = np.flatnonzero(self.answered(probabilities)).tolist()
+    def joined(self, present: np.ndarray) -> str:
+        """Join the labels that are True, (labels,), in the bundle's order."""
+        places = np.flatnonzero(present).tolist()
         return SEPARATOR.join(self.names[place] for place in places) or NONE
 
 
@@ -100,7 +100,7 @@ class LabelSet(Answer):
     @property
     def text(self) -> str:
         """Answered labels in the manifest's order, joined by `;`."""
-        return self._labels.text(self.scores)
+        return self._labels.joined(self.present)
 
     def __repr__(self) -> str:
         return f"LabelSet({self.text}, expert={self.expert}{', degraded' * self.degraded})"
@@ -168,17 +168,32 @@ class MultiLabel(RoutedOnce):
         """Compute probabilities from logits."""
         return sigmoid(outputs)
 
-    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
-        """Compare the expert and all probabilities.
+    def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
+        """Return the answered labels: `present`, (examples, labels) bool."""
+        scores = np.array([answer.scores for answer in answers], np.float32)
+        return {"present": self._labels.answered(scores.reshape(-1, len(self._labels.names)))}
 
-        Labels farther from their thresholds than the tolerance are then the same.
+    def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
+        present = stored["present"]
+        if present.shape != (count, len(self._labels.names)) or present.dtype != bool:
+            raise ValueError("must hold the labels of each of its examples")
+        return {"present": present}
+
+    def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
+        """Compare the expert, all probabilities, and the labels by the published ones.
+
+        Published labels follow from published probabilities and the thresholds: otherwise one of
+        them was altered after publication. The answered labels are then the same, except for
+        probabilities within the tolerance of their threshold.
         """
+        labels, present = self._labels, wanted.of_task["present"]
         apart = float(np.abs(answer.scores - wanted.scores).max())
-        if answer.expert == wanted.expert and apart <= SCORE_TOLERANCE:  # false for NaN
+        same = np.array_equal(labels.answered(wanted.scores), present)
+        if answer.expert == wanted.expert and same and apart <= SCORE_TOLERANCE:  # false for NaN
             return None
         return (
-            f"{answer.text} from expert {answer.expert}, {self._labels.text(wanted.scores)} from "
-            f"expert {wanted.expert} was expected (probabilities differ by up to {apart:.3f})"
+            f"{answer.text} from expert {answer.expert}, {labels.joined(present)} from expert "
+            f"{wanted.expert} was expected (probabilities differ by up to {apart:.3f})"
         )
 
     def outputs(self) -> list[Tensor]:

@@ -54,17 +54,20 @@ export class MultiLabel {
     return scores[place] >= this.thresholds[place];
   }
 
-  /** Compares the expert and all probabilities. */
-  difference(answer, { scores, expert }) {
+  /** Compares the expert, all probabilities, and the labels by the published ones. */
+  difference(answer, { scores, expert, row }) {
+    const present = row("present");
     const most = apart(answer.scores, scores);
-    if (answer.expert === expert && most <= SCORE_TOLERANCE) return null;
+    const same = present.every((isPresent, place) => Boolean(isPresent) === this.isAnswered(scores, place));
+    if (answer.expert === expert && same && most <= SCORE_TOLERANCE) return null;
+    const found = this.text((place) => this.isAnswered(answer.scores, place));
     return (
-      `${this.text(answer.scores)} from expert ${answer.expert}, ${this.text(scores)} from expert ${expert} was ` +
+      `${found} from expert ${answer.expert}, ${this.text((place) => present[place])} from expert ${expert} was ` +
       `expected (probabilities differ by up to ${most.toFixed(3)})`
     );
   }
 
-  text(scores) {
-    return this.labels.filter((_, place) => this.isAnswered(scores, place)).join(";") || "(no label)";
+  text(isPresent) {
+    return this.labels.filter((_, place) => isPresent(place)).join(";") || "(no label)";
   }
 }
