@@ -144,8 +144,8 @@ class RowTask(ConversionTask, Protocol):
     def wanted(self, targets: np.ndarray) -> np.ndarray:
         """Return the targets of the experts' outputs, (examples, ...)."""
 
-    def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        """Fit the temperature of outputs to the scores of Keras."""
+    def calibrate(self, scores: np.ndarray, targets: np.ndarray) -> float:
+        """Fit what makes answers of outputs to the scores of Keras: returns the temperature."""
 
     def of_outputs(self, outputs: np.ndarray) -> np.ndarray:
         """Convert outputs of experts, (examples, labels), to scores of answers."""

@@ -47,9 +47,9 @@ class MultiLabelConversion(RowConversion):
 
     def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         keras = reference.as_deployed(reference.second_below(options.second_share))
-        thresholds = label_sets.choose_thresholds(keras, self._validation)
-        self._thresholds = thresholds.astype(np.float32)
-        return {"task_spec": TaskSpec(self.name, {"thresholds": thresholds.tolist()})}
+        self.calibrate(keras, self._validation)
+        thresholds = [float(str(threshold)) for threshold in self._thresholds]
+        return {"task_spec": TaskSpec(self.name, {"thresholds": thresholds})}
 
     def judge(
         self,
@@ -168,7 +168,10 @@ class MultiLabelConversion(RowConversion):
         """Compute scores from probabilities."""
         return label_sets.scores(outputs >= self._thresholds, targets)
 
-    def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
+    def calibrate(self, scores: np.ndarray, targets: np.ndarray) -> float:
+        """Choose the thresholds; a sigmoid's temperature would not change an answer."""
+        chosen = label_sets.choose_thresholds(scores, targets)
+        self._thresholds = chosen.astype(np.float32)
         return 1.0
 
     @staticmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 _STEPS = 200  # of a threshold that all labels share
-_WEIGHT = 20  # examples of a label from which its own threshold outweighs the shared one
+WEIGHT = 20  # examples of a label from which its own threshold outweighs the shared one
 _LEAST = 1e-6  # distance of a threshold from 0 and from 1
 NONE = "no label"
 
@@ -57,12 +57,15 @@ def points(answered: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return influence
 
 
-def choose_thresholds(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def choose_thresholds(
+    probabilities: np.ndarray, wanted: np.ndarray, weight: int = WEIGHT
+) -> np.ndarray:
     """Choose the threshold of each label for its F1, (labels,) float64.
 
     A label's own best threshold follows chance if the label is rare (Lewis et al., 2004, RCV1,
     section 6.4). It is therefore averaged with the threshold that gives all labels together the
-    best F1: the own one weighs the label's number of examples, the shared one 20.
+    best F1: the own one weighs the label's number of examples, the shared one `weight`
+    (docs/decisions/0071-thresholds-of-rare-labels.md).
 
     Args:
         probabilities: (examples, labels), of examples that are not trained on.
@@ -74,7 +77,9 @@ def choose_thresholds(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarr
             for column in zip(probabilities.T, wanted.T, strict=True)
         ]
     )
-    chosen = (counts * own + _WEIGHT * _shared(probabilities, wanted)) / (counts + _WEIGHT)
+    chosen = (counts * own + weight * _shared(probabilities, wanted)) / np.maximum(
+        counts + weight, 1
+    )
     within: np.ndarray = np.clip(np.round(chosen, 6), _LEAST, 1 - _LEAST)
     return within
 

@@ -175,7 +175,7 @@ def arrays(path: Path, y: np.ndarray, **more: np.ndarray) -> Path:
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
 def test_a_matrix_of_0_and_1_with_names(tmp_path: Path, dtype: type) -> None:
-    y = np.array([[1, 0], [1, 1], [0, 0]] * 20).astype(dtype)
+    y: np.ndarray = np.array([[1, 0], [1, 1], [0, 0]] * 20).astype(dtype)
     data = read(arrays(tmp_path / "d.npz", y, labels=np.array(["red", "round"])))
     assert (data.task_type, data.labels) == ("multi-label", ("red", "round"))
     assert data.test.targets.tolist() == y.astype(bool).tolist()
