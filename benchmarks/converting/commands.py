@@ -247,9 +247,10 @@ def label_thresholds(
     data: Annotated[str, typer.Option(help="Data that it was trained on.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Score a bundle's thresholds by the weight of the shared one.
+    """Score thresholds of labels, own and shared.
 
-    They are chosen on validation examples, and scored on test examples.
+    Each threshold is a mean of both, by a weight. They are chosen on validation
+    examples, and scored on test examples.
 
     Example: python -m benchmarks label-thresholds tags.bundle --data debtags
     """

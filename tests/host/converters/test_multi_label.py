@@ -56,7 +56,7 @@ def make_labels_run(tmp_path: Path, keras: Any) -> Any:
         run_folder.write_features(folder, features)
         splits = dict.fromkeys(("train", "validation", "test"), Split(list(X), targets))
         run_folder.write_examples(folder, features, splits)
-        config = {"thresholds": [0.5] * 3, "counts": targets.sum(axis=0).tolist()}
+        config = {"thresholds": [0.5, 0.5, 0.88], "counts": targets.sum(axis=0).tolist()}
         run_folder.Run(
             name="labels",
             task="multi-label array classification",
