@@ -18,7 +18,7 @@ from .ownership import Owned
 class SetInsight(Use):
     """Insight into a router and N experts that answer with sets of labels.
 
-    The oracle is a router that always picks the expert with the fewest wrong labels.
+    The oracle is a router whose picks have the best micro-F1.
     """
 
     picked_f1: float  # micro-F1 of the routed expert
@@ -67,11 +67,10 @@ class SetFindings:
         if gate is not None:
             owner, rows = gate.argmax(axis=1), np.arange(len(wanted))
             self._answered = answered[owner, rows]
-            fewest = (answered != wanted).sum(axis=2).argmin(axis=0)
             self._found = SetInsight(
                 **use_of(gate),
                 picked_f1=label_sets.micro(self._answered, wanted),
-                oracle_f1=label_sets.micro(answered[fewest, rows], wanted),
+                oracle_f1=oracle(answered, wanted),
                 best_expert_f1=max(label_sets.micro(one, wanted) for one in answered),
                 expert_f1=np.array(
                     [
@@ -120,3 +119,24 @@ class SetFindings:
         found = self._found
         use = None if found is None else (found.usage, found.expert_f1)
         return draw_sets(folder, self._labels, counts, each, use, owned)
+
+
+def oracle(answered: np.ndarray, wanted: np.ndarray) -> float:
+    """Compute the micro-F1 of the best choice of an expert for each example.
+
+    The best ratio of two sums, by Dinkelbach's algorithm (1967, On nonlinear fractional
+    programming): each round maximizes the numerator minus the last ratio times the denominator.
+
+    Args:
+        answered: labels by each expert, (experts, examples, labels) bool.
+        wanted: (examples, labels) bool.
+    """
+    both = 2 * (answered & wanted).sum(axis=2)
+    sizes = answered.sum(axis=2) + wanted.sum(axis=1)
+    rows, best = np.arange(len(wanted)), -1.0
+    while True:
+        picked = (both - max(best, 0.0) * sizes).argmax(axis=0)
+        found = label_sets.micro(answered[picked, rows], wanted)
+        if found <= best:
+            return best
+        best = found
