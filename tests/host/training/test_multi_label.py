@@ -106,7 +106,7 @@ def test_every_way_to_train_leaves_a_model_that_answers(
 def test_a_mixture_beats_one_network_where_sides_differ(keras: Any, tmp_path: Path) -> None:
     """Experts without a hidden layer: no line separates both sides."""
 
-    def linear(shapes: Any, width: float = 1.0) -> Any:
+    def linear(shapes: Any) -> Any:
         inputs = shapes.keras_inputs()
         return keras.Model(inputs, keras.layers.Dense(shapes.labels)(inputs["x"]))
 
