@@ -127,9 +127,9 @@ Source = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, fashion-mnist, "
-        "mnist, mnist-and-fashion, diamonds, translation, translation-domains, help or prose "
-        "(docs/your-data.md).",
+        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, debtags, "
+        "fashion-mnist, mnist, mnist-and-fashion, diamonds, translation, translation-domains, help "
+        "or prose (docs/your-data.md).",
         show_default=False,
     ),
 ]
