@@ -110,8 +110,8 @@ def convert(
         max_accuracy_drop: points of validation accuracy that compression and conversion may cost
             together; 2 by default, and then only if the drop is significant for the number of
             examples. By default also 3 % of the labels that Keras is confident of may differ, if
-            no network was compressed or chosen. For regression: points (hundredths) of R2; for
-            translation: chrF, without a default.
+            no network was compressed or chosen. For several labels: points (hundredths) of
+            micro-F1; for regression: of R2; for translation: chrF, without a default.
         size_budget: with quantization "auto": bytes that the bundle may take on disk. A recipe is
             chosen for each network by measurements, so that the loss is smallest within the budget;
             without a budget, the smallest choice that loses at most `max_accuracy_drop`, 0.5 by

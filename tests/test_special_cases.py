@@ -33,6 +33,7 @@ NAMES = {
     "translation",
     "regression",
     "language-model",
+    "multi-label",
     "pieces",
 }  # of tasks, and of their features
 ASKED = {"generation", "task_type", "task_spec"}  # attributes that tell which task it is
@@ -42,6 +43,7 @@ CLASSES = {
     *("ClassificationTraining", "RegressionTraining", "TranslationTraining", "LanguageTraining"),
     *("Generation", "PieceFeatures", "Translators", "Writer", "Written"),
     *("BytePairFeatures", "LanguageModel"),
+    *("MultiLabel", "MultiLabelConversion", "MultiLabelTraining"),
 }
 
 

@@ -34,7 +34,7 @@ from edge_experts.runtime.interpreter import description
 INPUTS = np.array([[2, 1], [-2, 1], [1, -2], [-1, -3]], np.float32)
 _GATE = np.array([[1, -1], [0.5, -0.5]], np.float32)  # expert 0 where 2x + y is positive
 PICKED = (INPUTS @ _GATE).argmax(axis=1)
-# Of the experts of regression: weights that float32 multiplies and adds exactly.
+# Of the experts of regression and of several labels, which float32 multiplies and adds exactly.
 REGRESSION = np.array([[[0.5, -1.0], [0.25, 2.0]], [[-2.0, 0.125], [1.0, 0.75]]])
 
 
@@ -121,6 +121,27 @@ def tiny_regression(
         "labels": names,
         "task": "array regression",
         "task_spec": TaskSpec("regression", config),
+    }
+    return _written(folder, files, features, version, True, told | said)
+
+
+def tiny_labels(
+    folder: Path, *, thresholds: Sequence[float] = (0.75, 0.25), version: int = 1, **said: Any
+) -> Path:
+    """A bundle of a router and two experts that answers with any of two labels."""
+    features = ArrayFeatures((2,), np.zeros(1), np.ones(1))
+    files = {ROUTER: model(_GATE)}
+    for index, weights in enumerate(REGRESSION):
+        files[expert_path(index)] = model(weights)
+    logits = np.stack([INPUTS[row] @ REGRESSION[pick] for row, pick in enumerate(PICKED)])
+    scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    present = scores >= np.array(thresholds, np.float32)
+    golden = {"inputs": INPUTS, "scores": scores, "experts": PICKED, "present": present}
+    files[GOLDEN] = npz(**golden, features_x=INPUTS)
+    told = {
+        "labels": ("red", "round"),
+        "task": "multi-label array classification",
+        "task_spec": TaskSpec("multi-label", {"thresholds": list(thresholds)}),
     }
     return _written(folder, files, features, version, True, told | said)
 

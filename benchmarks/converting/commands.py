@@ -240,3 +240,22 @@ def generated(
     notes = outcomes.notes(content, found)
     output.show(content, outcomes.as_table(content), json=json, notes=notes)
     outcomes.refuse_differences(found)
+
+
+def label_thresholds(
+    bundle: Annotated[Path, typer.Argument(help="Bundle with several labels.", show_default=False)],
+    data: Annotated[str, typer.Option(help="Data that it was trained on.", show_default=False)],
+    json: Json = False,
+) -> None:
+    """Score thresholds of labels, own and shared.
+
+    Each threshold is a mean of both, by a weight. They are chosen on validation
+    examples, and scored on test examples.
+
+    Example: python -m benchmarks label-thresholds tags.bundle --data debtags
+    """
+    from .label_thresholds import as_table, measure
+
+    found = measure(bundle, data)
+    notes = ["A label's own threshold weighs its number of validation examples."]
+    output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json, notes=notes)

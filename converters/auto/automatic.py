@@ -76,7 +76,7 @@ def automatic(
         allowed=bundling.check,
     )
     scores, targets = bundling.reference.scores, bundling.examples.splits["validation"].targets
-    temperature, inputs = task.temperature(scores, targets), bundling.examples.validation
+    temperature, inputs = task.calibrate(scores, targets), bundling.examples.validation
     choosing.measure(job, inputs, task.wanted(targets), temperature, bundling.interpreter)
     keras_score = task.scores(scores, targets)[task.primary]
     beside = bundling.beside_models(job, compressed=budget.compressed)

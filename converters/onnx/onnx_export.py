@@ -141,8 +141,8 @@ def _make(run: Path, task: RowTask, features: Features, job: Path) -> OnnxProof:
     return OnnxProof(
         found.fastest,
         found.microseconds,
-        task.scores(found.outputs, targets),
-        task.scores(found.float_outputs, targets),
+        task.scores(task.of_outputs(found.outputs), targets),
+        task.scores(task.of_outputs(found.float_outputs), targets),
         len(targets),
     )
 

@@ -17,6 +17,7 @@ CONVERSIONS = Registry(
         "translation": f"{__name__}.translation:TranslationConversion",
         "regression": f"{__name__}.regression:RegressionConversion",
         "language-model": f"{__name__}.language_model:LanguageConversion",
+        "multi-label": f"{__name__}.multi_label:MultiLabelConversion",
     },
 )
 

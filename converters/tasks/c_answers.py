@@ -112,3 +112,42 @@ void edge_experts_values(const float *outputs, float *values) {
 
 """,
 )
+
+LABELS = CAnswer(
+    show='printf("%d labels\\n", answer.count);',
+    shown="""\
+        for (int i = 0; i < EDGE_EXPERTS_LABELS; i++)
+            if (answer.present[i])
+                printf("%s, %d %%\\n", edge_experts_labels[i], (int)(100 * answer.scores[i]));
+""",
+    answer="""\
+typedef struct {
+    int expert;
+    int count;                          /* labels that are present; 0 for no label */
+    float scores[EDGE_EXPERTS_LABELS];  /* probabilities of edge_experts_labels */
+    unsigned char present[EDGE_EXPERTS_LABELS]; /* 1 from the label's threshold on */
+} edge_experts_answer;
+
+""",
+    declarations="""\
+/* Logits to probabilities, in place; marks those from their thresholds on, and counts them. */
+extern const float edge_experts_thresholds[EDGE_EXPERTS_LABELS];
+int edge_experts_mark(float *logits, unsigned char *present);
+""",
+    finish="""\
+    answer->count = edge_experts_mark(answer->scores, answer->present);
+""",
+    functions="""\
+int edge_experts_mark(float *logits, unsigned char *present) {
+    int place, count = 0;
+
+    for (place = 0; place < EDGE_EXPERTS_LABELS; place++) {
+        logits[place] = 1.0f / (1.0f + expf(-logits[place]));
+        present[place] = logits[place] >= edge_experts_thresholds[place];
+        count += present[place];
+    }
+    return count;
+}
+
+""",
+)

@@ -136,7 +136,7 @@ class ClassificationConversion(RowConversion):
     def wanted(self, targets: np.ndarray) -> np.ndarray:
         return targets
 
-    def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
+    def calibrate(self, scores: np.ndarray, targets: np.ndarray) -> float:
         return parity.fit_temperature(scores, targets)
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, float]:

@@ -144,11 +144,14 @@ class RowTask(ConversionTask, Protocol):
     def wanted(self, targets: np.ndarray) -> np.ndarray:
         """Return the targets of the experts' outputs, (examples, ...)."""
 
-    def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
-        """Fit the temperature of outputs to the scores of Keras."""
+    def calibrate(self, scores: np.ndarray, targets: np.ndarray) -> float:
+        """Fit what makes answers of outputs to the scores of Keras: returns the temperature."""
+
+    def of_outputs(self, outputs: np.ndarray) -> np.ndarray:
+        """Convert outputs of experts, (examples, labels), to scores of answers."""
 
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """Compute scores of outputs, or of scores of answers, (examples, labels), by name."""
+        """Compute scores of scores of answers, (examples, labels), by name."""
 
     @staticmethod
     def losses(

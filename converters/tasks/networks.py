@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_experts.format.manifest import ROUTER, expert_path
+from edge_experts.runtime.tasks.multi_label import sigmoid
 from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
 from edge_experts.training.inference import predict
 
@@ -115,6 +116,13 @@ class ClassificationNetworks(RowNetworks):
 
     def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
         return np.exp(super().scores(inputs, top_k))
+
+
+class MultiLabelNetworks(RowNetworks):
+    """Networks whose scores are probabilities of independent labels; the model outputs logits."""
+
+    def scores(self, inputs: Samples, top_k: int) -> np.ndarray:
+        return sigmoid(super().scores(inputs, top_k))
 
 
 class RegressionNetworks(RowNetworks):

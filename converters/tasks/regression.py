@@ -179,7 +179,7 @@ class RegressionConversion(RowConversion):
         values = outputs.astype(np.float64) * self._scale + self._mean
         return scores_of(values, targets, self.run.labels)
 
-    def temperature(self, scores: np.ndarray, targets: np.ndarray) -> float:
+    def calibrate(self, scores: np.ndarray, targets: np.ndarray) -> float:
         return 1.0
 
     @staticmethod

@@ -27,7 +27,7 @@ _CALIBRATION = 2000  # training examples from which the calibration set is drawn
 
 
 class RowConversion(ABC):
-    """Common parts of classification and regression."""
+    """Common parts of classification, multi-label classification and regression."""
 
     options = COMMON | OF_ROWS
     recipes = (*RECIPE_NAMES, "auto")
@@ -150,6 +150,10 @@ class RowConversion(ABC):
             "arenas": arenas(manifest),
             "changes": manifest.provenance.get("changes"),
         }
+
+    def of_outputs(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the outputs unchanged; a task whose `scores` need probabilities overrides it."""
+        return outputs
 
     def unsure_words(self, proof: Proof) -> list[str]:
         """Return a line on the second expert, if one may run."""

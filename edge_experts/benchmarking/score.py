@@ -17,6 +17,8 @@ _BOUNDS = {
     "accuracy": (0.0, 1.0),
     "chrF": (0.0, 100.0),
     "chrf": (0.0, 100.0),
+    "f1_macro": (0.0, 1.0),
+    "f1_micro": (0.0, 1.0),
     "r2": (-math.inf, 1.0),
 }
 MOST = 16  # scores of a bundle

@@ -102,7 +102,7 @@ Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="classification, regression or language-model, if the data does not tell.",
+        help="classification, multi-label, regression or language-model.",
         show_default="from the data",
     ),
 ]
@@ -164,9 +164,9 @@ Source = Annotated[
     typer.Option(
         "--data",
         metavar="DATA",
-        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, fashion-mnist, "
-        "mnist, mnist-and-fashion, diamonds, translation, translation-domains, help or prose "
-        "(docs/your-data.md).",
+        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, debtags, "
+        "fashion-mnist, mnist, mnist-and-fashion, diamonds, translation, translation-domains, help "
+        "or prose (docs/your-data.md).",
         show_default=False,
     ),
 ]

@@ -9,6 +9,7 @@ from ..errors import DataError, UsageError
 from ..features import Features
 from ..features.sensor_stream import SensorStream
 from . import (
+    debtags,
     diamonds,
     documents,
     files,
@@ -38,6 +39,7 @@ NAMED: dict[str, Callable[[int], Dataset]] = {
     "mnist": images.mnist,
     "mnist-and-fashion": images.mnist_and_fashion,
     "diamonds": diamonds.load,
+    "debtags": lambda seed: debtags.load(),
     "help": lambda seed: documents.help_texts(),
     "prose": lambda seed: documents.prose(),
 }
@@ -60,8 +62,8 @@ def load(
             one folder of photos for each label; for a language model that of a .txt file or a
             folder of them.
         seed: for splits that the data does not have.
-        task_type: "classification", "regression" or another package's, for a file whose columns or
-            arrays do not tell; None: from the data.
+        task_type: "classification", "multi-label", "regression" or another package's, for a file
+            whose columns or arrays do not tell; None: from the data.
         columns: choice of a file's columns for labels, groups or times, and of those to leave out.
         features: of the bundle or run that a file's rows are for. They then determine the columns
             and their types, or the size of photos, instead of the file's content.

@@ -31,15 +31,17 @@ def from_arrays(
 ) -> Dataset:
     """Build a data set from (examples, ...) arrays with a target for each example.
 
-    Whole numbers are labels of classes; other numbers, (examples,) or (examples, outputs), are
-    values to predict. A stratified tenth of the training examples, drawn by `seed`, is the
-    validation split; for data in series it consists of stretches (`series.py`).
+    Whole numbers are labels of classes, and rows of 0 and 1 sets of labels; other numbers,
+    (examples,) or (examples, outputs), are values to predict. A stratified tenth of the training
+    examples, drawn by `seed`, is the validation split; for data in series it consists of stretches
+    (`series.py`).
 
     Args:
         labels: names of the classes in the order of their numbers, or of the outputs.
         groups_train, groups_test: recording, person or place of each example. Validation has whole
             groups, and no group may be in both training and test.
-        task_type: "classification", "regression" or another package's; from the targets if None.
+        task_type: "classification", "multi-label", "regression" or another package's; from the
+            targets if None.
 
     Raises:
         DataError: the task does not support the shapes or types.

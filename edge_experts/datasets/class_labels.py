@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..features.cells.gaps import is_gap, values_spelled_as_gaps
 
 _NUMBER = re.compile(r"[+-]?\d+(?:\.0*)?")
-_SEVERAL = (";", "|", ",")  # separators of labels in one cell
+_SEVERAL = ("|", ",")  # separators of labels in one cell; `;` is that of multi-label data
 _OF_NUMBERS = ","  # among them
 
 
@@ -86,8 +86,8 @@ def _refuse_several(name: str, spelled: Mapping[str, str], first: Mapping[str, i
             if all(several) and all(known):
                 raise DataError(
                     f"{name}: line {first[cell]}: the label {cell!r:.40} names several classes; "
-                    "one label per example is supported: keep one of them, or name the combination "
-                    f"without {mark!r}"
+                    f"keep one of them, name the combination without {mark!r}, or separate several "
+                    "labels of one example by ';' (multi-label)"
                 )
 
 

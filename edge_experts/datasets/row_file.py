@@ -19,7 +19,7 @@ from ..features.cells import EMPTY, Column, TypedColumn, number_of_cells, typed_
 from . import row_checks, rows
 from .columns import Columns
 from .rows import TARGET
-from .targets import Targets, Wanted, targets_of, type_of_columns
+from .targets import Targets, Wanted, targets_of, type_of_cells, type_of_columns
 
 SPLITS = ("train", "validation", "test")
 KINDS: dict[type, str] = {str: "text", tuple: "translation", dict: "table"}  # by example
@@ -78,9 +78,17 @@ def read(
         raise DataError(f"{path}: has no rows below its header")
     header = list(table[0][1])
     columns = columns.of_header(str(path), header)
+    inferred: tuple[str, ...] = ()
     if task_type is None:
         row_checks.refuse_both(path, header, columns)
-        task_type = type_of_columns(header if columns.label is None else [role(columns.label)])
+        by_header = type_of_columns(header if columns.label is None else [role(columns.label)])
+        (column, *_) = target_columns(path, targets_of(by_header), header, columns)
+        task_type = type_of_cells([row[column] for _, row in table], by_header)
+        if task_type != by_header:
+            inferred = (
+                f"{path}: read as {task_type}, by cells of the column {column!r} that join labels "
+                f"of others; --task {by_header} reads each cell as one label",
+            )
     task = targets_of(task_type)
     chosen = target_columns(path, task, header, columns)
     lines = [line for line, _ in table]
@@ -109,7 +117,7 @@ def read(
         clocks=(),
         notes=(),
     )
-    made = replace(made, notes=made.wanted.notes)
+    made = replace(made, notes=(*inferred, *made.wanted.notes))
     if kind in _OF_EXAMPLES:
         return _without(made, [name for name in inputs[0] if name not in _OF_EXAMPLES[kind]], kind)
     if isinstance(features, TableFeatures):

@@ -53,9 +53,11 @@ def _hash(arrays: Mapping[str, np.ndarray], target: str) -> int:
 
 
 def _target(labels: Sequence[str], target: Any) -> str:
-    """Name of a label, or values of outputs by name, independent of their order."""
+    """Name of a label, names of several, or values of outputs by name, in any order of columns."""
     if np.ndim(target) == 0:
         return labels[int(target)]
+    if np.asarray(target).dtype == bool:
+        return repr(sorted(labels[place] for place in np.flatnonzero(target)))
     return repr(sorted(zip(labels, np.asarray(target, np.float64).tolist(), strict=True)))
 
 

@@ -70,7 +70,7 @@ def descriptions(folder: Path) -> Iterator[tuple[str, str, int]]:
         path = folder / f"Translation-{language}.gz"
         for stanza in apt.stanzas(path, "Description-md5", field):
             found = wanted.get(stanza.get("Description-md5", "").strip())
-            text = _plain(stanza.get(field, "")) if found else ""
+            text = plain(stanza.get(field, "")) if found else ""
             if found and text and text not in seen:
                 seen.add(text)
                 yield found[0], text, found[1]
@@ -94,7 +94,7 @@ def _wanted(folder: Path) -> dict[str, tuple[str, int]]:
     return wanted
 
 
-def _plain(description: str) -> str:
+def plain(description: str) -> str:
     """The description without line breaks, and without the dots for empty lines."""
     lines = (line.strip() for line in description.splitlines())
     return " ".join(line for line in lines if line != ".")

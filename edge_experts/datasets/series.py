@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .splitting import SHARES
+from .targets.label_sets import rarest
 
 # A file is a series if the next row of the same class is nearer than a random one of that class
 # more often than this. The share is 0.50 in shuffled files, 0.79 in windows of a recording and 0.65
@@ -31,7 +32,7 @@ def redraw(
         splits: "train", "validation" or "test" for each row, in the order of the file, with
             validation rows drawn at random.
         inputs: inputs of the same rows, an array or rows of a table; texts are left as they are.
-        targets: classes (rows,), or values (rows, outputs).
+        targets: classes (rows,), values (rows, outputs), or sets of labels (rows, labels) bool.
     """
     rows = np.flatnonzero(splits != "test")
     points = _points(inputs, rows)
@@ -94,9 +95,14 @@ def _by_class(classes: np.ndarray) -> list[np.ndarray]:
 
 
 def _classes(targets: np.ndarray) -> np.ndarray:
-    """Labels, or quantiles of the sum of the outputs' ranks, independent of their order."""
+    """Labels, or quantiles of the sum of the outputs' ranks, independent of their order.
+
+    Of sets of labels, the rarest one of each.
+    """
     if targets.ndim == 1 and targets.dtype.kind in "iub":
         return targets
+    if targets.dtype == bool:
+        return rarest(targets, targets.sum(axis=0))
     outputs = targets.reshape(len(targets), -1)
     ranks = np.argsort(np.argsort(outputs, axis=0, kind="stable"), axis=0, kind="stable")
     values = ranks.sum(axis=1)

@@ -18,7 +18,8 @@ class Split:
 
     Attributes:
         targets: index of each example's label, (examples,) int64; for regression the values of the
-            outputs that `labels` names, (examples, outputs) float64, in the data's own units.
+            outputs that `labels` names, (examples, outputs) float64, in the data's own units; of
+            multi-label data the labels that an example has, (examples, labels) bool.
         groups: recording, person or place of each example, (examples,), if the data has it.
     """
 
@@ -45,7 +46,7 @@ _Example = TypeVar("_Example")
 
 
 def by_group(
-    rows: Iterable[tuple[str, _Example, int]], *, test: int = 5, validation: int = 10
+    rows: Iterable[tuple[str, _Example, Any]], *, test: int = 5, validation: int = 10
 ) -> Splits:
     """Split examples by group, such as a document or a package: no two splits share a group.
 
@@ -53,17 +54,17 @@ def by_group(
     groups or on the machine.
 
     Args:
-        rows: group, example and the index of its label.
+        rows: group, example and its target.
         test: one of this many groups is in the test split.
         validation: one of this many other groups is in the validation split.
     """
-    found: dict[str, list[tuple[_Example, int]]] = {"train": [], "validation": [], "test": []}
+    found: dict[str, list[tuple[_Example, Any]]] = {"train": [], "validation": [], "test": []}
     for group, example, target in rows:
         found[_split_of(group, test, validation)].append((example, target))
 
     def split(name: str) -> Split:
         own = found[name]
-        return Split([example for example, _ in own], np.array([target for _, target in own], int))
+        return Split([example for example, _ in own], np.array([target for _, target in own]))
 
     return Splits(train=split("train"), validation=split("validation"), test=split("test"))
 

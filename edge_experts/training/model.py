@@ -36,11 +36,13 @@ class SparseExperts(tf_keras.Model):
         top_k: number of experts that answer an input.
         balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 for equal use of all experts
             and N if only one is used.
-        output_kind: "labels" for classification; "values" for regression.
+        output_kind: "labels" for classification; "sets" for several labels of an example; "values"
+            for regression.
 
     The output is log-probabilities, (batch, labels): compile with a cross-entropy
-    `from_logits=True`. For values it is their mean weighted by the gate, (batch, outputs), or their
-    sum: compile with a squared error.
+    `from_logits=True`. For sets it is logits of the labels, (batch, labels): compile with a binary
+    cross-entropy `from_logits=True`. For values it is their mean weighted by the gate, (batch,
+    outputs), or their sum: compile with a squared error.
     """
 
     def __init__(

@@ -83,10 +83,11 @@ class Stages:
         }
         return [stage for stage, epochs in plan.items() if epochs]
 
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self, task: RoutedTask) -> dict[str, Any]:
+        """Metrics for run.json; the scores are those of the task, fitted to the trained model."""
         return {
-            **self._scores("validation"),
-            **self._scores("test"),
+            **self._scores(task, "validation"),
+            **self._scores(task, "test"),
             "expert_usage": expert_usage(self.model, self.data["validation"]),
             "macs": cost.active(self.model),
             "parameters": int(self.model.count_params()),
@@ -289,7 +290,7 @@ class Stages:
         totals = np.bincount(owners, losses, len(self.model.experts))
         return totals / np.maximum(np.bincount(owners, minlength=len(totals)), 1)
 
-    def _scores(self, split: str) -> dict[str, Any]:
+    def _scores(self, task: RoutedTask, split: str) -> dict[str, Any]:
         outputs = predict(self.model, self.data[split])
-        scores = self.task.scores(outputs, self.wanted[split])
+        scores = task.scores(outputs, self.wanted[split])
         return {f"{split}_{name}": value for name, value in scores.items()}

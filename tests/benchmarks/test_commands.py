@@ -26,7 +26,7 @@ NAMES = (
     "routing-options",
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
-    *("auto-evaluation", "every-recipe", "generated"),
+    *("auto-evaluation", "every-recipe", "generated", "label-thresholds"),
     *("unicode", "emoji", "tokenizer", "structure"),
 )
 MAKERS = (

@@ -26,6 +26,7 @@ FILES = {
     "sections": "texts.csv",
     "fashion-mnist": "images.npz",
     "mnist-and-fashion": "images.npz",
+    "debtags": "tickets.csv",
     "diamonds": "houses.csv",
     "translation": "translations.csv",
     "translation-domains": "domains.csv",
@@ -52,6 +53,7 @@ def write(folder: Path) -> None:
     _texts(folder)
     _flowers(folder / "flowers.csv", 0)
     _flowers(folder / "alpine.csv", 3)
+    _tickets(folder)
     _houses(folder)
     _recordings(folder)
     motion(folder / "motion.csv")
@@ -101,6 +103,17 @@ def _flowers(path: Path, higher: float) -> None:
         colour, label, height = kinds[n % 2]
         rows.append((f"{RANDOM.normal(height + higher, 0.2):.2f}", colour, label))
     _rows(path, ("height", "colour", "label"), rows)
+
+
+def _tickets(folder: Path) -> None:
+    """Messages with several labels, one or none."""
+    parts = {"bug": "the app crashes", "printing": "the printer is out", "account": "my password"}
+    rows = []
+    for n in range(300):
+        own = [label for place, label in enumerate(parts) if n >> place & 1]
+        text = " and ".join(parts[label] for label in own) or "thank you"
+        rows.append((f"{text}, number {n}", ";".join(own)))
+    _rows(folder / "tickets.csv", ("text", "label"), rows)
 
 
 def _recordings(folder: Path) -> None:

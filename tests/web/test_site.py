@@ -16,7 +16,7 @@ from edge_experts.format.manifest import FeatureSpec, FileEntry, Manifest, exper
 from edge_experts.format.npz import npz
 from tests.attacks.bundles import publish, rewritten
 from tests.conftest import ROOT, Cli
-from tests.tiny import INPUTS, PICKED, tiny_bundle, tiny_regression
+from tests.tiny import INPUTS, PICKED, tiny_bundle, tiny_labels, tiny_regression
 
 from .conftest import Export, Visiting
 from .visit import Visit
@@ -97,6 +97,35 @@ def test_estimates_are_those_of_python(
         assert {key: one[key] for key in ALIKE} == {key: other[key] for key in ALIKE}
         assert one["values"] == pytest.approx(other["values"], rel=1e-6)
     assert visited.verify().endswith("to all 4 golden examples.")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"top_k": 2}, {"combine": "sum", "router": None}],
+    ids=["one", "two", "sum"],
+)
+def test_sets_of_labels_are_those_of_python(
+    tmp_path: Path, export: Export, visit: Visiting, cli: Cli, said: dict[str, Any]
+) -> None:
+    bundle = tiny_labels(tmp_path / "tiny.bundle")
+    visited = visit(export(bundle, tmp_path / "site"))
+    rewritten(tmp_path / "site" / "bundle", lambda content: content.update(said))
+    rewritten(bundle, lambda content: content.update(said))
+    visited.open()
+    examples = [*INPUTS.tolist(), *np.random.default_rng(0).normal(size=(20, 2)).round(3).tolist()]
+    lines = "\n".join(map(json.dumps, examples)) + "\n"
+    told = cli("run", bundle, "--json", stdin=lines).stdout.splitlines()
+    for one, line in zip(_answers(visited, examples), told, strict=True):
+        other = json.loads(line)
+        keys = (*ALIKE, "label", "labels")
+        assert {key: one[key] for key in keys} == {key: other[key] for key in keys}
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+        assert one["thresholds"] == pytest.approx([0.75, 0.25])
+        for name, probability in other["probabilities"].items():
+            place = ("red", "round").index(name)
+            assert one["scores"][place] == pytest.approx(probability, abs=1e-5)
+    if not said:
+        assert visited.verify().endswith("to all 4 golden examples.")
 
 
 def test_experts_build_on_what_the_router_computes(site: Path, visit: Visiting, cli: Cli) -> None:

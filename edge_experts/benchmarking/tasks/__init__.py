@@ -19,6 +19,7 @@ MEASUREMENTS = Registry(
         "translation": f"{__name__}.translation",
         "regression": f"{__name__}.regression",
         "language-model": f"{__name__}.language_model",
+        "multi-label": f"{__name__}.multi_label",
     },
 )
 

@@ -75,6 +75,16 @@ def evaluate(
             rich_help_panel=LIMITS,
         ),
     ] = None,
+    min_f1: Annotated[
+        float | None,
+        typer.Option(
+            help="Exit code 5 below this micro-F1, of several labels.",
+            min=0,
+            max=1,
+            show_default="no limit",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     most: Annotated[
         int | None,
         typer.Option(
@@ -105,7 +115,8 @@ def evaluate(
     The bundle's own files answer, through the runtime. The accuracy covers all examples, abstained
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
     of the router, if there is one. For regression they are the mean absolute error (MAE), the root
-    mean squared error (RMSE) and R2.
+    mean squared error (RMSE) and R2. For several labels of an example (multi-label) they are F1 of
+    all labels counted together (micro) and the mean F1 of the labels that occur (macro).
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 
@@ -126,7 +137,12 @@ def evaluate(
         experts_per_token=experts_per_token,
     ) as runtime:
         commands = commands_of(runtime.task)
-        thresholds = {"--min-accuracy": min_accuracy, "--min-chrf": min_chrf, "--min-r2": min_r2}
+        thresholds = {
+            "--min-accuracy": min_accuracy,
+            "--min-chrf": min_chrf,
+            "--min-r2": min_r2,
+            "--min-f1": min_f1,
+        }
         check_options(commands, runtime.task.name, {"--show": show, **thresholds})
         # With another seed, training examples would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0

@@ -105,8 +105,8 @@ def compare(
     The baselines are dense networks of the same active size and of all experts' size, the latter
     also pruned and quantized; experts with random and hash routing; the article's method; and top-2
     routing. All are trained on the same data, for as many epochs, by the same teacher. Classifiers
-    are compared by accuracy, regression models by R2, language models by the share of tokens that
-    they predict rightly, with perplexity beside it.
+    are compared by accuracy, those of several labels by micro-F1, regression models by R2, language
+    models by the share of tokens that they predict rightly, with perplexity beside it.
 
     With --scheduler, each seed is the work of one worker of a Dask cluster.
 

@@ -97,7 +97,7 @@ def convert(
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Largest loss of accuracy (R2, chrF); else the conversion fails.",
+            help="Largest loss of accuracy (R2, F1, chrF); else the conversion fails.",
             show_default="2, if significant, and 3% of the labels of high confidence in Keras; for "
             "translation no limit",
             rich_help_panel=_ANSWERS,

@@ -51,7 +51,7 @@ def extend(
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Exit code 5 if the old test examples lose more accuracy (or R2) than this.",
+            help="Exit code 5 if the old test examples lose more accuracy (R2, F1) than this.",
             show_default="no limit",
         ),
     ] = None,

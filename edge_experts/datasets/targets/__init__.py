@@ -22,6 +22,7 @@ TARGETS = Registry(
         "translation": f"{__name__}.translation:TARGETS",
         "regression": f"{__name__}.regression:TARGETS",
         "language-model": f"{__name__}.language_model:TARGETS",
+        "multi-label": f"{__name__}.multi_label:TARGETS",
     },
 )
 
@@ -32,7 +33,8 @@ class Wanted:
 
     Attributes:
         labels: names of the classes, or of the outputs.
-        targets: (examples,) int64 indices in `labels`, or (examples, outputs) float64.
+        targets: (examples,) int64 indices in `labels`, (examples, outputs) float64, or (examples,
+            labels) bool.
         notes: remarks for the user.
     """
 
@@ -52,6 +54,12 @@ class Targets(Protocol):
 
     def claims_columns(self, columns: Sequence[str]) -> bool:
         """True if the header of a table is meant for this task."""
+
+    def claims_cells(self, cells: Sequence[str]) -> bool:
+        """True if the cells of the column of targets are meant for this task.
+
+        Asked only if the header is that of classification.
+        """
 
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
         """True if the values of the arrays are meant for this task."""
@@ -154,6 +162,14 @@ def type_of_columns(columns: Sequence[str]) -> str:
     """Task that a table's header claims; of several the last one registered, the most special."""
     claims = [name for name in TARGETS.names if targets_of(name).claims_columns(columns)]
     return claims[-1] if claims else TARGETS.names[0]
+
+
+def type_of_cells(cells: Sequence[str], by_header: str) -> str:
+    """Task that the cells of the column of targets claim, or that of the header."""
+    if by_header != TARGETS.names[0]:
+        return by_header
+    claims = [name for name in TARGETS.names if targets_of(name).claims_cells(cells)]
+    return claims[-1] if claims else by_header
 
 
 def type_of_arrays(y_train: np.ndarray, y_test: np.ndarray) -> str:

@@ -25,6 +25,9 @@ class ClassTargets:
     def claims_columns(self, columns: Sequence[str]) -> bool:
         return "label" in columns
 
+    def claims_cells(self, cells: Sequence[str]) -> bool:
+        return False
+
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
         return True
 
@@ -132,7 +135,8 @@ def _whole(name: str, part: str, y: np.ndarray) -> np.ndarray:
     if y.ndim != 1:
         raise DataError(
             f"{name}: {part} must have one label for each example, got the shape {y.shape}; "
-            f"several labels for one example are not supported; {_INSTEAD}"
+            "for several labels of one example, a row of 0 and 1 each, give --task multi-label; "
+            f"{_INSTEAD}"
         )
     # Values that are not finite, or too large for int64, change in the conversion.
     with np.errstate(invalid="ignore"):

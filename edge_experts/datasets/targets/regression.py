@@ -26,6 +26,9 @@ class ValueTargets:
     def claims_columns(self, columns: Sequence[str]) -> bool:
         return bool(_named(columns))
 
+    def claims_cells(self, cells: Sequence[str]) -> bool:
+        return False
+
     def claims_arrays(self, y_train: np.ndarray, y_test: np.ndarray) -> bool:
         """True for floats that are not all whole."""
         with np.errstate(invalid="ignore"):

@@ -19,6 +19,7 @@ COMPARISONS = Registry(
         "classification": f"{__name__}.classification:COMPARISON",
         "regression": f"{__name__}.regression:COMPARISON",
         "language-model": f"{__name__}.language_model:COMPARISON",
+        "multi-label": f"{__name__}.multi_label:COMPARISON",
     },
 )
 

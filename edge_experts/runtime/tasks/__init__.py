@@ -19,6 +19,7 @@ TASKS = Registry(
         "translation": f"{__name__}.translation:Translation",
         "regression": f"{__name__}.regression:Regression",
         "language-model": f"{__name__}.language_model:LanguageModel",
+        "multi-label": f"{__name__}.multi_label:MultiLabel",
     },
 )
 

@@ -1,4 +1,4 @@
-"""Combination of several experts' outputs, by their kind: logits of labels, or values."""
+"""Combination of several experts' outputs, by their kind: logits of labels, sets, or values."""
 
 from __future__ import annotations
 
@@ -37,4 +37,17 @@ class _Values:
         return tf.reduce_sum(outputs, axis=0)
 
 
-COMBINATIONS: dict[str, Combination] = {"labels": _Labels(), "values": _Values()}
+class _Sets:
+    """Logits of independent labels in and out; a mixture is of their probabilities."""
+
+    def mixture(self, gate: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        gate = tf.transpose(gate)[:, :, None]
+        there = tf.reduce_logsumexp(gate + tf.math.log_sigmoid(outputs), axis=0)
+        absent = tf.reduce_logsumexp(gate + tf.math.log_sigmoid(-outputs), axis=0)
+        return there - absent
+
+    def total(self, outputs: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(outputs, axis=0)
+
+
+COMBINATIONS: dict[str, Combination] = {"labels": _Labels(), "values": _Values(), "sets": _Sets()}

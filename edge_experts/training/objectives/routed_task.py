@@ -10,6 +10,7 @@ import numpy as np
 import tf_keras
 
 from ...datasets import Dataset
+from ...format.manifest import TaskSpec
 
 
 class Findings(Protocol):
@@ -36,12 +37,24 @@ class RoutedTask(Protocol):
         output_words: outputs of a network in words, for errors.
         primary: the score that selects models; higher is better.
         primary_words: name of that score in texts.
+        task_spec: specification for the run folder; None for classification.
     """
 
     output_kind: str
     output_words: str
     primary: str
     primary_words: str
+
+    @property
+    def task_spec(self) -> TaskSpec | None: ...
+
+    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> RoutedTask:
+        """The task with all that follows from a trained model, such as thresholds.
+
+        Args:
+            outputs: of the model for the validation examples, (examples, outputs).
+            targets: of these examples.
+        """
 
     def answers(self, share: float, temperature: float) -> Any:
         """Loss of the outputs for one stage, such as `losses.Answers`.

@@ -19,6 +19,7 @@ TRAININGS = Registry(
         "translation": f"{__name__}.translation:TRAINING",
         "regression": f"{__name__}.regression:TRAINING",
         "language-model": f"{__name__}.language_model:TRAINING",
+        "multi-label": f"{__name__}.multi_label:TRAINING",
     },
 )
 

@@ -17,7 +17,6 @@ from ...datasets import Dataset
 from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
-from ...format.manifest import TaskSpec
 from .. import activations, augmentation, checks, distribution, networks
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
@@ -43,12 +42,10 @@ class RoutedTraining:
     Attributes:
         task: task, fitted to the data's training split.
         read_teacher: converts outputs of a finished run's model to those of this training's.
-        task_spec: specification for the run folder.
     """
 
     task: RoutedTask
     read_teacher: Callable[[run_folder.Run, np.ndarray], np.ndarray]
-    task_spec: TaskSpec | None = None
 
     def train(
         self,
@@ -124,6 +121,8 @@ class RoutedTraining:
 
                 choice = choose(config, len(dataset.train), trained)
                 chosen = choice.chosen
+                outputs = predict(chosen.model, data["validation"])
+                task = task.fitted(outputs, dataset.validation.targets)
                 found = conclude(
                     chosen.model,
                     task,
@@ -144,8 +143,8 @@ class RoutedTraining:
                     name=name or dataset.name,
                     seed=config.seed,
                     config=chosen.config.to_json(),
-                    metrics=chosen.stages.metrics() | found | choice.to_json(),
-                    task_spec=self.task_spec,
+                    metrics=chosen.stages.metrics(task) | found | choice.to_json(),
+                    task_spec=task.task_spec,
                 )
         checkpoints.remove()
         return run

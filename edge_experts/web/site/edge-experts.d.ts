@@ -45,11 +45,15 @@ export interface Timings {
 }
 
 export interface Answer {
-  /** The most probable label, even if the model abstains; of regression the first output's name. */
+  /** The most probable label, even if the model abstains or does not answer it; of regression the first output's name. */
   label: string;
   score: number;
   /** Probability of each label, or standardized outputs of regression. */
   scores: number[];
+  /** Of several labels (multi-label): those from their thresholds on, the most probable first. */
+  labels?: string[];
+  /** Of several labels: the threshold of each one, in the order of `scores`. */
+  thresholds?: number[];
   /** Of regression: the value of each output in the data's units. */
   values?: Record<string, number>;
   /** The first expert that answered; -1 if all are summed. */

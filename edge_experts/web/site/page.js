@@ -23,7 +23,7 @@ function milliseconds(micro) {
 
 function showAnswer(answer, info) {
   byId("answer").hidden = false;
-  byId("label").textContent = answer.values === undefined ? answer.label : values(answer.values);
+  byId("label").textContent = answered(answer);
   const notes = [...answer.warnings];
   if (answer.abstained) notes.unshift("The model abstains: its score is below the bundle's threshold.");
   if (answer.degraded) notes.unshift(`The router's choice could not be used: ${answer.reason}`);
@@ -38,6 +38,12 @@ function showAnswer(answer, info) {
     element("dd", milliseconds(answer.timings[key])),
   ]);
   byId("times").replaceChildren(...rows);
+}
+
+function answered(answer) {
+  if (answer.values !== undefined) return values(answer.values);
+  if (answer.labels !== undefined) return answer.labels.join(", ") || "No label";
+  return answer.label;
 }
 
 function values(found) {

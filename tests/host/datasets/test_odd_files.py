@@ -157,7 +157,7 @@ LATIN = "\n".join(["text,label", "schön,a"])
         ("text,label\n" + "hi,a\nho,\u202eb\n" * 60, "no characters of control"),
         ("text,label\n" + "hi,Cafe\nho,cafe\n" * 60, "line 3: .* in capitals only"),
         ("text,label\n" + "hi,a\nho,NA\n" * 60, r"line 3: the label 'NA' .*\(60 rows\)"),
-        ("text,label\n" + "hi,a\nho,b\nha,a;b\n" * 60, "line 4: the label 'a;b' names several"),
+        ("text,label\n" + "hi,a\nho,b\nha,a|b\n" * 60, r"line 4: the label 'a\|b' names several"),
         ("5.1,3.5,1.4\n" * 60, "looks like data"),
         (_table("text,label,split", "{n},{c},dev"), "split must be one of"),
     ],

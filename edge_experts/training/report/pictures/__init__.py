@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .draw import draw, draw_values
+from .draw import draw, draw_sets, draw_values
 
-__all__ = ["draw", "draw_values"]
+__all__ = ["draw", "draw_sets", "draw_values"]

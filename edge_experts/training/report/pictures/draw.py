@@ -10,7 +10,7 @@ import numpy as np
 from ..insight import Insight
 from ..ownership import Owned
 from ..value_insight import ValueInsight
-from . import experts, owned, values
+from . import experts, owned, sets, values
 
 
 def draw(
@@ -61,6 +61,32 @@ def draw_values(
     if found is not None:
         paths.append(folder / "experts.png")
         values.experts(found, paths[-1])
+    if inputs is not None:
+        paths.append(folder / "owned.png")
+        owned.owned(inputs, paths[-1])
+    return paths
+
+
+def draw_sets(
+    folder: Path,
+    labels: Sequence[str],
+    counts: np.ndarray,
+    f1: np.ndarray,
+    use: tuple[np.ndarray, np.ndarray] | None = None,
+    inputs: Owned | None = None,
+) -> list[Path]:
+    """Likewise, for a model that answers with sets of labels.
+
+    Args:
+        counts, f1: examples and F1 of each label, (labels,).
+        use: share of the inputs and micro-F1 of each expert, (experts,); None without a router.
+    """
+    folder.mkdir()
+    paths = [folder / "labels.png"]
+    sets.labels(labels, counts, f1, paths[0])
+    if use is not None:
+        paths.append(folder / "experts.png")
+        sets.experts(*use, paths[-1])
     if inputs is not None:
         paths.append(folder / "owned.png")
         owned.owned(inputs, paths[-1])

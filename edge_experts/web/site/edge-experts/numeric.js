@@ -8,6 +8,11 @@ export function softmax(logits, temperature = 1) {
   return powers.map((power) => power / total);
 }
 
+/** Computes 1 / (1 + exp(-x)), float32. */
+export function sigmoid(logits) {
+  return Float32Array.from(logits, (logit) => 1 / Math.fround(1 + Math.fround(Math.exp(-Math.min(Math.max(logit, -80), 80)))));
+}
+
 /** Index of the largest number, the first of equal ones; of NaN, if there is one. */
 export function argmax(numbers) {
   let best = 0;

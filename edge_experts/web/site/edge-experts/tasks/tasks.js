@@ -1,9 +1,10 @@
 /** Tasks that a browser supports, by their types in the manifest. */
 import { UnsupportedError } from "../errors.js";
 import { Classification } from "./classification.js";
+import { MultiLabel } from "./multi_label.js";
 import { Regression } from "./regression.js";
 
-const TASKS = new Map([Classification, Regression].map((task) => [task.type, task]));
+const TASKS = new Map([Classification, MultiLabel, Regression].map((task) => [task.type, task]));
 
 /**
  * Creates the task of a bundle.
