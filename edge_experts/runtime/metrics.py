@@ -43,6 +43,7 @@ class RuntimeCollector:
             {
                 "name": runtime.manifest.name,
                 "version": str(runtime.manifest.bundle_version),
+                "residency": runtime.scheme.name,
             },
         )
         yield gauge("edge_experts_resident", "Experts in memory.", value=len(runtime.resident))
