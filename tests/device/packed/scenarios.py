@@ -102,8 +102,10 @@ def every_sidecar_damaged(root: Path) -> None:
     contents = [path.read_bytes() for path in paths]
     for number, path in enumerate(paths):
         other = contents[number - 1]
-        for damage in [*DAMAGES.values(), lambda _, other=other: other]:
-            path.write_bytes(damage(bytearray(contents[number])))
+        own = contents[number]
+        damaged = [damage(bytearray(own)) for damage in DAMAGES.values()]
+        for content in (*damaged, other):
+            path.write_bytes(content)
             with opened(root, "slots", max_experts=3) as runtime:
                 assert logits(runtime) == wanted
                 assert pool_of(runtime).rebuilt
@@ -154,9 +156,11 @@ def other_machines(root: Path) -> None:
         path.write_text(whole)
 
     for name, value in (("processor", "0123456789abcdef"), ("version", "2.2.0")):
-        _change(
-            root, lambda content, name=name, value=value: content["machine"].update({name: value})
-        )
+
+        def rename(content: dict[str, Any], name: str = name, value: str = value) -> None:
+            content["machine"][name] = value
+
+        _change(root, rename)
         is_plain(f"another {name}")
     for damaged in (whole[:-5], whole.replace("crc32", "crc33"), "[]", "{}", "[" * 99_999, "\0"):
         path.write_text(damaged)
