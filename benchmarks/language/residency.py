@@ -20,8 +20,7 @@ import numpy as np
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import UsageError
 from edge_experts.format.install_root import is_root
-from edge_experts.format.manifest_parser import read_manifest
-from edge_experts.runtime.memory import measured_costs, process_memory
+from edge_experts.runtime.memory import process_memory
 from edge_experts.runtime.packed import scheme
 
 SHARES: Mapping[str, float | None] = {"all": None, "half": 0.5, "quarter": 0.25}
@@ -84,10 +83,9 @@ def run(
     root: Path, name: str, share: str, trace: str, *, tokens: int, threads: int, seed: int
 ) -> Figures:
     """Measure one setting in this process."""
+    budget = _budget(root, SHARES[share])
     os.environ[scheme.CHOICE] = name
-    with ExpertRuntime(
-        root, memory_budget=_budget(root, SHARES[share]), context=_CONTEXT, threads=threads
-    ) as runtime:
+    with ExpertRuntime(root, memory_budget=budget, context=_CONTEXT, threads=threads) as runtime:
         task: Any = runtime.task
         cache, _ = task._caches.take(())
         network = task._network(runtime.access)
@@ -121,15 +119,13 @@ def run(
 
 
 def _budget(root: Path, share: float | None) -> int | None:
-    """Compute a memory budget: all beside the experts, and a share of the experts' files."""
+    """Compute a budget, the same for all schemes: a share of the experts' files, and the rest."""
     if share is None:
         return None
-    folder = root / (root / "current").readlink()
-    manifest = read_manifest(folder)
-    with ExpertRuntime(folder, context=_CONTEXT, delegate="xnnpack") as runtime:
+    os.environ[scheme.CHOICE] = scheme.PLAIN
+    with ExpertRuntime(root, context=_CONTEXT) as runtime:
         beside = runtime.resident_bytes
-    always = max(beside, measured_costs.known(folder, manifest).always)
-    return always + round(share * sum(entry.bytes for entry in manifest.experts))
+        return beside + round(share * sum(entry.bytes for entry in runtime.manifest.experts))
 
 
 def _forced(runtime: ExpertRuntime, trace: str, tokens: int, seed: int) -> Iterator[None]:
