@@ -87,7 +87,7 @@ def moe(
     ] = "plain,slots",
     json: Json = False,
 ) -> None:
-    """Measure how experts are loaded: plain interpreters, slots.
+    """Measure slots beside plain interpreters.
 
     Forced routing, at memory budgets of all, half and a quarter of the experts' files.
 
@@ -111,7 +111,7 @@ def synthetic_moe(
     experts: Annotated[int, typer.Option(min=2, help="Of a layer.")] = 32,
     quantization: Annotated[str, typer.Option(help="float32, int8 or int4.")] = "int8",
 ) -> None:
-    """Make a bundle of random weights in granite-1b's shape.
+    """Make a bundle in the shape of granite-1b.
 
     Example: python -m benchmarks synthetic-moe random.bundle --layers 24
     """

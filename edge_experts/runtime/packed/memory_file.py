@@ -52,6 +52,9 @@ class MemoryFile:
         self._address = found
         self.view = memoryview((ctypes.c_char * size).from_address(found)).cast("B")
 
+    def __del__(self) -> None:
+        self.close()
+
     @property
     def path(self) -> str:
         """Path of the file, until `close_descriptor`."""

@@ -23,6 +23,8 @@ from .compiled import CompiledRows, packed_weights
 from .memory_file import MemoryFile
 from .sidecars import Index, Sidecar
 
+_MOST_TIMES = 8  # bytes of packed weights for each byte of a model's file, at most
+
 
 class Template(NamedTuple):
     """A file under which the weights of several experts are used, and its sizes."""
@@ -132,9 +134,12 @@ class SlotPool:
         self._sidecars = [index.files[entry.sha256] for entry in manifest.experts]
         self._threads, self._reuse, self.rebuilt = threads, reuse, 0
         self._templates: dict[str, Template] = {}
+        places = {entry.sha256: place for place, entry in enumerate(manifest.experts)}
+        for entry, sidecar in zip(manifest.experts, self._sidecars, strict=True):
+            if sidecar.template not in places or sidecar.bytes > _MOST_TIMES * entry.bytes:
+                raise DigestError(f"{entry.path} is packed for another version of the bundle")
         for digest in {one.template for one in self._sidecars}:
-            place = [entry.sha256 for entry in manifest.experts].index(digest)
-            model = models.plain_expert(place)
+            model = models.plain_expert(places[digest])
             if not isinstance(model, RowsModel):
                 raise ModelError(f"{model.name}: is not a model of rows")
             self._templates[digest] = Template.of(model)

@@ -169,6 +169,14 @@ def other_machines(root: Path) -> None:
     is_plain("is not packed here")
     _change(root, lambda content: next(iter(content["files"].values())).pop("answer"))
     is_plain("is damaged")
+    altered: dict[str, Any]
+    for altered in ({"template": "0" * 64}, {"bytes": 10**15}, {"bytes": "many"}):
+
+        def alter(content: dict[str, Any], altered: dict[str, Any] = altered) -> None:
+            next(iter(content["files"].values())).update(altered)
+
+        _change(root, alter)
+        is_plain("" if "many" in altered.values() else "another version of the bundle")
     path.unlink()
     is_plain("no packed experts are here")
     with opened(root, delegate="none") as runtime:

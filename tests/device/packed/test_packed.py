@@ -18,6 +18,7 @@ from edge_experts.updates import packed_experts
 from edge_experts.updates.install import install
 
 from ...conftest import Cli, Shared
+from ...tiny import tiny_bundle
 from . import scenarios
 from .conftest import installed, made, run
 
@@ -165,16 +166,20 @@ def test_doctor_names_the_scheme(root: Path, cli: Cli) -> None:
     assert "they work here" in done.stdout
 
 
-def test_nobody_installs_over_a_foreign_folder_of_that_name(
-    small_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Packing that fails leaves an installed bundle, and says why."""
-    monkeypatch.delenv("EDGE_EXPERTS_RESIDENCY", raising=False)
-    done = run(install_over_a_file, small_bundle, tmp_path / "root")
-    assert done
+def test_packing_and_dropping_by_themselves(root: Path, tmp_path: Path) -> None:
+    from edge_experts.updates.root import Root
 
-
-def install_over_a_file(bundle: Path, root: Path) -> str:
-    root.mkdir()
-    (root / sidecars.FOLDER).write_text("a file")
-    return install(bundle, root, packed=True).packed.reason
+    with Root.locked(root) as place:
+        name = place.current
+        assert name is not None
+        done = packed_experts.pack(place, name, [])
+        assert (done.experts, done.reason) == (8, "")
+        packed_experts.drop(place)
+        packed_experts.drop(place)
+        assert not (root / sidecars.FOLDER).exists()
+    done = install(tiny_bundle(tmp_path / "tiny"), tmp_path / "other", packed=False).packed
+    assert done == packed_experts.NONE
+    done = install(
+        tiny_bundle(tmp_path / "tiny2", version=2), tmp_path / "other", packed=True
+    ).packed
+    assert "only experts of layers" in done.reason
