@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from .residency import Residency
 
@@ -14,6 +13,8 @@ class ReadAhead:
     """Loads experts in threads of its own."""
 
     def __init__(self, experts: Residency):
+        from concurrent.futures import ThreadPoolExecutor  # slow to import
+
         self._experts = experts
         self._threads = ThreadPoolExecutor(_THREADS, "read-ahead")  # starts them when needed
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import EdgeExpertsError, UsageError
 from ...format.manifest import Manifest
 from ..interpreter import Delegate, package
 from ..models import Models
-from . import sidecars
-from .slot_pool import SlotPool
+
+if TYPE_CHECKING:
+    from .slot_pool import SlotPool
 
 CHOICE = "EDGE_EXPERTS_RESIDENCY"  # environment variable that names one of these
 SLOTS, MAPPED, PLAIN = "slots", "mapped", "plain"
@@ -53,16 +54,31 @@ def choose(
         raise UsageError(f"{CHOICE} must be one of {NAMES}, got {wanted!r}")
     if wanted == PLAIN:
         return Scheme(PLAIN, f"{CHOICE}={PLAIN}")
-    reason = _problem(manifest, delegate)
+    problem = _problem(manifest, delegate)
+    if not problem:
+        found = _first_that_works(folder, manifest, models, threads, wanted)
+        if found.pool is not None:
+            return found
+        problem = found.reason
+    if wanted:
+        raise UsageError(f"{CHOICE}={wanted} is not possible: {problem}")
+    return Scheme(PLAIN, problem)
+
+
+def _first_that_works(
+    folder: Path, manifest: Manifest, models: Models, threads: int, wanted: str | None
+) -> Scheme:
+    from . import sidecars  # slow to import, and not for every bundle
+    from .slot_pool import SlotPool
+
     root = folder.resolve().parent.parent
-    if not reason:
-        index = sidecars.read(root)
-        missing = [one.path for one in manifest.experts if one.sha256 not in index.files]
-        reason = index.reason
-        if missing and not reason:
-            reason = f"{missing[0]} is not packed here; install the bundle again"
-    reasons = [reason] if reason else []
-    for name in [] if reason else [one for one in (SLOTS, MAPPED) if wanted in (None, "", one)]:
+    index = sidecars.read(root)
+    missing = [one.path for one in manifest.experts if one.sha256 not in index.files]
+    if index.reason or missing:
+        lacking = index.reason or f"{missing[0]} is not packed here; install the bundle again"
+        return Scheme(PLAIN, lacking)
+    reasons: list[str] = []
+    for name in [one for one in (SLOTS, MAPPED) if wanted in (None, "", one)]:
         try:
             pool = SlotPool(root, manifest, models, index, threads=threads, reuse=name == SLOTS)
             pool.self_check()
@@ -70,8 +86,6 @@ def choose(
             reasons.append(f"{name}: {error}")  # another version of LiteRT may have other methods
             continue
         return Scheme(name, "; ".join(reasons), pool, bool(wanted))
-    if wanted:
-        raise UsageError(f"{CHOICE}={wanted} is not possible: {'; '.join(reasons)}")
     return Scheme(PLAIN, "; ".join(reasons))
 
 
@@ -80,6 +94,6 @@ def _problem(manifest: Manifest, delegate: Delegate) -> str:
         return "only experts of layers are packed"
     if delegate != "xnnpack":
         return f"delegate is {delegate!r}, and XNNPACK packs weights"
-    if package() != sidecars.LITERT:
+    if package() != "ai_edge_litert":
         return f"{package()} has no packed experts, ai-edge-litert has"
     return ""
