@@ -43,8 +43,12 @@ class RuntimeCollector:
             {
                 "name": runtime.manifest.name,
                 "version": str(runtime.manifest.bundle_version),
-                "residency": runtime.scheme.name,
             },
+        )
+        yield self._core.InfoMetricFamily(
+            "edge_experts_residency",
+            "How experts are loaded: slots, mapped or plain.",
+            {"scheme": runtime.scheme.name},
         )
         yield gauge("edge_experts_resident", "Experts in memory.", value=len(runtime.resident))
         yield gauge(
