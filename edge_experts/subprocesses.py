@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from .errors import BundleError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_OURS = re.compile(r"^edge_experts\.errors\.\w+: ")
 
 
 def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) -> _R:
@@ -35,7 +38,9 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         reason = lines[-1] if lines else f"exit code {done.returncode}"
-        raise BundleError(f"measuring failed in a separate process: {reason}")
+        if done.returncode < 0:  # what it wrote before is not the cause
+            reason = f"ended by {signal.Signals(-done.returncode).name}"
+        raise BundleError(f"a separate process failed: {_OURS.sub('', reason)}")
     result: _R = pickle.loads(done.stdout)  # trusted: written by our own child process
     return result
 

@@ -1,4 +1,4 @@
-"""Commands that measure language models."""
+"""Commands that measure language models: quality, options and residency."""
 
 from __future__ import annotations
 
@@ -104,3 +104,48 @@ def routing_options(
     found = measure(bundle, data, tokens, shares)
     notes = [f"{found[0].tokens:,} tokens of {found[0].texts:,} texts; intervals are of 95 %"]
     output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json, notes=notes)
+
+
+def moe(
+    root: Annotated[
+        Path, typer.Argument(help="Folder of `edge-experts install`.", show_default=False)
+    ],
+    tokens: Annotated[int, typer.Option(min=1, help="Measured tokens of a process.")] = 48,
+    rounds: Annotated[int, typer.Option(min=1, help="Processes of each setting.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="For the interpreter's kernels.")] = 1,
+    schemes: Annotated[
+        str, typer.Option(help="Of plain, slots, mapped; the first is the baseline.")
+    ] = "plain,slots",
+    json: Json = False,
+) -> None:
+    """Measure slots beside plain interpreters.
+
+    Forced routing, at memory budgets of all, half and a quarter of the experts' files.
+
+    Example: python -m benchmarks moe /srv/model --rounds 5
+    """
+    from edge_experts.runtime.packed.scheme import NAMES
+
+    from . import residency
+
+    names = schemes.split(",")
+    if not set(names) <= set(NAMES):
+        raise UsageError(f"--schemes {schemes}: must be of {', '.join(NAMES)}")
+    found = residency.measure(root, tokens=tokens, rounds=rounds, threads=threads, schemes=names)
+    table = [residency.HEADER, *(one.cells() for one in found)]
+    output.show({"settings": [asdict(one) for one in found]}, table, json=json)
+
+
+def synthetic_moe(
+    out: Annotated[Path, typer.Argument(help="Folder of the new bundle.", show_default=False)],
+    layers: Annotated[int, typer.Option(min=1, help="The model itself has 24.")] = 4,
+    experts: Annotated[int, typer.Option(min=2, help="Of a layer.")] = 32,
+    quantization: Annotated[str, typer.Option(help="float32, int8 or int4.")] = "int8",
+) -> None:
+    """Make a bundle in the shape of granite-1b.
+
+    Example: python -m benchmarks synthetic-moe random.bundle --layers 24
+    """
+    from .random_checkpoint import bundle
+
+    bundle(out, layers=layers, experts=experts, quantization=quantization)

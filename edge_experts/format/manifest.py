@@ -70,7 +70,7 @@ def router_path(layer: int) -> str:
     return f"{ROUTERS}/{layer:03d}.tflite"
 
 
-Buffer = bytes  # FileEntry has a field named `bytes`, as the format does
+Buffer = bytes | memoryview  # FileEntry has a field named `bytes`, as the format does
 
 
 @dataclass(frozen=True)

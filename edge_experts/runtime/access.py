@@ -44,11 +44,13 @@ class Access(Protocol):
         strict: a task raises if an expert cannot be used, instead of running a fallback.
         observer: called with the router's logits and the experts' output after each answer.
         is_watched: True if `answered` has any effect.
+        sizes: bytes that are read to load each expert.
     """
 
     strict: bool
     observer: Observer | None
     is_watched: bool
+    sizes: Sequence[int]
 
     @property
     def layers(self) -> Sequence[RoutedLayer]: ...
@@ -73,6 +75,12 @@ class Access(Protocol):
 
     def has(self, index: int) -> bool:
         """Test if an expert is in memory, or being loaded."""
+
+    def expect(self, experts: Sequence[int]) -> None:
+        """Begin to load experts that the caller is about to use, where that gains anything.
+
+        Those of them that are in memory stay there meanwhile.
+        """
 
     def free(self, slot: Slot) -> None:
         """Release the slot that `expert` returned."""

@@ -16,6 +16,7 @@ from .access import Observer
 from .batch import Question, ask
 from .interpreter import Model
 from .memory.prefetch import Prefetcher
+from .memory.read_ahead import ReadAhead
 from .memory.residency import Residency
 from .memory.slot import Slot
 from .models import Models
@@ -40,13 +41,14 @@ class BundleAccess:
         models: opened files, among them the routers.
         experts: residency of the experts.
         prefetcher: is notified of the expert that answered; None without prefetching.
+        read_ahead: loads experts that are about to be used; None: they are loaded one by one.
         inherited: True in a forked child, which opens new interpreters for the routers at its first
             answer; many children end without one.
     """
 
     __slots__ = (
         *("_experts", "_inherited", "_models", "_observer", "_prefetcher", "_renewing"),
-        *("free", "has", "is_watched", "layers", "reject", "route", "strict"),
+        *("expect", "free", "has", "is_watched", "layers", "reject", "route", "sizes", "strict"),
     )
 
     def __init__(
@@ -57,6 +59,7 @@ class BundleAccess:
         prefetcher: Prefetcher | None,
         *,
         strict: bool,
+        read_ahead: ReadAhead | None = None,
         observer: Observer | None = None,
         inherited: bool = False,
     ):
@@ -64,6 +67,10 @@ class BundleAccess:
         self.strict, self.observer = strict, observer
         # Methods of Residency: a wrapper would slow down every answer.
         self.free, self.reject, self.has = experts.free, experts.reject, experts.has
+        self.expect: Callable[[Sequence[int]], None] = (
+            _expect_nothing if read_ahead is None else read_ahead.expect
+        )
+        self.sizes: Sequence[int] = models.sizes
         self._renewing = threading.Lock()
         self._inherited = inherited and bool(models.routers or models.dense)
         # `Model.__call__` or `with_trunk` itself: a wrapper would slow down every answer.
@@ -145,6 +152,10 @@ def _of(router: Model) -> Callable[[Arrays], np.ndarray]:
 
 def _without_router(arrays: Arrays) -> None:
     """Return no logits: every expert answers, or the example names one."""
+
+
+def _expect_nothing(experts: Sequence[int]) -> None:
+    """Load experts when they are used."""
 
 
 def _closed(arrays: Arrays) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..errors import BundleError, MachineError, UsageError
+from ..errors import BundleError, MachineError, MemoryBudgetError, UsageError
 from ..features import read_features
 from ..format.byte_sizes import Size, bytes_of
 from ..format.install_root import resolve
@@ -25,9 +25,11 @@ from .memory import allocator, measured_costs
 from .memory.memory_budget import MemoryBudget
 from .memory.prefetch import Prefetcher
 from .memory.quarantine import Quarantine
+from .memory.read_ahead import ReadAhead
 from .memory.residency import Counts, Residency
 from .memory.room import Room
 from .models import Models
+from .packed import scheme
 from .tasks import Task, open_task
 from .tasks.base import Stream
 
@@ -83,6 +85,7 @@ class ExpertRuntime:
     Attributes:
         task: the loop that makes answers.
         access: routers and experts, as the task uses them.
+        scheme: how experts are loaded, and why.
 
     Raises:
         BundleError: a file is missing, damaged, or not of this format.
@@ -128,20 +131,22 @@ class ExpertRuntime:
         self.models = self._opening(
             self.folder, self.manifest, self.features, self.task, threads, delegate
         )
-        found = measured_costs.known(self.folder, self.manifest)
+        self.scheme = scheme.choose(self.folder, self.manifest, self.models, threads, delegate)
+        self.models.pool = self.scheme.pool
         self._common = memory_budget if isinstance(memory_budget, MemoryBudget) else None
-        self._room = Room(
-            costs or found.experts,
-            _bytes_of(memory_budget),
-            max_experts,
-            beside={ALWAYS: found.always, **reserved},
-            layers=[places for _, places in self.manifest.routed],
-        )
+        self._limits = costs, _bytes_of(memory_budget), max_experts
+        self._room = self._make_room(reserved)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
         self._reference = self.manifest.reference if watched else None
-        self._share()
+        try:
+            self._share()
+        except MemoryBudgetError:
+            if self.scheme.pool is None or self.scheme.is_forced:
+                raise
+            self._use_plain(scheme.NO_ROOM, reserved)
+            self._share()
         forking.watch(self)
         for index in pin:
             try:
@@ -260,12 +265,34 @@ class ExpertRuntime:
         """
         self._experts.clear()
 
+    def _use_plain(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
+        self.scheme, self.models.pool = plain, None
+        self._room = self._make_room(reserved)
+
+    def _make_room(self, reserved: Mapping[str, int]) -> Room:
+        """Compare the limits with what models take here, as they are loaded."""
+        found = measured_costs.known(self.folder, self.manifest)
+        costs, budget, most = self._limits
+        beside = {ALWAYS: found.always, **reserved}
+        pool = self.scheme.pool
+        if pool is not None:
+            beside["packing"] = pool.beside
+        return Room(
+            costs or (found.experts if pool is None else pool.costs),
+            budget,
+            most,
+            beside=beside,
+            layers=[places for _, places in self.manifest.routed],
+        )
+
     def close(self) -> None:
         """Free the routers and the experts; the runtime then refuses inputs."""
         self.access.close()
         self._experts.clear(close=True)
         if self._prefetcher is not None:
             self._prefetcher.stop()
+        if self._read_ahead is not None:
+            self._read_ahead.stop()
         self.models.close()
 
     def __enter__(self) -> Self:
@@ -276,10 +303,18 @@ class ExpertRuntime:
 
     def after_fork(self) -> None:
         """Replace, in the child, everything that another thread may have been using at the fork."""
-        forking.keep(self._experts, self._prefetcher)
+        forking.keep(self._experts, self._prefetcher, self._read_ahead, self.models.pool)
         is_closed, observer = self.access.is_closed, self.access.observer
-        self.task.reserve(*self._reserving)  # another thread may hold what the parent reserved
-        self._share(self._experts.pinned, inherited=True)
+        # Another thread may hold what the parent reserved.
+        reserved = self.task.reserve(*self._reserving)
+        if self.models.pool is not None:  # the memory of its slots is the parent's too
+            self._use_plain(scheme.IN_FORK, reserved)
+        try:
+            self._share(self._experts.pinned, inherited=True)
+        except MemoryBudgetError:  # the budget holds packed experts only
+            self._limits, is_closed = (None, None, None), True
+            self._room = self._make_room(reserved)
+            self._share(inherited=True)
         if self._monitor is None:
             self.observer = observer
         if is_closed:
@@ -296,7 +331,9 @@ class ExpertRuntime:
             pinned=pinned,
             policy=self.task.policy(),
             members=None if self._common is None else self._common.members(),
+            pool=self.models.pool,
         )
+        self._read_ahead = None if self.models.pool is None else ReadAhead(self._experts)
         self._prefetcher = Prefetcher(self._experts) if self._prefetch else None
         self._monitor: Monitor | None = None
         if self._reference is not None:
@@ -310,6 +347,7 @@ class ExpertRuntime:
             self._experts,
             self._prefetcher,
             strict=self._strict,
+            read_ahead=self._read_ahead,
             observer=None if self._monitor is None else self._monitor.observe,
             inherited=inherited,
         )

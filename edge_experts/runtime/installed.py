@@ -23,6 +23,7 @@ from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
 from .memory.memory_budget import MemoryBudget
 from .memory.residency import Counts
+from .packed.scheme import Scheme
 from .tasks import Task
 from .tasks.base import Stream
 
@@ -178,6 +179,11 @@ class InstalledRuntime:
     def counts(self) -> Counts:
         """As in `ExpertRuntime`, since the current version took over."""
         return self._runtime.counts
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the current version's experts are loaded, as in `ExpertRuntime`."""
+        return self._runtime.scheme
 
     @property
     def drift(self) -> Drift | None:

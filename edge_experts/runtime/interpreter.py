@@ -132,7 +132,6 @@ class Expert(Protocol):
     """Loaded expert that answers: a `Model` or a `Writer`."""
 
     name: str
-    content: bytes
 
     def __call__(self, arrays: Mapping[str, np.ndarray]) -> Any:
         """Run the expert: logits (labels,) float32, or a `beam_search.Text`."""

@@ -48,6 +48,11 @@ class RuntimeCollector:
         bundle = self._core.InfoMetricFamily(
             "edge_experts_bundle", "The bundle that answers.", labels=self._labels
         )
+        scheme = self._core.InfoMetricFamily(
+            "edge_experts_residency",
+            "How experts are loaded: slots, mapped or plain.",
+            labels=self._labels,
+        )
         resident = gauge("edge_experts_resident", "Experts in memory.", labels=self._labels)
         taken = gauge(
             "edge_experts_resident_bytes",
@@ -71,12 +76,13 @@ class RuntimeCollector:
             version = str(manifest.bundle_version)
             options = {name: f"{value:g}" for name, value in runtime.task.routing.items()}
             bundle.add_metric(own, {"name": manifest.name, "version": version, **options})
+            scheme.add_metric(own, {"scheme": runtime.scheme.name})
             resident.add_metric(own, len(runtime.resident))
             taken.add_metric(own, runtime.resident_bytes)
             quarantined.add_metric(own, len(runtime.quarantined))
             loads.add_metric(own, counts.loads)
             evictions.add_metric(own, counts.evictions)
-        yield from (bundle, resident, taken, quarantined, loads, evictions)
+        yield from (bundle, scheme, resident, taken, quarantined, loads, evictions)
         yield from self._drift()
 
     def _drift(self) -> Iterator[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ..format.checked_files import open_checked, read_checked
 from ..format.manifest import MODEL_SUFFIX, FileEntry, Manifest
 from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
+from .memory.slot import Pool
 from .tasks.base import Task
 
 
@@ -25,6 +27,7 @@ class Models:
     Attributes:
         routers: one for each layer; empty for a bundle without routing, and after `close`.
         dense: dense parts by their paths, as the task opens them; empty after `close`.
+        pool: opens experts; None: each has an interpreter of its own.
 
     Raises:
         DigestError: one of these files is missing, or differs from its digest in the manifest.
@@ -46,6 +49,7 @@ class Models:
         task.check_features(folder)  # it knows more than the interpreter does of a foreign file
         self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
         self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
+        self.pool: Pool | None = None
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
         self._arrays: list[Shapes] = []  # inputs available to each expert
         for router, (_, places) in zip_longest(self.routers, manifest.routed):
@@ -61,11 +65,19 @@ class Models:
         return None if self._manifest.router is None else next(iter(self.routers), None)
 
     def expert(self, index: int) -> Expert:
-        """Open an expert.
+        """Open an expert, by `pool` if there is one.
 
         Raises:
             the errors of opening a router; OSError if the storage fails.
         """
+        return self.plain_expert(index) if self.pool is None else self.pool.load(index)
+
+    def expert_content(self, index: int) -> bytes:
+        """Read and check the original file of an expert, by SHA-256."""
+        return self._read(self._manifest.experts[index], thorough=True)[0]
+
+    def plain_expert(self, index: int) -> Expert:
+        """Open the original file of an expert, in an interpreter of its own."""
         prefix = self._task.prefix(index)
         try:
             # CRC-32: loading during an answer must be cheap.
@@ -77,6 +89,13 @@ class Models:
         )
         self._task.check_expert(expert, self._arrays[index])
         return expert
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Bytes that are read to open each expert."""
+        if self.pool is not None:
+            return self.pool.sizes
+        return [entry.bytes for entry in self._manifest.experts]
 
     def renew(self) -> None:
         """Open new interpreters for routers and dense parts; their bytes were already checked."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
 from ..runtime.memory import allocator, costs, measured_costs
 from ..runtime.tasks import open_task
-from . import signing
+from . import packed_experts, signing
+from .packed_experts import PackedExperts
 from .root import History, Root, identity, version_of
 from .source import Source, opened
 
@@ -40,6 +41,7 @@ class Installed:
         changed: False if this bundle was current already.
         left: why older versions could not be removed; the next install tries again.
         unmeasured: why the models' memory was not measured here; None if it was.
+        packed: experts whose weights were packed for this board.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Installed:
     changed: bool = True
     left: str | None = None
     unmeasured: str | None = None
+    packed: PackedExperts = packed_experts.NONE
 
 
 def install(
@@ -60,6 +63,7 @@ def install(
     trust: Iterable[str | Path] = (),
     allow_older: bool = False,
     keep: int = 2,
+    packed: bool | None = None,
 ) -> Installed:
     """Make a bundle current in an install root, which is created if missing.
 
@@ -72,6 +76,8 @@ def install(
             bundle. The key that did is trusted from then on.
         allow_older: also accept a version not above the newest ever installed here.
         keep: number of versions to keep, the current one included.
+        packed: pack the experts' weights for this board, which doubles the disk space, see
+            docs/language-models.md; None: where it is possible and gains memory.
 
     Raises:
         SignatureError: no trusted key signed the bundle.
@@ -93,6 +99,9 @@ def install(
         same = before if before is not None and _is(before, manifest) else None
         if same is None and not allow_older:
             _refuse_older(manifest, history, place)
+        known = _installed(place)
+        new = sum(one.bytes + _BLOCK for one in manifest.files if one.sha256 not in known)
+        unpacked = packed_experts.plan(place, manifest, packed, new)
         if same is not None and _is_whole(place.folder(same), manifest, signature):
             done = Installed(same, before, signed_by=signed_by, changed=False)
         else:
@@ -108,10 +117,21 @@ def install(
         if signed_by is not None:
             place.pin(signed_by)
         history = _next(history, done.name, before)
+        order = history.order[:keep]
+
+        def pack() -> PackedExperts:
+            return unpacked or packed_experts.pack(place, done.name, _installed(place, order))
+
+        # Who follows updates opens the new version once, so its experts are packed by then. The
+        # first version answers at once: packing may take a while, or be interrupted.
+        made = None if before is None else pack()
         place.record(history)
         place.switch(done.name)
-        left = _prune(place, history.order[:keep])
-        return replace(done, left=left, unmeasured=unmeasured)
+        made = made or pack()
+        if packed is False:
+            packed_experts.drop(place)
+        left = _prune(place, order)
+        return replace(done, left=left, unmeasured=unmeasured, packed=made)
 
 
 def rollback(root: str | Path) -> Installed:
@@ -193,10 +213,12 @@ def _fill(folder: Path, manifest: Manifest, source: Source, place: Root) -> tupl
     return written, reused
 
 
-def _installed(place: Root) -> dict[str, tuple[Path, FileEntry]]:
-    """Files of all installed versions, by SHA-256."""
+def _installed(
+    place: Root, names: Sequence[str] | None = None
+) -> dict[str, tuple[Path, FileEntry]]:
+    """Files of these installed versions, or of all, by SHA-256."""
     found: dict[str, tuple[Path, FileEntry]] = {}
-    for name in reversed(place.history().order):
+    for name in reversed(place.history().order if names is None else names):
         try:
             manifest = read_manifest(place.folder(name))
         except BundleError:

@@ -22,12 +22,13 @@ from ..format.atomic import PARTIAL, remove, write_whole
 from ..format.install_root import CURRENT, is_root
 from ..format.manifest import Manifest
 from ..runtime.memory.measured_costs import FILE as COSTS
+from ..runtime.packed.sidecars import FOLDER as PACKED
 from . import signing
 
 HISTORY = "history.json"
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 _LOCK = "lock"
-_OURS = {CURRENT, "versions", "trusted", HISTORY, COSTS, _LOCK, "lost+found"}
+_OURS = {CURRENT, "versions", "trusted", HISTORY, COSTS, PACKED, _LOCK, "lost+found"}
 _NAME = re.compile(r"(\d+)-[0-9a-f]{12}(\.\d+)?")
 
 

@@ -23,7 +23,7 @@ NAMES = (
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "gains", "language-models", "perplexity"),
-    "routing-options",
+    *("routing-options", "moe", "synthetic-moe"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds"),
@@ -33,6 +33,7 @@ MAKERS = (
     "synthetic",
     "synthetic-translators",
     "synthetic-language",
+    "synthetic-moe",
     "emoji",
 )  # write a bundle or a folder and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")

@@ -35,6 +35,7 @@ NOT_RUN = {
     "curl ": "asks the server that `serve` runs; tests/device/serving asks it",
     "openssl ": "another program's; tests/device/updates checks signatures by it",
     "tensorboard ": "another program's, and it does not end",
+    "edge-experts install random.bundle": "the bundle of a measuring program",
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
     "python -m device_tests.boards": "emulated boards; tests/emulated runs them",

@@ -9,69 +9,12 @@ prints seconds, and the largest anonymous memory of the conversion with its chil
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from tests import checkpoints
-
-_SETTINGS = {
-    "rms_norm_eps": 1e-6,
-    "embedding_multiplier": 12.0,
-    "attention_multiplier": 0.015625,
-    "residual_multiplier": 0.22,
-    "logits_scaling": 6.0,
-    "eos_token_id": 1,
-}
-
-
-def write(folder: Path) -> Path:
-    """Write the checkpoint, with the tokenizer of the tests."""
-    folder.mkdir(parents=True, exist_ok=True)
-    known = json.loads((checkpoints.FOLDER.parent / "published_checkpoints.json").read_text())
-    config = {**known["granite-3.0-1b-a400m"], **_SETTINGS}
-    (folder / "config.json").write_text(json.dumps(config))
-    shutil.copyfile(checkpoints.FOLDER / "tokenizer.json", folder / "tokenizer.json")
-    shapes, place, head = dict(_shapes(config)), 0, {}
-    for name, shape in shapes.items():
-        end = place + 2 * math.prod(shape)
-        head[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [place, end]}
-        place = end
-    random = np.random.default_rng(0)
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(checkpoints.header(head))
-        for shape in shapes.values():
-            values = np.ones(shape, np.float32)
-            if len(shape) > 1:
-                values = random.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
-            file.write((values.view(np.uint32) >> 16).astype("<u2").tobytes())
-    return folder
-
-
-def _shapes(config: dict[str, int]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    units, inner, experts = (
-        config[name] for name in ("hidden_size", "intermediate_size", "num_local_experts")
-    )
-    keys = units // config["num_attention_heads"] * config["num_key_value_heads"]
-    yield "model.embed_tokens.weight", (config["vocab_size"], units)
-    yield "model.norm.weight", (units,)
-    for layer in range(config["num_hidden_layers"]):
-        at = f"model.layers.{layer}."
-        yield f"{at}input_layernorm.weight", (units,)
-        yield f"{at}post_attention_layernorm.weight", (units,)
-        for name, rows in (("q", units), ("k", keys), ("v", keys), ("o", units)):
-            yield f"{at}self_attn.{name}_proj.weight", (rows, units)
-        moe = f"{at}block_sparse_moe."
-        yield f"{moe}router.layer.weight", (experts, units)
-        yield f"{moe}input_linear.weight", (experts, 2 * inner, units)
-        yield f"{moe}output_linear.weight", (experts, units, inner)
+from benchmarks.language.random_checkpoint import write
 
 
 def _anonymous(process: int) -> int:

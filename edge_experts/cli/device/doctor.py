@@ -4,6 +4,10 @@ import platform
 import sys
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from ... import installation
 from ..shared_options import Json, print_json
@@ -55,15 +59,33 @@ ENABLES = {
 _INDENT, _WIDTH = 14, 80  # columns
 
 
-def doctor(json: Json = False) -> None:
+def doctor(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Installed bundle; how its experts are loaded here, and why.", show_default=False
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Check the installation by running a tiny model.
 
-    The exit code is 4 if the device part does not work.
+    The exit code is 4 if the device part does not work. Packed experts, which language models load
+    faster, are tried in a process of its own.
 
     Example: edge-experts doctor
+
+    Example: edge-experts doctor /srv/model
     """
     from ...errors import EdgeExpertsError
-    from ...runtime import selfcheck
+    from ...runtime import ExpertRuntime, selfcheck
+    from ...runtime.packed import support
+
+    unpacked = support.problem()
+    residency: dict[str, str] | None = None
+    if bundle is not None:
+        with ExpertRuntime(bundle) as runtime:
+            residency = {"scheme": runtime.scheme.name, "reason": runtime.scheme.reason}
 
     packages = {
         extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()
@@ -89,6 +111,8 @@ def doctor(json: Json = False) -> None:
                 "packages": packages,
                 "missing_extras": missing,
                 "interpreter": interpreter or None,
+                "packed_experts": {"work": not unpacked, "problem": unpacked or None},
+                "residency": residency,
                 "problem": None if problem is None else str(problem),
             }
         )
@@ -103,6 +127,10 @@ def doctor(json: Json = False) -> None:
                 f"A tiny model ran on {interpreter['interpreter']} {interpreter['version']}: "
                 "the device part works."
             )
+        print(f"Packed experts of language models: {unpacked or 'they work here'}.")
+        if residency is not None:
+            why = f" ({residency['reason']})" if residency["reason"] else ""
+            print(f"{bundle}: experts are loaded by the scheme {residency['scheme']!r}{why}.")
         if missing:
             print(
                 f"Not installed: {', '.join(missing)}. To add one, such as {missing[0]}: "

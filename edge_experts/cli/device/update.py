@@ -25,6 +25,14 @@ def install(
     keep: Annotated[
         int, typer.Option(help="Versions to keep, the current one included.", min=1)
     ] = 2,
+    packed: Annotated[
+        bool | None,
+        typer.Option(
+            "--packed/--no-packed",
+            help="Pack experts of a language model: doubles the disk, halves memory.",
+            show_default="where it gains memory",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Install a bundle on this board in one step.
@@ -40,7 +48,9 @@ def install(
     """
     from ...updates.install import install as make_current
 
-    done = make_current(bundle, root, trust=trust or (), allow_older=allow_older, keep=keep)
+    done = make_current(
+        bundle, root, trust=trust or (), allow_older=allow_older, keep=keep, packed=packed
+    )
     _tell(root, done, json=json)
 
 
@@ -98,6 +108,8 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
             f"apply: {done.unmeasured}",
             file=sys.stderr,
         )
+    if done.packed.reason:
+        print(f"The experts were not packed: {done.packed.reason}", file=sys.stderr)
     if json:
         print_json(
             {
@@ -110,6 +122,8 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
                 "golden_examples": done.golden_examples,
                 "signed_by": key,
                 "unmeasured": done.unmeasured,
+                "packed": {"experts": done.packed.experts, "bytes": done.packed.bytes},
+                "not_packed": done.packed.reason or None,
             }
         )
         return
@@ -123,5 +137,7 @@ def _tell(root: Path, done: Installed, *, json: bool) -> None:
         )
         if done.written_bytes:
             print(f"  {done.written_bytes:,} bytes written, {done.reused_bytes:,} reused")
+    if done.packed.experts:
+        print(f"  {done.packed.experts} experts packed, {done.packed.bytes:,} bytes")
     if key is not None:
         print(f"  signed by {key}, a trusted key")

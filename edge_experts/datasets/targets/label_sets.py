@@ -65,7 +65,7 @@ def choose_thresholds(
     A label's own best threshold follows chance if the label is rare (Lewis et al., 2004, RCV1,
     section 6.4). It is therefore averaged with the threshold that gives all labels together the
     best F1: the own one weighs the label's number of examples, the shared one `weight`
-    (docs/decisions/0071-thresholds-of-rare-labels.md).
+    (docs/decisions/0073-thresholds-of-rare-labels.md).
 
     Args:
         probabilities: (examples, labels), of examples that are not trained on.

@@ -8,6 +8,7 @@ import os
 import threading
 import weakref
 from collections import deque
+from collections.abc import Collection
 from typing import Protocol
 
 from ...errors import MemoryBudgetError
@@ -40,8 +41,12 @@ class Member(Protocol):
             MemoryBudgetError: one of them is required.
         """
 
-    def evict(self, wanted: int | None) -> bool:
-        """Evict an expert for another one, `wanted`, or for another bundle's; False if none may."""
+    def evict(self, wanted: int | None, keep: Collection[int] = ()) -> bool:
+        """Evict an expert for another one, `wanted`, or for another bundle's; False if none may.
+
+        Args:
+            keep: experts that stay.
+        """
 
 
 class BudgetMembers:

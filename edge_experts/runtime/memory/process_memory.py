@@ -8,12 +8,16 @@ from typing import NamedTuple
 
 
 class Memory(NamedTuple):
-    """Bytes: resident set size, its peak since `reset_peak`, and both kinds of pages."""
+    """Bytes: resident set size, its peak since `reset_peak`, and its kinds of pages.
+
+    Shared pages are those of files in memory, such as the slots of packed experts.
+    """
 
     resident: int
     peak: int
     anonymous: int
     file: int
+    shared: int = 0
 
 
 def read(process: int | str = "self") -> Memory:
@@ -24,7 +28,7 @@ def read(process: int | str = "self") -> Memory:
     def size(name: str) -> int:
         return int(fields[name].split()[0]) * 1024
 
-    return Memory(size("VmRSS"), size("VmHWM"), size("RssAnon"), size("RssFile"))
+    return Memory(size("VmRSS"), size("VmHWM"), size("RssAnon"), size("RssFile"), size("RssShmem"))
 
 
 def resident_bytes(process: int | str = "self") -> int:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...errors import ModelError, UsageError
@@ -23,7 +23,7 @@ from .memory_budget import BudgetMembers
 from .policy import Policy, Uses, choose, touching
 from .quarantine import UNAVAILABLE, Quarantine
 from .room import Room
-from .slot import Slot
+from .slot import Pool, Slot
 
 _WORTH_TRIMMING = 1_000_000  # bytes; trimming takes a third of a small expert's load time
 
@@ -47,6 +47,7 @@ class Residency:
         pinned: experts that are never evicted once they are loaded.
         policy: the eviction policy; None: least recently used.
         members: the bundles under a common budget; None: this one alone.
+        pool: gets back the models that are evicted.
 
     Raises:
         MemoryBudgetError: the smallest expert does not fit; with `all_must_fit`, any expert.
@@ -62,8 +63,9 @@ class Residency:
         pinned: Iterable[int] = (),
         policy: Policy | None = None,
         members: BudgetMembers | None = None,
+        pool: Pool | None = None,
     ):
-        self._load, self._room, self._policy = load, room, policy
+        self._load, self._room, self._policy, self._pool = load, room, policy, pool
         self._quarantine = quarantine or Quarantine(0)
         self._pinned = set(pinned)
         self._too_large: set[int] = set()  # experts that are refused because of the budget
@@ -74,7 +76,7 @@ class Residency:
         if policy is not None or members is not None:
             self._touch = touching(self._slots, policy, self._uses)
         self._used, self._closed, self._all_must_fit = 0, False, all_must_fit
-        self._loads = self._evictions = 0
+        self._loads = self._evictions = self._loading = 0
         self._freed = 0  # bytes, since free memory was last given back
         self._members = BudgetMembers() if members is None else members
         self._lock, self._changed = self._members.lock, self._members.changed
@@ -225,6 +227,37 @@ class Residency:
         self.free(slot)
         return True
 
+    def reserve(self, wanted: Sequence[int], most: int) -> list[Slot]:
+        """Reserve memory for the first of these experts that are not there, for `fill`.
+
+        It never waits, and evicts none of `wanted`: as many are reserved as fit.
+
+        Args:
+            most: number of experts that may be loading then.
+        """
+        slots: list[Slot] = []
+        with self._lock:
+            if self._closed or self._queue:
+                return slots
+            for index in wanted:
+                if index in self._slots:
+                    continue
+                if self._loading >= most:
+                    break
+                try:
+                    self._quarantine.refuse(index)
+                except UNAVAILABLE:
+                    continue
+                if not self._make_room(index, wanted):
+                    break
+                slots.append(self._reserve(index))
+        return slots
+
+    def fill(self, slot: Slot) -> None:
+        """Load an expert into a slot of `reserve`, and free it; an error goes to the quarantine."""
+        with contextlib.suppress(*UNAVAILABLE):
+            self.free(self._fill(slot))
+
     def clear(self, *, close: bool = False) -> None:
         """Evict every expert once it is not in use; with `close`, refuse further loads."""
         with self._turn():
@@ -273,6 +306,7 @@ class Residency:
     def _reserve(self, index: int) -> Slot:
         slot = self._slots[index] = Slot(index)
         self._used += self._room.costs[index]
+        self._loading += 1
         return slot
 
     def _fill(self, slot: Slot, *, warm: bool = False) -> Slot:
@@ -287,6 +321,7 @@ class Residency:
             with self._changed:
                 self._drop(slot)
                 slot.failed = True
+                self._end_loading()
                 if isinstance(error, UNAVAILABLE):
                     self._quarantine.add(slot.index, error)
                 self._changed.notify_all()
@@ -295,8 +330,14 @@ class Residency:
         with self._changed:
             slot.model, slot.ready = model, True
             self._loads += 1
+            self._end_loading()
             self._changed.notify_all()
         return slot
+
+    def _end_loading(self) -> None:
+        self._loading -= 1
+        if self._pool is not None and not self._loading:
+            self._pool.trim()  # what was evicted and is not needed
 
     def _is_loaded(self, slot: Slot) -> bool:
         """Wait until another thread has loaded the expert; False if that failed."""
@@ -310,25 +351,28 @@ class Residency:
                 raise
         return slot.model is not None  # even if it was rejected since: other inputs may work
 
-    def evict(self, wanted: int | None) -> bool:
+    def evict(self, wanted: int | None, keep: Collection[int] = ()) -> bool:
         """See `Member`; call it with the lock."""
-        unused = (slot.index for slot in self._slots.values() if not slot.users)
+        slots = self._slots.values()
+        unused = (slot.index for slot in slots if not slot.users and slot.index not in keep)
         idle = (one for one in unused if one not in self._pinned)
         victim = next(idle, None) if self._policy is None else choose(self._policy, idle, wanted)
         if victim is None:
             return False
-        self._drop(self._slots[victim])
+        self._drop(self._slots[victim], reuse=wanted is not None)
         self._evictions += 1
         return True
 
-    def _make_room(self, index: int) -> bool:
-        """Evict experts until this one fits; False if the others are in use."""
+    def _make_room(self, index: int, keep: Collection[int] = ()) -> bool:
+        """Evict experts, but none of `keep`, until this one fits; False if they are in use."""
         while not self._room.is_one_more_allowed(len(self._slots)):
-            if not self.evict(index):
+            if not self.evict(index, keep):
                 return False
         while not self._has_room(index):
             by_age = self._members.by_age()
-            if not any(one.evict(index if one is self else None) for one in by_age):
+            if not any(
+                self.evict(index, keep) if one is self else one.evict(None) for one in by_age
+            ):
                 return False
         return True
 
@@ -343,9 +387,12 @@ class Residency:
         used = self._used + self._members.of_others(self)
         return self._room.has_room(index, used=used, count=len(self._slots))
 
-    def _drop(self, slot: Slot) -> None:
+    def _drop(self, slot: Slot, *, reuse: bool = False) -> None:
         del self._slots[slot.index]
-        slot.model = None  # the last reference: its memory must be free by now
+        model, slot.model = slot.model, None  # the last reference: its memory must be free by now
+        if self._pool is not None and model is not None:
+            self._pool.discard(model, reuse=reuse)
+        del model
         self._used -= self._room.costs[slot.index]
         self._freed += self._room.costs[slot.index]
 

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..interpreter import Expert
+
+
+class Pool(Protocol):
+    """Source of experts that uses the memory of those that leave for those that come."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Bytes that are read for each expert."""
+
+    def load(self, index: int) -> Expert: ...
+
+    def discard(self, expert: Expert, *, reuse: bool) -> None:
+        """Take back an expert that nobody uses; `reuse`: another one is to be loaded for it."""
+
+    def trim(self) -> None:
+        """Free the memory that no expert is in."""
 
 
 class Slot:

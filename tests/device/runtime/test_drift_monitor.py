@@ -235,6 +235,7 @@ def test_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
             pick = runtime.predict(EXAMPLES[0]).expert
         after = read(runtime)
     assert before["edge_experts_bundle_info"] == {"tiny,1": 1}
+    assert before["edge_experts_residency_info"] == {"plain": 1}
     assert before["edge_experts_resident"] == {"": 0}
     assert before["edge_experts_resident_bytes"] == {"": manifest.router.resident_bytes}
     assert before["edge_experts_drift"] == {"": 0}

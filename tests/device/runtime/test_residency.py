@@ -153,3 +153,53 @@ def test_a_damaged_expert_that_is_loaded_ahead_is_left_alone() -> None:
     assert quarantine.reasons == {0: "expert 0 is damaged"}
     assert not experts.prefetch(0, replace=True)
     assert experts.used == 0
+
+
+class _Pool:
+    """Counts what comes back."""
+
+    sizes = (10, 10, 10, 10)
+
+    def __init__(self) -> None:
+        self.back: list[bool] = []
+        self.trims = 0
+
+    def load(self, index: int) -> Model:
+        return tiny(index)
+
+    def discard(self, expert: object, *, reuse: bool) -> None:
+        assert isinstance(expert, Model)
+        self.back.append(reuse)
+
+    def trim(self) -> None:
+        self.trims += 1
+
+
+def test_reserving_evicts_none_of_those_that_are_wanted() -> None:
+    pool = _Pool()
+    experts = Residency(pool.load, Room([10] * 4, 20), pool=pool)
+    use(experts, 0)
+    use(experts, 1)
+    assert experts.reserve([0, 1, 2, 3], 2) == []
+    (slot,) = experts.reserve([1, 2, 3], 2)
+    assert (slot.index, experts.has(0), pool.back) == (2, False, [True])
+    assert experts.reserve([3], 1) == []  # one is being loaded
+    assert experts.reserve([2], 2) == []
+    experts.fill(slot)
+    assert experts.resident == (1, 2)
+    assert pool.trims == 3  # whenever nothing is being loaded any more
+    experts.clear(close=True)
+    assert pool.back == [True, False, False]
+    assert experts.reserve([3], 2) == []
+
+
+def test_an_expert_that_cannot_be_filled_is_refused_when_it_is_used() -> None:
+    pool = _Pool()
+    experts = Residency(broken, Room([10] * 4, 20), quarantine=Quarantine(60), pool=pool)
+    (slot,) = experts.reserve([0], 1)
+    experts.fill(slot)
+    assert experts.resident == ()
+    assert (pool.back, pool.trims) == ([], 1)
+    with pytest.raises(DigestError):
+        use(experts, 0)
+    assert experts.reserve([0], 1) == []

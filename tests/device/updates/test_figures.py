@@ -104,7 +104,7 @@ def test_where_nothing_can_be_measured_the_manifest_holds(
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     done = install(tiny_bundle(tmp_path / "bundle", here=False), tmp_path / "root")
-    assert "measuring failed" in str(done.unmeasured)
+    assert "a separate process failed" in str(done.unmeasured)
     with ExpertRuntime(tmp_path / "root") as runtime:
         runtime.predict(INPUTS[0])
         assert runtime.resident_bytes == 2 * GUESS

@@ -53,7 +53,6 @@ class LanguageModel:
         self.manifest, self.features = manifest, features
         self.settings = settings = read_settings(manifest)
         self._biases = [np.array(row, np.float32) for row in settings.biases]
-        self._sizes = [entry.bytes for entry in manifest.experts]
         self._layers = [places for _, places in manifest.routed]
         self._caches, self.context = CachePool([]), settings.context
         self.routing: Mapping[str, float] = {}
@@ -257,13 +256,7 @@ class LanguageModel:
 
     def _network(self, models: Access) -> LayeredNetwork:
         return LayeredNetwork(
-            self.settings,
-            self._rotary,
-            self._biases,
-            self._top_k,
-            self._prefer_resident,
-            self._sizes,
-            models,
+            self.settings, self._rotary, self._biases, self._top_k, self._prefer_resident, models
         )
 
     def pick(

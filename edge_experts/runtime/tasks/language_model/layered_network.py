@@ -7,7 +7,8 @@ With a preference for experts in memory both do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,6 @@ class LayeredNetwork:
         biases: of each layer, (experts,) float32.
         top_k: number of experts of each layer that a token uses.
         prefer_resident: see `RoutingOptions`.
-        sizes: bytes of each expert's file.
     """
 
     def __init__(
@@ -66,12 +66,11 @@ class LayeredNetwork:
         biases: Sequence[np.ndarray],
         top_k: int,
         prefer_resident: float,
-        sizes: Sequence[int],
         models: Access,
     ):
         dense = models.dense
         self._settings, self._rotary, self._biases = settings, rotary, biases
-        self._top_k, self._sizes, self._models = top_k, sizes, models
+        self._top_k, self._models = top_k, models
         self._prefer_resident = prefer_resident
         self._embedding: EmbeddingRows = dense[EMBEDDING]
         count = len(models.layers)
@@ -186,10 +185,11 @@ class LayeredNetwork:
         weights = scores[0, picks]
         if self._settings.renormalize:
             weights /= np.add.reduce(weights)
-        total = self._run(picks[0], start, given)
+        made = {expert: self._run(expert, start, given) for expert in self._in_turn(picks, start)}
+        total = made[picks[0]]
         total *= weights[0]
         for rank in range(1, most):
-            part = self._run(picks[rank], start, given)
+            part = made[picks[rank]]
             part *= weights[rank]
             total += part
         return total
@@ -202,10 +202,8 @@ class LayeredNetwork:
         weights = np.take_along_axis(scores, picks, axis=1)
         if self._settings.renormalize:
             weights /= weights.sum(axis=1, keepdims=True)
-        used = np.unique(picks).tolist()
-        used.sort(key=lambda expert: not self._models.has(start + expert))
         made = np.empty((*picks.shape, given.shape[1]), np.float32)
-        for expert in used:
+        for expert in self._in_turn(np.unique(picks).tolist(), start):
             rows, ranks = np.nonzero(picks == expert)
             made[rows, ranks] = self._run(expert, start, given[rows])
         total: np.ndarray = made[:, 0] * weights[:, :1]
@@ -213,19 +211,31 @@ class LayeredNetwork:
             total += made[:, rank] * weights[:, rank : rank + 1]
         return total
 
+    def _in_turn(self, experts: Sequence[int], start: int) -> Iterator[int]:
+        """Yield experts, those in memory first: the others are being read meanwhile."""
+        models, use = self._models, self.use
+        here: list[int] = []
+        missing: list[int] = []
+        for expert in experts:
+            (here if models.has(start + expert) else missing).append(expert)
+        use.hits += len(here)
+        if missing:
+            use.loads += len(missing)
+            use.bytes_read += sum(models.sizes[start + expert] for expert in missing)
+            models.expect([start + expert for expert in here + missing])
+        yield from here
+        for done, expert in enumerate(missing):
+            if done:
+                models.expect([start + expert for expert in missing[done:]])
+            yield expert
+
     def _run(self, expert: int, start: int, given: np.ndarray) -> np.ndarray:
         models, use, index = self._models, self.use, start + expert
-        if models.has(index):
-            use.hits += 1
-        else:
-            use.loads += 1
-            use.bytes_read += self._sizes[index]
         try:
             slot = models.expert(index)
             try:
-                model = slot.model
-                assert isinstance(model, RowsModel)
-                made = model.run(given)
+                model: Any = slot.model  # as `check_expert` found it
+                made: np.ndarray = model.run(given)
             except ModelError as error:
                 models.reject(slot, error)
                 raise
