@@ -28,7 +28,7 @@ class MultiLabelComparison(SeveralScores):
     score, title, scores = "f1_micro", "micro-F1", _SCORES
     others: Mapping[str, str] = MappingProxyType({"f1_macro": "macro-F1"})
     points = "points of micro-F1"
-    gained = "gain {} points of micro-F1"
+    gained = "have a micro-F1 {} points higher"
     outputs = "labels"
     rows: tuple[str, ...] | None = None
     commands: tuple[str, ...] | None = None
