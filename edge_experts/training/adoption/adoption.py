@@ -28,6 +28,7 @@ from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, user_networks
 from ..report.reporting import expert_usage
+from ..saved_networks import keras_file
 from ..tasks import training_of
 from . import checkpoint_files
 from .fitted import fitted, refuse_changed, table_rows
@@ -77,7 +78,7 @@ def adopt(
     _refuse_without_router(networks, found, combine)
     dataset = dataset if labels is None else _in_order(dataset, labels)
     read = {
-        path: checkpoint_files.read(path)
+        path: keras_file.read(path)
         for path in (found.router, *found.experts)
         if path is not None
     }
