@@ -167,9 +167,9 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     if standardize:
         return fit_features(dataset)
     if dataset.resizing is not None and isinstance(train, np.ndarray):
-        return PhotoFeatures.of_photos(train, dataset.resizing, standardize=False)
+        return PhotoFeatures.of_photos(train, dataset.resizing, scale=(0.0, 1.0))
     if isinstance(train, np.ndarray):
-        return ArrayFeatures.unscaled_like(train, kind=dataset.kind)
+        return ArrayFeatures.scaled(train, (0.0, 1.0), kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)
 
 
