@@ -78,9 +78,7 @@ def adopt(
     _refuse_without_router(networks, found, combine)
     dataset = dataset if labels is None else _in_order(dataset, labels)
     read = {
-        path: keras_file.read(path)
-        for path in (found.router, *found.experts)
-        if path is not None
+        path: keras_file.read(path) for path in (found.router, *found.experts) if path is not None
     }
     features = _features(dataset, read, standardize)
     data = {
