@@ -22,7 +22,7 @@ NAMES = (
     "soak",
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
-    *("resume", "new-domain", "gains", "language-models", "perplexity"),
+    *("resume", "new-domain", "backbone", "gains", "language-models", "perplexity"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),

@@ -14,6 +14,8 @@ from ...errors import UsageError
 from . import keras3
 
 ENDINGS = (".keras", ".h5")
+# Classes of parts of networks that are not in `tf_keras.layers`.
+_PARTS = ("Functional", "Sequential", "Model", "TFOpLambda", "SlicingOpLambda")
 
 
 def read(path: Path) -> tf_keras.Model:
@@ -32,9 +34,12 @@ def read(path: Path) -> tf_keras.Model:
     try:
         return tf_keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds
+        unknown = ", ".join(sorted(_unknown_layers(path)))
+        reason = f"it has layers that tf_keras does not know: {unknown}" if unknown else ""
         raise UsageError(
             f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
-            f"{version}): {_first_line(error)}; layers must be Keras's own, without Lambda"
+            f"{version}): {reason or _first_line(error)}; layers must be Keras's own, without "
+            "Lambda"
         ) from None
 
 
@@ -63,6 +68,30 @@ def refuse_odd(network: Any, path: Any) -> None:
                 f"{path}: its layer {layer.name!r} is stateful, but examples are answered one by "
                 "one; save it with stateful=False"
             )
+
+
+def _unknown_layers(path: Path) -> set[str]:
+    """Classes of layers in a file that are not tf_keras's."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    else:
+        with h5py.File(path) as file:
+            config = json.loads(file.attrs["model_config"])
+    found: set[str] = set()
+
+    def walk(part: Any) -> None:
+        if isinstance(part, dict):
+            kind, own = part.get("class_name"), part.get("config")
+            is_layer = isinstance(kind, str) and isinstance(own, dict) and "name" in own
+            if is_layer and kind not in _PARTS and not hasattr(tf_keras.layers, str(kind)):
+                found.add(str(kind))
+        for value in part.values() if isinstance(part, dict) else part:
+            if isinstance(value, dict | list):
+                walk(value)
+
+    walk(config)
+    return found
 
 
 def _keras_version(path: Path) -> str:

@@ -1,0 +1,81 @@
+"""Figures of a measurement, with their units; and bundles measured without TensorFlow."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from edge_experts import subprocesses
+from edge_experts.datasets import Split
+from edge_experts.runtime import ExpertRuntime, interpreter
+from edge_experts.runtime.memory import process_memory
+
+_ANSWERS, _WARM = 400, 40
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    value: float
+    unit: str = ""
+
+    @property
+    def shown(self) -> str:
+        digits = 0 if self.unit in ("bytes", "experts") else 3 if self.unit in ("", "ms") else 1
+        return f"{self.value:,.{digits}f} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Use:
+    """Answers of a bundle to random photos in random order; bytes and microseconds.
+
+    Attributes:
+        growth: resident memory at its peak, above that of Python with the interpreter.
+        visited: experts that answered.
+        loads: share of answers that had to load their expert.
+        p50: median answer, routing and loading included; files are in the page cache.
+    """
+
+    growth: int
+    visited: int
+    loads: float
+    p50: float
+
+
+def use(bundle: Path, side: int, budget: int | None = None) -> Use:
+    """Measure in a separate process."""
+    return subprocesses.call(_use, bundle, side, budget)
+
+
+def _use(bundle: Path, side: int, budget: int | None) -> Use:
+    interpreter.description()  # imports the interpreter, which belongs to the base
+    random = np.random.default_rng(0)
+    photos = random.integers(0, 256, (_ANSWERS, 4, 4, 3), np.uint8)
+    photos = photos.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
+    process_memory.reset_peak()
+    base = process_memory.read().resident
+    times, visited, loads = [], set(), 0
+    with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
+        for photo in photos:
+            before = runtime.resident
+            start = perf_counter_ns()
+            answer: Any = runtime.predict(photo)
+            times.append((perf_counter_ns() - start) / 1000)
+            visited.add(answer.expert)
+            loads += answer.expert not in before
+        growth = process_memory.read().peak - base
+    return Use(growth, len(visited), loads / len(photos), statistics.median(times[_WARM:]))
+
+
+def folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def first(split: Split, count: int) -> Split:
+    """The first examples of a split."""
+    return Split(split.inputs[:count], split.targets[:count])

@@ -1,0 +1,69 @@
+"""Networks of this benchmark: MobileNetV2 without weights from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
+
+import tf_keras  # isort: skip
+
+_COARSE = 8  # pixels of a router's input along a side
+
+
+def mobile_net(path: Path, side: int, alpha: float, seed: int, labels: int = 0) -> Path:
+    """Write an untrained MobileNetV2 of photos, (side, side, 3) from 0 to 255.
+
+    Args:
+        labels: outputs of its classifier; 0 for a network of feature maps.
+    """
+    if not path.exists():
+        tf_keras.utils.set_random_seed(seed)
+        body = tf_keras.applications.MobileNetV2(
+            (side, side, 3), alpha, include_top=False, weights=None
+        )
+        inputs = tf_keras.Input((side, side, 3))
+        output = body(tf_keras.layers.Rescaling(1 / 127.5, -1)(inputs))
+        if labels:
+            output = tf_keras.layers.GlobalAveragePooling2D()(output)
+            output = tf_keras.layers.Dense(labels)(output)
+        tf_keras.Model(inputs, output).save(path)
+    return path
+
+
+def router(path: Path, photos: np.ndarray, experts: int) -> None:
+    """Write a random router of coarse pixels that sends about as many photos to each expert.
+
+    Args:
+        photos: (photos, side, side, 3) uint8, by which its outputs are centred and scaled.
+    """
+    tf_keras.utils.set_random_seed(0)
+    side = photos.shape[1]
+    inputs = tf_keras.Input(photos.shape[1:])
+    coarse = tf_keras.layers.AveragePooling2D(side // _COARSE)(inputs)
+    hidden = tf_keras.layers.Dense(64, "relu")(
+        tf_keras.layers.Flatten()(tf_keras.layers.Rescaling(1 / 127.5, -1)(coarse))
+    )
+    last = tf_keras.layers.Dense(experts)
+    network = tf_keras.Model(inputs, last(hidden))
+    logits: Any = network(photos.astype(np.float32)).numpy()
+    kernel, bias = last.get_weights()
+    mean, deviation = logits.mean(axis=0), logits.std(axis=0)
+    last.set_weights([kernel / deviation, (bias - mean) / deviation])
+    network.save(path)
+
+
+def small_mobile_net(labels: int) -> Any:
+    """An untrained MobileNetV2 at width 0.35 for grey images of 28 x 28 pixels, from 0 to 255."""
+    inputs = tf_keras.Input((28, 28, 1))
+    output = tf_keras.layers.Rescaling(1 / 127.5, -1)(inputs)
+    output = tf_keras.layers.UpSampling2D(2)(output)
+    output = tf_keras.layers.ZeroPadding2D(4)(output)
+    output = tf_keras.layers.Concatenate()([output] * 3)
+    body = tf_keras.applications.MobileNetV2((64, 64, 3), 0.35, include_top=False, weights=None)
+    output = tf_keras.layers.GlobalAveragePooling2D(name="features")(body(output))
+    output = tf_keras.layers.Dense(labels, "softmax", name="classifier")(output)
+    return tf_keras.Model(inputs, output)
