@@ -233,8 +233,8 @@ def keras3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["mixed.keras", "mixed.h5", "ids.keras", "image.keras"])
 def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, name: str) -> None:
-    from edge_experts.training.saved_networks import keras_file
     from edge_experts.training.saved_networks import keras3 as ours
+    from edge_experts.training.saved_networks import keras_file
 
     checked: list[float] = []
     real = ours._refuse_other_answers

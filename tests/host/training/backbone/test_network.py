@@ -124,9 +124,10 @@ def test_what_is_no_network_is_refused(keras: Any, tmp_path: Path) -> None:
             _read(tmp_path / name)
     with pytest.raises(UsageError, match="has no layer 'nothing'; --backbone-layer may be one of"):
         _read(path, "nothing")
+    cube = keras.Sequential([keras.Input((2, 3, 4, 5)), keras.layers.Conv3D(2, 1)])
+    found = _read(_saved(cube, tmp_path, "cube.keras"))
     with pytest.raises(UsageError, match="neither features nor maps"):
-        cube = keras.Sequential([keras.Input((2, 3, 4, 5)), keras.layers.Conv3D(2, 1)])
-        _read(_saved(cube, tmp_path, "cube.keras")).fitted_to((2, 3, 4, 5))
+        found.fitted_to((2, 3, 4, 5))
 
 
 def test_unknown_layers_are_refused(keras: Any, tmp_path: Path) -> None:
