@@ -20,10 +20,10 @@ from edge_experts.training.default_settings import config_of
 
 from ..features import emoji
 from . import networks
-from .figures import Figure, Use, first, folder_bytes, use
+from .figures import Figure, Use, folder_bytes, some, use
 
 SIDE, _EXPERTS = 64, 8
-_EXAMPLES = 100  # of each split
+_EXAMPLES = 60  # of each split
 
 
 def measure(folder: Path, alpha: float) -> list[Figure]:
@@ -58,9 +58,9 @@ def photos(folder: Path) -> Dataset:
     whole = datasets.load(str(folder / "emoji"), image_size=SIDE)
     return replace(
         whole,
-        train=first(whole.train, _EXAMPLES),
-        validation=first(whole.validation, _EXAMPLES),
-        test=first(whole.test, _EXAMPLES),
+        train=some(whole.train, _EXAMPLES),
+        validation=some(whole.validation, _EXAMPLES),
+        test=some(whole.test, _EXAMPLES),
     )
 
 

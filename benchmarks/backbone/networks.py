@@ -60,10 +60,12 @@ def small_mobile_net(labels: int) -> Any:
     """An untrained MobileNetV2 at width 0.35 for grey images of 28 x 28 pixels, from 0 to 255."""
     inputs = tf_keras.Input((28, 28, 1))
     output = tf_keras.layers.Rescaling(1 / 127.5, -1)(inputs)
-    output = tf_keras.layers.UpSampling2D(2)(output)
-    output = tf_keras.layers.ZeroPadding2D(4)(output)
+    output = tf_keras.layers.ZeroPadding2D(2)(output)
     output = tf_keras.layers.Concatenate()([output] * 3)
-    body = tf_keras.applications.MobileNetV2((64, 64, 3), 0.35, include_top=False, weights=None)
+    body = tf_keras.applications.MobileNetV2((32, 32, 3), 0.35, include_top=False, weights=None)
+    for layer in body.layers:
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = 0.9  # 0.999, the default, is for much longer trainings
     output = tf_keras.layers.GlobalAveragePooling2D(name="features")(body(output))
     output = tf_keras.layers.Dense(labels, "softmax", name="classifier")(output)
     return tf_keras.Model(inputs, output)

@@ -19,11 +19,13 @@ from edge_experts.training import adopt, train
 from edge_experts.training.default_settings import config_of
 
 from . import networks
-from .figures import Figure, first, folder_bytes
+from .figures import Figure, folder_bytes, some
 
 import tf_keras  # isort: skip
 
 EXAMPLES, _TESTED = 500, 2000
+_CHECKED = 500  # validation examples after each epoch
+_SCRATCH_EPOCHS = 40
 _RECIPES = ("float32", "float16", "dynamic", "int16x8", "int8")
 _BATCH = 64
 
@@ -56,9 +58,9 @@ def digits() -> Dataset:
     whole = datasets.load("mnist")
     return replace(
         whole,
-        train=first(whole.train, EXAMPLES),
-        validation=first(whole.validation, EXAMPLES),
-        test=first(whole.test, _TESTED),
+        train=some(whole.train, EXAMPLES),
+        validation=some(whole.validation, EXAMPLES),
+        test=some(whole.test, _TESTED),
     )
 
 
@@ -69,7 +71,7 @@ def pretrained(folder: Path, images: int, epochs: int) -> Path:
         whole = datasets.load("fashion-mnist")
         tf_keras.utils.set_random_seed(0)
         network = networks.small_mobile_net(len(whole.labels))
-        _fit(network, first(whole.train, images), whole.validation, epochs)
+        _fit(network, some(whole.train, images), whole.validation, epochs)
         network.save(path)
     return path
 
@@ -87,7 +89,7 @@ def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
     if not path.exists():
         tf_keras.utils.set_random_seed(2)
         network = networks.small_mobile_net(len(data.labels))
-        _fit(network, data.train, data.validation, 60)
+        _fit(network, data.train, data.validation, _SCRATCH_EPOCHS)
         network.save(path)
     adopt(path, data, folder / "scratch.run", force=True)
     found = convert(
@@ -111,8 +113,8 @@ def _fit(network: Any, train: Split, validation: Split, epochs: int) -> None:
         epochs,
         verbose=2,
         validation_data=(
-            np.asarray(validation.inputs)[:1000, ..., None],
-            validation.targets[:1000],
+            np.asarray(validation.inputs)[:_CHECKED, ..., None],
+            validation.targets[:_CHECKED],
         ),
         callbacks=[
             tf_keras.callbacks.EarlyStopping(
