@@ -275,13 +275,14 @@ def test_settings_that_do_not_fit_are_refused(network: Path, tmp_path: Path) -> 
     ):
         with pytest.raises(UsageError, match=message):
             _train(tmp_path / "refused.run", path, data, **settings)
-    for message, settings in (
+    unfit: tuple[tuple[str, dict[str, Any]], ...] = (
         ("fine_tune is for a backbone", {"fine_tune": 1}),
         ("combine must be 'top'", {"backbone": "a.keras", "combine": "sum"}),
         ("backbone_input must be one of", {"backbone": "a.keras", "backbone_input": "bytes"}),
-    ):
+    )
+    for message, wrong in unfit:
         with pytest.raises(UsageError, match=message):
-            TrainConfig(**settings)
+            TrainConfig(**wrong)
     assert not list(tmp_path.glob("refused*"))
 
 

@@ -131,7 +131,7 @@ def test_what_is_no_network_is_refused(keras: Any, tmp_path: Path) -> None:
 
 
 def test_unknown_layers_are_refused(keras: Any, tmp_path: Path) -> None:
-    class Mine(keras.layers.Layer):
+    class Mine(keras.layers.Layer):  # type: ignore[misc]
         def call(self, x: Any) -> Any:
             return 2 * x
 
