@@ -78,8 +78,8 @@ def test_it_is_measured_served_and_watched(cli: Cli, place: Path) -> None:
     done = cli("monitor", "a.bundle", "--input", "photos/disc", cwd=place)
     assert done.returncode == 0, done.stderr
     photo = next((place / "photos" / "disc").glob("*.jpg")).read_bytes()
-    with running(place / "a.bundle") as (host, port):
-        connection = http.client.HTTPConnection(host, port)
+    with running(place / "a.bundle") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Content-Type": "image/jpeg"}
         connection.request("POST", "/v2/models/photos/infer", photo, headers)
         assert connection.getresponse().status == 200
