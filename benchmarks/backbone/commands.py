@@ -34,9 +34,13 @@ def backbone(
 ) -> None:
     """Measure bundles with one pretrained network.
 
-    economy: eight heads on one MobileNetV2 beside eight whole ones, and one head.
-    few: time to train on 86 images. transfer: accuracy with a network pretrained on
-    other images, and by quantization. growth: a new site's head is added.
+    economy: eight heads on one MobileNetV2, eight whole networks, and one head.
+
+    few: time to train on 86 images.
+
+    transfer: accuracy with a network pretrained on other images, by quantization.
+
+    growth: a new site's head is added.
 
     Example: python -m benchmarks backbone work --part economy
     """

@@ -32,9 +32,12 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
     heads = _heads(folder, data, alpha, _EXPERTS)
     one = _heads(folder, data, alpha, 1)
     whole = _whole(folder, data, alpha)
-    free = {name: use(path, SIDE) for name, path in _named(heads, one, whole).items()}
+    asked = folder / "photos.npy"
+    splits = (data.train, data.validation, data.test)
+    np.save(asked, np.concatenate([np.asarray(split.inputs) for split in splits]))
+    free = {name: use(path, asked) for name, path in _named(heads, one, whole).items()}
     # The same memory for both: whole networks then are loaded for most answers.
-    tight = use(whole, SIDE, _budget_of_one(whole))
+    tight = use(whole, asked, _budget_of_one(whole))
     eight, all_heads = free["8 whole networks"], free["8 heads"]
     return [
         *(
@@ -99,9 +102,9 @@ def _heads(folder: Path, data: Dataset, alpha: float, experts: int) -> Path:
         backbone=str(pretrained(folder, alpha)),
         experts=experts,
         measure_gain=False,
-        balance=1.0,  # an untrained network gives the router little to tell apart
-        epochs=4,
-        choice_epochs=4,
+        router="random",  # an untrained network leaves nothing to learn, and all heads must answer
+        epochs=2,
+        choice_epochs=2,
     )
     train(data, run, config, force=True, pictures=False)
     convert(run, bundle, quantization="int8", max_accuracy_drop=100)

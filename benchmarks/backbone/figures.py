@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Use:
-    """Answers of a bundle to random photos in random order; bytes and microseconds.
+    """Answers of a bundle to photos in random order; bytes and microseconds.
 
     Attributes:
         growth: resident memory at its peak, above that of Python with the interpreter.
@@ -47,16 +47,19 @@ class Use:
     p50: float
 
 
-def use(bundle: Path, side: int, budget: int | None = None) -> Use:
-    """Measure in a separate process."""
-    return subprocesses.call(_use, bundle, side, budget)
+def use(bundle: Path, photos: Path, budget: int | None = None) -> Use:
+    """Measure in a separate process.
+
+    Args:
+        photos: an .npy file, (photos, height, width, channels) uint8.
+    """
+    return subprocesses.call(_use, bundle, photos, budget)
 
 
-def _use(bundle: Path, side: int, budget: int | None) -> Use:
+def _use(bundle: Path, file: Path, budget: int | None) -> Use:
     interpreter.description()  # imports the interpreter, which belongs to the base
-    random = np.random.default_rng(0)
-    photos = random.integers(0, 256, (_ANSWERS, 4, 4, 3), np.uint8)
-    photos = photos.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
+    known = np.load(file)
+    photos = known[np.random.default_rng(0).integers(0, len(known), _ANSWERS)]
     process_memory.reset_peak()
     base = process_memory.read().resident
     times, visited, loads = [], set(), 0

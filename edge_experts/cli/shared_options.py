@@ -100,7 +100,7 @@ Backbone = Annotated[
     Path | None,
     typer.Option(
         metavar="NETWORK.keras",
-        help="Pretrained network that is computed once per input, for all experts.",
+        help="Pretrained network to build all experts on.",
         rich_help_panel=BACKBONE,
     ),
 ]
@@ -116,7 +116,7 @@ BackboneLayer = Annotated[
 BackboneInput = Annotated[
     Literal["unchanged", "0..1", "-1..1", "standardized"] | None,  # config.BACKBONE_INPUTS
     typer.Option(
-        help="Scale of inputs that it was trained on (unchanged: 0 to 255).",
+        help="Scale of its inputs (unchanged: pixels of 0 to 255).",
         show_default="unchanged, if it has a Rescaling layer",
         rich_help_panel=BACKBONE,
     ),
