@@ -28,8 +28,8 @@ def backbone(
     ] = 1.0,
     images: Annotated[
         int, typer.Option(min=500, help="Images that the network of transfer is trained on.")
-    ] = 10_000,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of that training.")] = 6,
+    ] = 5000,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of that training.")] = 4,
     json: Json = False,
 ) -> None:
     """Measure bundles with one pretrained network.

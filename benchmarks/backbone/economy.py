@@ -55,16 +55,21 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
 
 
 def photos(folder: Path) -> Dataset:
-    """Some emoji of Twemoji as a data set: enough to calibrate; fetched if they are missing."""
-    if not (folder / "emoji").exists():
-        emoji.write(folder / "emoji")
-    whole = datasets.load(str(folder / "emoji"), image_size=SIDE)
+    """Some emoji of Twemoji as a data set: enough to calibrate."""
+    whole = datasets.load(str(drawings(folder)), image_size=SIDE)
     return replace(
         whole,
         train=some(whole.train, _EXAMPLES),
         validation=some(whole.validation, _EXAMPLES),
         test=some(whole.test, _EXAMPLES),
     )
+
+
+def drawings(folder: Path) -> Path:
+    """Folder of the emoji's files."""
+    if not (folder / "emoji").exists():
+        emoji.write(folder / "emoji")
+    return folder / "emoji"
 
 
 def pretrained(folder: Path, alpha: float) -> Path:

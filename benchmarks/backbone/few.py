@@ -11,7 +11,7 @@ from edge_experts import datasets
 from edge_experts.training import train
 from edge_experts.training.default_settings import config_of
 
-from .economy import SIDE, photos, pretrained
+from .economy import SIDE, drawings, pretrained
 from .figures import Figure
 
 _IMAGES, _LABELS = 86, ("flags", "food-and-drink")
@@ -19,12 +19,11 @@ _IMAGES, _LABELS = 86, ("flags", "food-and-drink")
 
 def measure(folder: Path, alpha: float) -> list[Figure]:
     """Train twice: the first training computes the features."""
-    photos(folder)
     few = folder / "86-images"
     if not few.exists():
         for label in _LABELS:
             (few / label).mkdir(parents=True)
-            for path in sorted((folder / "emoji" / label).iterdir())[: _IMAGES // len(_LABELS)]:
+            for path in sorted((drawings(folder) / label).iterdir())[: _IMAGES // len(_LABELS)]:
                 shutil.copy(path, few / label)
     data = datasets.load(str(few), image_size=SIDE)
     config = config_of(data, backbone=str(pretrained(folder, alpha)))

@@ -37,7 +37,7 @@ def measure(folder: Path, images: int, epochs: int) -> list[Figure]:
     untrained = folder / "untrained.keras"
     if not untrained.exists():
         tf_keras.utils.set_random_seed(1)
-        networks.small_mobile_net(10).save(untrained)
+        networks.small_network(10).save(untrained)
     figures = []
     for name, path, experts in (
         ("pretrained, 1 head", network, 1),
@@ -70,7 +70,7 @@ def pretrained(folder: Path, images: int, epochs: int) -> Path:
     if not path.exists():
         whole = datasets.load("fashion-mnist")
         tf_keras.utils.set_random_seed(0)
-        network = networks.small_mobile_net(len(whole.labels))
+        network = networks.small_network(len(whole.labels))
         _fit(network, some(whole.train, images), whole.validation, epochs)
         network.save(path)
     return path
@@ -88,7 +88,7 @@ def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
     path, bundle = folder / "scratch.keras", folder / "scratch.bundle"
     if not path.exists():
         tf_keras.utils.set_random_seed(2)
-        network = networks.small_mobile_net(len(data.labels))
+        network = networks.small_network(len(data.labels))
         _fit(network, data.train, data.validation, _SCRATCH_EPOCHS)
         network.save(path)
     adopt(path, data, folder / "scratch.run", force=True)
@@ -104,7 +104,7 @@ def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
 def _fit(network: Any, train: Split, validation: Split, epochs: int) -> None:
     """Train, and keep the weights of the best epoch."""
     steps = epochs * (len(train) // _BATCH)
-    rate = tf_keras.optimizers.schedules.CosineDecay(2e-3, steps)
+    rate = tf_keras.optimizers.schedules.CosineDecay(5e-3, steps)
     network.compile(tf_keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
     network.fit(
         np.asarray(train.inputs)[..., None],
