@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
@@ -14,6 +15,7 @@ from edge_experts import subprocesses
 from edge_experts.datasets import Split
 from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.memory import process_memory
+from edge_experts.runtime.memory.memory_budget import MemoryBudget
 
 _ANSWERS, _WARM = 400, 40
 
@@ -26,7 +28,7 @@ class Figure:
 
     @property
     def shown(self) -> str:
-        digits = 0 if self.unit in ("bytes", "experts") else 3 if self.unit in ("", "ms") else 1
+        digits = 0 if self.unit == "bytes" else 3 if self.unit in ("", "ms") else 1
         return f"{self.value:,.{digits}f} {self.unit}".rstrip()
 
 
@@ -36,7 +38,7 @@ class Use:
 
     Attributes:
         growth: resident memory at its peak, above that of Python with the interpreter.
-        visited: experts that answered.
+        visited: networks that answered.
         loads: share of answers that had to load their expert.
         p50: median answer, routing and loading included; files are in the page cache.
     """
@@ -47,29 +49,38 @@ class Use:
     p50: float
 
 
-def use(bundle: Path, photos: Path, budget: int | None = None) -> Use:
+def use(bundle: Path, photos: Path, bundles: int = 1, budget: int | None = None) -> Use:
     """Measure in a separate process.
 
     Args:
         photos: an .npy file, (photos, height, width, channels) uint8.
+        bundles: how often the bundle is opened, in the place of different ones; each photo is for
+            one of them at random.
+        budget: bytes for all of them; None: no limit.
     """
-    return subprocesses.call(_use, bundle, photos, budget)
+    return subprocesses.call(_use, bundle, photos, bundles, budget)
 
 
-def _use(bundle: Path, file: Path, budget: int | None) -> Use:
+def _use(bundle: Path, file: Path, bundles: int, limit: int | None) -> Use:
     interpreter.description()  # imports the interpreter, which belongs to the base
-    known = np.load(file)
-    photos = known[np.random.default_rng(0).integers(0, len(known), _ANSWERS)]
+    known, random = np.load(file), np.random.default_rng(0)
+    photos = known[random.integers(0, len(known), _ANSWERS)]
+    places = random.integers(0, bundles, _ANSWERS)
     process_memory.reset_peak()
     base = process_memory.read().resident
     times, visited, loads = [], set(), 0
-    with ExpertRuntime(bundle, memory_budget=budget, strict=True) as runtime:
-        for photo in photos:
-            before = runtime.resident
+    budget = None if limit is None else MemoryBudget(limit)
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(ExpertRuntime(bundle, memory_budget=budget, strict=True))
+            for _ in range(bundles)
+        ]
+        for photo, place in zip(photos, places.tolist(), strict=True):
+            before = opened[place].resident
             start = perf_counter_ns()
-            answer: Any = runtime.predict(photo)
+            answer: Any = opened[place].predict(photo)
             times.append((perf_counter_ns() - start) / 1000)
-            visited.add(answer.expert)
+            visited.add((place, answer.expert))
             loads += answer.expert not in before
         growth = process_memory.read().peak - base
     return Use(growth, len(visited), loads / len(photos), statistics.median(times[_WARM:]))

@@ -5,13 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 
 import tf_keras  # isort: skip
-
-_COARSE = 8  # pixels of a router's input along a side
 
 
 def mobile_net(path: Path, side: int, alpha: float, seed: int, labels: int = 0) -> Path:
@@ -32,28 +28,6 @@ def mobile_net(path: Path, side: int, alpha: float, seed: int, labels: int = 0) 
             output = tf_keras.layers.Dense(labels)(output)
         tf_keras.Model(inputs, output).save(path)
     return path
-
-
-def router(path: Path, photos: np.ndarray, experts: int) -> None:
-    """Write a random router of coarse pixels that sends about as many photos to each expert.
-
-    Args:
-        photos: (photos, side, side, 3) uint8, by which its outputs are centred and scaled.
-    """
-    tf_keras.utils.set_random_seed(0)
-    side = photos.shape[1]
-    inputs = tf_keras.Input(photos.shape[1:])
-    coarse = tf_keras.layers.AveragePooling2D(side // _COARSE)(inputs)
-    hidden = tf_keras.layers.Dense(64, "relu")(
-        tf_keras.layers.Flatten()(tf_keras.layers.Rescaling(1 / 127.5, -1)(coarse))
-    )
-    last = tf_keras.layers.Dense(experts)
-    network = tf_keras.Model(inputs, last(hidden))
-    logits: Any = network(photos.astype(np.float32)).numpy()
-    kernel, bias = last.get_weights()
-    mean, deviation = logits.mean(axis=0), logits.std(axis=0)
-    last.set_weights([kernel / deviation, (bias - mean) / deviation])
-    network.save(path)
 
 
 def small_network(labels: int) -> Any:
