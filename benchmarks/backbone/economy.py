@@ -47,8 +47,10 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
         *_use("8 whole networks", eight),
         *_use("8 whole networks, room for one", loaded),
         Figure("memory: 8 whole networks / 8 heads", eight.growth / all_heads.growth),
-        Figure("latency: 8 whole networks, room for one / 8 heads", loaded.p50 / all_heads.p50),
-        Figure("latency: 8 whole networks / 8 heads", eight.p50 / all_heads.p50),
+        Figure(
+            "processor time: 8 whole networks, room for one / 8 heads", loaded.p50 / all_heads.p50
+        ),
+        Figure("processor time: 8 whole networks / 8 heads", eight.p50 / all_heads.p50),
     ]
 
 
@@ -87,7 +89,7 @@ def _use(name: str, found: Use) -> list[Figure]:
         Figure(f"{name}: networks that answered", found.visited),
         Figure(f"{name}: answers that load", 100 * found.loads, "%"),
         Figure(f"{name}: growth", found.growth / 1e6, "MB"),
-        Figure(f"{name}: p50", found.p50 / 1000, "ms"),
+        Figure(f"{name}: processor time, p50", found.p50 / 1000, "ms"),
     ]
 
 
