@@ -50,7 +50,7 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
         Figure(
             "processor time: 8 whole networks, room for one / 8 heads", loaded.p50 / all_heads.p50
         ),
-        Figure("processor time: 8 whole networks / 8 heads", eight.p50 / all_heads.p50),
+        Figure("time: 8 whole networks / 8 heads", eight.p50 / all_heads.p50),
     ]
 
 
