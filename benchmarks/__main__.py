@@ -14,6 +14,7 @@ from edge_experts.cli.signals import orderly_end
 from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
+from .backbone.commands import backbone
 from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
@@ -48,6 +49,7 @@ app.command()(training.training_speed)
 app.command()(training.translator_training_speed)
 app.command()(training.resume)
 app.command()(training.new_domain)
+app.command()(backbone)
 app.command()(gains.gains)
 app.command()(language.language_models)
 app.command()(language.perplexity)

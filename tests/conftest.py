@@ -46,6 +46,7 @@ _LONG = (
     "tests/device/runtime/test_confidence.py::test_evaluate_tells",
     "tests/documents/test_commands.py::test_a_shown_command_runs",
     "tests/emulated/",
+    "tests/end_to_end/test_backbone.py",
     "tests/end_to_end/test_compare.py",
     "tests/end_to_end/test_drift.py",
     "tests/end_to_end/test_kinds.py::test_advice",

@@ -87,6 +87,11 @@ def export_onnx(run: str | Path, out: str | Path, *, force: bool = False) -> Exp
             f"{run}: has {description.experts} experts; ONNX Runtime is measured with dense "
             "networks: `edge-experts train --dense active` or `--dense all` make them"
         )
+    if description.config.get("backbone"):
+        raise UnsuitableError(
+            f"{run}: is a head of a backbone, which ONNX files do not have; use `edge-experts "
+            "convert`"
+        )
     features = run_folder.read_features(run, description)
     conversion = open_conversion(description, features)
     if not conversion.options >= OF_ROWS:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+# Setting: the number of calibration examples that a router is calibrated on, the first ones.
+ROUTER_ROWS = "router_rows"
+
 
 @dataclass(frozen=True)
 class Order:

@@ -14,15 +14,16 @@ from edge_experts.format.manifest import ROUTER, expert_path
 from edge_experts.runtime.tasks.multi_label import sigmoid
 from edge_experts.training import SparseExperts  # sets up Keras before TensorFlow is imported
 from edge_experts.training.inference import predict
+from edge_experts.training.leaving import CALIBRATION_ROWS
 
 import tensorflow as tf  # isort: skip
 
-from ..process.order import Order  # isort: skip
+from ..process.order import ROUTER_ROWS, Order  # isort: skip
 from ..tflite.layouts import IN_ONE_FILE  # isort: skip
 from ..tflite.quantization import Samples, to_tflite  # isort: skip
 
 ENOUGH = 100  # examples of an expert's calibration set, below which others are added
-_MOST = 300
+_MOST = CALIBRATION_ROWS
 
 
 class Networks(Protocol):
@@ -78,7 +79,9 @@ class RowNetworks:
         self, path: str, calibration: Samples, seen: Samples, owners: np.ndarray
     ) -> Samples:
         if path == ROUTER:
-            return _rows(calibration, np.arange(len(owners)))
+            return _rows(
+                calibration, np.arange(len(owners))[: self._order.settings.get(ROUTER_ROWS)]
+            )
         rows = np.arange(len(owners))
         if (owners >= 0).any():
             expert = list(self.files).index(path) - (ROUTER in self.files)

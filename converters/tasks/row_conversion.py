@@ -16,6 +16,7 @@ from edge_experts.format.inspection import arenas
 from edge_experts.format.manifest import Manifest
 from edge_experts.run_folder import Run
 
+from ..process.order import ROUTER_ROWS
 from ..recipes import RECIPE_NAMES
 from ..targets import Target
 from ..verify import confidence
@@ -46,8 +47,15 @@ class RowConversion(ABC):
         return
 
     def settings(self, options: Any) -> Mapping[str, Any]:
-        """Return no settings."""
-        return {}
+        """Return how many examples calibrate a backbone, in runs that were extended."""
+        rows = self.backbone.get("calibration_rows")
+        return {} if rows is None else {ROUTER_ROWS: rows}
+
+    @property
+    def backbone(self) -> Mapping[str, Any]:
+        """Description of the run's pretrained network; empty without one."""
+        found: Mapping[str, Any] = self.run.metrics.get("backbone", {})
+        return found
 
     def examples(self, splits: Mapping[str, Split]) -> RunExamples:
         return RunExamples(
@@ -84,6 +92,7 @@ class RowConversion(ABC):
             "expert_usage": self.run.metrics.get("expert_usage"),
             "macs": confidence.macs(self.run, proof.unsure.asked_second),
             "validation": proof.unsure.to_json(),
+            **({"backbone": dict(self.backbone)} if self.backbone else {}),
         }
 
     @abstractmethod
@@ -113,6 +122,7 @@ class RowConversion(ABC):
             [
                 f"| data | {self.run.origin} |",
                 *self.card_rows(manifest, proof),
+                *_backbone(found),
                 f"| use of the experts | {usage or 'one expert'} |",
                 *_unsure(manifest, proof.unsure),
                 *_compression(found),
@@ -203,6 +213,17 @@ def _target(manifest: Manifest) -> list[str]:
     return [
         f"| made for | {target} ({how}) |",
         *([f"| arena | up to {max(taken):,} bytes |"] if taken else []),
+    ]
+
+
+def _backbone(found: Mapping[str, Any]) -> list[str]:
+    """Return a row on the pretrained network, if there is one."""
+    made = found.get("backbone")
+    if not made:
+        return []
+    return [
+        f"| backbone, in the router's file | {made['network']}: {made['features']:,} features of "
+        f"the layer {made['layer']}, inputs {made['input']} |"
     ]
 
 

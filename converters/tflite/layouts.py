@@ -68,10 +68,12 @@ assert ("split", *IN_ONE_FILE) == LAYOUTS
 
 def _inputs(model: SparseExperts) -> dict[str, Any]:
     """Create inputs by the names that all the model's networks share."""
+    networks = (*model.experts[:1], *filter(None, [model.router]))
+    tensors = {tensor.name: tensor for network in networks for tensor in network.inputs}
     return {
-        tensor.name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
-        for tensor in model.experts[0].inputs
-        if tensor.name != TRUNK
+        name: tf_keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+        for name, tensor in tensors.items()
+        if name != TRUNK
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 RARE = "Rare options"
+BACKBONE = "Pretrained network"
 LIMITS = "Thresholds"
 WRITING = "Language models"
 _PLAIN, _ARGUMENTS = "Options", "Arguments"

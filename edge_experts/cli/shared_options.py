@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import DevicePartError, MissingExtraError, UsageError
-from .help import RARE, WRITING
+from .help import BACKBONE, RARE, WRITING
 
 
 def folder(text: str) -> Path:
@@ -133,6 +133,31 @@ Stride = Annotated[
         show_default="half of --window",
     ),
 ]
+Backbone = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NETWORK.keras",
+        help="Pretrained network to build all experts on.",
+        rich_help_panel=BACKBONE,
+    ),
+]
+BackboneLayer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Layer whose outputs are features.",
+        show_default="the one before the classifier",
+        rich_help_panel=BACKBONE,
+    ),
+]
+BackboneInput = Annotated[
+    Literal["unchanged", "0..1", "-1..1", "standardized"] | None,  # config.BACKBONE_INPUTS
+    typer.Option(
+        help="Scale of its inputs (unchanged: pixels of 0 to 255).",
+        show_default="unchanged, if it has a Rescaling layer",
+        rich_help_panel=BACKBONE,
+    ),
+]
 Width = Annotated[
     float | None,
     typer.Option(
@@ -212,6 +237,27 @@ Scheduler = Annotated[
         rich_help_panel=RARE,
     ),
 ]
+
+
+def photo_size(
+    data: str, image_size: int | None, backbone: str | Path | None, layer: str | None
+) -> int | None:
+    """Side of photos: the stated one, or that of the backbone's inputs; None: chosen.
+
+    Raises:
+        UsageError: the backbone cannot be read, or takes photos of another size.
+    """
+    if backbone is None or not Path(data).is_dir():
+        return image_size
+    from ..training.backbone.network import read
+
+    side = read(backbone, layer).image_size
+    if None not in (side, image_size) and side != image_size:
+        raise UsageError(
+            f"--image-size {image_size}: the backbone {backbone} takes photos of {side} x {side} "
+            "pixels; remove the option"
+        )
+    return side or image_size
 
 
 def require_training() -> None:

@@ -73,14 +73,18 @@ class ArrayFeatures:
         return cls(shape, np.zeros(()), np.ones(()))
 
     @classmethod
-    def unscaled_like(cls, examples: np.ndarray, *, kind: str | None = None) -> ArrayFeatures:
-        """Keep numbers unscaled, for networks trained on numbers like those of these examples.
+    def scaled(
+        cls, examples: np.ndarray, scale: tuple[float, float], *, kind: str | None = None
+    ) -> ArrayFeatures:
+        """Scale numbers like those of these examples as a trained network needs them.
 
         Args:
+            scale: mean and deviation; 0 and 1 keep numbers as they are.
             kind: as for `fit`.
         """
         kind = kind or _kind(examples, channels=True)
-        return cls._of(examples, kind, np.zeros(()), np.ones(()))
+        mean, deviation = (np.array(number) for number in scale)
+        return cls._of(examples, kind, mean, deviation)
 
     @classmethod
     def fit(

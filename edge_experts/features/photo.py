@@ -46,18 +46,23 @@ class PhotoFeatures(ArrayFeatures):
 
     @classmethod
     def of_photos(
-        cls, photos: np.ndarray, resizing: Resizing, *, standardize: bool = True
+        cls,
+        photos: np.ndarray,
+        resizing: Resizing,
+        *,
+        scale: tuple[float, float] | None = None,
     ) -> PhotoFeatures:
         """Learn the scale of each channel from resized photos, (photos, *resizing.shape) uint8.
 
         Args:
-            standardize: False to keep the numbers from 0 to 255, for networks trained on these.
+            scale: mean and deviation of numbers from 0 to 255, for networks trained on these;
+                None: those of each channel.
         """
-        fit = ArrayFeatures.fit(photos, channels=True, kind="image")
-        one = np.ones(resizing.channels)
-        mean, deviation = (fit.arrays[name] for name in ("mean", "deviation"))
-        if not standardize:
-            mean, deviation = np.zeros_like(mean), one
+        if scale is None:
+            fit = ArrayFeatures.fit(photos, channels=True, kind="image")
+            mean, deviation = (fit.arrays[name] for name in ("mean", "deviation"))
+        else:
+            mean, deviation = (np.full(resizing.channels, number) for number in scale)
         plain = cls(resizing, mean, deviation)
         rules = ContractArrays.of(photos, "image", plain._mean, plain._deviation)
         return cls(resizing, mean, deviation, rules)

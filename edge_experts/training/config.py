@@ -15,6 +15,7 @@ ACTIVATIONS = ("relu", "sparse_step")
 SELECTIONS = ("greedy", "random", "none")
 ROUTERS = ("learned", "kmeans", "clusters", "hash", "random")
 SELECT_INTO = ("all", "weakest", "unused")
+BACKBONE_INPUTS = ("unchanged", "0..1", "-1..1", "standardized")
 DENSE = ("active", "all", "buckets", "one", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
 
@@ -77,6 +78,11 @@ class TrainConfig:
     language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
     augment: bool = False  # train on changed copies of photos; see augmentation.py
+    backbone: str | None = None  # file of a Keras network whose features experts use
+    backbone_layer: str | None = None  # layer that gives the features; None: before the classifier
+    backbone_input: str | None = None  # scale of its inputs; None: it scales them itself
+    fine_tune: int = 0  # epochs of backbone, gate and experts together, at the end
+    fine_tune_learning_rate: float = 1e-4
 
     @property
     def learned(self) -> bool:
@@ -126,6 +132,11 @@ class TrainConfig:
                 raise UsageError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         if self.dense not in (None, *DENSE):
             raise UsageError(f"dense must be one of {DENSE}, got {self.dense!r}")
+        if self.backbone_input not in (None, *BACKBONE_INPUTS):
+            raise UsageError(
+                f"backbone_input must be one of {BACKBONE_INPUTS}, got {self.backbone_input!r}"
+            )
+        self._refuse_without_backbone()
         least = {"experts": 1, "top_k": 1, "epochs": 1, "batch_size": 1}
         for one in fields(self):
             value = getattr(self, one.name)
@@ -137,6 +148,15 @@ class TrainConfig:
             raise UsageError(f"width must be more than 0, got {self.width}")
         if self.top_k > self.experts:
             raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
+
+    def _refuse_without_backbone(self) -> None:
+        if self.backbone is not None:
+            if self.combine != "top":
+                raise UsageError("a backbone is for experts that are routed: combine must be 'top'")
+            return
+        for name in ("backbone_layer", "backbone_input", "fine_tune"):
+            if getattr(self, name):
+                raise UsageError(f"{name} is for a backbone: state `backbone` too, or remove it")
 
     def to_json(self) -> dict[str, Any]:
         """Settings as JSON; functions by name."""

@@ -48,6 +48,15 @@ RECIPES: dict[str, dict[str, Any]] = {
     "window": _FROM_SCRATCH,
     # A teacher would answer photos that augmentation has not changed.
     "photo": {**_FROM_SCRATCH, "augment": True, "epochs": 14, "choice_epochs": 28},
+    # Linear functions of a backbone's features, which are computed once; `augment` adds changed
+    # copies of photos to them.
+    "features": {
+        **_FROM_SCRATCH,
+        "trunk": False,
+        "learning_rate": 5e-3,
+        "wide_learning_rate": 5e-3,
+        "mixture_learning_rate": 5e-3,
+    },
     # One network for all pairs, then each expert on its own. Batches are counted in tokens, and
     # small: networks of this size learn as much from 512 tokens as from eight times as many.
     "translation": {
@@ -71,7 +80,7 @@ _OF_A_MODEL = {  # for custom networks
 }
 
 # Largest number of experts that the default tries; many convolutions take hours.
-_MOST_EXPERTS = {"table": 16, "image": 4, "window": 4, "text": 4, "photo": 4}
+_MOST_EXPERTS = {"table": 16, "image": 4, "window": 4, "text": 4, "photo": 4, "features": 16}
 _OF_EXPERTS = ("experts", "most_experts", "dense", "router", "router_model", "select", "top_k")
 
 
@@ -92,10 +101,11 @@ def config_of(dataset: Dataset, **settings: Any) -> TrainConfig:
 
     Validation examples choose the number of experts, unless a setting concerns experts.
     """
+    kind = "features" if settings.get("backbone") else dataset.kind
     own = {**training_of(dataset.task_type).settings(dataset), **settings}
     if not any(name in own for name in _OF_EXPERTS):
-        own["most_experts"] = _MOST_EXPERTS.get(dataset.kind, 0)
-    return config_for(dataset.kind, **own)
+        own["most_experts"] = _MOST_EXPERTS.get(kind, 0)
+    return config_for(kind, **own)
 
 
 def article(config: TrainConfig) -> TrainConfig:

@@ -12,7 +12,11 @@ _FINE_BITS = 14
 
 
 def fit_features(
-    dataset: Dataset, classes: np.ndarray | None = None, *, fine: bool = False
+    dataset: Dataset,
+    classes: np.ndarray | None = None,
+    *,
+    fine: bool = False,
+    scale: tuple[float, float] | None = None,
 ) -> Features:
     """Build the features for a kind of data, and fit them to the training split.
 
@@ -21,6 +25,7 @@ def fit_features(
             of texts are selected; the targets if None.
         fine: True if ids of n-grams may exceed their buckets, as the default networks allow. A
             custom network may look them up in a table of exactly that many rows.
+        scale: mean and deviation of arrays and photos; None: those of the training split.
     """
     train = dataset.train
     if dataset.kind == "text":
@@ -30,7 +35,9 @@ def fit_features(
     if not isinstance(train.inputs, np.ndarray):
         return TableFeatures.fit(train.inputs, dataset.types)
     if dataset.resizing is not None:
-        return PhotoFeatures.of_photos(train.inputs, dataset.resizing)
+        return PhotoFeatures.of_photos(train.inputs, dataset.resizing, scale=scale)
+    if scale is not None:
+        return ArrayFeatures.scaled(train.inputs, scale, kind=dataset.kind)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
     return ArrayFeatures.fit(
         train.inputs, channels=channels, kind=dataset.kind, stream=dataset.stream

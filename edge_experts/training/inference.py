@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+_NUMBERS = 2**22  # of the inputs of one batch
+
 
 def predict(
     network: Callable[..., Any], inputs: Mapping[str, np.ndarray], batch_size: int = 1024
@@ -17,8 +19,12 @@ def predict(
     Keras's own `predict` distributes its inputs among the workers of a distributed training, and
     each would get a part of the outputs only. Nothing is traced: with large batches, tracing would
     take longer than it saves.
-    """
 
+    Args:
+        batch_size: at most; large inputs are fewer, whose feature maps would take gigabytes.
+    """
+    numbers = sum(array[0].size for array in inputs.values() if len(array))
+    batch_size = max(1, min(batch_size, _NUMBERS // max(1, numbers)))
     count = len(next(iter(inputs.values())))
     parts = [
         tf.nest.map_structure(

@@ -18,6 +18,7 @@ from ..features import Features
 from ..format.manifest import TaskSpec
 from ..format.trained_rows import MOST_ROWS
 
+CALIBRATION_ROWS = 300  # of the examples to train on, the first: they calibrate int8 files
 KEPT_EXAMPLES = {"train": 2000, "validation": 5000, "test": 10000}
 
 

@@ -27,7 +27,8 @@ class SparseExperts(tf_keras.Model):
     `edge_experts.training.train` does more, see `Learner`.
 
     Args:
-        router: from inputs to one logit for each expert; None with `combine="sum"` or one expert.
+        router: from inputs to one logit for each expert; None with `combine="sum"`, or with one
+            expert that needs no trunk.
             Or to `{"gate": logits, "trunk": features}`: then experts with an input named "trunk"
             get these features.
         experts: each from inputs to one logit for each label, or one value for each output.
@@ -75,7 +76,9 @@ class SparseExperts(tf_keras.Model):
                     f"router and experts must be tf_keras models, got {type(network).__module__}."
                     f"{type(network).__name__}; build them with tf_keras layers"
                 )
-        self.router = router if combine == "top" and len(experts) > 1 else None
+        # A trunk is computed for one expert too, which then can be exchanged without it.
+        routes = len(experts) > 1 or (router is not None and isinstance(router.output, dict))
+        self.router = router if combine == "top" and routes else None
         self.experts = list(experts)
         self.built = all(network.built for network in (*experts, *filter(None, [self.router])))
         self.combine, self.top_k, self.balance = combine, top_k, balance

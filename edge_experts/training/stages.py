@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
+from ..format.manifest import TRUNK
 from . import augmentation, batches, cost
 from .bank import ExpertBank
 from .checkpoints import Checkpoints
@@ -29,6 +30,7 @@ from .routers.selection import ExpertSelection, copy_parameters
 Arrays = Mapping[str, np.ndarray]
 _WIDE = ("all", "teacher")  # dense networks with a separate learning rate
 _ROUTER_EPOCHS = 10  # default for a router that is trained on given groups
+_TUNED_AT_ONCE = 32  # examples of a batch when a backbone is fine-tuned
 _TUNING = 1 / 3  # factor on the learning rate for experts after joint training
 
 
@@ -190,6 +192,26 @@ class Stages:
             if worse and not trunk:
                 expert.set_weights(weights)
 
+    def fine_tune(self) -> None:
+        """Train a backbone together with its gate and experts, at a low rate."""
+        name, seed = "fine tuning", self.config.seed
+        work = self._fine_tuning
+        self.seconds[name] = self.checkpoints.stage(name, self.model, seed, work, self.history)
+
+    def _fine_tuning(self) -> None:
+        config = self.config
+        self._fit(
+            "fine tuning",
+            config.fine_tune,
+            config.fine_tune_learning_rate,
+            objective={
+                "kind": "expectation",
+                "balance": config.balance,
+                "gate_temperature": (config.gate_temperature, config.gate_temperature),
+            },
+            batch_size=min(self.batch_size, _TUNED_AT_ONCE),
+        )
+
     def _fit(
         self,
         what: str,
@@ -220,7 +242,9 @@ class Stages:
             experts=len(model.experts),
         )
         steps = epochs * drawn.steps
-        augment = augmentation.augmented if config.augment else None
+        # Features of a backbone are of changed photos already.
+        augments = config.augment and TRUNK not in data["train"]
+        augment = augmentation.augmented if augments else None
         goal = Objective(answers, steps=steps, augment=augment, **(objective or {}))
         learner = Learner(model, goal, trains_router=trains_router)
         name = what.replace(" ", "-")

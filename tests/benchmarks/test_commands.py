@@ -22,7 +22,7 @@ NAMES = (
     "soak",
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
-    *("resume", "new-domain", "gains", "language-models", "perplexity"),
+    *("resume", "new-domain", "backbone", "gains", "language-models", "perplexity"),
     *("routing-options", "moe", "synthetic-moe"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -143,6 +145,15 @@ def _photos(folder: Path) -> None:
     first = folder / "photos" / "cat" / "000.jpg"
     first.rename(first.with_name("1.jpg"))
     (folder / "emoji").symlink_to(folder / "photos")
+    (folder / "site").symlink_to(folder / "photos")
+    # In another process: this one stays without TensorFlow.
+    write = "import sys; from tests import small_backbone; small_backbone.write(sys.argv[1])"
+    subprocess.run(
+        [sys.executable, "-c", write, folder / "network.keras"],
+        cwd=pages.ROOT,
+        check=True,
+        capture_output=True,
+    )
 
 
 def _houses(folder: Path) -> None:

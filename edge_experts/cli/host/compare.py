@@ -16,6 +16,9 @@ from ..column_options import (
     print_notes,
 )
 from ..shared_options import (
+    Backbone,
+    BackboneInput,
+    BackboneLayer,
     ImageSize,
     Json,
     Model,
@@ -28,6 +31,7 @@ from ..shared_options import (
     Width,
     Window,
     as_typed,
+    photo_size,
     print_json,
     require_training,
 )
@@ -78,6 +82,9 @@ def compare(
         typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
     image_size: ImageSize = None,
+    backbone: Backbone = None,
+    backbone_layer: BackboneLayer = None,
+    backbone_input: BackboneInput = None,
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
@@ -121,6 +128,9 @@ def compare(
     given = {
         "experts": experts,
         "epochs": epochs,
+        "backbone": None if backbone is None else str(backbone),
+        "backbone_layer": backbone_layer,
+        "backbone_input": backbone_input,
         "width": width,
         "model": model,
         "router_model": router_model,
@@ -133,8 +143,9 @@ def compare(
     if out is not None or picture is not None:
         plotting.require(picture)
     columns = columns_of(label_column, drop, group_column, time_column, keep)
+    side = photo_size(data, image_size, settings.get("backbone"), settings.get("backbone_layer"))
     dataset = datasets.load(
-        data, task_type=task, columns=columns, image_size=image_size, window=window, stride=stride
+        data, task_type=task, columns=columns, image_size=side, window=window, stride=stride
     )
     print_notes(dataset)
     if scheduler is not None and out is None:

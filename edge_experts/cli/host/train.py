@@ -17,9 +17,12 @@ from ..column_options import (
     columns_of,
     print_notes,
 )
-from ..help import RARE
+from ..help import BACKBONE, RARE
 from ..hints import print_convert
 from ..shared_options import (
+    Backbone,
+    BackboneInput,
+    BackboneLayer,
     Force,
     ImageSize,
     Model,
@@ -29,6 +32,7 @@ from ..shared_options import (
     Task,
     Width,
     Window,
+    photo_size,
     require_training,
 )
 
@@ -131,12 +135,25 @@ def train(
         typer.Option(metavar="FILE.toml", help="Training settings; options have priority."),
     ] = None,
     image_size: ImageSize = None,
+    backbone: Backbone = None,
+    backbone_layer: BackboneLayer = None,
+    backbone_input: BackboneInput = None,
+    fine_tune: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="Epochs at the end that train the backbone too.",
+            min=0,
+            show_default="0",
+            rich_help_panel=BACKBONE,
+        ),
+    ] = None,
     augment: Annotated[
         bool | None,
         typer.Option(
             "--augment/--no-augment",
             help="Change photos at random in training: mirrored, shifted, ...",
-            show_default="--augment",
+            show_default="--augment; with a backbone --no-augment",
         ),
     ] = None,
     width: Width = None,
@@ -176,6 +193,10 @@ def train(
         "dense": dense,
         "epochs": epochs,
         "augment": augment,
+        "backbone": None if backbone is None else str(backbone),
+        "backbone_layer": backbone_layer,
+        "backbone_input": backbone_input,
+        "fine_tune": fine_tune,
         "width": width,
         "model": model,
         "router_model": router_model,
@@ -194,12 +215,13 @@ def train(
         TrainConfig(**settings)  # checked before any download
     except TypeError as error:
         raise UsageError(f"{config}: {error}") from None
+    side = photo_size(data, image_size, settings.get("backbone"), settings.get("backbone_layer"))
     dataset = datasets.load(
         data,
         settings.get("seed", 0),
         task,
         columns,
-        image_size=image_size,
+        image_size=side,
         window=window,
         stride=stride,
     )

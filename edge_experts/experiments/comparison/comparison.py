@@ -15,7 +15,7 @@ from ...training.config import TrainConfig
 from ...training.default_settings import config_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
-from .contenders import CONTENDERS, NAMES, ComparedModel, chosen
+from .contenders import CONTENDERS, NAMES, WITHOUT_BACKBONE, ComparedModel, chosen
 from .making import Maker
 from .records import Record
 from .results import Comparison, ComparisonRow
@@ -63,7 +63,10 @@ def compare(
     if not 1 <= len(seeds) <= (MAX_SEEDS if seed_folders else 1):
         raise UsageError(f"seeds must be from 1 to {MAX_SEEDS}, got {len(seeds)}")
     buckets = dataset.kind == "text" and config.model is None
-    contenders = chosen(rows, buckets=buckets, names=task.rows or NAMES)
+    names = task.rows or NAMES
+    if config.backbone is not None:
+        names = tuple(name for name in names if name not in WITHOUT_BACKBONE)
+    contenders = chosen(rows, buckets=buckets, names=names)
     if quick:
         dataset = quick_look(dataset, seed=0)
     data = {"name": dataset.name, "sha256": dataset.fingerprint()}

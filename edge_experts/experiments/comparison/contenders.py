@@ -72,6 +72,8 @@ CONTENDERS = {
     )
 }
 NAMES = tuple(CONTENDERS)
+# Rows whose method takes a network from inputs to answers, or has no router.
+WITHOUT_BACKBONE = (ARTICLE, ONE, PRUNED, ONNX)
 MUST_HOLD = (SPARSE, DENSE_ACTIVE, DENSE_ALL)  # rows that no comparison works without
 
 

@@ -28,6 +28,7 @@ from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, user_networks
 from ..report.reporting import expert_usage
+from ..saved_networks import keras_file
 from ..tasks import training_of
 from . import checkpoint_files
 from .fitted import fitted, refuse_changed, table_rows
@@ -77,9 +78,7 @@ def adopt(
     _refuse_without_router(networks, found, combine)
     dataset = dataset if labels is None else _in_order(dataset, labels)
     read = {
-        path: checkpoint_files.read(path)
-        for path in (found.router, *found.experts)
-        if path is not None
+        path: keras_file.read(path) for path in (found.router, *found.experts) if path is not None
     }
     features = _features(dataset, read, standardize)
     data = {
@@ -166,9 +165,9 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     if standardize:
         return fit_features(dataset)
     if dataset.resizing is not None and isinstance(train, np.ndarray):
-        return PhotoFeatures.of_photos(train, dataset.resizing, standardize=False)
+        return PhotoFeatures.of_photos(train, dataset.resizing, scale=(0.0, 1.0))
     if isinstance(train, np.ndarray):
-        return ArrayFeatures.unscaled_like(train, kind=dataset.kind)
+        return ArrayFeatures.scaled(train, (0.0, 1.0), kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)
 
 

@@ -1,20 +1,13 @@
-"""The user's files of trained networks: their discovery and reading."""
+"""The user's files of trained networks: their discovery."""
 
 from __future__ import annotations
 
-import json
 import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import tf_keras
-
 from ...errors import UsageError
-from . import keras3
-
-_ENDINGS = (".keras", ".h5")
+from ..saved_networks.keras_file import ENDINGS
 
 
 @dataclass(frozen=True)
@@ -54,59 +47,11 @@ def find(folder: Path) -> Found:
     return Found(routers[0] if routers else None, tuple(below or beside))
 
 
-def read(path: Path) -> tf_keras.Model:
-    """Read the network in a file; one of Keras 3 is rebuilt with the layers of tf_keras.
-
-    Raises:
-        UsageError: it cannot be read or rebuilt; the message has the cause and the remedy.
-    """
-    if path.suffix not in _ENDINGS:
-        raise UsageError(f"{path}: must be a .keras or .h5 file of Keras")
-    if not path.is_file():
-        raise UsageError(f"{path}: not a file; a SavedModel folder must be saved as .keras")
-    version = _keras_version(path)
-    if version.startswith("3"):
-        return keras3.rebuilt(path)
-    try:
-        return tf_keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds
-        raise UsageError(
-            f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
-            f"{version}): {_first_line(error)}; layers must be Keras's own, without Lambda"
-        ) from None
-
-
 def _models(folder: Path) -> list[Path]:
-    found = [path for path in folder.iterdir() if path.suffix in _ENDINGS]
+    found = [path for path in folder.iterdir() if path.suffix in ENDINGS]
     return sorted(found, key=lambda path: _natural(path.name))
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", name)
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
-
-
-def _keras_version(path: Path) -> str:
-    """Keras version that saved the file.
-
-    Raises:
-        UsageError: the file has none, so it is not a Keras file.
-    """
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                return str(json.loads(archive.read("metadata.json"))["keras_version"])
-        with h5py.File(path) as file:
-            if "model_config" not in file.attrs:  # of save_weights
-                raise KeyError("it has no model_config")
-            return str(file.attrs["keras_version"])
-    except (KeyError, ValueError, OSError) as error:
-        raise UsageError(
-            f"{path}: not a model saved by Keras ({_first_line(error)}); weights alone do not "
-            "define the network: save it with model.save"
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

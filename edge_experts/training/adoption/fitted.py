@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..saved_networks import keras_file
 
 INPUT = "x"
 _CHANNEL = "with_one_channel"
@@ -109,27 +110,12 @@ def refuse_changed(
 
 
 def _refuse_odd(network: tf_keras.Model, path: Any) -> None:
-    if not isinstance(network, tf_keras.Model) or network.inputs is None:
-        raise UsageError(
-            f"{path}: a subclassed model, whose layers have no graph; save a Sequential or "
-            "tf_keras.Model(inputs, outputs)"
-        )
+    keras_file.refuse_odd(network, path)
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise UsageError(
             f"{path}: has {len(network.inputs)} inputs and {len(network.outputs)} outputs; a "
             "network that is adopted has one of each"
         )
-    for layer in network.layers:
-        if isinstance(layer, tf_keras.layers.Lambda):
-            raise UsageError(
-                f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not saved; "
-                "use one of Keras's own layers, such as Rescaling, or preprocess the data"
-            )
-        if getattr(layer, "stateful", False) and isinstance(layer, tf_keras.layers.RNN):
-            raise UsageError(
-                f"{path}: its layer {layer.name!r} is stateful, but examples are answered one by "
-                "one; save it with stateful=False"
-            )
 
 
 def _set_input(

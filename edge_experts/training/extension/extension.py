@@ -15,17 +15,18 @@ from ...datasets.row_hashes import trained_rows
 from ...errors import ThresholdError, UsageError
 from ...format.atomic import refuse_existing, staged
 from .. import cost
+from ..backbone import joining
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..gains import gain
-from ..leaving import KEPT_EXAMPLES, versions
+from ..leaving import CALIBRATION_ROWS, KEPT_EXAMPLES, versions
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
-from .run_parts import digest, encoded, fitting, load_model
+from .run_parts import digest, encoded, features_of, fitting, load_model
 from .teaching import EPOCHS, Part, Teaching, answers, score
 
 
@@ -111,9 +112,12 @@ def extend(
     old_parts = encoded(features, old, f"the old data of {run}", run)
     new_parts = encoded(features, new, dataset.name, run)
     reseed(seed)
-    before = with_router(
-        load_model(run), dataset.kind, features.settings, old_parts["train"].inputs
-    )
+    model, body = load_model(run), None
+    if joining.is_joined(model):
+        body, before = joining.taken_apart(model)
+        old_parts, new_parts = features_of(body, old_parts), features_of(body, new_parts)
+    else:
+        before = with_router(model, dataset.kind, features.settings, old_parts["train"].inputs)
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
         {
@@ -151,9 +155,18 @@ def extend(
             name: _gain(task, before, after, parts["test"])
             for name, parts in (("old", old_parts), ("new", new_parts))
         }
+        metrics, first = _metrics(task, after, old_parts, new_parts), None
+        if body is not None:
+            after = joining.joined(body, after)
+            first = _calibration(run_folder.read_examples(run, features)["train"], earlier)
+            metrics |= {
+                "macs": cost.active(after),
+                "parameters": int(after.count_params()),
+                "backbone": {**earlier.metrics["backbone"], "calibration_rows": len(first)},
+            }
         after.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
-        run_folder.write_examples(folder, features, _kept(old, new, seed))
+        run_folder.write_examples(folder, features, _kept(old, new, seed, first))
         known = run_folder.read_trained_rows(run)
         if known:  # if the old rows are not known, the union is not known either
             added = trained_rows(features, dataset).to_bytes()
@@ -163,7 +176,7 @@ def extend(
             experts=len(after.experts),
             origin=f"{earlier.origin}; extended with {dataset.origin}",
             config={**earlier.config, "experts": len(after.experts)},
-            metrics={**_metrics(task, after, old_parts, new_parts), "history": teaching.history},
+            metrics={**metrics, "history": teaching.history},
             versions=versions(),
             extends={
                 "name": earlier.name,
@@ -226,11 +239,26 @@ def _refuse_forgetting(task: RoutedTask, change: ScoreChange, most: float | None
         )
 
 
-def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, Split]:
+def _calibration(train: Split, run: run_folder.Run) -> Split:
+    """The examples that calibrate the file of the backbone, for all extensions of a run.
+
+    With the same examples it gets the same integers: an update ships the gate, not the backbone,
+    and experts get the same features as before.
+    """
+    rows = run.metrics["backbone"].get("calibration_rows", CALIBRATION_ROWS)
+    return Split(train.inputs[:rows], train.targets[:rows])
+
+
+def _kept(
+    old: dict[str, Split], new: dict[str, Split], seed: int, first: Split | None = None
+) -> dict[str, Split]:
     """Sample both, as many as for one training, in random order.
 
     At most that many are drawn from either: the old examples are a sample already, and must not be
     displaced by a larger number of new ones.
+
+    Args:
+        first: examples that come first in the training split.
     """
     random = np.random.default_rng(seed)
     kept = {}
@@ -241,9 +269,10 @@ def _kept(old: dict[str, Split], new: dict[str, Split], seed: int) -> dict[str, 
             for row in random.permutation(len(split))[:most]
         ]
         rows = random.permutation(len(chosen))[:most]
-        kept[name] = Split(
-            [chosen[row][0] for row in rows], np.array([chosen[row][1] for row in rows])
-        )
+        picked = [chosen[row] for row in rows]
+        if first is not None and name == "train":
+            picked = [*zip(first.inputs, first.targets, strict=True), *picked][:most]
+        kept[name] = Split([pick[0] for pick in picked], np.array([pick[1] for pick in picked]))
     return kept
 
 

@@ -9,12 +9,13 @@ from ... import run_folder
 from ...datasets import Dataset
 from ...errors import UsageError
 from ...format.atomic import refuse_existing, staged
+from ..backbone import joining
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..leaving import versions
 from ..randomness import reseed
 from ..tasks import training_of
-from .run_parts import digest, encoded, fitting, load_model
+from .run_parts import digest, encoded, features_of, fitting, load_model
 from .teaching import EPOCHS, Teaching, score
 
 
@@ -52,6 +53,10 @@ def fine_tune(
     features = run_folder.read_features(run, earlier)
     splits = fitting(task, dataset, run, earlier)
     parts = encoded(features, splits, dataset.name, run)
+    model, body = load_model(run), None
+    if joining.is_joined(model):
+        body, model = joining.taken_apart(model)
+        parts = features_of(body, parts)
     reseed(seed)
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),
@@ -64,7 +69,7 @@ def fine_tune(
     settings = {**asdict(TrainConfig()), **earlier.config}
     with staged(out, force=force) as folder:
         teaching = Teaching(
-            load_model(run),
+            model,
             task,
             {},
             parts,
@@ -76,7 +81,8 @@ def fine_tune(
             checkpoints=checkpoints,
         )
         model = teaching.fine_tuned()
-        model.save(folder / run_folder.MODEL)
+        whole = model if body is None else joining.joined(body, model)
+        whole.save(folder / run_folder.MODEL)
         run_folder.write_features(folder, features)
         run_folder.write_examples(folder, features, splits)
         made = replace(

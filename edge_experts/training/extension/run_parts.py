@@ -13,6 +13,7 @@ from ... import run_folder
 from ...datasets import Dataset, Split
 from ...errors import DataError, RunFolderError, UsageError
 from ...features import Features, encode_all
+from ..backbone import features
 from ..leaving import KEPT_EXAMPLES
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
@@ -52,12 +53,10 @@ def fitting(
     }
 
 
-def encoded(
-    features: Features, splits: Mapping[str, Split], name: str, run: Path
-) -> dict[str, Part]:
+def encoded(used: Features, splits: Mapping[str, Split], name: str, run: Path) -> dict[str, Part]:
     try:
         return {
-            split: Part(encode_all(features, examples.inputs), examples.targets)
+            split: Part(encode_all(used, examples.inputs), examples.targets)
             for split, examples in splits.items()
         }
     except UsageError as error:
@@ -65,6 +64,14 @@ def encoded(
             f"{name}: does not fit {run}: {error}; give its examples the shape or the columns "
             "that the run was trained with"
         ) from None
+
+
+def features_of(body: tf_keras.Model, parts: Mapping[str, Part]) -> dict[str, Part]:
+    """Parts whose inputs are the features of a backbone."""
+    return {
+        split: Part(features.features_of(body, part.inputs, f"Features, {split}"), part.targets)
+        for split, part in parts.items()
+    }
 
 
 def load_model(run: Path) -> SparseExperts:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from . import (
+    head_networks,
     image_networks,
     photo_networks,
     table_networks,
@@ -29,4 +30,5 @@ BY_KIND: dict[str, ModuleType] = {
     "image": image_networks,
     "window": window_networks,
     "photo": photo_networks,
+    "features": head_networks,
 }

@@ -18,6 +18,9 @@ from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
 from .. import activations, augmentation, checks, distribution, networks
+from ..backbone import stated
+from ..backbone.features import computed
+from ..backbone.finishing import Finishing
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
@@ -31,6 +34,7 @@ from ..report.conclusion import conclude
 from ..second_split import EncodedExamples
 from ..stages import Stages
 
+Splits = Mapping[str, Mapping[str, np.ndarray]]  # arrays of each split, by their names
 _TAUGHT = ("train", "validation")  # splits with outputs of a teacher
 _SHOWN_LABELS = 5
 
@@ -61,21 +65,34 @@ class RoutedTraining:
         """Train, evaluate and write the run folder; `stages.py` has the stages."""
         checks.refuse(dataset, config)
         refuse_existing(out, force=force)
+        backbone = stated.read(config, dataset)
         if config.augment:
             print(f"{dataset.name}: {augmentation.SENTENCE}.", file=sys.stderr)
         task = self.task
         with distribution.scope(config.distribute) as chief:
             reseed(config.seed)
             classes = task.classes(dataset.train.targets)
-            features = fit_features(dataset, classes, fine=config.model is None)
-            data = {
+            features = fit_features(
+                dataset,
+                classes,
+                fine=config.model is None,
+                scale=None if backbone is None else backbone.scale,
+            )
+            encoded: Splits = {
                 name: encode_all(features, getattr(dataset, name).inputs)
                 for name in ("train", "validation", "test")
             }
-            checks.warn(task, dataset, config, features, data["train"])
+            checks.warn(task, dataset, config, features, encoded["train"])
+            # What is trained on: the inputs, or a backbone's features of them.
+            source, data, kind, trunk = dataset, encoded, dataset.kind, None
+            if backbone is not None:
+                trunk = computed(backbone, dataset, encoded, config)
+                source, data, kind = trunk.dataset, trunk.data, "features"
+                classes = task.classes(source.train.targets)
+                reseed(config.seed)
             train = data["train"]
             shapes = networks.Shapes(
-                dataset.kind,
+                kind,
                 {name: (array.shape[1:], str(array.dtype)) for name, array in train.items()},
                 len(dataset.labels),
                 features.settings,
@@ -90,13 +107,16 @@ class RoutedTraining:
                     "data": dataset.fingerprint(),
                     "teacher": teacher and asdict(run_folder.read_run(teacher)),
                     "networks": networks.user_networks.source_of(config.model, config.router_model),
+                    **({} if trunk is None else {"backbone": trunk.to_json()}),
                 },
             )
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
-                taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
+                taught = self._taught(
+                    dataset, source, data, shapes, config, teacher, checkpoints, folder
+                )
 
-                examples = EncodedExamples(dataset, data, taught)
+                examples = EncodedExamples(source, data, taught)
 
                 def trained(config: TrainConfig, part: str, again: bool = False) -> Trained:
                     # Each candidate starts as if it were the only one.
@@ -121,14 +141,20 @@ class RoutedTraining:
 
                 choice = choose(config, len(dataset.train), trained)
                 chosen = choice.chosen
-                outputs = predict(chosen.model, data["validation"])
+                model, judged, replaced = chosen.model, (chosen.model, data), dict[str, Any]()
+                if trunk is not None:
+                    logs = folder / run_folder.LOGS / "fine-tuning"
+                    finishing = Finishing(trunk, task, dataset, encoded, logs, checkpoints)
+                    model, replaced = finishing.model(chosen.model, chosen.config)
+                    judged = (model, encoded) if config.fine_tune else judged
+                outputs = predict(judged[0], judged[1]["validation"])
                 task = task.fitted(outputs, dataset.validation.targets)
                 found = conclude(
-                    chosen.model,
+                    judged[0],
                     task,
                     dataset,
                     features,
-                    data["validation"],
+                    judged[1]["validation"],
                     chosen.config,
                     folder,
                     pictures=pictures,
@@ -137,13 +163,13 @@ class RoutedTraining:
                     print(text, file=sys.stderr)
                 run = leave(
                     folder,
-                    chosen.model,
+                    model,
                     features,
                     dataset,
                     name=name or dataset.name,
                     seed=config.seed,
                     config=chosen.config.to_json(),
-                    metrics=chosen.stages.metrics(task) | found | choice.to_json(),
+                    metrics=chosen.stages.metrics(task) | found | choice.to_json() | replaced,
                     task_spec=task.task_spec,
                 )
         checkpoints.remove()
@@ -152,23 +178,30 @@ class RoutedTraining:
     def _taught(
         self,
         dataset: Dataset,
-        data: Mapping[str, Mapping[str, np.ndarray]],
+        source: Dataset,
+        data: Splits,
         shapes: networks.Shapes,
         config: TrainConfig,
         given: Path | None,
         checkpoints: Checkpoints,
         folder: Path,
     ) -> dict[str, np.ndarray]:
-        """A teacher's outputs for the training and validation examples; empty without one."""
+        """A teacher's outputs for the training and validation examples; empty without one.
+
+        Args:
+            source: the data set, with changed copies of its photos where features are trained on.
+        """
         if given is not None:
-            return self._answers_of(given, dataset)
+            answers = self._answers_of(given, dataset)
+            times = len(source.train) // len(dataset.train)
+            return {**answers, "train": np.concatenate([answers["train"]] * times)}
         if not config.teacher_epochs or config.dense is not None:
             return {}
         alone = teacher_config(config)
         model = build(shapes, alone, data["train"])
         logs = folder / run_folder.LOGS / "teacher"
         own = checkpoints.of("teacher")
-        Stages(model, alone, self.task, dataset, data, {}, logs, own).run()
+        Stages(model, alone, self.task, source, data, {}, logs, own).run()
         return {split: predict(model, data[split]) for split in _TAUGHT}
 
     def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:

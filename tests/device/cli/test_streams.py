@@ -158,7 +158,9 @@ def test_monitor_counts_what_it_can_answer(cli: Cli) -> None:
 
 
 READERS: dict[str, Callable[[], InputReader]] = {
-    "array": lambda: InputReader(ArrayFeatures.unscaled_like(np.array([[1.5, -2.0], [0.0, 3.0]]))),
+    "array": lambda: InputReader(
+        ArrayFeatures.scaled(np.array([[1.5, -2.0], [0.0, 3.0]]), (0.0, 1.0))
+    ),
     "table": lambda: InputReader(TableFeatures.fit([{"a": "1"}, {"a": "2"}])),
 }
 

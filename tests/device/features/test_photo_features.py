@@ -67,7 +67,7 @@ def test_grey_photos_take_colours() -> None:
 
 
 def test_numbers_may_stay_as_they_are() -> None:
-    plain = PhotoFeatures.of_photos(PHOTOS, Resizing(6, 8, 3), standardize=False)
+    plain = PhotoFeatures.of_photos(PHOTOS, Resizing(6, 8, 3), scale=(0.0, 1.0))
     assert np.array_equal(_x(PHOTOS[3], plain)[0], PHOTOS[3])
 
 

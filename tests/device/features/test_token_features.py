@@ -57,7 +57,9 @@ def test_they_travel_in_a_manifest() -> None:
 
 
 def test_numbers_may_stay_as_they_are() -> None:
-    x = ArrayFeatures.unscaled_like(np.array([[3.0, -200], [4, -199]])).encode([3.5, -200])["x"]
+    x = ArrayFeatures.scaled(np.array([[3.0, -200], [4, -199]]), (0.0, 1.0)).encode([3.5, -200])[
+        "x"
+    ]
     assert x.tolist() == [[3.5, -200]]
     rows = [{"height": "2", "colour": "red"}, {"height": "4", "colour": "blue"}]
     table = TableFeatures.unscaled(rows)

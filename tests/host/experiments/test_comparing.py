@@ -181,6 +181,16 @@ def test_the_two_dense_networks_and_what_rows_are_made_of_come_along(keras: Any)
         chosen(["sparse", "dense-tiny"])
 
 
+def test_rows_that_have_no_backbone_are_not_those_that_comparisons_need(keras: Any) -> None:
+    from edge_experts.experiments.comparison import contenders
+
+    names = tuple(name for name in contenders.NAMES if name not in contenders.WITHOUT_BACKBONE)
+    assert len(names) == len(contenders.NAMES) - len(contenders.WITHOUT_BACKBONE)
+    assert set(contenders.MUST_HOLD) <= set(names)
+    made = [one.name for one in contenders.chosen(None, names=names)]
+    assert not set(made) & set(contenders.WITHOUT_BACKBONE)
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_picture_names_every_row(compared: Any, tmp_path: Path, suffix: str) -> None:
     from edge_experts.experiments.comparison import comparison_picture

@@ -233,8 +233,8 @@ def keras3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["mixed.keras", "mixed.h5", "ids.keras", "image.keras"])
 def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, name: str) -> None:
-    from edge_experts.training.adoption import checkpoint_files
-    from edge_experts.training.adoption import keras3 as ours
+    from edge_experts.training.saved_networks import keras3 as ours
+    from edge_experts.training.saved_networks import keras_file
 
     checked: list[float] = []
     real = ours._refuse_other_answers
@@ -245,7 +245,7 @@ def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, na
 
     ours._refuse_other_answers = spied
     try:
-        network = checkpoint_files.read(keras3 / name)
+        network = keras_file.read(keras3 / name)
     finally:
         ours._refuse_other_answers = real
     assert isinstance(network, keras.Model)
@@ -265,10 +265,10 @@ def test_a_file_of_keras_3_becomes_the_same_network(keras3: Path, keras: Any, na
 def test_what_would_not_be_the_same_is_refused(
     keras3: Path, keras: Any, name: str, message: str
 ) -> None:
-    from edge_experts.training.adoption import checkpoint_files
+    from edge_experts.training.saved_networks import keras_file
 
     with pytest.raises(UsageError, match=rf"{name}\.keras: .*{message}.*tf_keras"):
-        checkpoint_files.read(keras3 / f"{name}.keras")
+        keras_file.read(keras3 / f"{name}.keras")
 
 
 def test_the_documents_trained_networks(cli: Cli, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""One pretrained network under many heads: memory, latency, accuracy and growth."""

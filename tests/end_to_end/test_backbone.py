@@ -1,0 +1,103 @@
+"""A folder of photos and a pretrained network go to a board's answers, and a head is added."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.serving.load import running
+from edge_experts.format.manifest_parser import read_manifest
+from tests.conftest import ROOT, Cli
+from tests.photos import LABELS, write_photos
+
+pytest.importorskip("PIL")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Path:
+    """A folder with photos, a run and a bundle, by commands with no option but names."""
+    folder = tmp_path_factory.mktemp("backbone")
+    write_photos(folder / "photos", 40)
+    write = "import sys; from tests import small_backbone; small_backbone.write(sys.argv[1])"
+    network = str(folder / "network.keras")
+    subprocess.run([sys.executable, "-c", write, network], cwd=ROOT, check=True)
+    for command in (
+        ("train", "--data", "photos/", "--backbone", "network.keras", "--out", "a.run"),
+        ("convert", "a.run", "--out", "a.bundle"),
+    ):
+        done = cli(*command, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / f"{command[0]}.log").write_text(done.stdout + done.stderr)
+    return folder
+
+
+def test_training_tells_what_it_takes_from_the_network(place: Path) -> None:
+    told = (place / "train.log").read_text()
+    assert "features are taken from the layer 'pool', before the classifier 'classifier'" in told
+    assert "photos of 16 x 16 pixels" in told
+    manifest = read_manifest(place / "a.bundle")
+    assert manifest.provenance["backbone"]["network"] == "network.keras"
+    assert manifest.labels == LABELS
+    assert manifest.router is not None
+    assert all(entry.bytes < manifest.router.bytes / 2 for entry in manifest.experts)
+    assert "| backbone, in the router's file | network.keras: 12 features" in (
+        place / "a.bundle" / "MODEL_CARD.md"
+    ).read_text("utf-8")
+
+
+@pytest.mark.parametrize("recipe", ["float32", "float16", "dynamic", "int16x8"])
+def test_other_quantizations_answer_as_keras(cli: Cli, place: Path, recipe: str) -> None:
+    out = f"{recipe}.bundle"
+    done = cli("convert", "a.run", "--out", out, "--quantization", recipe, "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parity"]["equal_labels"] >= 0.9
+    assert cli("verify", out, cwd=place).returncode == 0
+
+
+def test_layouts_in_one_file_give_the_same_answers(cli: Cli, place: Path) -> None:
+    train = ("train", "--data", "photos/", "--backbone", "network.keras", "--experts", "2")
+    done = cli(*train, "--no-gain", "--epochs", "2", "--out", "two.run", cwd=place)
+    assert done.returncode == 0, done.stderr
+    for layout in ("gated", "nested-if"):
+        convert = ("convert", "two.run", "--quantization", "float32", "--layout", layout)
+        done = cli(*convert, "--out", f"{layout}.bundle", cwd=place)
+        assert done.returncode == 0, done.stderr
+
+
+def test_it_is_measured_served_and_watched(cli: Cli, place: Path) -> None:
+    done = cli("evaluate", "a.bundle", "--data", "photos/", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accuracy"] >= 0.4
+    done = cli("benchmark", "a.bundle", "--data", "photos/", "--rounds", "1", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    done = cli("monitor", "a.bundle", "--input", "photos/disc", cwd=place)
+    assert done.returncode == 0, done.stderr
+    photo = next((place / "photos" / "disc").glob("*.jpg")).read_bytes()
+    with running(place / "a.bundle") as (_, port):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        headers = {"Content-Type": "image/jpeg"}
+        connection.request("POST", "/v2/models/photos/infer", photo, headers)
+        assert connection.getresponse().status == 200
+
+
+def test_a_head_is_added_and_the_others_stay(cli: Cli, place: Path) -> None:
+    write_photos(place / "site", 20, seed=7)
+    for command in (
+        ("extend", "a.run", "--data", "site/", "--out", "b.run"),
+        ("convert", "b.run", "--out", "b.bundle", "--base", "a.bundle"),
+    ):
+        done = cli(*command, cwd=place)
+        assert done.returncode == 0, done.stderr
+    before, after = (read_manifest(place / f"{name}.bundle") for name in "ab")
+    assert len(after.experts) == len(before.experts) + 1
+    assert [one.sha256 for one in after.experts[:-1]] == [one.sha256 for one in before.experts]
+    # The integers of the backbone are those of before: only the gate differs.
+    old, new = ((place / f"{name}.bundle" / "router.tflite").read_bytes() for name in "ab")
+    known = {old[start : start + 64] for start in range(len(old) - 64)}
+    same = sum(new[start : start + 64] in known for start in range(0, len(new) - 64, 64))
+    assert same * 64 > 0.5 * len(new)
