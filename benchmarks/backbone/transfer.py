@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from edge_experts.converters import convert
 
-from edge_experts import datasets
+from edge_experts import datasets, run_folder
 from edge_experts.datasets import Dataset, Split
 from edge_experts.training import adopt, train
 from edge_experts.training.default_settings import config_of
@@ -50,7 +50,7 @@ def measure(folder: Path, images: int, epochs: int) -> list[Figure]:
             found = convert(run, bundle, quantization=recipe, max_accuracy_drop=100, force=True)
             figures.append(Figure(f"{name}, {recipe}: accuracy", found.test_accuracy))
             figures.append(Figure(f"{name}, {recipe}: bundle", folder_bytes(bundle), "bytes"))
-    return [*figures, *_from_scratch(folder, data)]
+    return [*figures, *_fine_tuned(folder, data, network), *_from_scratch(folder, data)]
 
 
 def digits() -> Dataset:
@@ -82,6 +82,16 @@ def trained_heads(folder: Path, data: Dataset, network: Path, experts: int) -> P
         config = config_of(data, backbone=str(network), experts=experts, measure_gain=False)
         train(data, run, config, pictures=False)
     return run
+
+
+def _fine_tuned(folder: Path, data: Dataset, network: Path) -> list[Figure]:
+    run = folder / "tuned.run"
+    if not run.exists():
+        tuned = {"fine_tune": 20, "fine_tune_learning_rate": 2e-3}
+        config = config_of(data, backbone=str(network), experts=1, **tuned)
+        train(data, run, config, pictures=False)
+    accuracy = run_folder.read_run(run).metrics["test_accuracy"]
+    return [Figure("pretrained and fine-tuned, 1 head, as trained: accuracy", accuracy)]
 
 
 def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
