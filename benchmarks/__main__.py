@@ -18,6 +18,7 @@ from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
 from .language import commands as language
+from .layers.commands import layers
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -58,6 +59,7 @@ app.command()(converting.synthetic_language)
 app.command()(converting.auto_evaluation)
 app.command()(converting.every_recipe)
 app.command()(converting.generated)
+app.command()(layers)
 app.command()(features.unicode)
 app.command()(features.emoji)
 app.command()(features.tokenizer)

@@ -19,6 +19,7 @@ DENSE = ("active", "all", "buckets", "one", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
 
 Builder = Callable[..., Any]
+Trial = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class TrainConfig:
     language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
     augment: bool = False  # train on changed copies of photos; see augmentation.py
+    # Tries the conversion of custom networks before they are trained; see network_checks.py.
+    trial: Trial | None = None
 
     @property
     def learned(self) -> bool:
@@ -103,6 +106,7 @@ class TrainConfig:
             "str": str,
             "str | None": (str, NoneType),
             "str | Builder | None": (str, NoneType, Callable),
+            "Trial | None": (NoneType, Callable),
             "LanguageSettings": LanguageSettings,
         }
         if isinstance(self.language_model, dict):  # a table of a TOML file
@@ -139,12 +143,12 @@ class TrainConfig:
             raise UsageError(f"top_k must be at most {self.experts} (experts), got {self.top_k}")
 
     def to_json(self) -> dict[str, Any]:
-        """Settings as JSON; functions by name."""
+        """Settings that change the result, as JSON; functions by name."""
 
         def plain(value: Any) -> Any:
             return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
-        return {name: plain(value) for name, value in asdict(self).items()}
+        return {name: plain(value) for name, value in asdict(self).items() if name != "trial"}
 
 
 def teacher_config(config: TrainConfig) -> TrainConfig:

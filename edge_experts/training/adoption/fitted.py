@@ -11,6 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..custom_errors import named
+from ..networks.plain_network import in_float32
 
 INPUT = "x"
 _CHANNEL = "with_one_channel"
@@ -54,27 +56,16 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
     """
     _refuse_odd(network, path)
     plain = tf_keras.Model(network.inputs, network.outputs)  # the graph of a Sequential
-    config = _in_float32(copy.deepcopy(plain.get_config()))
+    config = in_float32(copy.deepcopy(plain.get_config()))
     _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
     _leave_softmax_out(config, path)
-    made = tf_keras.Model.from_config(config)
-    for layer in plain.layers:
-        if layer.weights:
-            made.get_layer(layer.name).set_weights(layer.get_weights())
+    with named(path, "be rebuilt for the shape of the data"):
+        made = tf_keras.Model.from_config(config)
+        for layer in plain.layers:
+            if layer.weights:
+                made.get_layer(layer.name).set_weights(layer.get_weights())
     made._name = network.name
     return made
-
-
-def _in_float32(config: Any) -> Any:
-    """Change layers of a configuration from half precision to float32.
-
-    Their weights are float32 already; TFLite's converter has no kernels for half precision.
-    """
-    if isinstance(config, dict):
-        return {key: _in_float32(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return type(config)(_in_float32(value) for value in config)
-    return "float32" if config in ("mixed_float16", "mixed_bfloat16") else config
 
 
 def refuse_changed(
@@ -86,12 +77,15 @@ def refuse_changed(
         UsageError: the answers differ, or are still probabilities.
     """
     first = before.inputs[0]
-    asked = tf.cast(tf.reshape(examples, (-1, *first.shape[1:])), first.dtype)
-    if first.shape[0] is None:
-        wanted = before(asked, training=False).numpy()
-    else:
-        wanted = np.concatenate([before(row[None], training=False).numpy() for row in asked])
-    logits = after(tf.constant(examples), training=False).numpy()
+    asked = tf.cast(examples, first.dtype)
+    if len(first.shape) > len(asked.shape):
+        asked = asked[..., None]  # an axis of one channel
+    with named(path, "answer the data's first examples"):
+        if first.shape[0] is None:
+            wanted = _only(before(asked, training=False))
+        else:
+            wanted = np.concatenate([_only(before(row[None], training=False)) for row in asked])
+        logits = _only(after(tf.constant(examples), training=False))
     ours = tf.nn.softmax(logits).numpy() if _is_distribution(wanted) else logits
     if _is_distribution(logits):
         raise UsageError(
@@ -106,6 +100,13 @@ def refuse_changed(
             f"{path}: with an input named {INPUT!r} and without its softmax its answers differ by "
             f"{difference:.2g}; end it with a Dense layer of plain logits"
         )
+
+
+def _only(outputs: Any) -> np.ndarray:
+    """The array of the only output, which may have a name."""
+    (output,) = tf.nest.flatten(outputs)
+    array: np.ndarray = output.numpy()
+    return array
 
 
 def _refuse_odd(network: tf_keras.Model, path: Any) -> None:

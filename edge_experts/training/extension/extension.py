@@ -25,7 +25,7 @@ from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
-from .run_parts import digest, encoded, fitting, load_model
+from .run_parts import digest, encoded, fitting, read_model
 from .teaching import EPOCHS, Part, Teaching, answers, score
 
 
@@ -112,7 +112,7 @@ def extend(
     new_parts = encoded(features, new, dataset.name, run)
     reseed(seed)
     before = with_router(
-        load_model(run), dataset.kind, features.settings, old_parts["train"].inputs
+        read_model(run), dataset.kind, features.settings, old_parts["train"].inputs
     )
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints"),

@@ -14,7 +14,7 @@ from ..config import TrainConfig
 from ..leaving import versions
 from ..randomness import reseed
 from ..tasks import training_of
-from .run_parts import digest, encoded, fitting, load_model
+from .run_parts import digest, encoded, fitting, read_model
 from .teaching import EPOCHS, Teaching, score
 
 
@@ -64,7 +64,7 @@ def fine_tune(
     settings = {**asdict(TrainConfig()), **earlier.config}
     with staged(out, force=force) as folder:
         teaching = Teaching(
-            load_model(run),
+            read_model(run),
             task,
             {},
             parts,

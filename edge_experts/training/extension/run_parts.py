@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
@@ -15,6 +14,7 @@ from ...errors import DataError, RunFolderError, UsageError
 from ...features import Features, encode_all
 from ..leaving import KEPT_EXAMPLES
 from ..model import SparseExperts
+from ..model_files import load_model
 from ..objectives.routed_task import RoutedTask
 from .teaching import Part
 
@@ -67,9 +67,11 @@ def encoded(
         ) from None
 
 
-def load_model(run: Path) -> SparseExperts:
+def read_model(run: Path) -> SparseExperts:
     try:
-        return tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+        return load_model(run / run_folder.MODEL)
+    except UsageError:
+        raise
     except (OSError, ValueError, TypeError) as error:
         raise RunFolderError(
             f"{run / run_folder.MODEL}: cannot be loaded ({error}); train again"
