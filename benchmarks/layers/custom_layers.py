@@ -105,13 +105,5 @@ def squared_relu(x: tf.Tensor) -> tf.Tensor:
     return tf.square(tf.nn.relu(x))
 
 
-def cell(keras: Any, units: int) -> Any:
-    return Cell(units)
-
-
-def halved(keras: Any, layer: Any) -> Any:
-    return Halved(layer)
-
-
-def feature_columns(keras: Any, x: Any) -> Any:
+def feature_columns(x: Any) -> Any:
     return layers.DenseFeatures([tf.feature_column.numeric_column("x", (6,))])({"x": x})

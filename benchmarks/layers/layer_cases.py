@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from typing import Any
 
-from . import custom_layers
 from .cases import IDS, Build, Case, operations
+
+
+def _own() -> Any:
+    """Layers of tf_keras, which a process of Keras 3 must not import."""
+    from . import custom_layers
+
+    return custom_layers
+
 
 # Classes that Keras 3 does not have, or that cannot be the same there.
 ONLY_TF_KERAS = {
@@ -20,14 +28,14 @@ ONLY_TF_KERAS = {
 
 TABLE: Mapping[str, tuple[str, Build]] = {
     # Base classes, by the smallest class that a user would derive.
-    "AbstractRNNCell": ("steps", lambda k, x: k.layers.RNN(custom_layers.cell(k, 4))(x)),
+    "AbstractRNNCell": ("steps", lambda k, x: k.layers.RNN(_own().Cell(4))(x)),
     "Layer": ("row", lambda k, x: k.layers.Layer()(x)),
-    "Wrapper": ("row", lambda k, x: custom_layers.halved(k, k.layers.Dense(4))(x)),
+    "Wrapper": ("row", lambda k, x: _own().Halved(k.layers.Dense(4))(x)),
     # Dense layers, embeddings, activations
     "Activation": ("row", lambda k, x: k.layers.Activation("tanh")(x)),
     "ActivityRegularization": ("row", lambda k, x: k.layers.ActivityRegularization(0.01)(x)),
     "Dense": ("row", lambda k, x: k.layers.Dense(8, "relu")(x)),
-    "DenseFeatures": ("row", lambda k, x: custom_layers.feature_columns(k, x)),
+    "DenseFeatures": ("row", lambda k, x: _own().feature_columns(x)),
     "ELU": ("row", lambda k, x: k.layers.ELU()(x)),
     "EinsumDense": ("steps", lambda k, x: k.layers.EinsumDense("abc,cd->abd", (8, 5))(x)),
     "Embedding": ("ids", lambda k, x: k.layers.Embedding(IDS, 4)(x)),

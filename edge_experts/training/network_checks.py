@@ -41,13 +41,14 @@ def refuse_unusable(model: SparseExperts, config: TrainConfig, inputs: Arrays) -
         UsageError: a network would fail later; the message has the option and the cause.
     """
     options = _options(config)
+    if model.router is None:
+        options.pop(ROUTER, None)
     inputs = {name: array[:_ROWS] for name, array in inputs.items()}
-    seen = model.expert_inputs(inputs)
-    if ROUTER in options and model.router is not None:
+    if model.router is not None and ROUTER in options:
         _refuse_unusable(model.router, options[ROUTER], inputs)
     expert = options.get(expert_path(0))
     if expert is not None:
-        _refuse_unusable(model.experts[0], expert, seen)
+        _refuse_unusable(model.experts[0], expert, model.expert_inputs(inputs))
         held = bank_of(model.experts)
         if isinstance(held, ExpertLoop) and len(model.experts) > 1:
             print(f"{expert}: {_loop_words(held)}", file=sys.stderr)
@@ -122,7 +123,7 @@ def _without_gradient(network: tf_keras.Model, inputs: Arrays) -> list[str]:
     @tf.function
     def gradients(batch: Mapping[str, tf.Tensor]) -> list[Any]:
         with by_step(step), tf.GradientTape() as tape:
-            loss = tf.reduce_mean(network(batch, training=True) ** 2)
+            loss = tf.reduce_mean(_first(network(batch, training=True)) ** 2)
             loss += tf.add_n([0.0, *network.losses])
         found = tape.gradient(loss, network.trainable_weights)
         reached.extend(gradient is not None for gradient in found)
@@ -140,10 +141,9 @@ def _saved_and_loaded(network: tf_keras.Model) -> tf_keras.Model:
         return load_model(path).experts[0]
 
 
-def _first(outputs: Any) -> np.ndarray:
+def _first(outputs: Any) -> Any:
     """Logits of an expert, or of a router with or without a trunk."""
-    logits: np.ndarray = outputs["gate"] if isinstance(outputs, dict) else outputs
-    return logits
+    return outputs["gate"] if isinstance(outputs, dict) else outputs
 
 
 def _equal(these: np.ndarray, those: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ NAMES = (
     *("resume", "new-domain", "gains", "language-models", "perplexity"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
-    *("auto-evaluation", "every-recipe", "generated"),
+    *("auto-evaluation", "every-recipe", "generated", "layers"),
     *("unicode", "emoji", "tokenizer", "structure"),
 )
 MAKERS = (

@@ -90,6 +90,7 @@ class RoutedTraining:
             tried = replace(config, experts=min(config.experts, 2), top_k=1, dense=None)
             if config.model is not None or config.router_model is not None:
                 refuse_unusable(build(shapes, tried, train), tried, train)
+                reseed(config.seed)  # what follows does not depend on the checks
             checkpoints = Checkpoints(
                 out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
                 {
