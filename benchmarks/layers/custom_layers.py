@@ -12,7 +12,7 @@ _registered = tf_keras.saving.register_keras_serializable("layer_matrix")
 
 
 @_registered
-class Doubled(layers.Layer):
+class Doubled(tf_keras.layers.Layer):
     """A layer without parameters."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -20,7 +20,7 @@ class Doubled(layers.Layer):
 
 
 @_registered
-class Scaled(layers.Layer):
+class Scaled(tf_keras.layers.Layer):
     """A layer with parameters, and a loss of its own."""
 
     def build(self, shape: Any) -> None:
@@ -32,7 +32,7 @@ class Scaled(layers.Layer):
 
 
 @_registered
-class Parted(layers.Layer):
+class Parted(tf_keras.layers.Layer):
     """A layer with two results, that differs in training."""
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -57,7 +57,7 @@ class Block(tf_keras.Model):
 
 
 @_registered
-class Halved(layers.Wrapper):
+class Halved(tf_keras.layers.Wrapper):
     """Half of the wrapped layer's result."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -65,7 +65,7 @@ class Halved(layers.Wrapper):
 
 
 @_registered
-class Cell(layers.AbstractRNNCell):
+class Cell(tf_keras.layers.AbstractRNNCell):
     """A cell whose state is the mean of what it saw, with a kernel."""
 
     def __init__(self, units: int, **options: Any):
@@ -92,7 +92,7 @@ class Cell(layers.AbstractRNNCell):
         return {**super().get_config(), "units": self.units}
 
 
-class Unregistered(layers.Layer):
+class Unregistered(tf_keras.layers.Layer):
     """A layer that a user forgot to register."""
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

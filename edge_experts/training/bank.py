@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import tensorflow as tf
@@ -130,7 +131,7 @@ def _batched(layer: tf_keras.layers.Layer, grid: Grid) -> tf_keras.layers.Layer:
     if layer.weights or layer.losses:
         return _Loop(layer, grid)
     copy = _copy(layer)
-    joins = isinstance(layer.inbound_nodes[0].input_tensors, list | tuple)
+    joins = len(layer.inbound_nodes[0].keras_inputs) > 1
     return _Aligned(copy, grid) if joins else copy
 
 
@@ -233,7 +234,7 @@ class _Loop(_Part):
         apart = _tensors(self.grid.each, (arguments, options))
         outputs = []
         for place, layer in enumerate(self.layers):
-            own, others = _tensors(lambda part, place=place: part[place], apart)
+            own, others = _tensors(itemgetter(place), apart)
             outputs.append(layer(*own, **others))
         return tf.nest.map_structure(lambda *each: self.grid.join(tf.stack(each)), *outputs)
 
@@ -257,7 +258,13 @@ class _Aligned(tf_keras.layers.Layer):
         super().__init__(name=f"every_{layer.name}")
         self.layer, self.grid = layer, grid
 
-    def call(self, *arguments: Any, **options: Any) -> Any:
+    def call(
+        self, *arguments: Any, training: bool | None = None, mask: Any = None, **options: Any
+    ) -> Any:
+        # Keras passes `training` to the layer, since it is called within this one, and a mask to
+        # every layer that accepts options.
+        if mask is not None and self.layer._expects_mask_arg:
+            options["mask"] = mask
         own, others = _tensors(
             lambda part: self.grid.join(self.grid.each(part)), (arguments, options)
         )

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from .bank import ExpertBank
+from .custom_errors import cause
 
 _PROBED = 2  # rows of each expert in the comparison of a bank with its experts
 _EQUAL = 1e-4  # relative to the largest output, or to 1
@@ -20,7 +21,7 @@ def bank_of(experts: Sequence[tf_keras.Model]) -> ExpertBank | ExpertLoop:
         bank = ExpertBank(experts)
         reason = _difference(bank, experts)
     except Exception as error:  # custom layers and functions raise errors of any class
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = cause(error)
     return bank if reason is None else ExpertLoop(experts, reason)
 
 

@@ -7,6 +7,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+# tf_keras 2.19 does not find this class of its own when it reads a file.
+tf_keras.utils.get_custom_objects()["SpectralNormalization"] = tf_keras.layers.SpectralNormalization
+
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class WeightedBag(tf_keras.layers.Layer):

@@ -31,18 +31,24 @@ def load_model(path: Path) -> tf_keras.Model:
 
 
 def import_modules(path: Path) -> None:
-    """Import the modules of custom layers in a `.keras` file. Raises as `load_model` does."""
+    """Import the modules of custom layers in a `.keras` file, for Keras to find their classes.
+
+    Raises as `load_model` does.
+    """
     for module, layer in _custom_layers(path):
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         try:
-            importlib.import_module(module)
+            found = importlib.import_module(module)
         except Exception as error:  # errors of the user's module
             raise UsageError(
                 f"{path}: its layer {layer} is defined in the module {module}, which cannot be "
                 f"imported ({type(error).__name__}: {error}); run this command in the folder that "
                 f"has {module.partition('.')[0]}.py, as `train` was, or add it to PYTHONPATH"
             ) from None
+        # Its author may not have registered it.
+        if hasattr(found, layer) and not hasattr(tf_keras.layers, layer):
+            tf_keras.utils.get_custom_objects().setdefault(layer, getattr(found, layer))
 
 
 def _custom_layers(path: Path) -> list[tuple[str, str]]:
