@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ..errors import EdgeExpertsError, UsageError
 
 _CAUSE = re.compile(r"^\s*(\w+(?:Error|Exception): .+)$", re.MULTILINE)
+_IN_LAYER = "Exception encountered when calling layer"
 _MOST = 300  # characters
 
 
@@ -35,5 +36,8 @@ def cause(error: Exception) -> str:
     """Class and message of an error in one line."""
     text = str(error).strip()
     causes = _CAUSE.findall(text)  # in traced code, below the lines of that code
-    line = causes[-1] if causes else f"{type(error).__name__}: {text.partition(chr(10))[0]}"
-    return str(line)[:_MOST]
+    if causes:
+        return str(causes[-1])[:_MOST]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # The first line of an error in a layer names the layer, and the next one has the cause.
+    return f"{type(error).__name__}: {' '.join(lines[: 1 + text.startswith(_IN_LAYER)])}"[:_MOST]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-# One of each kind: plain, recurrent with states, operators, shared, custom, and one refused.
-SAMPLE = ("Conv2D", "states of LSTM", "add", "shared layer", "custom model", "Hashing")
+# One of each kind: plain, recurrent with states, operators, masked, custom, and one refused.
+SAMPLE = ("Conv2D", "states of LSTM", "add", "mask, mean", "custom model", "Hashing")
 
 
 def test_every_public_layer_class_has_a_case(keras: Any) -> None:
@@ -58,6 +58,6 @@ def test_a_sample_of_the_matrix() -> None:
     content = matrix.report(matrix.measure(cases, ("--model", "--router-model", ".keras")))
     matrix.refuse_failures(content)
     outcomes = {(each["case"], each["way"]): each["outcome"] for each in content["others"]}
-    assert {case for case, _ in outcomes} == {"Hashing", "shared layer"}
+    assert {case for case, _ in outcomes} == {"Hashing", "mask, mean"}
     assert outcomes["Hashing", "--model"] == "refused"
-    assert outcomes["shared layer", "--model"] == "falls back"
+    assert outcomes["mask, mean", "--model"] == "falls back"
