@@ -16,22 +16,19 @@ from edge_experts.errors import EdgeExpertsError
 from .cases import DATA, Case
 from .matrix_data import LABELS
 
-OUTCOMES = ("works", "falls back", "refused", "differs", "late", "traceback")
-WRONG = OUTCOMES[3:]
-
 
 @dataclass(frozen=True)
 class Outcome:
     """Result of one case in one way.
 
     Attributes:
-        outcome: one of OUTCOMES. "falls back": works, with experts in a loop. "refused": an error
-            before the first epoch, or before anything is adopted. "late": an error after it.
+        outcome: one of `matrix.OUTCOMES`. "falls back": works, with experts in a loop. "refused":
+            an error before the first epoch, or of `adopt` or the conversion after it. "late": an
+            error after the first epoch.
         reason: of the refusal or failure, or of the loop.
         int8: "works", or the reason that `train` gives before the first epoch for not converting to
             int8.
-        difference: the largest of the float32 file's outputs from Keras's, relative to the largest
-            output, or to 1.
+        seconds: of the process that tries the cases, without those of its children.
     """
 
     case: str
@@ -39,7 +36,6 @@ class Outcome:
     outcome: str
     reason: str = ""
     int8: str = ""
-    difference: float = 0.0
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:

@@ -12,14 +12,13 @@ import tf_keras
 
 from ...errors import UsageError
 from ..custom_errors import named
-from ..networks.plain_network import in_float32
+from ..networks.plain_network import ROUNDING_OF_HALVES, in_float32
 
 INPUT = "x"
 _CHANNEL = "with_one_channel"
 _LOGITS = ("linear", "log_softmax", None)  # their softmax is the same
 _CONFIG = "config"
 _HALVES = ("float16", "bfloat16")
-_ROUNDING_OF_HALVES = 0.02  # tolerance of outputs: some steps of bfloat16, which has 8 bits
 
 
 def table_rows(network: tf_keras.Model) -> int | None:
@@ -94,7 +93,7 @@ def refuse_changed(
         )
     difference = float(np.max(np.abs(ours - wanted)))
     in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
-    most = _ROUNDING_OF_HALVES if in_half else 1e-5
+    most = ROUNDING_OF_HALVES if in_half else 1e-5
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         raise UsageError(
             f"{path}: with an input named {INPUT!r} and without its softmax its answers differ by "

@@ -22,6 +22,7 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
 from . import keras3_operations
 
 TOLERANCE = 1e-5  # relative to the largest answer, or to 1
@@ -51,7 +52,7 @@ def rebuilt(path: Path) -> tf_keras.Model:
 
     Raises:
         UsageError: Keras 3 cannot load the file, tf_keras lacks a layer, or the answers to random
-            inputs differ by more than `TOLERANCE`.
+            inputs differ by more than `TOLERANCE`, or in mixed precision by its rounding.
     """
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
@@ -63,7 +64,9 @@ def rebuilt(path: Path) -> tf_keras.Model:
     try:
         network = _network(content["config"])
         _set_weights(network, content["paths"], weights)
-        _refuse_other_answers(network, asked, answers)
+        in_half = any(half in json.dumps(content["config"]) for half in HALVES)
+        tolerance = ROUNDING_OF_HALVES if in_half else TOLERANCE
+        _refuse_other_answers(network, asked, answers, tolerance)
     except _Refused as refused:
         raise UsageError(f"{path}: of Keras {content['keras']}: {refused}; {_REMEDY}") from None
     return network
@@ -235,7 +238,7 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _type_of(value: Any, layer: str) -> str:
     kind = value["config"]["name"] if isinstance(value, dict) else value
-    if kind not in ("float32", None):
+    if kind not in ("float32", None, *HALVES):
         raise _Refused(f"its layer {layer!r} computes in {kind}, not in float32")
     return "float32"
 
@@ -267,14 +270,17 @@ def _set_weights(
 
 
 def _refuse_other_answers(
-    network: tf_keras.Model, asked: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+    network: tf_keras.Model,
+    asked: Mapping[str, np.ndarray],
+    answers: Mapping[str, np.ndarray],
+    tolerance: float,
 ) -> None:
     inputs = [tf.constant(asked[str(place)]) for place in range(len(asked))]
     outputs = tf.nest.flatten(network(inputs if len(inputs) > 1 else inputs[0], training=False))
     for place, output in enumerate(outputs):
         wanted = answers[str(place)]
         difference = float(np.max(np.abs(output.numpy() - wanted)))
-        if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
+        if not difference <= tolerance * max(1.0, float(np.max(np.abs(wanted)))):
             raise _Refused(
                 f"rebuilt in tf_keras, its outputs differ from Keras 3's by {difference:.2g} for "
                 "random inputs; a layer or activation is defined differently there (hard_sigmoid "

@@ -9,7 +9,9 @@ import tf_keras
 
 from ..layers import Operations
 
-_HALVES = ("mixed_float16", "mixed_bfloat16")
+HALVES = ("mixed_float16", "mixed_bfloat16")  # policies of mixed precision
+# Tolerance of outputs in float32: some steps of bfloat16, which has 8 bits.
+ROUNDING_OF_HALVES = 0.02
 
 
 def plain(network: tf_keras.Model) -> tf_keras.Model:
@@ -31,7 +33,7 @@ def plain(network: tf_keras.Model) -> tf_keras.Model:
 def _is_replaced(layer: Any) -> bool:
     if isinstance(layer, tf_keras.layers.Lambda):
         return True
-    return isinstance(layer, tf_keras.layers.Layer) and _policy(layer) in _HALVES
+    return isinstance(layer, tf_keras.layers.Layer) and _policy(layer) in HALVES
 
 
 def _policy(layer: tf_keras.layers.Layer) -> str:
@@ -63,4 +65,4 @@ def in_float32(config: Any) -> Any:
         return {key: in_float32(value) for key, value in config.items()}
     if isinstance(config, list | tuple):
         return type(config)(in_float32(value) for value in config)
-    return "float32" if config in _HALVES else config
+    return "float32" if config in HALVES else config
