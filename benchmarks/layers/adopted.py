@@ -21,6 +21,7 @@ from .outcome import Outcome, attempt, inputs_of
 
 ADOPTIONS = (".keras", ".h5", "SavedModel", "weights only", "Keras 3 .keras", "Keras 3 .h5")
 _ASKED = 12  # examples
+_IN_INT8 = (".keras", "Keras 3 .keras")  # the other formats give the same networks
 
 
 def adopted(
@@ -58,6 +59,8 @@ def _adopted(
     if failed:
         # `convert` refuses it; nothing was trained here that would be lost.
         return Outcome(case.name, way, "refused", next(iter(failed.values())))
+    if way not in _IN_INT8:
+        return Outcome(case.name, way, "works")
     failed = tried.failures(("int8",))
     return Outcome(case.name, way, "works", int8=next(iter(failed.values()), "works"))
 

@@ -26,7 +26,7 @@ from .matrix_data import dataset
 from .outcome import Outcome, attempt
 
 WAYS: Mapping[str, str] = {"--model": expert_path(0), "--router-model": ROUTER}
-_SETTINGS = {"epochs": 1, "choice_epochs": 0, "tune_epochs": 1, "warm_epochs": 0, "trunk": False}
+_SETTINGS = {"epochs": 1, "choice_epochs": 0, "tune_epochs": 0, "warm_epochs": 0, "trunk": False}
 _NO_INT8 = re.compile(r"cannot be converted to int8, the default: (.*); convert with")
 _LOOP = re.compile(r"called one after the other \((.*)\); each")
 _ASKED = 12  # examples
