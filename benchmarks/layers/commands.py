@@ -29,9 +29,9 @@ def layers(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Try every Keras layer and way to join layers as an expert.
+    """Try every Keras layer as an expert.
 
-    Each is trained as --model and as --router-model, adopted from files of
+    And every way to join layers. Each is trained as --model and as --router-model, adopted from files of
     tf_keras and Keras 3, converted, and compared with Keras. A traceback, a late
     error, or more than a tenth refused ends with exit code 5.
 

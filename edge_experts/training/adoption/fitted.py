@@ -60,9 +60,10 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
     _leave_softmax_out(config, path)
     with named(path, "be rebuilt for the shape of the data"):
         made = tf_keras.Model.from_config(config)
-        for layer in plain.layers:
-            if layer.weights:
-                made.get_layer(layer.name).set_weights(layer.get_weights())
+        # In their order: a custom layer may not keep its name.
+        ours, theirs = ([each for each in one.layers if each.weights] for one in (made, plain))
+        for layer, other in zip(ours, theirs, strict=True):
+            layer.set_weights(other.get_weights())
     made._name = network.name
     return made
 

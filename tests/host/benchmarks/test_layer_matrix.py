@@ -55,7 +55,9 @@ def test_a_sample_of_the_matrix() -> None:
     from benchmarks.layers import matrix
 
     cases = [case for case in matrix.every_case() if case.name in SAMPLE]
-    content = matrix.report(matrix.measure(cases, ("--model", "--router-model", ".keras"), processes=1))
+    content = matrix.report(
+        matrix.measure(cases, ("--model", "--router-model", ".keras"), processes=1)
+    )
     matrix.refuse_failures(content)
     outcomes = {(each["case"], each["way"]): each["outcome"] for each in content["others"]}
     assert {case for case, _ in outcomes} == {"Hashing", "mask, mean"}

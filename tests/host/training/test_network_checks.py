@@ -88,6 +88,9 @@ class Forgetful(L.Layer):
     def call(self, inputs):
         return self.scale * inputs
 
+    def get_config(self):
+        return {"name": self.name}
+
 def forgetful(shapes):
     i = shapes.keras_inputs()
     return _model(i, Forgetful(3.0)(i["x"]), shapes)
