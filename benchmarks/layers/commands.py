@@ -31,9 +31,10 @@ def layers(
 ) -> None:
     """Try every Keras layer as an expert.
 
-    And every way to join layers. Each is trained as --model and as --router-model, adopted from files of
-    tf_keras and Keras 3, converted, and compared with Keras. A traceback, a late
-    error, or more than a tenth refused ends with exit code 5.
+    Ways to join layers too. Each is trained as --model and as --router-model,
+    adopted from files of tf_keras and Keras 3, converted, and compared with
+    Keras. A traceback, a late error, or more than a tenth refused ends with
+    exit code 5.
 
     Example: python -m benchmarks layers --case LSTM --case add
     """
