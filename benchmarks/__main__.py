@@ -19,6 +19,7 @@ from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
 from .language import commands as language
+from .layers.commands import layers
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -64,6 +65,7 @@ app.command()(converting.auto_evaluation)
 app.command()(converting.every_recipe)
 app.command()(converting.generated)
 app.command()(converting.label_thresholds)
+app.command()(layers)
 app.command()(features.unicode)
 app.command()(features.emoji)
 app.command()(features.tokenizer)

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 _EXAMPLES = 16
+_FREE = 32  # size of an axis that may have any
 
 
 def main(file: Path, out: Path) -> None:
@@ -47,7 +48,7 @@ def main(file: Path, out: Path) -> None:
     (out / "network.json").write_text(json.dumps(content, default=str))
     np.savez(out / "weights.npz", **weights)
     np.savez(out / "asked.npz", **{str(place): array for place, array in enumerate(asked)})
-    flat = answers if isinstance(answers, list | tuple) else [answers]
+    flat = keras.tree.flatten(answers)
     np.savez(out / "answers.npz", **{str(n): np.asarray(one) for n, one in enumerate(flat)})
 
 
@@ -80,12 +81,7 @@ def _inputs(model: Any) -> list[np.ndarray]:
     ]
     made = []
     for tensor in model.inputs:
-        if any(size is None for size in tensor.shape[1:]):
-            raise SystemExit(
-                f"its input {tensor.name!r} has the shape {tensor.shape}; all sizes but the first "
-                "must be stated"
-            )
-        shape = (_EXAMPLES, *tensor.shape[1:])
+        shape = (_EXAMPLES, *(_FREE if size is None else size for size in tensor.shape[1:]))
         if rows or "int" in tensor.dtype:
             made.append(random.integers(min(rows, default=2), size=shape).astype(tensor.dtype))
         else:

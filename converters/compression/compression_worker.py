@@ -36,10 +36,12 @@ import tf_keras  # isort: skip
 from edge_experts.run_folder import read_run  # isort: skip
 from edge_experts.training.checkpoints import Checkpoints  # isort: skip
 from edge_experts.training.inference import predict  # isort: skip
+from edge_experts.training.model_files import load_model  # isort: skip
 from edge_experts.training.objectives.routed_task import RoutedTask  # isort: skip
 from edge_experts.training.tasks import training_of  # isort: skip
 
-from ..process.worker import Jobs, serve  # isort: skip
+from ..process.serving import serve  # isort: skip
+from ..process.worker import Jobs  # isort: skip
 
 
 class CompressionJob:
@@ -67,7 +69,7 @@ class CompressionJob:
     def _assemble(self, experts: list[Path], out: str) -> None:
         options = self._model.get_config()
         del options["router"], options["experts"]
-        made = [tf_keras.models.load_model(path, compile=False) for path in experts]
+        made = [load_model(Path(path)) for path in experts]
         model = SparseExperts(self._model.router, made, **options)
         model.save(self.folder / out)
         metrics: dict[str, Any] = {
@@ -90,7 +92,7 @@ class CompressionJob:
 
     @cached_property
     def _model(self) -> SparseExperts:
-        return tf_keras.models.load_model(self._order["model"], compile=False)
+        return load_model(Path(self._order["model"]))
 
     @cached_property
     def _lessons(self) -> Any:
@@ -102,7 +104,7 @@ class CompressionJob:
             {split: self._inputs(split) for split in splits},
             {split: self._targets(split) for split in splits},
             self._order["config"],
-            teacher=teacher and tf_keras.models.load_model(teacher, compile=False),
+            teacher=teacher and load_model(Path(teacher)),
             epochs=self._order["compression"]["epochs"],
             task=self._task,
         )

@@ -26,6 +26,8 @@ from onnxruntime.quantization import (  # isort: skip
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process  # isort: skip
 
+from edge_experts.training.model_files import load_model  # isort: skip
+
 from ..tflite.one_input import answering, signature  # isort: skip
 from .forms import FLOAT, QDQ, QOPERATOR  # isort: skip
 
@@ -49,9 +51,7 @@ class _Samples(CalibrationDataReader):
 
 def main(folder: Path) -> None:
     """Make the files of a job."""
-    model = tf_keras.models.load_model(
-        json.loads((folder / "job.json").read_text())["model"], compile=False
-    )
+    model = load_model(Path(json.loads((folder / "job.json").read_text())["model"]))
     print("float", flush=True)
     _to_onnx(model.experts[0], folder / FLOAT)
     prepared = folder / "prepared.onnx"

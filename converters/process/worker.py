@@ -26,10 +26,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pkgutil
 import sys
-import traceback
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +39,10 @@ import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is i
 
 import tf_keras  # isort: skip
 
-from .error_messages import reason_of  # isort: skip
+from edge_experts.training.model_files import load_model  # isort: skip
+
 from .order import Order  # isort: skip
+from .serving import serve  # isort: skip
 
 if TYPE_CHECKING:
     from ..tflite.quantization import Samples
@@ -58,7 +58,7 @@ class ConversionJob:
     def _networks(self) -> Any:
         order = json.loads((self.folder / "job.json").read_text())
         kind = pkgutil.resolve_name(order["networks"])  # imports the model's classes
-        model = tf_keras.models.load_model(order.pop("model"), compile=False)
+        model = load_model(Path(order.pop("model")))
         return kind(model, Order(**order))
 
     @cached_property
@@ -136,25 +136,6 @@ def _digest(samples: Samples) -> str:
         digest.update(f"{name}{array.dtype}{array.shape}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _failure(do: Callable[[dict[str, Any]], None], task: dict[str, Any]) -> str | None:
-    """Run a task; return the reason if it failed."""
-    try:
-        do(task)
-    except Exception as error:  # the converter raises many classes, and the process stays usable
-        traceback.print_exc()
-        return reason_of(error)
-    return None
-
-
-def serve(do: Callable[[dict[str, Any]], None]) -> None:
-    """Run the tasks that arrive on stdin, one after the other, and answer each."""
-    # TensorFlow may print to stdout, which must not be taken for an answer.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    for line in sys.stdin:
-        print(json.dumps({"failed": _failure(do, json.loads(line))}), file=answers, flush=True)
 
 
 class Jobs:

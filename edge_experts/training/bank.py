@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import tensorflow as tf
@@ -127,10 +128,10 @@ def _batched(layer: tf_keras.layers.Layer, grid: Grid) -> tf_keras.layers.Layer:
     }.get(type(layer))
     if batched is not None and _plain(layer):
         return batched(layer, grid)
-    if layer.weights:
+    if layer.weights or layer.losses:
         return _Loop(layer, grid)
     copy = _copy(layer)
-    joins = isinstance(layer.inbound_nodes[0].input_tensors, list | tuple)
+    joins = len(layer.inbound_nodes[0].keras_inputs) > 1
     return _Aligned(copy, grid) if joins else copy
 
 
@@ -228,14 +229,14 @@ class _Loop(_Part):
         super().__init__(layer, grid)
         self.layers = [_copy(layer) for _ in range(grid.experts)]
 
-    def call(self, inputs: Any, *others: Any, training: bool | None = False) -> tf.Tensor:
+    def call(self, *arguments: Any, training: bool | None = False, **options: Any) -> Any:
         # Keras passes `training` to the layers, since they are called within this one.
-        apart = tf.nest.map_structure(self.grid.each, (inputs, *others))
-        outputs = [
-            layer(*tf.nest.map_structure(lambda part, place=place: part[place], apart))
-            for place, layer in enumerate(self.layers)
-        ]
-        return self.grid.join(tf.stack(outputs))
+        apart = _tensors(self.grid.each, (arguments, options))
+        outputs = []
+        for place, layer in enumerate(self.layers):
+            own, others = _tensors(itemgetter(place), apart)
+            outputs.append(layer(*own, **others))
+        return tf.nest.map_structure(lambda *each: self.grid.join(tf.stack(each)), *outputs)
 
     def read(self, layers: Sequence[tf_keras.layers.Layer]) -> None:
         for mine, layer in zip(self.layers, layers, strict=True):
@@ -257,8 +258,24 @@ class _Aligned(tf_keras.layers.Layer):
         super().__init__(name=f"every_{layer.name}")
         self.layer, self.grid = layer, grid
 
-    def call(self, inputs: Any) -> tf.Tensor:
-        return self.layer([self.grid.join(self.grid.each(part)) for part in inputs])
+    def call(
+        self, *arguments: Any, training: bool | None = None, mask: Any = None, **options: Any
+    ) -> Any:
+        # Keras passes `training` to the layer, since it is called within this one, and a mask to
+        # every layer that accepts options.
+        if mask is not None and self.layer._expects_mask_arg:
+            options["mask"] = mask
+        own, others = _tensors(
+            lambda part: self.grid.join(self.grid.each(part)), (arguments, options)
+        )
+        return self.layer(*own, **others)
+
+
+def _tensors(change: Callable[[tf.Tensor], tf.Tensor], arguments: Any) -> Any:
+    """Change the tensors of a layer's arguments; the others are constants."""
+    return tf.nest.map_structure(
+        lambda part: change(part) if tf.is_tensor(part) else part, arguments
+    )
 
 
 def _plain_name(weight: tf.Variable) -> str:

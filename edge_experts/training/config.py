@@ -20,6 +20,7 @@ DENSE = ("active", "all", "buckets", "one", "teacher")
 STRATEGIES = ("none", "mirrored", "workers")
 
 Builder = Callable[..., Any]
+Trial = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ class TrainConfig:
     backbone_input: str | None = None  # scale of its inputs; None: it scales them itself
     fine_tune: int = 0  # epochs of backbone, gate and experts together, at the end
     fine_tune_learning_rate: float = 1e-4
+    # Tries the conversion of custom networks before they are trained; see network_checks.py.
+    trial: Trial | None = None
 
     @property
     def learned(self) -> bool:
@@ -109,6 +112,7 @@ class TrainConfig:
             "str": str,
             "str | None": (str, NoneType),
             "str | Builder | None": (str, NoneType, Callable),
+            "Trial | None": (NoneType, Callable),
             "LanguageSettings": LanguageSettings,
         }
         if isinstance(self.language_model, dict):  # a table of a TOML file
@@ -159,12 +163,12 @@ class TrainConfig:
                 raise UsageError(f"{name} is for a backbone: state `backbone` too, or remove it")
 
     def to_json(self) -> dict[str, Any]:
-        """Settings as JSON; functions by name."""
+        """Settings that change the result, as JSON; functions by name."""
 
         def plain(value: Any) -> Any:
             return f"{value.__module__}:{value.__qualname__}" if callable(value) else value
 
-        return {name: plain(value) for name, value in asdict(self).items()}
+        return {name: plain(value) for name, value in asdict(self).items() if name != "trial"}
 
 
 def teacher_config(config: TrainConfig) -> TrainConfig:

@@ -7,6 +7,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+# tf_keras 2.19 does not find this class of its own when it reads a file.
+tf_keras.utils.get_custom_objects()["SpectralNormalization"] = tf_keras.layers.SpectralNormalization
+
 
 @tf_keras.saving.register_keras_serializable("edge_experts")
 class WeightedBag(tf_keras.layers.Layer):
@@ -81,3 +84,31 @@ class InRange(tf_keras.layers.Wrapper):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@tf_keras.saving.register_keras_serializable("edge_experts")
+class Operations(tf_keras.layers.Layer):
+    """A network without parameters as one layer.
+
+    Args:
+        network: of the operations that another layer's Python function calls.
+    """
+
+    def __init__(self, network: tf_keras.Model, **options: Any):
+        super().__init__(**options)
+        self.network = network
+
+    def call(self, inputs: Any) -> Any:
+        return self.network(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "network": tf_keras.saving.serialize_keras_object(self.network),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Operations:
+        config = dict(config)
+        network = tf_keras.saving.deserialize_keras_object(config.pop("network"))
+        return cls(network, **config)

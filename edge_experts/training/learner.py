@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from .bank import ExpertBank
+from .expert_batching import bank_of
 from .model import SparseExperts, answer, asked
 from .objectives.losses import balance
 
@@ -58,7 +58,7 @@ class Learner(tf_keras.Model):
     def __init__(self, model: SparseExperts, objective: Objective, *, trains_router: bool = True):
         super().__init__()
         self.router, self.top_k = model.router, model.top_k
-        self.bank = ExpertBank(model.experts)
+        self.bank = bank_of(model.experts)
         self.objective, self.output_kind = objective, model.output_kind
         self.answers = objective.answers  # tracked by Keras if it has a state
         self._loss = tf_keras.metrics.Mean("loss")

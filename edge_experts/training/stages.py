@@ -13,9 +13,9 @@ import tf_keras
 from ..datasets import Dataset
 from ..format.manifest import TRUNK
 from . import augmentation, batches, cost
-from .bank import ExpertBank
 from .checkpoints import Checkpoints
 from .config import TrainConfig
+from .expert_batching import bank_of
 from .fitting import Fit
 from .inference import predict
 from .learner import Learner, Objective
@@ -286,7 +286,7 @@ class Stages:
 
     def _each(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """The gate's log-probabilities, (examples, experts), and every expert's logits."""
-        bank = ExpertBank(self.model.experts)
+        bank = bank_of(self.model.experts)
         router = self.model.router
 
         def answers(inputs: Arrays, training: bool) -> tuple[tf.Tensor, tf.Tensor]:

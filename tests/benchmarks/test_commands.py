@@ -26,7 +26,7 @@ NAMES = (
     *("routing-options", "moe", "synthetic-moe"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
-    *("auto-evaluation", "every-recipe", "generated", "label-thresholds"),
+    *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
     *("unicode", "emoji", "tokenizer", "structure"),
 )
 MAKERS = (

@@ -206,6 +206,7 @@ def train(
     settings.setdefault("measure_gain", gain)
     from ... import datasets
     from ...converters.tasks import CONVERSIONS
+    from ...converters.trial import try_conversion
     from ...training import TrainConfig
     from ...training import train as run_training
     from ...training.default_settings import config_of
@@ -229,7 +230,7 @@ def train(
     run = run_training(
         dataset,
         out,
-        config_of(dataset, **settings),
+        config_of(dataset, **settings, trial=try_conversion),
         teacher=teacher,
         force=force,
         pictures=pictures,

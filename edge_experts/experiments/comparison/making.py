@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import tf_keras
-
 from ... import run_folder
 from ...benchmarking import onnx
 from ...benchmarking.contender import resident_bytes
@@ -21,6 +19,7 @@ from ...errors import ConversionError, MissingExtraError, ModelError, Unsuitable
 from ...features import encode_all
 from ...training.config import TrainConfig, teacher_config
 from ...training.inference import predict
+from ...training.model_files import load_model
 from ...training.trainer import train
 from ...version import VERSION
 from ..tasks import ComparedTask, ModelResult, Scores
@@ -172,7 +171,7 @@ class Maker:
         """Scores and losses of the row's Keras model on the whole test split."""
         folder = self.run_of(contender)
         run = run_folder.read_run(folder)
-        model = tf_keras.models.load_model(folder / run_folder.MODEL, compile=False)
+        model = load_model(folder / run_folder.MODEL)
         model.top_k = contender.top_k or model.top_k
         inputs = encode_all(run_folder.read_features(folder, run), self.dataset.test.inputs)
         return self.task.of_outputs(predict(model, inputs), self.dataset, run)

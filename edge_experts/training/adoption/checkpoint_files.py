@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UsageError
-from ..saved_networks.keras_file import ENDINGS
+from ..saved_networks.keras_file import ENDINGS, is_saved_model
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,10 @@ def find(folder: Path) -> Found:
     Raises:
         UsageError: there are no such files.
     """
-    if folder.is_file():
+    if folder.is_file() or is_saved_model(folder):
         return Found(None, (folder,))
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder or file")
-    if (folder / "saved_model.pb").exists():
-        raise UsageError(
-            f"{folder}: a SavedModel, which has a computation and not its layers; save the "
-            "model again with model.save('expert_0.keras')"
-        )
     below = _models(folder / "experts") if (folder / "experts").is_dir() else []
     beside = [path for path in _models(folder) if path.stem.startswith("expert")]
     if bool(below) == bool(beside):
@@ -48,7 +43,7 @@ def find(folder: Path) -> Found:
 
 
 def _models(folder: Path) -> list[Path]:
-    found = [path for path in folder.iterdir() if path.suffix in ENDINGS]
+    found = [path for path in folder.iterdir() if path.suffix in ENDINGS or is_saved_model(path)]
     return sorted(found, key=lambda path: _natural(path.name))
 
 

@@ -11,6 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..custom_errors import named
+from ..networks.plain_network import ROUNDING_OF_HALVES, in_float32
 from ..saved_networks import keras_file
 
 INPUT = "x"
@@ -18,7 +20,6 @@ _CHANNEL = "with_one_channel"
 _LOGITS = ("linear", "log_softmax", None)  # their softmax is the same
 _CONFIG = "config"
 _HALVES = ("float16", "bfloat16")
-_ROUNDING_OF_HALVES = 0.02  # tolerance of outputs: some steps of bfloat16, which has 8 bits
 
 
 def table_rows(network: tf_keras.Model) -> int | None:
@@ -55,27 +56,17 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
     """
     _refuse_odd(network, path)
     plain = tf_keras.Model(network.inputs, network.outputs)  # the graph of a Sequential
-    config = _in_float32(copy.deepcopy(plain.get_config()))
+    config = in_float32(copy.deepcopy(plain.get_config()))
     _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
     _leave_softmax_out(config, path)
-    made = tf_keras.Model.from_config(config)
-    for layer in plain.layers:
-        if layer.weights:
-            made.get_layer(layer.name).set_weights(layer.get_weights())
+    with named(path, "be rebuilt for the shape of the data"):
+        made = tf_keras.Model.from_config(config)
+        # In their order: a custom layer may not keep its name.
+        ours, theirs = ([each for each in one.layers if each.weights] for one in (made, plain))
+        for layer, other in zip(ours, theirs, strict=True):
+            layer.set_weights(other.get_weights())
     made._name = network.name
     return made
-
-
-def _in_float32(config: Any) -> Any:
-    """Change layers of a configuration from half precision to float32.
-
-    Their weights are float32 already; TFLite's converter has no kernels for half precision.
-    """
-    if isinstance(config, dict):
-        return {key: _in_float32(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return type(config)(_in_float32(value) for value in config)
-    return "float32" if config in ("mixed_float16", "mixed_bfloat16") else config
 
 
 def refuse_changed(
@@ -87,12 +78,15 @@ def refuse_changed(
         UsageError: the answers differ, or are still probabilities.
     """
     first = before.inputs[0]
-    asked = tf.cast(tf.reshape(examples, (-1, *first.shape[1:])), first.dtype)
-    if first.shape[0] is None:
-        wanted = before(asked, training=False).numpy()
-    else:
-        wanted = np.concatenate([before(row[None], training=False).numpy() for row in asked])
-    logits = after(tf.constant(examples), training=False).numpy()
+    asked = tf.cast(examples, first.dtype)
+    if len(first.shape) > len(asked.shape):
+        asked = asked[..., None]  # an axis of one channel
+    with named(path, "answer the data's first examples"):
+        if first.shape[0] is None:
+            wanted = _only(before(asked, training=False))
+        else:
+            wanted = np.concatenate([_only(before(row[None], training=False)) for row in asked])
+        logits = _only(after(tf.constant(examples), training=False))
     ours = tf.nn.softmax(logits).numpy() if _is_distribution(wanted) else logits
     if _is_distribution(logits):
         raise UsageError(
@@ -101,12 +95,19 @@ def refuse_changed(
         )
     difference = float(np.max(np.abs(ours - wanted)))
     in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
-    most = _ROUNDING_OF_HALVES if in_half else 1e-5
+    most = ROUNDING_OF_HALVES if in_half else 1e-5
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         raise UsageError(
             f"{path}: with an input named {INPUT!r} and without its softmax its answers differ by "
             f"{difference:.2g}; end it with a Dense layer of plain logits"
         )
+
+
+def _only(outputs: Any) -> np.ndarray:
+    """The array of the only output, which may have a name."""
+    (output,) = tf.nest.flatten(outputs)
+    array: np.ndarray = output.numpy()
+    return array
 
 
 def _refuse_odd(network: tf_keras.Model, path: Any) -> None:

@@ -26,7 +26,7 @@ from ..randomness import reseed
 from ..report.reporting import expert_usage
 from ..tasks import training_of
 from .first_router import with_router
-from .run_parts import digest, encoded, features_of, fitting, load_model
+from .run_parts import digest, encoded, features_of, fitting, read_model
 from .teaching import EPOCHS, Part, Teaching, answers, score
 
 
@@ -112,7 +112,7 @@ def extend(
     old_parts = encoded(features, old, f"the old data of {run}", run)
     new_parts = encoded(features, new, dataset.name, run)
     reseed(seed)
-    model, body = load_model(run), None
+    model, body = read_model(run), None
     if joining.is_joined(model):
         body, before = joining.taken_apart(model)
         old_parts, new_parts = features_of(body, old_parts), features_of(body, new_parts)

@@ -15,7 +15,7 @@ from ..config import TrainConfig
 from ..leaving import versions
 from ..randomness import reseed
 from ..tasks import training_of
-from .run_parts import digest, encoded, features_of, fitting, load_model
+from .run_parts import digest, encoded, features_of, fitting
 from .teaching import EPOCHS, Teaching, score
 
 
@@ -53,7 +53,7 @@ def fine_tune(
     features = run_folder.read_features(run, earlier)
     splits = fitting(task, dataset, run, earlier)
     parts = encoded(features, splits, dataset.name, run)
-    model, body = load_model(run), None
+    model, body = read_model(run), None
     if joining.is_joined(model):
         body, model = joining.taken_apart(model)
         parts = features_of(body, parts)

@@ -16,6 +16,7 @@ from ...features import Features, encode_all
 from ..backbone import features
 from ..leaving import KEPT_EXAMPLES
 from ..model import SparseExperts
+from ..model_files import load_model
 from ..objectives.routed_task import RoutedTask
 from .teaching import Part
 
@@ -74,9 +75,11 @@ def features_of(body: tf_keras.Model, parts: Mapping[str, Part]) -> dict[str, Pa
     }
 
 
-def load_model(run: Path) -> SparseExperts:
+def read_model(run: Path) -> SparseExperts:
     try:
-        return tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+        return load_model(run / run_folder.MODEL)
+    except UsageError:
+        raise
     except (OSError, ValueError, TypeError) as error:
         raise RunFolderError(
             f"{run / run_folder.MODEL}: cannot be loaded ({error}); train again"

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset, Split
@@ -22,6 +21,7 @@ from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..language_settings import LanguageSettings
 from ..leaving import KEPT_EXAMPLES, versions
+from ..model_files import load_model
 from ..randomness import reseed
 from . import token_batches
 from .language_learner import LanguageLearner
@@ -60,7 +60,7 @@ def extend(
         raise DataError(f"{dataset.name}: {run} is a language model; extend it with text")
     features = run_folder.read_features(run, earlier)
     assert isinstance(features, BytePairFeatures)
-    before = tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+    before = load_model(run / run_folder.MODEL)
     if not before.routers:
         raise UsageError(f"{run}: is a dense network, which has no routers to extend")
     old = run_folder.read_examples(run, features)

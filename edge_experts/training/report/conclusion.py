@@ -15,8 +15,8 @@ from ... import run_folder
 from ...datasets import Dataset
 from ...errors import MissingExtraError, UsageError
 from ...features import Features
-from ..bank import ExpertBank
 from ..config import TrainConfig
+from ..expert_batching import bank_of
 from ..inference import predict
 from ..model import SparseExperts, asked
 from ..objectives.routed_task import Findings, RoutedTask
@@ -75,7 +75,7 @@ def _outputs(
     model: SparseExperts, arrays: Arrays, config: TrainConfig
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """The gate's probabilities (examples, experts), and outputs (experts, examples, outputs)."""
-    bank = ExpertBank(model.experts)
+    bank = bank_of(model.experts)
 
     def answer(inputs: Arrays, training: bool) -> list[tf.Tensor]:
         outputs = []

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from ..bank import ExpertBank
 from ..checkpoints import Snapshot
 from ..config import TrainConfig
+from ..expert_batching import bank_of
 from ..inference import predict
 from ..model import SparseExperts
 from ..objectives.losses import AnswerLoss
@@ -113,7 +113,7 @@ def expert_losses(
         targets: labels, (examples,), or (examples, columns) as for `answers`.
         answers: loss of the outputs; cross-entropy if None.
     """
-    bank, answers = ExpertBank(model.experts), answers or AnswerLoss(share=0.0)
+    bank, answers = bank_of(model.experts), answers or AnswerLoss(share=0.0)
     targets = targets.reshape(len(targets), -1)
     logits = predict(
         lambda batch, training: tf.transpose(bank(batch), (1, 0, 2)), model.expert_inputs(inputs)

@@ -22,12 +22,24 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
+from . import keras3_operations
 
 TOLERANCE = 1e-5  # relative to the largest answer, or to 1
 
 _REMEDY = "build and train this network with tf_keras instead (import tf_keras, not keras)"
 _LEARNED_BY = ("_initializer", "_regularizer", "_constraint")  # not needed for trained weights
-_OFF = {"renorm_momentum": 0.99}  # values without effect where their option is off
+# Values without effect: tf_keras's layer does the same without the option, or the option is off.
+_OFF = {
+    "renorm_momentum": 0.99,
+    "data_format": "channels_last",
+    "use_cudnn": "auto",
+    "fill_mode": "constant",
+    "fill_value": 0.0,
+    "vocabulary_size": None,
+    "epsilon": 0.01,
+    "oov_method": "floormod",
+}
 _MODELS = ("Functional", "Sequential", "Model")
 
 
@@ -40,7 +52,7 @@ def rebuilt(path: Path) -> tf_keras.Model:
 
     Raises:
         UsageError: Keras 3 cannot load the file, tf_keras lacks a layer, or the answers to random
-            inputs differ by more than `TOLERANCE`.
+            inputs differ by more than `TOLERANCE`, or in mixed precision by its rounding.
     """
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
@@ -52,7 +64,9 @@ def rebuilt(path: Path) -> tf_keras.Model:
     try:
         network = _network(content["config"])
         _set_weights(network, content["paths"], weights)
-        _refuse_other_answers(network, asked, answers)
+        in_half = any(half in json.dumps(content["config"]) for half in HALVES)
+        tolerance = ROUNDING_OF_HALVES if in_half else TOLERANCE
+        _refuse_other_answers(network, asked, answers, tolerance)
     except _Refused as refused:
         raise UsageError(f"{path}: of Keras {content['keras']}: {refused}; {_REMEDY}") from None
     return network
@@ -135,8 +149,12 @@ def _call(call: tuple[str, int, Any], made: Mapping[str, Any], tensors: dict[Any
 
 def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
     if isinstance(value, dict):
-        if value.get("class_name") != "__keras_tensor__":
-            raise _Refused(f"a call takes {value.get('class_name')!r}, which is not a tensor")
+        if value.get("class_name") == "__slice__":
+            return slice(*(value["config"][key] for key in ("start", "stop", "step")))
+        if "class_name" not in value:
+            return {name: _resolved(one, tensors) for name, one in value.items()}
+        if value["class_name"] != "__keras_tensor__":
+            raise _Refused(f"a call takes {value['class_name']!r}, which is not a tensor")
         return tensors[tuple(value["config"]["keras_history"])]
     if isinstance(value, list):
         return [_resolved(one, tensors) for one in value]
@@ -160,11 +178,20 @@ def _layer(described: Mapping[str, Any]) -> Any:
         return tf_keras.Input(shape[1:], dtype=config["dtype"], name=config["name"])
     if kind in _MODELS:
         return _network(config)
+    if str(described.get("module")).startswith(keras3_operations.MODULE):
+        operation = keras3_operations.operation(kind, config)
+        if operation is None:
+            raise _Refused(
+                f"its operation {config['name']!r} is {described['module']}.{kind}, which has no "
+                "counterpart here"
+            )
+        return operation
     found = _class_of(described)
     try:
         options = _options(found, config)
         # Some layers also restore shapes from their configuration, which Keras 3 does not save.
-        return found.from_config(options) if "layer" in options else found(**options)
+        inner = {"layer", "cell", "cells"} & set(options)
+        return found.from_config(options) if inner else found(**options)
     except (TypeError, ValueError) as error:
         name = config["name"]
         raise _Refused(
@@ -197,9 +224,11 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
             value = _type_of(value, config["name"])
         elif isinstance(value, dict):
             value = _inner(name, value, config["name"])
+        elif name == "cells":
+            value = [_inner(name, cell, config["name"]) for cell in value]
         if name in known:
             options[name] = value
-        elif value not in (None, False) and _OFF.get(name) != value:
+        elif value not in (None, False) and _OFF.get(name, ...) not in (value, None):
             raise _Refused(
                 f"its layer {config['name']!r} has {name}={value!r}, which tf_keras's "
                 f"{found.__name__} does not have"
@@ -209,14 +238,14 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _type_of(value: Any, layer: str) -> str:
     kind = value["config"]["name"] if isinstance(value, dict) else value
-    if kind not in ("float32", None):
+    if kind not in ("float32", None, *HALVES):
         raise _Refused(f"its layer {layer!r} computes in {kind}, not in float32")
     return "float32"
 
 
 def _inner(name: str, value: Mapping[str, Any], layer: str) -> dict[str, Any]:
-    """Layer in a wrapper, such as Bidirectional."""
-    if name not in ("layer", "backward_layer"):
+    """Layer in a wrapper, such as Bidirectional, or cell of a recurrent layer."""
+    if name not in ("layer", "backward_layer", "cell", "cells"):
         raise _Refused(f"its layer {layer!r} has a custom {name}: {value.get('class_name')}")
     found = _class_of(value)
     return {"class_name": value["class_name"], "config": _options(found, value["config"])}
@@ -241,14 +270,17 @@ def _set_weights(
 
 
 def _refuse_other_answers(
-    network: tf_keras.Model, asked: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+    network: tf_keras.Model,
+    asked: Mapping[str, np.ndarray],
+    answers: Mapping[str, np.ndarray],
+    tolerance: float,
 ) -> None:
     inputs = [tf.constant(asked[str(place)]) for place in range(len(asked))]
     outputs = tf.nest.flatten(network(inputs if len(inputs) > 1 else inputs[0], training=False))
     for place, output in enumerate(outputs):
         wanted = answers[str(place)]
         difference = float(np.max(np.abs(output.numpy() - wanted)))
-        if not difference <= TOLERANCE * max(1.0, float(np.max(np.abs(wanted)))):
+        if not difference <= tolerance * max(1.0, float(np.max(np.abs(wanted)))):
             raise _Refused(
                 f"rebuilt in tf_keras, its outputs differ from Keras 3's by {difference:.2g} for "
                 "random inputs; a layer or activation is defined differently there (hard_sigmoid "

@@ -11,6 +11,7 @@ import h5py
 import tf_keras
 
 from ...errors import UsageError
+from ..model_files import import_modules
 from . import keras3
 
 ENDINGS = (".keras", ".h5")
@@ -24,17 +25,22 @@ def read(path: Path) -> tf_keras.Model:
     Raises:
         UsageError: it cannot be read or rebuilt; the message has the cause and the remedy.
     """
+    if is_saved_model(path):
+        return _saved_model(path)
     if path.suffix not in ENDINGS:
-        raise UsageError(f"{path}: must be a .keras or .h5 file of Keras")
+        raise UsageError(f"{path}: must be a .keras or .h5 file of Keras, or a SavedModel")
     if not path.is_file():
-        raise UsageError(f"{path}: not a file; a SavedModel folder must be saved as .keras")
-    version = _keras_version(path)
+        raise UsageError(f"{path}: not a file, and not a SavedModel")
+    version, config = _version_and_config(path)
+    _refuse_lambda(path, config)
     if version.startswith("3"):
         return keras3.rebuilt(path)
+    if zipfile.is_zipfile(path):
+        import_modules(path)
     try:
         return tf_keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds
-        unknown = ", ".join(sorted(_unknown_layers(path)))
+        unknown = ", ".join(sorted(_unknown_layers(config)))
         reason = f"it has layers that tf_keras does not know: {unknown}" if unknown else ""
         raise UsageError(
             f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
@@ -70,14 +76,8 @@ def refuse_odd(network: Any, path: Any) -> None:
             )
 
 
-def _unknown_layers(path: Path) -> set[str]:
-    """Classes of layers in a file that are not tf_keras's."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    else:
-        with h5py.File(path) as file:
-            config = json.loads(file.attrs["model_config"])
+def _unknown_layers(config: Any) -> set[str]:
+    """Classes of layers in a configuration that are not tf_keras's."""
     found: set[str] = set()
 
     def walk(part: Any) -> None:
@@ -94,8 +94,57 @@ def _unknown_layers(path: Path) -> set[str]:
     return found
 
 
-def _keras_version(path: Path) -> str:
-    """Keras version that saved the file.
+def is_saved_model(path: Path) -> bool:
+    """Test if a path is a folder that TensorFlow saved a model in."""
+    return (path / "saved_model.pb").is_file()
+
+
+def _saved_model(path: Path) -> tf_keras.Model:
+    """Read a SavedModel that tf_keras wrote, which has its layers beside the computation."""
+    if not (path / "keras_metadata.pb").is_file():
+        raise UsageError(
+            f"{path}: a SavedModel that has a computation and not its layers (of `export` or "
+            "TensorFlow); save the model again with model.save('expert_0.keras')"
+        )
+    try:
+        network = tf_keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds
+        raise UsageError(
+            f"{path}: tf_keras {tf_keras.__version__} cannot load it: {_first_line(error)}; save "
+            "the model again with model.save('expert_0.keras')"
+        ) from None
+    for layer in network.submodules:
+        if isinstance(layer, tf_keras.layers.Layer) and _is_revived(layer):
+            raise UsageError(
+                f"{path}: its layer {layer.name!r} is of a class of its author's own, of which a "
+                "SavedModel keeps the computation only; save the model as .keras, and run this "
+                "command where the module of the class can be imported"
+            )
+    return network
+
+
+def _is_revived(layer: tf_keras.layers.Layer) -> bool:
+    """True for a stand-in that Keras makes of a class that it does not know."""
+    return type(layer).__module__.startswith("tf_keras.src.saving.legacy.saved_model")
+
+
+def _refuse_lambda(path: Path, config: Any) -> None:
+    """Refuse code in a file before it is loaded, which would run it."""
+    if isinstance(config, dict):
+        if config.get("class_name") == "Lambda":
+            raise UsageError(
+                f"{path}: its layer {config['config']['name']!r} is a Lambda, whose Python code "
+                "would have to be run from the file; use one of Keras's own layers, such as "
+                "Rescaling, or TensorFlow's functions on the tensors"
+            )
+        config = list(config.values())
+    if isinstance(config, list):
+        for each in config:
+            _refuse_lambda(path, each)
+
+
+def _version_and_config(path: Path) -> tuple[str, Any]:
+    """Keras version that saved the file, and the model's configuration.
 
     Raises:
         UsageError: the file has none, so it is not a Keras file.
@@ -103,11 +152,12 @@ def _keras_version(path: Path) -> str:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return str(json.loads(archive.read("metadata.json"))["keras_version"])
+                version = str(json.loads(archive.read("metadata.json"))["keras_version"])
+                return version, json.loads(archive.read("config.json"))
         with h5py.File(path) as file:
             if "model_config" not in file.attrs:  # of save_weights
                 raise KeyError("it has no model_config")
-            return str(file.attrs["keras_version"])
+            return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
     except (KeyError, ValueError, OSError) as error:
         raise UsageError(
             f"{path}: not a model saved by Keras ({_first_line(error)}); weights alone do not "

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tf_keras
 
 from ... import run_folder
 from ...datasets import Dataset
@@ -28,6 +27,8 @@ from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
 from ..model_builder import build
+from ..model_files import load_model
+from ..network_checks import refuse_unusable
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.conclusion import conclude
@@ -100,6 +101,10 @@ class RoutedTraining:
                 task.output_kind,
                 task.output_words,
             )
+            tried = replace(config, experts=min(config.experts, 2), top_k=1, dense=None)
+            if config.model is not None or config.router_model is not None:
+                refuse_unusable(build(shapes, tried, train), tried, train)
+                reseed(config.seed)  # what follows does not depend on the checks
             checkpoints = Checkpoints(
                 out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
                 {
@@ -223,7 +228,7 @@ class RoutedTraining:
                 f"{dataset.name} ({_first(dataset.labels)}); train it on the same data"
             )
         features = run_folder.read_features(run, described)
-        model = tf_keras.models.load_model(run / run_folder.MODEL, compile=False)
+        model = load_model(run / run_folder.MODEL)
         try:
             outputs: dict[str, Any] = {
                 split: predict(model, encode_all(features, getattr(dataset, split).inputs))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,3 +78,113 @@ def test_a_lambda_is_named(keras: Any, tmp_path: Path, data: Dataset, suffix: st
     keras.Sequential(layers).save(path)
     with pytest.raises(UsageError, match="'half' is a Lambda"):
         adopt(path, data, tmp_path / "adopted.run")
+
+
+def _adopted(path: Path, data: Dataset, tmp_path: Path) -> Any:
+    import tf_keras
+
+    from edge_experts.training import adopt
+
+    adopt(path, data, tmp_path / "adopted.run")
+    return tf_keras.models.load_model(tmp_path / "adopted.run" / "model.keras", compile=False)
+
+
+@pytest.mark.parametrize("name", ["net.keras", "net.h5", "net"])
+def test_a_named_output_and_a_saved_model(
+    keras: Any, tmp_path: Path, data: Dataset, name: str
+) -> None:
+    inputs = keras.Input((6,))
+    network = keras.Model(inputs, {"probabilities": keras.layers.Dense(3, "softmax")(inputs)})
+    network.save(tmp_path / name)
+    made = _adopted(tmp_path / name, data, tmp_path)
+    x = data.test.inputs
+    assert made.predict({"x": x}, verbose=0).argmax(axis=1).tolist() == (
+        network.predict(x, verbose=0)["probabilities"].argmax(axis=1).tolist()
+    )
+
+
+def test_saved_models_in_a_folder(keras: Any, tmp_path: Path, data: Dataset) -> None:
+    for name, outputs in (("router", 2), ("expert_0", 3), ("expert_1", 3)):
+        network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(outputs)])
+        network.save(tmp_path / "mine" / name)
+    assert len(_adopted(tmp_path / "mine", data, tmp_path).experts) == 2
+
+
+def test_a_saved_model_without_layers_is_refused(keras: Any, tmp_path: Path, data: Dataset) -> None:
+    import tensorflow as tf
+
+    network = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    tf.saved_model.save(network, str(tmp_path / "net"))
+    (tmp_path / "net" / "keras_metadata.pb").unlink(missing_ok=True)
+    with pytest.raises(UsageError, match="has a computation and not its layers"):
+        _adopted(tmp_path / "net", data, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_free_length_becomes_that_of_the_data(keras: Any, tmp_path: Path, suffix: str) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 8, 4)).astype(np.float32)
+    data = from_arrays("window", x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
+    layers = [keras.Input((None, 4)), keras.layers.LSTM(4), keras.layers.Dense(3, "softmax")]
+    keras.Sequential(layers).save(tmp_path / f"net{suffix}")
+    made = _adopted(tmp_path / f"net{suffix}", data, tmp_path)
+    assert made.experts[0].inputs[0].shape == (None, 8, 4)
+
+
+def test_code_of_a_lambda_does_not_run(
+    keras: Any, tmp_path: Path, data: Dataset, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def shout(x: Any) -> Any:
+        print("code of a file")
+        return x
+
+    network = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Lambda(shout), keras.layers.Dense(3)]
+    )
+    network.save(tmp_path / "net.h5")
+    capfd.readouterr()
+    with pytest.raises(UsageError, match="is a Lambda"):
+        _adopted(tmp_path / "net.h5", data, tmp_path)
+    assert "code of a file" not in capfd.readouterr().out
+
+
+# Networks of Keras 3, which its own process writes.
+KERAS_3 = """
+import sys
+import keras
+L = keras.layers
+
+def save(name, inputs, outputs):
+    keras.Model(inputs, outputs).save(f"{sys.argv[1]}/{name}.keras")
+
+i = keras.Input((8, 8, 3))
+save("flip", i, L.Dense(3)(L.Flatten()(L.RandomFlip("horizontal")(i))))
+i = keras.Input((None, 4))
+save("free", i, {"scores": L.Dense(3)(L.GRU(4)(i))})
+i = keras.Input((8, 4))
+x = L.RNN([L.LSTMCell(4), L.GRUCell(3)], return_sequences=True)(i)
+x = (x[:, ::2] + 1.0) * L.Dense(3)(x[:, 1::2])
+x = L.Add()(keras.ops.split(x, 2, axis=1))
+save("operators", i, L.Dense(3)(keras.ops.mean(keras.ops.transpose(x, (0, 2, 1)), axis=1)))
+"""
+
+
+@pytest.fixture(scope="module")
+def keras_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keras-3")
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    command = [sys.executable, "-c", KERAS_3, str(folder)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4))]
+)
+def test_networks_of_keras_3(
+    keras: Any, tmp_path: Path, keras_3: Path, name: str, shape: tuple[int, ...]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(60, *shape)).astype(np.float32)
+    kind = "image" if len(shape) == 3 else "window"
+    data = from_arrays(kind, x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
+    made = _adopted(keras_3 / f"{name}.keras", data, tmp_path)  # compares answers with Keras 3
+    assert made.experts[0].output_shape == (None, 3)

@@ -59,9 +59,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, network: Path) -> Path:
 
 
 def _model(run: Path) -> Any:
-    from edge_experts.training.extension.run_parts import load_model
+    from edge_experts.training.extension.run_parts import read_model
 
-    return load_model(run)
+    return read_model(run)
 
 
 def _test_inputs(run: Path, dataset: Dataset) -> dict[str, np.ndarray]:

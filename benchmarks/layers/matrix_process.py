@@ -1,0 +1,61 @@
+"""Process that tries cases of the matrix, one after the other; started by `matrix`.
+
+`python -m benchmarks.layers.matrix_process JOB` runs tasks as the conversion's processes do:
+
+    {"do": "convert", "case": name, "way": one of `matrix.WAYS`, "keras_3": folder of the files that
+     Keras 3 saved, "out": .json file for the outcomes}
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edge_experts.converters.process.pool import Workers
+from edge_experts.converters.process.serving import serve
+from edge_experts.converters.trial import TrialProcesses, answer_workers
+
+import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
+
+from .adopted import ADOPTIONS, adopted  # isort: skip
+from .join_cases import join_cases  # isort: skip
+from .layer_cases import layer_cases  # isort: skip
+from .outcome import attempt, plainly_converted  # isort: skip
+from .trained import trained  # isort: skip
+
+import tf_keras  # isort: skip
+
+
+class MatrixProcess:
+    """Cases by name, and the processes that all of them use."""
+
+    def __init__(self, processes: TrialProcesses):
+        self._cases = {case.name: case for case in (*layer_cases(), *join_cases())}
+        self._processes = processes
+
+    def do(self, task: dict[str, Any]) -> None:
+        """Try a case in one way; write its outcomes."""
+        tf_keras.backend.clear_session()
+        tf_keras.mixed_precision.set_global_policy("float32")
+        case, way = self._cases[task["case"]], task["way"]
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            if way == "plain":
+                found = [attempt(case.name, way, lambda: plainly_converted(case))]
+            elif way in ADOPTIONS:
+                found = [adopted(case, way, place, Path(task["keras_3"]), self._processes)]
+            else:
+                found = trained(case, place, self._processes)
+        Path(task["out"]).write_text(json.dumps([each.to_json() for each in found]))
+
+
+def main(job: Path) -> None:
+    with Workers(job, 1) as converters, answer_workers(job) as interpreters:
+        serve(MatrixProcess(TrialProcesses(converters, interpreters)).do)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,43 @@
+"""Errors of custom networks, in words that name the option or the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import EdgeExpertsError, UsageError
+
+_CAUSE = re.compile(r"^\s*(\w+(?:Error|Exception): .+)$", re.MULTILINE)
+_IN_LAYER = "Exception encountered when calling layer"
+_MOST = 300  # characters
+
+
+@contextmanager
+def named(network: object, what: str) -> Iterator[None]:
+    """Convert errors in the block, of custom layers or of TensorFlow.
+
+    Args:
+        network: its option or file.
+        what: what it fails to do, after "it cannot".
+
+    Raises:
+        UsageError: with the cause in one line.
+    """
+    try:
+        yield
+    except EdgeExpertsError as error:
+        raise UsageError(f"{network}: it cannot {what}: {error}") from error
+    except Exception as error:  # custom layers and TensorFlow raise errors of any class
+        raise UsageError(f"{network}: it cannot {what}: {cause(error)}") from error
+
+
+def cause(error: Exception) -> str:
+    """Class and message of an error in one line."""
+    text = str(error).strip()
+    causes = _CAUSE.findall(text)  # in traced code, below the lines of that code
+    if causes:
+        return str(causes[-1])[:_MOST]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    # The first line of an error in a layer names the layer, and the next one has the cause.
+    return f"{type(error).__name__}: {' '.join(lines[: 1 + text.startswith(_IN_LAYER)])}"[:_MOST]
