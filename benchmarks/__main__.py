@@ -60,6 +60,7 @@ app.command()(converting.every_recipe)
 app.command()(converting.generated)
 app.command()(features.unicode)
 app.command()(features.emoji)
+app.command()(features.speech)
 app.command()(features.tokenizer)
 app.command()(structure)
 

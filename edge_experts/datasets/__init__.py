@@ -7,7 +7,18 @@ from pathlib import Path
 
 from ..errors import DataError, UsageError
 from ..features import Features
-from . import diamonds, documents, files, images, photos, reviews, sections, sentiment
+from . import (
+    diamonds,
+    documents,
+    files,
+    images,
+    media,
+    photos,
+    reviews,
+    sections,
+    sentiment,
+    sounds,
+)
 from .arrays import from_arrays
 from .columns import Columns
 from .dataset import Dataset, Split
@@ -44,14 +55,14 @@ def load(
 
     Args:
         source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file, or of a folder with
-            one folder of photos for each label; for a language model that of a .txt file or a
+            one folder of photos or of sounds for each label; for a language model that of a .txt file or a
             folder of them.
         seed: for splits that the data does not have.
         task_type: "classification", "regression" or another package's, for a file whose columns or
             arrays do not tell; None: from the data.
         columns: choice of a file's columns for labels, groups or times, and of those to leave out.
         features: of the bundle or run that a file's rows are for. They then determine the columns
-            and their types, or the size of photos, instead of the file's content.
+            and their types, the size of photos, or the window of sounds, instead of the file's content.
         image_size: side of photos after resizing, in pixels; None: chosen.
 
     Raises:
@@ -72,12 +83,17 @@ def load(
             )
         return named
     path = Path(source)
-    if path.is_dir() and photos.has_photos(path):
-        if columns is not None and columns.to_json() and features is None:
-            raise UsageError(f"{path}: has photos; options that name columns are for files only")
+    module = media.of_folder(path) if path.is_dir() else None
+    if module is not None and columns is not None and columns.to_json() and features is None:
+        raise UsageError(
+            f"{path}: has {module.MEDIUM.word}s; options that name columns are for files only"
+        )
+    if module is photos:
         return photos.load(path, seed, task_type, features, image_size)
     if image_size is not None:
         raise UsageError(f"--image-size is for folders of photos, and {source} is none")
+    if module is sounds:
+        return sounds.load(path, seed, task_type, features)
     if path.suffix.lower() == SUFFIX or path.is_dir():
         return documents.load(path, task_type)
     if path.suffix.lower() not in files.SUFFIXES:

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
 from ..features import Features
 from ..format.trained_rows import TrainedRows
-from . import NAMED, files, load, npz_files, photos, row_file
+from . import NAMED, files, load, media, npz_files, row_file
 from .arrays import kind_of
 from .columns import Columns
 from .dataset import SPLITS, Dataset, Split
@@ -74,8 +75,9 @@ def read(
         DataError: the data does not exist, or a row cannot be read.
     """
     path = Path(source)
-    if source not in NAMED and path.is_dir() and photos.has_photos(path):
-        return _photos(path, seed, task_type, features)
+    module = media.of_folder(path) if source not in NAMED and path.is_dir() else None
+    if module is not None:
+        return _of_files(module, path, seed, task_type, features)
     if source in NAMED or not path.is_file() or path.suffix.lower() not in files.SUFFIXES:
         # An invalid source raises its error here.
         return Holdout(load(source, seed, task_type, columns, features), has_splits=True)
@@ -197,12 +199,18 @@ def _arrays(path: Path, task_type: str) -> Holdout:
     return _source(path, task_type, kind, wanted[0].labels, splits, has_splits=len(pairs) > 1)
 
 
-def _photos(path: Path, seed: int, task_type: str, features: Features | None) -> Holdout:
-    """Read a folder of photos; without folders of splits they are drawn, as for a training."""
-    found = photos.read(path, seed, features)
+def _of_files(
+    module: Any, path: Path, seed: int, task_type: str, features: Features | None
+) -> Holdout:
+    """Read a folder of photos or sounds; splits that it does not state are drawn, as to train.
+
+    Args:
+        module: `photos` or `sounds`.
+    """
+    found = module.read(path, seed, features)
     splits = {name: found.split(name) for name in SPLITS}
     has_splits = found.has_splits and len(splits["test"]) > 0
-    made = _source(path, task_type, photos.KIND, found.labels, splits, has_splits=has_splits)
+    made = _source(path, task_type, module.KIND, found.labels, splits, has_splits=has_splits)
     return Holdout(replace(made.dataset, name=found.name, notes=found.notes), has_splits)
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Dataset
-from ..features import ArrayFeatures, Features, PhotoFeatures, TableFeatures, TextFeatures
+from ..features import (
+    ArrayFeatures,
+    Features,
+    PhotoFeatures,
+    SoundFeatures,
+    TableFeatures,
+    TextFeatures,
+)
 from ..features.text import TextSettings
 
 _FINE_BITS = 14
@@ -31,5 +38,7 @@ def fit_features(
         return TableFeatures.fit(train.inputs, dataset.types)
     if dataset.resizing is not None:
         return PhotoFeatures.of_photos(train.inputs, dataset.resizing)
+    if dataset.log_mel is not None:
+        return SoundFeatures.of_windows(train.inputs, dataset.log_mel)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)
     return ArrayFeatures.fit(train.inputs, channels=channels, kind=dataset.kind)

@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from . import augmentation, batches, cost
+from . import batches, cost
+from .augmentation import Change
 from .bank import ExpertBank
 from .checkpoints import Checkpoints
 from .config import TrainConfig
@@ -40,6 +41,7 @@ class Stages:
         teacher: outputs of a dense network for the training and the validation examples,
             (examples, labels or outputs) by split; empty without one.
         logs: folder of TensorBoard's files.
+        augment: changes the inputs of a batch; None: unchanged.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Stages:
         teacher: Mapping[str, np.ndarray],
         logs: Path,
         checkpoints: Checkpoints,
+        augment: Change | None = None,
     ):
         self.model, self.config, self.data, self.teacher = model, config, data, teacher
-        self.task = task
+        self.task, self.augment = task, augment
         self.logs, self.checkpoints = logs, checkpoints
         self.wanted = {name: getattr(dataset, name).targets for name in data}
         self.batch_size = batches.batch_size(len(self.wanted["train"]), config.batch_size)
@@ -219,8 +222,7 @@ class Stages:
             experts=len(model.experts),
         )
         steps = epochs * drawn.steps
-        augment = augmentation.augmented if config.augment else None
-        goal = Objective(answers, steps=steps, augment=augment, **(objective or {}))
+        goal = Objective(answers, steps=steps, augment=self.augment, **(objective or {}))
         learner = Learner(model, goal, trains_router=trains_router)
         name = what.replace(" ", "-")
         fit = Fit(

@@ -26,13 +26,14 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated"),
-    *("unicode", "emoji", "tokenizer", "structure"),
+    *("unicode", "emoji", "speech", "tokenizer", "structure"),
 )
 MAKERS = (
     "synthetic",
     "synthetic-translators",
     "synthetic-language",
     "emoji",
+    "speech",
 )  # write a bundle or a folder and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
 WIDTH = 80

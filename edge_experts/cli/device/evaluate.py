@@ -8,7 +8,7 @@ import typer
 
 from ..column_options import LabelColumn, columns_of, print_notes
 from ..help import LIMITS, RARE
-from ..shared_options import Bundle, Json, MemoryBudget, Source, print_json
+from ..shared_options import Bundle, Json, MemoryBudget, OptionalSource, print_json
 
 if TYPE_CHECKING:
     from ...datasets import Columns, Split
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     bundle: Bundle,
-    data: Source,
+    data: OptionalSource = None,
+    listen: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.wav",
+            help="Count false alarms in a recording that has none of the sounds.",
+        ),
+    ] = None,
     split: Annotated[
         Literal["train", "validation", "test"],
         typer.Option(help="Split to evaluate; test excludes trained rows."),
@@ -94,12 +101,22 @@ def evaluate(
 
     The bundle's own files answer, through the runtime. The accuracy covers all examples, abstained
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
-    of the router, if there is one. For regression they are the mean absolute error (MAE), the root
+    of the router, if there is one. With --listen instead of --data, they are the detections of
+    `run --listen` per hour, for several thresholds. For regression they are the mean absolute error (MAE), the root
     mean squared error (RMSE) and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
+
+    Example: edge-experts evaluate sounds.bundle --listen speech.wav
     """
     from ...errors import DataError, MemoryBudgetError, UsageError
+
+    if (data is None) == (listen is None):
+        raise UsageError("give --data DATA, or --listen FILE.wav")
+    if listen is not None:
+        _listen(bundle, listen, memory_budget, json=json)
+        return
+    assert data is not None
     from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
     from .tasks import check_options, check_thresholds, commands_of
@@ -149,6 +166,28 @@ def evaluate(
             file=sys.stderr,
         )
     check_thresholds(commands, result, thresholds)
+
+
+def _listen(bundle: Path, path: Path, memory_budget: int | None, *, json: bool) -> None:
+    """Print the false alarms in a recording, for several thresholds."""
+    from ...runtime import ExpertRuntime
+    from ...text_table import aligned
+    from .listening import false_alarms
+
+    with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
+        found = false_alarms(runtime, path, None)
+    if json:
+        print_json({"schema_version": "1.0", **found})
+        return
+    print(
+        f"{found['seconds']:,.0f} s of {path}, a window every {found['hop']:g} s, real-time factor "
+        f"{found['real_time_factor']:.4f}"
+    )
+    rows = [
+        [f"{one['threshold']:g}", f"{one['false_alarms']:,}", f"{one['per_hour']:,.1f}"]
+        for one in found["thresholds"]
+    ]
+    print("\n".join(aligned([["threshold", "false alarms", "per hour"], *rows])))
 
 
 def _read(

@@ -77,6 +77,32 @@ def run(
             help="Raw frames on stdin: yuv420, rgb24 or grey, as 640x480:yuv420.",
         ),
     ] = None,
+    listen: Annotated[
+        bool,
+        typer.Option(
+            "--listen",
+            help="Detect sounds in a stream on stdin: WAV, or raw 16 bits at the bundle's rate.",
+        ),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Least mean score of a detection of --listen.",
+            min=0,
+            max=1,
+            show_default="0.7",
+        ),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time between two windows of --listen.",
+            show_default="a quarter of a window",
+            rich_help_panel=RARE,
+        ),
+    ] = None,
     context: Context = None,
     memory_budget: MemoryBudget = None,
     threads: Threads = 1,
@@ -96,7 +122,8 @@ def run(
     the others are answered, and the exit code is 2. An abstained answer shows its label in
     brackets.
 
-    A photo is an image file, or a folder of them; --frames reads a camera's frames.
+    A photo is an image file, a sound a .wav file, or a folder of them. --frames reads a camera's
+    frames. --listen prints a line with the time for each detection in a stream, or in --input.
 
     A language model continues each text, or one line of a file or stdin after the other, and prints
     the tokens as they come. With --json one object for each text has the whole continuation and its
@@ -115,6 +142,8 @@ def run(
 
     Example: edge-experts run photos.bundle photo.jpg
 
+    Example: arecord -f S16_LE -r 16000 -c 1 | edge-experts run sounds.bundle --listen
+
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
@@ -124,6 +153,10 @@ def run(
         raise UsageError("give texts or --input, not both")
     if frames is not None and (text or input is not None):
         raise UsageError("--frames are read from stdin; remove the other inputs")
+    if listen and (text or frames is not None):
+        raise UsageError("--listen reads stdin or --input FILE.wav; remove the other inputs")
+    if not listen and (threshold is not None or hop is not None):
+        raise UsageError("--threshold and --hop are for --listen; add it, or remove them")
     checked(text)
     options = {
         "--to": to,
@@ -134,6 +167,9 @@ def run(
         "--stop": stop or None,
         "--seed": seed,
         "--frames": frames,
+        "--listen": listen,
+        "--threshold": threshold,
+        "--hop": hop,
     }
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of

@@ -29,4 +29,5 @@ BY_KIND: dict[str, ModuleType] = {
     "image": image_networks,
     "window": window_networks,
     "photo": photo_networks,
+    "sound": photo_networks,  # of spectra, (frames, bands)
 }

@@ -22,7 +22,7 @@ class Shapes:
         output_words: the outputs in words, for errors.
     """
 
-    kind: str  # kind of the data: "text", "table", "image", "window" or "photo"
+    kind: str  # kind of the data: "text", "table", "image", "window", "photo" or "sound"
     inputs: Mapping[str, tuple[tuple[int, ...], str]]  # name: (shape, type)
     labels: int
     settings: Mapping[str, Any]

@@ -18,7 +18,8 @@ from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
 from ...format.manifest import TaskSpec
-from .. import activations, augmentation, checks, distribution, networks
+from .. import activations, checks, distribution, networks
+from ..augmentation import AUGMENTED, Change, augmentation
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
@@ -65,7 +66,7 @@ class RoutedTraining:
         checks.refuse(dataset, config)
         refuse_existing(out, force=force)
         if config.augment:
-            print(f"{dataset.name}: {augmentation.SENTENCE}.", file=sys.stderr)
+            print(f"{dataset.name}: {AUGMENTED[dataset.kind]}.", file=sys.stderr)
         task = self.task
         with distribution.scope(config.distribute) as chief:
             reseed(config.seed)
@@ -77,6 +78,7 @@ class RoutedTraining:
             }
             checks.warn(task, dataset, config, features, data["train"])
             train = data["train"]
+            augment = augmentation(dataset, features, train["x"]) if config.augment else None
             shapes = networks.Shapes(
                 dataset.kind,
                 {name: (array.shape[1:], str(array.dtype)) for name, array in train.items()},
@@ -97,7 +99,9 @@ class RoutedTraining:
             )
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
-                taught = self._taught(dataset, data, shapes, config, teacher, checkpoints, folder)
+                taught = self._taught(
+                    dataset, data, shapes, config, teacher, checkpoints, folder, augment
+                )
 
                 examples = EncodedExamples(dataset, data, taught)
 
@@ -112,7 +116,7 @@ class RoutedTraining:
                     # one.
                     learned = {} if config.dense is not None and teacher is None else split.taught
                     stages = Stages(
-                        model, config, task, split.dataset, split.data, learned, logs, own
+                        model, config, task, split.dataset, split.data, learned, logs, own, augment
                     )
                     stages.run()
                     validation = split.dataset.validation
@@ -159,6 +163,7 @@ class RoutedTraining:
         given: Path | None,
         checkpoints: Checkpoints,
         folder: Path,
+        augment: Change | None,
     ) -> dict[str, np.ndarray]:
         """A teacher's outputs for the training and validation examples; empty without one."""
         if given is not None:
@@ -169,7 +174,7 @@ class RoutedTraining:
         model = build(shapes, alone, data["train"])
         logs = folder / run_folder.LOGS / "teacher"
         own = checkpoints.of("teacher")
-        Stages(model, alone, self.task, dataset, data, {}, logs, own).run()
+        Stages(model, alone, self.task, dataset, data, {}, logs, own, augment).run()
         return {split: predict(model, data[split]) for split in _TAUGHT}
 
     def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..examples import answers
+from ..listening import listen
 from . import Evaluation
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-accuracy": "accuracy", "--frames": ""}
+OPTIONS = {
+    "--min-accuracy": "accuracy",
+    "--frames": "",
+    **dict.fromkeys(("--listen", "--threshold", "--hop"), ""),
+}
 
 
 def run(
@@ -28,6 +33,9 @@ def run(
     *,
     json: bool,
 ) -> None:
+    if options.get("--listen"):
+        listen(runtime, path, watch, options["--threshold"], options["--hop"], json=json)
+        return
     files = hasattr(runtime.features, "suffixes")
     for name, answer in answers(runtime, texts, path, watch, options.get("--frames")):
         print(_json(answer, watch, name, files) if json else _line(answer, name), flush=True)
