@@ -55,14 +55,14 @@ def load(
 
     Args:
         source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file, or of a folder with
-            one folder of photos or of sounds for each label; for a language model that of a .txt file or a
-            folder of them.
+            one folder of photos or of sounds for each label; for a language model that of a .txt
+            file or a folder of them.
         seed: for splits that the data does not have.
         task_type: "classification", "regression" or another package's, for a file whose columns or
             arrays do not tell; None: from the data.
         columns: choice of a file's columns for labels, groups or times, and of those to leave out.
         features: of the bundle or run that a file's rows are for. They then determine the columns
-            and their types, the size of photos, or the window of sounds, instead of the file's content.
+            and their types, the size of photos, or the window of sounds, instead of the content.
         image_size: side of photos after resizing, in pixels; None: chosen.
 
     Raises:

@@ -22,7 +22,7 @@ SENTENCE = (
     "Training changes sounds at random: shifted, faster or slower, higher or lower, louder or "
     "softer, with noise. To turn it off, use --no-augment"
 )
-_SHIFT = 0.12  # of the window, at most
+_SHIFT = 0.25  # of the window, at most: a stream has words anywhere
 _TEMPO, _PITCH = 0.2, 0.12  # faster or slower, and bands further apart or nearer, at most
 _GAIN = 2.3  # nats of power, 10 dB, at most
 _NOISY = 0.8  # share of the examples that noise is added to

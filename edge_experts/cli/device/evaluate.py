@@ -102,8 +102,8 @@ def evaluate(
     The bundle's own files answer, through the runtime. The accuracy covers all examples, abstained
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
     of the router, if there is one. With --listen instead of --data, they are the detections of
-    `run --listen` per hour, for several thresholds. For regression they are the mean absolute error (MAE), the root
-    mean squared error (RMSE) and R2.
+    `run --listen` per hour, for several thresholds. For regression they are the mean absolute error
+    (MAE), the root mean squared error (RMSE) and R2.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 THRESHOLD = 0.7
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of a measurement
-_HOPS = 4  # in a window
+_HOPS = 8  # in a window
 _HOUR = 3600
 
 

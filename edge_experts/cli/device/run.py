@@ -99,7 +99,7 @@ def run(
         typer.Option(
             metavar="SECONDS",
             help="Time between two windows of --listen.",
-            show_default="a quarter of a window",
+            show_default="an eighth of a window",
             rich_help_panel=RARE,
         ),
     ] = None,
@@ -185,6 +185,6 @@ def run(
     ) as runtime:
         commands = commands_of(runtime.task)
         check_options(commands, runtime.task.name, options)
-        watch = Watch(runtime, json=json, strict=strict)
+        watch = Watch(runtime, json=json, strict=strict, drift=not listen)
         commands.run(runtime, text, input, options, watch, json=json)
         watch.finish()

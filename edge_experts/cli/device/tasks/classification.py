@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "--min-accuracy": "accuracy",
-    "--frames": "",
-    **dict.fromkeys(("--listen", "--threshold", "--hop"), ""),
+    **dict.fromkeys(("--frames", "--listen", "--threshold", "--hop"), ""),
 }
 
 
