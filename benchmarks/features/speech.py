@@ -165,7 +165,8 @@ def _noise(count: int, random: np.random.Generator) -> np.ndarray:
             click = np.exp(-np.arange(2000) / random.uniform(20, 500))
             sound[start : start + 2000] += random.normal(0, 6, 2000) * click
     level = 10 ** random.uniform(1.5, 3.2)
-    return np.clip(np.rint(sound * level), -32768, 32767).astype(np.int16)
+    samples: np.ndarray = np.clip(np.rint(sound * level), -32768, 32767)
+    return samples.astype(np.int16)
 
 
 def _noises(minutes: int, random: np.random.Generator) -> np.ndarray:

@@ -36,7 +36,8 @@ def sines(steps: np.ndarray, circle: int) -> np.ndarray:
     sine = angle * _polynomial(_SINE, square)
     cosine = _polynomial(_COSINE, square)
     found = np.where((octant % 4 == 1) | (octant % 4 == 2), cosine, sine)
-    return np.where(octant >= 4, -found, found)
+    signed: np.ndarray = np.where(octant >= 4, -found, found)
+    return signed
 
 
 def cosines(steps: np.ndarray, circle: int) -> np.ndarray:
@@ -51,7 +52,7 @@ def logarithms(values: np.ndarray) -> np.ndarray:
     mantissa = np.where(low, mantissa * 2, mantissa)
     exponent = np.where(low, exponent - 1, exponent)
     ratio = (mantissa - 1) / (mantissa + 1)
-    series = 2 * ratio * _polynomial(_ATANH, ratio * ratio)
+    series: np.ndarray = 2 * ratio * _polynomial(_ATANH, ratio * ratio)
     return series + exponent * _LN2
 
 

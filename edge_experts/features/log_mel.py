@@ -19,7 +19,8 @@ from ..format.limits import LIMITS
 from .exact_math import cosines, logarithms, sines
 
 GRID = 256  # values are multiples of 1 / GRID
-# |sample| <= 2**15, two are added, a window has at most 2**11 of them: 2**(15 + 1 + 10 + 26) < 2**53.
+# Samples are up to 2**15, and a Hann window of up to 2**11 has the sum 2**10: sums stay below
+# 2**(15 + 10 + 26).
 _FINE = 2.0**26
 _MOST_FRAME = 2**11
 _FLOOR = 1.0  # power of silence: below that of a sine of one step of 16 bits
@@ -104,7 +105,9 @@ class LogMel:
             is that of a Hann window of samples from -32,768 to 32,767.
         """
         power = self._tables.power(self._frames(samples))
-        return np.rint(logarithms(self._tables.banded(power) + _FLOOR) * GRID).astype(np.int16)
+        steps = np.rint(logarithms(self._tables.banded(power) + _FLOOR) * GRID)
+        found: np.ndarray = steps.astype(np.int16)
+        return found
 
     def _frames(self, samples: np.ndarray) -> np.ndarray:
         starts = np.arange(self.shape[0]) * self.hop
@@ -135,7 +138,7 @@ class _Tables:
         # The window is symmetric, and 0 at the first sample: both halves share their products.
         first, last = frames[:, 1:half], frames[:, :half:-1]
         middle = frames[:, half : half + 1]
-        real = np.concatenate([first + last, middle], axis=1) @ self.cosine / _FINE
+        real: np.ndarray = np.concatenate([first + last, middle], axis=1) @ self.cosine / _FINE
         imaginary = (first - last) @ self.sine / _FINE
         real *= real
         imaginary *= imaginary

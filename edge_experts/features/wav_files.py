@@ -215,7 +215,8 @@ def _sixteen_bits(wide: np.ndarray, name: str) -> np.ndarray:
         if not np.isfinite(wide).all():
             raise UsageError(f"{name}: has samples that are NaN or infinite; repair it")
         scaled = np.rint(np.clip(wide.astype(np.float64), -2, 2) * 2**15)
-        return np.clip(scaled, _LOW, _HIGH).astype(np.int32)
+        clipped: np.ndarray = np.clip(scaled, _LOW, _HIGH).astype(np.int32)
+        return clipped
     if wide.dtype == np.uint8:
         return (wide.astype(np.int32) - 128) << 8
     if wide.dtype == np.int32:
@@ -228,7 +229,8 @@ def _mixed(frames: np.ndarray) -> np.ndarray:
     count = frames.shape[1]
     if count == 1:
         return frames[:, 0].astype(np.int16)
-    return ((2 * frames.sum(axis=1) + count) // (2 * count)).astype(np.int16)
+    mean: np.ndarray = (2 * frames.sum(axis=1) + count) // (2 * count)
+    return mean.astype(np.int16)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ _PROGRAMS = (
     *("edge-experts", "edge/bin/edge-experts", ".venv/bin/edge-experts", "python", "python3"),
     *(".venv/bin/python", "edge/bin/python", "pip", ".venv/bin/pip", "edge/bin/pip", "curl", "scp"),
     *("ssh", "sudo", "openssl", "tensorboard", "bash", "pytest", ".", ".venv/bin/ruff", "git"),
-    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid"),
+    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid", "arecord", "apt"),
 )
 PLACEHOLDERS = {"...": None, "[--write]": None}
 
@@ -24,6 +24,7 @@ NOT_RUN = {
     "pip install": "installs from the network; .ci/run and tests/end_to_end/test_packaging.py do",
     "pip download": "named, not shown to be run",
     "rpicam-vid ": "needs a camera; tests/end_to_end/test_photos.py feeds frames",
+    "arecord ": "needs a microphone; tests/end_to_end/test_sounds.py feeds streams",
     "scp ": "goes to a board",
     "sudo ": "changes the machine",
     "edge/bin/": "on a board; tests/emulated runs these on emulated ones",
@@ -35,6 +36,7 @@ NOT_RUN = {
     "tensorboard ": "another program's, and it does not end",
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
+    "python -m device_tests.sound_spectra": "tests/device/features/test_log_mel.py has its digest",
     "python -m device_tests.boards": "emulated boards; tests/emulated runs them",
     "python -m edge_experts.benchmarking.expected": "tests/device/benchmarking runs it",
     "python -m edge_experts.converters.targets": "tests/host/converters/test_targets.py runs it",

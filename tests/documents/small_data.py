@@ -13,6 +13,7 @@ import numpy as np
 from tests import chatting, checkpoints, gguf_files, language
 from tests.documents import pages
 from tests.photos import write_photos
+from tests.sounds import RATE, noise, wav_file, write_sounds
 from tests.translators import toy
 
 RANDOM = np.random.default_rng(0)
@@ -55,6 +56,7 @@ def write(folder: Path) -> None:
     _houses(folder)
     _recordings(folder)
     _photos(folder)
+    _sounds(folder)
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
@@ -117,6 +119,18 @@ def _photos(folder: Path) -> None:
     first = folder / "photos" / "cat" / "000.jpg"
     first.rename(first.with_name("1.jpg"))
     (folder / "emoji").symlink_to(folder / "photos")
+
+
+def _sounds(folder: Path) -> None:
+    write_sounds(folder / "sounds", 24)
+    for made, label in (("chirp", "yes"), ("hum", "no")):
+        (folder / "sounds" / made).rename(folder / "sounds" / label)
+    first = folder / "sounds" / "yes" / "s0_nohash_0.wav"
+    first.rename(first.with_name("1.wav"))
+    (folder / "speech").mkdir()
+    (folder / "speech" / "words").symlink_to(folder / "sounds")
+    for name in ("speech.wav", "noise.wav"):
+        (folder / "speech" / name).write_bytes(wav_file(noise(3, RANDOM), RATE))
 
 
 def _houses(folder: Path) -> None:
