@@ -18,10 +18,11 @@ RATE = 16_000
 def made(label: str, random: np.random.Generator, rate: int = RATE) -> np.ndarray:
     """A sound of one of `LABELS`, 0.3 to 0.5 s, (samples, 1) int16."""
     time = np.arange(int(rate * random.uniform(0.3, 0.5))) / rate
-    pitch = random.uniform(0.9, 1.1)
+    pitch, second = random.uniform(0.8, 1.25), random.uniform(0, 1.5)
     sound = {
         "chirp": np.sin(2 * np.pi * pitch * (300 + 1500 * time) * time),
-        "hum": np.sin(2 * np.pi * pitch * 200 * time) + np.sin(2 * np.pi * pitch * 400 * time),
+        "hum": np.sin(2 * np.pi * pitch * 200 * time)
+        + second * np.sin(2 * np.pi * pitch * 600 * time),
         "tick": random.normal(0, 1, len(time)) * (time % 0.1 < 0.01),
     }[label]
     level = random.uniform(2000, 12_000)

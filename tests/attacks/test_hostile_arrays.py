@@ -245,8 +245,13 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "sound": {
         "shape": [4, 3],
         "log_mel": {
-            **{"rate": 8000, "samples": 160, "frame": 64, "hop": 32, "bands": 3},
-            **{"low": 60, "high": 4000},
+            "rate": 8000,
+            "samples": 160,
+            "frame": 64,
+            "hop": 32,
+            "bands": 3,
+            "low": 60,
+            "high": 4000,
         },
         "contract": {"rules": 1, "dtype": "int16", "range": [-32768, 32767]},
     },

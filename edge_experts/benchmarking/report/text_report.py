@@ -5,10 +5,10 @@ from __future__ import annotations
 from ...text_table import aligned, number
 from ..benchmark import Benchmark
 from ..latency import Latency
-from ..media_speed import PhotoSpeed, SoundSpeed
 from ..measure.conditions import Conditions
 from ..measure.energy import Energy
 from ..measure.growth import Growth, Streaming
+from ..media_speed import PhotoSpeed, SoundSpeed
 from ..row import SPARSE
 from .benchmark_verdict import verdict
 

@@ -137,7 +137,7 @@ def test_unsuitable_options_and_folders_are_refused(folder: Path) -> None:
         datasets.load(str(folder), features=text)
     for path in sorted((folder / "tick").iterdir())[3:] + sorted((folder / "hum").iterdir())[3:]:
         path.unlink()
-    with pytest.raises(DataError, match="at least 10 are needed for each label. Add sounds"):
+    with pytest.raises(DataError, match=r"at least 10 are needed for each label\. Add sounds"):
         datasets.load(str(folder))
 
 

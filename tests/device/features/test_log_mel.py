@@ -100,7 +100,7 @@ def test_settings_are_checked() -> None:
         {"bands": 0}, {"bands": 400}, {"low": 8000}, {"high": 9000}, {"low": -1}, {"hop": True},
         {"samples": 2**18, "hop": 1, "bands": 256},
     ):  # fmt: skip
-        with pytest.raises(ValueError, match="must be|more than"):
+        with pytest.raises(ValueError, match=r"must be|more than"):
             LogMel.from_json(right | changed)
 
 

@@ -19,10 +19,10 @@ from ..compared import Compared
 from ..text_report import (
     contender_table,
     energy_told,
+    media_told,
     memory_told,
     notes,
     phase_table,
-    media_told,
     writing_table,
 )
 
