@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..format.limits import LIMITS
-from .exact_math import cosines, logarithms, sines
+from .exact_math import cosines, logarithms, product, sines
 
 GRID = 256  # values are multiples of 1 / GRID
 # Samples are up to 2**15, and a Hann window of up to 2**11 has the sum 2**10: sums stay below
@@ -138,8 +138,8 @@ class _Tables:
         # The window is symmetric, and 0 at the first sample: both halves share their products.
         first, last = frames[:, 1:half], frames[:, :half:-1]
         middle = frames[:, half : half + 1]
-        real: np.ndarray = np.concatenate([first + last, middle], axis=1) @ self.cosine / _FINE
-        imaginary = (first - last) @ self.sine / _FINE
+        real = product(np.concatenate([first + last, middle], axis=1), self.cosine) / _FINE
+        imaginary = product(first - last, self.sine) / _FINE
         real *= real
         imaginary *= imaginary
         real += imaginary

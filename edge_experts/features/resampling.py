@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .exact_math import cosines, sines
+from .exact_math import cosines, product, sines
 
 _ZEROS = 16
 _EDGE = 9  # twentieths of the lower rate
 _FINE = 2**24
 _FINEST = 1000  # largest term of a ratio
-_BLOCK = 2**20  # numbers that are multiplied at once
+_BLOCK = 2**17  # numbers that are multiplied at once
 _LOW, _HIGH = -(2**15), 2**15 - 1
 
 
@@ -53,7 +53,7 @@ class Resampler:
         parts = sliding_window_view(self._kept, len(matrix))[::down]
         made = np.empty((blocks, up), np.int16)
         for start in range(0, blocks, step := 1 + _BLOCK // len(matrix)):
-            sums = parts[start : start + step].astype(np.float64) @ matrix
+            sums = product(parts[start : start + step].astype(np.float64), matrix)
             made[start : start + step] = np.clip(np.rint(sums / _FINE), _LOW, _HIGH)
         self._kept = self._kept[blocks * down :]
         self._made += made.size

@@ -117,9 +117,11 @@ def _photo_side(side: int) -> None:
 
 
 def _sound(**changed: int) -> None:
-    settings = LogMel.of(16_000, 16_000).to_json() | changed
-    most = LIMITS.sound_window
-    LogMel.from_json(settings | {"hop": 320 if settings["samples"] < most else 10_000})
+    log_mel = LogMel.of(16_000, 16_000).to_json() | {"hop": 16_000} | changed
+    frames = 1 + (log_mel["samples"] - log_mel["frame"]) // log_mel["hop"]
+    contract = {"rules": 1, "dtype": "int16", "range": [-(2**15), 2**15 - 1]}
+    settings = {"shape": [frames, log_mel["bands"]], "log_mel": log_mel, "contract": contract}
+    restore("sound", settings, {"mean": np.array(0.0), "deviation": np.array(1.0)})
 
 
 MANIFESTS: dict[str, Callable[[int], None]] = {

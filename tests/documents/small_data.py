@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from device_tests.sound_spectra import wav_file
 from tests import chatting, checkpoints, gguf_files, language
 from tests.documents import pages
 from tests.photos import write_photos
-from tests.sounds import RATE, noise, wav_file, write_sounds
+from tests.sounds import RATE, noise, write_sounds
 from tests.translators import toy
 
 RANDOM = np.random.default_rng(0)
