@@ -22,11 +22,11 @@ from tests.sounds import LABELS, NOISE, RATE, noise, stream, write_sounds
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, cli: Cli) -> Path:
-    """A folder with sounds, a run and a bundle, by commands with no option but names."""
+    """A folder with sounds, a run of one network, and a bundle."""
     folder = tmp_path_factory.mktemp("sounds")
     write_sounds(folder / "sounds", 36)
     for command in (
-        ("train", "--data", "sounds/", "--out", "a.run"),
+        ("train", "--data", "sounds/", "--out", "a.run", "--dense", "active"),
         ("convert", "a.run", "--out", "a.bundle"),
     ):
         done = cli(*command, cwd=folder)
