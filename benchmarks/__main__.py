@@ -68,6 +68,7 @@ app.command()(converting.label_thresholds)
 app.command()(layers)
 app.command()(features.unicode)
 app.command()(features.emoji)
+app.command()(features.speech)
 app.command()(features.tokenizer)
 app.command()(structure)
 

@@ -54,6 +54,24 @@ def emoji(
     output.say(f"{out}: {count:,} images")
 
 
+def speech(
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    minutes: Annotated[int, typer.Option(min=1, help="Length of each recording.")] = 30,
+    force: Force = False,
+) -> None:
+    """Write a folder of synthesized words.
+
+    Ten words, other words and noise, by espeak-ng, festival and, held out as test, flite. These
+    programs of Debian must be installed. It takes some minutes.
+
+    Example: python -m benchmarks speech speech/
+    """
+    from .speech import write
+
+    count = write(out, minutes, force=force)
+    output.say(f"{out}: {count:,} words, {minutes} minutes of other speech, as much of noise")
+
+
 def tokenizer(
     tokens: Annotated[
         list[int] | None,

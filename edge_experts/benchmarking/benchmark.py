@@ -22,13 +22,14 @@ from .bounds import Count, Length, Positive
 from .cautions import cautions
 from .expert_map import ExpertMap, expert_map
 from .measure import conditions, energy, environment, growth
-from .photo_speed import PhotoSpeed, speed
+from .media_speed import PhotoSpeed, SoundSpeed, photo_speed, sound_speed
 from .row import REFERENCE, SPARSE, Row, all_times, row
 from .throughput import Writing
 
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
-# 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`; 1.6: `routing_options`
+# 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`; 1.6: `routing_options`,
+# `sounds`
 SCHEMA_VERSION = "1.6"
 SESSIONS = 8
 _REPEATS = 30
@@ -60,6 +61,7 @@ class Benchmark:
     energy: energy.Energy | None = None  # None: the board has no sensor
     photos: PhotoSpeed | None = None  # None: the inputs are not photos
     routing_options: Annotated[dict[str, float], Length(0, 10)] = field(default_factory=dict)
+    sounds: SoundSpeed | None = None  # None: the inputs are not sounds
     sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
 
@@ -80,6 +82,7 @@ class Benchmark:
             everything[name] = {key: value for key, value in told.items() if value is not None}
         everything["energy"] = None if self.energy is None else asdict(self.energy)
         everything["photos"] = None if self.photos is None else asdict(self.photos)
+        everything["sounds"] = None if self.sounds is None else asdict(self.sounds)
         everything["rows"] = [asdict(one) for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
@@ -123,7 +126,7 @@ def benchmark(
             least 5, and enough for 1,024 answers; for slow answers, the rounds of 10 seconds.
         seconds: minimum time of the warm answers.
         command: the command line that repeats the measurement.
-        decode: of reading and decoding the files of the inputs, if these are photos.
+        decode: of reading and decoding the files of the inputs, if these are photos or sounds.
         prefer_resident, experts_per_token: see `ExpertRuntime`; for the memory measurement and
             warm answers of the bundle. Golden examples are checked without them.
 
@@ -203,7 +206,8 @@ def benchmark(
         threads=threads,
         command=command,
         energy=used,
-        photos=speed(features, warm.total_us["p50"], decode),
+        photos=photo_speed(features, warm.total_us["p50"], decode),
+        sounds=sound_speed(features, warm.total_us["p50"], decode),
         routing_options=routing,
         sessions=tuple(sessions),
     )

@@ -184,17 +184,16 @@ RouterModel = Annotated[
         rich_help_panel=RARE,
     ),
 ]
-Source = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        metavar="DATA",
-        help="Your .csv, .tsv, .npz or .txt file; or sentiment, reviews, sections, debtags, "
-        "fashion-mnist, mnist, mnist-and-fashion, diamonds, translation, translation-domains, help "
-        "or prose (docs/your-data.md).",
-        show_default=False,
-    ),
-]
+_SOURCE = typer.Option(
+    "--data",
+    metavar="DATA",
+    help="Your .csv, .tsv, .npz or .txt file, or a folder of photos or sounds; or sentiment, "
+    "reviews, sections, debtags, fashion-mnist, mnist, mnist-and-fashion, diamonds, translation, "
+    "translation-domains, help or prose (docs/your-data.md).",
+    show_default=False,
+)
+Source = Annotated[str, _SOURCE]
+OptionalSource = Annotated[str | None, _SOURCE]
 
 _MICROSECONDS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 

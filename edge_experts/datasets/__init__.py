@@ -14,11 +14,13 @@ from . import (
     documents,
     files,
     images,
+    media,
     photos,
     reviews,
     sections,
     sensor_windows,
     sentiment,
+    sounds,
 )
 from .arrays import from_arrays
 from .columns import Columns
@@ -59,14 +61,14 @@ def load(
 
     Args:
         source: a name in `NAMED`, or the path of a .csv, .tsv or .npz file, or of a folder with
-            one folder of photos for each label; for a language model that of a .txt file or a
-            folder of them.
+            one folder of photos or of sounds for each label; for a language model that of a .txt
+            file or a folder of them.
         seed: for splits that the data does not have.
         task_type: "classification", "multi-label", "regression" or another package's, for a file
             whose columns or arrays do not tell; None: from the data.
         columns: choice of a file's columns for labels, groups or times, and of those to leave out.
         features: of the bundle or run that a file's rows are for. They then determine the columns
-            and their types, or the size of photos, instead of the file's content.
+            and their types, the size of photos, or the window of sounds, instead of the content.
         image_size: side of photos after resizing, in pixels; None: chosen.
         window: rows of a window, for recordings of sensors: a .csv or .tsv with a row for each
             moment, or a folder of them.
@@ -101,12 +103,17 @@ def load(
         return sensor_windows.load(
             path, seed, task_type, columns, length=window, stride=stride, stream=cut
         )
-    if path.is_dir() and photos.has_photos(path):
-        if columns is not None and columns.to_json() and features is None:
-            raise UsageError(f"{path}: has photos; options that name columns are for files only")
+    module = media.of_folder(path) if path.is_dir() else None
+    if module is not None and columns is not None and columns.to_json() and features is None:
+        raise UsageError(
+            f"{path}: has {module.MEDIUM.word}s; options that name columns are for files only"
+        )
+    if module is photos:
         return photos.load(path, seed, task_type, features, image_size)
     if image_size is not None:
         raise UsageError(f"--image-size is for folders of photos, and {source} is none")
+    if module is sounds:
+        return sounds.load(path, seed, task_type, features)
     if path.suffix.lower() == SUFFIX or path.is_dir():
         return documents.load(path, task_type)
     if path.suffix.lower() not in files.SUFFIXES:

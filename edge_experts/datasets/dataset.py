@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..features.cells import Column
+from ..features.log_mel import LogMel
 from ..features.resizing import Resizing
 from ..features.sensor_stream import SensorStream
 from ..format.strict_json import odd_label
@@ -21,7 +22,7 @@ from .targets import targets_of
 
 __all__ = ["KINDS", "Dataset", "Split"]
 
-KINDS = ("text", "table", "image", "window", "translation", "document", "photo")
+KINDS = ("text", "table", "image", "window", "translation", "document", "photo", "sound")
 SPLITS = ("train", "validation", "test")
 
 
@@ -43,6 +44,7 @@ class Dataset:
     notes: tuple[str, ...] = ()  # remarks on the data, in sentences
     resizing: Resizing | None = None  # of photos: how files became arrays of one size
     stream: SensorStream | None = None  # of windows: how they were cut from rows of sensors
+    log_mel: LogMel | None = None  # of sounds: rate and window
 
     def __post_init__(self) -> None:
         problem = odd_label(self.labels)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..errors import DataError
 from ..features import Features
 from ..features.sensor_stream import SensorStream
 from ..format.trained_rows import TrainedRows
-from . import NAMED, files, load, npz_files, photos, row_file, rows, sensor_windows
+from . import NAMED, files, load, media, npz_files, row_file, rows, sensor_windows
 from .arrays import kind_of
 from .columns import Columns
 from .dataset import SPLITS, Dataset, Split
@@ -75,8 +76,9 @@ def read(
         DataError: the data does not exist, or a row cannot be read.
     """
     path = Path(source)
-    if source not in NAMED and path.is_dir() and photos.has_photos(path):
-        return _photos(path, seed, task_type, features)
+    module = media.of_folder(path) if source not in NAMED and path.is_dir() else None
+    if module is not None:
+        return _of_files(module, path, seed, task_type, features)
     stream: SensorStream | None = getattr(features, "stream", None)
     if stream is not None and features is not None and (path.is_dir() or _is_table(path)):
         return _windows(path, seed, task_type, columns, features.fields["x"][1][0], stream)
@@ -223,12 +225,18 @@ def _windows(
     return Holdout(replace(made.dataset, notes=found.notes), found.has_splits)
 
 
-def _photos(path: Path, seed: int, task_type: str, features: Features | None) -> Holdout:
-    """Read a folder of photos; without folders of splits they are drawn, as for a training."""
-    found = photos.read(path, seed, features)
+def _of_files(
+    module: Any, path: Path, seed: int, task_type: str, features: Features | None
+) -> Holdout:
+    """Read a folder of photos or sounds; splits that it does not state are drawn, as to train.
+
+    Args:
+        module: `photos` or `sounds`.
+    """
+    found = module.read(path, seed, features)
     splits = {name: found.split(name) for name in SPLITS}
     has_splits = found.has_splits and len(splits["test"]) > 0
-    made = _source(path, task_type, photos.KIND, found.labels, splits, has_splits=has_splits)
+    made = _source(path, task_type, module.KIND, found.labels, splits, has_splits=has_splits)
     return Holdout(replace(made.dataset, name=found.name, notes=found.notes), has_splits)
 
 

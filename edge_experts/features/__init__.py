@@ -16,6 +16,7 @@ from .byte_pairs import BytePairFeatures
 from .fields import Fields
 from .photo import PhotoFeatures
 from .pieces import PieceFeatures
+from .sound import SoundFeatures
 from .table import TableFeatures
 from .text import TextFeatures
 from .tokenizer import TokenizerFeatures
@@ -29,6 +30,7 @@ __all__ = [
     "Features",
     "PhotoFeatures",
     "PieceFeatures",
+    "SoundFeatures",
     "TableFeatures",
     "TextFeatures",
     "TokenFeatures",
@@ -105,12 +107,13 @@ _Kind = (
     | type[BytePairFeatures]
     | type[TokenizerFeatures]
     | type[PhotoFeatures]
+    | type[SoundFeatures]
 )
 KINDS: dict[str, _Kind] = {
     kind.kind: kind
     for kind in (
         *(TextFeatures, ArrayFeatures, TableFeatures, TokenFeatures, PieceFeatures),
-        *(BytePairFeatures, PhotoFeatures, TokenizerFeatures),
+        *(BytePairFeatures, PhotoFeatures, SoundFeatures, TokenizerFeatures),
     )
 }
 

@@ -13,7 +13,8 @@ from .array import ArrayFeatures
 from .array_input import numbers
 from .array_rules import ContractArrays, PlainArrays
 from .fields import ANY, Fields, described
-from .photo_files import SUFFIXES, decode_photo, is_file, is_photo_name, read_photo
+from .file_names import is_file
+from .photo_files import SUFFIXES, decode_photo, is_photo_name, read_photo
 from .resizing import Resizing
 
 _BYTE = 255
@@ -33,6 +34,7 @@ class PhotoFeatures(ArrayFeatures):
 
     kind = "photo"
     suffixes = SUFFIXES  # of files that are one example each
+    media = "image/"  # start of the media types of these files
 
     def __init__(
         self,

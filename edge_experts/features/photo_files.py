@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import MissingExtraError, UsageError
 from ..format.limits import LIMITS
+from .file_names import is_file
 from .resizing import Resizing, refuse_size
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
@@ -32,14 +33,6 @@ _HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc", b"ftypavif")
 def is_photo_name(name: str) -> bool:
     """Test if the name ends as those of image files do."""
     return name.lower().endswith(SUFFIXES)
-
-
-def is_file(path: Path) -> bool:
-    """Test if a path is a file; one that no file system takes is none."""
-    try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
-        return False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class Limits:
     photo_pixels: int = 2**26  # of a photo after decoding
     photo_length: int = 2**16 - 1  # of its longer side
     photo_side: int = 1024  # of the photo that a network gets
+    sound_rate: int = 768_000  # samples a second
+    sound_channels: int = 64  # of a .wav file
+    sound_samples: int = 2**24  # of a sound that is one example, at the rate of its file
+    sound_window: int = 2**18  # of the window that a network gets
     columns: int = 10_000  # of a table
     column_values: int = 1000  # of a category
     value_characters: int = 10_000  # of a column's name, or of a category's value

@@ -4,7 +4,8 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 Errors are {"error": text}: 400 for an invalid request, 401 for an invalid API key, 404 for another
 model, 408 for a body that does not arrive, 413 for one that is too large, 415 for one that is
 compressed or not JSON, and 503 with Retry-After if too many requests wait. A bundle of photos also
-takes the bytes of one image file, with a Content-Type of image/jpeg or the like.
+takes the bytes of one image file, with a Content-Type of image/jpeg or the like, and one of sounds
+those of a WAV file, with audio/wav.
 """
 
 from __future__ import annotations
@@ -28,8 +29,6 @@ from .server_options import ServerOptions
 from .service import Service
 from .task_routes import TaskRoutes
 from .tensors import examples_of, inputs_of, outputs_from, outputs_of
-
-_IMAGE = "image/"
 
 
 class Routes:
@@ -75,7 +74,8 @@ class Routes:
             raise HTTPException(400, "binary data is not supported; send the data as JSON")
         runtime = service.runtime
         task = runtime.task
-        if content_type(request).startswith(_IMAGE) and hasattr(runtime.features, "suffixes"):
+        media = getattr(runtime.features, "media", None)
+        if media is not None and content_type(request).startswith(media):
             # Decoded in the thread that answers, one at a time.
             examples: list[Any] = [await body_of(request, self._most_bytes)]
             asked: dict[str, Any] = {}

@@ -11,6 +11,7 @@ import numpy as np
 from ..datasets import Dataset
 from ..errors import UsageError
 from ..features import Features
+from .augmentation import AUGMENTED
 from .config import TrainConfig
 from .objectives.routed_task import RoutedTask
 from .report.ownership import column_names
@@ -25,7 +26,7 @@ def refuse(dataset: Dataset, config: TrainConfig) -> None:
 
     Raises:
         UsageError: there are more experts than training examples, or augmentation is wanted for
-            data other than photos.
+            other data than photos or sounds.
     """
     examples = len(dataset.train)
     if _experts(config) > examples:
@@ -34,10 +35,10 @@ def refuse(dataset: Dataset, config: TrainConfig) -> None:
             "fewer than one for each expert; use at most "
             f"{max(1, examples // _SHARE):,}, with {_SHARE} or more each"
         )
-    if config.augment and dataset.resizing is None:
+    if config.augment and dataset.kind not in AUGMENTED:
         raise UsageError(
-            f"--augment is for photos, and {dataset.name} has examples of the kind {dataset.kind}; "
-            "remove it"
+            f"--augment is for photos and sounds, and {dataset.name} has examples of the kind "
+            f"{dataset.kind}; remove it"
         )
 
 
@@ -104,7 +105,9 @@ def _constant(name: str, kind: str, features: Features, x: np.ndarray) -> Iterat
         yield f"{name}: all examples to train on are equal, so there is nothing to learn"
         return
     axes = (0, 1) if kind == "window" else 0
-    constant = np.flatnonzero((np.ptp(x, axis=axes) == 0) & (kind not in ("image", "photo")))
+    constant = np.flatnonzero(
+        (np.ptp(x, axis=axes) == 0) & (kind not in ("image", "photo", "sound"))
+    )
     if len(constant):
         channels = [f"channel {place}" for place in range(x.shape[-1])]
         names = channels if kind == "window" else column_names(features, x.shape[1])

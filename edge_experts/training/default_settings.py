@@ -25,6 +25,7 @@ _FROM_SCRATCH: dict[str, Any] = {
     "tune_epochs": 0,
     "patience": 0,
 }
+_AUGMENTED = {**_FROM_SCRATCH, "augment": True, "epochs": 14, "choice_epochs": 28}
 
 RECIPES: dict[str, dict[str, Any]] = {
     "text": {},
@@ -46,8 +47,9 @@ RECIPES: dict[str, dict[str, Any]] = {
         "tune_epochs": 6,
     },
     "window": _FROM_SCRATCH,
-    # A teacher would answer photos that augmentation has not changed.
-    "photo": {**_FROM_SCRATCH, "augment": True, "epochs": 14, "choice_epochs": 28},
+    # A teacher would answer photos and sounds that augmentation has not changed.
+    "photo": _AUGMENTED,
+    "sound": _AUGMENTED,
     # Linear functions of a backbone's features, which are computed once; `augment` adds changed
     # copies of photos to them.
     "features": {
@@ -80,7 +82,15 @@ _OF_A_MODEL = {  # for custom networks
 }
 
 # Largest number of experts that the default tries; many convolutions take hours.
-_MOST_EXPERTS = {"table": 16, "image": 4, "window": 4, "text": 4, "photo": 4, "features": 16}
+_MOST_EXPERTS = {
+    "table": 16,
+    "image": 4,
+    "window": 4,
+    "text": 4,
+    "photo": 4,
+    "sound": 4,
+    "features": 16,
+}
 _OF_EXPERTS = ("experts", "most_experts", "dense", "router", "router_model", "select", "top_k")
 
 

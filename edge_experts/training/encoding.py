@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..datasets import Dataset
-from ..features import ArrayFeatures, Features, PhotoFeatures, TableFeatures, TextFeatures
+from ..features import (
+    ArrayFeatures,
+    Features,
+    PhotoFeatures,
+    SoundFeatures,
+    TableFeatures,
+    TextFeatures,
+)
 from ..features.text import TextSettings
 
 _FINE_BITS = 14
@@ -36,6 +43,8 @@ def fit_features(
         return TableFeatures.fit(train.inputs, dataset.types)
     if dataset.resizing is not None:
         return PhotoFeatures.of_photos(train.inputs, dataset.resizing, scale=scale)
+    if dataset.log_mel is not None:
+        return SoundFeatures.of_windows(train.inputs, dataset.log_mel)
     if scale is not None:
         return ArrayFeatures.scaled(train.inputs, scale, kind=dataset.kind)
     channels = not (dataset.kind == "image" and train.inputs.ndim == 3)

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from ..datasets import Dataset
-from ..format.manifest import TRUNK
-from . import augmentation, batches, cost
+from . import batches, cost
+from .augmentation import Change
 from .checkpoints import Checkpoints
 from .config import TrainConfig
 from .expert_batching import bank_of
@@ -42,6 +42,7 @@ class Stages:
         teacher: outputs of a dense network for the training and the validation examples,
             (examples, labels or outputs) by split; empty without one.
         logs: folder of TensorBoard's files.
+        augment: changes the inputs of a batch; None: unchanged.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Stages:
         teacher: Mapping[str, np.ndarray],
         logs: Path,
         checkpoints: Checkpoints,
+        augment: Change | None = None,
     ):
         self.model, self.config, self.data, self.teacher = model, config, data, teacher
-        self.task = task
+        self.task, self.augment = task, augment
         self.logs, self.checkpoints = logs, checkpoints
         self.wanted = {name: getattr(dataset, name).targets for name in data}
         self.batch_size = batches.batch_size(len(self.wanted["train"]), config.batch_size)
@@ -242,10 +244,7 @@ class Stages:
             experts=len(model.experts),
         )
         steps = epochs * drawn.steps
-        # Features of a backbone are of changed photos already.
-        augments = config.augment and TRUNK not in data["train"]
-        augment = augmentation.augmented if augments else None
-        goal = Objective(answers, steps=steps, augment=augment, **(objective or {}))
+        goal = Objective(answers, steps=steps, augment=self.augment, **(objective or {}))
         learner = Learner(model, goal, trains_router=trains_router)
         name = what.replace(" ", "-")
         fit = Fit(

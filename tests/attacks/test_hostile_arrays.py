@@ -194,6 +194,7 @@ def _arrays(kind: str) -> Iterator[dict[str, np.ndarray]]:
             "low": np.array(0, np.float32),
             "high": np.array(255, np.float32),
         },
+        "sound": {"mean": np.zeros(3), "deviation": np.ones(3)},
         "pieces": {"pieces": np.frombuffer(b"a\nb\n\xe2\x96\x81", np.uint8)},
         "byte-pairs": {"pieces": np.frombuffer(b"a\nb\n ab", np.uint8)},
         "tokenizer": {
@@ -241,6 +242,19 @@ _SETTINGS: dict[str, dict[str, Any]] = {
             "colours": "not stated",
         },
     },
+    "sound": {
+        "shape": [4, 3],
+        "log_mel": {
+            "rate": 8000,
+            "samples": 160,
+            "frame": 64,
+            "hop": 32,
+            "bands": 3,
+            "low": 60,
+            "high": 4000,
+        },
+        "contract": {"rules": 1, "dtype": "int16", "range": [-32768, 32767]},
+    },
     "pieces": {"targets": ["de", "fr"], "length": 8},
     "byte-pairs": {},
     "tokenizer": {"start": [0], "ends": [0], "names": {"bos_token": "<s>"}},
@@ -252,6 +266,10 @@ _EXAMPLES: dict[str, list[Any]] = {
     "photo": [
         *(np.zeros(shape, np.uint8) for shape in [(4, 5, 3), (9, 7), (2, 2, 4), (0, 3), (1,) * 4]),
         *(np.zeros((4, 5, 3)), [[1, 2], [3, 256]], [[1, 2], [3, 4]], [[0.5]], "x", None, [[None]]),
+    ],
+    "sound": [
+        *(np.zeros(count, np.int16) for count in (0, 1, 160, 1000)),
+        *(np.zeros((1, 160)), np.zeros((4, 3)), [1, 40_000], [0.5], [], "x", None, [None], b"RIFF"),
     ],
     "tokens": [[1, 6], [7, 0], [-1, 0], [1.5, 0], ["a", "b"], None, [2**70, 0], [[1], [1, 2]]],
     "pieces": [("a b", "de"), ("", "de"), ("a", "x"), ("a" * 99, "fr"), "ab", ("\ud800", "de"), 5],

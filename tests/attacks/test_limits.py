@@ -23,6 +23,7 @@ from edge_experts.errors import (
     UsageError,
 )
 from edge_experts.features import PhotoFeatures, photo_files, restore
+from edge_experts.features.log_mel import LogMel
 from edge_experts.features.resizing import Resizing, coloured
 from edge_experts.format import checked_files, zips
 from edge_experts.format import npz as arrays
@@ -115,6 +116,14 @@ def _photo_side(side: int) -> None:
     restore("photo", settings, features.arrays)
 
 
+def _sound(**changed: int) -> None:
+    log_mel = LogMel.of(16_000, 16_000).to_json() | {"hop": 16_000} | changed
+    frames = 1 + (log_mel["samples"] - log_mel["frame"]) // log_mel["hop"]
+    contract = {"rules": 1, "dtype": "int16", "range": [-(2**15), 2**15 - 1]}
+    settings = {"shape": [frames, log_mel["bands"]], "log_mel": log_mel, "contract": contract}
+    restore("sound", settings, {"mean": np.array(0.0), "deviation": np.array(1.0)})
+
+
 MANIFESTS: dict[str, Callable[[int], None]] = {
     "manifest_bytes": _manifest_bytes,
     "values": _values,
@@ -137,6 +146,8 @@ MANIFESTS: dict[str, Callable[[int], None]] = {
     ),
     "value_characters": lambda count: _columns([{"name": "a" * count}]),
     "photo_side": _photo_side,
+    "sound_rate": lambda rate: _sound(rate=rate),
+    "sound_window": lambda count: _sound(samples=count),
     "bins": _bins,
     "written_pieces": lambda count: _generation(length=count),
     "beams": lambda count: _generation(beams=count),
@@ -322,6 +333,7 @@ def test_every_limit_has_a_test() -> None:
         "line_characters",  # tests of translated lines
         "unicode_rows",  # tests of Unicode tables
         *("photos", "photo_bytes", "photo_pixels", "photo_length"),
+        *("sound_samples", "sound_channels"),  # device/features/test_wav_files.py
         # tests of language models
         *("written_tokens", "stop_strings", "network_size", "cache_bytes"),
         # test_hostile_tokenizers.py

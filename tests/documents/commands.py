@@ -13,7 +13,7 @@ _PROGRAMS = (
     *("edge-experts", "edge/bin/edge-experts", ".venv/bin/edge-experts", "python", "python3"),
     *(".venv/bin/python", "edge/bin/python", "pip", ".venv/bin/pip", "edge/bin/pip", "curl", "scp"),
     *("ssh", "sudo", "openssl", "tensorboard", "bash", "pytest", ".", ".venv/bin/ruff", "git"),
-    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid", "./read_sensor"),
+    *("mkdocs", ".venv/bin/mkdocs", "rpicam-vid", "./read_sensor", "arecord", "apt"),
 )
 PLACEHOLDERS = {"...": None, "[--write]": None}
 
@@ -25,6 +25,7 @@ NOT_RUN = {
     "pip download": "named, not shown to be run",
     "./read_sensor ": "needs a sensor; tests/end_to_end/test_sensors.py feeds rows",
     "rpicam-vid ": "needs a camera; tests/end_to_end/test_photos.py feeds frames",
+    "arecord ": "needs a microphone; tests/end_to_end/test_sounds.py feeds streams",
     "scp ": "goes to a board",
     "sudo ": "changes the machine",
     "edge/bin/": "on a board; tests/emulated runs these on emulated ones",
@@ -38,6 +39,7 @@ NOT_RUN = {
     "edge-experts install random.bundle": "the bundle of a measuring program",
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
+    "python -m device_tests.sound_spectra": "tests/device/features/test_log_mel.py has its digest",
     "python -m device_tests.boards": "emulated boards; tests/emulated runs them",
     "python -m edge_experts.benchmarking.expected": "tests/device/benchmarking runs it",
     "python -m edge_experts.converters.targets": "tests/host/converters/test_targets.py runs it",

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from device_tests.sound_spectra import wav_file
 from tests import chatting, checkpoints, gguf_files, language
 from tests.documents import pages
 from tests.photos import write_photos
+from tests.sounds import RATE, noise, write_sounds
 from tests.translators import toy
 
 RANDOM = np.random.default_rng(0)
@@ -60,6 +62,7 @@ def write(folder: Path) -> None:
     _recordings(folder)
     motion(folder / "motion.csv")
     _photos(folder)
+    _sounds(folder)
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
@@ -154,6 +157,18 @@ def _photos(folder: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def _sounds(folder: Path) -> None:
+    write_sounds(folder / "sounds", 24)
+    for made, label in (("chirp", "yes"), ("hum", "no")):
+        (folder / "sounds" / made).rename(folder / "sounds" / label)
+    first = folder / "sounds" / "yes" / "s0_nohash_0.wav"
+    first.rename(first.with_name("1.wav"))
+    (folder / "speech").mkdir()
+    (folder / "speech" / "words").symlink_to(folder / "sounds")
+    for name in ("speech.wav", "noise.wav"):
+        (folder / "speech" / name).write_bytes(wav_file(noise(3, RANDOM), RATE))
 
 
 def _houses(folder: Path) -> None:

@@ -9,6 +9,7 @@ from ..latency import Latency
 from ..measure.conditions import Conditions
 from ..measure.energy import Energy
 from ..measure.growth import Growth, Streaming
+from ..media_speed import PhotoSpeed, SoundSpeed
 from ..row import SPARSE
 from .benchmark_verdict import verdict
 
@@ -42,7 +43,7 @@ def as_text(result: Benchmark) -> str:
         *([*aligned(written), ""] if written else []),
         notes(result),
         *memory_told(result),
-        *photos_told(result),
+        *media_told(result),
     ]
     if result.energy is not None:
         lines.append(energy_told(result.energy))
@@ -81,9 +82,25 @@ def memory_told(result: Benchmark) -> list[str]:
     ]
 
 
-def photos_told(result: Benchmark) -> list[str]:
-    """Report photos per second; empty for other inputs."""
-    found = result.photos
+def media_told(result: Benchmark) -> list[str]:
+    """Report photos per second, or the real-time factor of sounds; empty for other inputs."""
+    return [*_photos_told(result.photos), *_sounds_told(result.sounds)]
+
+
+def _sounds_told(found: SoundSpeed | None) -> list[str]:
+    if found is None:
+        return []
+    told = (
+        f"Sound: real-time factor {found.real_time_factor:.4f} of `run --listen`, which answers "
+        f"windows of {found.window_seconds:g} s, eight in the time of one"
+    )
+    if found.decode is None:
+        return [f"{told}."]
+    took = number(found.decode.total_us["p50"])
+    return [f"{told}; reading, decoding and resampling a file take {took} µs (median)."]
+
+
+def _photos_told(found: PhotoSpeed | None) -> list[str]:
     if found is None:
         return []
     told = (

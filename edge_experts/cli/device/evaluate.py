@@ -13,8 +13,8 @@ from ..shared_options import (
     ExpertsPerToken,
     Json,
     MemoryBudget,
+    OptionalSource,
     PreferResident,
-    Source,
     print_json,
 )
 
@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
 def evaluate(
     bundle: Bundle,
-    data: Source,
+    data: OptionalSource = None,
+    listen: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.wav",
+            help="Count false alarms in a recording that has none of the sounds.",
+        ),
+    ] = None,
     split: Annotated[
         Literal["train", "validation", "test"],
         typer.Option(help="Split to evaluate; test excludes trained rows."),
@@ -116,13 +123,24 @@ def evaluate(
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
     of the router, if there is one. For regression they are the mean absolute error (MAE), the root
     mean squared error (RMSE) and R2. For several labels of an example (multi-label) they are F1 of
-    all labels counted together (micro) and the mean F1 of the labels that occur (macro).
+    all labels counted together (micro) and the mean F1 of the labels that occur (macro). With
+    --listen instead of --data, they are the detections of `run --listen` per hour, for several
+    thresholds.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 
     Example: edge-experts evaluate help.bundle --data help --experts-per-token 1
+
+    Example: edge-experts evaluate sounds.bundle --listen speech.wav
     """
     from ...errors import DataError, MemoryBudgetError, UsageError
+
+    if (data is None) == (listen is None):
+        raise UsageError("give --data DATA, or --listen FILE.wav")
+    if listen is not None:
+        _listen(bundle, listen, memory_budget, json=json)
+        return
+    assert data is not None
     from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
     from .tasks import check_options, check_thresholds, commands_of
@@ -183,6 +201,28 @@ def evaluate(
             file=sys.stderr,
         )
     check_thresholds(commands, result, thresholds)
+
+
+def _listen(bundle: Path, path: Path, memory_budget: int | None, *, json: bool) -> None:
+    """Print the false alarms in a recording, for several thresholds."""
+    from ...runtime import ExpertRuntime
+    from ...text_table import aligned
+    from .listening import false_alarms
+
+    with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
+        found = false_alarms(runtime, path, None)
+    if json:
+        print_json({"schema_version": "1.0", **found})
+        return
+    print(
+        f"{found['seconds']:,.0f} s of {path}, a window every {found['hop']:g} s, real-time factor "
+        f"{found['real_time_factor']:.4f}"
+    )
+    rows = [
+        [f"{one['threshold']:g}", f"{one['false_alarms']:,}", f"{one['per_hour']:,.1f}"]
+        for one in found["thresholds"]
+    ]
+    print("\n".join(aligned([["threshold", "false alarms", "per hour"], *rows])))
 
 
 def _read(

@@ -91,6 +91,32 @@ def run(
             "--stream", help="Rows of sensors on stdin; an answer for each window of them."
         ),
     ] = False,
+    listen: Annotated[
+        bool,
+        typer.Option(
+            "--listen",
+            help="Detect sounds in a stream on stdin: WAV, or raw 16 bits at the bundle's rate.",
+        ),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SCORE",
+            help="Least mean score of a detection of --listen.",
+            min=0,
+            max=1,
+            show_default="0.7",
+        ),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time between two windows of --listen.",
+            show_default="an eighth of a window",
+            rich_help_panel=RARE,
+        ),
+    ] = None,
     context: Context = None,
     prefer_resident: PreferResident = 0.0,
     experts_per_token: ExpertsPerToken = None,
@@ -112,8 +138,9 @@ def run(
     the others are answered, and the exit code is 2. An abstained answer shows its label in
     brackets.
 
-    A photo is an image file, or a folder of them; --frames reads a camera's frames. --stream reads
-    rows of sensors, and answers each window as its last row comes.
+    A photo is an image file, a sound a .wav file, or a folder of them. --frames reads a camera's
+    frames. --listen prints a line with the time for each detection in a stream, or in --input.
+    --stream reads rows of sensors, and answers each window as its last row comes.
 
     A language model continues each text, or one line of a file or stdin after the other, and prints
     the tokens as they come. With --json one object for each text has the whole continuation and its
@@ -134,6 +161,8 @@ def run(
 
     Example: ./read_sensor | edge-experts run motion.bundle --stream
 
+    Example: arecord -f S16_LE -r 16000 -c 1 | edge-experts run sounds.bundle --listen
+
     Example: edge-experts run translation.bundle --to de "Open the file."
     """
     from ...errors import UsageError
@@ -144,6 +173,10 @@ def run(
     for option, is_given in (("--frames", frames is not None), ("--stream", stream)):
         if is_given and (text or input is not None):
             raise UsageError(f"{option} is read from stdin; remove the other inputs")
+    if listen and (text or frames is not None):
+        raise UsageError("--listen reads stdin or --input FILE.wav; remove the other inputs")
+    if not listen and (threshold is not None or hop is not None):
+        raise UsageError("--threshold and --hop are for --listen; add it, or remove them")
     checked(text)
     options = {
         "--to": to,
@@ -155,6 +188,9 @@ def run(
         "--seed": seed,
         "--frames": frames,
         "--stream": stream,
+        "--listen": listen,
+        "--threshold": threshold,
+        "--hop": hop,
     }
     from ...runtime.installed import open_runtime
     from .tasks import check_options, commands_of
@@ -172,6 +208,6 @@ def run(
     ) as runtime:
         commands = commands_of(runtime.task)
         check_options(commands, runtime.task.name, options)
-        watch = Watch(runtime, json=json, strict=strict)
+        watch = Watch(runtime, json=json, strict=strict, drift=not listen)
         commands.run(runtime, text, input, options, watch, json=json)
         watch.finish()

@@ -17,6 +17,7 @@ from ...features import (
     ArrayFeatures,
     Features,
     PhotoFeatures,
+    SoundFeatures,
     TableFeatures,
     TokenFeatures,
     encode_all,
@@ -166,6 +167,8 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
         return fit_features(dataset)
     if dataset.resizing is not None and isinstance(train, np.ndarray):
         return PhotoFeatures.of_photos(train, dataset.resizing, scale=(0.0, 1.0))
+    if dataset.log_mel is not None and isinstance(train, np.ndarray):
+        return SoundFeatures.of_windows(train, dataset.log_mel, standardize=False)
     if isinstance(train, np.ndarray):
         return ArrayFeatures.scaled(train, (0.0, 1.0), kind=dataset.kind)
     return TableFeatures.unscaled(train, dataset.types)

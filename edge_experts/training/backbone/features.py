@@ -18,7 +18,7 @@ from ...errors import UsageError
 from ...format.atomic import cache_folder
 from ...format.manifest import TRUNK
 from ...progress import Progress
-from .. import augmentation
+from .. import photo_augmentation
 from ..checkpoints import Snapshot, Snapshots, code_digest
 from ..config import TrainConfig
 from ..randomness import reseed
@@ -125,7 +125,7 @@ def _all(
             reseed(seed, "backbone", str(copy))
             for batch in _each(train):
                 # Augmentation is for standardized photos.
-                changed = augmentation.augmented({"x": (batch - mean) / deviation})["x"]
+                changed = photo_augmentation.augmented({"x": (batch - mean) / deviation})["x"]
                 parts["train"].append(function(changed * deviation + mean).numpy())
                 progress.step(f"changed copy {copy + 1}")
     return {split: np.concatenate(rows) for split, rows in parts.items()}

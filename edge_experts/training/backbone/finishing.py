@@ -12,6 +12,7 @@ import numpy as np
 
 from ...datasets import Dataset
 from .. import cost
+from ..augmentation import Change
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
 from ..inference import predict
@@ -29,6 +30,7 @@ class Finishing:
     Attributes:
         data: encoded inputs of each split.
         logs: folder of TensorBoard's files.
+        augment: changes the inputs of a batch in fine-tuning; None: unchanged.
     """
 
     trunk: Trunk
@@ -37,6 +39,7 @@ class Finishing:
     data: Mapping[str, Mapping[str, np.ndarray]]
     logs: Path
     checkpoints: Checkpoints
+    augment: Change | None = None
 
     def model(
         self, experts: SparseExperts, config: TrainConfig
@@ -55,7 +58,15 @@ class Finishing:
     def _fine_tuned(self, model: SparseExperts, config: TrainConfig) -> dict[str, Any]:
         """Fine-tune the model; weights that answer worse on validation examples are not kept."""
         stages = Stages(
-            model, config, self.task, self.dataset, self.data, {}, self.logs, self.checkpoints
+            model,
+            config,
+            self.task,
+            self.dataset,
+            self.data,
+            {},
+            self.logs,
+            self.checkpoints,
+            self.augment,
         )
         score = f"validation_{self.task.primary}"
         before, weights = stages.metrics(self._fitted(model)), model.get_weights()

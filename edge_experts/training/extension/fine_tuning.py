@@ -15,7 +15,7 @@ from ..config import TrainConfig
 from ..leaving import versions
 from ..randomness import reseed
 from ..tasks import training_of
-from .run_parts import digest, encoded, features_of, fitting
+from .run_parts import digest, encoded, features_of, fitting, read_model
 from .teaching import EPOCHS, Teaching, score
 
 

@@ -37,7 +37,7 @@ def fitting(
             f"{earlier.task_type}; extend it with data of the same task"
         )
     kind = "array" if isinstance(dataset.train.inputs, np.ndarray) else "table"
-    kind = dataset.kind if dataset.kind in ("text", "photo") else kind
+    kind = dataset.kind if dataset.kind in ("text", "photo", "sound") else kind
     fitting = {kind, "tokens"} if kind == "array" else {kind}
     if earlier.feature_kind not in fitting:
         raise DataError(

@@ -31,4 +31,5 @@ BY_KIND: dict[str, ModuleType] = {
     "window": window_networks,
     "photo": photo_networks,
     "features": head_networks,
+    "sound": photo_networks,  # of spectra, (frames, bands)
 }

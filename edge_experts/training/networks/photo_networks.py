@@ -1,4 +1,4 @@
-"""Networks for photos: strided convolutions, more of them than for small images."""
+"""Networks for photos and spectra: strided convolutions, more of them than for small images."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def router(shapes: Shapes, experts: int) -> tf_keras.Model:
 def projected(shapes: Shapes, units: int) -> tuple[Any, Any]:
     """The inputs, and `units` linear functions of the router's input: the coarse pixels."""
     inputs = shapes.keras_inputs()
-    photo = inputs["x"]
+    photo = _with_channels(inputs["x"])
     pool = max(1, min(photo.shape[1:3]) // _ROUTER_SIDE)
     output = layers.Flatten()(layers.AveragePooling2D(pool)(photo))
     return inputs, layers.Dense(units)(output)
@@ -57,7 +57,7 @@ def teacher(shapes: Shapes, experts: int) -> tf_keras.Model:
 
 def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
     inputs = shapes.keras_inputs()
-    output = inputs["x"]
+    output = _with_channels(inputs["x"])
     for place, filters in enumerate(_FILTERS):
         stride = 2 if place == 0 or min(output.shape[1:3]) > _SIDE else 1
         output = layers.Conv2D(
@@ -67,3 +67,8 @@ def _convolutions(shapes: Shapes, width: float) -> tf_keras.Model:
         output = layers.AveragePooling2D(min(2, *output.shape[1:3]))(output)
     output = layers.Dropout(_DROPOUT)(layers.Flatten()(output))
     return tf_keras.Model(inputs, layers.Dense(shapes.labels)(output))
+
+
+def _with_channels(photo: Any) -> Any:
+    """Add an axis of one channel to a spectrum, (frames, bands)."""
+    return photo if len(photo.shape) == 4 else layers.Reshape((*photo.shape[1:], 1))(photo)

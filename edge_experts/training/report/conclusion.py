@@ -107,9 +107,11 @@ def _owned(
     experts: int,
 ) -> Owned:
     table = dataset.kind == "table"
+    # A spectrum is drawn from below, with the time from left to right.
+    drawn = {"table": arrays["x"], "sound": arrays["x"].swapaxes(1, -1)[:, ::-1]}
     return Owned(
         kind=dataset.kind,
-        examples=arrays["x"] if table else dataset.validation.inputs,
+        examples=drawn.get(dataset.kind, dataset.validation.inputs),
         columns=column_names(features, arrays["x"].shape[1]) if table else (),
         labels=task.class_names(),
         targets=task.classes(dataset.validation.targets[: len(owner)]),

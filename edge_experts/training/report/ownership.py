@@ -16,7 +16,7 @@ class Owned:
     """Held-out examples with their owners.
 
     Args:
-        kind: kind of the data: "text", "table", "image", "window" or "photo".
+        kind: kind of the data: "text", "table", "image", "window", "photo" or "sound".
         examples: examples of the data set; for tables the standardized rows, (examples, columns).
         columns: names of a table's columns.
         targets: index of each example's label.

@@ -16,7 +16,8 @@ from ...datasets import Dataset
 from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
-from .. import activations, augmentation, checks, distribution, networks
+from .. import activations, checks, distribution, networks
+from ..augmentation import AUGMENTED, Change, augmentation
 from ..backbone import stated
 from ..backbone.features import computed
 from ..backbone.finishing import Finishing
@@ -68,7 +69,7 @@ class RoutedTraining:
         refuse_existing(out, force=force)
         backbone = stated.read(config, dataset)
         if config.augment:
-            print(f"{dataset.name}: {augmentation.SENTENCE}.", file=sys.stderr)
+            print(f"{dataset.name}: {AUGMENTED[dataset.kind]}.", file=sys.stderr)
         task = self.task
         with distribution.scope(config.distribute) as chief:
             reseed(config.seed)
@@ -92,6 +93,11 @@ class RoutedTraining:
                 classes = task.classes(source.train.targets)
                 reseed(config.seed)
             train = data["train"]
+            change = None
+            if config.augment:
+                change = augmentation(dataset, features, encoded["train"]["x"])
+            # Features of a backbone are of changed inputs already.
+            augment = change if trunk is None else None
             shapes = networks.Shapes(
                 kind,
                 {name: (array.shape[1:], str(array.dtype)) for name, array in train.items()},
@@ -118,7 +124,7 @@ class RoutedTraining:
             with staged(out, force=force) if chief else tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
                 taught = self._taught(
-                    dataset, source, data, shapes, config, teacher, checkpoints, folder
+                    dataset, source, data, shapes, config, teacher, checkpoints, folder, augment
                 )
 
                 examples = EncodedExamples(source, data, taught)
@@ -134,7 +140,7 @@ class RoutedTraining:
                     # one.
                     learned = {} if config.dense is not None and teacher is None else split.taught
                     stages = Stages(
-                        model, config, task, split.dataset, split.data, learned, logs, own
+                        model, config, task, split.dataset, split.data, learned, logs, own, augment
                     )
                     stages.run()
                     validation = split.dataset.validation
@@ -149,7 +155,7 @@ class RoutedTraining:
                 model, judged, replaced = chosen.model, (chosen.model, data), dict[str, Any]()
                 if trunk is not None:
                     logs = folder / run_folder.LOGS / "fine-tuning"
-                    finishing = Finishing(trunk, task, dataset, encoded, logs, checkpoints)
+                    finishing = Finishing(trunk, task, dataset, encoded, logs, checkpoints, change)
                     model, replaced = finishing.model(chosen.model, chosen.config)
                     judged = (model, encoded) if config.fine_tune else judged
                 outputs = predict(judged[0], judged[1]["validation"])
@@ -190,6 +196,7 @@ class RoutedTraining:
         given: Path | None,
         checkpoints: Checkpoints,
         folder: Path,
+        augment: Change | None,
     ) -> dict[str, np.ndarray]:
         """A teacher's outputs for the training and validation examples; empty without one.
 
@@ -206,7 +213,7 @@ class RoutedTraining:
         model = build(shapes, alone, data["train"])
         logs = folder / run_folder.LOGS / "teacher"
         own = checkpoints.of("teacher")
-        Stages(model, alone, self.task, source, data, {}, logs, own).run()
+        Stages(model, alone, self.task, source, data, {}, logs, own, augment).run()
         return {split: predict(model, data[split]) for split in _TAUGHT}
 
     def _answers_of(self, run: Path, dataset: Dataset) -> dict[str, np.ndarray]:

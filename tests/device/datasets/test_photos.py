@@ -13,7 +13,9 @@ import pytest
 from edge_experts import datasets
 from edge_experts.datasets import Columns, held_out
 from edge_experts.datasets.inputs import InputReader
-from edge_experts.datasets.photos import near_duplicates, photo_sizes, photo_splits
+from edge_experts.datasets.label_folders import file_splits, near_duplicates
+from edge_experts.datasets.photos import photo_sizes
+from edge_experts.datasets.photos.photo_set import small_version
 from edge_experts.errors import DataError, UsageError
 from edge_experts.features import PhotoFeatures, TextFeatures
 from edge_experts.features.resizing import Resizing
@@ -120,7 +122,7 @@ def test_one_label_and_ten_thousand_are_refused(folder: Path, tmp_path: Path) ->
 def test_folders_without_photos_in_folders_are_refused(folder: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     shutil.copytree(folder / "disc", flat)
-    with pytest.raises(DataError, match=r"one folder of photos .*found 20 image files outside"):
+    with pytest.raises(DataError, match=r"one folder of photos .*found 20 photos outside"):
         datasets.load(str(flat))
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="folder without"):
@@ -166,7 +168,7 @@ def test_near_duplicates_are_in_one_split_and_told(folder: Path) -> None:
     photos = np.concatenate([dataset.train.inputs, dataset.validation.inputs, dataset.test.inputs])
     names = np.repeat(["train", "validation", "test"], [len(dataset.train), len(dataset.validation),
                                                         len(dataset.test)])  # fmt: skip
-    groups = near_duplicates.groups(np.stack(list(map(near_duplicates.signature, photos))))
+    groups = near_duplicates.groups(np.stack(list(map(small_version, photos))))
     assert (groups != np.arange(len(groups))).sum() == 11
     assert (names[groups] == names).all()
 
@@ -243,7 +245,7 @@ def test_any_photos_can_be_evaluated(folder: Path) -> None:
 
 def test_a_split_of_one_label_keeps_photos_to_train_on() -> None:
     targets = np.zeros(3, np.int64)
-    splits = photo_splits.assign(
+    splits = file_splits.assign(
         np.full(3, "", "<U10"), targets, np.zeros(3, np.int64), [b"a", b"b", b"c"], 0
     )
     assert splits.tolist() == ["train"] * 3

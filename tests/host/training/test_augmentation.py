@@ -21,7 +21,7 @@ def _photos(count: int = 6) -> np.ndarray:
 def _changed(photos: np.ndarray, step: int, seed: int = 0) -> np.ndarray:
     import tensorflow as tf
 
-    from edge_experts.training.augmentation import augmented
+    from edge_experts.training.photo_augmentation import augmented
     from edge_experts.training.randomness import by_step, deterministic, reseed
 
     reseed(0)
@@ -59,7 +59,7 @@ def test_each_photo_is_changed_on_its_own_and_stays_itself() -> None:
 def test_other_inputs_stay() -> None:
     import tensorflow as tf
 
-    from edge_experts.training.augmentation import augmented
+    from edge_experts.training.photo_augmentation import augmented
 
     other = tf.constant([[1.0]])
     made = augmented({"x": tf.constant(_photos(3)), "other": other})

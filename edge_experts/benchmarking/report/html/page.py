@@ -16,10 +16,10 @@ from ..compared import Compared
 from ..text_report import (
     contender_table,
     energy_told,
+    media_told,
     memory_told,
     notes,
     phase_table,
-    photos_told,
     writing_table,
 )
 from . import templates
@@ -47,7 +47,7 @@ def as_html(result: Benchmark, comparison: Compared | None = None) -> str:
         contenders=contender_table(result),
         writing=writing_table(result),
         notes=notes(result),
-        memory=[*memory_told(result), *photos_told(result)],
+        memory=[*memory_told(result), *media_told(result)],
         conditions=_conditions(result),
         energy=None if result.energy is None else energy_told(result.energy),
         score=primary(result.rows[0].scores),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..examples import answers
+from ..listening import listen
 from . import Evaluation
 
 if TYPE_CHECKING:
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from ....runtime.installed import InstalledRuntime
     from ..watch import Watch
 
-OPTIONS = {"--min-accuracy": "accuracy", "--frames": "", "--stream": ""}
+OPTIONS = {
+    "--min-accuracy": "accuracy",
+    **dict.fromkeys(("--frames", "--stream", "--listen", "--threshold", "--hop"), ""),
+}
 
 
 def run(
@@ -28,6 +32,9 @@ def run(
     *,
     json: bool,
 ) -> None:
+    if options.get("--listen"):
+        listen(runtime, path, watch, options["--threshold"], options["--hop"], json=json)
+        return
     named = hasattr(runtime.features, "suffixes") or bool(options.get("--stream"))
     frames, stream = options.get("--frames"), bool(options.get("--stream"))
     for name, answer in answers(runtime, texts, path, watch, frames, stream=stream):

@@ -26,6 +26,7 @@ def owned(of: Owned, path: Path) -> None:
     {
         "image": _images,
         "photo": _images,
+        "sound": _images,
         "window": _curves,
         "table": _columns,
         "text": _words,

@@ -1,4 +1,4 @@
-"""Splits of photos: by the digests of their files, nearly equal photos together."""
+"""Splits of files: by the digests of their contents, nearly equal ones together."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _NAMED = 3
 def assign(
     wishes: np.ndarray, targets: np.ndarray, groups: np.ndarray, keys: Sequence[bytes], seed: int
 ) -> np.ndarray:
-    """Assign a split to each photo: the one that its folder states, else by its digest.
+    """Assign a split to each example: the one that its folder states, else by its digest.
 
-    Of each label, the photos of the lowest digests are the test split, and the next ones the
-    validation split. The split of a photo thus does not depend on names, and hardly on other
-    photos. The photos of a group are in the split of its first photo.
+    Of each label, the examples of the lowest digests are the test split, and the next ones the
+    validation split. The split of an example thus does not depend on names, and hardly on other
+    examples. The examples of a group are in the split of its first one.
 
     Args:
-        wishes: "train", "validation" or "test" for each photo, or "" if nothing states it.
-        groups: index of the first photo of each photo's group.
-        keys: digest of each photo's file.
+        wishes: "train", "validation" or "test" for each example, or "" if nothing states it.
+        groups: index of the first example of each one's group.
+        keys: digest of each example's file.
     """
     splits = wishes.copy()
     splits[splits == ""] = "train"
@@ -47,9 +47,17 @@ def assign(
 
 
 def notes(
-    splits: np.ndarray, targets: np.ndarray, groups: np.ndarray, names: Sequence[str]
+    splits: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    names: Sequence[str],
+    word: str,
 ) -> list[str]:
-    """Sentences on nearly equal photos: how many, across splits, and with different labels."""
+    """Sentences on nearly equal files: how many, across splits, and with different labels.
+
+    Args:
+        word: one file in words, such as "photo".
+    """
     copies = np.flatnonzero(groups != np.arange(len(groups)))
     if not len(copies):
         return []
@@ -57,26 +65,26 @@ def notes(
     across = copies[splits[copies] != splits[groups[copies]]]
     if len(across):
         found.append(
-            f"Warning: {_photos(len(across))} nearly equal to one of another split, so that the "
+            f"Warning: {_are(len(across), word)} nearly equal to one of another split, so that the "
             f"accuracy is too high: {_pairs(across, groups, names)}"
         )
     odd = copies[targets[copies] != targets[groups[copies]]]
     if len(odd):
         found.append(
-            f"Warning: {_photos(len(odd))} nearly equal to one of another label: "
+            f"Warning: {_are(len(odd), word)} nearly equal to one of another label: "
             f"{_pairs(odd, groups, names)}"
         )
     within = np.setdiff1d(copies, across)
     if len(within):
         found.append(
-            f"{_photos(len(within))} nearly equal to another one, and in the same split: "
+            f"{_are(len(within), word)} nearly equal to another one, and in the same split: "
             f"{_pairs(within, groups, names)}"
         )
     return found
 
 
-def _photos(count: int) -> str:
-    return "1 photo is" if count == 1 else f"{count:,} photos are"
+def _are(count: int, word: str) -> str:
+    return f"1 {word} is" if count == 1 else f"{count:,} {word}s are"
 
 
 def _pairs(places: np.ndarray, groups: np.ndarray, names: Sequence[str]) -> str:

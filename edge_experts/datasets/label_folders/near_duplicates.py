@@ -1,6 +1,6 @@
-"""Photos that are nearly equal, such as copies of another size or quality.
+"""Photos or spectra that are nearly equal, such as copies of another size or quality.
 
-Two photos are nearly equal if small versions of them, 16 x 16 pixels, differ by at most 4 of 255 on
+Two are nearly equal if small versions of them, 16 x 16 pixels, differ by at most 4 of 255 on
 average, and by at most 8 % of their contrast. Such a version is a simple perceptual hash, whose
 distance is one of brightness. Frames of a series that moved are not found.
 """
@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...features.resizing import COLOUR, coloured, resized
-
-_SIDE, _BLOCKS = 16, 2
+SIDE = 16  # of a small version
+_BLOCKS = 2
 _DIFFERENCE, _SHARE, _NOISE = 4.0, 0.08, 1.0
-_COMPARED = 1000  # photos of nearly the same mean that each is compared with, at most
+_COMPARED = 1000  # examples of nearly the same mean that each is compared with, at most
 
 
-def signature(photo: np.ndarray) -> np.ndarray:
-    """Small version of decoded pixels, (16, 16, 3) uint8."""
-    return resized(coloured(photo, COLOUR), _SIDE, _SIDE)
-
-
-def groups(small: np.ndarray) -> np.ndarray:
-    """Group nearly equal photos.
+def groups(small: np.ndarray, difference: float = _DIFFERENCE) -> np.ndarray:
+    """Group nearly equal examples.
 
     Args:
-        small: their signatures, (photos, 16, 16, 3) uint8, of at least one photo.
+        small: their small versions, (examples, 16, 16, channels) uint8, of at least one.
+        difference: of two nearly equal ones on average, at most.
 
     Returns:
-        For each photo the index of the first one of its group, (photos,) int64.
+        For each example the index of the first one of its group, (examples,) int64.
     """
     first: dict[bytes, int] = {}
     owner = np.array([first.setdefault(one.tobytes(), place) for place, one in enumerate(small)])
@@ -40,29 +35,29 @@ def groups(small: np.ndarray) -> np.ndarray:
             place = owner[place]
         return place
 
-    for one, other in _pairs(small[different]):
+    for one, other in _pairs(small[different], difference):
         low, high = sorted((root(int(different[one])), root(int(different[other]))))
         owner[high] = low
     return np.array([root(place) for place in range(len(small))], np.int64)
 
 
-def _pairs(small: np.ndarray) -> list[tuple[int, int]]:
-    """Find all pairs of nearly equal small photos, (photos, side, side, channels).
+def _pairs(small: np.ndarray, most: float) -> list[tuple[int, int]]:
+    """Find all pairs of nearly equal small versions, (examples, side, side, channels).
 
-    The mean of differences is at least the difference of means. So only photos of nearly the same
+    The mean of differences is at least the difference of means. So only those of nearly the same
     mean are compared, of those the ones whose four quarters agree, and these in full.
     """
     count = len(small)
     flat = small.reshape(count, -1).astype(np.float32)
-    half = _SIDE // _BLOCKS
+    half = SIDE // _BLOCKS
     quarters = small.reshape(count, _BLOCKS, half, _BLOCKS, half, -1).mean(axis=(2, 4))
     quarters = quarters.reshape(count, -1).astype(np.float32)
     means = flat.mean(axis=1)
     contrast = abs(flat - means[:, None]).mean(axis=1)
-    allowed = np.minimum(_DIFFERENCE, np.maximum(_NOISE, _SHARE * contrast))
+    allowed = np.minimum(most, np.maximum(_NOISE, _SHARE * contrast))
     order = np.argsort(means, kind="stable")
     sorted_means, found = means[order], []
-    ends = np.searchsorted(sorted_means, sorted_means + _DIFFERENCE, "right")
+    ends = np.searchsorted(sorted_means, sorted_means + most, "right")
     for place, one in enumerate(order.tolist()):
         others = order[place + 1 : min(ends[place], place + 1 + _COMPARED)]
         near = abs(quarters[others] - quarters[one]).mean(axis=1) <= allowed[one]

@@ -1,4 +1,4 @@
-"""Photos per second: of answers alone, and with reading and decoding the files."""
+"""Photos per second and the real-time factor of sounds, with and without decoding of files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from time import perf_counter_ns
 import numpy as np
 
 from ..errors import UsageError
-from ..features import Features
+from ..features import Features, PhotoFeatures, SoundFeatures
 from . import latency
 from .bounds import Amount
 
-_MOST_FILES, _MOST_BYTES = 64, 2**27  # of photos that are measured, decoded
+_MOST_FILES, _MOST_BYTES = 64, 2**27  # that are measured, decoded
+_HOPS = 8  # of `run --listen` in a window
 _ROUNDS = 3
 
 
@@ -36,10 +37,27 @@ class PhotoSpeed:
 
 
 @dataclass(frozen=True)
-class DecodedFiles:
-    """Decoded photos, and the times of reading and decoding each."""
+class SoundSpeed:
+    """Speed of one process, on its threads.
 
-    photos: list[np.ndarray]
+    Attributes:
+        real_time_factor: time of the answers of `run --listen` in its usual windows, as a share of
+            the time of the sound; from the median warm answer.
+        window_seconds: of the sound of one answer; there is one after every eighth of it.
+        decode: reading, decoding and resampling of a file, from the page cache; None if no files
+            were given.
+    """
+
+    real_time_factor: Amount
+    window_seconds: Amount
+    decode: latency.Latency | None = None
+
+
+@dataclass(frozen=True)
+class DecodedFiles:
+    """Decoded photos or sounds, and the times of reading and decoding each."""
+
+    examples: list[np.ndarray]
     decode: latency.Latency
 
 
@@ -50,29 +68,29 @@ def decode_files(features: Features, paths: Sequence[Path]) -> DecodedFiles:
         UsageError: there are no files, or none of them can be read.
     """
     step = max(1, len(paths) // _MOST_FILES)
-    photos, times, size = [], list[float](), 0
+    examples, times, size = [], list[float](), 0
     problem: UsageError | None = None
     for path in paths[::step][:_MOST_FILES]:
         own = []
         try:
             for _ in range(_ROUNDS):
                 begin = perf_counter_ns()
-                photo = features.parse(str(path))
+                example = features.parse(str(path))
                 own.append((perf_counter_ns() - begin) / 1000)
         except UsageError as error:
             problem = error
             continue
-        photos.append(photo)
+        examples.append(example)
         times += own[1:]  # the first round reads the file from storage
-        size += photo.nbytes
+        size += example.nbytes
         if size > _MOST_BYTES:
             break
-    if not photos:
-        raise problem or UsageError("there are no photos")
-    return DecodedFiles(photos, latency.summarize(times))
+    if not examples:
+        raise problem or UsageError("there are no such files")
+    return DecodedFiles(examples, latency.summarize(times))
 
 
-def speed(
+def photo_speed(
     features: Features, answer_us: float, decode: latency.Latency | None
 ) -> PhotoSpeed | None:
     """Summarize; None if the inputs are not photos.
@@ -80,9 +98,19 @@ def speed(
     Args:
         answer_us: of the median warm answer.
     """
-    if not getattr(features, "suffixes", ()):
+    if not isinstance(features, PhotoFeatures):
         return None
     whole = None
     if decode is not None:
         whole = round(1e6 / (answer_us + decode.total_us["p50"]), 2)
     return PhotoSpeed(round(1e6 / answer_us, 2), decode, whole)
+
+
+def sound_speed(
+    features: Features, answer_us: float, decode: latency.Latency | None
+) -> SoundSpeed | None:
+    """Summarize; None if the inputs are not sounds; see `photo_speed`."""
+    if not isinstance(features, SoundFeatures):
+        return None
+    seconds = features.log_mel.samples / features.log_mel.rate
+    return SoundSpeed(round(answer_us * _HOPS / (seconds * 1e6), 6), seconds, decode)
