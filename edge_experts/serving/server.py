@@ -38,8 +38,8 @@ def serve(runtimes: Mapping[str, Runtime], options: ServerOptions) -> None:
     metrics.registry.register(RuntimeCollector(collected))
     models = ServedModels(
         Service(
-            name,
             runtime,
+            name=name,
             queue=options.queue,
             most_parts=options.most_examples,
             metrics=ModelMetrics(metrics, name),

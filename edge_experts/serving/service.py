@@ -27,23 +27,24 @@ class Service:
     most requests are answered in time, and the others are rejected at once.
 
     Args:
-        name: of the model, in requests.
         runtime: closed by `close`.
         queue: largest number of requests that wait or are answered at a time.
         most_parts: largest number of parts of a request: sentences, where texts are answered
             sentence by sentence.
+        name: of the model, in requests; the bundle's by default.
     """
 
     def __init__(
         self,
-        name: str,
         runtime: ExpertRuntime | InstalledRuntime,
         *,
         queue: int,
         most_parts: int,
         metrics: ModelMetrics,
+        name: str | None = None,
     ):
-        self.name, self.runtime, self._most_parts = name, runtime, most_parts
+        self.runtime, self._most_parts = runtime, most_parts
+        self.name = runtime.manifest.name if name is None else name
         self._queue, self._waiting, self.metrics = queue, 0, metrics
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")

@@ -91,4 +91,6 @@ def _holds(key: str, recorded: Any, current: Any) -> bool:
         return set(recorded) <= set(current or ())
     if key == "nargs" and recorded == 1:
         return current in (1, -1)  # several may be given
+    if key == "required":
+        return not current or bool(recorded)  # it may be left out
     return bool(recorded == current)

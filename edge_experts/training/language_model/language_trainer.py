@@ -54,7 +54,7 @@ def train(
     size_of(config, config.language_model.pieces)  # refuses before the work
     checkpoints = Checkpoints(
         out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
-        {"data": dataset.fingerprint(), "config": asdict(config)},
+        {"data": dataset.fingerprint(), "config": config.to_json()},
     )
     features = byte_pair_vocabulary.learn(dataset.train.inputs, config.language_model.pieces)
     size = size_of(config, features.size)
@@ -103,7 +103,7 @@ def train(
             dataset,
             name=name or dataset.name,
             seed=config.seed,
-            config=asdict(config),
+            config=config.to_json(),
             metrics=metrics,
             task_spec=TaskSpec(TASK_TYPE, asdict(size)),
         )

@@ -107,11 +107,14 @@ def _owned(
     experts: int,
 ) -> Owned:
     table = dataset.kind == "table"
-    # A spectrum is drawn from below, with the time from left to right.
-    drawn = {"table": arrays["x"], "sound": arrays["x"].swapaxes(1, -1)[:, ::-1]}
+    drawn = dataset.validation.inputs
+    if table:
+        drawn = arrays["x"]
+    elif dataset.kind == "sound":  # a spectrum, from below, with the time from left to right
+        drawn = arrays["x"].swapaxes(1, -1)[:, ::-1]
     return Owned(
         kind=dataset.kind,
-        examples=drawn.get(dataset.kind, dataset.validation.inputs),
+        examples=drawn,
         columns=column_names(features, arrays["x"].shape[1]) if table else (),
         labels=task.class_names(),
         targets=task.classes(dataset.validation.targets[: len(owner)]),

@@ -66,7 +66,7 @@ def test_a_function_runs_in_a_separate_process() -> None:
     assert subprocesses.call(os.getpid) != os.getpid()
     assert subprocesses.call(round, 2.567, ndigits=1) == 2.6
     assert subprocesses.call(print, "does not disturb the result") is None
-    with pytest.raises(BundleError, match=r"separate process: .*No such file"):
+    with pytest.raises(BundleError, match=r"separate process failed: .*No such file"):
         subprocesses.call(os.stat, "/no/such/file")
     with pytest.raises(BundleError, match="exit code 7"):
         subprocesses.call(os._exit, 7)

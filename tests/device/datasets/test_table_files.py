@@ -118,7 +118,7 @@ def test_columns_are_chosen_by_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--label-column kind: is --drop too"):
         Columns(label="kind", drop=("kind",))
     with pytest.raises(UsageError, match="give one of them"):
-        Columns(group="kind", time="x")
+        _load(tmp_path, content, Columns(group="kind", time="x"))
 
 
 def test_columns_that_are_not_used_are_named(tmp_path: Path) -> None:

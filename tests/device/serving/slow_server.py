@@ -94,8 +94,8 @@ def in_thread(runtimes: Mapping[str, Any], options: ServerOptions) -> Iterator[i
     metrics = Metrics(by_model=len(runtimes) > 1)
     models = ServedModels(
         Service(
-            name,
             runtime,
+            name=name,
             queue=options.queue,
             most_parts=10,
             metrics=ModelMetrics(metrics, name),
