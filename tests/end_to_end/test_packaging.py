@@ -17,7 +17,8 @@ def test_the_wheel_holds_every_module_of_the_tree_and_no_other(wheel: Path) -> N
     tree = {str(path.relative_to(ROOT)) for path in ROOT.glob("edge_experts/**/*.py")}
     tree |= {f"edge_experts/{path.relative_to(ROOT)}" for path in ROOT.glob("converters/**/*.py")}
     tree |= {f"edge_experts/{path}" for path in _c_files()}
-    data = ["py.typed", "benchmarking/report/html/page.html", "runtime/tiny.tflite"]
+    page = [f"benchmarking/report/html/{name}" for name in ("page.html", "parts.html", "style.css")]
+    data = ["py.typed", *page, "deploying/fleet/fleet.html", "runtime/tiny.tflite"]
     site = ROOT / "edge_experts" / "web" / "site"
     data += [str(path.relative_to(site.parents[1])) for path in site.rglob("*") if path.is_file()]
     assert shipped == tree | {f"edge_experts/{name}" for name in data}

@@ -79,7 +79,7 @@ def test_files_are_short(site: Path) -> None:
                 ),
             ),
             2,
-            "the task 'another' is not supported in a browser, which has classification, reg",
+            "'another' is not supported in a browser, which has classification, multi-label, regression",
         ),
         (
             lambda at: rewritten(at, lambda content: content["features"].update(kind="tokens")),

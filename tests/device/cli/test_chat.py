@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -47,6 +48,8 @@ class Terminal:
 
         def controlled() -> None:
             os.setsid()
+            # In the background of a script, a shell has its programs ignore interrupts.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             fcntl.ioctl(other, termios.TIOCSCTTY, 0)
 
         self.process = subprocess.Popen(

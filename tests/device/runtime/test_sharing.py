@@ -215,6 +215,7 @@ def test_a_child_that_is_closed_while_it_routes_first_stays_closed() -> None:
 
     class Models:
         routers, dense = (Router(),), dict[str, Any]()
+        sizes = ()
 
         def renew(self) -> None:
             closing.start()

@@ -222,15 +222,9 @@ def test_classes_of_values_are_fifths_of_the_training_split() -> None:
     assert len(task.class_names()) == 5
 
 
-def test_a_network_that_diverges_is_refused(keras: Any, tmp_path: Path) -> None:
-    def broken(shapes: Any) -> Any:
-        inputs = shapes.keras_inputs()
-        nothing = keras.initializers.Constant(np.nan)
-        layer = keras.layers.Dense(shapes.labels, kernel_initializer=nothing)
-        return keras.Model(inputs, layer(inputs["x"]))
-
+def test_a_network_that_diverges_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="diverged"):
-        trained(piecewise(), tmp_path / "a.run", model=broken)
+        trained(piecewise(), tmp_path / "a.run", mixture_learning_rate=1e38)
     assert not (tmp_path / "a.run").exists()
 
 
