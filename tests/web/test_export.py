@@ -79,7 +79,7 @@ def test_files_are_short(site: Path) -> None:
                 ),
             ),
             2,
-            "'another' is not supported in a browser, which has classification, multi-label, regression",
+            "'another' is not supported in a browser, which has classification, multi-label, reg",
         ),
         (
             lambda at: rewritten(at, lambda content: content["features"].update(kind="tokens")),
