@@ -13,6 +13,7 @@ import pytest
 from edge_experts import subprocesses
 from edge_experts.errors import BundleError, MachineError
 from edge_experts.format.archive import pack as pack_archive
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.packed import sidecars
 from edge_experts.updates import packed_experts
 from edge_experts.updates.install import install
@@ -166,7 +167,9 @@ def test_doctor_names_the_scheme(root: Path, cli: Cli) -> None:
     assert "they work here" in done.stdout
 
 
-def test_packing_and_dropping_by_themselves(root: Path, tmp_path: Path) -> None:
+def test_packing_and_dropping_by_themselves(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from edge_experts.updates.root import Root
 
     with Root.locked(root) as place:
@@ -174,6 +177,10 @@ def test_packing_and_dropping_by_themselves(root: Path, tmp_path: Path) -> None:
         assert name is not None
         done = packed_experts.pack(place, name, [])
         assert (done.experts, done.reason) == (8, "")
+        manifest = read_manifest(root / "versions" / name)
+        capsys.readouterr()
+        assert packed_experts.plan(place, manifest, wanted=True, new=0) is None
+        assert capsys.readouterr().err == "", "all are packed, no disk space is needed"
         packed_experts.drop(place)
         packed_experts.drop(place)
         assert not (root / sidecars.FOLDER).exists()
