@@ -49,7 +49,9 @@ def test_without_options_nothing_changes(plain: list[list[int]]) -> None:
     """Nor with as many experts as the bundle says, or with all experts in memory."""
     with ExpertRuntime(HELP, prefer_resident=0, experts_per_token=2, max_experts=8) as runtime:
         assert [written(runtime, one).token_ids for one in TEXTS] == plain
-        assert golden.check(runtime) > 0
+        # Its golden tokens are those of the interpreter that it was made for.
+        if interpreter.description()["interpreter"] == "tflite_runtime":
+            assert golden.check(runtime) > 0
     with ExpertRuntime(HELP, prefer_resident=0.5) as runtime:
         for index in range(LAYERS * EXPERTS):
             runtime._experts.free(runtime._experts.hold(index))
