@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as arrays
 
 from edge_experts import ExpertRuntime
 from edge_experts.errors import UsageError
-from edge_experts.runtime import golden
+from edge_experts.runtime import golden, interpreter
 from edge_experts.runtime.routing_options import RoutingOptions, told
 from edge_experts.runtime.tasks.language_model.continuation import Continued, Prompt
 from edge_experts.runtime.tasks.language_model.language_model_task import LanguageModel
