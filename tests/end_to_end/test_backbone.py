@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.serving.load import running
 from edge_experts.format.manifest_parser import read_manifest
+from edge_experts.runtime import interpreter
 from tests.conftest import ROOT, Cli
 from tests.photos import LABELS, write_photos
 
@@ -85,6 +87,17 @@ def test_it_is_measured_served_and_watched(cli: Cli, place: Path) -> None:
         assert connection.getresponse().status == 200
 
 
+def _weights(path: Path) -> set[bytes]:
+    """Weights of 8 bits in a file, except short ones: those of the backbone."""
+    opened = interpreter.interpreter_class()(model_content=path.read_bytes())
+    opened.allocate_tensors()
+    return {
+        opened.get_tensor(detail["index"]).tobytes()
+        for detail in opened.get_tensor_details()
+        if "qconst" in detail["name"] and detail["dtype"] == np.int8 and detail["shape"].prod() > 99
+    }
+
+
 def test_a_head_is_added_and_the_others_stay(cli: Cli, place: Path) -> None:
     write_photos(place / "site", 20, seed=7)
     for command in (
@@ -96,8 +109,6 @@ def test_a_head_is_added_and_the_others_stay(cli: Cli, place: Path) -> None:
     before, after = (read_manifest(place / f"{name}.bundle") for name in "ab")
     assert len(after.experts) == len(before.experts) + 1
     assert [one.sha256 for one in after.experts[:-1]] == [one.sha256 for one in before.experts]
-    # The integers of the backbone are those of before: only the gate differs.
-    old, new = ((place / f"{name}.bundle" / "router.tflite").read_bytes() for name in "ab")
-    known = {old[start : start + 64] for start in range(len(old) - 64)}
-    same = sum(new[start : start + 64] in known for start in range(0, len(new) - 64, 64))
-    assert same * 64 > 0.5 * len(new)
+    old, new = (_weights(place / f"{name}.bundle" / "router.tflite") for name in "ab")
+    assert len(old) >= 2
+    assert old <= new, "the integers of the backbone are those of before"
