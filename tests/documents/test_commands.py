@@ -120,6 +120,8 @@ def test_a_shown_command_runs_and_so_does_what_it_names_next(
         options = {word for word in words if word.startswith("--")}
         if "--rows" in words:
             options |= set(words[words.index("--rows") + 1].split(","))
+        if "--out" in words:  # later commands take what lies there
+            options.add(words[words.index("--out") + 1])
         if options <= session.compared_by:
             pytest.skip("comparisons by these options and rows were run")
         session.compared_by |= options

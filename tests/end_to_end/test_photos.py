@@ -127,7 +127,7 @@ def test_a_broken_photo_of_a_folder_is_named_and_the_others_answered(
 def test_frames_are_refused_beside_other_inputs(cli: Cli, place: Path) -> None:
     done = cli("run", "a.bundle", "a.jpg", "--frames", "4x4:grey", cwd=place)
     assert done.returncode == 2
-    assert "--frames are read from stdin" in done.stderr
+    assert "--frames is read from stdin" in done.stderr
 
 
 def test_the_benchmark_tells_photos_per_second(cli: Cli, place: Path) -> None:
