@@ -1,6 +1,6 @@
 """Speed of a layered bundle by plain interpreters and by slots, with forced routing.
 
-Each figure is of a process of its own; rounds of all settings are interleaved, and medians shown.
+Each figure is of a separate process; rounds of all settings are interleaved, and medians shown.
 All files are in the page cache: what is read is counted, and costs a copy, not the storage.
 """
 

@@ -15,7 +15,7 @@ COLUMNS = {
     "stage": "number: sites of stage 2 follow once all of stage 1 are well",
     "name": "name of the bundle on the board",
     "run": "run folder that `bundle` was made from; with `data` only",
-    "data": "data of this site, for an expert of its own",
+    "data": "data of this site, for a separate expert",
 }
 _NEEDED = ("host", "bundle")
 _MOST = 10_000  # rows
