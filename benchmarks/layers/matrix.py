@@ -58,7 +58,8 @@ def measure(
         if results is not None and Path(task["out"]).exists():
             with results.open("a", encoding="utf-8") as file:
                 file.writelines(
-                    json.dumps(each) + "\n" for each in json.loads(Path(task["out"]).read_text())
+                    json.dumps(each) + "\n"
+                    for each in json.loads(Path(task["out"]).read_text(encoding="utf-8"))
                 )
 
     tasks: list[dict[str, Any]] = []
@@ -85,7 +86,7 @@ def measure(
             if place in died:
                 found.append(_died(task, died[place]))
             else:
-                found += json.loads(Path(task["out"]).read_text())
+                found += json.loads(Path(task["out"]).read_text(encoding="utf-8"))
     return found
 
 

@@ -49,7 +49,9 @@ class MatrixProcess:
                 found = [adopted(case, way, place, Path(task["keras_3"]), self._processes)]
             else:
                 found = trained(case, place, self._processes)
-        Path(task["out"]).write_text(json.dumps([each.to_json() for each in found]))
+        Path(task["out"]).write_text(
+            json.dumps([each.to_json() for each in found]), encoding="utf-8"
+        )
 
 
 def main(job: Path) -> None:

@@ -21,10 +21,12 @@ def _anonymous(process: int) -> int:
     """Return the anonymous memory of a process and its children, in kilobytes."""
     total = 0
     try:
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("RssAnon"):
                 total += int(line.split()[1])
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        children = (
+            Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
+        )
     except OSError:  # it ended
         return total
     return total + sum(_anonymous(int(child)) for child in children)
