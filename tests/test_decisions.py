@@ -30,7 +30,7 @@ def test_records_are_numbered_without_a_gap() -> None:
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_a_record_has_its_form(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text()
     assert re.fullmatch(r"\d{4}-[a-z0-9]+(-[a-z0-9]+)*\.md", path.name)
     assert text.startswith(f"# {int(path.name[:4])}. ")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
@@ -41,7 +41,7 @@ def test_a_record_has_its_form(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_the_table_lists_a_record_by_its_title(path: Path) -> None:
-    title = path.read_text(encoding="utf-8").splitlines()[0].split(". ", 1)[1]
+    title = path.read_text().splitlines()[0].split(". ", 1)[1]
     assert f"| {int(path.name[:4])} | [{title}]({path.name}) | " in TABLE
 
 
@@ -52,7 +52,7 @@ def test_the_table_lists_nothing_else() -> None:
 
 @pytest.mark.parametrize("path", [*RECORDS, FOLDER / "README.md"], ids=lambda path: path.stem)
 def test_paths_and_links_of_a_record_exist(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text()
     assert not missing_paths(text)
     assert all((FOLDER / link).exists() for link in re.findall(r"\]\(([^):]+)\)", text))
 

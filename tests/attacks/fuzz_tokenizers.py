@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first mutation")
     given = parser.parse_args()
     contents, begin = starts(), time.monotonic()
-    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

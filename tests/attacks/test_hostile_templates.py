@@ -122,9 +122,9 @@ json.dump({"text": json.dumps(found)}, sys.stdout)
 
 def test_no_process_is_left() -> None:
     own = f"/proc/{os.getpid()}/task/{os.getpid()}/children"
-    before = Path(own).read_text(encoding="utf-8")
+    before = Path(own).read_text()
     render(CHATML)
-    assert Path(own).read_text(encoding="utf-8") == before
+    assert Path(own).read_text() == before
 
 
 PARTS = (

@@ -48,14 +48,7 @@ def processor() -> str:
     """The instructions for arithmetic on vectors that this processor has."""
     if not (info := Path("/proc/cpuinfo")).exists():
         return platform.machine()
-    line = next(
-        (
-            line
-            for line in info.read_text(encoding="utf-8").splitlines()
-            if line.startswith("flags")
-        ),
-        "",
-    )
+    line = next((line for line in info.read_text().splitlines() if line.startswith("flags")), "")
     found = sorted({flag for flag in line.split() if _FLAGS.fullmatch(flag)})
     return " ".join([platform.machine(), *found])
 

@@ -27,7 +27,7 @@ def run_code(code: str, *arguments: object) -> None:
     """Run code as a script, since networks import TensorFlow and start processes."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder, "script.py")
-        script.write_text(code, encoding="utf-8")
+        script.write_text(code)
         command = [sys.executable, str(script), *map(str, arguments)]
         subprocess.run(command, check=True, cwd=ROOT)
 

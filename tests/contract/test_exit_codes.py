@@ -77,7 +77,7 @@ def test_5_for_a_threshold_that_is_missed() -> None:
 def test_6_for_a_disk_that_is_full() -> None:
     if not Path("/dev/full").exists():
         pytest.fail("this machine has no /dev/full")
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "edge_experts", "run", str(TABLE), _ROW],
             stdout=full, stderr=subprocess.PIPE, text=True, check=False,

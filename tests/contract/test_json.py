@@ -22,7 +22,7 @@ def test_a_command_prints_the_keys_of_0_1_0(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("run", snapshot("convert_shapes"))
 def test_convert_prints_the_keys_of_0_1_0(converted: Convert, run: str) -> None:
-    printed = Path(f"{converted(run, 'int8')}.json").read_text(encoding="utf-8")
+    printed = Path(f"{converted(run, 'int8')}.json").read_text()
     assert differences(snapshot("convert_shapes")[run], shape(json.loads(printed))) == []
 
 

@@ -26,7 +26,7 @@ def main(port: int, counts: Path, most: float) -> None:
             if moved >= most:
                 break
     finally:
-        with counts.open("a", encoding="utf-8") as file:
+        with counts.open("a") as file:
             file.write(f"{moved}\n")
 
 

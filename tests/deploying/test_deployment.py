@@ -130,7 +130,7 @@ def test_the_unit_is_written_and_its_command_serves(first: tuple[Board, Outcome]
     outcome = first[1]
     unit = outcome.unit
     assert unit is not None
-    assert Path(unit.path).read_text(encoding="utf-8") == unit.text
+    assert Path(unit.path).read_text() == unit.text
     assert unit.path in unit.enable
     assert "systemctl enable --now edge-experts-signed.service" in unit.enable
     command = shlex.split(re.findall(r"ExecStart=(.*)", unit.text)[0])
@@ -216,8 +216,4 @@ def _descendants(pid: int) -> list[int]:
         for task in Path(f"/proc/{pid}/task").glob("*/children")
         for child in task.read_text().split()
     ]
-    return [
-        child
-        for child in children
-        if Path(f"/proc/{child}/comm").read_text(encoding="utf-8") == "ssh\n"
-    ]
+    return [child for child in children if Path(f"/proc/{child}/comm").read_text() == "ssh\n"]

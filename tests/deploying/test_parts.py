@@ -133,7 +133,7 @@ def test_the_wheel_of_this_edge_experts_is_the_same_every_time_and_installs(
 
 
 def test_what_runs_on_the_board_needs_nothing_but_python(tmp_path: Path) -> None:
-    script = Path(on_board.__file__).read_text(encoding="utf-8")
+    script = Path(on_board.__file__).read_text()
     asked = [sys.executable, "-I", "-S", "-", "ask", str(tmp_path / "not/there/yet")]
     done = subprocess.run(asked, input=script, capture_output=True, text=True, check=True)
     facts = json.loads(done.stdout.removeprefix(on_board.ANSWER))

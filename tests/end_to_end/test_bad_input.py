@@ -222,7 +222,7 @@ def test_a_full_disk_leaves_no_half_bundle(cli: Cli, tmp_path: Path, sentiment_r
 
 
 def test_a_full_disk_while_printing(sentiment_bundle: Path) -> None:
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "edge_experts", "run", str(sentiment_bundle), "hello"],
             stdout=full,

@@ -115,15 +115,13 @@ def _until(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 def _children(process: int) -> list[int]:
     """Processes that it has started, and theirs."""
     listed = Path(f"/proc/{process}/task/{process}/children")
-    own = [int(number) for number in listed.read_text(encoding="utf-8").split()]
+    own = [int(number) for number in listed.read_text().split()]
     return own + [each for child in own for each in _children(child)]
 
 
 def _is_running(process: int) -> bool:
     try:
-        state = (
-            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
-        )
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
         return False
     return state != "Z"

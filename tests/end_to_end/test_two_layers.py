@@ -80,7 +80,7 @@ def test_it_answers_as_keras_does(
     assert done.returncode == 0, done.stderr
     off = json.loads((bundle["run"] / "run.json").read_text())["metrics"]["test_off"]
     assert json.loads(done.stdout)["off"] == pytest.approx(off, abs=1e-4)
-    lines = table.read_text(encoding="utf-8").splitlines()
+    lines = table.read_text().splitlines()
     (tmp_path / "points.csv").write_text(
         "\n".join(",".join(line.split(",")[:2]) for line in lines[:6]) + "\n"
     )

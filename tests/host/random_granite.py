@@ -21,12 +21,10 @@ def _anonymous(process: int) -> int:
     """Return the anonymous memory of a process and its children, in kilobytes."""
     total = 0
     try:
-        for line in Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines():
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
             if line.startswith("RssAnon"):
                 total += int(line.split()[1])
-        children = (
-            Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8").split()
-        )
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:  # it ended
         return total
     return total + sum(_anonymous(int(child)) for child in children)

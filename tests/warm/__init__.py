@@ -32,9 +32,7 @@ def started() -> Iterator[str]:
     """Inside, a server runs; gives the path of its client, a program."""
     folder = Path(tempfile.mkdtemp(prefix="warm"))
     program = folder / "python"
-    program.write_text(
-        f"#!{sys.executable} -IS\n{Path(client.__file__).read_text(encoding='utf-8')}"
-    )
+    program.write_text(f"#!{sys.executable} -IS\n{Path(client.__file__).read_text()}")
     program.chmod(0o755)
     with (folder / "log").open("w") as log:
         server = subprocess.Popen(

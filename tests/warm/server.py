@@ -140,7 +140,7 @@ def main() -> None:
     gc.freeze()  # what forks share stays shared
     # Importing sets variables too; a process that has imported starts others with those.
     settings = {"python": sys.executable, "environments": [before, client.read_at_start()]}
-    Path(sys.argv[1], "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    Path(sys.argv[1], "settings.json").write_text(json.dumps(settings))
     address = Path(sys.argv[1], "socket")
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(f"{address}.new")

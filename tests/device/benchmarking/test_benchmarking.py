@@ -209,7 +209,7 @@ def _result(path: Path, chance: random.Random, factor: float = 1.0, digest: str 
         )
     environment = {"machine": "aarch64", "version": str(factor)}
     content = {"rows": rows, "environment": environment, "threads": 1, "inputs_sha256": digest}
-    path.write_text(json.dumps(content), encoding="utf-8")
+    path.write_text(json.dumps(content))
     return path
 
 

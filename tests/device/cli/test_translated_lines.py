@@ -67,7 +67,7 @@ def test_every_line_has_an_answer(runtime: ExpertRuntime, texts: list[str]) -> N
 @given(st.binary(max_size=60))
 def test_any_bytes_are_lines(runtime: ExpertRuntime, content: bytes) -> None:
     content = b"open\n" + content
-    with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")):
+    with mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(content))):
         out, _ = _translated(runtime, None, json=True)
     told = [json.loads(line) for line in out.split("\n")[:-1]]
     lines = [line.rstrip(b"\r") for line in content.removesuffix(b"\n").split(b"\n")]

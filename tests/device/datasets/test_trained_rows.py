@@ -82,7 +82,7 @@ def test_of_its_own_file_the_test_rows_count_in_their_order(seed: int) -> None:
 
 
 def _write(path: Path, rows: list[dict[str, str]], delimiter: str = ",") -> Path:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
