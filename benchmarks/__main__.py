@@ -20,6 +20,7 @@ from .features import commands as features
 from .gains import commands as gains
 from .language import commands as language
 from .layers.commands import layers
+from .residency import commands as residency
 from .runtime import commands as runtime
 from .serving import commands as serving
 from .structure import structure
@@ -55,8 +56,8 @@ app.command()(gains.gains)
 app.command()(language.language_models)
 app.command()(language.perplexity)
 app.command()(language.routing_options)
-app.command()(language.moe)
-app.command()(language.synthetic_moe)
+app.command()(residency.moe)
+app.command()(residency.synthetic_moe)
 app.command()(converting.conversion_speed)
 app.command()(converting.synthetic)
 app.command()(converting.synthetic_translators)

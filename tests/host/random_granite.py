@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.language.random_checkpoint import write
+from benchmarks.residency.random_checkpoint import write
 
 
 def _anonymous(process: int) -> int:

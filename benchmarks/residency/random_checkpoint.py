@@ -1,18 +1,21 @@
 """Checkpoints of random weights with the shape of granite-3.0-1b-a400m, or a part of it.
 
 Figures of time and memory do not depend on training, given the experts that tokens are routed to.
+Those are what the last tokens of the vocabulary say (`token_routes`).
 """
 
 from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from . import token_routes
+from .token_routes import FADED, WIDTH
 
 LAYERS, EXPERTS, TOP, PIECES = 24, 32, 8, 49155
 _CONFIG: Mapping[str, Any] = {
@@ -54,21 +57,26 @@ def write(
     raw, random = json.dumps(head).encode(), np.random.default_rng(0)
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(raw).to_bytes(8, "little") + raw)
-        for shape in shapes.values():
-            values = np.ones(shape, np.float32)
-            if len(shape) > 1:
-                values = random.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
+        for name, shape in shapes.items():
+            values = _values(name, shape, random)
             file.write((values.view(np.uint32) >> 16).astype("<u2").tobytes())
     return folder
 
 
-def bundle(out: Path, *, layers: int, experts: int, quantization: str) -> None:
-    """Convert such a checkpoint with a vocabulary of bytes to a bundle."""
-    from edge_experts.converters.checkpoints import convert_checkpoint
-
-    with tempfile.TemporaryDirectory() as temporary:
-        source = write(Path(temporary) / "random", layers=layers, experts=experts, pieces=288)
-        convert_checkpoint(source, out, quantization=quantization)
+def _values(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    """Draw a tensor, float32."""
+    if len(shape) == 1:  # of a norm
+        return np.ones(shape, np.float32)
+    values = random.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
+    if name.endswith("embed_tokens.weight"):
+        drawn = token_routes.codes(random) / np.float32(shape[-1] ** 0.5)
+        values[-len(drawn) :, -WIDTH:] = drawn
+    elif name.endswith(("o_proj.weight", "output_linear.weight")):
+        values[..., -WIDTH:, :] *= FADED
+    elif name.endswith("router.layer.weight"):
+        values = np.zeros(shape, np.float32)
+        values[:, -WIDTH:] = token_routes.router(random, shape[0])
+    return values
 
 
 def _shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:

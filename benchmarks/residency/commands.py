@@ -1,0 +1,105 @@
+"""Commands that measure models larger than memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_experts.cli.shared_options import Json
+from edge_experts.errors import UsageError
+
+from .. import output
+
+
+def moe(
+    root: Annotated[
+        Path, typer.Argument(help="Folder of `edge-experts install`.", show_default=False)
+    ],
+    gguf: Annotated[
+        Path | None, typer.Option(help="The same weights for llama.cpp.", show_default=False)
+    ] = None,
+    engine_names: Annotated[
+        str,
+        typer.Option(
+            "--engines", help="Of llama.cpp, plain, slots, mapped; the first is the baseline."
+        ),
+    ] = "plain,slots",
+    memory: Annotated[str, typer.Option(help="Of all, half, quarter.")] = "all,half,quarter",
+    traces: Annotated[str, typer.Option(help="Of uniform, zipf.")] = "uniform,zipf",
+    tokens: Annotated[int, typer.Option(min=1, help="Measured tokens of a process.")] = 48,
+    prompt: Annotated[
+        int, typer.Option(min=0, help="Tokens of a prompt; 0: tokens one by one.")
+    ] = 0,
+    rounds: Annotated[int, typer.Option(min=1, help="Processes of each setting.")] = 3,
+    threads: Annotated[int, typer.Option(min=1, help="Of the kernels.")] = 1,
+    capped: Annotated[
+        bool, typer.Option("--capped", help="The kernel limits memory; files are cold.")
+    ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Bytes a second of the disk, as 90MB.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure engines with all, half and a quarter of the experts in memory.
+
+    Without --capped by the runtime's own memory budget and the page cache. With it
+    a control group of half or a quarter of the model's size holds the whole
+    process, which takes the superuser.
+
+    Example: python -m benchmarks moe random --gguf random.gguf --engines llama.cpp,slots
+    """
+    from edge_experts.format.byte_sizes import bytes_of
+    from edge_experts.runtime.packed.scheme import NAMES
+
+    from . import comparison
+    from .engines import LLAMA
+    from .token_routes import TRACES
+
+    plan = comparison.Plan(
+        root,
+        gguf,
+        names=_listed("--engines", engine_names, (LLAMA, *NAMES)),
+        shares=_listed("--memory", memory, tuple(comparison.SHARES)),
+        traces=_listed("--traces", traces, TRACES),
+        tokens=tokens,
+        prompt=prompt,
+        rounds=rounds,
+        threads=threads,
+        capped=capped,
+        storage=None if storage is None else bytes_of(storage, "--storage"),
+    )
+    found = comparison.measure(plan, output.warn)
+    table = [comparison.HEADER, *(one.cells() for one in found)]
+    output.show({"settings": [asdict(one) for one in found]}, table, json=json)
+
+
+def _listed(option: str, given: str, known: tuple[str, ...]) -> list[str]:
+    names = given.split(",")
+    if not set(names) <= set(known):
+        raise UsageError(f"{option} {given}: must be of {', '.join(known)}")
+    return names
+
+
+def synthetic_moe(
+    out: Annotated[Path, typer.Argument(help="Folder of the new bundle.", show_default=False)],
+    gguf: Annotated[
+        Path | None,
+        typer.Option(help="File of the same weights for llama.cpp.", show_default=False),
+    ] = None,
+    layers: Annotated[int, typer.Option(min=1, help="The model itself has 24.")] = 4,
+    experts: Annotated[int, typer.Option(min=2, help="Of a layer.")] = 32,
+    quantization: Annotated[str, typer.Option(help="float32, int8 or int4.")] = "int8",
+) -> None:
+    """Make a bundle in the shape of granite-1b.
+
+    Tokens of its vocabulary are traces, by which experts are chosen.
+
+    Example: python -m benchmarks synthetic-moe random.bundle --layers 24
+    """
+    from .random_model import make
+
+    make(out, gguf, layers=layers, experts=experts, quantization=quantization)

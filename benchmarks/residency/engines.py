@@ -1,0 +1,188 @@
+"""Engines that compute the tokens of a trace: this project's runtime, and llama.cpp.
+
+Each measurement is of a process that did nothing else before.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_experts import ExpertRuntime
+from edge_experts.errors import MemoryBudgetError, UsageError
+from edge_experts.format.install_root import resolve
+from edge_experts.format.manifest_parser import read_manifest
+from edge_experts.runtime.memory import process_memory
+from edge_experts.runtime.packed import scheme
+from edge_experts.runtime.tasks.language_model.network_settings import read_settings
+
+from .machine_limits import Limits, bytes_read, kept
+
+LLAMA = "llama.cpp"
+_CONTEXT, WARM = 512, 16  # tokens: reserved; computed before the clock starts
+_SPARE = 16_000_000  # bytes of a control group for the kernel, and for pages of files
+_MB = 1e6
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is computed.
+
+    Attributes:
+        tokens: numbers of tokens, one after the other; the first `WARM` are not measured.
+        is_prompt: all at once, as a prompt; measured from the first one.
+        repeats: of the whole prompt.
+    """
+
+    tokens: tuple[int, ...]
+    threads: int
+    is_prompt: bool = False
+    repeats: int = 3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Figures of one process.
+
+    Attributes:
+        cpu_ms: of all threads, a token.
+        storage_mb: read from the storage, a token.
+        loaded_mb: read into memory by the runtime from files in the page cache too, a token.
+        misses: share of the uses of experts that load one.
+        private_mb: anonymous and shared pages of the process at the end.
+    """
+
+    tokens_per_second: float
+    cpu_ms: float
+    storage_mb: float
+    loaded_mb: float
+    misses: float
+    private_mb: float
+
+
+def ours(
+    root: Path, name: str, work: Work, *, share: float | None, limits: Limits
+) -> Measured | None:
+    """Measure an installed bundle; None: it does not fit into the memory.
+
+    Args:
+        name: scheme of residency.
+        share: budget, as a share of the experts' files beside the rest; None: without one.
+        limits: with a memory limit, the budget is what it leaves.
+    """
+    os.environ[scheme.CHOICE] = name
+    budget = None if share is None else _budget(root, name, share)
+    files = [path for path in root.rglob("*") if path.is_file()]
+    with kept(limits, files):
+        if limits.memory is not None:
+            budget = limits.memory - process_memory.resident_bytes() - _SPARE
+        try:
+            opened = ExpertRuntime(
+                root, memory_budget=budget, context=_CONTEXT, threads=work.threads
+            )
+        except (MemoryBudgetError, UsageError):
+            if limits.memory is None:
+                raise
+            return None
+        with opened as runtime:
+            task: Any = runtime.task
+            network = task._network(runtime.access)
+            use = network.use
+            if work.is_prompt:
+
+                def prompt() -> None:
+                    cache, _ = task._caches.take(())
+                    for first in range(0, len(work.tokens), 32):
+                        rows = network.rows(list(work.tokens[first : first + 32]), cache)
+                    network.logits(rows[-1:])
+                    task._caches.give_back(cache)
+
+                return _clocked([prompt] * work.repeats, len(work.tokens), use)
+            cache, _ = task._caches.take(())
+            steps = [
+                lambda token=token: network.logits(network.rows([token], cache))
+                for token in work.tokens
+            ]
+            for step in steps[:WARM]:
+                step()
+            return _clocked(steps[WARM:], 1, use)
+
+
+def llama(path: Path, work: Work, *, limits: Limits) -> Measured:
+    """Measure llama.cpp on a GGUF file that it maps, as it does by default.
+
+    Raises:
+        UsageError: llama-cpp-python is not installed, or the file cannot be used.
+    """
+    try:
+        import llama_cpp
+    except ImportError:
+        raise UsageError(
+            "llama.cpp is measured by its package: pip install llama-cpp-python"
+        ) from None
+    with kept(limits, [path]):
+        try:
+            # Under a limit experts cannot be repacked: the copies would not fit.
+            model = llama_cpp.Llama(
+                str(path),
+                n_ctx=_CONTEXT,
+                n_threads=work.threads,
+                n_threads_batch=work.threads,
+                verbose=False,
+            )
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}") from None
+        if work.is_prompt:
+
+            def prompt() -> None:
+                model.reset()
+                model.eval(work.tokens)
+
+            return _clocked([prompt] * work.repeats, len(work.tokens), None)
+        steps = [lambda token=token: model.eval([token]) for token in work.tokens]
+        for step in steps[:WARM]:
+            step()
+        return _clocked(steps[WARM:], 1, None)
+
+
+def _clocked(steps: Sequence[Callable[[], object]], tokens: int, use: Any) -> Measured:
+    """Measure steps of `tokens` each."""
+    gc.collect()
+    loads, hits, loaded = (use.loads, use.hits, use.bytes_read) if use else (0, 0, 0)
+    read, start, started = bytes_read(), time.perf_counter(), time.process_time()
+    for step in steps:
+        step()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - started
+    count = tokens * len(steps)
+    memory = process_memory.read()
+    if use:
+        loads, hits, loaded = use.loads - loads, use.hits - hits, use.bytes_read - loaded
+    return Measured(
+        tokens_per_second=count / seconds,
+        cpu_ms=1000 * cpu / count,
+        storage_mb=(bytes_read() - read) / count / _MB,
+        loaded_mb=loaded / count / _MB,
+        misses=loads / (loads + hits) if loads + hits else 0.0,
+        private_mb=(memory.anonymous + memory.shared) / _MB,
+    )
+
+
+def pieces(root: Path) -> int:
+    """Return the size of the vocabulary of an installed language model."""
+    return read_settings(read_manifest(resolve(root))).pieces
+
+
+def _budget(root: Path, name: str, share: float) -> int:
+    """Compute a budget, the same for all schemes: a share of the experts' files, and the rest."""
+    os.environ[scheme.CHOICE] = scheme.PLAIN
+    try:
+        with ExpertRuntime(root, context=_CONTEXT) as runtime:
+            beside = runtime.resident_bytes
+            return beside + round(share * sum(entry.bytes for entry in runtime.manifest.experts))
+    finally:
+        os.environ[scheme.CHOICE] = name
