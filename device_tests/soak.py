@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from edge_experts.errors import ThresholdError
+from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
 from edge_experts.runtime.memory import process_memory
@@ -29,9 +30,13 @@ _ZIPF = 1.2  # the exponent: the first of 64 experts gets a third of the request
 
 @dataclass(frozen=True)
 class Soak:
-    """Results; memory is anonymous, in bytes, the median of a quarter of the time."""
+    """Results; memory is anonymous and shared, in bytes, the median of a quarter of the time.
+
+    Tokens are those that a language model wrote.
+    """
 
     requests: int
+    tokens: int
     threads: int
     experts: int
     budget_bytes: int
@@ -62,7 +67,7 @@ class _Work:
         self.expected = [(answer.text, answer.scores) for answer in answers]
         experts = np.array([answer.expert for answer in answers])
         self.rows = [np.flatnonzero(experts == expert) for expert in np.unique(experts)]
-        self.done = self.wrong = self.over = self.most = 0
+        self.done = self.tokens = self.wrong = self.over = self.most = 0
         self._lock = threading.Lock()
 
     def go(self, requests: int, seed: int) -> None:
@@ -83,6 +88,7 @@ class _Work:
             used = self.runtime.resident_bytes
             with self._lock:
                 self.done += 1
+                self.tokens += getattr(answer, "tokens", 0)
                 self.wrong += answer.text != text or not np.array_equal(answer.scores, scores)
                 self.over += used > self.budget
                 self.most = max(self.most, used)
@@ -90,7 +96,7 @@ class _Work:
 
 def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
     """Send requests in several threads, with a memory budget that holds a few experts."""
-    manifest = read_manifest(bundle)
+    manifest = read_manifest(resolve(bundle))
     largest = max(entry.resident_bytes for entry in manifest.experts)
     # A language model's texts each keep keys and values.
     texts = threads if manifest.dense else 1
@@ -108,11 +114,13 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
         levels: list[tuple[int, int]] = []
         while alive := [worker for worker in workers if worker.is_alive()]:
             if work.done >= len(levels) * requests / _SAMPLES:
-                levels.append((work.done, process_memory.read().anonymous))
+                memory = process_memory.read()
+                levels.append((work.done, memory.anonymous + memory.shared))
             alive[0].join(0.01)
         seconds = perf_counter() - start
     return Soak(
         requests=work.done,
+        tokens=work.tokens,
         threads=threads,
         experts=len(work.rows),
         budget_bytes=budget,
@@ -125,9 +133,15 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
 
 
 def _inputs(bundle: Path, runtime: ExpertRuntime) -> Sequence[Any]:
-    """Select examples that need as many experts as possible: random ones for plain arrays."""
+    """Select examples that need as many experts as possible: random ones for plain arrays.
+
+    Of the texts of a language model's golden examples, beginnings of any length.
+    """
+    if runtime.manifest.dense:
+        texts = golden.read(resolve(bundle)).inputs
+        return [text[:end] for text in texts for end in range(1, len(text) + 1)]
     if runtime.features.kind != "array":
-        return golden.read(bundle).inputs
+        return golden.read(resolve(bundle)).inputs
     shape = runtime.features.settings["shape"]
     return list(np.random.default_rng(0).normal(size=(_INPUTS, *shape)).astype(np.float32))
 

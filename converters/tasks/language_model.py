@@ -56,6 +56,7 @@ class LanguageConversion:
         self._packages: tuple[str, ...] = ()  # to prove the bundle on
         self._named: tuple[str, ...] = ()  # that compute its files correctly
         self._test = np.zeros((0, 2), np.int32)  # windows of test documents
+        self._written: list[np.ndarray] = []  # continuations, by each interpreter
 
     def require(self) -> None:
         return
@@ -152,6 +153,7 @@ class LanguageConversion:
         splits: Mapping[str, Split],
     ) -> Proof:
         found, arrays = deployed.measured, reference.arrays
+        self._written.append(deployed.arrays["continuations"])
         prefix = "out:"
         wanted = {
             name.removeprefix(prefix): rows
@@ -194,10 +196,14 @@ class LanguageConversion:
         }
 
     def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
-        """Choose the prompts whose continuations are the most certain at every token."""
-        certain = proof.arrays["least"]
+        """Choose the prompts whose continuations are the most certain at every token.
+
+        A continuation ends where interpreters write different tokens, as they do at near ties.
+        """
+        agreed = common_tokens(self._written)
+        certain = np.where(agreed[:, 0] < 0, 0, proof.arrays["least"])
         rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
-        return GoldenRows(rows, {"continuations": proof.arrays["continuations"][rows]})
+        return GoldenRows(rows, {"continuations": agreed[rows]})
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
         return {
@@ -254,6 +260,17 @@ token, on {parity.examples} validation texts |
 
     def next_command(self, manifest: Manifest) -> str:
         return "'your text'"
+
+
+def common_tokens(written: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the tokens that continuations begin with by every interpreter.
+
+    Args:
+        written: by each interpreter, (examples, tokens), padded with -1.
+    """
+    same = np.all([one == written[-1] for one in written], axis=0)
+    found: np.ndarray = np.where(np.logical_and.accumulate(same, axis=1), written[-1], -1)
+    return found
 
 
 def _own(proof: Proof) -> LanguageParity:

@@ -40,7 +40,7 @@ def test_a_soak_in_four_threads(many_experts: Path) -> None:
     "harm", [{"wrong": 1}, {"over_budget": 1}, {"quarters": (5, 5, 5, 2_000_000)}]
 )
 def test_a_soak_that_went_wrong_says_so(harm: dict[str, Any]) -> None:
-    fine = soak.Soak(100, 4, 64, 1000, 1.0, 0, 0, 900, (1, 1_000_000, 9, 1_500_000))
+    fine = soak.Soak(100, 0, 4, 64, 1000, 1.0, 0, 0, 900, (1, 1_000_000, 9, 1_500_000))
     fine.refuse()
     with pytest.raises(ThresholdError, match="wrong answers"):
         replace(fine, **harm).refuse()

@@ -199,3 +199,13 @@ def test_extensions_that_make_no_sense_are_refused(
     dense = _run(tmp_path, dense="active")
     with pytest.raises(UsageError, match="is a dense network"):
         training.extend(dense, data, tmp_path / "b.run")
+
+
+def test_golden_continuations_end_where_interpreters_differ() -> None:
+    from edge_experts.converters.tasks.language_model import common_tokens
+
+    ours = np.array([[1, 2, 3, 4], [5, 6, -1, -1], [7, 8, 9, 9]])
+    theirs = np.array([[1, 2, 9, 4], [5, 6, -1, -1], [8, 8, 9, 9]])
+    assert common_tokens([ours]).tolist() == ours.tolist()
+    expected = [[1, 2, -1, -1], [5, 6, -1, -1], [-1, -1, -1, -1]]
+    assert common_tokens([theirs, ours]).tolist() == expected
