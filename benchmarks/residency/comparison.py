@@ -15,9 +15,9 @@ from edge_experts import subprocesses
 from edge_experts.errors import UsageError
 from edge_experts.format.install_root import is_root
 
+from ..machine_limits import Limits, groups
 from . import engines, token_routes
 from .engines import LLAMA, Measured, Work
-from .machine_limits import Limits
 
 SHARES: Mapping[str, float | None] = {"all": None, "half": 0.5, "quarter": 0.25}
 HEADER = [
@@ -118,17 +118,17 @@ def _once(plan: Plan, share: str, trace: str, name: str, number: int) -> Measure
         whole = plan.gguf.stat().st_size if plan.gguf else _size(plan.root)
         limits = Limits(round(part * whole), plan.storage, is_cold=True)
         part = None
-    if name == LLAMA:
+    work = _work(plan, trace, number)
+    with groups(limits, plan.root) as made:
+        if name != LLAMA:
+            return subprocesses.call(
+                engines.ours, plan.root, name, work, share=part, limits=limits, groups=made
+            )
         if plan.gguf is None:
             raise UsageError("--engines llama.cpp needs --gguf, a file of synthetic-moe")
         if part is not None:
             return None  # it has no budget
-        return subprocesses.call(
-            engines.llama, plan.gguf, _work(plan, trace, number), limits=limits
-        )
-    return subprocesses.call(
-        engines.ours, plan.root, name, _work(plan, trace, number), share=part, limits=limits
-    )
+        return subprocesses.call(engines.llama, plan.gguf, work, limits=limits, groups=made)
 
 
 def _work(plan: Plan, trace: str, number: int) -> Work:

@@ -6,10 +6,12 @@ Each measurement is of a process that did nothing else before.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory import process_memory
 from edge_experts.runtime.packed import scheme
+from edge_experts.runtime.tasks.language_model.layered_network import ROWS
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
-from .machine_limits import Limits, bytes_read, kept
+from ..machine_limits import Limits, bytes_read, drop, enter
 
 LLAMA = "llama.cpp"
 _CONTEXT, WARM = 512, 16  # tokens: reserved; computed before the clock starts
@@ -66,7 +69,13 @@ class Measured:
 
 
 def ours(
-    root: Path, name: str, work: Work, *, share: float | None, limits: Limits
+    root: Path,
+    name: str,
+    work: Work,
+    *,
+    share: float | None,
+    limits: Limits,
+    groups: Sequence[Path],
 ) -> Measured | None:
     """Measure an installed bundle; None: it does not fit into the memory.
 
@@ -74,80 +83,81 @@ def ours(
         name: scheme of residency.
         share: budget, as a share of the experts' files beside the rest; None: without one.
         limits: with a memory limit, the budget is what it leaves.
+        groups: control groups that keep the limits.
     """
     os.environ[scheme.CHOICE] = name
     budget = None if share is None else _budget(root, name, share)
-    files = [path for path in root.rglob("*") if path.is_file()]
-    with kept(limits, files):
-        if limits.memory is not None:
-            budget = limits.memory - process_memory.resident_bytes() - _SPARE
-        try:
-            opened = ExpertRuntime(
-                root, memory_budget=budget, context=_CONTEXT, threads=work.threads
-            )
-        except (MemoryBudgetError, UsageError):
-            if limits.memory is None:
-                raise
-            return None
-        with opened as runtime:
-            task: Any = runtime.task
-            network = task._network(runtime.access)
-            use = network.use
-            if work.is_prompt:
+    if limits.is_cold:
+        drop(path for path in root.rglob("*") if path.is_file())
+    enter(groups)
+    if limits.memory is not None:
+        budget = max(1, limits.memory - process_memory.resident_bytes() - _SPARE)
+    try:
+        opened = ExpertRuntime(root, memory_budget=budget, context=_CONTEXT, threads=work.threads)
+    except MemoryBudgetError:
+        return None
+    with opened as runtime:
+        task: Any = runtime.task
+        network = task._network(runtime.access)
+        use = network.use
+        if work.is_prompt:
 
-                def prompt() -> None:
-                    cache, _ = task._caches.take(())
-                    for first in range(0, len(work.tokens), 32):
-                        rows = network.rows(list(work.tokens[first : first + 32]), cache)
-                    network.logits(rows[-1:])
-                    task._caches.give_back(cache)
+            def prompt() -> None:
+                cache, _ = task._caches.take(())
+                for first in range(0, len(work.tokens), ROWS):
+                    rows = network.rows(list(work.tokens[first : first + ROWS]), cache)
+                network.logits(rows[-1:])
+                task._caches.give_back(cache)
 
-                return _clocked([prompt] * work.repeats, len(work.tokens), use)
-            cache, _ = task._caches.take(())
-            steps = [
-                lambda token=token: network.logits(network.rows([token], cache))
-                for token in work.tokens
-            ]
-            for step in steps[:WARM]:
-                step()
-            return _clocked(steps[WARM:], 1, use)
+            return _clocked([prompt] * work.repeats, len(work.tokens), use)
+        cache, _ = task._caches.take(())
+
+        def step(token: int) -> None:
+            network.logits(network.rows([token], cache))
+
+        return _one_by_one(step, work.tokens, use)
 
 
-def llama(path: Path, work: Work, *, limits: Limits) -> Measured:
+def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> Measured:
     """Measure llama.cpp on a GGUF file that it maps, as it does by default.
 
     Raises:
         UsageError: llama-cpp-python is not installed, or the file cannot be used.
     """
     try:
-        import llama_cpp
+        llama_cpp: Any = importlib.import_module("llama_cpp")
     except ImportError:
         raise UsageError(
             "llama.cpp is measured by its package: pip install llama-cpp-python"
         ) from None
-    with kept(limits, [path]):
-        try:
-            # Under a limit experts cannot be repacked: the copies would not fit.
-            model = llama_cpp.Llama(
-                str(path),
-                n_ctx=_CONTEXT,
-                n_threads=work.threads,
-                n_threads_batch=work.threads,
-                verbose=False,
-            )
-        except ValueError as error:
-            raise UsageError(f"{path}: {error}") from None
-        if work.is_prompt:
+    if limits.is_cold:
+        drop([path])
+    enter(groups)
+    try:
+        model = llama_cpp.Llama(
+            str(path),
+            n_ctx=_CONTEXT,
+            n_threads=work.threads,
+            n_threads_batch=work.threads,
+            verbose=False,
+        )
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if work.is_prompt:
 
-            def prompt() -> None:
-                model.reset()
-                model.eval(work.tokens)
+        def prompt() -> None:
+            model.reset()
+            model.eval(work.tokens)
 
-            return _clocked([prompt] * work.repeats, len(work.tokens), None)
-        steps = [lambda token=token: model.eval([token]) for token in work.tokens]
-        for step in steps[:WARM]:
-            step()
-        return _clocked(steps[WARM:], 1, None)
+        return _clocked([prompt] * work.repeats, len(work.tokens), None)
+    return _one_by_one(lambda token: model.eval([token]), work.tokens, None)
+
+
+def _one_by_one(step: Callable[[int], object], tokens: Sequence[int], use: Any) -> Measured:
+    """Measure tokens that follow the first ones."""
+    for token in tokens[:WARM]:
+        step(token)
+    return _clocked([partial(step, token) for token in tokens[WARM:]], 1, use)
 
 
 def _clocked(steps: Sequence[Callable[[], object]], tokens: int, use: Any) -> Measured:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from edge_experts.converters.checkpoints.checkpoint import FolderCheckpoint
 from edge_experts.converters.checkpoints.stored_numbers import read_numbers
+
 from edge_experts.errors import UsageError
 
 _ARCHITECTURE = "granitemoe"

@@ -31,14 +31,16 @@ def codes(random: np.random.Generator) -> np.ndarray:
         for token in range(1, TOKENS):
             drawn[token] = kept * drawn[token - 1] + np.sqrt(1 - kept**2) * drawn[token]
         made[number, :, 0], made[number, :, 1:] = is_zipf, drawn
-    return made.reshape(-1, WIDTH)
+    found: np.ndarray = made.reshape(-1, WIDTH)
+    return found
 
 
 def router(random: np.random.Generator, experts: int) -> np.ndarray:
     """Draw the columns of a layer's router that read codes, (experts, width) float32."""
     made = random.standard_normal((experts, WIDTH)) * _SPREAD / np.sqrt(WIDTH - 1)
     made[:, 0] = random.permutation(-_EXPONENT * np.log(np.arange(1, experts + 1)))
-    return made.astype(np.float32)
+    found: np.ndarray = made.astype(np.float32)
+    return found
 
 
 def tokens(pieces: int) -> Mapping[str, range]:

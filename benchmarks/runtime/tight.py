@@ -8,19 +8,18 @@ version 1 or 2.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_experts.errors import MachineError, ThresholdError
 from edge_experts.format.manifest_parser import read_manifest
 
+from ..machine_limits import Limits, groups
+
 _PROGRAM = "device_tests.every_expert"
-_GROUPS = Path("/sys/fs/cgroup")
 _MB = 1_000_000
 
 
@@ -65,8 +64,8 @@ def tight(bundle: Path, *, cap: int, budget: int) -> Tight:
     """
     entries = read_manifest(bundle).experts
     expected = json.loads(_python([str(bundle)]))["labels"]
-    with capped(cap) as group:
-        enter = f"echo $$ > {group}/cgroup.procs && exec "
+    with groups(Limits(memory=cap), bundle) as made:
+        enter = "".join(f"echo $$ > {group}/cgroup.procs && " for group in made) + "exec "
         found = json.loads(_python([str(bundle), str(budget / _MB)], enter))
     wrong = sum(expected[expert] != label for expert, label in found["labels"].items())
     return Tight(
@@ -78,26 +77,6 @@ def tight(bundle: Path, *, cap: int, budget: int) -> Tight:
         wrong=wrong,
         growth_bytes=found["growth"],
     )
-
-
-@contextmanager
-def capped(cap: int) -> Iterator[Path]:
-    """Create a cgroup with a memory cap in bytes, including swap if it is counted.
-
-    Raises:
-        MachineError: this system does not allow it.
-    """
-    first = (_GROUPS / "memory").is_dir()
-    group = _GROUPS / ("memory" if first else ".") / f"edge-experts-{os.getpid()}"
-    try:
-        group.mkdir()
-        try:
-            (group / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(cap))
-            yield group
-        finally:
-            group.rmdir()
-    except OSError as error:
-        raise MachineError(f"{group}: no cgroup with a memory cap can be made: {error}") from None
 
 
 def _python(arguments: Sequence[str], enter: str = "exec ") -> str:

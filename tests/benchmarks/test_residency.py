@@ -1,0 +1,133 @@
+"""The comparison of engines on a model whose tokens decide their experts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from edge_experts.converters.checkpoints.checkpoint import FolderCheckpoint
+from edge_experts.converters.checkpoints.stored_numbers import read_numbers
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import app
+from benchmarks.residency import random_checkpoint, random_gguf, token_routes
+from edge_experts.errors import UsageError
+
+LAYERS, EXPERTS, TOP = 6, 32, 8
+PIECES = 288 + len(token_routes.TRACES) * token_routes.TOKENS
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("random") / "random"
+    return random_checkpoint.write(folder, layers=1, experts=4, pieces=PIECES)
+
+
+def _chosen(trace: str) -> np.ndarray:
+    """Return the experts of a trace's tokens, (tokens, layers, top)."""
+    random = np.random.default_rng(0)
+    codes = token_routes.codes(random)
+    routers = [token_routes.router(random, EXPERTS) for _ in range(LAYERS)]
+    numbers = token_routes.tokens(PIECES)
+    first = numbers[token_routes.TRACES[0]].start
+    rows = codes[[number - first for number in numbers[trace]]]
+    logits = np.einsum("lew,tw->tle", np.stack(routers), rows)
+    return np.argsort(-logits, axis=2)[:, :, :TOP]
+
+
+def test_tokens_share_experts_as_the_trace_says() -> None:
+    assert token_routes.shared(_chosen("uniform")) == pytest.approx(TOP / EXPERTS, abs=0.02)
+    assert token_routes.shared(_chosen("zipf")) == pytest.approx(0.48, abs=0.04)
+
+
+def test_some_experts_of_zipf_are_popular() -> None:
+    def most(trace: str) -> float:
+        chosen = _chosen(trace)
+        counts = [np.bincount(chosen[:, layer].ravel(), minlength=32) for layer in range(LAYERS)]
+        return float(np.mean([count.max() / count.sum() for count in counts]))
+
+    assert most("uniform") < 0.06 < 0.09 < most("zipf")
+
+
+def test_no_layer_changes_the_codes(checkpoint: Path) -> None:
+    """Rows that would write to them are a thousandth of others."""
+    for name, tensor in FolderCheckpoint(checkpoint).tensors.items():
+        if name.endswith(("o_proj.weight", "output_linear.weight")):
+            values = read_numbers(tensor, name, 0, tensor.numbers).reshape(tensor.shape)
+            ours = np.abs(values[..., -token_routes.WIDTH :, :]).mean()
+            others = np.abs(values[..., : -token_routes.WIDTH, :]).mean()
+            assert 0 < ours < 0.002 * others
+
+
+@pytest.mark.parametrize(("quantization", "bits"), [("int8", 8), ("int4", 4)])
+def test_the_gguf_file_has_the_same_weights(
+    checkpoint: Path, tmp_path: Path, quantization: str, bits: int
+) -> None:
+    from edge_experts.converters.checkpoints.checkpoint import open_checkpoint
+
+    out = tmp_path / "a.gguf"
+    random_gguf.write(checkpoint, out, quantization)
+    theirs, ours = open_checkpoint(out), open_checkpoint(checkpoint)
+    moe = "model.layers.0.block_sparse_moe"
+    expert = "model.layers.0.mlp.experts.1"
+    pairs = {
+        f"{expert}.gate_proj": _numbers(ours, f"{moe}.input_linear")[1, :512],
+        f"{expert}.up_proj": _numbers(ours, f"{moe}.input_linear")[1, 512:],
+        f"{expert}.down_proj": _numbers(ours, f"{moe}.output_linear")[1],
+    }
+    for name, wanted in pairs.items():
+        made = _numbers(theirs, name)
+        assert np.abs(made - wanted).max() <= 1.1 * np.abs(wanted).max() / 2 ** (bits - 1)
+    router = f"{moe}.router.layer"
+    assert np.array_equal(_numbers(theirs, router), _numbers(ours, router))
+    with pytest.raises(UsageError, match="int8 or int4"):
+        random_gguf.write(checkpoint, out, "float32")
+
+
+def test_engines_are_compared(cli: Any, tmp_path: Path) -> None:
+    bundle, root, gguf = (str(tmp_path / name) for name in ("a.bundle", "a", "a.gguf"))
+    made = "synthetic-moe", bundle, "--layers", "1", "--experts", "4", "--gguf", gguf
+    assert _ok(*made) == ""
+    assert cli("install", bundle, root).returncode == 0
+    names = "slots,plain"
+    options = "--engines", names, "--rounds", "1", "--tokens", "3", "--memory", "all,half"
+    rows = json.loads(_ok("moe", root, *options, "--json"))["settings"]
+    assert [(one["memory"], one["trace"], one["engine"]) for one in rows] == [
+        (memory, trace, name)
+        for memory in ("all", "half")
+        for trace in ("uniform", "zipf")
+        for name in names.split(",")
+    ]
+    fitting = [one for one in rows if one["figures"] is not None]
+    assert {(one["memory"], one["engine"]) for one in fitting} == {
+        ("all", "slots"),
+        ("all", "plain"),
+        ("half", "plain"),
+    }, "half of four experts is less than slots and packing again take"
+    assert all(one["figures"]["cpu_ms"] > 0 for one in fitting)
+    assert [one["cpu"] is None for one in fitting] == [True, False, True, False, True, True]
+    (prompt,) = json.loads(
+        _ok(
+            *("moe", root, "--engines", "slots", "--rounds", "1", "--prompt", "40"),
+            *("--memory", "all", "--traces", "zipf", "--json"),
+        )
+    )["settings"]
+    assert prompt["figures"]["tokens_per_second"] > 0
+    failed = CliRunner().invoke(app, ["moe", root, "--engines", "llama.cpp"])
+    assert isinstance(failed.exception, UsageError)
+    assert "--gguf" in str(failed.exception)
+
+
+def _numbers(checkpoint: Any, name: str) -> np.ndarray:
+    tensor = checkpoint.tensors[f"{name}.weight"]
+    found: np.ndarray = read_numbers(tensor, name, 0, tensor.numbers).reshape(tensor.shape)
+    return found
+
+
+def _ok(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
