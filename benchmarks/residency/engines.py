@@ -38,8 +38,8 @@ class Work:
 
     Attributes:
         tokens: numbers of tokens, one after the other; the first `WARM` are not measured.
-        is_prompt: all at once, as a prompt; measured from the first one.
-        repeats: of the whole prompt.
+        is_prompt: all at once, as a prompt.
+        repeats: of the whole prompt, after one that is not measured.
     """
 
     tokens: tuple[int, ...]
@@ -109,6 +109,7 @@ def ours(
                 network.logits(rows[-1:])
                 task._caches.give_back(cache)
 
+            prompt()
             return _clocked([prompt] * work.repeats, len(work.tokens), use)
         cache, _ = task._caches.take(())
 
@@ -149,6 +150,7 @@ def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> 
             model.reset()
             model.eval(work.tokens)
 
+        prompt()
         return _clocked([prompt] * work.repeats, len(work.tokens), None)
     return _one_by_one(lambda token: model.eval([token]), work.tokens, None)
 
