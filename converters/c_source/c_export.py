@@ -171,7 +171,9 @@ def _models(files: Sequence[Network]) -> str:
     )
 
 
-def _config(manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource) -> str:
+def _config(
+    manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource
+) -> str:
     defined = {
         "NAME": literals.text(manifest.name),
         "VERSION": manifest.bundle_version,
@@ -193,7 +195,9 @@ def _config(manifest: Manifest, features: CFeatures, files: Sequence[Network], m
     )
 
 
-def _tables(manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource) -> str:
+def _tables(
+    manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource
+) -> str:
     records = [file.record(made.arenas[file.path]) for file in files]
     router = c_networks.NO_RECORD if manifest.router is None else records.pop(0)
     headers = [name for name in features.files if name.endswith(".h")]

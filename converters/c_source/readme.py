@@ -8,6 +8,7 @@ from edge_experts.format.manifest import CONTRACT, Manifest
 
 from .c_features import CFeatures
 
+
 def text(
     manifest: Manifest,
     features: CFeatures,

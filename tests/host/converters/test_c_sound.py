@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from edge_experts.converters.c_source import sound
 
 from device_tests.sound_spectra import KINDS, RATES, recording, wav_file
-from edge_experts.converters.c_source import sound
 from edge_experts.errors import UnsuitableError
 from edge_experts.features import SoundFeatures
 from edge_experts.features.log_mel import LogMel
@@ -62,9 +62,7 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 def _in_c(c: ctypes.CDLL, features: SoundFeatures, samples: np.ndarray) -> np.ndarray:
     window = np.empty(features.log_mel.samples, np.int16)
     x = np.empty(features.log_mel.shape, np.float32)
-    c.edge_experts_sound_window(
-        _pointer(samples), ctypes.c_size_t(len(samples)), _pointer(window)
-    )
+    c.edge_experts_sound_window(_pointer(samples), ctypes.c_size_t(len(samples)), _pointer(window))
     c.edge_experts_sound_encode(_pointer(window), _pointer(x))
     return x
 
@@ -173,7 +171,9 @@ def test_an_emulated_cortex_m4_gives_the_same_bits(rate: int, tmp_path: Path) ->
     write_features(folder, features, LABELS)
     made = firmware(folder, _MAIN)
     random = np.random.default_rng(4)
-    given = [random.integers(-one, one, log_mel.samples).astype(np.int16) for one in (1, 300, 2**15)]
+    given = [
+        random.integers(-one, one, log_mel.samples).astype(np.int16) for one in (1, 300, 2**15)
+    ]
     (folder / "in.bin").write_bytes(b"".join(one.tobytes() for one in given))
     counted = list(map(int, made.run().split()))
     hop = sound.defines(log_mel)["USUAL_HOP"]

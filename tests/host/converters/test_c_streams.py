@@ -93,7 +93,9 @@ def test_sounds(tmp_path: Path, cli: Cli) -> None:
 def test_sensors(tmp_path: Path, cli: Cli) -> None:
     small_data.motion(tmp_path / "motion.csv")
     columns = ("--group-column", "person", "--time-column", "t")
-    source = _source(tmp_path, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns)
+    source = _source(
+        tmp_path, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns
+    )
     data = datasets.load(
         str(tmp_path / "motion.csv"),
         columns=Columns(group="person", time="t"), window=64, stride=4,
