@@ -27,8 +27,8 @@ def write_features(folder: Path, features: Features, labels: tuple[str, ...] = (
     for name in ("edge_experts.h", "edge_experts.c", *found.files):
         text = LABEL.put_into((SOURCE / name).read_text(encoding="utf-8"))
         (folder / name).write_text(text, encoding="utf-8")
-    numbers = {"COUNT": 1, "LABELS": len(labels), "TRUNK": 0}
-    numbers |= {"TEMPERATURE": "1.0f", "ABSTAIN_BELOW": "0.0f", **found.defines}
+    numbers: dict[str, object] = {"COUNT": 1, "LABELS": len(labels), "TRUNK": 0, **found.defines}
+    numbers |= {"TEMPERATURE": "1.0f", "ABSTAIN_BELOW": "0.0f"}
     lines = [f"#define EDGE_EXPERTS_{name} {value}\n" for name, value in numbers.items()]
     (folder / "edge_experts_config.h").write_text("".join(lines))
     headers = [name for name in ("edge_experts.h", *found.files) if name.endswith(".h")]

@@ -89,8 +89,9 @@ def firmware(folder: Path, main: str) -> Firmware:
         text, data, bss = map(int, re.findall(r"\d+", told.splitlines()[1])[:3])
         sizes[source.name] = (text + data, data + bss)
     out = folder / "firmware.elf"
-    compile_("arm-none-eabi-gcc", *FLAGS, "-nostartfiles", "--specs=rdimon.specs", "-T",
-             folder / "layout.ld", "-Wl,--gc-sections", *objects, _crt0(), "-lm", "-o", out)  # fmt: skip
+    linking = ("-nostartfiles", "--specs=rdimon.specs", "-T", folder / "layout.ld")
+    last = ("-Wl,--gc-sections", *objects, _crt0(), "-lm", "-o", out)
+    compile_("arm-none-eabi-gcc", *FLAGS, *linking, *last)
     return Firmware(out, sizes)
 
 

@@ -1,8 +1,8 @@
 """A stream through a bundle's C source, its files run by the real TensorFlow Lite Micro.
 
 `python -m tests.host.micro_stream BUNDLE LIBRARY GIVEN.npz`, in a separate process, without
-TensorFlow. GIVEN has `samples` of sound, or `rows` and `times` of a sensor. Prints JSON: a label and
-a score for each window of rows, or place, label and score of each detection.
+TensorFlow. GIVEN has `samples` of sound, or `rows` and `times` of a sensor. Prints JSON: a label
+and a score for each window of rows, or place, label and score of each detection.
 """
 
 from __future__ import annotations

@@ -89,8 +89,9 @@ def test_windows_of_rows(
     visited = visit(tiny_site)
     visited.open()
     found = visited.run(
-        """const { SensorStream, WindowCutter } = await load("edge-experts/features/sensor_stream.js");
-        const cutter = new WindowCutter(new SensorStream(given.stream, given.shape), given.shape[0]);
+        """const stream = await load("edge-experts/features/sensor_stream.js");
+        const settings = new stream.SensorStream(given.stream, given.shape);
+        const cutter = new stream.WindowCutter(settings, given.shape[0]);
         const push = (row, time) => {
             try {
                 return cutter.push(row, time);

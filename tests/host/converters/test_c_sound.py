@@ -1,4 +1,4 @@
-"""Spectra of sound in C: the bits of the runtime's, on this machine and on an emulated Cortex-M4."""
+"""Spectra of sound in C: the bits of the runtime's, here and on an emulated Cortex-M4."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from edge_experts.runtime.detection import Detector
 from ..c_library import library, write_features
 from ..cortex_m import RAM, firmware
 
+LEVELS = (1, 300, 2**15)
 LABELS = ("_noise_", "yes", "no")
 _MAIN = """\
 #include <stdio.h>
@@ -129,10 +130,12 @@ def test_a_stream_has_the_windows_of_listening(rate: int, length: int, tmp_path:
     samples = np.random.default_rng(2).integers(-3000, 3000, 3 * rate).astype(np.int16)
     state = ctypes.create_string_buffer(2**17)
     c.edge_experts_listen(state)
-    x, found = np.empty(features.log_mel.shape, np.float32), []
-    for sample in samples.tolist():
-        if c.edge_experts_hear(state, ctypes.c_int16(sample), _pointer(x)):
-            found.append(x.tobytes())
+    x = np.empty(features.log_mel.shape, np.float32)
+    found = [
+        x.tobytes()
+        for sample in samples.tolist()
+        if c.edge_experts_hear(state, ctypes.c_int16(sample), _pointer(x))
+    ]
     stream = windows(io.BytesIO(samples.tobytes()), "x", features.log_mel, hop)
     wanted = [features.encode(window.samples)["x"].tobytes() for window in stream]
     assert len(found) == len(samples) // hop
@@ -171,9 +174,7 @@ def test_an_emulated_cortex_m4_gives_the_same_bits(rate: int, tmp_path: Path) ->
     write_features(folder, features, LABELS)
     made = firmware(folder, _MAIN)
     random = np.random.default_rng(4)
-    given = [
-        random.integers(-one, one, log_mel.samples).astype(np.int16) for one in (1, 300, 2**15)
-    ]
+    given = [random.integers(-one, one, log_mel.samples).astype(np.int16) for one in LEVELS]
     (folder / "in.bin").write_bytes(b"".join(one.tobytes() for one in given))
     counted = list(map(int, made.run().split()))
     hop = sound.defines(log_mel)["USUAL_HOP"]

@@ -1,4 +1,4 @@
-"""Sounds and sensors, from files to C source: answers in TensorFlow Lite Micro beside the runtime's."""
+"""Sounds and sensors as C source: answers in TensorFlow Lite Micro beside the runtime's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of sensors in C: the bits of the runtime's, on this machine and on an emulated Cortex-M4."""
+"""Windows of sensors in C: the bits of the runtime's, here and on an emulated Cortex-M4."""
 
 from __future__ import annotations
 
