@@ -76,7 +76,7 @@ def _sound(features: Features) -> CFeatures:
         files=sound.FILES,
         defines={**scaled.defines, **sound.defines(features.log_mel)},
         definitions=f"{scaled.definitions}{sound.definitions(features)}",
-        explained=sound.EXPLAINED,
+        explained=sound.explained(features.log_mel),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +14,7 @@ from edge_experts.features.log_mel import LogMel, Transform
 from ..tasks import c_literals as literals
 
 FILES = ("edge_experts_sound.h", "edge_experts_sound.c")
-EXPLAINED = """\
+_EXPLAINED = """\
 `edge_experts_sound.c` computes the spectra of samples as they come from a microphone, with the same
 numbers as the runtime in Python, and detects labels as `edge-experts run --listen` does:
 
@@ -55,6 +56,21 @@ def defines(log_mel: LogMel) -> dict[str, int]:
         "QUARTERS": sum(map(len, _quarters(log_mel.transform))),
         "WEIGHTS": sum(map(len, _weights(log_mel.transform))),
     }
+
+
+def explained(log_mel: LogMel) -> str:
+    """Write the section of README.md."""
+    found = defines(log_mel)
+    flash = 4 * found["QUARTERS"] + 8 * found["WEIGHTS"] + 4 * log_mel.bands
+    listener = 2 * (log_mel.frame + math.prod(log_mel.shape)) + 28
+    work = 16 * (log_mel.frame // 2 + 1)
+    return (
+        f"{_EXPLAINED}"
+        f"Its tables take {flash:,} bytes of flash; a listener and the work on a spectrum take\n"
+        f"{listener + work:,} bytes of RAM, and 12 for each label. There are "
+        f"{log_mel.rate / log_mel.hop:g} spectra a second, each computed\n"
+        "in the call of one sample.\n\n"
+    )
 
 
 def definitions(features: SoundFeatures) -> str:
