@@ -75,8 +75,8 @@ def test_files_and_samples_have_pythons_answers(sounds: Path, visit: Visiting) -
 
 def test_what_is_no_sound_is_told(sounds: Path, visit: Visiting, tmp_path: Path) -> None:
     visited = visit(sounds / "site")
-    visited.open()
     for content, message in ((b"no sound", "not a sound file"), (b"RIFF", "not a WAV file")):
+        visited.open()
         (tmp_path / "x.wav").write_bytes(content)
         visited.page.set_input_files("input[type=file]", tmp_path / "x.wav")
         visited.page.click("#ask")
