@@ -7,6 +7,7 @@ from pathlib import Path
 
 import edge_experts.converters.c_source
 from edge_experts.converters.c_source.c_features import c_features
+from edge_experts.converters.c_source.c_networks import NO_RECORD
 from edge_experts.converters.tasks import c_literals as literals
 from edge_experts.converters.tasks.c_answers import LABEL
 
@@ -32,14 +33,21 @@ def write_features(folder: Path, features: Features, labels: tuple[str, ...] = (
     lines = [f"#define EDGE_EXPERTS_{name} {value}\n" for name, value in numbers.items()]
     (folder / "edge_experts_config.h").write_text("".join(lines))
     headers = [name for name in ("edge_experts.h", *found.files) if name.endswith(".h")]
-    none = "{NULL, 0, 0, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}}"
     (folder / "tables.c").write_text(
         "".join(f'#include "{name}"\n' for name in headers)
-        + f"const edge_experts_model edge_experts_router = {none};\n"
-        + f"const edge_experts_model edge_experts_experts[1] = {{{none}}};\n"
+        + f"const edge_experts_model edge_experts_router = {NO_RECORD};\n"
+        + f"const edge_experts_model edge_experts_experts[1] = {{{NO_RECORD}}};\n"
         + "const char *const edge_experts_labels[] = {\n"
         + f"{literals.listing(map(literals.text, labels))}\n}};\n{found.definitions}"
     )
+
+
+def compile_as_cpp(folder: Path) -> None:
+    """Compile a folder's C files for a board as C++11, which firmware may do."""
+    for source in sorted(folder.glob("*.c")):
+        warnings = WARNINGS[1:]
+        compile_("arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-std=c++11", *warnings,
+                 "-x", "c++", "-c", source, "-o", source.with_suffix(".cpp.o"))  # fmt: skip
 
 
 def library(folder: Path, features: Features, labels: tuple[str, ...] = ("a",)) -> ctypes.CDLL:

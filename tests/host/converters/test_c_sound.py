@@ -19,7 +19,7 @@ from edge_experts.features.sound_stream import windows
 from edge_experts.features.wav_files import decode_wav
 from edge_experts.runtime.detection import Detector
 
-from ..c_library import library, write_features
+from ..c_library import compile_as_cpp, library, write_features
 from ..cortex_m import RAM, firmware
 
 LEVELS = (1, 300, 2**15)
@@ -172,6 +172,7 @@ def test_an_emulated_cortex_m4_gives_the_same_bits(rate: int, tmp_path: Path) ->
     features, folder = _features(LogMel.of(rate, rate // 2)), tmp_path / "firmware"
     log_mel = features.log_mel
     write_features(folder, features, LABELS)
+    compile_as_cpp(folder)
     made = firmware(folder, _MAIN)
     random = np.random.default_rng(4)
     given = [random.integers(-one, one, log_mel.samples).astype(np.int16) for one in LEVELS]

@@ -12,7 +12,7 @@ import pytest
 from edge_experts.features import ArrayFeatures
 
 from ...sensor_rows import SHAPES, Rows, odd_rows, stream_features, windows_of
-from ..c_library import library, write_features
+from ..c_library import compile_as_cpp, library, write_features
 from ..cortex_m import firmware
 
 _MAIN = """\
@@ -80,6 +80,7 @@ def test_an_emulated_cortex_m4_gives_the_same_bits(
     rows = odd_rows(features, 60, np.random.default_rng(3))
     folder = tmp_path / "firmware"
     write_features(folder, features)
+    compile_as_cpp(folder)
     made = firmware(folder, _MAIN)
     content = b"".join(np.float64(time).tobytes() + values.tobytes() for values, time in rows)
     (folder / "in.bin").write_bytes(content)
