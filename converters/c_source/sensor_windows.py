@@ -9,7 +9,7 @@ from edge_experts.features import ArrayFeatures
 from ..tasks import c_literals as literals
 
 FILES = ("edge_experts_windows.h", "edge_experts_windows.c")
-EXPLAINED = """\
+EXPLAINED = """
 Rows as they come from a sensor are cut into windows by `edge_experts_windows.c`, with the same
 numbers as `edge-experts run --stream`; a window comes out encoded:
 

@@ -14,11 +14,12 @@ from edge_experts.features.log_mel import LogMel, Transform
 from ..tasks import c_literals as literals
 
 FILES = ("edge_experts_sound.h", "edge_experts_sound.c")
-_EXPLAINED = """\
+_EXPLAINED = """
 `edge_experts_sound.c` computes the spectra of samples as they come from a microphone, with the same
 numbers as the runtime in Python, and detects labels as `edge-experts run --listen` does:
 
     static edge_experts_listener listener;
+    float score;
     edge_experts_listen(&listener);  // once
     for (each sample, EDGE_EXPERTS_RATE a second)
         if (edge_experts_hear(&listener, sample, x) && runner.ask(x, &answer) == 0) {
