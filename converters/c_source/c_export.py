@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_experts import run_folder
 from edge_experts.errors import UnsuitableError, UsageError
-from edge_experts.features import Features, read_features
+from edge_experts.features import read_features
 from edge_experts.format.atomic import refuse_existing, staged
 from edge_experts.format.checked_files import read_checked
 from edge_experts.format.manifest import TRUNK, Manifest
@@ -22,7 +22,8 @@ from ..tasks import CONVERSIONS
 from ..tasks import c_literals as literals
 from ..tasks.c_answers import CAnswer
 from ..tasks.conversion_task import RowTask
-from . import c_networks, readme, scaling
+from . import c_networks, readme
+from .c_features import CFeatures, c_features, refuse_kind
 from .c_networks import Network
 
 # The same for every bundle of a task; the others are generated.
@@ -52,12 +53,7 @@ class CSource:
 
 def refuse_features(kind: str, *, asks_one: bool) -> None:
     """Raise UnsuitableError for features that C lacks, or for several experts an input."""
-    if kind not in ("array", "table"):
-        raise UnsuitableError(
-            f"C source supports arrays and tables, whose features are a scaling; features of kind "
-            f"{kind!r} are computed by code that does not exist in C. Use the runtime in Python, "
-            "or convert your inputs to arrays, which a board can do too, and train on them"
-        )
+    refuse_kind(kind)
     if not asks_one:
         raise UnsuitableError(
             "C source supports models that run one expert for each input; convert with --top-k 1 "
@@ -73,7 +69,7 @@ def refuse_run(run: Path, *, top_k: int | None = None, second_share: float | Non
 
 
 def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSource:
-    """Write the C source of a bundle whose inputs are arrays or tables, for one expert at a time.
+    """Write the C source of a bundle whose features exist in C, for one expert at a time.
 
     The arenas are those of the manifest, or, if it has none, measured now: the smallest in which
     TensorFlow Lite Micro answers the golden examples. The folder appears complete or not at all.
@@ -97,7 +93,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
     if "c_source" not in CONVERSIONS.get(manifest.task_type).options:
         raise UnsuitableError(f"C source is not supported for {manifest.task_type}")
     refuse_features(manifest.features.kind, asks_one=manifest.asks_one)
-    features = read_features(bundle, manifest.features)
+    features = c_features(read_features(bundle, manifest.features))
     entries = manifest.models
     files = [Network.of(entry.path, read_checked(bundle, entry)) for entry in entries]
     known = {entry.path: entry.arena_bytes for entry in entries if entry.arena_bytes is not None}
@@ -109,7 +105,7 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
         c_networks.add_operators(files),
     )
     with staged(out, force=force) as folder:
-        for name in _STATIC:
+        for name in (*_STATIC, *features.files):
             template = (Path(__file__).parent / name).read_text(encoding="utf-8")
             text = _answer(manifest).put_into(template)
             (folder / name).write_text(text, encoding="utf-8")
@@ -132,7 +128,7 @@ def _measured(bundle: Path, files: Sequence[Network]) -> dict[str, int]:
 
 
 def _written(
-    manifest: Manifest, features: Features, files: Sequence[Network], made: CSource
+    manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource
 ) -> dict[str, str]:
     """Write the files that differ from bundle to bundle."""
     about = f"{literals.comment(manifest.name)}, version {manifest.bundle_version}"
@@ -151,6 +147,7 @@ def _written(
         + _guarded("OPERATORS_HPP", _operators(made.operators)),
         "README.md": readme.text(
             manifest,
+            features,
             flash=made.flash,
             arenas=made.arenas,
             arena_bytes=made.arena_bytes,
@@ -174,7 +171,9 @@ def _models(files: Sequence[Network]) -> str:
     )
 
 
-def _config(manifest: Manifest, features: Features, files: Sequence[Network], made: CSource) -> str:
+def _config(
+    manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource
+) -> str:
     defined = {
         "NAME": literals.text(manifest.name),
         "VERSION": manifest.bundle_version,
@@ -183,7 +182,7 @@ def _config(manifest: Manifest, features: Features, files: Sequence[Network], ma
         "LABELS": len(manifest.labels),
         "TRUNK": files[0].trunk,
         **_answer(manifest).defines,
-        **scaling.defines(features),
+        **features.defines,
     }
     lines = "\n".join(f"#define EDGE_EXPERTS_{name} {value}" for name, value in defined.items())
     return (
@@ -196,18 +195,22 @@ def _config(manifest: Manifest, features: Features, files: Sequence[Network], ma
     )
 
 
-def _tables(manifest: Manifest, features: Features, files: Sequence[Network], made: CSource) -> str:
+def _tables(
+    manifest: Manifest, features: CFeatures, files: Sequence[Network], made: CSource
+) -> str:
     records = [file.record(made.arenas[file.path]) for file in files]
     router = c_networks.NO_RECORD if manifest.router is None else records.pop(0)
+    headers = [name for name in features.files if name.endswith(".h")]
+    included = ["edge_experts.h", *headers, "edge_experts_models.h"]
     return (
-        '#include "edge_experts.h"\n#include "edge_experts_models.h"\n\n'
+        "".join(f'#include "{name}"\n' for name in included) + "\n"
         f"const edge_experts_model edge_experts_router =\n    {router};\n\n"
         "const edge_experts_model edge_experts_experts[EDGE_EXPERTS_COUNT] = {\n"
         f"{literals.listing(records)}\n}};\n\n"
         "const char *const edge_experts_labels[EDGE_EXPERTS_LABELS] = {\n"
         f"{literals.listing(map(literals.text, manifest.labels))}\n}};\n\n"
         f"{_answer(manifest).definitions}"
-        f"{scaling.definitions(features)}"
+        f"{features.definitions}"
     )
 
 

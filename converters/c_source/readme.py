@@ -6,20 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from edge_experts.format.manifest import CONTRACT, Manifest
 
-_ARRAY = """\
-    static float x[EDGE_EXPERTS_INPUTS];  // fill it with the example, its last axis fastest
-    edge_experts_encode(x, x);
-"""
-_TABLE = """\
-    static float x[EDGE_EXPERTS_INPUTS];
-    const double numbers[] = {...};  // as edge_experts_number_names are; NaN: not known
-    const int categories[] = {edge_experts_find(0, "..."), ...};  // as edge_experts_categories are
-    edge_experts_encode(numbers, categories, x);
-"""
+from .c_features import CFeatures
 
 
 def text(
     manifest: Manifest,
+    features: CFeatures,
     *,
     flash: Mapping[str, int],
     arenas: Mapping[str, int],
@@ -28,7 +20,6 @@ def text(
     shown: str,
 ) -> str:
     """README.md, in Markdown."""
-    encode = _ARRAY if manifest.features.kind == "array" else _TABLE
     rows = "\n".join(f"| {path} | {flash[path]:,} | {arenas[path]:,} |" for path in flash)
     return f"""\
 # {manifest.name}, version {manifest.bundle_version}, for microcontrollers
@@ -41,11 +32,12 @@ here to a firmware that has TensorFlow Lite Micro (C99 or C++11, not `-ffast-mat
     alignas(16) static uint8_t arena[EDGE_EXPERTS_ARENA_BYTES];
     static edge_experts::Runner runner(arena, sizeof arena);
 
-{encode}\
+{features.usage}\
     edge_experts_answer answer;
     if (runner.ask(x, &answer) == 0)
 {shown}
 {_contract(manifest)}\
+{features.explained}\
 Router and experts run one after the other in the same arena; each is set up anew for each answer.
 Where the router's memory can be spared, give it an arena and an interpreter of its own.
 `edge_experts.h` says what each function does, for other interpreters too: `edge_experts_ask` is

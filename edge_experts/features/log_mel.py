@@ -104,8 +104,8 @@ class LogMel:
             (frames, bands) int16: the natural logarithm of 1 plus the power, times 256. The power
             is that of a Hann window of samples from -32,768 to 32,767.
         """
-        power = self._tables.power(self._frames(samples))
-        steps = np.rint(logarithms(self._tables.banded(power) + _FLOOR) * GRID)
+        power = self.transform.power(self._frames(samples))
+        steps = np.rint(logarithms(self.transform.banded(power) + _FLOOR) * GRID)
         found: np.ndarray = steps.astype(np.int16)
         return found
 
@@ -114,12 +114,12 @@ class LogMel:
         return samples[starts[:, None] + np.arange(self.frame)].astype(np.float64)
 
     @property
-    def _tables(self) -> _Tables:
-        return _tables(self.rate, self.frame, self.bands, self.low, self.high)
+    def transform(self) -> Transform:
+        return _transform(self.rate, self.frame, self.bands, self.low, self.high)
 
 
 @dataclass(frozen=True)
-class _Tables:
+class Transform:
     """Matrices of a transform, made once for the settings.
 
     Attributes:
@@ -156,7 +156,7 @@ class _Tables:
 
 
 @lru_cache(maxsize=4)
-def _tables(rate: int, frame: int, bands: int, low: int, high: int) -> _Tables:
+def _transform(rate: int, frame: int, bands: int, low: int, high: int) -> Transform:
     half = frame // 2
     steps = np.arange(1, half + 1)
     window = (1 - cosines(steps, frame)) / 2
@@ -165,7 +165,7 @@ def _tables(rate: int, frame: int, bands: int, low: int, high: int) -> _Tables:
     turns = steps[:, None] * bins
     cosine = np.rint(window[:, None] * cosines(turns, frame) * _FINE)
     sine = np.rint(window[:-1, None] * sines(turns[:-1], frame) * _FINE)
-    return _Tables(cosine, sine, starts, weights)
+    return Transform(cosine, sine, starts, weights)
 
 
 def _triangles(

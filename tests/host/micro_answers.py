@@ -2,8 +2,8 @@
 
 `python -m tests.host.micro_answers BUNDLE LIBRARY EXAMPLES.npz OUT.npz`, in a separate process,
 without TensorFlow. LIBRARY is the C source, compiled for this machine; EXAMPLES has `examples` of
-arrays, or `numbers` and `categories` of a table. OUT gets what the C source makes of them, what the
-runtime does, and each file's answers by three interpreters.
+arrays or of windows of sound (int16), or `numbers` and `categories` of a table. OUT gets what the
+C source makes of them, what the runtime does, and each file's answers by three interpreters.
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ class Dispatch:
         return ctypes.string_at(file.data, file.bytes) if file.data else b""
 
     def encode(self, *example: np.ndarray) -> np.ndarray:
+        """Encode an array, a window of sound, or a table's numbers and categories."""
         x = np.empty(self.inputs, np.float32)
-        self.c.edge_experts_encode(*(one.ctypes.data_as(POINTER) for one in example), pointer(x))
+        is_sound = example[0].dtype == np.int16
+        encode = self.c.edge_experts_sound_encode if is_sound else self.c.edge_experts_encode
+        encode(*(one.ctypes.data_as(POINTER) for one in example), pointer(x))
         return x
 
     def ask(self, x: np.ndarray) -> Any:

@@ -10,8 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from device_tests.sound_spectra import KINDS, RATES, recording, wav_file
 from edge_experts.errors import UsageError
-from edge_experts.features import ArrayFeatures, Features, TableFeatures, TextFeatures
+from edge_experts.features import (
+    ArrayFeatures,
+    Features,
+    SoundFeatures,
+    TableFeatures,
+    TextFeatures,
+)
 from edge_experts.features.cells.column_kinds import (
     BooleanColumn,
     CategoryColumn,
@@ -21,6 +28,7 @@ from edge_experts.features.cells.column_kinds import (
 )
 from edge_experts.features.cells.gaps import SPELLINGS
 from edge_experts.features.cells.numerals import FORMATS, NumberFormat
+from edge_experts.features.log_mel import LogMel
 from edge_experts.features.text import TextSettings
 from edge_experts.format.npz import npz
 
@@ -177,6 +185,38 @@ def arrays(count: int, seed: int, shape: tuple[int, ...]) -> list[Any]:
     return made
 
 
+def sound_features() -> Iterator[Features]:
+    """Features of the rates that training chooses."""
+    chance = np.random.default_rng(2)
+    for rate in (8000, 16_000):
+        log_mel = LogMel.of(rate, rate // 2)
+        scales = chance.normal(5, 1, log_mel.bands), chance.uniform(0.5, 3, log_mel.bands)
+        yield SoundFeatures(log_mel, *scales)
+
+
+def sounds(count: int, seed: int) -> list[Any]:
+    """WAV files of random length, level, rate and format, broken ones, and arrays of samples."""
+    chance = np.random.default_rng(seed)
+    made: list[Any] = []
+    for place in range(count):
+        rate = 44_101 if place == 0 else RATES[place * len(RATES) // count]
+        kind, bits, dtype = KINDS[place % len(KINDS)]
+        samples = recording(chance, rate, dtype)
+        content = wav_file(samples, rate, kind, bits)
+        odd = chance.integers(12)
+        if odd == 0:
+            content = content[: chance.integers(len(content))]
+        if odd == 1:
+            at = chance.integers(44)
+            content = content[:at] + bytes([chance.integers(256)]) + content[at + 1 :]
+        made.append(content)
+        if odd == 2:
+            made[-1] = (32768 * samples[:, 0]).clip(-40_000, 40_000).round().astype(np.int32)
+        if odd == 3:
+            made[-1] = np.zeros((1, 5), np.int16)
+    return made
+
+
 def _shape(chance: np.random.Generator, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Mostly the shape itself."""
     turned, reversed_ = shape[-1:] + shape[:-1], shape[::-1]
@@ -198,6 +238,8 @@ def given(example: Any) -> Any:
     """An example as the page gets it, without loss: texts as code points, arrays as bytes."""
     if isinstance(example, str):
         return {"codes": [ord(each) for each in example]}
+    if isinstance(example, bytes):
+        return {"file": base64.b64encode(example).decode()}
     if isinstance(example, np.ndarray):
         content = base64.b64encode(np.ascontiguousarray(example).tobytes()).decode()
         return {"content": content, "dtype": example.dtype.name, "shape": list(example.shape)}
@@ -227,11 +269,13 @@ BY_BROWSER = """
     const { readArrays } = await load("edge-experts/npz.js");
     const { restore } = await load("edge-experts/features/kinds.js");
     const TYPES = {
-        float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array,
+        float32: Float32Array, float64: Float64Array, int16: Int16Array, int32: Int32Array,
+        uint8: Uint8Array,
     };
     const bytes = (text) => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
     const restored = (one) => {
         if (one.codes) return one.codes.map((code) => String.fromCodePoint(code)).join("");
+        if (one.file !== undefined) return bytes(one.file).buffer;
         if (one.content !== undefined) {
             const data = new TYPES[one.dtype](bytes(one.content).buffer);
             return { data, shape: one.shape };

@@ -14,7 +14,7 @@ from edge_experts.datasets import fetch
 from edge_experts.features import ArrayFeatures, Features
 
 from .conftest import Visiting
-from .features import files, table_features
+from .features import files, sound_features, table_features
 from .test_site import FIRST
 from .visit import Visit
 
@@ -57,13 +57,14 @@ def test_the_page_is_accessible(
     assert _violations(visited) == []
 
 
-@pytest.mark.parametrize("kind", ["table", "image"])
+@pytest.mark.parametrize("kind", ["table", "image", "sound"])
 def test_forms_are_accessible(site: Path, visit: Visiting, axe: Path, kind: str) -> None:
-    """Of a table, and of images: drawn by the page's own module, without a bundle of that kind."""
+    """Drawn by the page's own module, without a bundle of that kind."""
     images = np.arange(0, 256, 2).reshape(2, 8, 8).astype(np.uint8)
     made: dict[str, Features] = {
         "table": next(table_features()),
         "image": ArrayFeatures.fit(images, channels=False),
+        "sound": next(sound_features()),
     }
     visited = visit(site)
     visited.page.add_init_script(path=axe)

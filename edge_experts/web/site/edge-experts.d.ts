@@ -80,7 +80,22 @@ export interface ColumnDescription {
 export type InputDescription =
   | { kind: "text"; characters: number }
   | { kind: "table"; columns: ColumnDescription[] }
-  | { kind: "array" | "image" | "window"; shape: number[]; range: [number, number] | null };
+  | { kind: "sound"; rate: number; samples: number; seconds: number }
+  | { kind: "array" | "image" | "window"; shape: number[]; range: [number, number] | null; stream?: StreamDescription };
+
+export interface StreamDescription {
+  channels: string[];
+  stride: number;
+  time: string | null;
+  interval: number | null;
+}
+
+/** Cuts rows of sensors into windows, as `edge-experts run --stream` does. */
+export interface WindowCutter {
+  /** Returns the windows that a row completes, examples for `predict`; throws UsageError for a time that goes back. */
+  push(row: ArrayLike<number | null>, time?: number | null): { data: Float32Array; shape: number[] }[];
+  restart(): void;
+}
 
 export interface Info {
   name: string;
@@ -107,6 +122,8 @@ export class Bundle {
   readonly resident: number[];
   readonly counts: { loads: number; evictions: number };
   predict(example: Example): Promise<Answer>;
+  /** For bundles of recordings (`train --window`). */
+  windows(): WindowCutter;
   /** Arrays that router and experts take. */
   encode(example: Example): Record<string, Float32Array | Int32Array>;
   /** Answers the golden examples; resolves to their number. */

@@ -7,6 +7,7 @@
  */
 import { BundleError, UsageError } from "./edge-experts/errors.js";
 import { restore } from "./edge-experts/features/kinds.js";
+import { WindowCutter } from "./edge-experts/features/sensor_stream.js";
 import { checkGolden } from "./edge-experts/golden.js";
 import { LIMITS } from "./edge-experts/limits.js";
 import { parseManifest } from "./edge-experts/manifest.js";
@@ -148,6 +149,18 @@ export class Bundle {
    */
   encode(example) {
     return this.#loop.features.encode(example);
+  }
+
+  /**
+   * Cuts rows of sensors into windows, as `edge-experts run --stream` does; for bundles of recordings.
+   *
+   * @returns {WindowCutter} Its `push(row, time)` returns the windows that a row completes.
+   * @throws {UsageError} The bundle was not trained on recordings.
+   */
+  windows() {
+    const { stream, shape } = this.#loop.features;
+    if (!stream) throw new UsageError("windows() is for bundles of recordings (train --window)");
+    return new WindowCutter(stream, shape[0]);
   }
 
   /**

@@ -13,9 +13,12 @@ const [RED, GREEN, BLUE] = [19595, 38470, 7471];
 export function inputFor(description) {
   if (description.kind === "text") return textInput();
   if (description.kind === "table") return tableInput(description.columns);
+  if (description.kind === "sound") return soundInput(description);
   const isPicture = description.kind === "image" && [1, 3, 4].includes(description.shape[2] ?? 1);
   return isPicture ? imageInput(description) : numbersInput(description);
 }
+
+const BEFORE_SECONDS = 1; // of a recording, until the user speaks
 
 let count = 0;
 
@@ -120,6 +123,39 @@ function inChannels(pixels, channels) {
     else data[channels * place] = (red * RED + green * GREEN + blue * BLUE + 0x8000) >> 16;
   }
   return data;
+}
+
+function soundInput({ rate, seconds }) {
+  const file = create("input", { type: "file", accept: ".wav,audio/*" });
+  const button = create("button", { type: "button", className: "second", textContent: "Record" });
+  const length = seconds + BEFORE_SECONDS;
+  let chosen = null;
+  file.addEventListener("change", () => {
+    const [given] = file.files;
+    if (given === undefined) return;
+    chosen = soundOf(given, rate);
+    chosen.catch(() => {}); // told when it is asked for
+  });
+  button.addEventListener("click", () => {
+    button.disabled = true;
+    button.textContent = "Recording …";
+    const done = (text) => Object.assign(button, { disabled: false, textContent: text });
+    chosen = import("./microphone.js").then(({ record }) => record(length, rate));
+    chosen.then(() => done("Recorded. Record again"), () => done("Record"));
+  });
+  const example = async () => {
+    if (chosen === null) throw new UsageError("choose a sound file, or record one");
+    return chosen;
+  };
+  const hint = `the loudest ${seconds} s of it count`;
+  return { elements: [...labelled("Sound file", hint, file), ...labelled("Microphone", `${length} s`, button)], example };
+}
+
+/** A WAV file as it is, which the bundle reads; of others the samples. */
+async function soundOf(file, rate) {
+  const content = await file.arrayBuffer();
+  const isWav = new TextDecoder("latin1").decode(content.slice(0, 4)) === "RIFF";
+  return isWav ? content : (await import("./microphone.js")).decoded(content, rate);
 }
 
 function numbersInput({ shape }) {

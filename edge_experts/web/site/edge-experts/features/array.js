@@ -2,6 +2,7 @@
 import { LIMITS } from "../limits.js";
 import { ArrayContract, refuseOutside } from "./array_contract.js";
 import { readNumbers, shaped, sizeOf } from "./array_input.js";
+import { SensorStream } from "./sensor_stream.js";
 
 /** Conversion of an array to `x`, (1, *shape) float32: (example - mean) / deviation. */
 export class ArrayFeatures {
@@ -30,6 +31,7 @@ export class ArrayFeatures {
     if (!this.deviation.every((each) => each > 0)) throw new Error("deviation must be above 0");
     this.contract = settings.contract === undefined ? null : new ArrayContract(settings.contract, shape);
     if (this.contract !== null) this.ranges(arrays);
+    this.stream = settings.stream === undefined ? null : new SensorStream(settings.stream, shape);
   }
 
   /** Reads the standardized ranges of the training data; NaN where it had no numbers. */
@@ -56,7 +58,9 @@ export class ArrayFeatures {
   }
 
   get description() {
-    return { kind: this.contract?.kind ?? "array", shape: this.shape, range: this.contract?.range ?? null };
+    const { stream } = this;
+    const cut = stream === null ? {} : { stream: { ...stream } };
+    return { kind: this.contract?.kind ?? "array", shape: this.shape, range: this.contract?.range ?? null, ...cut };
   }
 
   unpack(packed) {

@@ -1,10 +1,11 @@
 /** Kinds of features that a browser supports, by their names in the manifest. */
 import { BundleError, UnsupportedError } from "../errors.js";
 import { ArrayFeatures } from "./array.js";
+import { SoundFeatures } from "./sound.js";
 import { TableFeatures } from "./table.js";
 import { TextFeatures } from "./text.js";
 
-const KINDS = new Map([ArrayFeatures, TableFeatures, TextFeatures].map((kind) => [kind.kind, kind]));
+const KINDS = new Map([ArrayFeatures, SoundFeatures, TableFeatures, TextFeatures].map((kind) => [kind.kind, kind]));
 
 /**
  * Restores the features of a bundle.
