@@ -140,9 +140,9 @@ def memory_limit(
     bundle: Bundle,
     budgets: Annotated[
         str, typer.Option(help="Memory budgets in MB, with commas between.")
-    ] = "8,12,16,20,24",
+    ] = "50,100,200",
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "To open a file, click",
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 64,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 32,
     context: Annotated[int, typer.Option(min=1, help="Tokens of keys and values.")] = 128,
     picture: Annotated[
         Path | None,
@@ -155,7 +155,7 @@ def memory_limit(
     A language model writes one text with each budget. The exit code is 5 if it takes
     more than a budget, or if a text differs from that without a budget.
 
-    Example: python -m benchmarks memory-limit help.bundle --picture memory-limit.svg
+    Example: python -m benchmarks memory-limit random.bundle --picture memory-limit.svg
     """
     from . import memory_limit as program
 
