@@ -31,8 +31,9 @@ PACKAGES = {
     "report": ("jinja2", "matplotlib", "msgspec"),
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "dev": (
-        *("build", "coverage", "hypothesis", "import-linter", "mkdocs-material", "mypy"),
-        *("openai", "playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
+        *("build", "coverage", "hypothesis", "import-linter", "jsonschema", "mkdocs-material"),
+        *("mkdocstrings", "mypy", "openai", "playwright", "pytest", "pytest-xdist", "ruff"),
+        "tritonclient",
     ),
 }
 
