@@ -8,9 +8,8 @@ page becomes what `GENERATED` makes from the code.
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,10 @@ def command_reference() -> str:
     from edge_experts.cli.app import app
 
     group: Any = typer.main.get_command(app)
+    parent = click.Context(group, info_name="edge-experts", **group.context_settings)
     parts = []
     for name, command in group.commands.items():
-        context = click.Context(command, info_name=f"edge-experts {name}")
+        context = click.Context(command, info_name=name, parent=parent)
         text = help_texts.command_help(command, context, _COLUMNS)
         parts.append(f"### {name}\n\n```text\n{text}\n```")
     return "\n\n".join(parts)
@@ -60,42 +60,34 @@ def command_reference() -> str:
 
 def training_settings() -> str:
     """Fields of `TrainConfig`, with their types, defaults and comments."""
-    from edge_experts.training.config import TrainConfig
-
-    return _table(TrainConfig)
+    return _table("edge_experts/training/config.py", "TrainConfig")
 
 
 def language_settings() -> str:
     """Fields of `LanguageSettings`; its docstring says what they are."""
-    from edge_experts.training.language_settings import LanguageSettings
-
-    text = inspect.getdoc(LanguageSettings) or ""
-    told = dict(re.findall(r"(?m)^    (\w+): (.+)$", text))
-    return _table(LanguageSettings, told)
+    return _table("edge_experts/training/language_settings.py", "LanguageSettings")
 
 
 def limits() -> str:
     """Fields of `Limits`, with their values and comments."""
-    from edge_experts.format.limits import Limits
-
-    return _table(Limits)
+    return _table("edge_experts/format/limits.py", "Limits")
 
 
-def _table(settings: type, told: dict[str, str] | None = None) -> str:
+def _table(module: str, name: str) -> str:
+    """Fields of a dataclass as a table, from its source: nothing is imported."""
+    source = (ROOT / module).read_text("utf-8")
+    definitions = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    (definition,) = [one for one in definitions if one.name == name]
+    told = dict(re.findall(r"(?m)^    (\w+): (.+)$", ast.get_docstring(definition) or ""))
     lines = ["| name | type | default | meaning |", "|---|---|---|---|"]
-    for name, kind, default, comment in _fields(settings):
-        text = (told or {}).get(name, comment)
-        cells = (f"`{name}`", f"`{kind}`", f"`{default}`", text)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    for field, kind, default, comment in _fields(definition, source.splitlines()):
+        cells = (f"`{field}`", f"`{kind.replace(' | ', ' or ')}`", f"`{default}`")
+        lines.append(f"| {' | '.join(cells)} | {told.get(field, comment)} |")
     return "\n".join(lines)
 
 
-def _fields(settings: type) -> Iterator[tuple[str, str, str, str]]:
-    """Name, type, default and comment of each field of a dataclass, from its source."""
-    source = inspect.getsource(settings)
-    lines = source.splitlines()
-    (definition,) = ast.parse(source).body
-    assert isinstance(definition, ast.ClassDef)
+def _fields(definition: ast.ClassDef, lines: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Name, type, default and comment of each field."""
     for node in definition.body:
         if not isinstance(node, ast.AnnAssign) or node.value is None:
             continue
@@ -108,7 +100,8 @@ def _fields(settings: type) -> Iterator[tuple[str, str, str, str]]:
         while not beside and lines[place].strip().startswith("#"):
             above.insert(0, lines[place].strip("# "))
             place -= 1
-        yield ast.unparse(node.target), ast.unparse(node.annotation), default, beside or " ".join(above)
+        name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
+        yield name, kind, default, beside or " ".join(above)
 
 
 GENERATED = {

@@ -129,7 +129,7 @@ def draw(rows: Sequence[LimitRow], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.4 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(6, 1 + 0.4 * len(rows)), layout="constrained")
     names = ["no budget" if row.budget is None else f"{row.budget / _MB:.0f} MB" for row in rows]
     taken = [row.peak_bytes / _MB for row in rows]
     colors = ["tab:gray" if row.budget is None else "tab:blue" for row in rows]
@@ -141,7 +141,8 @@ def draw(rows: Sequence[LimitRow], path: Path) -> None:
         if row.budget is not None:
             line = [row.budget / _MB] * 2
             axes.plot(line, [place - 0.45, place + 0.45], color="black", linewidth=2)
-    axes.set(xlabel="memory taken, MB (black line: the budget)", ylabel="--memory-budget")
+    axes.set_title("memory taken, MB; black line: --memory-budget", fontsize=12, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.1)
     axes.invert_yaxis()
     figure.savefig(path)
