@@ -76,6 +76,7 @@ class TrainConfig:
     router_model: str | Builder | None = None  # of the router, likewise
     # If above 0, validation examples choose among one network, `experts` and this number.
     most_experts: int = 0
+    # Sizes of a language model, and settings of its training.
     language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
     augment: bool = False  # train on changed copies of photos; see augmentation.py
