@@ -62,7 +62,7 @@ def measure(
 
 def run(
     bundle: Path, budget: int | None, prompt: str, tokens: int, context: int
-) -> tuple[str, dict[str, float]]:
+) -> tuple[str, dict[str, Any]]:
     """Write one text in this process; return it, and the figures of a row."""
     interpreter.description()  # imports the interpreter, which belongs to the base
     base, peak, ended = _private_bytes(), 0, threading.Event()

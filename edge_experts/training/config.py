@@ -84,7 +84,7 @@ class TrainConfig:
     backbone_layer: str | None = None  # layer that gives the features; None: before the classifier
     backbone_input: str | None = None  # scale of its inputs; None: it scales them itself
     fine_tune: int = 0  # epochs of backbone, gate and experts together, at the end
-    fine_tune_learning_rate: float = 1e-4
+    fine_tune_learning_rate: float = 1e-4  # of these epochs
     # Tries the conversion of custom networks before they are trained; see network_checks.py.
     trial: Trial | None = None
 

@@ -72,7 +72,7 @@ def doctor(
     """Check the installation by running a tiny model.
 
     The exit code is 4 if the device part does not work. Packed experts, which language models load
-    faster, are tried in a process of its own.
+    faster, are tried in a separate process.
 
     Example: edge-experts doctor
 
