@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from edge_experts.cli.shared_options import Json
+from edge_experts.cli.shared_options import Bundle, Json
 from edge_experts.errors import UsageError
 
 from .. import output
@@ -75,6 +75,42 @@ def moe(
     found = comparison.measure(plan, output.warn)
     table = [comparison.HEADER, *(one.cells() for one in found)]
     output.show({"settings": [asdict(one) for one in found]}, table, json=json)
+
+
+def memory_limit(
+    bundle: Bundle,
+    budgets: Annotated[
+        str, typer.Option(help="Memory budgets in MB, with commas between.")
+    ] = "50,100,200",
+    prompt: Annotated[str, typer.Option(help="Text to continue.")] = "To open a file, click",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens to write.")] = 32,
+    context: Annotated[int, typer.Option(min=1, help="Tokens of keys and values.")] = 128,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Also draw to this file, by matplotlib.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure memory beside the budget.
+
+    A language model writes one text with each budget. The exit code is 5 if it takes
+    more than a budget, or if a text differs from that without a budget.
+
+    Example: python -m benchmarks memory-limit random.bundle --picture memory-limit.svg
+    """
+    from . import memory_limit as program
+
+    try:
+        sizes = [round(float(one) * 1_000_000) for one in budgets.split(",")]
+    except ValueError:
+        sizes = [0]
+    if min(sizes) <= 0:
+        raise UsageError(f"--budgets {budgets}: must be numbers of MB above 0, such as 8,16")
+    rows = program.measure(bundle, sizes, prompt, tokens, context)
+    if picture is not None:
+        program.draw(rows, picture)
+    output.show({"rows": [asdict(row) for row in rows]}, program.as_table(rows), json=json)
+    program.refuse(rows)
 
 
 def _listed(option: str, given: str, known: tuple[str, ...]) -> list[str]:

@@ -110,20 +110,22 @@ def draw(rows: Sequence[MemoryRow], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(9, 0.6 + 0.4 * len(rows)), sharey=True, layout="constrained"
+    figure, (upper, lower) = plt.subplots(  # one above the other: to be read on a phone too
+        2, 1, figsize=(6, 1.6 + 0.7 * len(rows)), layout="constrained"
     )
     names = [row.name for row in rows]
     colors = ["tab:gray" if row.name == "dense network" else "tab:blue" for row in rows]
-    growth = left.barh(names, [row.growth_bytes / _MB for row in rows], color=colors)
-    left.bar_label(growth, fmt="%.1f", padding=3)
-    left.set(xlabel="peak memory growth, MB")
-    left.margins(x=0.2)
-    left.invert_yaxis()
-    times = right.barh(names, [row.p50_us / 1000 for row in rows], color=colors)
-    right.bar_label(times, fmt="%.2f", padding=3)
-    right.set(xlabel="median answer, ms")
-    right.margins(x=0.2)
+    panels = (
+        (upper, "peak memory above Python's, MB", [row.growth_bytes / _MB for row in rows]),
+        (lower, "median answer, ms", [row.p50_us / 1000 for row in rows]),
+    )
+    for axes, title, values in panels:
+        bars = axes.barh(names, values, color=colors)
+        axes.bar_label(bars, fmt="%.3g", padding=3)
+        axes.set_title(title, fontsize=12, loc="left")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.2)
+        axes.invert_yaxis()
     figure.savefig(path)
 
 

@@ -152,4 +152,4 @@ def new_domain(
         for row in scenario.as_rows(arrival)[1:]
     ]
     content = {"arrivals": [asdict(arrival) for arrival in arrivals]}
-    output.show(content, [header, *rows], json=json)
+    output.show(content, [header, *rows], json=json, notes=[scenario.legend(arrivals[0])])

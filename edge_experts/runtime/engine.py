@@ -184,7 +184,7 @@ class ExpertRuntime:
             arrays: result of `features.encode_all`, by name, (examples, ...).
 
         Raises:
-            as `predict`; UsageError also if the arrays have different lengths.
+            UsageError: the arrays have different lengths; other errors as of `predict`.
         """
         return self.task.run_arrays(arrays, self.access)
 
@@ -192,7 +192,7 @@ class ExpertRuntime:
         """Answer one example part by part, for a language model as its text is written.
 
         Raises:
-            as `predict`; UsageError also if answers of this task have no parts.
+            UsageError: answers of this task have no parts; other errors as of `predict`.
         """
         return self.task.stream(example, self.access)
 
@@ -242,8 +242,7 @@ class ExpertRuntime:
         """Load an expert that only `release` may evict.
 
         Raises:
-            MemoryBudgetError: another expert would not fit beside it.
-            the errors of loading, as for `predict`.
+            MemoryBudgetError: another expert would not fit beside it; other errors as of `predict`.
         """
         if not 0 <= index < len(self.manifest.experts):
             last = len(self.manifest.experts) - 1

@@ -31,12 +31,12 @@ class TrainConfig:
         UsageError: a value is invalid.
     """
 
-    experts: int = 4
+    experts: int = 4  # number of experts
     activation: str = "relu"  # of experts' hidden layers; "relu" or "sparse_step"
     width: float = 1.0  # factor on the units or filters of an expert's hidden layers
-    router: str = "learned"
+    router: str = "learned"  # or "kmeans", "clusters", "hash", "random"
     trunk: bool = False  # experts use the router's hidden layer
-    select: str = "none"
+    select: str = "none"  # expert that is copied: "greedy" the best one, "random" any
     select_epochs: int = 2  # number of mixture epochs that end with a selection
     select_into: str = "all"  # experts that get the parameters of the selected one
     perturb: float = 0.1  # noise on copies of an expert, in standard deviations
@@ -44,8 +44,8 @@ class TrainConfig:
     # ("all", or for texts "buckets"), or one expert with the router's trunk ("one"); or a
     # "teacher".
     dense: str | None = None
-    combine: str = "top"
-    top_k: int = 1
+    combine: str = "top"  # or "sum": all experts, without a router
+    top_k: int = 1  # experts that run for one input
     teacher_epochs: int = 0  # of a dense teacher; 0: no teacher
     warm_epochs: int = 10  # of one expert alone; all experts start from its parameters
     router_epochs: int = 5  # of the router alone, on groups of inputs
@@ -60,7 +60,7 @@ class TrainConfig:
     mixture_learning_rate: float = 0.01  # in joint training
     weight_decay: float = 0.0  # of every weight, times the learning rate
     averaging: bool = True  # of the weights over the last steps
-    balance: float = 0.05
+    balance: float = 0.05  # weight of the loss against unequal use of the experts
     gate_temperature: float = 0.2  # at the end of the choice epochs; 1 before them
     decay: float = 3e-5  # weight of the squared mean of the experts' parameters
     tie: float = 5e-5  # weight of the squared distance of experts from that mean
@@ -68,14 +68,15 @@ class TrainConfig:
     # all.
     drawn_pieces: int = 0
     distillation: float = 0.7  # share of the teacher in the loss
-    distillation_temperature: float = 2.0
+    distillation_temperature: float = 2.0  # the teacher's logits are divided by it
     distribute: str = "none"  # or "mirrored", "workers": the tf.distribute strategy
-    seed: int = 0
+    seed: int = 0  # of splits, weights and batches
     # Network of an expert, as "module:function"; see networks/user_networks.py.
     model: str | Builder | None = None
     router_model: str | Builder | None = None  # of the router, likewise
     # If above 0, validation examples choose among one network, `experts` and this number.
     most_experts: int = 0
+    # Sizes of a language model, and settings of its training.
     language_model: LanguageSettings = field(default_factory=LanguageSettings)
     measure_gain: bool = False  # also train one network, to measure the gain of experts over it
     augment: bool = False  # train on changed copies of photos; see augmentation.py
@@ -83,7 +84,7 @@ class TrainConfig:
     backbone_layer: str | None = None  # layer that gives the features; None: before the classifier
     backbone_input: str | None = None  # scale of its inputs; None: it scales them itself
     fine_tune: int = 0  # epochs of backbone, gate and experts together, at the end
-    fine_tune_learning_rate: float = 1e-4
+    fine_tune_learning_rate: float = 1e-4  # of these epochs
     # Tries the conversion of custom networks before they are trained; see network_checks.py.
     trial: Trial | None = None
 

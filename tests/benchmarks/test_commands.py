@@ -23,7 +23,7 @@ NAMES = (
     *("mutations", "drift"),
     *("serving-load", "training-speed", "translator-training-speed"),
     *("resume", "new-domain", "backbone", "gains", "language-models", "perplexity"),
-    *("routing-options", "moe", "synthetic-moe"),
+    *("routing-options", "moe", "memory-limit", "synthetic-moe"),
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),

@@ -32,6 +32,7 @@ NOT_RUN = {
     "python3 -m venv edge": "on a board; tests/emulated runs these on emulated ones",
     "--scheduler tcp": "needs a cluster; tests/host/test_cluster.py has one",
     "edge-experts fleet": "goes to boards by ssh; tests/deploying runs it on stand-ins",
+    "ssh pi@": "goes to a board; tests/deploying/test_fleet_page.py does",
     "edge-experts deploy": "goes to boards by ssh; tests/deploying runs it on stand-ins",
     "curl ": "asks the server that `serve` runs; tests/device/serving asks it",
     "openssl ": "another program's; tests/device/updates checks signatures by it",

@@ -28,7 +28,8 @@ CHATTER = re.compile(
     r"|DeprecationWarning|UserWarning|FutureWarning|retracing",
     re.IGNORECASE,
 )
-LITERT, CHECKPOINT_BUNDLE = {"EDGE_EXPERTS_INTERPRETER": "ai_edge_litert"}, "granite.bundle"
+LITERT = {"EDGE_EXPERTS_INTERPRETER": "ai_edge_litert"}
+CHECKPOINT_BUNDLES = {"granite.bundle", "installed-granite"}
 # Data that sentences suppose, made before the command that needs it.
 BEFORE = {
     "edge-experts adopt mine": ["python adopt.py"],
@@ -63,7 +64,7 @@ class Session:
         """
         self.executed.add(tuple(words))
         # Its files are for LiteRT alone, which the page says.
-        env = LITERT if CHECKPOINT_BUNDLE in words else {}
+        env = LITERT if CHECKPOINT_BUNDLES & set(words) else {}
         done = run_cli(*shortened(words, self.folder), cwd=self.folder, env=env)
         assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr[-2000:]}"
         chatter = [line for line in done.stderr.splitlines() if CHATTER.search(line)]

@@ -166,7 +166,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
         times = [number(row.warm.total_us["p50"]), f"{number(low)} to {number(high)}"]
         low, high = row.ratio_interval
         ratio = [f"{row.ratio:.2f}", "" if row.name == SPARSE else f"{low:.2f} to {high:.2f}"]
-        p99, files = number(row.warm.total_us["p99"]), f"{row.total_bytes / 1000:.0f}"
+        p99, files = number(row.warm.total_us["p99"]), f"{row.total_bytes / 1000:,.0f}"
         judged = [row.scores[name].text if name in row.scores else "" for name in scores]
         rows.append([row.name, *times, p99, *ratio, files, *judged, *_growth(row.growth)])
     return rows

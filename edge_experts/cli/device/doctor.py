@@ -31,8 +31,9 @@ PACKAGES = {
     "report": ("jinja2", "matplotlib", "msgspec"),
     "onnx": ("onnx", "onnxruntime", "tf2onnx"),
     "dev": (
-        *("build", "coverage", "hypothesis", "import-linter", "mkdocs-material", "mypy"),
-        *("openai", "playwright", "pytest", "pytest-xdist", "ruff", "tritonclient"),
+        *("build", "coverage", "hypothesis", "import-linter", "jsonschema", "mkdocs-material"),
+        *("mkdocstrings", "mypy", "openai", "playwright", "pytest", "pytest-xdist", "ruff"),
+        "tritonclient",
     ),
 }
 
@@ -71,7 +72,7 @@ def doctor(
     """Check the installation by running a tiny model.
 
     The exit code is 4 if the device part does not work. Packed experts, which language models load
-    faster, are tried in a process of its own.
+    faster, are tried in a separate process.
 
     Example: edge-experts doctor
 

@@ -54,7 +54,7 @@ def fleet(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Update many sites in stages, each with experts of its own.
+    """Update many sites in stages, each with its experts.
 
     The table has the columns host and bundle, and may have stage, name, run and data. For a site
     with data, one expert is trained and added to the bundle, if it gains. All sites of a stage are

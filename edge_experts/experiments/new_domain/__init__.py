@@ -2,7 +2,7 @@
 
 from .domains import Domains, sentiment
 from .scenario import GROWN, RETRAINED, arrive
-from .update_results import Arrival, UpdateRow, as_rows, as_text
+from .update_results import Arrival, UpdateRow, as_rows, as_text, legend
 
 __all__ = [
     "GROWN",
@@ -13,5 +13,6 @@ __all__ = [
     "arrive",
     "as_rows",
     "as_text",
+    "legend",
     "sentiment",
 ]

@@ -24,13 +24,13 @@ def draw(arrivals: Sequence[Arrival], path: Path) -> None:
 
     first = arrivals[0]
     panels: tuple[tuple[str, Callable[[UpdateRow], float]], ...] = (
-        (f"{first.old_name}\naccuracy, %", lambda row: 100 * row.old),
-        (f"{first.new_name}\naccuracy, %", lambda row: 100 * row.new),
-        ("shipped to the board\nkB", lambda row: row.shipped_bytes / 1000),
+        (f"accuracy on {first.old_name}, %", lambda row: 100 * row.old),
+        (f"accuracy on {first.new_name}, %", lambda row: 100 * row.new),
+        ("shipped to the board, kB", lambda row: row.shipped_bytes / 1000),
     )
     names = [row.name for row in first.after]
     colors = ["#1b7f5c", *["#777777"] * (len(names) - 1)]
-    figure, axes = pyplot.subplots(1, 3, figsize=(10, 2.4), sharey=True, layout="constrained")
+    figure, axes = pyplot.subplots(3, 1, figsize=(6, 6.6), layout="constrained")  # for a phone too
     for axis, (title, value) in zip(axes, panels, strict=True):
         for number, color in enumerate(colors):
             seeds = [value(arrival.after[number]) for arrival in arrivals]
@@ -45,14 +45,14 @@ def draw(arrivals: Sequence[Arrival], path: Path) -> None:
                 ha="center",
                 color=color,
             )
-        axis.set_title(title, fontsize=10)
+        axis.set_title(title, fontsize=12, loc="left")
+        axis.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
+        axis.invert_yaxis()
         axis.spines[["top", "right"]].set_visible(False)
-        axis.margins(x=0.2, y=0.4)
+        axis.margins(x=0.2, y=0.5)
     for axis, (_, value) in zip(axes[:2], panels[:2], strict=True):
         deployed = statistics.mean(value(row) for arrival in arrivals for row in arrival.before)
         axis.axvline(deployed, color="k", linewidth=0.8, linestyle=":")
-    axes[0].set_yticks(range(len(names)), names)
     axes[2].set_xlim(left=0)
-    axes[0].invert_yaxis()
     figure.savefig(path, dpi=150)
     pyplot.close(figure)

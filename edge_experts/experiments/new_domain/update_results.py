@@ -47,32 +47,33 @@ class Arrival:
 
 
 def as_rows(arrival: Arrival) -> list[tuple[str, ...]]:
-    """The models as rows of cells below a header."""
-    header = (
-        "",
-        f"{arrival.old_name} ({arrival.old_examples:,})",
-        "change (95 %)",
-        f"{arrival.new_name} ({arrival.new_examples:,})",
-        "training",
-        "shipped to the board",
-    )
+    """The models as rows of cells below a header; `legend` explains it."""
+    header = ("", "old %", "change (95 %)", "new %", "s", "kB")
     return [header, *map(_cells, (*arrival.before, *arrival.after))]
+
+
+def legend(arrival: Arrival) -> str:
+    """Meaning of the columns, in one line."""
+    return (
+        f"old: {arrival.old_examples:,} of {arrival.old_name}; new: {arrival.new_examples:,} of "
+        f"{arrival.new_name}; s: training; kB: sent to a board"
+    )
 
 
 def as_text(arrival: Arrival) -> str:
     """The same as a table, the models that were deployed first apart from those that follow."""
     lines = aligned(as_rows(arrival))
     first = 1 + len(arrival.before)
-    return "\n".join([*lines[:first], "", *lines[first:]])
+    return "\n".join([*lines[:first], "", *lines[first:], "", legend(arrival)])
 
 
 def _cells(row: UpdateRow) -> tuple[str, ...]:
     change = row.old_change
     return (
         row.name,
-        f"{100 * row.old:.1f} %",
+        f"{100 * row.old:.1f}",
         f"{change.points:+.1f} ({change.low:+.1f} to {change.high:+.1f})" if change else "",
-        f"{100 * row.new:.1f} %",
-        f"{row.seconds:.0f} s",
-        f"{row.shipped_bytes / 1000:,.0f} kB",
+        f"{100 * row.new:.1f}",
+        f"{row.seconds:.0f}",
+        f"{row.shipped_bytes / 1000:,.0f}",
     )

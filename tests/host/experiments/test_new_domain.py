@@ -82,7 +82,8 @@ def test_the_table_has_a_line_for_every_model(arrival: tuple[Path, Any]) -> None
     from edge_experts.experiments.new_domain import as_text
 
     lines = as_text(arrival[1]).splitlines()
-    assert len(lines) == 1 + 2 + 1 + 3
+    assert len(lines) == 1 + 2 + 1 + 3 + 2
+    assert max(map(len, lines[:7])) <= 80
     assert "kB" in lines[-1]
 
 
