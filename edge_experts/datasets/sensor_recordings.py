@@ -58,13 +58,12 @@ def files_of(source: Path) -> list[Path]:
             )
         if not source.is_file():
             raise DataError(f"{source}: no such file")
-        row_checks.refuse_large(source)
+        row_checks.refuse_large_recordings(source, [source])
         return [source]
     found = [path for path in files_below(source) if path.suffix.lower() in rows.SUFFIXES]
     if not found:
         raise DataError(f"{source}: has no file in {', '.join(rows.SUFFIXES)}")
-    for path in found:
-        row_checks.refuse_large(path)
+    row_checks.refuse_large_recordings(source, found)
     return sorted(found)
 
 
@@ -149,6 +148,11 @@ def interval_of(source: Path, recorded: Sequence[Recording]) -> tuple[float | No
     if not times:
         return None, None
     steps = np.concatenate([np.diff(one) for one in times])
+    if not len(steps):
+        raise DataError(
+            f"{source}: each recording has one row only; --group-column must name the column whose "
+            "cell is the same in all rows of a recording"
+        )
     steps = steps[steps > 0]
     if not len(steps):
         raise DataError(f"{source}: all times are equal; name another --time-column")

@@ -153,6 +153,35 @@ def test_false_alarms_are_counted(cli: Cli, place: Path) -> None:
         assert "give --data DATA, or --listen FILE.wav" in done.stderr
 
 
+def test_detected_sounds_are_counted(cli: Cli, place: Path) -> None:
+    labels = ["hum", "tick", "hum"]
+    samples, middles = stream(labels, np.random.default_rng(3))
+    (place / "words.wav").write_bytes(wav_file(samples[:, None], RATE))
+    rows = [f"{middle:.3f},{label}" for label, middle in zip(labels, middles, strict=True)]
+    (place / "words.csv").write_text("\n".join(["time,label", *rows]) + "\n")
+    command = ("evaluate", "a.bundle", "--listen", "words.wav", "--words")
+    done = cli(*command, "words.csv", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["thresholds"]
+    assert {one["sounds"] for one in found} == {3}
+    detected = [one["detected"] for one in found]
+    assert detected[0] == 3
+    assert detected == sorted(detected, reverse=True)
+    assert "3 of 3" in cli(*command, "words.csv", cwd=place).stdout
+    for content, wrong in (
+        ("when,label\n1,hum\n", "no column 'time'"),
+        ("time,label\n1,bell\n", "line 2: the bundle has no label 'bell'"),
+        ("time,label\nsoon,hum\n", "line 2: column 'time': 'soon'"),
+    ):
+        (place / "odd.csv").write_text(content)
+        done = cli(*command, "odd.csv", cwd=place)
+        assert done.returncode == 2
+        assert wrong in done.stderr
+    done = cli("evaluate", "a.bundle", "--data", "sounds", "--words", "words.csv", cwd=place)
+    assert done.returncode == 2
+    assert "--words is for --listen" in done.stderr
+
+
 def test_the_benchmark_tells_the_real_time_factor(cli: Cli, place: Path) -> None:
     options = ("--rounds", 2, "--report", "page.html")
     done = cli("benchmark", "a.bundle", "--data", "sounds/", "--json", *options, cwd=place)
