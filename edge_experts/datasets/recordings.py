@@ -62,14 +62,14 @@ def may_name_owners(column: str) -> bool:
 
 
 def in_several_splits(
-    owners: Mapping[str, np.ndarray], splits: np.ndarray, group: str | None
+    owners: Mapping[str, np.ndarray], splits: np.ndarray, *, stated: bool
 ) -> list[str]:
     """Warnings of columns whose owners are in several splits of a data set of windows.
 
     Args:
         owners: name of the owner of each window, (windows,), by column.
         splits: name of each window's split, (windows,).
-        group: column by which no split shares an owner, unless the data states the splits.
+        stated: True if the data states the splits.
     """
     found = []
     for column, names in owners.items():
@@ -79,15 +79,11 @@ def in_several_splits(
             continue
         told = ", ".join(map(str, shared[:_NAMED]))
         more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
-        remedy = (
-            "remove the column 'split', or let it keep them together"
-            if column == group
-            else f"to keep them together: --group-column {column}"
-        )
+        before = "remove the column 'split', and use " if stated else ""
         found.append(
             f"Warning: of {len(every):,} values of column {column!r}, {len(shared):,} are in "
-            f"several splits ({told}{more}), so that the accuracy for other ones will be lower; "
-            f"{remedy}"
+            f"several splits ({told}{more}), so that the accuracy for other ones will be lower. "
+            f"To keep them together: {before}--group-column {column}"
         )
     return found
 

@@ -94,7 +94,10 @@ def load(
         test=found.split("test"),
         task_type=found.task_type,
         columns=found.columns,
-        notes=(*found.notes, *in_several_splits(found.owners, found.splits, found.columns.group)),
+        notes=(
+            *found.notes,
+            *in_several_splits(found.owners, found.splits, stated=found.has_splits),
+        ),
         stream=found.stream,
     )
 

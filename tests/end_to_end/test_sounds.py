@@ -14,9 +14,11 @@ import pytest
 
 from benchmarks.serving.load import running
 from device_tests.sound_spectra import wav_file
+from edge_experts.deploying import deploy
 from edge_experts.features.wav_files import read_wav
 from edge_experts.runtime import ExpertRuntime
 from tests.conftest import Cli
+from tests.deploying.sshd import Server, require
 from tests.sounds import LABELS, NOISE, RATE, noise, stream, write_sounds
 
 
@@ -213,6 +215,30 @@ def test_all_downstream_commands_take_sounds(cli: Cli, place: Path) -> None:
     done = cli("export-web", "a.bundle", "--out", "site", cwd=place)
     assert done.returncode == 2
     assert "sound" in done.stderr
+
+
+def test_a_board_takes_the_bundle(place: Path, tmp_path: Path) -> None:
+    """Over a real ssh; the board answers and listens as this machine does."""
+    require()
+    path = next(iter(sorted((place / "sounds" / "chirp").iterdir())))
+    samples, _ = stream(["hum", "tick"], np.random.default_rng(3))
+    options = ("--json", "--threshold", "0.6")
+    with Server(tmp_path) as server:
+        board = server.board("ears")
+        (outcome,) = deploy(place / "a.bundle", ["ears"], ssh=server.ssh, benchmark=False)
+        assert outcome.error is None, outcome.error
+        assert outcome.golden_examples > 0
+        program = board.home / ".local/share/edge-experts/environment/bin/edge-experts"
+        command = [program, "run", outcome.bundle]
+        done = subprocess.run([*command, path, "--json"], capture_output=True, check=True)
+        heard = subprocess.run(
+            [*command, "--listen", *options], input=samples.tobytes(), capture_output=True
+        )
+    with ExpertRuntime(place / "a.bundle") as runtime:
+        wanted = runtime.predict(path.read_bytes())
+    assert json.loads(done.stdout)["label"] == wanted.label
+    assert json.loads(done.stdout)["score"] == pytest.approx(wanted.score, abs=1e-5)
+    assert heard.stdout == _heard(place, samples.tobytes(), *options).stdout != b""
 
 
 def test_a_server_takes_wav_files(place: Path) -> None:
