@@ -7,7 +7,7 @@ out for the test, with the persons whose recordings it is made of.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -29,6 +29,7 @@ from .synthesizers import (
     write_wav,
 )
 
+Voices = Mapping[str, Sequence[Voice]]  # by split
 WORDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 OTHERS = (
     *("seven", "marvin", "house", "tree", "happy", "window", "water", "nine", "bird", "paper"),
@@ -83,22 +84,13 @@ def write(
             for place in range(_NOISES[split]):
                 path = folder / "words" / split / NOISE / f"{place}.wav"
                 write_wav(path, noise(20 * RATE, random))
-        half, spare = minutes / 2, folder / "sentence.wav"
-        both = [
-            _speech(spare, _sentences("validation"), half, voices["validation"], random),
-            long_noise(half, random),
-        ]
-        write_wav(folder / "validation.wav", np.concatenate(both))
-        speech = _speech(spare, _sentences("test"), minutes, voices["test"], random)
-        write_wav(folder / "speech.wav", speech)
-        write_wav(folder / "noise.wav", long_noise(minutes, random))
+        for place, (name, write_one) in enumerate(RECORDINGS.items(), 1):
+            write_one(folder / name, minutes, voices, np.random.default_rng((seed, place)))
         _stream(folder, [one for one in words if one.path.parts[-3] == "test"], random)
     return len(words)
 
 
-def _words(
-    folder: Path, voices: Mapping[str, Sequence[Voice]], random: np.random.Generator
-) -> Iterator[Utterance]:
+def _words(folder: Path, voices: Voices, random: np.random.Generator) -> Iterator[Utterance]:
     """Every word by every voice, at random speeds and pitches."""
     for split, own in voices.items():
         for word in (*WORDS, *OTHERS):
@@ -163,6 +155,28 @@ def _sentences(split: str) -> list[str]:
     return sorted(one for one in every if crc32(one.encode()) % len(_SENTENCES) == place)
 
 
+def _validation(path: Path, minutes: float, voices: Voices, random: np.random.Generator) -> None:
+    """Other speech of the voices of validation, and as much noise."""
+    speech = _speech(path, _sentences("validation"), minutes / 2, voices["validation"], random)
+    write_wav(path, np.concatenate([speech, long_noise(minutes / 2, random)]))
+
+
+def _other(path: Path, minutes: float, voices: Voices, random: np.random.Generator) -> None:
+    write_wav(path, _speech(path, _sentences("test"), minutes, voices["test"], random))
+
+
+def _noise(path: Path, minutes: float, _: Voices, random: np.random.Generator) -> None:
+    write_wav(path, long_noise(minutes, random))
+
+
+# By name; each depends on the seed alone, not on those before it.
+RECORDINGS: Mapping[str, Callable[[Path, float, Voices, np.random.Generator], None]] = {
+    "validation.wav": _validation,
+    "speech.wav": _other,
+    "noise.wav": _noise,
+}
+
+
 def _speech(
     path: Path,
     sentences: Sequence[str],
@@ -180,7 +194,6 @@ def _speech(
             count += len(parts[-2]) + _PAUSE
             while progress.done < min(20, count * 20 // wanted):
                 progress.step()
-    path.unlink()
     sound: np.ndarray = np.concatenate(parts)[:wanted]
     return sound
 
