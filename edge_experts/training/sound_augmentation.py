@@ -1,8 +1,9 @@
 """Augmentation of sounds, on their log-mel spectra.
 
 A spectrum is shifted in time, made faster or slower, moved in frequency as by another voice,
-filtered as by another voice, room or microphone, made louder or softer, and mixed with noise: the powers of sound and noise add up. The noise is that of
-the training's own recordings, and a random one of any colour.
+filtered as by another voice, room or microphone, made louder or softer, and mixed with noise: the
+powers of sound and noise add up. The noise is that of the training's own recordings, and a random
+one of any colour.
 """
 
 from __future__ import annotations
