@@ -151,7 +151,7 @@ def _watch(folder: Path) -> None:
         values = [f"{value:.3f}" for value in moves]
         label, split = "ab"[place // 320 % 2], ("train", "test", "train", "validation")
         row = (f"p{place // 640}", place // 320, f"{place / 50:.2f}", *values, label)
-        rows.append((*row, split[place // 160 % 4]))
+        rows.append((*row, split[(place // 160 + place // 640) % 4]))
     header = ("person", "recording", "t", "ax", "ay", "az", "gx", "gy", "gz", "label", "split")
     _rows(folder / "watch" / "random.csv", header, rows)
     _rows(folder / "watch" / "watch.csv", header[:-1], [row[:-1] for row in rows])
@@ -186,7 +186,6 @@ def _sounds(folder: Path) -> None:
     for name in ("speech.wav", "noise.wav", "validation.wav", "words.wav"):
         (folder / "speech" / name).write_bytes(wav_file(noise(3, RANDOM), RATE))
     (folder / "speech" / "words.csv").write_text("time,label\n1.500,yes\n", encoding="utf-8")
-    (folder / "speech.toml").write_text("epochs = 1\nchoice_epochs = 1\n", encoding="utf-8")
 
 
 def _houses(folder: Path) -> None:
