@@ -227,10 +227,10 @@ def test_a_board_takes_the_bundle(place: Path, tmp_path: Path) -> None:
         board = server.board("ears")
         (outcome,) = deploy(place / "a.bundle", ["ears"], ssh=server.ssh, benchmark=False)
         assert outcome.error is None, outcome.error
-        assert outcome.golden_examples > 0
+        assert outcome.golden_examples
         program = board.home / ".local/share/edge-experts/environment/bin/edge-experts"
-        command = [program, "run", outcome.bundle]
-        done = subprocess.run([*command, path, "--json"], capture_output=True, check=True)
+        command = [str(program), "run", str(outcome.bundle)]
+        done = subprocess.run([*command, str(path), "--json"], capture_output=True, check=True)
         heard = subprocess.run(
             [*command, "--listen", *options], input=samples.tobytes(), capture_output=True
         )
