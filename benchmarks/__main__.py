@@ -71,6 +71,7 @@ app.command()(layers)
 app.command()(features.unicode)
 app.command()(features.emoji)
 app.command()(features.speech)
+app.command()(features.watch)
 app.command()(features.tokenizer)
 app.command()(structure)
 

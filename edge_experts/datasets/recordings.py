@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,7 @@ _OWNER = re.compile(
 _LEAST_ROWS, _MOST_ROWS = 40, 5000
 _ROWS_EACH = 3  # least mean number of rows of one owner
 _ALIKE = 0.3  # mean step from row to row, relative to that between random rows
+_NAMED = 3  # in a warning
 _STEPS = 20  # least number of pairs of neighbours with one label
 
 
@@ -54,10 +56,42 @@ def hints(file: RowFile) -> list[str]:
     return found
 
 
+def may_name_owners(column: str) -> bool:
+    """True if a column's name is one for persons, machines, places or recordings."""
+    return _OWNER.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column)) is not None
+
+
+def in_several_splits(
+    owners: Mapping[str, np.ndarray], splits: np.ndarray, *, stated: bool
+) -> list[str]:
+    """Warnings of columns whose owners are in several splits of a data set of windows.
+
+    Args:
+        owners: name of the owner of each window, (windows,), by column.
+        splits: name of each window's split, (windows,).
+        stated: True if the data states the splits.
+    """
+    found = []
+    for column, names in owners.items():
+        every = np.unique(names[names != ""])
+        shared = [name for name in every if len(set(splits[names == name])) > 1]
+        if len(every) < 2 or len(every) * _ROWS_EACH > len(names) or not shared:
+            continue
+        told = ", ".join(map(str, shared[:_NAMED]))
+        more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
+        before = "remove the column 'split', and use " if stated else ""
+        found.append(
+            f"Warning: of {len(every):,} values of column {column!r}, {len(shared):,} are in "
+            f"several splits ({told}{more}), so that the accuracy for other ones will be lower. "
+            f"To keep them together: {before}--group-column {column}"
+        )
+    return found
+
+
 def _owner(file: RowFile) -> str | None:
     """A column whose name and repeated values identify the owner of each row."""
     for column in file.types or ():
-        if not _OWNER.fullmatch(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", column.name)):
+        if not may_name_owners(column.name):
             continue
         counts = Counter(str(row[column.name]).strip() for row in file.inputs)
         if len(counts) > 2 and len(file.inputs) >= _ROWS_EACH * len(counts):

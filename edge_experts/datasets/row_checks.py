@@ -28,14 +28,25 @@ _TOTALS = frozenset(
 )
 
 
+_SAMPLE = "Train on a sample: (head -n 1 FILE; tail -n +2 FILE | shuf -n 100000) > sample.csv"
+_FIRST_ROWS = "Train on fewer recordings, or on the first rows: head -n 500000 FILE > first.csv"
+
+
 def refuse_large(path: Path) -> None:
     """Reject a file whose rows would not fit in memory."""
-    size = path.stat().st_size
+    _refuse_large(path, path.stat().st_size, _SAMPLE)
+
+
+def refuse_large_recordings(source: Path, files: Sequence[Path]) -> None:
+    """Reject files whose rows, together and in their order, would not fit in memory."""
+    _refuse_large(source, sum(path.stat().st_size for path in files), _FIRST_ROWS)
+
+
+def _refuse_large(source: Path, size: int, remedy: str) -> None:
     if size > _LARGEST:
         raise DataError(
-            f"{path}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because all "
-            "rows are held in memory. Train on a sample: (head -n 1 FILE; tail -n +2 FILE | "
-            "shuf -n 100000) > sample.csv"
+            f"{source}: {size / 1e6:,.0f} MB; at most {_LARGEST / 1e6:.0f} MB are read, because "
+            f"all rows are held in memory. {remedy}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from ..features.sensor_stream import GAP
 from . import row_checks, rows
 from .columns import Columns
 from .file_walk import files_below
+from .recordings import may_name_owners
 from .row_file import cells_of, wishes_of
 from .sensor_rows import moment_of, values_of
 
@@ -31,6 +32,7 @@ class Recording:
         values: (rows, channels) float32.
         moments: (rows,) float64; None without a column of times.
         cells: texts of the target columns; () where a row has no target.
+        owners: cells of other columns that may name a person or machine, by column.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Recording:
     cells: Sequence[tuple[str, ...]]
     lines: Sequence[int]
     wishes: Sequence[str]
+    owners: Mapping[str, Sequence[str]]
 
 
 def files_of(source: Path) -> list[Path]:
@@ -55,13 +58,12 @@ def files_of(source: Path) -> list[Path]:
             )
         if not source.is_file():
             raise DataError(f"{source}: no such file")
-        row_checks.refuse_large(source)
+        row_checks.refuse_large_recordings(source, [source])
         return [source]
     found = [path for path in files_below(source) if path.suffix.lower() in rows.SUFFIXES]
     if not found:
         raise DataError(f"{source}: has no file in {', '.join(rows.SUFFIXES)}")
-    for path in found:
-        row_checks.refuse_large(path)
+    row_checks.refuse_large_recordings(source, found)
     return sorted(found)
 
 
@@ -74,6 +76,8 @@ def recordings_of(
 ) -> list[Recording]:
     """Read all rows, by recording."""
     found: list[Recording] = []
+    roles = {*chosen, "split", columns.group, columns.time}
+    naming = [name for name in header if name not in roles and may_name_owners(name)]
     for path in files:
         table = list(rows.read(path, decimal_points=True))
         lacking = [name for name in (*channels, *chosen) if not table or name not in table[0][1]]
@@ -96,6 +100,9 @@ def recordings_of(
                     cells=[tuple(row[name] for name in chosen) for _, row in members],
                     lines=[line for line, _ in members],
                     wishes=[] if wishes is None else [str(wishes[place]) for place in own],
+                    owners={
+                        name: [row.get(name, "").strip() for _, row in members] for name in naming
+                    },
                 )
             )
     return found
@@ -141,6 +148,11 @@ def interval_of(source: Path, recorded: Sequence[Recording]) -> tuple[float | No
     if not times:
         return None, None
     steps = np.concatenate([np.diff(one) for one in times])
+    if not len(steps):
+        raise DataError(
+            f"{source}: each recording has one row only; --group-column must name the column whose "
+            "cell is the same in all rows of a recording"
+        )
     steps = steps[steps > 0]
     if not len(steps):
         raise DataError(f"{source}: all times are equal; name another --time-column")
@@ -183,6 +195,7 @@ def pieces_of(one: Recording, length: int, *, lenient: bool) -> list[Recording]:
                 one.cells[rows_of],
                 one.lines[rows_of],
                 one.wishes[rows_of],
+                {name: cells[rows_of] for name, cells in one.owners.items()},
             )
         )
     return made

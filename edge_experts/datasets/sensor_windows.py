@@ -7,7 +7,7 @@ into pieces that no window crosses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from ..features.sensor_stream import SensorStream, WindowCutter
 from . import row_checks, rows
 from .columns import Columns
 from .dataset import Dataset, Split
+from .recordings import in_several_splits
 from .row_file import role, target_columns
 from .sensor_recordings import (
     LEAST_RECORDINGS,
@@ -31,10 +32,6 @@ from .sensor_recordings import (
 from .targets import Targets, Wanted, targets_of, type_of_columns
 
 KIND = "window"
-_PIECES, _WINDOWS_EACH = (
-    20,
-    2,
-)  # of a file without recordings: at most; windows of a piece, at least
 _MOST_NUMBERS = 2**28  # of all windows
 _ONE_RECORDING = (
     "all rows are of one recording: test windows are from other pieces of it. To test on other "
@@ -51,6 +48,7 @@ class SensorWindows:
         groups: recording of each window.
         splits: name of the split of each window.
         has_splits: True if the data states them; otherwise they are drawn.
+        owners: person, machine or place of each window, by column; see `recordings`.
     """
 
     name: str
@@ -63,6 +61,7 @@ class SensorWindows:
     stream: SensorStream
     task_type: str
     has_splits: bool
+    owners: Mapping[str, np.ndarray]
     notes: tuple[str, ...]
 
     def split(self, name: str) -> Split:
@@ -95,7 +94,10 @@ def load(
         test=found.split("test"),
         task_type=found.task_type,
         columns=found.columns,
-        notes=found.notes,
+        notes=(
+            *found.notes,
+            *in_several_splits(found.owners, found.splits, stated=found.has_splits),
+        ),
         stream=found.stream,
     )
 
@@ -184,6 +186,8 @@ def read(
         stream=stream,
         task_type=task_type,
         has_splits=has_splits,
+        owners={name: np.array(cells) for name, cells in cut.owners.items()}
+        | ({} if columns.group is None else {columns.group: np.array(cut.groups)}),
         notes=(cut.told(), *notes, *wanted.notes),
     )
 
@@ -205,6 +209,7 @@ class _CutWindows:
     lines: Sequence[int]
     groups: Sequence[str]
     wishes: Sequence[str]
+    owners: Mapping[str, Sequence[str]]
     mixed: int
 
     @classmethod
@@ -218,6 +223,7 @@ class _CutWindows:
     ) -> _CutWindows:
         """Cut all recordings; a window of several labels, or with a row of none, is left out."""
         found: list[tuple[np.ndarray, tuple[str, ...], int, str, str]] = []
+        owners: dict[str, list[str]] = {name: [] for name in recorded[0].owners}
         mixed = 0
         for one in recorded:
             for window, places in _cut(one, stream, length):
@@ -229,6 +235,8 @@ class _CutWindows:
                     mixed += 1
                     continue
                 found.append((window, last, one.lines[places[-1]], one.name, wishes.pop()))
+                for name, cells_of in one.owners.items():
+                    owners[name].append(cells_of[places[-1]])
                 if len(found) * window.size > _MOST_NUMBERS:
                     raise DataError(
                         f"{source}: its windows have over {_MOST_NUMBERS:,} numbers; raise --stride"
@@ -240,7 +248,7 @@ class _CutWindows:
                 f"has {longest:,} rows. Lower --window"
             )
         windows, cells_of_, lines, groups, wished = zip(*found, strict=True)
-        return cls(np.stack(windows), cells_of_, lines, groups, wished, mixed)
+        return cls(np.stack(windows), cells_of_, lines, groups, wished, owners, mixed)
 
     def told(self) -> str:
         """Count the windows, in words."""

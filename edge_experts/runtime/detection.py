@@ -50,3 +50,23 @@ class Detector:
             return None
         self._paused = self._refractory
         return Detection(label, float(mean[best]))
+
+
+def matched(
+    detections: Sequence[tuple[float, str]], sounds: Sequence[tuple[float, str]], window: float
+) -> tuple[int, list[str]]:
+    """Compare detections with the sounds of a stream, each a time in seconds and a label.
+
+    A sound is detected if its label is, at most a window from it.
+
+    Returns:
+        The number of sounds that were detected; the labels of the detections that are of no sound.
+    """
+
+    def fits(one: tuple[float, str], other: tuple[float, str]) -> bool:
+        return one[1] == other[1] and abs(one[0] - other[0]) <= window
+
+    detected = sum(any(fits(found, one) for found in detections) for one in sounds)
+    return detected, [
+        found[1] for found in detections if not any(fits(found, one) for one in sounds)
+    ]

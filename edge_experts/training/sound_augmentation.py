@@ -1,8 +1,9 @@
 """Augmentation of sounds, on their log-mel spectra.
 
-A spectrum is shifted in time, made faster or slower, moved in frequency as by another voice, made
-louder or softer, and mixed with noise: the powers of sound and noise add up. The noise is that of
-the training's own recordings, and a random one of any colour.
+A spectrum is shifted in time, made faster or slower, moved in frequency as by another voice,
+filtered as by another voice, room or microphone, made louder or softer, and mixed with noise: the
+powers of sound and noise add up. The noise is that of the training's own recordings, and a random
+one of any colour.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ SENTENCE = (
 )
 _SHIFT = 0.25  # of the window, at most: a stream has words anywhere
 _TEMPO, _PITCH = 0.2, 0.12  # faster or slower, and bands further apart or nearer, at most
+_FILTER = (1.5, 1.0, 0.7)  # nats of power of cosines over the bands, of 1/2, 1 and 3/2 turns
 _GAIN = 2.3  # nats of power, 10 dB, at most
 _NOISY = 0.8  # share of the examples that noise is added to
 _RATIO = (0.5, 8.0)  # nats of the sound's loudest tenth above the noise: 2 to 35 dB
@@ -59,6 +61,7 @@ class SoundAugmentation:
     def augmented(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Change the spectra `x`, (rows, frames, bands) standardized; others stay."""
         power = _moved(inputs["x"]) * self.deviation + self.mean
+        power = _filtered(power)
         rows = tf.shape(power)[0]
         power = _mixed(power, self._noise(power))
         power = tf.maximum(power + _uniform(rows, -_GAIN, _GAIN), 0.0)
@@ -97,6 +100,17 @@ def _moved(spectra: tf.Tensor) -> tf.Tensor:
         fill_mode="NEAREST",
     )
     return moved[..., 0]
+
+
+def _filtered(power: tf.Tensor) -> tf.Tensor:
+    """Multiply the power of each band by a smooth random curve; silence stays silence."""
+    rows, bands = tf.shape(power)[0], power.shape[2]
+    turns = np.pi * (np.arange(bands, dtype=np.float32) + 0.5) / bands
+    curves = [
+        tf.constant(np.cos(place * turns)) * _uniform(rows, -most, most)
+        for place, most in enumerate(_FILTER, 1)
+    ]
+    return tf.math.log1p(tf.math.expm1(tf.maximum(power, 0.0)) * tf.exp(tf.add_n(curves)))
 
 
 def _mixed(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:

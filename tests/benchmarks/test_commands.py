@@ -27,7 +27,7 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
-    *("unicode", "emoji", "speech", "tokenizer", "structure"),
+    *("unicode", "emoji", "speech", "watch", "tokenizer", "structure"),
 )
 MAKERS = (
     "synthetic",
@@ -36,6 +36,7 @@ MAKERS = (
     "synthetic-moe",
     "emoji",
     "speech",
+    "watch",
 )  # write a bundle or a folder and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")
 WIDTH = 80

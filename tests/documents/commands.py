@@ -41,6 +41,7 @@ NOT_RUN = {
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
     "python -m device_tests.sound_spectra": "tests/device/features/test_log_mel.py has its digest",
+    "python -m device_tests.sensor_windows": "test_sensor_windows.py has its digest",
     "python -m device_tests.boards": "emulated boards; tests/emulated runs them",
     "python -m edge_experts.benchmarking.expected": "tests/device/benchmarking runs it",
     "python -m edge_experts.converters.targets": "tests/host/converters/test_targets.py runs it",

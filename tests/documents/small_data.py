@@ -63,6 +63,7 @@ def write(folder: Path) -> None:
     motion(folder / "motion.csv")
     _photos(folder)
     _sounds(folder)
+    _watch(folder)
     _arrays(folder)
     _translations(folder)
     for name in ("my_expert", "mlp", "large"):
@@ -141,6 +142,21 @@ def motion(path: Path, *, scale: float = 1.0) -> None:
     _rows(path, ("person", "t", "ax", "ay", "az", "label"), rows)
 
 
+def _watch(folder: Path) -> None:
+    """Eight persons, split by person or not."""
+    (folder / "watch").mkdir()
+    rows = []
+    for place in range(8 * 640):
+        moves = RANDOM.normal(size=6) * (1.5 if place // 320 % 2 else 0.1)
+        values = [f"{value:.3f}" for value in moves]
+        label, split = "ab"[place // 320 % 2], ("train", "test", "train", "validation")
+        row = (f"p{place // 640}", place // 320, f"{place / 50:.2f}", *values, label)
+        rows.append((*row, split[(place // 160 + place // 640) % 4]))
+    header = ("person", "recording", "t", "ax", "ay", "az", "gx", "gy", "gz", "label", "split")
+    _rows(folder / "watch" / "random.csv", header, rows)
+    _rows(folder / "watch" / "watch.csv", header[:-1], [row[:-1] for row in rows])
+
+
 def _photos(folder: Path) -> None:
     write_photos(folder / "photos", 24)
     for drawn, label in (("disc", "cat"), ("square", "dog")):
@@ -167,8 +183,9 @@ def _sounds(folder: Path) -> None:
     first.rename(first.with_name("1.wav"))
     (folder / "speech").mkdir()
     (folder / "speech" / "words").symlink_to(folder / "sounds")
-    for name in ("speech.wav", "noise.wav"):
+    for name in ("speech.wav", "noise.wav", "validation.wav", "words.wav"):
         (folder / "speech" / name).write_bytes(wav_file(noise(3, RANDOM), RATE))
+    (folder / "speech" / "words.csv").write_text("time,label\n1.500,yes\n", encoding="utf-8")
 
 
 def _houses(folder: Path) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from benchmarks.serving.load import running
 from device_tests.sound_spectra import wav_file
+from edge_experts.deploying import deploy
 from edge_experts.features.wav_files import read_wav
 from edge_experts.runtime import ExpertRuntime
 from tests.conftest import Cli
+from tests.deploying.sshd import Server, require
 from tests.sounds import LABELS, NOISE, RATE, noise, stream, write_sounds
 
 
@@ -153,6 +155,35 @@ def test_false_alarms_are_counted(cli: Cli, place: Path) -> None:
         assert "give --data DATA, or --listen FILE.wav" in done.stderr
 
 
+def test_detected_sounds_are_counted(cli: Cli, place: Path) -> None:
+    labels = ["hum", "tick", "hum"]
+    samples, middles = stream(labels, np.random.default_rng(3))
+    (place / "words.wav").write_bytes(wav_file(samples[:, None], RATE))
+    rows = [f"{middle:.3f},{label}" for label, middle in zip(labels, middles, strict=True)]
+    (place / "words.csv").write_text("\n".join(["time,label", *rows]) + "\n")
+    command = ("evaluate", "a.bundle", "--listen", "words.wav", "--words")
+    done = cli(*command, "words.csv", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["thresholds"]
+    assert {one["sounds"] for one in found} == {3}
+    detected = [one["detected"] for one in found]
+    assert detected[0] == 3
+    assert detected == sorted(detected, reverse=True)
+    assert "3 of 3" in cli(*command, "words.csv", cwd=place).stdout
+    for content, wrong in (
+        ("when,label\n1,hum\n", "no column 'time'"),
+        ("time,label\n1,bell\n", "line 2: the bundle has no label 'bell'"),
+        ("time,label\nsoon,hum\n", "line 2: column 'time': 'soon'"),
+    ):
+        (place / "odd.csv").write_text(content)
+        done = cli(*command, "odd.csv", cwd=place)
+        assert done.returncode == 2
+        assert wrong in done.stderr
+    done = cli("evaluate", "a.bundle", "--data", "sounds", "--words", "words.csv", cwd=place)
+    assert done.returncode == 2
+    assert "--words is for --listen" in done.stderr
+
+
 def test_the_benchmark_tells_the_real_time_factor(cli: Cli, place: Path) -> None:
     options = ("--rounds", 2, "--report", "page.html")
     done = cli("benchmark", "a.bundle", "--data", "sounds/", "--json", *options, cwd=place)
@@ -181,6 +212,30 @@ def test_all_downstream_commands_take_sounds(cli: Cli, place: Path) -> None:
     ):
         done = cli(*command, cwd=place)
         assert done.returncode == 0, (command, done.stderr)
+
+
+def test_a_board_takes_the_bundle(place: Path, tmp_path: Path) -> None:
+    """Over a real ssh; the board answers and listens as this machine does."""
+    require()
+    path = next(iter(sorted((place / "sounds" / "chirp").iterdir())))
+    samples, _ = stream(["hum", "tick"], np.random.default_rng(3))
+    options = ("--json", "--threshold", "0.6")
+    with Server(tmp_path) as server:
+        board = server.board("ears")
+        (outcome,) = deploy(place / "a.bundle", ["ears"], ssh=server.ssh, benchmark=False)
+        assert outcome.error is None, outcome.error
+        assert outcome.golden_examples
+        program = board.home / ".local/share/edge-experts/environment/bin/edge-experts"
+        command = [str(program), "run", str(outcome.bundle)]
+        done = subprocess.run([*command, str(path), "--json"], capture_output=True, check=True)
+        heard = subprocess.run(
+            [*command, "--listen", *options], input=samples.tobytes(), capture_output=True
+        )
+    with ExpertRuntime(place / "a.bundle") as runtime:
+        wanted = runtime.predict(path.read_bytes())
+    assert json.loads(done.stdout)["label"] == wanted.label
+    assert json.loads(done.stdout)["score"] == pytest.approx(wanted.score, abs=1e-5)
+    assert heard.stdout == _heard(place, samples.tobytes(), *options).stdout != b""
 
 
 def test_a_server_takes_wav_files(place: Path) -> None:

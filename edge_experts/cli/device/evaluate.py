@@ -36,6 +36,13 @@ def evaluate(
             help="Count false alarms in a recording that has none of the sounds.",
         ),
     ] = None,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Times and labels of sounds in --listen's recording, to detect.",
+        ),
+    ] = None,
     split: Annotated[
         Literal["train", "validation", "test"],
         typer.Option(help="Split to evaluate; test excludes trained rows."),
@@ -125,7 +132,8 @@ def evaluate(
     mean squared error (RMSE) and R2. For several labels of an example (multi-label) they are F1 of
     all labels counted together (micro) and the mean F1 of the labels that occur (macro). With
     --listen instead of --data, they are the detections of `run --listen` per hour, for several
-    thresholds.
+    thresholds; with --words, a table with the columns time and label, also the share of the sounds
+    that are detected.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 
@@ -138,8 +146,10 @@ def evaluate(
     if (data is None) == (listen is None):
         raise UsageError("give --data DATA, or --listen FILE.wav")
     if listen is not None:
-        _listen(bundle, listen, memory_budget, json=json)
+        _listen(bundle, listen, words, memory_budget, json=json)
         return
+    if words is not None:
+        raise UsageError("--words is for --listen FILE.wav")
     assert data is not None
     from ...format.checked_files import read_trained_rows
     from ...runtime import ExpertRuntime
@@ -203,14 +213,16 @@ def evaluate(
     check_thresholds(commands, result, thresholds)
 
 
-def _listen(bundle: Path, path: Path, memory_budget: int | None, *, json: bool) -> None:
-    """Print the false alarms in a recording, for several thresholds."""
+def _listen(
+    bundle: Path, path: Path, words: Path | None, memory_budget: int | None, *, json: bool
+) -> None:
+    """Print the detections in a recording, for several thresholds."""
     from ...runtime import ExpertRuntime
     from ...text_table import aligned
-    from .listening import false_alarms
+    from .listening import measured
 
     with ExpertRuntime(bundle, memory_budget=memory_budget, strict=True) as runtime:
-        found = false_alarms(runtime, path, None)
+        found = measured(runtime, path, words)
     if json:
         print_json({"schema_version": "1.0", **found})
         return
@@ -218,11 +230,15 @@ def _listen(bundle: Path, path: Path, memory_budget: int | None, *, json: bool) 
         f"{found['seconds']:,.0f} s of {path}, a window every {found['hop']:g} s, real-time factor "
         f"{found['real_time_factor']:.4f}"
     )
-    rows = [
+    rows = [["threshold", "false alarms", "per hour"]]
+    rows += [
         [f"{one['threshold']:g}", f"{one['false_alarms']:,}", f"{one['per_hour']:,.1f}"]
         for one in found["thresholds"]
     ]
-    print("\n".join(aligned([["threshold", "false alarms", "per hour"], *rows])))
+    if words is not None:
+        told = [f"{one['detected']:,} of {one['sounds']:,}" for one in found["thresholds"]]
+        rows = [[*row, cell] for row, cell in zip(rows, ["detected", *told], strict=True)]
+    print("\n".join(aligned(rows)))
 
 
 def _read(

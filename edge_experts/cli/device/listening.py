@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
@@ -26,9 +26,10 @@ class Listener:
     """Answers the windows of a stream.
 
     Attributes:
+        window: seconds of a window.
         hop: seconds between two windows.
         seconds: of the stream so far.
-        busy: seconds of this process for them.
+        busy: processor time of the answers, in seconds.
 
     Raises:
         UsageError: the bundle is not of sounds, or the hop is shorter than a spectrum's.
@@ -49,6 +50,7 @@ class Listener:
                 f"--hop {wanted:g}: must be from {self._log_mel.hop / self._log_mel.rate:g} to "
                 f"{window:g} s, the window of the bundle"
             )
+        self.window = window
         self.hop = self._samples / self._log_mel.rate
         self.refractory = -(-self._log_mel.samples // self._samples)
         self.seconds = self.busy = 0.0
@@ -72,14 +74,15 @@ class Listener:
         half = self._log_mel.samples / self._log_mel.rate / 2
         with stream:
             for window in windows(stream, name, self._log_mel, self._samples):
-                begin = perf_counter()
+                begin = process_time()
                 answer = self._runtime.predict(window.samples)
-                self.busy += perf_counter() - begin
+                self.busy += process_time() - begin
                 self.seconds = window.end
                 yield max(0.0, window.end - half), answer
 
     @property
     def real_time_factor(self) -> float:
+        """Processor time for each second of the stream."""
         return self.busy / self.seconds if self.seconds else 0.0
 
 
@@ -125,41 +128,78 @@ def _told(time: float, found: Detection, *, json: bool) -> str:
     return dumps({"schema_version": "1.0", **content}, ensure_ascii=False)
 
 
-def false_alarms(
-    runtime: ExpertRuntime, path: Path, hop: float | None, thresholds: Sequence[float] = THRESHOLDS
+def measured(
+    runtime: ExpertRuntime,
+    path: Path,
+    words: Path | None,
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> dict[str, Any]:
-    """Count the detections in a recording without any of the words, for several thresholds.
+    """Count the detections in a recording, for several thresholds.
+
+    Args:
+        words: table with the columns time and label of all sounds in the recording that the bundle
+            knows; None if it has none of them.
 
     Returns:
-        Plain JSON values: seconds, hours, real_time_factor, and for each threshold false_alarms,
-        their number per_hour, and the labels.
+        Plain JSON values: seconds, hop, real_time_factor, and for each threshold false_alarms,
+        their number per_hour, and their labels; with `words` also sounds and detected.
+
+    Raises:
+        UsageError, DataError: a file is not of that form.
     """
     from collections import Counter
 
-    from ...runtime.detection import Detector
+    from ...runtime.detection import Detector, matched
 
-    listener = Listener(runtime, hop)
+    listener = Listener(runtime, None)
     labels = runtime.manifest.labels
+    wanted = [] if words is None else _words_of(words, labels)
     detectors = [Detector(labels, threshold, listener.refractory) for threshold in thresholds]
-    found = [Counter[str]() for _ in thresholds]
-    for _, answer in listener.answers(path):
-        for detector, counts in zip(detectors, found, strict=True):
+    found: list[list[tuple[float, str]]] = [[] for _ in thresholds]
+    for time, answer in listener.answers(path):
+        for detector, own in zip(detectors, found, strict=True):
             detection = detector.update(answer.scores)
             if detection is not None:
-                counts[detection.label] += 1
-    hours = listener.seconds / _HOUR
+                own.append((time, detection.label))
+    rows: list[dict[str, Any]] = []
+    for threshold, own in zip(thresholds, found, strict=True):
+        detected, false = matched(own, wanted, listener.window)
+        rows.append(
+            {
+                "threshold": threshold,
+                "false_alarms": len(false),
+                "per_hour": round(len(false) * _HOUR / listener.seconds, 2),
+                "labels": dict(Counter(false).most_common()),
+            }
+            | ({} if words is None else {"sounds": len(wanted), "detected": detected})
+        )
     return {
         "recording": str(path),
         "seconds": round(listener.seconds, 3),
         "hop": listener.hop,
         "real_time_factor": round(listener.real_time_factor, 5),
-        "thresholds": [
-            {
-                "threshold": threshold,
-                "false_alarms": counts.total(),
-                "per_hour": round(counts.total() / hours, 2),
-                "labels": dict(counts.most_common()),
-            }
-            for threshold, counts in zip(thresholds, found, strict=True)
-        ],
+        "thresholds": rows,
     }
+
+
+def _words_of(path: Path, labels: Sequence[str]) -> list[tuple[float, str]]:
+    """Time and label of each row of a table."""
+    from ...datasets import rows
+    from ...datasets.sensor_rows import moment_of
+    from ...errors import DataError
+
+    found = []
+    for line, row in rows.read(path, decimal_points=True):
+        lacking = [name for name in ("time", "label") if name not in row]
+        if lacking:
+            raise DataError(
+                f"{path}: no column {lacking[0]!r}; the columns are time, the middle of a sound in "
+                "seconds, and label"
+            )
+        if row["label"] not in labels:
+            raise DataError(f"{path}: line {line}: the bundle has no label {row['label']!r:.80}")
+        try:
+            found.append((moment_of(row["time"], "time"), row["label"]))
+        except UsageError as error:
+            raise DataError(f"{path}: line {line}: {error}") from None
+    return found

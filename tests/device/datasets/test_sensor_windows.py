@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from device_tests import sensor_windows
 from edge_experts import datasets
 from edge_experts.datasets import Columns, held_out
 from edge_experts.datasets.inputs import InputReader
@@ -243,3 +244,36 @@ def test_a_broken_row_ends_its_window_and_is_told(tmp_path: Path) -> None:
     assert "1 cells instead of 3" in problems[2]
     with pytest.raises(UsageError, match="rows need the columns t, ax, ay"):
         _live(features, "1,2,3,4,5,6\n")
+
+
+def _with_session(lines: list[str], splits: bool) -> list[str]:
+    """Add columns of the session, a third of a person's rows each, and of splits in turn."""
+    made = [lines[0] + ",session" + ",split" * splits]
+    for place, line in enumerate(lines[1:]):
+        split = ("train", "validation", "test", "train")[place // 20 % 4]
+        made.append(f"{line},{place // 20}" + f",{split}" * splits)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("columns", "splits", "warned"),
+    [
+        (Columns(group="person", time="t", drop=("session",)), False, ""),
+        (Columns(group="session", drop=("person",)), False, "--group-column person"),
+        (Columns(drop=("person", "session")), False, "--group-column person"),
+        (Columns(group="person", time="t", drop=("session",)), True, "remove the column 'split'"),
+        (Columns(drop=("person", "session", "t")), True, "--group-column person"),
+    ],
+)
+def test_persons_in_several_splits_are_told(
+    tmp_path: Path, columns: Columns, splits: bool, warned: str
+) -> None:
+    path = _file(tmp_path / "m.csv", _with_session(_rows(10), splits))
+    told = [note for note in _load(path, columns=columns).notes if "Warning" in note]
+    assert bool(told) is bool(warned)
+    assert warned in " ".join(told)
+    assert not warned or "of 10 values of column 'person'" in " ".join(told)
+
+
+def test_a_thousand_windows_have_the_stored_digest() -> None:
+    assert sensor_windows.digest() == sensor_windows.DIGEST

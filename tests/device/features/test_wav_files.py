@@ -13,7 +13,8 @@ import pytest
 
 from device_tests.sound_spectra import wav_file
 from edge_experts.errors import UsageError
-from edge_experts.features import wav_files
+from edge_experts.features import SoundFeatures, wav_files
+from edge_experts.features.log_mel import LogMel
 from edge_experts.features.wav_files import decode_wav, read_header, read_wav
 from edge_experts.format.limits import LIMITS
 from tests.sounds import RATE, chunk, header, riff
@@ -105,6 +106,30 @@ BROKEN = {
     "infinite": (wav_file(np.array([[np.inf]], "<f8"), RATE, 3, 64), "NaN or infinite"),
     "endless chunks": (riff(*[chunk(b"junk", b"", 2**30)] * 2), "bytes before the samples"),
 }
+
+
+# Samples of 16 bits and their rate: what they are heard as.
+HEARD = {
+    "silence": (np.zeros(8000, "<i2"), 8000),
+    "one sample": (np.array([1000], "<i2"), RATE),
+    "clipping": (np.tile(np.array([32767, -32768], "<i2"), 4000), RATE),
+    "a constant": (np.full(8000, -32768, "<i2"), RATE),
+    "192 kHz": (np.tile(np.array([0, 1000], "<i2"), 48_000), 192_000),
+    "1 kHz": (np.tile(np.array([0, 1000], "<i2"), 500), 1000),
+}
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_odd_sounds_have_finite_features(name: str) -> None:
+    samples, rate = HEARD[name]
+    log_mel = LogMel.of(RATE, RATE)
+    features = SoundFeatures(log_mel, np.zeros(()), np.ones(()))
+    warnings: list[str] = []
+    found = features.encode(wav_file(samples[:, None], rate), warnings)["x"]
+    assert found.shape == (1, *log_mel.shape)
+    assert np.isfinite(found).all()
+    assert bool(warnings) is (name == "silence")
+    assert found.any() is not np.bool_(name == "silence")
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_experts.runtime.detection import Detector
+from edge_experts.runtime.detection import Detector, matched
 
 LABELS = ("_unknown_", "no", "yes")
 YES, NO, OTHER = np.array([0, 0, 1.0]), np.array([0, 1.0, 0]), np.array([1.0, 0, 0])
@@ -42,3 +42,11 @@ def test_the_score_is_the_mean() -> None:
         found = detector.update(scores)
     assert found is not None
     assert found.score == pytest.approx(2 / 3)
+
+
+def test_detections_are_matched_with_the_sounds_of_a_stream() -> None:
+    sounds = [(3.0, "yes"), (6.0, "no"), (9.0, "yes")]
+    found = [(3.4, "yes"), (4.1, "yes"), (6.2, "yes"), (9.9, "yes"), (20.0, "no")]
+    assert matched(found, sounds, 1.0) == (2, ["yes", "yes", "no"])
+    assert matched([], sounds, 1.0) == (0, [])
+    assert matched(found, [], 1.0) == (0, [label for _, label in found])

@@ -52,3 +52,18 @@ def test_sounds_are_shifted_and_quiet_parts_get_noise() -> None:
     assert 1 < moved.mean() < 0.25 * before.shape[1]
     assert np.median(after.min(axis=(1, 2))) > np.median(before.min(axis=(1, 2)))
     assert (after >= -1e-3).all()
+
+
+def test_a_filter_is_smooth_the_same_in_all_frames_and_leaves_silence() -> None:
+    import tensorflow as tf
+
+    from edge_experts.training.sound_augmentation import _FILTER, _filtered
+
+    power = np.full((50, 6, 40), 12.0, np.float32)
+    power[:, 3] = 0
+    change = _filtered(tf.constant(power)).numpy() - power
+    assert not change[:, 3].any()
+    assert np.allclose(change[:, :1], change[:, [1, 2, 4, 5]], atol=1e-3)
+    assert 0.5 < change.std(axis=0).mean() < sum(_FILTER)
+    assert abs(change).max() <= sum(_FILTER) + 1e-3
+    assert abs(np.diff(change, axis=2)).max() < 0.5

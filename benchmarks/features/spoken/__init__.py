@@ -1,0 +1,1 @@
+"""Synthesized speech: words to train and test on, and recordings to listen to."""
