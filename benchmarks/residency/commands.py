@@ -46,9 +46,9 @@ def moe(
 ) -> None:
     """Compare engines, llama.cpp too, by memory.
 
-    All, half and a quarter of the experts are in memory. Without --capped by the runtime's own memory budget and the page cache. With it
-    a control group of half or a quarter of the model's size holds the whole
-    process, which takes the superuser.
+    All, half and a quarter of the experts are in memory, by the runtime's own
+    budget and with the page cache. With --capped a control group of half or a
+    quarter of the model's size holds the whole process; it takes the superuser.
 
     Example: python -m benchmarks moe random --gguf random.gguf --engines llama.cpp,slots
     """
