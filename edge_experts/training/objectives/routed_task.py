@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import tf_keras
 
 from ...datasets import Dataset
 from ...format.manifest import TaskSpec
+
+if TYPE_CHECKING:
+    from ..model import SparseExperts  # it imports this package
+
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
 
 class Findings(Protocol):
@@ -48,12 +53,12 @@ class RoutedTask(Protocol):
     @property
     def task_spec(self) -> TaskSpec | None: ...
 
-    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> RoutedTask:
+    def fitted(self, model: SparseExperts, data: Arrays, dataset: Dataset) -> RoutedTask:
         """The task with all that follows from a trained model, such as thresholds.
 
         Args:
-            outputs: of the model for the validation examples, (examples, outputs).
-            targets: of these examples.
+            data: the model's inputs by split, each by name, (examples, ...).
+            dataset: targets of these examples.
         """
 
     def answers(self, share: float, temperature: float) -> Any:

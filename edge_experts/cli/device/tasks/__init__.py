@@ -26,6 +26,7 @@ COMMANDS = Registry(
         "regression": f"{__name__}.regression",
         "language-model": f"{__name__}.language_model",
         "multi-label": f"{__name__}.multi_label",
+        "anomaly": f"{__name__}.anomaly",
     },
 )
 
