@@ -69,9 +69,7 @@ def _classes(name: str, anomalous: Collection[str]) -> Callable[[], Rows]:
     def make() -> Rows:
         rows = package_readers.keel_rows(name)
         header = [f"x{column}" for column in range(1, len(rows[0]))]
-        body = [
-            [*cells, "anomalous" if label in anomalous else "normal"] for *cells, label in rows
-        ]
+        body = [[*cells, "anomalous" if label in anomalous else "normal"] for *cells, label in rows]
         return [[*header, "label"], *body]
 
     return make

@@ -86,8 +86,16 @@ def _trained(dataset: Dataset, name: str, model: str, seed: int, regimes: int) -
     config = config_of(dataset, seed=seed, experts=regimes, dense=_DENSE[model])
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
         metrics = train(dataset, Path(folder) / "run", config, pictures=False).metrics
-    scores = [metrics[f"test_{key}"] for key in ("auroc", "detection_rate", "false_alarm_rate")]
-    return Result(name, model, seed, *scores, metrics["macs"]["active"], metrics["parameters"])
+    return Result(
+        name,
+        model,
+        seed,
+        metrics["test_auroc"],
+        metrics["test_detection_rate"],
+        metrics["test_false_alarm_rate"],
+        metrics["macs"]["active"],
+        metrics["parameters"],
+    )
 
 
 def _distance(dataset: Dataset, name: str, model: str, seed: int) -> Result:

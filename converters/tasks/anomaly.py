@@ -10,7 +10,6 @@ import numpy as np
 
 from edge_experts.datasets import Split
 from edge_experts.datasets.targets.anomaly_scores import detection_scores, thresholds_of
-from edge_experts.errors import UnsuitableError
 from edge_experts.features import Features
 from edge_experts.format.manifest import Manifest, TaskSpec
 from edge_experts.run_folder import Run
@@ -19,7 +18,6 @@ from edge_experts.runtime.tasks.deviations import Deviations
 from ..verify import confidence
 from ..verify.keras_reference import KerasReference
 from ..verify.proof import Deployed, Proof
-from .c_answers import CAnswer
 from .conversion_task import GoldenRows, spread
 from .regression import RegressionConversion
 
@@ -166,13 +164,6 @@ class AnomalyConversion(RegressionConversion):
         """Compute scores of the reconstruction, in standard deviations of the inputs."""
         found = super().scores(outputs, _inputs(targets))
         return {name: found[name] for name in ("r2", "mae", "rmse")}
-
-    @staticmethod
-    def c_answer(manifest: Manifest) -> CAnswer:
-        raise UnsuitableError(
-            "export-c is not for anomaly detection: its answers need the errors of each regime; "
-            "run the bundle with the Python runtime"
-        )
 
 
 def _inputs(targets: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ def reference_loop(files: Files) -> Callable[[Any], float]:
     encode, router, experts = files.features.encode, files.router, files.experts
     spec = files.manifest.task_spec
     assert spec is not None
-    errors, thresholds = (np.array(spec.config[key], np.float32) for key in ("errors", "thresholds"))
+    errors = np.array(spec.config["errors"], np.float32)
+    thresholds = np.array(spec.config["thresholds"], np.float32)
 
     def answer(example: Any) -> float:
         arrays = encode(example)

@@ -133,10 +133,10 @@ def evaluate(
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
     of the router, if there is one. For regression they are the mean absolute error (MAE), the root
     mean squared error (RMSE) and R2. For several labels of an example (multi-label) they are F1 of
-    all labels counted together (micro) and the mean F1 of the labels that occur (macro). For anomalies they
-    are AUROC, the share of anomalous rows that are found, and the share of false alarms. With
-    --listen instead of --data, they are the detections of `run --listen` per hour, for several
-    thresholds.
+    all labels counted together (micro) and the mean F1 of the labels that occur (macro). For
+    anomalies they are AUROC, the share of anomalous rows that are found, and the share of normal
+    rows that are false alarms. With --listen instead of --data, they are the detections of `run
+    --listen` per hour, for several thresholds.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 

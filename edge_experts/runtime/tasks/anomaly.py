@@ -17,7 +17,7 @@ from .deviations import Deviations, OddFeature
 from .regression import plain
 from .routed_once import RoutedOnce, known_scores
 
-LABELS = ("normal", "anomalous")
+_ROUNDING = 1e-3  # of a published score, in float32
 _ALARMS = "false_alarm_rate"
 _SCORES = {"auroc": (0.0, 1.0), "detection_rate": (0.0, 1.0), _ALARMS: (0.0, 1.0)}
 
@@ -26,10 +26,11 @@ class Deviation(Answer):
     """Distance of an example from what its regime's expert has learned.
 
     Attributes:
-        label: "normal" or "anomalous".
+        label: the feature with the largest share of the error.
+        anomalous: True if the score is above 1.
     """
 
-    __slots__ = ("_deviations", "_score", "_x")
+    __slots__ = ("_deviations", "_score", "_x", "anomalous")
 
     def __init__(
         self,
@@ -42,8 +43,10 @@ class Deviation(Answer):
         reason: str | None,
     ):
         self._deviations, self._x = deviations, x
-        self._score = float(deviations.scores(x, output, expert))
-        label = LABELS[not self._score <= 1]  # anomalous if it is NaN
+        squares = deviations.squares(x, output, expert)
+        self._score = float(deviations.scores_of(squares, expert))
+        self.anomalous = not self._score <= 1  # also if it is NaN
+        label = deviations.names[squares.argmax()]
         super().__init__(label, expert, output, 1.0, clock, experts, None, reason)
 
     @property
@@ -52,13 +55,19 @@ class Deviation(Answer):
         return self._score
 
     @property
-    def anomalous(self) -> bool:
-        return self.label == LABELS[1]
+    def text(self) -> str:
+        """Answer as a text: "normal" or "anomalous"."""
+        return "anomalous" if self.anomalous else "normal"
 
     @property
     def regime(self) -> int:
         """Operating regime: the index of the expert that answered."""
         return self.expert
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """Standardized features of the example, (features,) float32."""
+        return self._x
 
     @property
     def odd(self) -> tuple[OddFeature, ...]:
@@ -71,7 +80,7 @@ class Deviation(Answer):
         return self._logits
 
     def __repr__(self) -> str:
-        told = f"{self.label}, score={self._score:.4f}, regime={self.expert}"
+        told = f"{self.text}, score={self._score:.4f}, regime={self.expert}"
         return f"Deviation({told}{', degraded' * self.degraded})"
 
 
@@ -113,9 +122,7 @@ class Anomaly(RoutedOnce):
         self._deviations = Deviations.read(
             manifest.labels, len(manifest.experts), {} if spec is None else spec.config
         )
-        width = sum(
-            int(np.prod(shape)) for shape, _ in features.shapes.values()
-        )
+        width = sum(int(np.prod(shape)) for shape, _ in features.shapes.values())
         if width != len(manifest.labels):
             raise ManifestError(
                 f"labels must name the {width} numbers of an encoded example, got "
@@ -161,17 +168,21 @@ class Anomaly(RoutedOnce):
     def golden_difference(self, answer: Answer, wanted: GoldenAnswer) -> str | None:
         """Compare the expert, its outputs, and the score by regime, errors and threshold.
 
-        Published scores are near those of the published outputs: otherwise errors or thresholds
-        were altered after publication.
+        Published scores follow from the published outputs: otherwise errors or thresholds were
+        altered after publication.
         """
+        assert isinstance(answer, Deviation)
         score = float(wanted.of_task["deviations"])
         with np.errstate(over="ignore", invalid="ignore"):
             largest = max(1.0, float(np.abs(wanted.scores).max()))
             apart = float(np.abs(answer.scores - wanted.scores).max())
         same = answer.expert == wanted.expert and apart <= SCORE_TOLERANCE * largest
-        # A last bit of an int8 output is about as much as the error of a well-known feature.
-        if same and abs(answer.score - score) <= 2 * SCORE_TOLERANCE * max(1.0, score):
-            return None
+        if same:
+            promised = self._deviations.scores(answer.inputs, wanted.scores, answer.expert)
+            near = abs(promised - score) <= _ROUNDING * max(1.0, score)
+            # A last bit of an int8 output is about as much as the error of a well-known feature.
+            if near and abs(answer.score - score) <= 2 * SCORE_TOLERANCE * max(1.0, score):
+                return None
         return (
             f"score {answer.score:.4g} from expert {answer.expert}, {score:.4g} from expert "
             f"{wanted.expert} was expected (outputs differ by up to {apart:.3g})"
@@ -195,10 +206,10 @@ class Anomaly(RoutedOnce):
         if name == "score":
             return [plain(answer.score) for answer in told]
         if name == "odd":
-            return [answer.odd[0].feature if answer.odd else "" for answer in told]
+            return [answer.label for answer in told]
         if name in ("values", "expected"):
             numbers = self._deviations
-            rows = [answer._x if name == "values" else answer.scores for answer in told]
+            rows = [answer.inputs if name == "values" else answer.scores for answer in told]
             return [plain(one) for row in rows for one in row * numbers.scale + numbers.mean]
         return super().tensor(name, told)
 

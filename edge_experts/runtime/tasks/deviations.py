@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from ...format.strict_json import Reader
 LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _SHOWN = 3  # features that an answer names, at most
+_DIGITS = 6  # of a value
 _LEAST_SHARE = 0.05  # of the squared error, from which a feature is named
 
 
@@ -64,9 +66,7 @@ class Deviations:
             _numbers(reader, "mean", reader.items("mean", count, count), -LARGEST),
             _numbers(reader, "scale", reader.items("scale", count, count), _SMALLEST),
             np.array([_row(reader, row, count) for row in rows], np.float32),
-            _numbers(
-                reader, "thresholds", reader.items("thresholds", regimes, regimes), _SMALLEST
-            ),
+            _numbers(reader, "thresholds", reader.items("thresholds", regimes, regimes), _SMALLEST),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -85,9 +85,14 @@ class Deviations:
 
     def errors_of(self, x: np.ndarray, outputs: np.ndarray, regimes: Any) -> np.ndarray:
         """Root of their mean over the features, (...,): about 1 for normal examples."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            found: np.ndarray = np.sqrt(self.squares(x, outputs, regimes).mean(axis=-1))
+        found: np.ndarray = np.sqrt(_mean(self.squares(x, outputs, regimes)))
         return found
+
+    def scores_of(self, squares: np.ndarray, regimes: Any) -> np.ndarray:
+        """Errors of these squares divided by the regime's threshold, (...,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores: np.ndarray = np.sqrt(_mean(squares)) / self.thresholds[regimes]
+        return scores
 
     def scores(self, x: np.ndarray, outputs: np.ndarray, regimes: Any) -> np.ndarray:
         """Errors divided by the regime's threshold, (...,): above 1 is anomalous.
@@ -97,9 +102,7 @@ class Deviations:
             outputs: their reconstruction by an expert, (..., outputs).
             regimes: index of the expert, (...,).
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            scores: np.ndarray = self.errors_of(x, outputs, regimes) / self.thresholds[regimes]
-        return scores
+        return self.scores_of(self.squares(x, outputs, regimes), regimes)
 
     def oddest(self, x: np.ndarray, outputs: np.ndarray, regime: int) -> tuple[OddFeature, ...]:
         """Features of one example with the largest shares of its error, the largest first."""
@@ -108,18 +111,30 @@ class Deviations:
         if not np.isfinite(total) or total <= 0:
             return ()
         places = np.argsort(-squares, kind="stable")[:_SHOWN]
-        with np.errstate(over="ignore", invalid="ignore"):
-            value, expected = (each * self.scale + self.mean for each in (x, outputs))
         return tuple(
             OddFeature(
                 self.names[place],
-                float(value[place]),
-                float(expected[place]),
+                self._in_units(x[place], place),
+                self._in_units(outputs[place], place),
                 round(float(squares[place] / total), 4),
             )
             for place in places.tolist()
             if squares[place] >= _LEAST_SHARE * total
         )
+
+    def _in_units(self, number: Any, place: int) -> float:
+        """Convert a standardized feature; float32 has no more digits than are kept."""
+        scale, mean = float(self.scale[place]), float(self.mean[place])
+        largest = max(abs(scale), abs(mean), abs(float(number) * scale))
+        digits = _DIGITS - 1 - math.floor(math.log10(largest))
+        return round(float(number) * scale + mean, digits)
+
+
+def _mean(squares: np.ndarray) -> np.ndarray:
+    """Mean over the features, (...,)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found: np.ndarray = squares.mean(axis=-1)
+    return found
 
 
 def _row(reader: Reader, row: Any, count: int) -> np.ndarray:

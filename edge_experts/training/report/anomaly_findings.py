@@ -43,10 +43,11 @@ class AnomalyFindings:
             {
                 "examples": int(own.sum()),
                 "threshold": round(float(threshold), 6),
-                "false_alarm_rate": round(float(self._alarms[own].mean()), 6) if own.any() else None,
+                "false_alarm_rate": None if alarms is None else round(alarms, 6),
             }
             for regime, threshold in enumerate(self._deviations.thresholds)
             for own in [self._owner == regime]
+            for alarms in [float(self._alarms[own].mean()) if own.any() else None]
         ]
         return {**self._figures, "regimes": regimes}
 

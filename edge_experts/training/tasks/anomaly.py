@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,8 @@ class AnomalyTraining:
     def routed(self, run: Run, command: str) -> RoutedTask:
         assert run.task_spec is not None, "a run of anomaly detection has one"
         config = run.task_spec.config
-        units = (np.array(config[key], float) for key in ("mean", "scale"))
-        return Reconstruction(run.labels, *units, config["false_alarms"])
+        mean, scale = (np.array(config[key], float) for key in ("mean", "scale"))
+        return Reconstruction(run.labels, mean, scale, config["false_alarms"])
 
 
 def _refuse(dataset: Dataset, config: TrainConfig, teacher: Path | None) -> None:
@@ -159,7 +159,7 @@ def units_of(features: Features) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, mean, scale
 
 
-def reconstructed(dataset: Dataset, features: Features, names: list[str]) -> Dataset:
+def reconstructed(dataset: Dataset, features: Features, names: Sequence[str]) -> Dataset:
     """The data set with its encoded examples as targets; see `AnomalyTargets`.
 
     Raises:

@@ -17,7 +17,7 @@ from ...format.manifest import TaskSpec
 from ...run_folder import Run
 from ..config import TrainConfig
 from ..model import SparseExperts
-from ..objectives.routed_task import Arrays, RoutedTask
+from ..objectives.routed_task import Arrays, Findings, RoutedTask
 from ..objectives.value_losses import R2, ValueAnswers
 from ..report.value_findings import ValueFindings
 from .routed_training import RoutedTraining
@@ -118,7 +118,7 @@ class Values:
 
     def findings(
         self, gate: np.ndarray | None, outputs: np.ndarray, targets: np.ndarray
-    ) -> ValueFindings:
+    ) -> Findings:
         values, total = self.values(outputs), self.values(outputs.sum(axis=0))
         return ValueFindings(gate, values, total, targets, self.names, self.scale)
 

@@ -55,7 +55,6 @@ def _json(answer: Answer, watch: Watch) -> str:
             }
             for one in answer.odd
         ],
-        "label": answer.label,
         "expert": answer.expert,
         "experts": answer.experts,
         "degraded": answer.degraded,
@@ -74,7 +73,7 @@ def _line(answer: Answer, name: str) -> str:
     odd = ", ".join(
         f"{one.feature} {one.value:.5g} (expected {one.expected:.5g})" for one in answer.odd
     )
-    return f"{answer.label}\t{answer.score:.3f}\tregime {answer.regime}\t{odd}\t{name}"
+    return f"{answer.text}\t{answer.score:.3f}\tregime {answer.regime}\t{odd}\t{name}"
 
 
 def unknown_labels(dataset: Dataset, manifest: Manifest) -> set[str]:
