@@ -115,7 +115,8 @@ def evaluate(
         ],
         "expert_usage": [round(float(share), 4) for share in usage],
     }
-    return Evaluation(found, _lines(found, f"{dataset.name}, {name}"))
+    unknown = f"{dataset.name} has no anomalous examples or no normal ones; give it both"
+    return Evaluation(found, _lines(found, f"{dataset.name}, {name}"), unknown)
 
 
 def _lines(found: Mapping[str, Any], where: str) -> list[str]:
