@@ -11,9 +11,7 @@ from ..runtime.tasks.base import DeployedScores
 from .bounds import Interval, Positive, Share, Within
 
 # Among the known names; for scores of other names, higher is assumed to be better.
-_LOWER_IS_BETTER = frozenset(
-    {"false_alarm_rate", "loss", "mae", "mse", "perplexity", "rmse"}
-)
+_LOWER_IS_BETTER = frozenset({"false_alarm_rate", "loss", "mae", "mse", "perplexity", "rmse"})
 _NORMAL_95 = 1.96
 _BOUNDS = {
     "accuracy": (0.0, 1.0),

@@ -58,11 +58,11 @@ def test_anomalous_rows_are_test_rows(tmp_path: Path, normal: str) -> None:
     assert any("20 of 200 rows are anomalous" in note for note in data.notes)
 
 
-@pytest.mark.parametrize("role", ["group", "time"])
-def test_they_are_whatever_splits_the_rows(tmp_path: Path, role: str) -> None:
+@pytest.mark.parametrize("columns", [Columns(group="t"), Columns(time="t")], ids=str)
+def test_they_are_whatever_splits_the_rows(tmp_path: Path, columns: Columns) -> None:
     labels = (["normal"] * 9 + ["fault"]) * 20
     path = table(tmp_path / "m.csv", labels, "t")
-    data = datasets.load(str(path), 0, "anomaly", Columns(**{role: "t"}))
+    data = datasets.load(str(path), 0, "anomaly", columns)
     assert data.test.targets.sum() == 20
     assert not data.train.targets.any()
     assert not data.validation.targets.any()

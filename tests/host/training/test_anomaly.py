@@ -56,8 +56,8 @@ def test_from_a_file_to_a_bundle(keras: Any, tmp_path: Path) -> None:
     assert manifest.provenance["false_alarms"] == 0.05
     assert manifest.reference is not None
     card = (tmp_path / "m.bundle/MODEL_CARD.md").read_text()
-    for row in ("| stated false-alarm rate | 0.05 |", "| AUROC as deployed |", "| detection rate"):
-        assert row in card
+    for line in ("| stated false-alarm rate | 0.05 |", "| AUROC as deployed |", "| detection rate"):
+        assert line in card
     assert "AUROC as deployed" in made.words[0]
     with ExpertRuntime(tmp_path / "m.bundle", strict=True) as runtime:
         assert golden.check(runtime) == 32
@@ -71,6 +71,7 @@ def test_from_a_file_to_a_bundle(keras: Any, tmp_path: Path) -> None:
         assert answer.odd[0].expected == pytest.approx(44, abs=4)
     # Thresholds are of the deployed files, so the stated rate holds on the validation examples.
     assert np.mean(np.array(scores) > 1) <= 0.05
+    assert manifest.task_spec is not None
     found = Deviations.read(manifest.labels, 3, manifest.task_spec.config)
     before = Deviations.read(run.labels, 3, run.task_spec.config)
     assert np.array_equal(found.errors, before.errors)
@@ -148,7 +149,8 @@ def test_windows_of_sensors(keras: Any, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.05, (len(t), 2))
     rows = np.column_stack([wave, np.cos(t / 4)]) + noise
     path = tmp_path / "wave.csv"
-    text = [f"{a:.4f},{b:.4f},{'odd' if bad else 'ok'}" for (a, b), bad in zip(rows, odd)]
+    words = np.where(odd, "odd", "ok")
+    text = [f"{a:.4f},{b:.4f},{word}" for (a, b), word in zip(rows, words, strict=True)]
     path.write_text("a,b,label\n" + "\n".join(text) + "\n")
     data = datasets.load(str(path), 0, "anomaly", window=16)
     run = trained(data, tmp_path / "w.run", experts=2, epochs=20)
