@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tf_keras
 
 from ...datasets import Dataset
 from ...format.manifest import TaskSpec
-
-if TYPE_CHECKING:
-    from ..model import SparseExperts  # it imports this package
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
@@ -53,10 +50,11 @@ class RoutedTask(Protocol):
     @property
     def task_spec(self) -> TaskSpec | None: ...
 
-    def fitted(self, model: SparseExperts, data: Arrays, dataset: Dataset) -> RoutedTask:
+    def fitted(self, model: Any, data: Arrays, dataset: Dataset) -> RoutedTask:
         """The task with all that follows from a trained model, such as thresholds.
 
         Args:
+            model: a `SparseExperts`.
             data: the model's inputs by split, each by name, (examples, ...).
             dataset: targets of these examples.
         """
