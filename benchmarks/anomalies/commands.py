@@ -33,8 +33,9 @@ def anomalies(
     Example: python -m benchmarks anomalies --sets pen-digits --seeds 3
     """
     require_training()
+    from .anomaly_results import as_table, summary
     from .anomaly_sets import SETS
-    from .comparison import as_table, measure, summary
+    from .comparison import measure
 
     names = list(SETS) if sets is None else sets.split(",")
     unknown = sorted(set(names) - set(SETS))

@@ -5,49 +5,26 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import statistics
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edge_experts.datasets import Dataset
 from edge_experts.datasets.targets.anomaly_scores import auroc, detection_scores, thresholds_of
-from edge_experts.experiments.comparison.results import of_mean
 from edge_experts.features import encode_all
 from edge_experts.training import train
 from edge_experts.training.default_settings import config_of
 from edge_experts.training.encoding import fit_features
 
 from .. import output
+from .anomaly_results import ACTIVE, ALL, EXPERTS, MAHALANOBIS, MODELS, Result
 from .anomaly_sets import SETS
 
-EXPERTS, ACTIVE, ALL = "experts by regime", "one autoencoder, active size", "one, total size"
-MAHALANOBIS, EUCLID = "Mahalanobis distance", "standardized Euclidean distance"
-MODELS = (EXPERTS, ACTIVE, ALL, MAHALANOBIS, EUCLID)
 _DENSE = {EXPERTS: None, ACTIVE: "active", ALL: "all"}
 _RIDGE = 1e-3  # added to the variances, of standardized features
-
-
-@dataclass(frozen=True)
-class Result:
-    """Scores of one model on the test examples of one seed.
-
-    Attributes:
-        macs, parameters: None for distances.
-    """
-
-    set: str
-    model: str
-    seed: int
-    auroc: float
-    detection_rate: float
-    false_alarm_rate: float
-    macs: int | None = None
-    parameters: int | None = None
 
 
 def measure(names: Sequence[str], seeds: int, regimes: int, out: Path) -> list[Result]:
@@ -124,52 +101,3 @@ def _distance(dataset: Dataset, name: str, model: str, seed: int) -> Result:
     area = auroc(errors["test"], anomalous)
     assert area is not None, "every set has anomalous test examples"
     return Result(name, model, seed, area, found["detection_rate"], found["false_alarm_rate"])
-
-
-def summary(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """One row for each set and model: means over seeds, and the difference of the experts.
-
-    The interval is that of the mean of the differences by seed, 95 %, by Student's t.
-    """
-    rows = []
-    for name in dict.fromkeys(one.set for one in results):
-        own = [one for one in results if one.set == name]
-        experts = {one.seed: one.auroc for one in own if one.model == EXPERTS}
-        for model in MODELS:
-            by_seed = [one for one in own if one.model == model]
-            gained = [experts[one.seed] - one.auroc for one in by_seed]
-            rows.append(
-                {
-                    "set": name,
-                    "model": model,
-                    "auroc": statistics.mean(one.auroc for one in by_seed),
-                    "auroc_by_seed": [one.auroc for one in by_seed],
-                    "detection_rate": statistics.mean(one.detection_rate for one in by_seed),
-                    "false_alarm_rate": statistics.mean(one.false_alarm_rate for one in by_seed),
-                    "macs": by_seed[0].macs,
-                    "parameters": by_seed[0].parameters,
-                    "gain_of_experts": None if model == EXPERTS else statistics.mean(gained),
-                    "interval": None if model == EXPERTS else of_mean(gained),
-                }
-            )
-    return rows
-
-
-def as_table(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
-    head = ["set", "model", "AUROC", "found", "false alarms", "MACs", "parameters"]
-    table = [[*head, "experts' gain", "95 %"]]
-    for row in rows:
-        gain, interval = row["gain_of_experts"], row["interval"]
-        table.append(
-            [
-                row["set"],
-                row["model"],
-                f"{row['auroc']:.4f}",
-                f"{row['detection_rate']:.1%}",
-                f"{row['false_alarm_rate']:.2%}",
-                *("-" if row[key] is None else f"{row[key]:,}" for key in ("macs", "parameters")),
-                "-" if gain is None else f"{gain:+.4f}",
-                "-" if interval is None else f"{interval[0]:+.4f} to {interval[1]:+.4f}",
-            ]
-        )
-    return table

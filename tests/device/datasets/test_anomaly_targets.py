@@ -163,3 +163,13 @@ def test_a_regime_with_few_examples_has_the_threshold_of_all() -> None:
     assert thresholds_of(errors[:5], regimes[:5], 1, 0.01) == 5  # the largest of too few
     assert enough_for(0.01) == 99
     assert enough_for(0.5) == 1
+
+
+def test_windows_without_labels_are_normal(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(600, 2))
+    path = tmp_path / "wave.csv"
+    path.write_text("a,b\n" + "".join(f"{a:.3f},{b:.3f}\n" for a, b in rows))
+    data = datasets.load(str(path), 0, "anomaly", window=10)
+    assert (data.kind, data.task) == ("window", "window anomaly detection")
+    assert np.shape(data.train.inputs)[1:] == (10, 2)
+    assert not data.test.targets.any()
