@@ -14,6 +14,7 @@ from edge_experts.cli.signals import orderly_end
 from edge_experts.errors import EdgeExpertsError, MachineError
 
 from . import output
+from .anomalies.commands import anomalies
 from .backbone.commands import backbone
 from .converting import commands as converting
 from .features import commands as features
@@ -53,6 +54,7 @@ app.command()(training.resume)
 app.command()(training.new_domain)
 app.command()(backbone)
 app.command()(gains.gains)
+app.command()(anomalies)
 app.command()(language.language_models)
 app.command()(language.perplexity)
 app.command()(language.routing_options)

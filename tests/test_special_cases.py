@@ -34,6 +34,7 @@ NAMES = {
     "regression",
     "language-model",
     "multi-label",
+    "anomaly",
     "pieces",
 }  # of tasks, and of their features
 ASKED = {"generation", "task_type", "task_spec"}  # attributes that tell which task it is
@@ -44,6 +45,7 @@ CLASSES = {
     *("Generation", "PieceFeatures", "Translators", "Writer", "Written"),
     *("BytePairFeatures", "LanguageModel"),
     *("MultiLabel", "MultiLabelConversion", "MultiLabelTraining"),
+    *("Anomaly", "AnomalyConversion", "AnomalyTraining"),
 }
 
 

@@ -146,6 +146,39 @@ def tiny_labels(
     return _written(folder, files, features, version, True, told | said)
 
 
+def tiny_anomaly(
+    folder: Path,
+    *,
+    errors: Sequence[Sequence[float]] = ((0.5, 0.25), (2.0, 1.0)),
+    thresholds: Sequence[float] = (2.0, 4.0),
+    version: int = 1,
+    **said: Any,
+) -> Path:
+    """A bundle of a router and two experts that reconstructs two features."""
+    features = ArrayFeatures((2,), np.zeros(1), np.ones(1))
+    files = {ROUTER: model(_GATE)}
+    for index, weights in enumerate(REGRESSION):
+        files[expert_path(index)] = model(weights)
+    outputs = np.stack([INPUTS[row] @ REGRESSION[pick] for row, pick in enumerate(PICKED)])
+    apart = (INPUTS - outputs) / np.array(errors)[PICKED]
+    deviations = np.sqrt((apart**2).mean(axis=1)) / np.array(thresholds)[PICKED]
+    golden = {"inputs": INPUTS, "scores": outputs.astype(np.float32), "experts": PICKED}
+    deviated = deviations.astype(np.float32)
+    files[GOLDEN] = npz(**golden, deviations=deviated, features_x=INPUTS)
+    config = {
+        "mean": [100.0, -2.0],
+        "scale": [20.0, 0.5],
+        "errors": [list(row) for row in errors],
+        "thresholds": list(thresholds),
+    }
+    told = {
+        "labels": ("heat", "noise"),
+        "task": "array anomaly detection",
+        "task_spec": TaskSpec("anomaly", config),
+    }
+    return _written(folder, files, features, version, True, told | said)
+
+
 def _written(
     folder: Path,
     files: dict[str, bytes],

@@ -147,6 +147,7 @@ class Bundling:
         manifest = replace(
             bundle_files.with_costs(manifest, deployed.costs, arenas),
             temperature=proof.temperature,
+            task_spec=proof.task_spec or manifest.task_spec,
             verified_on={**deployed.verified_on, **on_target},
             golden=self._golden(folder, manifest, proof),
             reference=describe(manifest, proof.scores, proof.arrays),

@@ -18,6 +18,7 @@ CONVERSIONS = Registry(
         "regression": f"{__name__}.regression:RegressionConversion",
         "language-model": f"{__name__}.language_model:LanguageConversion",
         "multi-label": f"{__name__}.multi_label:MultiLabelConversion",
+        "anomaly": f"{__name__}.anomaly:AnomalyConversion",
     },
 )
 

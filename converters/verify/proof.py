@@ -15,7 +15,7 @@ import numpy as np
 from edge_experts.datasets import Split
 from edge_experts.errors import ModelError
 from edge_experts.features import Features
-from edge_experts.format.manifest import Manifest
+from edge_experts.format.manifest import Manifest, TaskSpec
 from edge_experts.format.npz import npz
 from edge_experts.progress import Progress
 
@@ -82,6 +82,7 @@ class Proof:
             answered; router, the probability of its first choice and its entropy, (examples, 2).
         test_scores: by name, on `test_examples` examples.
         calibration_error: on the test examples; None if scores are not probabilities.
+        task_spec: settings that follow from the deployed answers; None: those of the run.
     """
 
     parity: Parity
@@ -92,6 +93,7 @@ class Proof:
     test_scores: Mapping[str, Any]
     test_examples: int
     calibration_error: float | None = None
+    task_spec: TaskSpec | None = None
 
     @property
     def experts(self) -> np.ndarray:

@@ -11,10 +11,11 @@ from ..runtime.tasks.base import DeployedScores
 from .bounds import Interval, Positive, Share, Within
 
 # Among the known names; for scores of other names, higher is assumed to be better.
-_LOWER_IS_BETTER = frozenset({"loss", "mae", "mse", "perplexity", "rmse"})
+_LOWER_IS_BETTER = frozenset({"false_alarm_rate", "loss", "mae", "mse", "perplexity", "rmse"})
 _NORMAL_95 = 1.96
 _BOUNDS = {
     "accuracy": (0.0, 1.0),
+    "auroc": (0.0, 1.0),
     "chrF": (0.0, 100.0),
     "chrf": (0.0, 100.0),
     "f1_macro": (0.0, 1.0),

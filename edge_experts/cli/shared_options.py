@@ -102,7 +102,7 @@ Task = Annotated[
     str | None,
     typer.Option(
         metavar="TASK",
-        help="classification, multi-label, regression or language-model.",
+        help="classification, multi-label, regression, anomaly or language-model.",
         show_default="from the data",
     ),
 ]

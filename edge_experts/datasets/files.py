@@ -126,6 +126,13 @@ def split_names(path: Path, file: RowFile, seed: int, *, lenient: bool = False) 
     Raises:
         DataError: the times cannot be put in order.
     """
+    splits = _split_names(path, file, seed, lenient=lenient)
+    if file.wanted.held_out is not None:
+        splits[file.wanted.held_out] = "test"
+    return splits
+
+
+def _split_names(path: Path, file: RowFile, seed: int, *, lenient: bool) -> np.ndarray:
     task = targets_of(file.task_type)
     if file.times is not None:
         made = by_time(file.wishes, file.times)

@@ -239,6 +239,8 @@ def _targets(
     table: Sequence[tuple[int, Mapping[str, str]]],
 ) -> list[list[Any]]:
     """Targets of each row, by column; numbers may have any notation."""
+    if not chosen:
+        return [[] for _ in table]
     columns: list[list[Any]] = []
     for name in chosen:
         texts = [row[name] for _, row in table]

@@ -87,6 +87,8 @@ class TrainConfig:
     fine_tune_learning_rate: float = 1e-4  # of these epochs
     # Tries the conversion of custom networks before they are trained; see network_checks.py.
     trial: Trial | None = None
+    # Share of normal examples that may be answered as anomalous, for anomaly detection.
+    false_alarms: float = 0.01
 
     @property
     def learned(self) -> bool:

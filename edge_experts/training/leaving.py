@@ -34,6 +34,7 @@ def leave(
     metrics: Mapping[str, Any],
     origin: str | None = None,
     task_spec: TaskSpec | None = None,
+    given: Dataset | None = None,
 ) -> run_folder.Run:
     """Write a run folder's files.
 
@@ -42,12 +43,13 @@ def leave(
         seed: seed of the sample of examples in the folder.
         origin: origin of the data and the networks; that of the data set by default.
         task_spec: None for classification and translation.
+        given: the data set whose rows are recorded as trained; `dataset` by default.
     """
     model.save(folder / run_folder.MODEL)
     run_folder.write_features(folder, features)
     run_folder.write_examples(folder, features, _kept(dataset, seed))
     if len(dataset.train) + len(dataset.validation) <= MOST_ROWS:
-        run_folder.write_trained_rows(folder, [trained_rows(features, dataset).to_bytes()])
+        run_folder.write_trained_rows(folder, [trained_rows(features, given or dataset).to_bytes()])
     run = run_folder.Run(
         name=name,
         task=dataset.task,

@@ -38,7 +38,7 @@ class SparseExperts(tf_keras.Model):
         balance: weight of the loss N * sum_i mean(p_i)**2, which is 1 for equal use of all experts
             and N if only one is used.
         output_kind: "labels" for classification; "sets" for several labels of an example; "values"
-            for regression.
+            for regression; "inputs" for reconstructed inputs, which are values too.
 
     The output is log-probabilities, (batch, labels): compile with a cross-entropy
     `from_logits=True`. For sets it is logits of the labels, (batch, labels): compile with a binary

@@ -22,7 +22,7 @@ def build(
     if config.dense is not None:
         rival = _rival(shapes, config, inputs)
         return SparseExperts(None, [rival], output_kind=shapes.output_kind)
-    ours, count = networks.BY_KIND[shapes.kind], config.experts
+    ours, count = networks.networks_for(shapes), config.experts
     router, experts = _router(shapes, config), _experts(shapes, config, count)
     gate = router
     if config.router in hashing.KINDS:
@@ -42,14 +42,14 @@ def build(
 def _experts(shapes: networks.Shapes, config: TrainConfig, count: int) -> list[tf_keras.Model]:
     if config.model is not None:
         return networks.user_networks.experts(config.model, shapes, count, config.width)
-    ours = networks.BY_KIND[shapes.kind]
+    ours = networks.networks_for(shapes)
     return [ours.expert(shapes, config.width) for _ in range(count)]
 
 
 def _router(shapes: networks.Shapes, config: TrainConfig) -> tf_keras.Model:
     if config.router_model is not None:
         return networks.user_networks.router(config.router_model, shapes, config.experts)
-    made: tf_keras.Model = networks.BY_KIND[shapes.kind].router(shapes, config.experts)
+    made: tf_keras.Model = networks.networks_for(shapes).router(shapes, config.experts)
     return made
 
 
@@ -57,7 +57,7 @@ def _rival(
     shapes: networks.Shapes, config: TrainConfig, inputs: Mapping[str, np.ndarray]
 ) -> tf_keras.Model:
     """The dense baseline that `dense` names."""
-    ours, count, width = networks.BY_KIND[shapes.kind], config.experts, config.width
+    ours, count, width = networks.networks_for(shapes), config.experts, config.width
     if config.dense == "teacher":
         return ours.teacher(shapes, count)
     if config.dense == "one":

@@ -15,6 +15,7 @@ import numpy as np
 from device_tests.sound_spectra import wav_file
 from tests import chatting, checkpoints, gguf_files, language
 from tests.documents import pages
+from tests.machines import write_machine
 from tests.photos import write_photos
 from tests.sounds import RATE, noise, write_sounds
 from tests.translators import toy
@@ -59,6 +60,8 @@ def write(folder: Path) -> None:
     _flowers(folder / "alpine.csv", 3)
     _tickets(folder)
     _houses(folder)
+    write_machine(folder / "machine.csv", 400, 0)
+    write_machine(folder / "labelled.csv", 400, 30)
     _recordings(folder)
     motion(folder / "motion.csv")
     _photos(folder)

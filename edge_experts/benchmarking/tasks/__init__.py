@@ -20,6 +20,7 @@ MEASUREMENTS = Registry(
         "regression": f"{__name__}.regression",
         "language-model": f"{__name__}.language_model",
         "multi-label": f"{__name__}.multi_label",
+        "anomaly": f"{__name__}.anomaly",
     },
 )
 

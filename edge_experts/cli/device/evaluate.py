@@ -99,6 +99,16 @@ def evaluate(
             rich_help_panel=LIMITS,
         ),
     ] = None,
+    min_auroc: Annotated[
+        float | None,
+        typer.Option(
+            help="Exit code 5 below this AUROC, of anomalies.",
+            min=0,
+            max=1,
+            show_default="no limit",
+            rich_help_panel=LIMITS,
+        ),
+    ] = None,
     most: Annotated[
         int | None,
         typer.Option(
@@ -130,10 +140,11 @@ def evaluate(
     answers included. For translation the scores are chrF and BLEU, by sacrebleu, and the accuracy
     of the router, if there is one. For regression they are the mean absolute error (MAE), the root
     mean squared error (RMSE) and R2. For several labels of an example (multi-label) they are F1 of
-    all labels counted together (micro) and the mean F1 of the labels that occur (macro). With
-    --listen instead of --data, they are the detections of `run --listen` per hour, for several
-    thresholds; with --words, a table with the columns time and label, also the share of the sounds
-    that are detected.
+    all labels counted together (micro) and the mean F1 of the labels that occur (macro). For
+    anomalies they are AUROC, the share of anomalous rows that are found, and the share of normal
+    rows that are false alarms. With --listen instead of --data, they are the detections of `run
+    --listen` per hour, for several thresholds; with --words, a table with the columns time and
+    label, also the share of the sounds that are detected.
 
     Example: edge-experts evaluate sentiment.bundle --data sentiment
 
@@ -170,6 +181,7 @@ def evaluate(
             "--min-chrf": min_chrf,
             "--min-r2": min_r2,
             "--min-f1": min_f1,
+            "--min-auroc": min_auroc,
         }
         check_options(commands, runtime.task.name, {"--show": show, **thresholds})
         # With another seed, training examples would be among the test examples.

@@ -51,7 +51,9 @@ def train(
     experts: Annotated[
         int | None,
         typer.Option(
-            help="Number of expert networks.",
+            "--experts",
+            "--regimes",
+            help="Number of expert networks; of anomalies one for each regime.",
             min=1,
             show_default="1, 4 or 16, chosen on validation examples; for translation one per label",
         ),
@@ -156,6 +158,14 @@ def train(
             show_default="--augment; with a backbone --no-augment",
         ),
     ] = None,
+    false_alarms: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of normal rows that anomaly detection may flag.",
+            show_default="0.01",
+        ),
+    ] = None,
     width: Width = None,
     model: Model = None,
     router_model: RouterModel = None,
@@ -197,6 +207,7 @@ def train(
         "backbone_layer": backbone_layer,
         "backbone_input": backbone_input,
         "fine_tune": fine_tune,
+        "false_alarms": false_alarms,
         "width": width,
         "model": model,
         "router_model": router_model,
@@ -227,6 +238,9 @@ def train(
         stride=stride,
     )
     print_notes(dataset)
+    own = training_of(dataset.task_type).settings(dataset)
+    if false_alarms is not None and "false_alarms" not in own:
+        raise UsageError(f"--false-alarms is for --task anomaly, not for {dataset.task}; remove it")
     run = run_training(
         dataset,
         out,

@@ -23,6 +23,7 @@ TARGETS = Registry(
         "regression": f"{__name__}.regression:TARGETS",
         "language-model": f"{__name__}.language_model:TARGETS",
         "multi-label": f"{__name__}.multi_label:TARGETS",
+        "anomaly": f"{__name__}.anomaly:TARGETS",
     },
 )
 
@@ -36,11 +37,13 @@ class Wanted:
         targets: (examples,) int64 indices in `labels`, (examples, outputs) float64, or (examples,
             labels) bool.
         notes: remarks for the user.
+        held_out: True for examples that may only be test examples, (examples,) bool; None: none.
     """
 
     labels: tuple[str, ...]
     targets: np.ndarray
     notes: tuple[str, ...] = ()
+    held_out: np.ndarray | None = None
 
 
 class Targets(Protocol):
@@ -65,7 +68,7 @@ class Targets(Protocol):
         """True if the values of the arrays are meant for this task."""
 
     def columns(self, path: Path, columns: Sequence[str]) -> tuple[str, ...]:
-        """Columns of a table that hold the targets.
+        """Columns of a table that hold the targets; () if the task needs none.
 
         Raises:
             DataError: the table has none.

@@ -20,6 +20,7 @@ TASKS = Registry(
         "regression": f"{__name__}.regression:Regression",
         "language-model": f"{__name__}.language_model:LanguageModel",
         "multi-label": f"{__name__}.multi_label:MultiLabel",
+        "anomaly": f"{__name__}.anomaly:Anomaly",
     },
 )
 

@@ -15,7 +15,6 @@ from .. import cost
 from ..augmentation import Change
 from ..checkpoints import Checkpoints
 from ..config import TrainConfig
-from ..inference import predict
 from ..model import SparseExperts
 from ..objectives.routed_task import RoutedTask
 from ..stages import Stages
@@ -89,6 +88,4 @@ class Finishing:
 
     def _fitted(self, model: SparseExperts) -> RoutedTask:
         """The task with what follows from the model's outputs, such as thresholds."""
-        return self.task.fitted(
-            predict(model, self.data["validation"]), self.dataset.validation.targets
-        )
+        return self.task.fitted(model, self.data, self.dataset)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from . import (
+    autoencoders,
     head_networks,
     image_networks,
     photo_networks,
@@ -22,7 +23,7 @@ from . import (
 )
 from .shapes import Shapes
 
-__all__ = ["BY_KIND", "Shapes", "trunk", "user_networks"]
+__all__ = ["BY_KIND", "Shapes", "networks_for", "trunk", "user_networks"]
 
 BY_KIND: dict[str, ModuleType] = {
     "text": text_networks,
@@ -33,3 +34,8 @@ BY_KIND: dict[str, ModuleType] = {
     "features": head_networks,
     "sound": photo_networks,  # of spectra, (frames, bands)
 }
+
+
+def networks_for(shapes: Shapes) -> ModuleType:
+    """The default networks for inputs and outputs of these shapes."""
+    return autoencoders if shapes.output_kind == autoencoders.OUTPUT_KIND else BY_KIND[shapes.kind]

@@ -18,7 +18,7 @@ class Shapes:
 
     Attributes:
         labels: number of outputs of an expert: a logit for each label, or a value for each target.
-        output_kind: "labels", "sets" or "values".
+        output_kind: "labels", "sets", "values", or "inputs", the reconstructed inputs.
         output_words: the outputs in words, for errors.
     """
 

@@ -50,4 +50,9 @@ class _Sets:
         return tf.reduce_sum(outputs, axis=0)
 
 
-COMBINATIONS: dict[str, Combination] = {"labels": _Labels(), "values": _Values(), "sets": _Sets()}
+COMBINATIONS: dict[str, Combination] = {
+    "labels": _Labels(),
+    "values": _Values(),
+    "sets": _Sets(),
+    "inputs": _Values(),
+}

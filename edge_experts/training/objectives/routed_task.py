@@ -12,6 +12,8 @@ import tf_keras
 from ...datasets import Dataset
 from ...format.manifest import TaskSpec
 
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
+
 
 class Findings(Protocol):
     """Insight into a trained model on the validation split."""
@@ -48,12 +50,13 @@ class RoutedTask(Protocol):
     @property
     def task_spec(self) -> TaskSpec | None: ...
 
-    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> RoutedTask:
+    def fitted(self, model: Any, data: Arrays, dataset: Dataset) -> RoutedTask:
         """The task with all that follows from a trained model, such as thresholds.
 
         Args:
-            outputs: of the model for the validation examples, (examples, outputs).
-            targets: of these examples.
+            model: a `SparseExperts`.
+            data: the model's inputs by split, each by name, (examples, ...).
+            dataset: targets of these examples.
         """
 
     def answers(self, share: float, temperature: float) -> Any:

@@ -20,6 +20,7 @@ TRAININGS = Registry(
         "regression": f"{__name__}.regression:TRAINING",
         "language-model": f"{__name__}.language_model:TRAINING",
         "multi-label": f"{__name__}.multi_label:TRAINING",
+        "anomaly": f"{__name__}.anomaly:TRAINING",
     },
 )
 

@@ -15,8 +15,9 @@ from ...errors import DataError
 from ...run_folder import Run
 from .. import checks
 from ..config import TrainConfig
+from ..model import SparseExperts
 from ..objectives.losses import AnswerLoss, right
-from ..objectives.routed_task import RoutedTask
+from ..objectives.routed_task import Arrays, RoutedTask
 from ..report.class_findings import ClassFindings
 from .routed_training import RoutedTraining
 
@@ -33,7 +34,7 @@ class Classes:
     def __init__(self, labels: Sequence[str]):
         self.labels = labels
 
-    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> Classes:
+    def fitted(self, model: SparseExperts, data: Arrays, dataset: Dataset) -> Classes:
         return self
 
     def answers(self, share: float, temperature: float) -> AnswerLoss:

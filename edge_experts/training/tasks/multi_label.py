@@ -17,7 +17,9 @@ from ...format.manifest import TaskSpec
 from ...run_folder import Run
 from .. import checks
 from ..config import TrainConfig
-from ..objectives.routed_task import RoutedTask
+from ..inference import predict
+from ..model import SparseExperts
+from ..objectives.routed_task import Arrays, RoutedTask
 from ..objectives.set_losses import F1, SetLoss
 from ..report.set_findings import SetFindings
 from .routed_training import RoutedTraining
@@ -59,14 +61,19 @@ class LabelSets:
         config = {"thresholds": self.thresholds.tolist(), "counts": self._counts.tolist()}
         return TaskSpec("multi-label", config)
 
-    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> LabelSets:
+    def fitted(self, model: SparseExperts, data: Arrays, dataset: Dataset) -> LabelSets:
+        outputs = predict(model, data["validation"])
+        return self.with_thresholds(outputs, dataset.validation.targets)
+
+    def with_thresholds(self, outputs: np.ndarray, targets: np.ndarray) -> LabelSets:
+        """The task with the best thresholds for these outputs."""
         thresholds = label_sets.choose_thresholds(probabilities(outputs), targets)
         return LabelSets(self.labels, self._counts, thresholds)
 
     def answered(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Answered labels of networks' outputs, (examples, labels) bool."""
         if self.thresholds is None:
-            return self.fitted(outputs, targets).answered(outputs, targets)
+            return self.with_thresholds(outputs, targets).answered(outputs, targets)
         answered: np.ndarray = probabilities(outputs) >= self.thresholds
         return answered
 

@@ -16,7 +16,8 @@ from ...errors import DataError, UsageError
 from ...format.manifest import TaskSpec
 from ...run_folder import Run
 from ..config import TrainConfig
-from ..objectives.routed_task import RoutedTask
+from ..model import SparseExperts
+from ..objectives.routed_task import Arrays, Findings, RoutedTask
 from ..objectives.value_losses import R2, ValueAnswers
 from ..report.value_findings import ValueFindings
 from .routed_training import RoutedTraining
@@ -70,7 +71,7 @@ class Values:
         config = {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
         return TaskSpec("regression", config)
 
-    def fitted(self, outputs: np.ndarray, targets: np.ndarray) -> Values:
+    def fitted(self, model: SparseExperts, data: Arrays, dataset: Dataset) -> Values:
         return self
 
     def answers(self, share: float, temperature: float) -> ValueAnswers:
@@ -117,7 +118,7 @@ class Values:
 
     def findings(
         self, gate: np.ndarray | None, outputs: np.ndarray, targets: np.ndarray
-    ) -> ValueFindings:
+    ) -> Findings:
         values, total = self.values(outputs), self.values(outputs.sum(axis=0))
         return ValueFindings(gate, values, total, targets, self.names, self.scale)
 

@@ -48,10 +48,13 @@ class RoutedTraining:
     Attributes:
         task: task, fitted to the data's training split.
         read_teacher: converts outputs of a finished run's model to those of this training's.
+        given: the data set as it was loaded, if that to train on has other targets; its rows are
+            recorded as trained.
     """
 
     task: RoutedTask
     read_teacher: Callable[[run_folder.Run, np.ndarray], np.ndarray]
+    given: Dataset | None = None
 
     def train(
         self,
@@ -158,8 +161,7 @@ class RoutedTraining:
                     finishing = Finishing(trunk, task, dataset, encoded, logs, checkpoints, change)
                     model, replaced = finishing.model(chosen.model, chosen.config)
                     judged = (model, encoded) if config.fine_tune else judged
-                outputs = predict(judged[0], judged[1]["validation"])
-                task = task.fitted(outputs, dataset.validation.targets)
+                task = task.fitted(*judged, dataset)
                 found = conclude(
                     judged[0],
                     task,
@@ -182,6 +184,7 @@ class RoutedTraining:
                     config=chosen.config.to_json(),
                     metrics=chosen.stages.metrics(task) | found | choice.to_json() | replaced,
                     task_spec=task.task_spec,
+                    given=self.given,
                 )
         checkpoints.remove()
         return run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ....errors import ThresholdError, UsageError
+from ....errors import DataError, ThresholdError, UsageError
 from ....registry import Registry
 
 if TYPE_CHECKING:
@@ -26,16 +26,22 @@ COMMANDS = Registry(
         "regression": f"{__name__}.regression",
         "language-model": f"{__name__}.language_model",
         "multi-label": f"{__name__}.multi_label",
+        "anomaly": f"{__name__}.anomaly",
     },
 )
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Result of `evaluate`, as JSON and as lines of text."""
+    """Result of `evaluate`, as JSON and as lines of text.
+
+    Attributes:
+        unknown: why scores that are None are unknown, for an error.
+    """
 
     found: Mapping[str, Any]
     lines: Sequence[str]
+    unknown: str = ""
 
 
 class TaskCommands(Protocol):
@@ -112,9 +118,18 @@ def check_options(commands: TaskCommands, name: str, given: Mapping[str, object]
 def check_thresholds(
     commands: TaskCommands, evaluation: Evaluation, given: Mapping[str, object]
 ) -> None:
-    """Raise ThresholdError if a score is below its option's value."""
+    """Compare scores with the values of their options.
+
+    Raises:
+        ThresholdError: a score is below.
+        DataError: a score is unknown.
+    """
     for option, least in given.items():
         key = commands.OPTIONS.get(option)
-        if key and isinstance(least, float) and evaluation.found[key] < least:
-            score = evaluation.found[key]
+        if not key or not isinstance(least, float):
+            continue
+        score = evaluation.found[key]
+        if score is None:
+            raise DataError(f"{option}: {evaluation.unknown}")
+        if score < least:
             raise ThresholdError(f"{key} {score:.4f} is below {option} {least:g}")

@@ -1,0 +1,1 @@
+"""Anomaly detection by experts of regimes, by one autoencoder, and by distances."""
