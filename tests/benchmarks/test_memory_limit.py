@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.residency.memory_limit import as_table, measure, refuse
 
+from benchmarks.residency.memory_limit import as_table, measure, refuse
 from edge_experts.errors import BundleError, ThresholdError
 
 
