@@ -15,8 +15,9 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = tuple(sorted(path.parent.name for path in EXAMPLES.glob("*/README.md")))
-# Programs that need what a test machine has not; the README shows what stands in for each.
-HARDWARE = ("rpicam-vid", "arecord")
+# Servers, for which there are `serving` and a browser's test, and programs of hardware, which
+# another command of the README replaces.
+ENDLESS = ("edge-experts serve", "python -m http.server", "rpicam-vid", "arecord")
 _PORT = "8080"  # that READMEs show
 
 
@@ -59,11 +60,11 @@ class Programs:
         return done.stderr if exit_code else done.stdout
 
     def run_shown(self, name: str, port: str = _PORT) -> dict[str, str]:
-        """Output of each command that the README shows, but servers' and those of hardware."""
+        """Output of each command that the README shows and that ends, run in its order."""
         return {
             command: self.run(name, command.replace(_PORT, port))
             for command in shown(name)
-            if not is_server(command) and not command.startswith(HARDWARE)
+            if not command.startswith(ENDLESS)
         }
 
     @contextmanager
@@ -86,7 +87,3 @@ class Programs:
             finally:
                 child.send_signal(signal.SIGTERM)
                 child.communicate(timeout=60)
-
-
-def is_server(command: str) -> bool:
-    return command.startswith("edge-experts serve ")

@@ -11,7 +11,7 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 
-from .programs import EXAMPLES, Programs, is_server, shown
+from .programs import EXAMPLES, Programs, shown
 
 START = "To open a file, click"
 
@@ -38,7 +38,6 @@ def test_a_text_is_generated_and_continued(programs: Programs) -> None:
     greedy, drawn, command = programs.run_shown("language_model").values()
     first = _written(24)
     assert greedy.startswith(START + first)
-    assert f"[24 tokens after 7, of which 0 were known; {'' if first else '?'}" in greedy
     known = [int(number) for number in re.findall(r"of which (\d+) were known", greedy + drawn)]
     assert known[0] == known[2] == 0
     assert min(known[1], known[3]) > 0, "a continuation computes only what is new"
@@ -49,7 +48,7 @@ def test_a_text_is_generated_and_continued(programs: Programs) -> None:
 @pytest.fixture(scope="module")
 def port(programs: Programs) -> Iterator[str]:
     """Of the server in the README of http_clients."""
-    (command,) = filter(is_server, shown("http_clients"))
+    (command,) = (one for one in shown("http_clients") if one.startswith("edge-experts serve"))
     with programs.serving("http_clients", command) as port:
         yield port
 
