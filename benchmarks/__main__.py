@@ -18,6 +18,7 @@ from .backbone.commands import backbone
 from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
+from .installing.commands import install_sizes
 from .language import commands as language
 from .layers.commands import layers
 from .runtime import commands as runtime
@@ -71,6 +72,7 @@ app.command()(features.emoji)
 app.command()(features.speech)
 app.command()(features.tokenizer)
 app.command()(structure)
+app.command()(install_sizes)
 
 
 def main() -> None:

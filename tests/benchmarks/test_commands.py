@@ -28,6 +28,7 @@ NAMES = (
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
     *("unicode", "emoji", "speech", "tokenizer", "structure"),
+    "install-sizes",
 )
 MAKERS = (
     "synthetic",
