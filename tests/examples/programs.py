@@ -53,7 +53,7 @@ class Programs:
             capture_output=True,
             encoding="utf-8",
             check=False,
-            timeout=600,
+            timeout=1200,
         )
         assert done.returncode == exit_code, f"{command}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
