@@ -37,6 +37,7 @@ def build(out: Path, commit: str = "HEAD") -> list[Path]:
             [sys.executable, "-m", "build", "--outdir", str(built), str(source)],
             env={**os.environ, "SOURCE_DATE_EPOCH": epoch},
             stdout=subprocess.DEVNULL,
+            umask=0o022,  # a wheel has the rights that new files get here
             check=True,
         )
         (sdist,), (wheel,) = built.glob("*.tar.gz"), built.glob("*.whl")

@@ -3,6 +3,7 @@
 import csv
 import ctypes
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Model(ctypes.Structure):  # edge_experts_model
 
 
 def main(path: str) -> int:
-    library = ctypes.CDLL(path)
+    library = ctypes.CDLL(str(Path(path).resolve()))  # a bare name is looked for in system folders
 
     # edge_experts_run: what edge_experts_tflm.hpp does on a board. Python keeps no interpreter
     # between two answers either: router and experts share one arena there.

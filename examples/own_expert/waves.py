@@ -45,7 +45,7 @@ def main():
             print(f"{LABELS[target]:>6} is answered {answer.label} by expert {answer.expert}")
 
 
-if __name__ == "__main__":  # conversion starts processes, which import this file again
+if __name__ == "__main__":
     try:
         main()
     except EdgeExpertsError as error:  # for example a folder that exists already
