@@ -85,7 +85,7 @@ def measure(repo: Path, pythons: Iterable[str], extras: Sequence[str]) -> list[I
 
 
 def _install(python: str, extra: str, wheel: Path, folder: Path) -> Install:
-    there = _environment(python, folder)
+    there = environment(python, folder)
     version = _run(there, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
     # The pip of this Python: the environment holds nothing but what is installed.
     pip = ("-m", "pip", "--disable-pip-version-check", "--python", str(there))
@@ -114,7 +114,7 @@ def _wheel(repo: Path, folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _environment(python: str, folder: Path) -> Path:
+def environment(python: str, folder: Path) -> Path:
     """Its program `python`, in a fresh environment."""
     path = shutil.which(python)
     if path is None:
