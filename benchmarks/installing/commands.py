@@ -32,7 +32,7 @@ def install_sizes(
     repo: Annotated[Path, typer.Option(help="Checkout to install.")] = Path(),
     json: Json = False,
 ) -> None:
-    """Install each extra in a fresh environment: size and time.
+    """Install each extra in a fresh environment.
 
     A wheel of the checkout is installed with one extra after the other, each in
     an environment of its own. pip must find no conflict, and the extra's
