@@ -49,7 +49,6 @@ NOT_RUN = {
     "pytest ": "runs tests",
     "ruff ": "checks the source; .ci/run runs it",
     "bash .ci/": "runs tests",
-    "python .ci/build_archives.py": "tests/end_to_end/test_packaging.py runs it",
     "python3 -m http.server": "a web server, which does not end; tests/web has its own",
     "mkdocs ": "another program's; tests/documents/test_site.py builds the site",
 }
