@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = tuple(sorted(path.parent.name for path in EXAMPLES.glob("*/README.md")))
 # Servers, for which there are `serving` and a browser's test, and programs of hardware, which
@@ -26,6 +28,15 @@ def shown(name: str) -> list[str]:
     text = (EXAMPLES / name / "README.md").read_text("utf-8")
     blocks = re.findall(r"(?m)^    (\S(?:.*\\\n)*.*)$", text)
     return [re.sub(r"\\\n\s*", "", block) for block in blocks]
+
+
+def require(*names: str) -> None:
+    """Skip where a program is not installed; in CI, which installs them, fail."""
+    missing = [name for name in names if shutil.which(name) is None]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"{', '.join(missing)} not installed; .ci/run does it"
+        )
 
 
 class Programs:

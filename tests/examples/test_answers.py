@@ -11,7 +11,7 @@ import pytest
 from edge_experts import ExpertRuntime
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 
-from .programs import EXAMPLES, Programs, shown
+from .programs import EXAMPLES, Programs, require, shown
 
 START = "To open a file, click"
 
@@ -54,6 +54,7 @@ def port(programs: Programs) -> Iterator[str]:
 
 
 def test_http_clients_get_the_answers_of_the_runtime(programs: Programs, port: str) -> None:
+    require("curl")
     by_urllib, by_curl, by_openai = programs.run_shown("http_clients", port).values()
     with ExpertRuntime(EXAMPLES / "translation.bundle") as runtime:
         for sentence in ("Open the file.", "Close the window."):

@@ -9,9 +9,8 @@ import shutil
 import pytest
 
 from edge_experts import ExpertRuntime
-from tests.host.compilers import compiler
 
-from .programs import Programs
+from .programs import Programs, require
 
 pytestmark = pytest.mark.long
 
@@ -40,8 +39,7 @@ def test_own_data_become_a_bundle_that_answers(machine: dict[str, str], programs
 def test_a_microcontroller_answers_as_the_runtime(
     machine: dict[str, str], programs: Programs
 ) -> None:
-    for program in ("gcc", "arm-none-eabi-gcc"):
-        compiler(program)
+    require("gcc", "arm-none-eabi-gcc")
     pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for x86-64 Linux only")
     _, _, simulated, _ = programs.run_shown("microcontroller").values()
     folder = programs.folder
