@@ -1,4 +1,4 @@
-/* What a board does with a reading of its sensors: one answer, and an alarm for three bad ones.
+/* Answers a reading of the sensors, and raises an alarm after three bad ones.
  *
  * It is plain C and knows no interpreter: `run` runs one model, here simulate.py, on a board
  * the Runner of machine_c/edge_experts_tflm.hpp.

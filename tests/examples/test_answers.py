@@ -47,7 +47,7 @@ def test_a_text_is_generated_and_continued(programs: Programs) -> None:
 
 @pytest.fixture(scope="module")
 def port(programs: Programs) -> Iterator[str]:
-    """Of the server in the README of http_clients."""
+    """Port of the server in the README of http_clients."""
     (command,) = (one for one in shown("http_clients") if one.startswith("edge-experts serve"))
     with programs.serving("http_clients", command) as port:
         yield port
