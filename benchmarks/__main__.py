@@ -19,6 +19,7 @@ from .backbone.commands import backbone
 from .converting import commands as converting
 from .features import commands as features
 from .gains import commands as gains
+from .installing.commands import install_sizes
 from .language import commands as language
 from .layers.commands import layers
 from .residency import commands as residency
@@ -76,6 +77,7 @@ app.command()(features.speech)
 app.command()(features.watch)
 app.command()(features.tokenizer)
 app.command()(structure)
+app.command()(install_sizes)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ NAMES = (
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
     *("unicode", "emoji", "speech", "watch", "tokenizer", "structure"),
+    "install-sizes",
 )
 MAKERS = (
     "synthetic",

@@ -2,13 +2,89 @@
 
 from __future__ import annotations
 
+import email
 import json
+import os
+import re
 import subprocess
+import sys
+import tarfile
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
+import pytest
+
+from edge_experts.version import VERSION
+
 ROOT = Path(__file__).parents[2]
+
+
+def test_all_documents_tell_the_same_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    first = re.search(r"(?m)^## (\S+) \((.+)\)$", (ROOT / "CHANGELOG.md").read_text("utf-8"))
+    assert first is not None
+    assert project["version"] == VERSION == first[1]
+    assert f"\nversion: {VERSION}\n" in citation
+    released = re.search(r"(?m)^date-released: (\S+)$", citation)
+    assert first[2] == ("unreleased" if released is None else released[1])
+
+
+@pytest.mark.long
+def test_archives_of_a_commit_are_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """Built at other times, in other time zones, with other rights for new files."""
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, encoding="utf-8"
+    ).stdout.strip()
+    for number, (zone, mask) in enumerate((("UTC", 0o022), ("Pacific/Auckland", 0o077))):
+        subprocess.run(
+            [
+                *(sys.executable, ROOT / ".ci" / "build_archives.py"),
+                *(tmp_path / str(number), "--commit", head),
+            ],
+            env={**os.environ, "TZ": zone},
+            umask=mask,
+            capture_output=True,
+            check=True,
+        )
+    first, second = (sorted((tmp_path / number).iterdir()) for number in "01")
+    assert [path.name for path in first] == [
+        f"edge_experts-{VERSION}-py3-none-any.whl",
+        f"edge_experts-{VERSION}.tar.gz",
+    ]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    _check_source(first[1])
+    _check_metadata(first[0])
+
+
+def _check_source(path: Path) -> None:
+    """It has the package and its documents, and neither tests nor examples."""
+    with tarfile.open(path) as archive:
+        names = [one.name.split("/", 1)[1] for one in archive.getmembers() if one.isfile()]
+    folders = {name.split("/")[0] for name in names if "/" in name}
+    assert folders == {"converters", "docs", "edge_experts", "edge_experts.egg-info"}
+    tracked = subprocess.run(
+        ["git", "ls-files", "edge_experts", "converters", "docs", "*.md", "LICENSE"],
+        cwd=ROOT, check=True, capture_output=True, encoding="utf-8",
+    ).stdout.split()  # fmt: skip
+    kept = {name for name in tracked if name.split("/")[0] in folders or "/" not in name}
+    assert kept <= set(names)
+    assert {"pyproject.toml", "CITATION.cff", "check_setup.py", "PKG-INFO"} <= set(names)
+
+
+def _check_metadata(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+        assert archive.read(name.replace("METADATA", "licenses/LICENSE"))
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == "<3.14,>=3.11"
+    versions = [one.rsplit(" ", 1)[1] for one in metadata.get_all("Classifier") or ()]
+    assert {"3.11", "3.12", "3.13"} <= set(versions)
+    assert metadata.get_all("Project-URL") is None, "there is no public address yet"
 
 
 def test_the_wheel_holds_every_module_of_the_tree_and_no_other(wheel: Path) -> None:
