@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +21,7 @@ import tf_keras
 from ...errors import UsageError
 from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
 from . import keras3_operations
+from .keras3_reader import READER
 
 TOLERANCE = 1e-5  # relative to the largest answer, or to 1
 
@@ -56,8 +54,9 @@ def rebuilt(path: Path) -> tf_keras.Model:
     """
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
-        _read(path, out)
-        content = json.loads((out / "network.json").read_text())
+        if failed := READER.read(path, out):
+            raise UsageError(f"{path}: Keras 3 cannot load it: {failed}; {_REMEDY}")
+        content = json.loads((out / "network.json").read_text(encoding="utf-8"))
         weights, asked, answers = (
             dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
         )
@@ -70,28 +69,6 @@ def rebuilt(path: Path) -> tf_keras.Model:
     except _Refused as refused:
         raise UsageError(f"{path}: of Keras {content['keras']}: {refused}; {_REMEDY}") from None
     return network
-
-
-def _read(path: Path, out: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "edge_experts.keras3_process",
-        str(path),
-        str(out),
-    ]
-    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["the process died"]
-        raise UsageError(f"{path}: Keras 3 cannot load it: {lines[-1]}; {_REMEDY}")
 
 
 def _network(config: Mapping[str, Any]) -> tf_keras.Model:
