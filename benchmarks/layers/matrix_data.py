@@ -15,11 +15,12 @@ _TRAIN, _TEST = 48, 12
 
 
 @cache
-def dataset(data: str, *, ids: bool = False) -> Dataset:
+def dataset(data: str, *, ids: bool = False, column: bool = False) -> Dataset:
     """Noisy copies of one pattern for each label, by the name of the input in `cases.DATA`.
 
     Args:
         ids: True for whole numbers, as adopted networks with an embedding get them.
+        column: True for a last axis of one channel.
     """
     random = np.random.default_rng(0)
     targets = np.arange(_TRAIN + _TEST) % LABELS
@@ -33,6 +34,8 @@ def dataset(data: str, *, ids: bool = False) -> Dataset:
     x = (x + random.normal(0, 0.3, (len(targets), *shape))).astype(np.float32)
     if ids:
         x = np.clip(np.abs(x) * 5, 0, IDS - 1).astype(np.int32)
+    if column:
+        x = x[..., None]
     kind = Case("", "", data, lambda keras, x: x).kind
     return from_arrays(kind, x[:_TRAIN], targets[:_TRAIN], x[_TRAIN:], targets[_TRAIN:])
 
