@@ -95,7 +95,7 @@ class TriedConversion:
 
     Args:
         folder: an empty one.
-        inputs, options: as for `try_conversion`.
+        inputs, options: as for `ConversionTrial`.
 
     Raises:
         UsageError: a process of conversions cannot load the model.

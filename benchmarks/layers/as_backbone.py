@@ -32,9 +32,10 @@ def _on_backbone(case: Case, folder: Path, processes: TrialProcesses) -> Outcome
     path, run = folder / "backbone.keras", folder / "backbone.run"
     _save(case, path)
     begun: list[bool] = []
+    trial = ConversionTrial()
 
     def tried(*arguments: Any) -> None:
-        ConversionTrial().run(*arguments, processes)
+        trial.run(*arguments, processes)
         begun.append(True)  # an error from here on is late
 
     data = dataset(case.data, column=case.data in _COLUMN)
@@ -52,8 +53,7 @@ def _on_backbone(case: Case, folder: Path, processes: TrialProcesses) -> Outcome
         with contextlib.redirect_stderr(told):
             train(data, run, config, pictures=False)
         no_int8 = NO_INT8.search(told.getvalue())
-        recipes = ["float32"] if no_int8 else ["float32", "int8"]
-        failed = failure_after(run, {ROUTER: "--backbone"}, recipes, processes)
+        failed = failure_after(run, {ROUTER: "--backbone"}, trial.recipe, processes)
     except Exception as error:
         if begun:
             reason = f"{type(error).__name__}: {error}"[:400]

@@ -1,9 +1,10 @@
 """Matrix of layers and joins by the ways in which a network becomes an expert or a router.
 
 Every case is trained as `--model` and as `--router-model`, used as `--backbone`, and adopted from
-the files of tf_keras and Keras 3; then it is converted to float32 and int8, and the float32 files
-must answer as Keras does, to 1e-3 of the largest output. Two processes try the cases, each with a
-process for conversions, one for the interpreter and one of Keras 3; all are reused.
+the files of tf_keras and Keras 3. Its networks are converted to float32 and int8, before a training
+or after an adoption, and the float32 files must answer as Keras does, to 1e-3 of the largest
+output; trained networks are converted as `train` says at its end. Two processes try the cases, each
+with a process for conversions, one for the interpreter and one of Keras 3; all are reused.
 """
 
 from __future__ import annotations
@@ -102,15 +103,15 @@ def measure(
 
 
 def _known(results: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
-    """Outcomes in a file, by case and way; a line that an interruption cut off is left out."""
+    """Outcomes in a file, by case and way; a line that an interruption cut off is removed."""
+    if results is None or not results.exists():
+        return {}
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    if results is not None and results.exists():
-        for line in results.read_text(encoding="utf-8").splitlines():
-            try:
-                each = json.loads(line)
-            except ValueError:
-                continue
-            found[each["case"], each["way"]] = each
+    whole, end, _ = results.read_text(encoding="utf-8").rpartition("\n")
+    results.write_text(whole + end, encoding="utf-8")
+    for line in whole.splitlines():
+        each = json.loads(line)
+        found[each["case"], each["way"]] = each
     return found
 
 

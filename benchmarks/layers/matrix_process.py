@@ -9,14 +9,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from edge_experts.converters.process.pool import Workers
-from edge_experts.converters.process.serving import serve
-from edge_experts.converters.trial import TrialProcesses, answer_workers
+# The processes share the cores, and small networks gain nothing from threads.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from edge_experts.converters.process.pool import Workers  # isort: skip
+from edge_experts.converters.process.serving import serve  # isort: skip
+from edge_experts.converters.trial import TrialProcesses, answer_workers  # isort: skip
 
 import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 

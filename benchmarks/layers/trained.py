@@ -57,9 +57,10 @@ def _attempt(
 def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProcesses) -> Outcome:
     data = dataset(case.data)
     begun: list[bool] = []
+    trial = ConversionTrial()
 
     def tried(*arguments: Any) -> None:
-        ConversionTrial().run(*arguments, processes)
+        trial.run(*arguments, processes)
         begun.append(True)  # an error from here on is late
 
     networks: dict[str, Callable[..., Any]] = {
@@ -75,9 +76,7 @@ def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProce
         with contextlib.redirect_stderr(told):
             train(data, run, config, pictures=False)
         no_int8 = NO_INT8.search(told.getvalue())
-        options = {WAYS[way]: way for way in ways}
-        recipes = ["float32"] if no_int8 else ["float32", "int8"]
-        failed = failure_after(run, options, recipes, processes)
+        failed = failure_after(run, {WAYS[way]: way for way in ways}, trial.recipe, processes)
     except Exception as error:
         if begun:
             return Outcome(case.name, ways[0], "late", f"{type(error).__name__}: {error}"[:400])
@@ -95,9 +94,9 @@ def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProce
 
 
 def failure_after(
-    run: Path, options: Mapping[str, str], recipes: Sequence[str], processes: TrialProcesses
+    run: Path, options: Mapping[str, str], recipe: str, processes: TrialProcesses
 ) -> str:
-    """Convert the networks of a run and compare their answers; return the first failure.
+    """Convert the trained networks of a run as `train` says, and run them; return a failure.
 
     Args:
         options: name of each network to convert, by its path in a bundle.
@@ -109,7 +108,7 @@ def failure_after(
     folder = run / "converted"
     folder.mkdir()
     converted = TriedConversion(folder, model, encode_all(features, examples), options, processes)
-    found = converted.failures(recipes)
+    found = converted.failures((recipe,))
     return next((f"{file.path}, {file.recipe}: {why}" for file, why in found.items()), "")
 
 

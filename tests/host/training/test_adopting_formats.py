@@ -147,6 +147,31 @@ def test_code_of_a_lambda_does_not_run(
     assert "code of a file" not in capfd.readouterr().out
 
 
+FILES = Path(__file__).parents[2] / "data" / "networks"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("input_of_any_length", (8, 4)),
+        ("output_with_a_name", (6,)),
+        ("mixed_float16", (6,)),
+        ("keras_3_output_with_a_name", (6,)),
+        ("keras_3_random_flip", (8, 8, 3)),
+    ],
+)
+def test_files_of_users(keras: Any, tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=(60, *shape)).astype(np.float32)
+    data = from_arrays("x", x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
+    made = _adopted(FILES / f"{name}.keras", data, tmp_path)  # compares answers
+    assert made.experts[0].output_shape == (None, 3)
+
+
+def test_a_file_with_a_lambda(keras: Any, tmp_path: Path, data: Dataset) -> None:
+    with pytest.raises(UsageError, match=r"lambda_layer\.h5: its layer 'lambda' is a Lambda"):
+        _adopted(FILES / "lambda_layer.h5", data, tmp_path)
+
+
 # Networks of Keras 3, which its own process writes.
 KERAS_3 = """
 import sys
