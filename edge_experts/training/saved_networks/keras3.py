@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ _OFF = {
     "epsilon": 0.01,
     "oov_method": "floormod",
 }
-_MODELS = ("Functional", "Sequential", "Model")
+_GRAPHS = ("Functional", "Model")
+_MODELS = (*_GRAPHS, "Sequential")
 
 
 class _Refused(Exception):  # noqa: N818  a message on its way to the file's name
@@ -55,7 +56,9 @@ def rebuilt(path: Path) -> tf_keras.Model:
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
         if failed := READER.read(path, out):
-            raise UsageError(f"{path}: Keras 3 cannot load it: {failed}; {_REMEDY}")
+            # Keras 3 saves operators such as `+` in an .h5 file, and cannot load them.
+            remedy = "save the network as .keras" if path.suffix == ".h5" else _REMEDY
+            raise UsageError(f"{path}: Keras 3 cannot load it: {failed}; {remedy}")
         content = json.loads((out / "network.json").read_text(encoding="utf-8"))
         weights, asked, answers = (
             dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
@@ -89,7 +92,10 @@ def _network(config: Mapping[str, Any]) -> tf_keras.Model:
         if len(later) == len(waiting):
             raise _Refused(f"its layer {waiting[0][0]!r} has a call that is not supported")
         waiting = later
-    inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
+    models = {one["config"]["name"] for one in config["layers"] if one["class_name"] in _GRAPHS}
+    inputs, outputs = (
+        _ends(config[key], tensors, models) for key in ("input_layers", "output_layers")
+    )
     return tf_keras.Model(inputs, outputs, name=config["name"])
 
 
@@ -138,13 +144,21 @@ def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
     return value
 
 
-def _ends(value: Any, tensors: Mapping[Any, Any]) -> Any:
-    """Tensors of "input_layers" or "output_layers": one entry, or a list of them."""
+def _ends(value: Any, tensors: Mapping[Any, Any], models: Collection[str]) -> Any:
+    """Tensors of "input_layers" or "output_layers": one entry, or a list of them.
+
+    Args:
+        models: names of nested models; here Keras 3 counts their own construction as a call.
+    """
     if isinstance(value, dict):
-        return {name: _ends(one, tensors) for name, one in value.items()}
+        return {name: _ends(one, tensors, models) for name, one in value.items()}
     if len(value) == 3 and isinstance(value[0], str):
-        return tensors[tuple(value)]
-    return [_ends(one, tensors) for one in value]
+        name, index, place = value
+        called = (name, index - (name in models and index > 0), place)
+        if called not in tensors:
+            raise _Refused(f"its output is of call {index} of {name!r}, which it does not have")
+        return tensors[called]
+    return [_ends(one, tensors, models) for one in value]
 
 
 def _layer(described: Mapping[str, Any]) -> Any:

@@ -26,7 +26,8 @@ def _tried(keras: Any, hidden: Any, *arguments: str, **options: bool) -> str:
     model = SparseExperts(None, [keras.Model(inputs, outputs)])
     trial = ConversionTrial(*arguments, **options)
     trial(model, INPUTS, OPTIONS)
-    return trial.recipe
+    recipe: str = trial.recipe
+    return recipe
 
 
 def test_a_network_that_converts_needs_no_words(

@@ -189,6 +189,10 @@ i = keras.Input((8, 4))
 x = L.RNN([L.LSTMCell(4), L.GRUCell(3)], return_sequences=True)(i)
 x = (x[:, ::2] + 1.0) * L.Dense(3)(x[:, 1::2])
 x = L.Add()(keras.ops.split(x, 2, axis=1))
+inner = keras.Model(i, L.GlobalMaxPooling1D()(L.Dense(3)(i)))
+o = keras.Input((8, 4))
+outer = keras.Model(o, inner(o))  # its output is that of a nested model
+save("nested", i, L.Dense(3)(outer(i) + outer(i * 2.0)))
 save("operators", i, L.Dense(3)(keras.ops.mean(keras.ops.transpose(x, (0, 2, 1)), axis=1)))
 """
 
@@ -203,7 +207,8 @@ def keras_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4))]
+    ("name", "shape"),
+    [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4)), ("nested", (8, 4))],
 )
 def test_networks_of_keras_3(
     keras: Any, tmp_path: Path, keras_3: Path, name: str, shape: tuple[int, ...]
