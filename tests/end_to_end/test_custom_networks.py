@@ -81,6 +81,7 @@ def test_the_next_command_of_a_training_works(cli: Cli, folder: Path, name: str)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("model", "reason"),
     [

@@ -218,3 +218,15 @@ def test_networks_of_keras_3(
     data = from_arrays(kind, x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
     made = _adopted(keras_3 / f"{name}.keras", data, tmp_path)  # compares answers with Keras 3
     assert made.experts[0].output_shape == (None, 3)
+
+
+def test_one_process_reads_all_files(keras_3: Path, tmp_path: Path) -> None:
+    from edge_experts.training.saved_networks.keras3_reader import Keras3Reader
+
+    reader = Keras3Reader()
+    (tmp_path / "broken.keras").write_bytes(b"not a zip file")
+    assert "broken.keras" in str(reader.read(tmp_path / "broken.keras", tmp_path))
+    first = reader._process
+    assert reader.read(keras_3 / "free.keras", tmp_path) is None
+    assert (tmp_path / "network.json").exists()
+    assert reader._process is first
