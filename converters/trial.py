@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,6 @@ _OTHERS = ("dynamic", "float16")  # to suggest in its place, after float32
 DIFFERENCE = 1e-3  # of float32 files from Keras, relative to the largest output, or to 1
 
 Arrays = Mapping[str, np.ndarray]
-Trial = Callable[[SparseExperts, Arrays, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
@@ -39,25 +38,51 @@ class TrialProcesses:
     interpreters: Workers
 
 
-def try_conversion(model: SparseExperts, inputs: Arrays, options: Mapping[str, str]) -> None:
-    """Convert networks to float32 and int8, and run the files on this machine's interpreter.
+class ConversionTrial:
+    """Conversion of untrained networks to float32 and a recipe, run on this machine's interpreter.
 
-    Prints a warning if only int8 fails, with a recipe that works.
+    Attributes:
+        recipe: the recipe to convert with after the training; another one than asked for if that
+            fails.
 
     Args:
-        model: untrained.
-        inputs: some encoded examples, (examples, ...).
-        options: names of the networks to try for errors, by their path in a bundle.
-
-    Raises:
-        UsageError: a network does not convert to float32, or answers differently from Keras.
+        recipe: recipe of the conversion.
+        required: True if a failure of that recipe is an error too. Otherwise it is a warning that
+            names a recipe that works.
     """
-    with ExitStack() as opened:
-        job = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        processes = TrialProcesses(
-            opened.enter_context(Workers(job, 1)), opened.enter_context(answer_workers(job))
-        )
-        trial_by(processes)(model, inputs, options)
+
+    def __init__(self, recipe: str = DEFAULT, *, required: bool = False):
+        self.recipe, self._required = recipe, required
+
+    def __call__(self, model: SparseExperts, inputs: Arrays, options: Mapping[str, str]) -> None:
+        """Try the networks.
+
+        Args:
+            model: untrained.
+            inputs: some encoded examples, (examples, ...).
+            options: names of the networks to try for errors, by their path in a bundle.
+
+        Raises:
+            UsageError: a network cannot be converted, or answers differently from Keras.
+        """
+        with ExitStack() as opened:
+            job = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+            processes = TrialProcesses(
+                opened.enter_context(Workers(job, 1)), opened.enter_context(answer_workers(job))
+            )
+            self.run(model, inputs, options, processes)
+
+    def run(
+        self,
+        model: SparseExperts,
+        inputs: Arrays,
+        options: Mapping[str, str],
+        processes: TrialProcesses,
+    ) -> None:
+        """Try the networks with running processes."""
+        with tempfile.TemporaryDirectory() as folder:
+            tried = TriedConversion(Path(folder), model, inputs, options, processes)
+            self.recipe = tried.working(self.recipe, required=self._required)
 
 
 def answer_workers(job: Path) -> Workers:
@@ -65,22 +90,12 @@ def answer_workers(job: Path) -> Workers:
     return Workers(job, 1, "edge_experts.converters.process.answer_worker")
 
 
-def trial_by(processes: TrialProcesses) -> Trial:
-    """Return `try_conversion` with running processes."""
-
-    def trial(model: SparseExperts, inputs: Arrays, options: Mapping[str, str]) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            TriedConversion(Path(folder), model, inputs, options, processes).refuse()
-
-    return trial
-
-
 class TriedConversion:
     """Conversion of networks of one model, and the answers of the files.
 
     Args:
         folder: an empty one.
-        inputs, options: as for `try_conversion`.
+        inputs, options: as for `ConversionTrial`.
 
     Raises:
         UsageError: a process of conversions cannot load the model.
@@ -112,25 +127,27 @@ class TriedConversion:
         except ConversionError as error:
             raise UsageError(f"{' and '.join(options.values())}: {error}") from None
 
-    def refuse(self) -> None:
-        """Raise or warn as `try_conversion` does."""
-        found = self.failures(("float32", DEFAULT))
+    def working(self, recipe: str, *, required: bool) -> str:
+        """Return the recipe, or another one that works; see `ConversionTrial`."""
+        found = self.failures(dict.fromkeys(("float32", recipe)))
         for file, reason in found.items():
-            if file.recipe == "float32":
+            if file.recipe == "float32" or required:
                 raise UsageError(
-                    f"{self._options[file.path]}: it cannot be converted, so training it would be "
-                    f"of no use: {reason}"
+                    f"{self._options[file.path]}: it cannot be converted to {file.recipe}, so "
+                    f"training it would be of no use: {reason}"
                 )
-        if found:
-            working = [each for each in _OTHERS if not self.failures([each])] + ["float32"]
-            for file, reason in found.items():
-                print(
-                    f"Warning: {self._options[file.path]}: it cannot be converted to {DEFAULT}, "
-                    f"the default: {reason}; convert with --quantization {working[0]}",
-                    file=sys.stderr,
-                )
+        if not found:
+            return recipe
+        working = next((each for each in _OTHERS if not self.failures([each])), "float32")
+        for file, reason in found.items():
+            print(
+                f"Warning: {self._options[file.path]}: it cannot be converted to {recipe}, the "
+                f"default: {reason}; convert with --quantization {working}",
+                file=sys.stderr,
+            )
+        return working
 
-    def failures(self, recipes: Sequence[str]) -> dict[File, str]:
+    def failures(self, recipes: Iterable[str]) -> dict[File, str]:
         """Return files that cannot be made or run, or are wrong; with the reasons."""
         files = [File(path, recipe) for recipe in recipes for path in self._options]
         self._making.make(files, "Trying the conversion")

@@ -1,8 +1,10 @@
-"""Child process that opens a Keras 3 file: `python -m edge_experts.keras3_process FILE OUT`.
+"""Child process that opens Keras 3 files: `python -m edge_experts.keras3_process`.
 
 Keras 3 and tf_keras in one process build models without weights, and raise no error. Keras 3
-therefore runs in a separate process, which never imports tf_keras and writes what the parent
-process needs to rebuild the network:
+therefore runs in a separate process, which never imports tf_keras. It takes a line of JSON for each
+file on stdin, {"file": path, "out": folder}, and answers each with a line, {"failed": reason or
+null}. It ends with stdin, or after some seconds without a file. It writes what the parent process
+needs to rebuild the network:
 
     OUT/network.json   its configuration, and the path of every layer that has weights
     OUT/weights.npz    "LAYER.NUMBER": weights of the layer at that index, in their order
@@ -15,6 +17,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,18 +26,47 @@ from typing import Any
 import numpy as np
 
 _EXAMPLES = 16
+_IDLE = 30.0  # seconds
 _FREE = 32  # size of an axis that may have any
 
 
-def main(file: Path, out: Path) -> None:
+def main() -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # TensorFlow may print to stdout, which must not be taken for an answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    import keras
+
+    idle = _watch()
+    for line in sys.stdin:
+        idle.cancel()
+        task = json.loads(line)
+        failed = None
+        try:
+            _write(Path(task["file"]), Path(task["out"]))
+        except Exception as error:  # Keras raises many classes
+            lines = "".join(traceback.format_exception_only(error)).splitlines()
+            failed = [line for line in lines if line.strip()][-1]
+        keras.backend.clear_session()
+        print(json.dumps({"failed": failed}), file=answers, flush=True)
+        idle = _watch()
+    idle.cancel()
+
+
+def _watch() -> threading.Timer:
+    """Timer that ends this process, which takes half a gigabyte."""
+    timer = threading.Timer(_IDLE, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _write(file: Path, out: Path) -> None:
     import keras
 
     model = keras.models.load_model(file, compile=False)
     if not isinstance(model, (keras.Sequential, keras.Model)) or not _has_graph(model):
-        raise SystemExit(
-            f"{type(model).__name__} is a subclassed model, whose layers have no graph"
-        )
+        raise TypeError(f"{type(model).__name__} is a subclassed model, whose layers have no graph")
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs, name=model.name)
     asked = _inputs(model)
@@ -45,7 +78,7 @@ def main(file: Path, out: Path) -> None:
             weights[f"{len(paths)}.{number}"] = weight
         paths.append(path)
     content = {"keras": keras.__version__, "config": model.get_config(), "paths": paths}
-    (out / "network.json").write_text(json.dumps(content, default=str))
+    (out / "network.json").write_text(json.dumps(content, default=str), encoding="utf-8")
     np.savez(out / "weights.npz", **weights)
     np.savez(out / "asked.npz", **{str(place): array for place, array in enumerate(asked)})
     flat = keras.tree.flatten(answers)
@@ -90,4 +123,4 @@ def _inputs(model: Any) -> list[np.ndarray]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main()

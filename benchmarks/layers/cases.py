@@ -48,11 +48,17 @@ class Case:
         """Kind of the data set."""
         return KINDS.get(self.data, "window")
 
-    def network(self, keras: ModuleType, inputs: Mapping[str, Any], outputs: int) -> Any:
-        """Build the network from the named inputs to `outputs` logits."""
+    def network(
+        self, keras: ModuleType, inputs: Mapping[str, Any], outputs: int, begin: Any = None
+    ) -> Any:
+        """Build the network from the named inputs to `outputs` logits.
+
+        Args:
+            begin: input of the network, if `inputs` are computed from it.
+        """
         x = inputs if self.data == "text" else self._seen(keras, inputs["x"])
         hidden = self.build(keras, x)
-        return keras.Model(inputs, _head(keras, hidden, outputs))
+        return keras.Model(inputs if begin is None else begin, _head(keras, hidden, outputs))
 
     def _seen(self, keras: ModuleType, x: Any) -> Any:
         if self.data in _SEEN:

@@ -25,16 +25,17 @@ def layers(
     processes: Annotated[int, typer.Option(min=1, help="Cases that are tried at once.")] = 2,
     results: Annotated[
         Path | None,
-        typer.Option(help="File that gets a JSON line for each outcome.", show_default=False),
+        typer.Option(help="File of JSON lines, one for each outcome; resumed.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
     """Try every Keras layer as an expert.
 
     Ways to join layers too. Each is trained as --model and as --router-model,
-    adopted from files of tf_keras and Keras 3, converted, and compared with
-    Keras. A traceback, a late error, or more than a tenth refused ends with
-    exit code 5.
+    used as --backbone, adopted from files of tf_keras and Keras 3, converted,
+    and compared with Keras. With --results, what an interrupted command found
+    is not repeated. A traceback, a late error, or more than a tenth refused
+    ends with exit code 5.
 
     Example: python -m benchmarks layers --case LSTM --case add
     """
@@ -49,7 +50,8 @@ def layers(
         if name not in matrix.WAYS:
             raise UsageError(f"--way {name}: must be one of {', '.join(matrix.WAYS)}")
     cases = [known[name] for name in case] if case else list(known.values())
-    found = matrix.measure(cases, way or matrix.WAYS, processes=processes, results=results)
+    tried = matrix.attempts(cases, way or matrix.WAYS)
+    found = matrix.measure(tried, processes=processes, results=results)
     content = matrix.report(found)
     output.show(content, matrix.as_table(content), json=json, notes=matrix.notes(content))
     matrix.refuse_failures(content)

@@ -92,6 +92,33 @@ class Cell(tf_keras.layers.AbstractRNNCell):
         return {**super().get_config(), "units": self.units}
 
 
+@_registered
+class Composite(tf_keras.layers.Layer):
+    """A layer made of others, with a residual."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self.inner = [layers.Dense(8, "relu"), layers.Dense(6)]
+        self.norm = layers.LayerNormalization()
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        hidden = inputs
+        for layer in self.inner:
+            hidden = layer(hidden)
+        return self.norm(inputs + hidden)
+
+
+@_registered
+class MaskedMean(tf_keras.layers.Layer):
+    """A layer that uses the mask of its input."""
+
+    def call(self, inputs: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+        weights = tf.ones_like(inputs[..., :1])
+        if mask is not None:
+            weights *= tf.cast(mask, inputs.dtype)[..., None]
+        return tf.reduce_sum(inputs * weights, 1) / (tf.reduce_sum(weights, 1) + 1e-3)
+
+
 class Unregistered(tf_keras.layers.Layer):
     """A layer that a user forgot to register."""
 

@@ -79,6 +79,30 @@ def _transformer(k: Any, x: Any) -> Any:
     return x + k.layers.Dense(4)(k.layers.Dense(8, "gelu")(x))
 
 
+def _residual_convolution(k: Any, x: Any) -> Any:
+    hidden = k.layers.Conv2D(3, 3, padding="same", activation="relu")(x)
+    return k.layers.MaxPooling2D()(k.layers.BatchNormalization()(hidden) + x)
+
+
+def _gated_channels(k: Any, x: Any) -> Any:
+    weights = k.layers.Dense(3, "sigmoid")(k.layers.GlobalAveragePooling2D()(x))
+    return x * k.layers.Reshape((1, 1, 3))(weights)
+
+
+def _each_step(k: Any, x: Any) -> Any:
+    return k.layers.TimeDistributed(_model(k, (4,), 3))(x)
+
+
+def _positions(k: Any, x: Any) -> Any:
+    return k.layers.Embedding(IDS, 4)(x) + k.layers.Embedding(8, 4)(operations(k).range(8))
+
+
+def _masked_mean(k: Any, x: Any) -> Any:
+    from .custom_layers import MaskedMean
+
+    return MaskedMean()(k.layers.Embedding(IDS, 4, mask_zero=True)(x))
+
+
 def _mixed(k: Any, x: Any) -> Any:
     return k.layers.Dense(4, "relu", dtype="mixed_float16")(x)
 
@@ -163,6 +187,9 @@ BOTH: dict[str, tuple[str, Build]] = {
     "attention mask": ("steps", _attention_mask),
     "attention masks": ("steps", _attention_masks),
     "transformer block": ("steps", _transformer),
+    "residual convolution": ("picture", _residual_convolution),
+    "gated channels": ("picture", _gated_channels),
+    "model at each step": ("steps", _each_step),
     "mask of ids": (
         "ids",
         lambda k, x: k.layers.GRU(4)(k.layers.Embedding(IDS, 4, mask_zero=True)(x)),
@@ -191,11 +218,14 @@ ONLY_TF_KERAS: dict[str, tuple[str, Build]] = {
     "tf.stack": ("row", lambda k, x: operations(k).stack([x, k.layers.Dense(6)(x)], axis=1)),
     "tf.where": ("row", lambda k, x: operations(k).where(x > 0.0, x, k.layers.Dense(6)(x))),
     "tf.einsum": ("steps", lambda k, x: operations(k).einsum("bij,bkj->bik", x, x)),
+    "embedding of positions": ("ids", _positions),
     "mean of the batch": ("row", _of_batch),
     "custom layer": ("row", _custom("Doubled")),
     "custom parameters and loss": ("row", _custom("Scaled")),
     "custom, two results": ("row", _custom("Parted")),
     "custom model": ("row", _custom("Block")),
+    "custom, made of layers": ("row", _custom("Composite")),
+    "custom, masked": ("ids", _masked_mean),
     "custom, not registered": ("row", _custom("Unregistered")),
     "custom activation": ("row", _activation),
 }

@@ -1,9 +1,10 @@
 """Matrix of layers and joins by the ways in which a network becomes an expert or a router.
 
-Every case is trained as `--model` and as `--router-model`, and adopted from the files of tf_keras
-and Keras 3; then it is converted to float32 and int8, and the float32 files must answer as Keras
-does, to 1e-3 of the largest output. Two processes try the cases, each with a process for
-conversions and one for the interpreter; all are reused.
+Every case is trained as `--model` and as `--router-model`, used as `--backbone`, and adopted from
+the files of tf_keras and Keras 3. Its networks are converted to float32 and int8, before a training
+or after an adoption, and the float32 files must answer as Keras does, to 1e-3 of the largest
+output; trained networks are converted as `train` says at its end. Two processes try the cases, each
+with a process for conversions, one for the interpreter and one of Keras 3; all are reused.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from .layer_cases import layer_cases
 
 PLAIN = "plain"  # TensorFlow's converter alone
 TRAINED = ("--model", "--router-model")  # in one training
+BACKBONE = "--backbone"
 ADOPTED = (".keras", ".h5", "SavedModel", "weights only", "Keras 3 .keras", "Keras 3 .h5")
-WAYS = (*TRAINED, *ADOPTED)
+WAYS = (*TRAINED, BACKBONE, *ADOPTED)
 OUTCOMES = ("works", "falls back", "refused", "late", "traceback")
 MOST_REFUSED = 0.1  # share of what TensorFlow's converter alone converts
 _WEIGHTS = "weights only"  # cannot be converted by anything: they do not define the network
@@ -40,65 +42,112 @@ def every_case() -> list[Case]:
     return [*layer_cases(), *join_cases()]
 
 
+def attempts(cases: Iterable[Case], ways: Iterable[str] = WAYS) -> list[tuple[Case, str]]:
+    """List every case with every way, and TensorFlow's converter alone."""
+    ways = (PLAIN, *ways)
+    return [(case, way) for case in cases for way in ways]
+
+
 def measure(
-    cases: Sequence[Case],
-    ways: Sequence[str] = WAYS,
-    *,
-    processes: int = 2,
-    results: Path | None = None,
+    tried: Sequence[tuple[Case, str]], *, processes: int = 2, results: Path | None = None
 ) -> list[dict[str, Any]]:
-    """Try cases; return the outcomes as JSON, and those of TensorFlow's converter alone.
+    """Try cases in their ways; return the outcomes as JSON.
 
     Args:
-        results: file that gets a line for each outcome, as soon as it is known.
+        results: file that gets a line for each outcome, as soon as it is known. Outcomes that it
+            has already are not repeated.
     """
+    known = _known(results)
 
     def on_done(task: Mapping[str, Any]) -> None:
-        progress.step(f"{task['case']}, {task['way']}")
-        if results is not None and Path(task["out"]).exists():
+        progress.step(f"{task['case']}, {', '.join(task['ways'])}")
+        if results is not None:
             with results.open("a", encoding="utf-8") as file:
-                file.writelines(
-                    json.dumps(each) + "\n"
-                    for each in json.loads(Path(task["out"]).read_text(encoding="utf-8"))
-                )
+                file.writelines(json.dumps(each) + "\n" for each in _outcomes(task))
 
-    tasks: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         keras_3 = folder / "keras-3"
         keras_3.mkdir()
-        if any(way.startswith("Keras 3") for way in ways):
-            keras3_files.save(keras_3, cases)
-        for case in cases:
-            for way in (PLAIN, *ways):
-                if way != TRAINED[1] and _exists(case, way, keras_3):
-                    out = str(folder / f"{len(tasks)}.json")
-                    tasks.append({"do": "convert", "case": case.name, "way": way, "out": out})
-                    tasks[-1]["keras_3"] = str(keras_3)
+        of_keras_3 = dict.fromkeys(
+            case
+            for case, way in tried
+            if way.startswith("Keras 3") and (case.name, way) not in known
+        )
+        if of_keras_3:
+            keras3_files.save(keras_3, of_keras_3)
+        tasks = [
+            {
+                "do": "convert",
+                "case": case.name,
+                "ways": ways,
+                "keras_3": str(keras_3),
+                "out": str(folder / f"{place}.json"),
+            }
+            for place, (case, ways) in enumerate(_together(tried, known, keras_3))
+        ]
         with (
             Workers(folder, processes, "benchmarks.layers.matrix_process") as workers,
             Progress("Layers", len(tasks)) as progress,
         ):
-            workers.start(processes)
+            workers.start(min(processes, len(tasks)))
             died = workers.run(tasks, on_done)
-        found: list[dict[str, Any]] = []
-        for place, task in enumerate(tasks):
-            if place in died:
-                found.append(_died(task, died[place]))
-            else:
-                found += json.loads(Path(task["out"]).read_text(encoding="utf-8"))
+        done = [found for task in tasks for found in _outcomes(task)]
+        done += [
+            _died(tasks[place], way, why)
+            for place, why in died.items()
+            for way in tasks[place]["ways"]
+        ]
+    asked = {(case.name, way) for case, way in tried}
+    return [known[each] for each in known if each in asked] + done
+
+
+def _known(results: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
+    """Outcomes in a file, by case and way; a line that an interruption cut off is removed."""
+    if results is None or not results.exists():
+        return {}
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    whole, end, _ = results.read_text(encoding="utf-8").rpartition("\n")
+    results.write_text(whole + end, encoding="utf-8")
+    for line in whole.splitlines():
+        each = json.loads(line)
+        found[each["case"], each["way"]] = each
+    return found
+
+
+def _together(
+    tried: Iterable[tuple[Case, str]], known: Mapping[tuple[str, str], Any], keras_3: Path
+) -> list[tuple[Case, list[str]]]:
+    """Each case with each way to try; the ways that one training shows are one entry."""
+    found: list[tuple[Case, list[str]]] = []
+    for case, way in tried:
+        if (case.name, way) in known or not _exists(case, way, keras_3):
+            continue
+        if found and found[-1][0] == case and {way, *found[-1][1]} <= set(TRAINED):
+            found[-1][1].append(way)
+        else:
+            found.append((case, [way]))
     return found
 
 
 def _exists(case: Case, way: str, keras_3: Path) -> bool:
-    """True for a way that the case can go: Keras 3 has it, and no texts are adopted."""
+    """True for a way that the case can go: Keras 3 has it, and of texts `--model` only."""
     if way.startswith("Keras 3"):
         return keras3_files.file_of(keras_3, case, way.rpartition(" ")[2]).exists()
     return way in (PLAIN, *TRAINED) or case.data != "text"
 
 
-def _died(task: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    failed = {"case": task["case"], "way": task["way"], "outcome": "traceback", "reason": reason}
+def _outcomes(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Outcomes of a finished task; none if its process died."""
+    out = Path(task["out"])
+    found: list[dict[str, Any]] = []
+    if out.exists():
+        found = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def _died(task: Mapping[str, Any], way: str, reason: str) -> dict[str, Any]:
+    failed = {"case": task["case"], "way": way, "outcome": "traceback", "reason": reason}
     return {**failed, "int8": "", "seconds": 0.0}
 
 

@@ -2,27 +2,34 @@
 
 `python -m benchmarks.layers.matrix_process JOB` runs tasks as the conversion's processes do:
 
-    {"do": "convert", "case": name, "way": one of `matrix.WAYS`, "keras_3": folder of the files that
-     Keras 3 saved, "out": .json file for the outcomes}
+    {"do": "convert", "case": name, "ways": one of `matrix.WAYS`, or those of `matrix.TRAINED`,
+     "keras_3": folder of the files that Keras 3 saved, "out": .json file for the outcomes}
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from edge_experts.converters.process.pool import Workers
-from edge_experts.converters.process.serving import serve
-from edge_experts.converters.trial import TrialProcesses, answer_workers
+# The processes share the cores, and small networks gain nothing from threads.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from edge_experts.converters.process.pool import Workers  # isort: skip
+from edge_experts.converters.process.serving import serve  # isort: skip
+from edge_experts.converters.trial import TrialProcesses, answer_workers  # isort: skip
 
 import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 
 from .adopted import ADOPTIONS, adopted  # isort: skip
+from .as_backbone import on_backbone  # isort: skip
 from .join_cases import join_cases  # isort: skip
 from .layer_cases import layer_cases  # isort: skip
+from .matrix import BACKBONE, PLAIN  # isort: skip
 from .outcome import attempt, plainly_converted  # isort: skip
 from .trained import trained  # isort: skip
 
@@ -40,15 +47,18 @@ class MatrixProcess:
         """Try a case in one way; write its outcomes."""
         tf_keras.backend.clear_session()
         tf_keras.mixed_precision.set_global_policy("float32")
-        case, way = self._cases[task["case"]], task["way"]
+        case, ways = self._cases[task["case"]], task["ways"]
+        way = ways[0]
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            if way == "plain":
+            if way == PLAIN:
                 found = [attempt(case.name, way, lambda: plainly_converted(case))]
             elif way in ADOPTIONS:
                 found = [adopted(case, way, place, Path(task["keras_3"]), self._processes)]
+            elif way == BACKBONE:
+                found = [on_backbone(case, place, self._processes)]
             else:
-                found = trained(case, place, self._processes)
+                found = trained(case, ways, place, self._processes)
         Path(task["out"]).write_text(
             json.dumps([each.to_json() for each in found]), encoding="utf-8"
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import tf_keras
-from edge_experts.converters.trial import TrialProcesses, TriedConversion, trial_by
+from edge_experts.converters.trial import ConversionTrial, TrialProcesses, TriedConversion
 
 from edge_experts import run_folder
 from edge_experts.features import encode_all
@@ -26,20 +26,22 @@ from .matrix_data import dataset
 from .outcome import Outcome, attempt
 
 WAYS: Mapping[str, str] = {"--model": expert_path(0), "--router-model": ROUTER}
-_SETTINGS = {"epochs": 1, "choice_epochs": 0, "tune_epochs": 0, "warm_epochs": 0, "trunk": False}
-_NO_INT8 = re.compile(r"cannot be converted to int8, the default: (.*); convert with")
+SETTINGS = {"epochs": 1, "choice_epochs": 0, "tune_epochs": 0, "warm_epochs": 0, "trunk": False}
+NO_INT8 = re.compile(r"cannot be converted to int8, the default: (.*); convert with")
 _LOOP = re.compile(r"called one after the other \((.*)\); each")
 _ASKED = 12  # examples
 
 
-def trained(case: Case, folder: Path, processes: TrialProcesses) -> list[Outcome]:
+def trained(
+    case: Case, ways: Sequence[str], folder: Path, processes: TrialProcesses
+) -> list[Outcome]:
     """Train the case as expert and router at once; where that is refused, each on its own."""
-    both = _attempt(case, tuple(WAYS), folder / "both.run", processes)
-    if both[0].outcome != "refused":
-        return both
+    together = _attempt(case, tuple(ways), folder / "all.run", processes)
+    if len(ways) == 1 or together[0].outcome != "refused":
+        return together
     return [
         outcome
-        for number, way in enumerate(WAYS)
+        for number, way in enumerate(ways)
         for outcome in _attempt(case, (way,), folder / f"{number}.run", processes)
     ]
 
@@ -55,10 +57,10 @@ def _attempt(
 def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProcesses) -> Outcome:
     data = dataset(case.data)
     begun: list[bool] = []
-    trial = trial_by(processes)
+    trial = ConversionTrial()
 
     def tried(*arguments: Any) -> None:
-        trial(*arguments)
+        trial.run(*arguments, processes)
         begun.append(True)  # an error from here on is late
 
     networks: dict[str, Callable[..., Any]] = {
@@ -68,15 +70,13 @@ def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProce
     settings: dict[str, Any] = {
         way.removeprefix("--").replace("-", "_"): networks[way] for way in ways
     }
-    config = config_for(
-        data.kind, experts=2, teacher_epochs=0, trial=tried, **_SETTINGS, **settings
-    )
+    config = config_for(data.kind, experts=2, teacher_epochs=0, trial=tried, **SETTINGS, **settings)
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
             train(data, run, config, pictures=False)
-        no_int8 = _NO_INT8.search(told.getvalue())
-        failed = _failures(run, ways, "float32" if no_int8 else "float32 int8", processes)
+        no_int8 = NO_INT8.search(told.getvalue())
+        failed = failure_after(run, {WAYS[way]: way for way in ways}, trial.recipe, processes)
     except Exception as error:
         if begun:
             return Outcome(case.name, ways[0], "late", f"{type(error).__name__}: {error}"[:400])
@@ -93,17 +93,22 @@ def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProce
     )
 
 
-def _failures(run: Path, ways: tuple[str, ...], recipes: str, processes: TrialProcesses) -> str:
-    """Convert the trained networks and compare their answers; return the first failure."""
+def failure_after(
+    run: Path, options: Mapping[str, str], recipe: str, processes: TrialProcesses
+) -> str:
+    """Convert the trained networks of a run as `train` says, and run them; return a failure.
+
+    Args:
+        options: name of each network to convert, by its path in a bundle.
+    """
     described = run_folder.read_run(run)
     features = run_folder.read_features(run, described)
     examples = run_folder.read_examples(run, features)["train"].inputs[:_ASKED]
     model = load_model(run / run_folder.MODEL)
     folder = run / "converted"
     folder.mkdir()
-    options = {WAYS[way]: way for way in ways}
     converted = TriedConversion(folder, model, encode_all(features, examples), options, processes)
-    found = converted.failures(recipes.split())
+    found = converted.failures((recipe,))
     return next((f"{file.path}, {file.recipe}: {why}" for file, why in found.items()), "")
 
 

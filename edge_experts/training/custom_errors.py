@@ -35,9 +35,12 @@ def named(network: object, what: str) -> Iterator[None]:
 def cause(error: Exception) -> str:
     """Class and message of an error in one line."""
     text = str(error).strip()
-    causes = _CAUSE.findall(text)  # in traced code, below the lines of that code
+    causes = list(_CAUSE.finditer(text))  # in traced code, below the lines of that code
     if causes:
-        return str(causes[-1])[:_MOST]
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+        first, below = str(causes[-1][1]), text[causes[-1].end() :]
+    else:
+        first, _, below = text.partition("\n")
+        first = f"{type(error).__name__}: {first}"
     # The first line of an error in a layer names the layer, and the next one has the cause.
-    return f"{type(error).__name__}: {' '.join(lines[: 1 + text.startswith(_IN_LAYER)])}"[:_MOST]
+    lines = [line.strip() for line in below.splitlines() if line.strip()]
+    return " ".join([first.strip(), *lines[: int(_IN_LAYER in first)]])[:_MOST]

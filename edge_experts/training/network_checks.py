@@ -56,6 +56,21 @@ def refuse_unusable(model: SparseExperts, config: TrainConfig, inputs: Arrays) -
         config.trial(model, inputs, options)
 
 
+def try_backbone(model: SparseExperts, config: TrainConfig, inputs: Arrays) -> None:
+    """Try the conversion of a backbone, if `config.trial` tries conversions.
+
+    Args:
+        model: of the backbone, and of router and experts that are not trained.
+        inputs: encoded training examples.
+
+    Raises:
+        UsageError: it cannot be converted; the message has the cause.
+    """
+    if config.trial is not None:
+        inputs = {name: array[:_ROWS] for name, array in inputs.items()}
+        config.trial(model, inputs, {ROUTER: f"--backbone {config.backbone}"})
+
+
 def _options(config: TrainConfig) -> dict[str, str]:
     """The options that name custom networks, by the file that is converted from the network."""
     given = {ROUTER: config.router_model, expert_path(0): config.model}

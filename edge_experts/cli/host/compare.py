@@ -137,6 +137,7 @@ def compare(
     }
     settings |= {name: value for name, value in given.items() if value is not None}
     from ... import plotting
+    from ...converters.trial import ConversionTrial
     from ...experiments import comparison
     from ...training.default_settings import config_of
 
@@ -154,7 +155,9 @@ def compare(
         result = comparison.compare(
             dataset,
             out or Path(temporary),
-            config=config_of(dataset, **settings),
+            config=config_of(
+                dataset, **settings, trial=ConversionTrial(quantization, required=True)
+            ),
             seeds=range(seeds),
             quantization=quantization,
             rows=None if rows is None else [name.strip() for name in rows.split(",")],

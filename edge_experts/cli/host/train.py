@@ -217,7 +217,7 @@ def train(
     settings.setdefault("measure_gain", gain)
     from ... import datasets
     from ...converters.tasks import CONVERSIONS
-    from ...converters.trial import try_conversion
+    from ...converters.trial import DEFAULT, ConversionTrial
     from ...training import TrainConfig
     from ...training import train as run_training
     from ...training.default_settings import config_of
@@ -241,10 +241,11 @@ def train(
     own = training_of(dataset.task_type).settings(dataset)
     if false_alarms is not None and "false_alarms" not in own:
         raise UsageError(f"--false-alarms is for --task anomaly, not for {dataset.task}; remove it")
+    trial = ConversionTrial()
     run = run_training(
         dataset,
         out,
-        config_of(dataset, **settings, trial=try_conversion),
+        config_of(dataset, **settings, trial=trial),
         teacher=teacher,
         force=force,
         pictures=pictures,
@@ -255,7 +256,7 @@ def train(
             f"Pictures: {', '.join(str(path) for path in sorted(drawn.iterdir()))}", file=sys.stderr
         )
     if CONVERSIONS.has(dataset.task_type):
-        print_convert(out)
+        print_convert(out, *([] if trial.recipe == DEFAULT else ["--quantization", trial.recipe]))
 
 
 def read_config(path: Path) -> dict[str, Any]:

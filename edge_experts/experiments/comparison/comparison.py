@@ -13,6 +13,7 @@ from ...errors import UnsuitableError, UsageError
 from ...progress import Progress
 from ...training.config import TrainConfig
 from ...training.default_settings import config_of
+from ...training.tasks import training_of
 from ..advice.advice import quick_look
 from ..tasks import comparison_of
 from .contenders import CONTENDERS, NAMES, WITHOUT_BACKBONE, ComparedModel, chosen
@@ -82,6 +83,9 @@ def compare(
         )
         for seed in seeds
     ]
+    if any((config.model, config.router_model, config.backbone)):
+        training_of(dataset.task_type).refuse_unusable(dataset, config)
+        makers = [replace(each, config=replace(each.config, trial=None)) for each in makers]
     records = _all(makers, contenders, force=force, scheduler=scheduler)
     reasons = {
         one.name: record.reason

@@ -9,7 +9,12 @@ from typing import Any
 
 import tf_keras
 
+from ...errors import UnsuitableError
+
 _NEAR = 1.01  # ratio of widths that count as equal
+# A network that is not larger at this multiple of a width does not depend on it. At small widths
+# it stays as it is for a while, because layers have one unit at least.
+_MUST_GROW = 1000
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,18 @@ def widened(
     measure: Callable[[tf_keras.Model], int],
     least: int,
 ) -> tf_keras.Model:
-    """Find the narrowest network from `width` on, to 1 %, whose measure is at least `least`."""
+    """Find the narrowest network from `width` on, to 1 %, whose measure is at least `least`.
+
+    Raises:
+        UnsuitableError: the networks do not become larger with the width.
+    """
     narrow, wide = width, width
-    while measure(network := build(shapes, wide)) < least:
+    most, since = 0, width
+    while (size := measure(network := build(shapes, wide))) < least:
+        if size > most:
+            most, since = size, wide
+        if wide > _MUST_GROW * since:
+            raise UnsuitableError(f"at width {wide:,.0f} it is no larger than at {since:.3g}")
         narrow, wide = wide, 1.5 * wide
     while wide / narrow > _NEAR:
         middle = math.sqrt(narrow * wide)

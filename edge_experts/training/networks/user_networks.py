@@ -23,7 +23,7 @@ from unittest import mock
 import numpy as np
 import tf_keras
 
-from ...errors import EdgeExpertsError, UsageError
+from ...errors import EdgeExpertsError, UnsuitableError, UsageError
 from .. import cost
 from .plain_network import plain
 from .shapes import Shapes, parameters, widened
@@ -63,7 +63,7 @@ def dense_active(given: Given, shapes: Shapes, macs: int, width: float) -> tf_ke
     if "width" not in inspect.signature(build).parameters:
         return experts(given, shapes, 1, width)[0]
     with _running(option, build):
-        made = widened(_at_width(build), shapes, width, cost.macs, macs)
+        made = _widened(option, build, shapes, width, cost.macs, macs)
         return _untrained(made, option, shapes)
 
 
@@ -77,12 +77,27 @@ def dense_all(given: Given, shapes: Shapes, count: int, width: float) -> tf_kera
     _refuse_without_width(option, build, "the dense baseline as large as all experts")
     with _running(option, build):
         together = count * parameters(build(shapes, width=width))
-        made = widened(_at_width(build), shapes, width, parameters, together)
+        made = _widened(option, build, shapes, width, parameters, together)
         return _untrained(made, option, shapes)
 
 
-def _at_width(build: Callable[..., Any]) -> Callable[[Shapes, float], Any]:
-    return lambda shapes, width: build(shapes, width=width)
+def _widened(
+    option: str,
+    build: Callable[..., Any],
+    shapes: Shapes,
+    width: float,
+    measure: Callable[[tf_keras.Model], int],
+    least: int,
+) -> tf_keras.Model:
+    try:
+        return widened(
+            lambda shapes, width: build(shapes, width=width), shapes, width, measure, least
+        )
+    except UnsuitableError as error:
+        raise UnsuitableError(
+            f"{option}: a dense baseline needs {least:,} parameters or multiply-adds, and {error}; "
+            "multiply the units of its layers by `width`, without an upper limit, or take no width"
+        ) from None
 
 
 def _refuse_without_width(option: str, build: Callable[..., Any], what: str) -> None:

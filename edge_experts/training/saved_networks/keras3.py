@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +21,7 @@ import tf_keras
 from ...errors import UsageError
 from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
 from . import keras3_operations
+from .keras3_reader import READER
 
 TOLERANCE = 1e-5  # relative to the largest answer, or to 1
 
@@ -40,7 +38,8 @@ _OFF = {
     "epsilon": 0.01,
     "oov_method": "floormod",
 }
-_MODELS = ("Functional", "Sequential", "Model")
+_GRAPHS = ("Functional", "Model")
+_MODELS = (*_GRAPHS, "Sequential")
 
 
 class _Refused(Exception):  # noqa: N818  a message on its way to the file's name
@@ -56,8 +55,11 @@ def rebuilt(path: Path) -> tf_keras.Model:
     """
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
-        _read(path, out)
-        content = json.loads((out / "network.json").read_text())
+        if failed := READER.read(path, out):
+            # Keras 3 saves operators such as `+` in an .h5 file, and cannot load them.
+            remedy = "save the network as .keras" if path.suffix == ".h5" else _REMEDY
+            raise UsageError(f"{path}: Keras 3 cannot load it: {failed}; {remedy}")
+        content = json.loads((out / "network.json").read_text(encoding="utf-8"))
         weights, asked, answers = (
             dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
         )
@@ -70,28 +72,6 @@ def rebuilt(path: Path) -> tf_keras.Model:
     except _Refused as refused:
         raise UsageError(f"{path}: of Keras {content['keras']}: {refused}; {_REMEDY}") from None
     return network
-
-
-def _read(path: Path, out: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "edge_experts.keras3_process",
-        str(path),
-        str(out),
-    ]
-    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
-    done = subprocess.run(
-        command,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["the process died"]
-        raise UsageError(f"{path}: Keras 3 cannot load it: {lines[-1]}; {_REMEDY}")
 
 
 def _network(config: Mapping[str, Any]) -> tf_keras.Model:
@@ -112,7 +92,10 @@ def _network(config: Mapping[str, Any]) -> tf_keras.Model:
         if len(later) == len(waiting):
             raise _Refused(f"its layer {waiting[0][0]!r} has a call that is not supported")
         waiting = later
-    inputs, outputs = (_ends(config[key], tensors) for key in ("input_layers", "output_layers"))
+    models = {one["config"]["name"] for one in config["layers"] if one["class_name"] in _GRAPHS}
+    inputs, outputs = (
+        _ends(config[key], tensors, models) for key in ("input_layers", "output_layers")
+    )
     return tf_keras.Model(inputs, outputs, name=config["name"])
 
 
@@ -161,13 +144,21 @@ def _resolved(value: Any, tensors: Mapping[Any, Any]) -> Any:
     return value
 
 
-def _ends(value: Any, tensors: Mapping[Any, Any]) -> Any:
-    """Tensors of "input_layers" or "output_layers": one entry, or a list of them."""
+def _ends(value: Any, tensors: Mapping[Any, Any], models: Collection[str]) -> Any:
+    """Tensors of "input_layers" or "output_layers": one entry, or a list of them.
+
+    Args:
+        models: names of nested models; here Keras 3 counts their own construction as a call.
+    """
     if isinstance(value, dict):
-        return {name: _ends(one, tensors) for name, one in value.items()}
+        return {name: _ends(one, tensors, models) for name, one in value.items()}
     if len(value) == 3 and isinstance(value[0], str):
-        return tensors[tuple(value)]
-    return [_ends(one, tensors) for one in value]
+        name, index, place = value
+        called = (name, index - (name in models and index > 0), place)
+        if called not in tensors:
+            raise _Refused(f"its output is of call {index} of {name!r}, which it does not have")
+        return tensors[called]
+    return [_ends(one, tensors, models) for one in value]
 
 
 def _layer(described: Mapping[str, Any]) -> Any:

@@ -11,6 +11,7 @@ import h5py
 import tf_keras
 
 from ...errors import UsageError
+from ..custom_errors import cause
 from ..model_files import import_modules
 from . import keras3
 
@@ -44,8 +45,8 @@ def read(path: Path) -> tf_keras.Model:
         reason = f"it has layers that tf_keras does not know: {unknown}" if unknown else ""
         raise UsageError(
             f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
-            f"{version}): {reason or _first_line(error)}; layers must be Keras's own, without "
-            "Lambda"
+            f"{version}): {reason or cause(error)}; layers must be Keras's own, without Lambda, or "
+            "of a module that can be imported here"
         ) from None
 
 
@@ -110,7 +111,7 @@ def _saved_model(path: Path) -> tf_keras.Model:
         network = tf_keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds
         raise UsageError(
-            f"{path}: tf_keras {tf_keras.__version__} cannot load it: {_first_line(error)}; save "
+            f"{path}: tf_keras {tf_keras.__version__} cannot load it: {cause(error)}; save "
             "the model again with model.save('expert_0.keras')"
         ) from None
     for layer in network.submodules:

@@ -48,6 +48,13 @@ class TrainingTask(Protocol):
             UsageError: the task does not support the data or a setting.
         """
 
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Try the custom networks of a configuration, and its dense baselines, before a training.
+
+        Raises:
+            UsageError: one would fail later; the message has its option and the cause.
+        """
+
     def summary(self, run: Run) -> str:
         """Scores of a finished training in words, for the end of `train`."""
 

@@ -103,10 +103,15 @@ class ClassificationTraining:
         force: bool,
         pictures: bool,
     ) -> Run:
-        training = RoutedTraining(Classes(dataset.labels), lambda run, outputs: outputs)
-        return training.train(
+        return self._training(dataset).train(
             dataset, out, config, name=name, teacher=teacher, force=force, pictures=pictures
         )
+
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        self._training(dataset).refuse_unusable(dataset, config)
+
+    def _training(self, dataset: Dataset) -> RoutedTraining:
+        return RoutedTraining(Classes(dataset.labels), lambda run, outputs: outputs)
 
     def summary(self, run: Run) -> str:
         metrics = run.metrics

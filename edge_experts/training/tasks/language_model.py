@@ -38,6 +38,9 @@ class LanguageTraining:
             dataset, out, config, name=name, force=force, pictures=pictures
         )
 
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Accept all settings: the task has no custom networks."""
+
     def summary(self, run: Run) -> str:
         metrics = run.metrics
         return (

@@ -168,11 +168,16 @@ class MultiLabelTraining:
                 "router 'clusters' groups labels that a teacher confuses, each example having one; "
                 "for several labels use 'learned' or 'kmeans'"
             )
-        task = LabelSets(dataset.labels, dataset.train.targets.sum(axis=0))
-        training = RoutedTraining(task, lambda run, outputs: outputs)
-        return training.train(
+        return self._training(dataset).train(
             dataset, out, config, name=name, teacher=teacher, force=force, pictures=pictures
         )
+
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        self._training(dataset).refuse_unusable(dataset, config)
+
+    def _training(self, dataset: Dataset) -> RoutedTraining:
+        task = LabelSets(dataset.labels, dataset.train.targets.sum(axis=0))
+        return RoutedTraining(task, lambda run, outputs: outputs)
 
     def summary(self, run: Run) -> str:
         metrics = run.metrics

@@ -167,15 +167,20 @@ class RegressionTraining:
                 "router 'clusters' groups labels that a teacher confuses, and regression has no "
                 "labels; use 'learned' or 'kmeans'"
             )
+        return self._training(dataset).train(
+            dataset, out, config, name=name, teacher=teacher, force=force, pictures=pictures
+        )
+
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        self._training(dataset).refuse_unusable(dataset, config)
+
+    def _training(self, dataset: Dataset) -> RoutedTraining:
         task = Values.of_data(dataset)
 
         def read_teacher(run: Run, outputs: np.ndarray) -> np.ndarray:
             return task.network_targets(Values.of_run(run).values(outputs))
 
-        training = RoutedTraining(task, read_teacher)
-        return training.train(
-            dataset, out, config, name=name, teacher=teacher, force=force, pictures=pictures
-        )
+        return RoutedTraining(task, read_teacher)
 
     def summary(self, run: Run) -> str:
         metrics = run.metrics

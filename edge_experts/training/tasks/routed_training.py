@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,27 +16,24 @@ from ...datasets import Dataset
 from ...errors import UsageError
 from ...features import encode_all
 from ...format.atomic import refuse_existing, staged
-from .. import activations, checks, distribution, networks
+from .. import checks, distribution, networks
 from ..augmentation import AUGMENTED, Change, augmentation
 from ..backbone import stated
-from ..backbone.features import computed
 from ..backbone.finishing import Finishing
 from ..checkpoints import Checkpoints
 from ..choosing import Trained, choose
 from ..config import TrainConfig, teacher_config
-from ..encoding import fit_features
 from ..inference import predict
 from ..leaving import leave
 from ..model_builder import build
 from ..model_files import load_model
-from ..network_checks import refuse_unusable
 from ..objectives.routed_task import RoutedTask
 from ..randomness import reseed
 from ..report.conclusion import conclude
 from ..second_split import EncodedExamples
 from ..stages import Stages
+from .network_inputs import Splits, encoded_by, network_inputs
 
-Splits = Mapping[str, Mapping[str, np.ndarray]]  # arrays of each split, by their names
 _TAUGHT = ("train", "validation")  # splits with outputs of a teacher
 _SHOWN_LABELS = 5
 
@@ -75,45 +72,18 @@ class RoutedTraining:
             print(f"{dataset.name}: {AUGMENTED[dataset.kind]}.", file=sys.stderr)
         task = self.task
         with distribution.scope(config.distribute) as chief:
-            reseed(config.seed)
-            classes = task.classes(dataset.train.targets)
-            features = fit_features(
-                dataset,
-                classes,
-                fine=config.model is None,
-                scale=None if backbone is None else backbone.scale,
-            )
-            encoded: Splits = {
-                name: encode_all(features, getattr(dataset, name).inputs)
-                for name in ("train", "validation", "test")
-            }
+            features, encoded = encoded_by(task, dataset, config, backbone)
             checks.warn(task, dataset, config, features, encoded["train"])
+            inputs = network_inputs(task, dataset, config, backbone, features, encoded)
+            inputs.refuse_unusable(config)
             # What is trained on: the inputs, or a backbone's features of them.
-            source, data, kind, trunk = dataset, encoded, dataset.kind, None
-            if backbone is not None:
-                trunk = computed(backbone, dataset, encoded, config)
-                source, data, kind = trunk.dataset, trunk.data, "features"
-                classes = task.classes(source.train.targets)
-                reseed(config.seed)
-            train = data["train"]
+            source, data, shapes, trunk = inputs.dataset, inputs.data, inputs.shapes, inputs.trunk
+            classes, train = task.classes(source.train.targets), data["train"]
             change = None
             if config.augment:
                 change = augmentation(dataset, features, encoded["train"]["x"])
             # Features of a backbone are of changed inputs already.
             augment = change if trunk is None else None
-            shapes = networks.Shapes(
-                kind,
-                {name: (array.shape[1:], str(array.dtype)) for name, array in train.items()},
-                len(dataset.labels),
-                features.settings,
-                activations.BY_NAME[config.activation],
-                task.output_kind,
-                task.output_words,
-            )
-            tried = replace(config, experts=min(config.experts, 2), top_k=1, dense=None)
-            if config.model is not None or config.router_model is not None:
-                refuse_unusable(build(shapes, tried, train), tried, train)
-                reseed(config.seed)  # what follows does not depend on the checks
             checkpoints = Checkpoints(
                 out.with_name(f"{out.name}.checkpoints{distribution.place()}"),
                 {
@@ -188,6 +158,19 @@ class RoutedTraining:
                 )
         checkpoints.remove()
         return run
+
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Try custom networks, untrained, and build those of all dense baselines; as `train` does.
+
+        Raises:
+            UsageError: one would fail later.
+        """
+        backbone = stated.read(config, dataset)
+        features, encoded = encoded_by(self.task, dataset, config, backbone)
+        inputs = network_inputs(self.task, dataset, config, backbone, features, encoded)
+        inputs.refuse_unusable(config)
+        for dense in ("active", "all"):
+            build(inputs.shapes, replace(config, dense=dense), inputs.data["train"])
 
     def _taught(
         self,

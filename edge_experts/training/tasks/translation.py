@@ -35,6 +35,9 @@ class TranslationTraining:
 
         return translation.train(dataset, out, config, name=name, force=force)
 
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Accept all settings: the task has no custom networks."""
+
     def summary(self, run: Run) -> str:
         metrics = run.metrics
         return (

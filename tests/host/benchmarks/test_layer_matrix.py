@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-# One of each kind: recurrent with states, operators, masked, custom, and one refused.
-SAMPLE = ("states of LSTM", "add", "mask, mean", "custom model", "Hashing")
+# Each way in, and each way of joining, at least once.
+SAMPLE = {
+    ("several inputs", "--model"): "works",
+    ("several inputs", "--router-model"): "works",
+    ("custom model", "--backbone"): "works",
+    ("add", ".keras"): "works",
+    ("shared layer", ".keras"): "works",
+    ("nested residual", ".h5"): "works",
+    ("concatenation", "SavedModel"): "works",
+    ("multiply", "Keras 3 .keras"): "works",
+    ("states of LSTM", "Keras 3 .h5"): "works",
+    ("mask, mean", ".h5"): "works",
+    ("Lambda", ".h5"): "refused",
+    ("nested model", "weights only"): "refused",
+}
 
 
 def test_every_public_layer_class_has_a_case(keras: Any) -> None:
@@ -50,16 +64,44 @@ def test_a_report_counts_what_is_refused_of_what_converts_elsewhere() -> None:
         matrix.refuse_failures(matrix.report([*found, {**found[3], "case": "a"}]))
 
 
-@pytest.mark.long
-def test_a_sample_of_the_matrix() -> None:
+def test_a_sample_of_the_matrix(tmp_path: Path) -> None:
     from benchmarks.layers import matrix
 
-    cases = [case for case in matrix.every_case() if case.name in SAMPLE]
-    content = matrix.report(
-        matrix.measure(cases, ("--model", "--router-model", ".keras"), processes=1)
-    )
-    matrix.refuse_failures(content)
-    outcomes = {(each["case"], each["way"]): each["outcome"] for each in content["others"]}
-    assert {case for case, _ in outcomes} == {"Hashing", "mask, mean"}
+    assert {way for _, way in SAMPLE} == set(matrix.WAYS)
+    cases = {case.name: case for case in matrix.every_case()}
+    tried = [(cases[name], way) for name, way in SAMPLE]
+    found = matrix.measure(tried, processes=1, results=tmp_path / "found.jsonl")
+    assert {(each["case"], each["way"]): each["outcome"] for each in found} == SAMPLE
+    assert matrix.measure(tried, results=tmp_path / "found.jsonl") == found  # nothing is repeated
+
+
+def test_failures_are_outcomes(capsys: pytest.CaptureFixture[str]) -> None:
+    from benchmarks.layers.outcome import attempt
+    from edge_experts.errors import UsageError
+
+    def work(error: Exception) -> Any:
+        raise error
+
+    assert attempt("a", "--model", lambda: work(UsageError("why"))).outcome == "refused"
+    failed = attempt("a", "--model", lambda: work(KeyError("why")))
+    assert (failed.outcome, failed.reason) == ("traceback", "KeyError: 'why'")
+
+
+def test_a_line_that_was_cut_off_is_tried_again(tmp_path: Path) -> None:
+    from benchmarks.layers import matrix
+
+    line = '{"case": "Dense", "way": "plain", "outcome": "works"}'
+    (tmp_path / "found.jsonl").write_text(f"{line}\n{line[:30]}")
+    assert list(matrix._known(tmp_path / "found.jsonl")) == [("Dense", "plain")]
+
+
+@pytest.mark.long
+def test_layers_that_cannot_be_batched_or_converted() -> None:
+    from benchmarks.layers import matrix
+
+    cases = [case for case in matrix.every_case() if case.name in ("mask, mean", "Hashing")]
+    found = matrix.measure(matrix.attempts(cases, matrix.TRAINED), processes=1)
+    matrix.refuse_failures(matrix.report(found))
+    outcomes = {(each["case"], each["way"]): each["outcome"] for each in found}
     assert outcomes["Hashing", "--model"] == "refused"
     assert outcomes["mask, mean", "--model"] == "falls back"

@@ -147,6 +147,31 @@ def test_code_of_a_lambda_does_not_run(
     assert "code of a file" not in capfd.readouterr().out
 
 
+FILES = Path(__file__).parents[2] / "data" / "networks"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("input_of_any_length", (8, 4)),
+        ("output_with_a_name", (6,)),
+        ("mixed_float16", (6,)),
+        ("keras_3_output_with_a_name", (6,)),
+        ("keras_3_random_flip", (8, 8, 3)),
+    ],
+)
+def test_files_of_users(keras: Any, tmp_path: Path, name: str, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=(60, *shape)).astype(np.float32)
+    data = from_arrays("x", x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
+    made = _adopted(FILES / f"{name}.keras", data, tmp_path)  # compares answers
+    assert made.experts[0].output_shape == (None, 3)
+
+
+def test_a_file_with_a_lambda(keras: Any, tmp_path: Path, data: Dataset) -> None:
+    with pytest.raises(UsageError, match=r"lambda_layer\.h5: its layer 'lambda' is a Lambda"):
+        _adopted(FILES / "lambda_layer.h5", data, tmp_path)
+
+
 # Networks of Keras 3, which its own process writes.
 KERAS_3 = """
 import sys
@@ -164,6 +189,10 @@ i = keras.Input((8, 4))
 x = L.RNN([L.LSTMCell(4), L.GRUCell(3)], return_sequences=True)(i)
 x = (x[:, ::2] + 1.0) * L.Dense(3)(x[:, 1::2])
 x = L.Add()(keras.ops.split(x, 2, axis=1))
+inner = keras.Model(i, L.GlobalMaxPooling1D()(L.Dense(3)(i)))
+o = keras.Input((8, 4))
+outer = keras.Model(o, inner(o))  # its output is that of a nested model
+save("nested", i, L.Dense(3)(outer(i) + outer(i * 2.0)))
 save("operators", i, L.Dense(3)(keras.ops.mean(keras.ops.transpose(x, (0, 2, 1)), axis=1)))
 """
 
@@ -178,7 +207,8 @@ def keras_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4))]
+    ("name", "shape"),
+    [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4)), ("nested", (8, 4))],
 )
 def test_networks_of_keras_3(
     keras: Any, tmp_path: Path, keras_3: Path, name: str, shape: tuple[int, ...]
@@ -188,3 +218,15 @@ def test_networks_of_keras_3(
     data = from_arrays(kind, x[:45], np.arange(45) % 3, x[45:], np.arange(15) % 3)
     made = _adopted(keras_3 / f"{name}.keras", data, tmp_path)  # compares answers with Keras 3
     assert made.experts[0].output_shape == (None, 3)
+
+
+def test_one_process_reads_all_files(keras_3: Path, tmp_path: Path) -> None:
+    from edge_experts.training.saved_networks.keras3_reader import Keras3Reader
+
+    reader = Keras3Reader()
+    (tmp_path / "broken.keras").write_bytes(b"not a zip file")
+    assert "broken.keras" in str(reader.read(tmp_path / "broken.keras", tmp_path))
+    first = reader._process
+    assert reader.read(keras_3 / "free.keras", tmp_path) is None
+    assert (tmp_path / "network.json").exists()
+    assert reader._process is first

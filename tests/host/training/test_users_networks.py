@@ -23,6 +23,12 @@ def expert(shapes, width=1.0):
 def narrow(shapes):
     return expert(shapes)
 
+def ignores_width(shapes, width=1.0):
+    return expert(shapes)
+
+def stops_growing(shapes, width=1.0):
+    return expert(shapes, min(width, 2.0))
+
 def router(shapes, experts):
     inputs = shapes.keras_inputs()
     return tf_keras.Model(inputs, tf_keras.layers.Dense(experts)(inputs["x"]))
@@ -113,6 +119,11 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
         ({"model": "{}:nothing"}, "has no attribute 'nothing'"),
         ({"model": "{}"}, "--model must be module:function, got 'users_own'"),
         ({"model": "{}:narrow", "dense": "all"}, "take a width"),
+        (
+            {"model": "{}:ignores_width", "dense": "active"},
+            r"users_own:ignores_width: .* no larger than at 1; multiply the units",
+        ),
+        ({"model": "{}:stops_growing", "dense": "all"}, "no larger than at 2.25; multiply"),
         ({"model": "{}:narrow", "width": 2.0}, "--width 2.0 needs the function to take a width"),
         ({"router_model": "{}:wrong_router"}, "one logit for each expert, got"),
         ({"router_model": "no_such:thing"}, "--router-model no_such:thing: No module"),

@@ -75,6 +75,9 @@ class Training:
                 task_spec=TaskSpec("two-layers", {"steps": STEPS}),
             )
 
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Accept all settings: the task has no custom networks."""
+
     def summary(self, run: Run) -> str:
         return f"off by {run.metrics['test_off']:.4f} on test examples"
 

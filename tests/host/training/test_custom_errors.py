@@ -1,0 +1,25 @@
+"""Errors of custom layers in one line, which has the cause."""
+
+from __future__ import annotations
+
+import pytest
+
+LAYER = "Exception encountered when calling layer 'a' (type A)."
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("one thing\nand another", "ValueError: one thing"),
+        (f"{LAYER}\n\nthe cause\n\nCall arguments", f"ValueError: {LAYER} the cause"),
+        ("in user code:\n\n  File a\n    TypeError: the cause\n", "TypeError: the cause"),
+        (
+            f"in user code:\n\n  File a\n    TypeError: {LAYER}\n    \n    the cause\n",
+            f"TypeError: {LAYER} the cause",
+        ),
+    ],
+)
+def test_the_cause_of_an_error(message: str, line: str) -> None:
+    from edge_experts.training.custom_errors import cause
+
+    assert cause(ValueError(message)) == line
