@@ -88,7 +88,7 @@ class _Work:
             used = self.runtime.resident_bytes
             with self._lock:
                 self.done += 1
-                self.tokens += getattr(answer, "tokens", 0)
+                self.tokens += answer.tokens or 0
                 self.wrong += answer.text != text or not np.array_equal(answer.scores, scores)
                 self.over += used > self.budget
                 self.most = max(self.most, used)
