@@ -27,7 +27,7 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
-    *("unicode", "emoji", "speech", "tokenizer", "structure"),
+    *("unicode", "emoji", "cutouts", "speech", "tokenizer", "structure"),
 )
 MAKERS = (
     "synthetic",
@@ -35,6 +35,7 @@ MAKERS = (
     "synthetic-language",
     "synthetic-moe",
     "emoji",
+    "cutouts",
     "speech",
 )  # write a bundle or a folder and print nothing
 HEAVY = ("numpy", "tensorflow", "tf_keras", "tflite_runtime", "ai_edge_litert")

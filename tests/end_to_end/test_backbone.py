@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from benchmarks.serving.load import running
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import interpreter
-from tests.conftest import ROOT, Cli
+from tests.conftest import QUICK, ROOT, Cli
+from tests.deploying.sshd import Server, require
 from tests.photos import LABELS, write_photos
 
 pytest.importorskip("PIL")
@@ -85,6 +87,61 @@ def test_it_is_measured_served_and_watched(cli: Cli, place: Path) -> None:
         headers = {"Content-Type": "image/jpeg"}
         connection.request("POST", "/v2/models/photos/infer", photo, headers)
         assert connection.getresponse().status == 200
+
+
+def test_it_is_compared_with_dense_heads(cli: Cli, place: Path) -> None:
+    (place / "few.toml").write_text(QUICK)
+    arguments = ("--data", "photos/", "--backbone", "network.keras", "--experts", "2")
+    rows = ("--rows", "sparse,dense-active", "--config", "few.toml")
+    done = cli("compare", *arguments, *rows, "--out", "compared", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    backbone = found["rows"][0]["macs"]
+    assert backbone is not None
+
+
+@pytest.mark.parametrize("target", ["pi-bookworm", "pi-trixie", "litert"])
+def test_targets_have_the_operators(cli: Cli, place: Path, target: str) -> None:
+    out = f"{target}.bundle"
+    done = cli("convert", "a.run", "--out", out, "--target", target, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(place / out).labels == LABELS
+
+
+def test_a_report_and_golden_examples(cli: Cli, place: Path) -> None:
+    options = ("--rounds", "1", "--report", "page.html")
+    done = cli("benchmark", "a.bundle", "--data", "photos/", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "network.keras" in (place / "page.html").read_text("utf-8")
+    done = cli("verify", "a.bundle", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "golden" in done.stdout
+
+
+def test_a_board_answers_photos_after_a_deployment(
+    cli: Cli, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Over a real ssh and rsync; the board is a login to this machine with an empty folder."""
+    require()
+    with Server(tmp_path_factory.mktemp("sshd")) as server:
+        board = server.board("pi")
+        done = cli("deploy", "a.bundle", "pi", "-e", server.ssh, "--json", cwd=place)
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(done.stdout)["boards"]
+        assert told["image_files"] is None
+        assert told["golden_examples"] > 0
+        photo = next((place / "photos" / "disc").glob("*.jpg"))
+        (board.home / "photo.jpg").write_bytes(photo.read_bytes())
+        program = ".local/share/edge-experts/environment/bin/edge-experts"
+        command = f"{program} run {told['bundle']} photo.jpg --json"
+        there = subprocess.run(
+            [*shlex.split(server.ssh), "pi", command], capture_output=True, encoding="utf-8"
+        )
+        assert there.returncode == 0, there.stderr
+        here = cli("run", "a.bundle", photo, "--json", cwd=place)
+        answers = [json.loads(done.stdout) for done in (there, here)]
+        assert [one["label"] for one in answers] == [answers[1]["label"]] * 2
+        assert [one["score"] for one in answers] == [answers[1]["score"]] * 2
 
 
 def _weights(path: Path) -> set[bytes]:
