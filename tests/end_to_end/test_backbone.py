@@ -96,8 +96,11 @@ def test_it_is_compared_with_dense_heads(cli: Cli, place: Path) -> None:
     done = cli("compare", *arguments, *rows, "--out", "compared", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    backbone = found["rows"][0]["macs"]
-    assert backbone is not None
+    rows = {row["name"]: row for row in found["rows"]}
+    assert set(rows) >= {"sparse", "dense-active"}
+    # The network is computed in all of them, and heads add little to it.
+    macs = [rows[name]["macs"] for name in ("sparse", "dense-active")]
+    assert max(macs) - min(macs) < 0.05 * min(macs)
 
 
 @pytest.mark.parametrize("target", ["pi-bookworm", "pi-trixie", "litert"])
@@ -112,10 +115,10 @@ def test_a_report_and_golden_examples(cli: Cli, place: Path) -> None:
     options = ("--rounds", "1", "--report", "page.html")
     done = cli("benchmark", "a.bundle", "--data", "photos/", *options, cwd=place)
     assert done.returncode == 0, done.stderr
-    assert "network.keras" in (place / "page.html").read_text("utf-8")
+    assert "photos/s from files" in (place / "page.html").read_text("utf-8")
     done = cli("verify", "a.bundle", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert "golden" in done.stdout
+    assert "12 golden examples answered as published" in done.stdout
 
 
 def test_a_board_answers_photos_after_a_deployment(
@@ -125,7 +128,8 @@ def test_a_board_answers_photos_after_a_deployment(
     require()
     with Server(tmp_path_factory.mktemp("sshd")) as server:
         board = server.board("pi")
-        done = cli("deploy", "a.bundle", "pi", "-e", server.ssh, "--json", cwd=place)
+        deploy = ("deploy", "a.bundle", "pi", "-e", server.ssh, "--no-benchmark", "--json")
+        done = cli(*deploy, cwd=place)
         assert done.returncode == 0, done.stderr
         (told,) = json.loads(done.stdout)["boards"]
         assert told["image_files"] is None
