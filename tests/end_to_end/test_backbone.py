@@ -63,6 +63,25 @@ def test_other_quantizations_answer_as_keras(cli: Cli, place: Path, recipe: str)
     assert cli("verify", out, cwd=place).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--compress", "pruning", "--compress-epochs", "1"),
+        ("--compress", "clustering", "--compress-epochs", "1"),
+        ("--compress", "quantization-aware", "--compress-epochs", "1"),
+        ("--quantization", "auto", "--size-budget", "60KB"),
+    ],
+    ids=lambda options: options[1],
+)
+def test_heads_are_compressed(cli: Cli, place: Path, options: tuple[str, ...]) -> None:
+    out = f"{options[1]}.bundle"
+    done = cli("convert", "a.run", "--out", out, *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    # No compression changes the pretrained network.
+    compressed, base = (read_manifest(place / name) for name in (out, "a.bundle"))
+    assert compressed.router == base.router
+
+
 def test_layouts_in_one_file_give_the_same_answers(cli: Cli, place: Path) -> None:
     train = ("train", "--data", "photos/", "--backbone", "network.keras", "--experts", "2")
     done = cli(*train, "--no-gain", "--epochs", "2", "--out", "two.run", cwd=place)
