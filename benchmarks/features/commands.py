@@ -58,7 +58,7 @@ def cutouts(
     out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
     force: Force = False,
 ) -> None:
-    """Write a folder of photos of animals, food and others.
+    """Write a folder of real photos, cut out.
 
     The folder has the 278 photographs of Tux Paint's stamps, of animals, food, plants and things.
     They come from the Debian package tuxpaint-stamps-default (161 MB), which apt-get fetches once.

@@ -115,10 +115,10 @@ def test_it_is_compared_with_dense_heads(cli: Cli, place: Path) -> None:
     done = cli("compare", *arguments, *rows, "--out", "compared", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    rows = {row["name"]: row for row in found["rows"]}
-    assert set(rows) >= {"sparse", "dense-active"}
+    measured = {row["name"]: row for row in found["rows"]}
+    assert set(measured) >= {"sparse", "dense-active"}
     # The network is computed in all of them, and heads add little to it.
-    macs = [rows[name]["macs"] for name in ("sparse", "dense-active")]
+    macs = [measured[name]["macs"] for name in ("sparse", "dense-active")]
     assert max(macs) - min(macs) < 0.05 * min(macs)
 
 
