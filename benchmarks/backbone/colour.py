@@ -25,7 +25,6 @@ from .transfer import fit, trained_heads
 import tf_keras  # isort: skip
 
 _EXPERTS = 4
-_LONGER = 7  # epochs from scratch for one on emoji, so that both take as many steps
 _SHAPE = (SIDE, SIDE, 3)
 
 
@@ -79,7 +78,7 @@ def _from_scratch(folder: Path, data: Dataset, epochs: int) -> Path:
     if not path.exists():
         tf_keras.utils.set_random_seed(2)
         network = networks.small_network(len(data.labels), _SHAPE)
-        fit(network, data.train, data.validation, _LONGER * epochs)
+        fit(network, data.train, data.validation, epochs)
         network.save(path)
     adopt(path, data, run, force=True)
     return run
