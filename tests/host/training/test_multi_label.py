@@ -173,15 +173,17 @@ def test_labels_of_adopted_networks_may_have_another_order(
     path = tmp_path / "one.keras"
     _elsewhere(keras, data, "sigmoid").save(path)
     turned = [2, 0, 1]
-    splits = {
-        name: replace(split, targets=split.targets[:, turned])
-        for name, split in (
-            ("train", data.train),
-            ("validation", data.validation),
-            ("test", data.test),
-        )
-    }
-    other = replace(data, labels=tuple(LABELS[place] for place in turned), **splits)
+
+    def columns(split: Any) -> Any:
+        return replace(split, targets=split.targets[:, turned])
+
+    other = replace(
+        data,
+        labels=tuple(LABELS[place] for place in turned),
+        train=columns(data.train),
+        validation=columns(data.validation),
+        test=columns(data.test),
+    )
     right = adopt(path, other, tmp_path / "right.run", labels=LABELS)
     assert right.labels == LABELS
     plain = adopt(path, data, tmp_path / "plain.run")

@@ -167,7 +167,8 @@ def test_heads_give_several_labels(network: Path, tmp_path: Path) -> None:
     single = images()
 
     def sets(split: Any) -> np.ndarray:
-        return np.eye(3, dtype=bool)[split.targets][:, [0, 1, 2, 1]]
+        rows: np.ndarray = np.eye(3, dtype=bool)[split.targets][:, [0, 1, 2, 1]]
+        return rows
 
     train, test = single.train, single.test
     data = datasets.from_arrays(
