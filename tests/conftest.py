@@ -55,6 +55,7 @@ _LONG = (
     "tests/end_to_end/test_kinds.py::test_the_documents",
     "tests/end_to_end/test_named_sets.py",
     "tests/end_to_end/test_photos.py",
+    "tests/end_to_end/test_real_photos.py",
     "tests/end_to_end/test_sounds.py",
     "tests/end_to_end/test_road.py::test_a_benchmark_ends_with_5",
     "tests/end_to_end/test_road.py::test_two_benchmarks",

@@ -12,7 +12,8 @@ from edge_experts.errors import UsageError
 
 from .. import output
 
-PARTS = ("economy", "few", "transfer", "growth")
+PARTS = ("economy", "few", "transfer", "colour", "growth")
+_COLOUR_EPOCHS = 40
 
 
 def backbone(
@@ -40,6 +41,8 @@ def backbone(
 
     transfer: accuracy with a network pretrained on other images, by quantization.
 
+    colour: accuracy, bytes, memory and latency on real photos, with a network pretrained on emoji.
+
     growth: a new site's head is added.
 
     Example: python -m benchmarks backbone work --part economy
@@ -48,13 +51,14 @@ def backbone(
     for name in part or ():
         if name not in PARTS:
             raise UsageError(f"--part must be one of {', '.join(PARTS)}, got {name!r}")
-    from . import economy, few, growth, transfer
+    from . import colour, economy, few, growth, transfer
 
     folder.mkdir(parents=True, exist_ok=True)
     measured = {
         "economy": lambda: economy.measure(folder, alpha),
         "few": lambda: few.measure(folder, alpha),
         "transfer": lambda: transfer.measure(folder, images, epochs),
+        "colour": lambda: colour.measure(folder, _COLOUR_EPOCHS),
         "growth": lambda: growth.measure(folder, images, epochs),
     }
     results = {name: measured[name]() for name in part or PARTS}

@@ -1,6 +1,7 @@
 """Memory and latency of eight heads on one network, beside eight whole networks and one head.
 
-Each of the whole networks answers its share of the photos, without a router before it.
+Each of the whole networks answers its share of the photos, without a router before it; and, as an
+ensemble, all of them answer each photo.
 
 The networks are MobileNetV2 without training: weights change neither memory nor time, and nothing
 is said of accuracy.
@@ -37,6 +38,8 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
     np.save(asked, np.concatenate([np.asarray(split.inputs) for split in splits]))
     all_heads, one_head = use(heads, asked), use(one, asked)
     eight = use(whole, asked, bundles=_EXPERTS)
+    together = use(_together(folder), asked)
+    apart = use(whole, asked, bundles=_EXPERTS, every=True)
     # With room for one network at a time, most answers load theirs.
     room = read_manifest(whole).experts[0].resident_bytes
     loaded = use(whole, asked, bundles=_EXPERTS, budget=room)
@@ -46,6 +49,10 @@ def measure(folder: Path, alpha: float) -> list[Figure]:
         Figure("a whole network: its file", (whole / "experts/000.tflite").stat().st_size, "bytes"),
         *_use("8 whole networks", eight),
         *_use("8 whole networks, room for one", loaded),
+        *_use("all 8 heads answer each photo", together),
+        *_use("all 8 whole networks answer each photo", apart),
+        Figure("memory: all 8 whole networks / all 8 heads", apart.growth / together.growth),
+        Figure("processor time: all 8 whole networks / all 8 heads", apart.p50 / together.p50),
         Figure("memory: 8 whole networks / 8 heads", eight.growth / all_heads.growth),
         Figure(
             "processor time: 8 whole networks, room for one / 8 heads", loaded.p50 / all_heads.p50
@@ -108,6 +115,15 @@ def _heads(folder: Path, data: Dataset, alpha: float, experts: int) -> Path:
     )
     train(data, run, config, force=True, pictures=False)
     convert(run, bundle, quantization="int8", max_accuracy_drop=100)
+    return bundle
+
+
+def _together(folder: Path) -> Path:
+    """The heads as an ensemble: all of them answer each photo."""
+    bundle = folder / "8-heads-together.bundle"
+    if not bundle.exists():
+        run = folder / f"{_EXPERTS}-heads.run"
+        convert(run, bundle, quantization="int8", top_k=_EXPERTS, max_accuracy_drop=100)
     return bundle
 
 

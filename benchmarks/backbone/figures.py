@@ -50,7 +50,14 @@ class Use:
     p50: float
 
 
-def use(bundle: Path, photos: Path, bundles: int = 1, budget: int | None = None) -> Use:
+def use(
+    bundle: Path,
+    photos: Path,
+    bundles: int = 1,
+    budget: int | None = None,
+    *,
+    every: bool = False,
+) -> Use:
     """Measure in a separate process.
 
     Args:
@@ -58,11 +65,12 @@ def use(bundle: Path, photos: Path, bundles: int = 1, budget: int | None = None)
         bundles: how often the bundle is opened, in the place of different ones; each photo is for
             one of them at random.
         budget: bytes for all of them; None: no limit.
+        every: each photo is for all of them; an answer is all of theirs.
     """
-    return subprocesses.call(_use, bundle, photos, bundles, budget)
+    return subprocesses.call(_use, bundle, photos, bundles, budget, every)
 
 
-def _use(bundle: Path, file: Path, bundles: int, limit: int | None) -> Use:
+def _use(bundle: Path, file: Path, bundles: int, limit: int | None, every: bool) -> Use:
     interpreter.description()  # imports the interpreter, which belongs to the base
     known, random = np.load(file), np.random.default_rng(0)
     photos = known[random.integers(0, len(known), _ANSWERS)]
@@ -77,12 +85,14 @@ def _use(bundle: Path, file: Path, bundles: int, limit: int | None) -> Use:
             for _ in range(bundles)
         ]
         for photo, place in zip(photos, places.tolist(), strict=True):
-            before = opened[place].resident
+            asked = range(bundles) if every else [place]
+            before = [opened[each].resident for each in asked]
             start = thread_time_ns()
-            answer: Any = opened[place].predict(photo)
+            answers: list[Any] = [opened[each].predict(photo) for each in asked]
             times.append((thread_time_ns() - start) / 1000)
-            visited.add((place, answer.expert))
-            loads += answer.expert not in before
+            for each, resident, answer in zip(asked, before, answers, strict=True):
+                visited |= {(each, expert) for expert in answer.experts}
+                loads += any(expert not in resident for expert in answer.experts)
         growth = process_memory.read().peak - base
     return Use(growth, len(visited), loads / len(photos), statistics.median(times[_WARM:]))
 

@@ -30,10 +30,10 @@ def mobile_net(path: Path, side: int, alpha: float, seed: int, labels: int = 0) 
     return path
 
 
-def small_network(labels: int) -> Any:
-    """An untrained network of MobileNet's blocks for grey images of 28 x 28 pixels, 0 to 255."""
+def small_network(labels: int, shape: tuple[int, int, int] = (28, 28, 1)) -> Any:
+    """An untrained network of MobileNet's blocks for images of this shape, from 0 to 255."""
     layers = tf_keras.layers
-    inputs = tf_keras.Input((28, 28, 1))
+    inputs = tf_keras.Input(shape)
     output = layers.Rescaling(1 / 127.5, -1)(inputs)
     output = _normalized(layers.Conv2D(16, 3, 2, "same", use_bias=False)(output))
     for filters, stride in ((32, 2), (48, 1), (64, 2)):

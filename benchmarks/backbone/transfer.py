@@ -71,7 +71,7 @@ def pretrained(folder: Path, images: int, epochs: int) -> Path:
         whole = datasets.load("fashion-mnist")
         tf_keras.utils.set_random_seed(0)
         network = networks.small_network(len(whole.labels))
-        _fit(network, some(whole.train, images), whole.validation, epochs)
+        fit(network, some(whole.train, images), whole.validation, epochs)
         network.save(path)
     return path
 
@@ -99,7 +99,7 @@ def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
     if not path.exists():
         tf_keras.utils.set_random_seed(2)
         network = networks.small_network(len(data.labels))
-        _fit(network, data.train, data.validation, _SCRATCH_EPOCHS)
+        fit(network, data.train, data.validation, _SCRATCH_EPOCHS)
         network.save(path)
     adopt(path, data, folder / "scratch.run", force=True)
     found = convert(
@@ -111,19 +111,19 @@ def _from_scratch(folder: Path, data: Dataset) -> list[Figure]:
     ]
 
 
-def _fit(network: Any, train: Split, validation: Split, epochs: int) -> None:
-    """Train, and keep the weights of the best epoch."""
+def fit(network: Any, train: Split, validation: Split, epochs: int) -> None:
+    """Train, and keep the weights of the best epoch; grey images may lack the channel axis."""
     steps = epochs * (len(train) // _BATCH)
     rate = tf_keras.optimizers.schedules.CosineDecay(5e-3, steps)
     network.compile(tf_keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
     network.fit(
-        np.asarray(train.inputs)[..., None],
+        _with_channels(train.inputs),
         train.targets,
         _BATCH,
         epochs,
         verbose=2,
         validation_data=(
-            np.asarray(validation.inputs)[:_CHECKED, ..., None],
+            _with_channels(validation.inputs)[:_CHECKED],
             validation.targets[:_CHECKED],
         ),
         callbacks=[
@@ -132,3 +132,8 @@ def _fit(network: Any, train: Split, validation: Split, epochs: int) -> None:
             )
         ],
     )
+
+
+def _with_channels(inputs: Any) -> np.ndarray:
+    images = np.asarray(inputs)
+    return images if images.ndim == 4 else images[..., None]

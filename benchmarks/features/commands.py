@@ -54,6 +54,23 @@ def emoji(
     output.say(f"{out}: {count:,} images")
 
 
+def cutouts(
+    out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
+    force: Force = False,
+) -> None:
+    """Write a folder of real photos, cut out.
+
+    The folder has the 278 photographs of Tux Paint's stamps, of animals, food, plants and things.
+    They come from the Debian package tuxpaint-stamps-default (161 MB), which apt-get fetches once.
+
+    Example: python -m benchmarks cutouts cutouts/
+    """
+    from .cutouts import write
+
+    count = write(out, force=force)
+    output.say(f"{out}: {count:,} photos")
+
+
 def speech(
     out: Annotated[Path, typer.Argument(help="Folder to write.", show_default=False)],
     minutes: Annotated[

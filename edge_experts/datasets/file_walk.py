@@ -47,8 +47,12 @@ def files_below(folder: Path) -> Iterator[Path]:
             count += 1
             if count > LIMITS.photos:
                 raise DataError(f"{folder}: has more than {LIMITS.photos:,} files; name a part")
-            if entry.is_dir():
+            try:
+                is_below, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                continue
+            if is_below:
                 below.append((Path(entry.path), above | {identity}))
-            elif entry.is_file():
+            elif is_file:
                 yield Path(entry.path)
         waiting += reversed(below)

@@ -24,6 +24,7 @@ from .wheels import Store, Wheels
 
 _SPARE = 20_000_000  # bytes reserved for other writes on the board
 _COMPILED = 1.5  # an installed package has sources and bytecode
+_IMAGES = "images"  # the extra with Pillow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def _carry(link: Link, plan: Plan, store: Store, progress: Progress, found: dict
     root = facts["root"]
     bundle, staging = f"{root}/bundles/{plan.name}", f"{root}/staging/{plan.name}"
     found |= {"board": str(target), "bundle": bundle}
-    wheels = _wheels(store, target, plan, facts, link.host)
+    wheels = _wheels(store, target, plan, facts, link.host, found)
     progress.step(str(target))
     _environment(link, plan, wheels, facts, progress, found)
     progress.step("environment")
@@ -147,12 +148,22 @@ def _install(
 
 
 def _wheels(
-    store: Store, target: BoardTarget, plan: Plan, facts: dict[str, Any], host: str
+    store: Store,
+    target: BoardTarget,
+    plan: Plan,
+    facts: dict[str, Any],
+    host: str,
+    found: dict[str, Any],
 ) -> Wheels:
-    # The package index has no numpy for 32-bit ARM; Debian has.
+    # The package index has no numpy and no Pillow for 32-bit ARM; Debian has.
     numpy = facts["numpy"] if target.machine == "armv7l" else None
+    extras = _extras(plan, facts)
+    if numpy is not None and _IMAGES in extras:
+        extras.remove(_IMAGES)
+        if not facts["pillow"]:
+            found["image_files"] = f"ssh -t {host} sudo apt-get install python3-pil"
     try:
-        return store.wheels(target, _extras(plan, facts), facts["executable"], numpy=numpy)
+        return store.wheels(target, extras, facts["executable"], numpy=numpy)
     except NetworkError as error:
         lacks = target.machine == "armv7l" and numpy is None
         first = f"; first of all: ssh -t {host} sudo apt-get install python3-numpy" if lacks else ""

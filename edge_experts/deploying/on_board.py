@@ -49,6 +49,7 @@ def ask(root: Path) -> dict[str, Any]:
         "glibc": _glibc(),
         "rsync": shutil.which("rsync"),
         "numpy": _numpy(),
+        "pillow": importlib.util.find_spec("PIL") is not None,
         "venv": importlib.util.find_spec("venv") is not None,
         "nearest": str(nearest),
         "is_folder": nearest.is_dir(),

@@ -26,6 +26,8 @@ class Outcome:
             the size of the files that would be.
         seconds: duration without the benchmark.
         benchmark: as `edge-experts benchmark --json` prints it.
+        image_files: the command that installs Pillow on the board, without which it cannot read
+            image files; None if it is there, or the bundle takes none.
         restart: the command that restarts a running server with the new environment.
     """
 
@@ -44,6 +46,7 @@ class Outcome:
     seconds: float | None = None
     benchmark: dict[str, Any] | None = None
     unit: Unit | None = None
+    image_files: str | None = None
     restart: str | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def _told(one: Outcome) -> list[str]:
         ]
     if one.unit is not None:
         lines.append(f"  the unit {one.unit.path}; to serve from now on: {one.unit.enable}")
+    if one.image_files is not None:
+        lines.append(f"  for the board to read image files: {one.image_files}")
     if one.restart is not None:
         lines.append(f"  for a running server to take the new environment: {one.restart}")
     return lines

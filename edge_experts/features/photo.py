@@ -33,6 +33,7 @@ class PhotoFeatures(ArrayFeatures):
     """
 
     kind = "photo"
+    extras = ("images",)  # for `deploying`
     suffixes = SUFFIXES  # of files that are one example each
     media = "image/"  # start of the media types of these files
 

@@ -28,7 +28,7 @@ NAMES = (
     *("conversion-speed",),
     *("synthetic", "synthetic-translators", "synthetic-language"),
     *("auto-evaluation", "every-recipe", "generated", "label-thresholds", "layers"),
-    *("unicode", "emoji", "speech", "watch", "tokenizer", "structure"),
+    *("unicode", "emoji", "cutouts", "speech", "watch", "tokenizer", "structure"),
     "install-sizes",
 )
 MAKERS = (
@@ -37,6 +37,7 @@ MAKERS = (
     "synthetic-language",
     "synthetic-moe",
     "emoji",
+    "cutouts",
     "speech",
     "watch",
 )  # write a bundle or a folder and print nothing

@@ -7,20 +7,24 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge_experts.deploying import on_board, own_wheel, resolving
+from edge_experts.deploying import Outcome, on_board, own_wheel, resolving
 from edge_experts.deploying.board_target import BoardTarget
+from edge_experts.deploying.saving import as_text
 from edge_experts.deploying.unit import unit
+from edge_experts.deploying.wheels import Store
 from edge_experts.errors import BoardError, NetworkError
 
 BOOKWORM = BoardTarget((3, 11), "aarch64", (2, 36))
 TRIXIE = BoardTarget((3, 13), "aarch64", (2, 41))
 
 
-def _facts(**changed: object) -> dict[str, object]:
+def _facts(**changed: object) -> dict[str, Any]:
     return {
         "python": [3, 11],
         "implementation": "cpython",
@@ -155,7 +159,51 @@ def test_a_bundle_with_a_tokenizer_brings_its_library() -> None:
     from edge_experts.features import KINDS, extras_of
 
     assert extras_of("tokenizer") == ("chat",)
-    assert {extras_of(kind) for kind in KINDS if kind != "tokenizer"} == {()}
+    assert {extras_of(kind) for kind in KINDS if kind not in ("tokenizer", "photo")} == {()}
     facts: dict[str, object] = {"environment": None, "trusting": []}
     plan = Plan(bundle=Path("a"), files={}, name="a", extras=extras_of("tokenizer"))
     assert _extras(plan, facts) == {"device", "cli", "chat"}
+
+
+def test_a_bundle_of_photos_brings_pillow(tmp_path: Path) -> None:
+    """Except where the board's numpy is used: there the board's Pillow is, or what installs it."""
+    from edge_experts.deploying.carrying import Plan, _wheels
+    from edge_experts.features import extras_of
+
+    assert extras_of("photo") == ("images",)
+    asked: list[tuple[list[str], str | None]] = []
+
+    class Noted(Store):
+        def wheels(
+            self,
+            target: BoardTarget,
+            extras: Iterable[str],
+            python: str,
+            *,
+            numpy: str | None = None,
+        ) -> Any:
+            asked.append((sorted(extras), numpy))
+
+    store, plan = Noted(tmp_path), Plan(bundle=Path("a"), files={}, name="a", extras=("images",))
+    with_images, without = ["cli", "device", "images"], ["cli", "device"]
+    command = "ssh -t pi sudo apt-get install python3-pil"
+    for bits, numpy, pillow, extras, told in (
+        (64, "1.24", False, with_images, None),
+        (32, None, False, with_images, None),  # of a folder of wheels that has numpy too
+        (32, "1.24", True, without, None),
+        (32, "1.24", False, without, command),
+    ):
+        facts = _facts(
+            bits=bits,
+            numpy=numpy,
+            pillow=pillow,
+            trusting=[],
+            executable="python3",
+            environment=None,
+        )
+        found: dict[str, Any] = {}
+        _wheels(store, BoardTarget.of(facts, "pi"), plan, facts, "pi", found)
+        assert asked.pop() == (extras, numpy if bits == 32 else None)
+        assert found.get("image_files") == told
+    shown = as_text([Outcome("pi", current="1", image_files=command)], {})
+    assert f"for the board to read image files: {command}" in shown

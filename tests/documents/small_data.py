@@ -167,6 +167,7 @@ def _photos(folder: Path) -> None:
     first = folder / "photos" / "cat" / "000.jpg"
     first.rename(first.with_name("1.jpg"))
     (folder / "emoji").symlink_to(folder / "photos")
+    (folder / "cutouts").symlink_to(folder / "photos")
     (folder / "site").symlink_to(folder / "photos")
     # In another process: this one stays without TensorFlow.
     write = "import sys; from tests import small_backbone; small_backbone.write(sys.argv[1])"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 from benchmarks.serving.load import running
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import interpreter
-from tests.conftest import ROOT, Cli
+from tests.conftest import QUICK, ROOT, Cli
+from tests.deploying.sshd import Server, require
 from tests.photos import LABELS, write_photos
 
 pytest.importorskip("PIL")
@@ -61,6 +63,25 @@ def test_other_quantizations_answer_as_keras(cli: Cli, place: Path, recipe: str)
     assert cli("verify", out, cwd=place).returncode == 0
 
 
+@pytest.mark.parametrize("method", ["pruning", "clustering", "quantization-aware"])
+def test_heads_are_compressed(cli: Cli, place: Path, method: str) -> None:
+    options = ("--compress", method, "--compress-epochs", "1")
+    done = cli("convert", "a.run", "--out", f"{method}.bundle", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    # No compression changes the pretrained network.
+    compressed, base = (read_manifest(place / f"{name}.bundle") for name in (method, "a"))
+    assert compressed.router == base.router
+
+
+def test_formats_are_chosen_under_a_budget(cli: Cli, place: Path) -> None:
+    options = ("--quantization", "auto", "--size-budget", "60KB")
+    done = cli("convert", "a.run", "--out", "auto.bundle", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    files = [path for path in (place / "auto.bundle").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 60_000
+    assert cli("verify", "auto.bundle", cwd=place).returncode == 0
+
+
 def test_layouts_in_one_file_give_the_same_answers(cli: Cli, place: Path) -> None:
     train = ("train", "--data", "photos/", "--backbone", "network.keras", "--experts", "2")
     done = cli(*train, "--no-gain", "--epochs", "2", "--out", "two.run", cwd=place)
@@ -85,6 +106,65 @@ def test_it_is_measured_served_and_watched(cli: Cli, place: Path) -> None:
         headers = {"Content-Type": "image/jpeg"}
         connection.request("POST", "/v2/models/photos/infer", photo, headers)
         assert connection.getresponse().status == 200
+
+
+def test_it_is_compared_with_dense_heads(cli: Cli, place: Path) -> None:
+    (place / "few.toml").write_text(QUICK)
+    arguments = ("--data", "photos/", "--backbone", "network.keras", "--experts", "2")
+    rows = ("--rows", "sparse,dense-active", "--config", "few.toml")
+    done = cli("compare", *arguments, *rows, "--out", "compared", "--json", cwd=place)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    measured = {row["name"]: row for row in found["rows"]}
+    assert set(measured) >= {"sparse", "dense-active"}
+    # The network is computed in all of them, and heads add little to it.
+    macs = [measured[name]["macs"] for name in ("sparse", "dense-active")]
+    assert max(macs) - min(macs) < 0.05 * min(macs)
+
+
+@pytest.mark.parametrize("target", ["pi-bookworm", "pi-trixie", "litert"])
+def test_targets_have_the_operators(cli: Cli, place: Path, target: str) -> None:
+    out = f"{target}.bundle"
+    done = cli("convert", "a.run", "--out", out, "--target", target, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(place / out).labels == LABELS
+
+
+def test_a_report_and_golden_examples(cli: Cli, place: Path) -> None:
+    options = ("--rounds", "1", "--report", "page.html")
+    done = cli("benchmark", "a.bundle", "--data", "photos/", *options, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "photos/s from files" in (place / "page.html").read_text("utf-8")
+    done = cli("verify", "a.bundle", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "12 golden examples answered as published" in done.stdout
+
+
+def test_a_board_answers_photos_after_a_deployment(
+    cli: Cli, place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Over a real ssh and rsync; the board is a login to this machine with an empty folder."""
+    require()
+    with Server(tmp_path_factory.mktemp("sshd")) as server:
+        board = server.board("pi")
+        deploy = ("deploy", "a.bundle", "pi", "-e", server.ssh, "--no-benchmark", "--json")
+        done = cli(*deploy, cwd=place)
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(done.stdout)["boards"]
+        assert told["image_files"] is None
+        assert told["golden_examples"] > 0
+        photo = next((place / "photos" / "disc").glob("*.jpg"))
+        (board.home / "photo.jpg").write_bytes(photo.read_bytes())
+        program = ".local/share/edge-experts/environment/bin/edge-experts"
+        command = f"{program} run {told['bundle']} photo.jpg --json"
+        there = subprocess.run(
+            [*shlex.split(server.ssh), "pi", command], capture_output=True, encoding="utf-8"
+        )
+        assert there.returncode == 0, there.stderr
+        here = cli("run", "a.bundle", photo, "--json", cwd=place)
+        answers = [json.loads(done.stdout) for done in (there, here)]
+        assert [one["label"] for one in answers] == [answers[1]["label"]] * 2
+        assert [one["score"] for one in answers] == [answers[1]["score"]] * 2
 
 
 def _weights(path: Path) -> set[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from benchmarks.serving.load import running
 from edge_experts.features.frames import FrameFormat
 from edge_experts.features.photo_files import read_photo
 from edge_experts.runtime import ExpertRuntime
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 from tests.photos import LABELS, write_photos
 
 pytest.importorskip("PIL")
@@ -96,6 +97,25 @@ def _frames(
 ) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "edge_experts", "run", "a.bundle", "--frames", form, "--json"]
     return subprocess.run([*command, *options], input=content, cwd=place, capture_output=True)
+
+
+def test_frames_need_no_pillow(place: Path) -> None:
+    """As on a board that only has the device part."""
+    (place / "without" / "PIL").mkdir(parents=True)
+    (place / "without" / "PIL" / "__init__.py").write_text("raise ImportError('not installed')")
+    environment = {**os.environ, "PYTHONPATH": f"{place / 'without'}:{ROOT}"}
+    content = np.random.default_rng(0).bytes(FrameFormat.parse("64x48:yuv420").size)
+    program = [sys.executable, "-m", "edge_experts", "run", "a.bundle"]
+    for words, given, code in (
+        (("--frames", "64x48:yuv420"), content, 0),
+        (("photos/disc/000.jpg",), b"", 4),
+    ):
+        done = subprocess.run(
+            [*program, *words], input=given, cwd=place, env=environment, capture_output=True
+        )
+        assert done.returncode == code, done.stderr
+        assert (b"edge-experts[images]" in done.stderr) is bool(code)
+    assert _frames(place, content, "64x48:yuv420").returncode == 0
 
 
 def test_an_incomplete_frame_is_told(place: Path) -> None:

@@ -15,7 +15,7 @@ from ..column_options import (
     print_notes,
 )
 from ..hints import print_convert
-from ..shared_options import Force, ImageSize, Json, Source, print_json, require_training
+from ..shared_options import Force, ImageSize, Json, Source, Task, print_json, require_training
 
 
 def adopt(
@@ -28,6 +28,7 @@ def adopt(
     ],
     data: Source,
     out: Annotated[Path, typer.Option(help="Run folder to write.", show_default=False)],
+    task: Task = None,
     label_column: LabelColumn = None,
     drop: Drop = None,
     keep: Keep = None,
@@ -76,9 +77,10 @@ def adopt(
     refuse_existing(out, force=force)
     from ... import datasets
     from ...training import adopt as run_adoption
+    from ...training.tasks import training_of
 
     columns = columns_of(label_column, drop, group_column, time_column, keep)
-    dataset = datasets.load(data, seed, columns=columns, image_size=image_size)
+    dataset = datasets.load(data, seed, task_type=task, columns=columns, image_size=image_size)
     print_notes(dataset)
     run = run_adoption(
         networks,
@@ -91,7 +93,6 @@ def adopt(
         name=name,
         force=force,
     )
-    metrics = run.metrics
     if json:
         print_json(
             {
@@ -100,12 +101,9 @@ def adopt(
                 "experts": run.experts,
                 "labels": list(run.labels),
                 "features": run.feature_kind,
-                **metrics,
+                **run.metrics,
             }
         )
         return
-    print(
-        f"{out}: {run.experts} expert(s); accuracy {metrics['validation_accuracy']:.4f} on "
-        f"validation, {metrics['test_accuracy']:.4f} on test examples, as they were trained"
-    )
+    print(f"{out}: {run.experts} expert(s); {training_of(run.task_type).summary(run)}")
     print_convert(out)

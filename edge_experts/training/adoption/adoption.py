@@ -28,10 +28,12 @@ from ..encoding import fit_features
 from ..leaving import leave
 from ..model import SparseExperts
 from ..networks import Shapes, user_networks
+from ..objectives.routed_task import RoutedTask
 from ..report.reporting import expert_usage
 from ..saved_networks import keras_file
 from ..tasks import training_of
 from . import checkpoint_files
+from .endings import OF_OUTPUTS, SOFTMAX
 from .fitted import fitted, refuse_changed, table_rows
 
 _COMPARED = 64  # examples on which the answers of a network are compared
@@ -52,8 +54,9 @@ def adopt(
     """Write the run folder `out` with trained networks.
 
     `convert`, `evaluate` and other commands treat it like any run folder. The networks keep their
-    weights. Each gets one input called `x`, and a softmax at its end is removed, because the
-    runtime computes it. Its answers are checked to be unchanged on examples.
+    weights. Each gets one input called `x`, and a softmax at its end, or a sigmoid of several
+    labels, is removed, because the runtime computes it. Its answers are checked to be unchanged on
+    examples.
 
     Args:
         networks: a folder with `experts/*.keras` or `expert_*.keras`, in the order of their names
@@ -74,10 +77,12 @@ def adopt(
     """
     networks, out = Path(networks), Path(out)
     refuse_existing(out, force=force)
-    training_of(dataset.task_type).refuse_adoption(dataset)
+    task = training_of(dataset.task_type).adopted(dataset)
     found = checkpoint_files.find(networks)
     _refuse_without_router(networks, found, combine)
-    dataset = dataset if labels is None else _in_order(dataset, labels)
+    if labels is not None:
+        dataset = _in_order(task, dataset, labels)
+        task = training_of(dataset.task_type).adopted(dataset)
     read = {
         path: keras_file.read(path) for path in (found.router, *found.experts) if path is not None
     }
@@ -95,15 +100,18 @@ def adopt(
     )
     ours = {}
     for path, network in read.items():
-        made = fitted(network, path, x.shape[1:], str(x.dtype))
-        outputs = (len(found.experts), "expert") if path == found.router else None
+        is_router = path == found.router
+        ending = SOFTMAX if is_router else OF_OUTPUTS[task.output_kind]
+        made = fitted(network, path, x.shape[1:], str(x.dtype), ending)
+        outputs = (len(found.experts), "expert") if is_router else None
         user_networks.checked(made, str(path), shapes, outputs)
-        refuse_changed(network, made, x[:_COMPARED], path)
+        refuse_changed(network, made, x[:_COMPARED], path, ending)
         ours[path] = made
     router = None if found.router is None else ours[found.router]
     model = SparseExperts(router, [ours[path] for path in found.experts], combine=combine)
-    metrics = _metrics(model, dataset, data)
-    _warn(dataset, metrics["test_accuracy"])
+    task = task.fitted(_answers(model, data["validation"]), dataset.validation.targets)
+    metrics = _metrics(model, task, dataset, data)
+    _warn(task, dataset, metrics[f"test_{task.primary}"])
     with staged(out, force=force) as folder:
         return leave(
             folder,
@@ -115,6 +123,7 @@ def adopt(
             config={"seed": seed, "experts": len(model.experts), "adopted": networks.name},
             metrics=metrics,
             origin=f"{dataset.origin}; networks trained elsewhere, {networks.name}",
+            task_spec=task.task_spec,
         )
 
 
@@ -130,17 +139,17 @@ def _refuse_without_router(folder: Path, found: checkpoint_files.Found, combine:
         raise UsageError(f"{found.router}: there is one expert only; remove the router")
 
 
-def _in_order(dataset: Dataset, labels: Sequence[str]) -> Dataset:
+def _in_order(task: RoutedTask, dataset: Dataset, labels: Sequence[str]) -> Dataset:
     """Reorder the data's labels to the order of the networks' outputs."""
     if sorted(labels) != sorted(dataset.labels):
         raise DataError(
             f"{dataset.name}: --labels must be {', '.join(dataset.labels)} in the order of the "
             f"networks' outputs, got {', '.join(labels)}"
         )
-    place = np.array([list(labels).index(label) for label in dataset.labels])
 
     def renumbered(split: Split) -> Split:
-        return Split(split.inputs, place[split.targets])
+        targets = task.matched(dataset.name, dataset.labels, split.targets, list(labels))
+        return Split(split.inputs, targets)
 
     return replace(
         dataset,
@@ -174,30 +183,37 @@ def _features(dataset: Dataset, networks: dict[Path, Any], standardize: bool) ->
     return TableFeatures.unscaled(train, dataset.types)
 
 
-def _metrics(model: SparseExperts, dataset: Dataset, data: dict[str, Any]) -> dict[str, Any]:
-    def accuracy(split: str) -> float:
-        answers = model.predict(data[split], batch_size=1024, verbose=0)
-        targets = getattr(dataset, split).targets
-        return round(float(np.mean(answers.argmax(axis=1) == targets)), 5)
+def _answers(model: SparseExperts, inputs: Any) -> np.ndarray:
+    answers: np.ndarray = model.predict(inputs, batch_size=1024, verbose=0)
+    return answers
 
+
+def _metrics(
+    model: SparseExperts, task: RoutedTask, dataset: Dataset, data: dict[str, Any]
+) -> dict[str, Any]:
+    scores = {
+        f"{split}_{name}": value
+        for split, inputs in data.items()
+        for name, value in task.scores(
+            _answers(model, inputs), getattr(dataset, split).targets
+        ).items()
+    }
     return {
-        "validation_accuracy": accuracy("validation"),
-        "test_accuracy": accuracy("test"),
+        **scores,
         "expert_usage": expert_usage(model, data["validation"]),
         "macs": cost.active(model),
         "parameters": int(model.count_params()),
     }
 
 
-def _warn(dataset: Dataset, accuracy: float) -> None:
-    """Warn if accuracy is below that of the most frequent label: inputs or labels may differ."""
-    counts = np.bincount(dataset.test.targets, minlength=len(dataset.labels))
-    most = float(counts.max() / counts.sum())
-    if accuracy <= most:
+def _warn(task: RoutedTask, dataset: Dataset, score: float) -> None:
+    """Warn if one answer for all examples scores as much: inputs or labels may differ."""
+    same = task.same_answer_score(dataset.test.targets)
+    if score <= same:
         print(
-            f"Warning: the accuracy on test examples is {accuracy:.4f}, and {most:.4f} have the "
-            f"most frequent label. Are the labels ({', '.join(dataset.labels[:10])}) in the order "
-            "of the networks' outputs (--labels), and were the networks trained on standardized "
-            "inputs (--standardize)?",
+            f"Warning: the {task.primary_words} on test examples is {score:.4f}, and "
+            f"{same:.4f} with the same answer for all. Are the labels "
+            f"({', '.join(dataset.labels[:10])}) in the order of the networks' outputs (--labels), "
+            "and were the networks trained on standardized inputs (--standardize)?",
             file=sys.stderr,
         )

@@ -14,10 +14,10 @@ from ...errors import UsageError
 from ..custom_errors import named
 from ..networks.plain_network import ROUNDING_OF_HALVES, in_float32
 from ..saved_networks import keras_file
+from .endings import Ending
 
 INPUT = "x"
 _CHANNEL = "with_one_channel"
-_LOGITS = ("linear", "log_softmax", None)  # their softmax is the same
 _CONFIG = "config"
 _HALVES = ("float16", "bfloat16")
 
@@ -40,16 +40,18 @@ def _reads_input(layer: tf_keras.layers.Layer) -> bool:
     )
 
 
-def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) -> tf_keras.Model:
+def fitted(
+    network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str, ending: Ending
+) -> tf_keras.Model:
     """Return the network with one input called `x`, of this shape and type, and logits as output.
 
-    A softmax at the end is removed: the runtime computes it. Images of one channel may lack the
-    channel axis.
+    Images of one channel may lack the channel axis.
 
     Args:
         path: name of the network in errors.
         shape: shape of one example.
         kind: "float32", or "int32" for ids.
+        ending: activation that is removed from the end: the runtime computes it.
 
     Raises:
         UsageError: its input does not fit the data, or its outputs are not logits.
@@ -58,7 +60,7 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
     plain = tf_keras.Model(network.inputs, network.outputs)  # the graph of a Sequential
     config = in_float32(copy.deepcopy(plain.get_config()))
     _set_input(config, path, tuple(plain.inputs[0].shape[1:]), tuple(shape), kind)
-    _leave_softmax_out(config, path)
+    ending.remove(_last(config), path)
     with named(path, "be rebuilt for the shape of the data"):
         made = tf_keras.Model.from_config(config)
         # In their order: a custom layer may not keep its name.
@@ -70,9 +72,12 @@ def fitted(network: tf_keras.Model, path: Any, shape: Sequence[int], kind: str) 
 
 
 def refuse_changed(
-    before: tf_keras.Model, after: tf_keras.Model, examples: np.ndarray, path: Any
+    before: tf_keras.Model, after: tf_keras.Model, examples: np.ndarray, path: Any, ending: Ending
 ) -> None:
     """Compare the answers of both networks on examples, (examples, ...).
+
+    Args:
+        ending: activation of the outputs before, if they have one.
 
     Raises:
         UsageError: the answers differ, or are still probabilities.
@@ -87,19 +92,19 @@ def refuse_changed(
         else:
             wanted = np.concatenate([_only(before(row[None], training=False)) for row in asked])
         logits = _only(after(tf.constant(examples), training=False))
-    ours = tf.nn.softmax(logits).numpy() if _is_distribution(wanted) else logits
-    if _is_distribution(logits):
+    ours = ending.of(logits) if ending.is_of(wanted) else logits
+    if ending.is_of(logits):
         raise UsageError(
-            f"{path}: its outputs are probabilities, whose softmax cannot be separated; end it "
-            "with Dense(..., 'softmax'), or better a Dense layer of plain logits"
+            f"{path}: its outputs are probabilities, whose {ending.name} cannot be separated; end "
+            f"it with Dense(..., {ending.name!r}), or better a Dense layer of plain logits"
         )
     difference = float(np.max(np.abs(ours - wanted)))
     in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
     most = ROUNDING_OF_HALVES if in_half else 1e-5
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         raise UsageError(
-            f"{path}: with an input named {INPUT!r} and without its softmax its answers differ by "
-            f"{difference:.2g}; end it with a Dense layer of plain logits"
+            f"{path}: with an input named {INPUT!r} and without its {ending.name} its answers "
+            f"differ by {difference:.2g}; end it with a Dense layer of plain logits"
         )
 
 
@@ -166,30 +171,6 @@ def _redirected(node: Any, old: str, new: str) -> Any:
     return [new, *made[1:]] if is_tensor else made
 
 
-def _leave_softmax_out(config: dict[str, Any], path: Any) -> None:
-    """Remove the softmax from the last layer.
-
-    Raises:
-        UsageError: its outputs are neither logits nor their softmax.
-    """
-    last = _last(config)
-    options, kind = last[_CONFIG], last["class_name"]
-    activation = options.get("activation")
-    if kind == "Softmax" or (kind == "TFOpLambda" and options["function"] == "nn.softmax"):
-        last |= {"module": "keras.layers", "class_name": "Activation", "registered_name": None}
-        last[_CONFIG] = {"name": options["name"], "activation": "linear"}
-        if kind == "TFOpLambda":  # its call has an axis
-            last["inbound_nodes"] = [[[*last["inbound_nodes"][0][:3], {}]]]
-    elif activation == "softmax":
-        options["activation"] = "linear"
-    elif activation not in _LOGITS:
-        one = " (one output for two labels: make it Dense(2, 'softmax'))"
-        raise UsageError(
-            f"{path}: its last layer {options['name']!r} ends in {activation}; the outputs must be "
-            f"one logit for each label, or their softmax{one if activation == 'sigmoid' else ''}"
-        )
-
-
 def _last(config: dict[str, Any]) -> dict[str, Any]:
     """The layer of the network's output; if that is a nested model, its last layer."""
     entry = config["layers"][-1]
@@ -198,7 +179,3 @@ def _last(config: dict[str, Any]) -> dict[str, Any]:
         (entry,) = [layer for layer in config["layers"] if layer["name"] == name]
     inner: dict[str, Any] = entry
     return _last(inner[_CONFIG]) if "layers" in inner[_CONFIG] else inner
-
-
-def _is_distribution(outputs: np.ndarray) -> bool:
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3))

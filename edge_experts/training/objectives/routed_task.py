@@ -79,6 +79,9 @@ class RoutedTask(Protocol):
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Scores of a deployed model's outputs (examples, outputs) against a data set's targets."""
 
+    def same_answer_score(self, targets: np.ndarray) -> float:
+        """Primary score of the best answer that is the same for all examples."""
+
     def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Contributions of the examples, (examples,), whose mean is 100 times the primary score."""
 

@@ -58,11 +58,11 @@ class TrainingTask(Protocol):
     def summary(self, run: Run) -> str:
         """Scores of a finished training in words, for the end of `train`."""
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
-        """Reject networks that were trained elsewhere, if the task does not support them.
+    def adopted(self, dataset: Dataset) -> RoutedTask:
+        """Objective and scores of networks that were trained elsewhere on this data.
 
         Raises:
-            DataError: they are not supported; the message has the remedy.
+            DataError: the task does not support them; the message has the remedy.
         """
 
     def extend(

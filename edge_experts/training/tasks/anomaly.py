@@ -90,7 +90,10 @@ class AnomalyTraining:
             )
         return f"{told} (float, {run.experts} regime(s))"
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
+    def refuse_unusable(self, dataset: Dataset, config: TrainConfig) -> None:
+        """Accept all settings: `compare`, which asks, is not for anomaly detection."""
+
+    def adopted(self, dataset: Dataset) -> RoutedTask:
         raise DataError(
             f"{dataset.name}: adopt is for networks that classify: thresholds of an autoencoder "
             "need its training data; train it with --model MODULE:FUNCTION"

@@ -52,6 +52,9 @@ class Classes:
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         return {"accuracy": round(float(np.mean(outputs.argmax(axis=1) == targets)), 5)}
 
+    def same_answer_score(self, targets: np.ndarray) -> float:
+        return float(np.bincount(targets, minlength=len(self.labels)).max() / len(targets))
+
     def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return 100.0 * (outputs.argmax(axis=1) == targets)
 
@@ -120,8 +123,8 @@ class ClassificationTraining:
             f"{metrics['test_accuracy']:.4f} on test examples (float, hard routing)"
         )
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
-        """Accept any networks with an output for each label."""
+    def adopted(self, dataset: Dataset) -> RoutedTask:
+        return Classes(dataset.labels)
 
     def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
         return None

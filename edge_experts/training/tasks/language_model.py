@@ -49,7 +49,7 @@ class LanguageTraining:
             f"({metrics['test_bits_per_byte']:.3f} bits per byte, float)"
         )
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
+    def adopted(self, dataset: Dataset) -> RoutedTask:
         raise DataError(
             f"{dataset.name}: adopt is for networks that classify; `train` makes language models"
         )

@@ -93,6 +93,9 @@ class LabelSets:
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         return label_sets.scores(self.answered(outputs, targets), targets)
 
+    def same_answer_score(self, targets: np.ndarray) -> float:
+        return label_sets.same_always(targets)
+
     def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         return label_sets.points(self.answered(outputs, targets), targets)
 
@@ -176,8 +179,7 @@ class MultiLabelTraining:
         self._training(dataset).refuse_unusable(dataset, config)
 
     def _training(self, dataset: Dataset) -> RoutedTraining:
-        task = LabelSets(dataset.labels, dataset.train.targets.sum(axis=0))
-        return RoutedTraining(task, lambda run, outputs: outputs)
+        return RoutedTraining(_fresh(dataset), lambda run, outputs: outputs)
 
     def summary(self, run: Run) -> str:
         metrics = run.metrics
@@ -187,17 +189,19 @@ class MultiLabelTraining:
             f"{metrics['test_f1_macro']:.4f} (float, hard routing)"
         )
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
-        raise DataError(
-            f"{dataset.name}: adopt is for networks that give one label, by a softmax; for several "
-            "labels of an example train the network here, with --model MODULE:FUNCTION"
-        )
+    def adopted(self, dataset: Dataset) -> RoutedTask:
+        return _fresh(dataset)
 
     def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:
         return None
 
     def routed(self, run: Run, command: str) -> RoutedTask:
         return LabelSets.of_run(run)
+
+
+def _fresh(dataset: Dataset) -> LabelSets:
+    """The task of a data set, without thresholds yet."""
+    return LabelSets(dataset.labels, dataset.train.targets.sum(axis=0))
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -95,6 +95,9 @@ class Values:
     def scores(self, outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         return scores(self.values(outputs), targets, self.names)
 
+    def same_answer_score(self, targets: np.ndarray) -> float:
+        return 0.0  # R2 of the mean
+
     def points(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         spread = targets.var(axis=0)
         squares = (self.values(outputs) - targets) ** 2 / np.where(spread > 0, spread, 1.0)
@@ -189,7 +192,7 @@ class RegressionTraining:
             f"examples, mean absolute error {metrics['test_mae']:.6g} (float, hard routing)"
         )
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
+    def adopted(self, dataset: Dataset) -> RoutedTask:
         raise DataError(
             f"{dataset.name}: adopt is for networks that classify: for regression the scale of a "
             "network's targets is not known; train it with --model MODULE:FUNCTION"

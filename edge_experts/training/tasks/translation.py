@@ -45,7 +45,7 @@ class TranslationTraining:
             f"{metrics['test_accuracy']:.4f} on test examples (of next pieces, float)"
         )
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
+    def adopted(self, dataset: Dataset) -> RoutedTask:
         raise DataError(
             f"{dataset.name}: adopt is for networks that classify; `train` makes translators"
         )

@@ -104,7 +104,7 @@ def test_other_data_and_commands_are_refused(keras: Any, tmp_path: Path) -> None
     with pytest.raises(DataError, match="for tables and windows of sensors, not for image"):
         trained(replace(data, kind="image"), tmp_path / "m.run", model=None)
     with pytest.raises(DataError, match="adopt is for networks that classify"):
-        TRAINING.refuse_adoption(data)
+        TRAINING.adopted(data)
     with pytest.raises(UsageError, match="extend is not for anomaly detection"):
         TRAINING.extend(tmp_path / "m.run", data, tmp_path / "x.run")
 

@@ -123,11 +123,100 @@ def test_label_clusters_are_refused(tmp_path: Path) -> None:
         trained(sides(), tmp_path / "a.run", router="clusters", teacher_epochs=1)
 
 
-def test_networks_that_were_trained_elsewhere_are_refused(keras: Any, tmp_path: Path) -> None:
+def _elsewhere(keras: Any, data: Dataset, ending: str | None) -> Any:
+    """A network of Keras with a probability, or a logit, of each label."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((2,), name="point")
+    hidden = keras.layers.Dense(24, "relu")(inputs)
+    if ending == "layer":
+        output = keras.layers.Activation("sigmoid")(keras.layers.Dense(3)(hidden))
+    elif ending == "function":
+        output = keras.activations.sigmoid(keras.layers.Dense(3)(hidden))
+    else:
+        output = keras.layers.Dense(3, ending)(hidden)
+    network = keras.Model(inputs, output)
+    loss = keras.losses.BinaryCrossentropy(from_logits=ending is None)
+    network.compile(keras.optimizers.Adam(0.02), loss)
+    network.fit(np.asarray(data.train.inputs), data.train.targets * 1.0, 40, 30, verbose=0)
+    return network
+
+
+@pytest.mark.parametrize("ending", ["sigmoid", "layer", "function", None])
+def test_a_network_with_sigmoid_outputs_is_adopted(
+    keras: Any, tmp_path: Path, ending: str | None
+) -> None:
     from edge_experts.training import adopt
 
-    with pytest.raises(DataError, match="adopt is for networks that give one label"):
-        adopt(tmp_path / "no.keras", sides(), tmp_path / "a.run")
+    data = sides(rows=400)
+    network = _elsewhere(keras, data, ending)
+    network.save(tmp_path / "one.keras")
+    run = adopt(tmp_path / "one.keras", data, tmp_path / "a.run")
+    answered, wanted = outputs_of(tmp_path / "a.run", "test")
+    found = label_sets.scores(answered, wanted)
+    assert run.metrics["test_f1_micro"] == pytest.approx(found["f1_micro"], abs=1e-3)
+    assert found["f1_micro"] > label_sets.same_always(wanted) + 0.05
+    (expert,) = keras.models.load_model(tmp_path / "a.run" / "model.keras", compile=False).experts
+    x = np.asarray(data.test.inputs)
+    probabilities = network(x).numpy()
+    if ending is None:
+        probabilities = 1 / (1 + np.exp(-probabilities))
+    logits = expert({"x": x}).numpy()
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), probabilities, atol=1e-5)
+
+
+def test_labels_of_adopted_networks_may_have_another_order(
+    keras: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from edge_experts.training import adopt
+
+    data = sides(rows=400)
+    path = tmp_path / "one.keras"
+    _elsewhere(keras, data, "sigmoid").save(path)
+    turned = [2, 0, 1]
+
+    def columns(split: Any) -> Any:
+        return replace(split, targets=split.targets[:, turned])
+
+    other = replace(
+        data,
+        labels=tuple(LABELS[place] for place in turned),
+        train=columns(data.train),
+        validation=columns(data.validation),
+        test=columns(data.test),
+    )
+    right = adopt(path, other, tmp_path / "right.run", labels=LABELS)
+    assert right.labels == LABELS
+    plain = adopt(path, data, tmp_path / "plain.run")
+    assert right.metrics["test_f1_micro"] == plain.metrics["test_f1_micro"]
+    capsys.readouterr()
+    inputs = keras.Input((2,))
+    zeros = keras.initializers.Zeros()
+    negative = keras.initializers.Constant(-2.0)
+    weak = keras.layers.Dense(3, kernel_initializer=zeros, bias_initializer=negative)(inputs)
+    keras.Model(inputs, weak).save(tmp_path / "weak.keras")
+    adopt(tmp_path / "weak.keras", data, tmp_path / "weak.run")
+    assert "with the same answer for all" in capsys.readouterr().err
+
+
+def test_networks_that_give_one_label_are_refused(keras: Any, tmp_path: Path) -> None:
+    from edge_experts.training import adopt
+
+    inputs = keras.Input((2,))
+    for units, ending, message in (
+        (3, "softmax", r"one.keras.*ends in softmax; .* their sigmoid .*--task classification"),
+        (3, "tanh", r"one.keras.*ends in tanh"),
+        (2, "sigmoid", r"one.keras.*one logit for each label"),
+    ):
+        made = keras.Model(inputs, keras.layers.Dense(units, ending)(inputs))
+        made.save(tmp_path / "one.keras")
+        with pytest.raises(UsageError, match=message):
+            adopt(tmp_path / "one.keras", sides(), tmp_path / "a.run")
+    squared = keras.layers.Dense(3, "sigmoid")(inputs)
+    squared = keras.layers.Multiply()([squared, squared])
+    keras.Model(inputs, squared).save(tmp_path / "one.keras")
+    with pytest.raises(UsageError, match="probabilities, whose sigmoid cannot be separated"):
+        adopt(tmp_path / "one.keras", sides(), tmp_path / "a.run")
+    assert not (tmp_path / "a.run").exists()
 
 
 def test_rare_labels_and_those_of_every_example_are_named(keras: Any) -> None:

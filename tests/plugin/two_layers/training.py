@@ -81,7 +81,7 @@ class Training:
     def summary(self, run: Run) -> str:
         return f"off by {run.metrics['test_off']:.4f} on test examples"
 
-    def refuse_adoption(self, dataset: Dataset) -> None:
+    def adopted(self, dataset: Dataset) -> RoutedTask:
         raise DataError(f"{dataset.name}: adopt is not for two-layers")
 
     def extend(self, run: Path, dataset: Dataset, out: Path, **options: Any) -> Run | None:

@@ -162,6 +162,31 @@ def _shifted(dataset: Dataset) -> Any:
     }
 
 
+def test_heads_give_several_labels(network: Path, tmp_path: Path) -> None:
+    """The label of an image's colour, and another one of every third image."""
+    single = images()
+
+    def sets(split: Any) -> np.ndarray:
+        rows: np.ndarray = np.eye(3, dtype=bool)[split.targets][:, [0, 1, 2, 1]]
+        return rows
+
+    train, test = single.train, single.test
+    data = datasets.from_arrays(
+        "colours",
+        np.asarray(train.inputs),
+        sets(train),
+        np.asarray(test.inputs),
+        sets(test),
+        labels=("red", "green", "blue", "leaf"),
+        task_type="multi-label",
+    )
+    out = _train(tmp_path / "a.run", network, data, experts=1, epochs=10)
+    found = run_folder.read_run(out)
+    assert found.task_spec is not None
+    assert len(found.task_spec.config["thresholds"]) == 4
+    assert found.metrics["test_f1_micro"] > found.metrics["same_labels_always_f1_micro"]
+
+
 @pytest.mark.long
 def test_one_head_has_a_gate_and_can_be_extended_and_fine_tuned(
     network: Path, tmp_path: Path
