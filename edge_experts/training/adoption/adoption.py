@@ -109,7 +109,7 @@ def adopt(
         ours[path] = made
     router = None if found.router is None else ours[found.router]
     model = SparseExperts(router, [ours[path] for path in found.experts], combine=combine)
-    task = task.fitted(_answers(model, data["validation"]), dataset.validation.targets)
+    task = task.fitted(model, data, dataset)
     metrics = _metrics(model, task, dataset, data)
     _warn(task, dataset, metrics[f"test_{task.primary}"])
     with staged(out, force=force) as folder:
