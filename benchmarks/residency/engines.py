@@ -21,7 +21,7 @@ from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.memory import process_memory
 from edge_experts.runtime.packed import scheme
-from edge_experts.runtime.tasks.language_model.layered_network import ROWS
+from edge_experts.runtime.tasks.language_model.layered_network import CHUNK
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
 from ..machine_limits import Limits, bytes_read, drop, enter
@@ -104,8 +104,8 @@ def ours(
 
             def prompt() -> None:
                 cache, _ = task._caches.take(())
-                for first in range(0, len(work.tokens), ROWS):
-                    rows = network.rows(list(work.tokens[first : first + ROWS]), cache)
+                for first in range(0, len(work.tokens), CHUNK):
+                    rows = network.rows(list(work.tokens[first : first + CHUNK]), cache)
                 network.logits(rows[-1:])
                 task._caches.give_back(cache)
 

@@ -85,7 +85,7 @@ def test_threads_do_not_change_a_token(
         assert [_tokens(runtime, prompt) for prompt in PROMPTS] == wanted
 
 
-@pytest.mark.parametrize("rows", [1, 3, 7, 64])
+@pytest.mark.parametrize("rows", [1, 3, 7, 64, 128])
 def test_chunks_of_the_prompt_do_not_change_a_bit(
     language_bundle: Path, monkeypatch: pytest.MonkeyPatch, rows: int
 ) -> None:
@@ -303,4 +303,4 @@ def test_losses_are_those_of_the_manifest(language_bundle: Path) -> None:
 
 
 def test_the_chunks_of_the_test_above_are_those_of_the_network() -> None:
-    assert layered_network.ROWS == 32
+    assert (layered_network.ROWS, layered_network.CHUNK) == (32, 128)

@@ -15,7 +15,7 @@ from ....features.chat_template import Message
 from ....format.limits import LIMITS
 from ...answer import Answer
 from .kv_cache import CachePool
-from .layered_network import ROWS, LayeredNetwork, Use
+from .layered_network import CHUNK, LayeredNetwork, Use
 from .sampling import Sampler, Sampling
 from .text_stream import TextStream
 
@@ -233,8 +233,8 @@ def _prompted(
 ) -> Generator[str, None, np.ndarray]:
     """Compute a prompt's tokens that the cache does not have; return the last hidden states."""
     rows = np.zeros(0)
-    for start in range(len(cache.tokens), len(tokens), ROWS):
-        rows = network.rows(list(tokens[start : start + ROWS]), cache)
+    for start in range(len(cache.tokens), len(tokens), CHUNK):
+        rows = network.rows(list(tokens[start : start + CHUNK]), cache)
         yield ""
     return rows
 

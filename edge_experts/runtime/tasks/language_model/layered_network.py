@@ -7,7 +7,7 @@ With a preference for experts in memory both do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ from .network_settings import (
 )
 
 STREAM, MIXED = "x", "mixed"  # inputs of files: the residual stream, and attention's mixed values
-ROWS = 32  # tokens of a prompt that are computed together
+ROWS = 32  # tokens that a file computes in one call: its memory grows with them
+CHUNK = 4 * ROWS  # tokens of a prompt that go through a layer together: each expert is called once
 
 
 class Use:
@@ -88,7 +89,7 @@ class LayeredNetwork:
     # A hostile bundle may have any weights. Not around a whole text: its caller goes on in between.
     @np.errstate(all="ignore")
     def rows(self, tokens: Sequence[int], cache: KeyValueCache) -> np.ndarray:
-        """Compute the last hidden states of at most `ROWS` tokens that follow those in the cache.
+        """Compute the last hidden states of at most `CHUNK` tokens that follow those in the cache.
 
         Returns:
             (tokens, units) float32.
@@ -99,29 +100,34 @@ class LayeredNetwork:
         first = len(cache.tokens)
         x = self._embedding.rows(tokens)
         for layer, routed in enumerate(self._models.layers):
-            given = self._into[layer].run(x).reshape(len(tokens), self._all, self._width)
-            turned = self._rotary(given[:, : self._turned], first)
-            mixed = cache.attend(
-                layer,
-                turned[:, : self._heads],
-                turned[:, self._heads :],
-                given[:, self._turned :],
-                first,
-            )
-            x += self._out[layer].run(mixed)
+            for start in range(0, len(x), ROWS):
+                part = x[start : start + ROWS]
+                part += self._attention(layer, part, cache, first + start)
             x += self._experts(layer, routed, x)
         cache.tokens += tokens
         return x
 
     def logits(self, rows: np.ndarray) -> np.ndarray:
         """Compute the logits of the next token, (rows, pieces) float32."""
-        return self._head.run(rows)
+        return _by_parts(self._head.run, rows)
+
+    def _attention(self, layer: int, x: np.ndarray, cache: KeyValueCache, first: int) -> np.ndarray:
+        """Return what attention adds to at most `ROWS` tokens from position `first` on."""
+        given = self._into[layer].run(x).reshape(len(x), self._all, self._width)
+        turned = self._rotary(given[:, : self._turned], first)
+        mixed = cache.attend(
+            layer,
+            turned[:, : self._heads],
+            turned[:, self._heads :],
+            given[:, self._turned :],
+            first,
+        )
+        return self._out[layer].run(mixed)
 
     def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
         """Return the weighted outputs of the routed experts, (rows, units)."""
-        arrays = {STREAM: x}
-        scores = self._scores(routed.route(arrays))
-        given = arrays[TRUNK]
+        logits, given = self._routed(routed, x)
+        scores = self._scores(logits)
         chosen = scores + self._biases[layer]
         if self._prefer_resident:
             self._raise_resident(chosen, routed.places)
@@ -140,8 +146,20 @@ class LayeredNetwork:
                 chosen[:, error.expert] = -np.inf  # the layer takes its next choice
         shared = self._shared.get(layer)
         if shared is not None:
-            made += shared.run(given)
+            made += _by_parts(shared.run, given)
         return made
+
+    @staticmethod
+    def _routed(routed: RoutedLayer, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the router's logits, (rows, experts), and the inputs of experts, (rows, units)."""
+        logits, given = [], []
+        for start in range(0, len(x), ROWS):
+            arrays = {STREAM: x[start : start + ROWS]}
+            logits.append(routed.route(arrays))
+            given.append(arrays[TRUNK])
+        if len(logits) == 1:
+            return logits[0], given[0]
+        return np.concatenate(logits), np.concatenate(given)
 
     def _raise_resident(self, chosen: np.ndarray, places: range) -> None:
         """Raise the numbers that experts in memory are chosen by, (rows, experts), in place.
@@ -235,7 +253,7 @@ class LayeredNetwork:
             slot = models.expert(index)
             try:
                 model: Any = slot.model  # as `check_expert` found it
-                made: np.ndarray = model.run(given)
+                made: np.ndarray = _by_parts(model.run, given)
             except ModelError as error:
                 models.reject(slot, error)
                 raise
@@ -245,6 +263,13 @@ class LayeredNetwork:
             raise _FailedError(expert, error) from None
         use.experts.add(index)
         return made
+
+
+def _by_parts(run: Callable[[np.ndarray], np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Run a file on any number of rows, at most `ROWS` in one call."""
+    if len(rows) <= ROWS:
+        return run(rows)
+    return np.concatenate([run(rows[start : start + ROWS]) for start in range(0, len(rows), ROWS)])
 
 
 class _FailedError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .layered_network import ROWS
+from .layered_network import CHUNK, ROWS
 
 # Bytes that an interpreter allocates once, at a process's first model: 0.9 MB by LiteRT 2.3.
 STARTED = 1_500_000
@@ -15,7 +15,7 @@ def cache_row_bytes(layers: int, key_heads: int, width: int) -> int:
 
 def buffer_bytes(units: int, pieces: int, context: int) -> int:
     """Return the bytes of one step's arrays: logits, and those of a chunk's rows."""
-    return 4 * (2 * pieces + ROWS * (8 * units + 4 * context))
+    return 4 * (2 * pieces + CHUNK * 8 * units + ROWS * 4 * context)
 
 
 def sequence_bytes(
