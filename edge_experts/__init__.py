@@ -7,6 +7,7 @@ from edge_experts.converters import convert
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from .errors import EdgeExpertsError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .runtime import Answer, ExpertRuntime
     from .runtime.installed import InstalledRuntime
     from .runtime.memory.memory_budget import MemoryBudget
+    from .runtime.tasks.language_model.continuation import Prompt
+    from .runtime.tasks.language_model.sampling import Sampling
 
 __all__ = [
     "Answer",
@@ -23,23 +26,23 @@ __all__ = [
     "ExpertRuntime",
     "InstalledRuntime",
     "MemoryBudget",
+    "Prompt",
+    "Sampling",
     "__version__",
 ]
 __version__ = VERSION
+# Importing the package imports nothing heavy: numpy and the interpreter come with first use.
+_MODULES = {
+    "Answer": ".runtime",
+    "ExpertRuntime": ".runtime",
+    "InstalledRuntime": ".runtime.installed",
+    "MemoryBudget": ".runtime.memory.memory_budget",
+    "Prompt": ".runtime.tasks.language_model.continuation",
+    "Sampling": ".runtime.tasks.language_model.sampling",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # Importing the package imports nothing heavy: numpy and the interpreter come with first use.
-    if name in ("Answer", "ExpertRuntime"):
-        from . import runtime
-
-        return getattr(runtime, name)
-    if name == "InstalledRuntime":
-        from .runtime.installed import InstalledRuntime
-
-        return InstalledRuntime
-    if name == "MemoryBudget":
-        from .runtime.memory.memory_budget import MemoryBudget
-
-        return MemoryBudget
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name], __name__), name)

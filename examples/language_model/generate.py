@@ -4,10 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_experts import ExpertRuntime
+from edge_experts import ExpertRuntime, Prompt, Sampling
 from edge_experts.errors import EdgeExpertsError
-from edge_experts.runtime.tasks.language_model.continuation import Prompt
-from edge_experts.runtime.tasks.language_model.sampling import Sampling
 
 BUNDLE = Path(__file__).parents[1] / "help.bundle"
 TOKENS = 24  # of each continuation

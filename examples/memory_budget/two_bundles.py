@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from edge_experts import ExpertRuntime, MemoryBudget
+from edge_experts import ExpertRuntime, MemoryBudget, Prompt
 from edge_experts.errors import EdgeExpertsError
-from edge_experts.runtime.tasks.language_model.continuation import Prompt
 
 BUNDLES = Path(__file__).parents[1]
 
