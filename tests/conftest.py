@@ -36,6 +36,7 @@ _WITHOUT_TENSORFLOW = tuple(
 # What takes minutes on two cores: `pytest -m long` runs it, as .ci/run does.
 _LONG = (
     "tests/attacks/test_mutations.py::test_no_accident_makes_a_wrong_answer_of_a_trained",
+    "tests/benchmarks/test_residency.py::test_engines_are_compared",
     "tests/contract/test_conversion.py",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[advise]",
     "tests/contract/test_json.py::test_a_command_prints_the_keys_of_0_1_0[compare]",
@@ -62,6 +63,7 @@ _LONG = (
     "tests/end_to_end/test_ways_in.py::test_every_way_in_gives_the_same_answers[images",
     "tests/host/benchmarks/test_gains.py::test_a_tiny_set",
     "tests/host/benchmarks/test_language_study.py::test_a_study",
+    "tests/host/benchmarks/test_layer_matrix.py::test_a_sample_of_the_matrix",
     "tests/host/converters/test_c_source.py::test_a_trained_table",
     "tests/host/converters/test_checkpoint_resuming.py::test_a_killed",
     *(
@@ -104,6 +106,7 @@ _LONG = (
     "tests/host/training/test_translation_domains.py",
     "tests/web/test_features.py::test_arrays[all",
     "tests/web/test_features.py::test_rows[all",
+    "tests/web/test_features.py::test_sounds[all",
     "tests/web/test_features.py::test_texts[all",
     "tests/web/test_kinds.py::test_a_trained",
     "tests/web/test_kinds.py::test_trained",

@@ -20,6 +20,7 @@ from .wav_files import SUFFIXES, decode_wav, is_sound_name, read_wav
 
 RULES = 1  # version of how samples become spectra
 _LOW, _HIGH = -(2**15), 2**15 - 1
+_BLOCK = 2**16  # samples whose energies are summed at once
 _SILENT = "x: silent, all samples are equal"
 
 
@@ -127,10 +128,9 @@ class SoundFeatures(ArrayFeatures):
         missing = self.log_mel.samples - len(samples)
         if missing >= 0:
             return np.pad(samples, (missing // 2, missing - missing // 2))
-        wide = samples.astype(np.int64)
-        energy = np.concatenate([[0], np.cumsum(wide * wide)])
         starts = np.arange(0, 1 - missing, self.log_mel.hop)
-        start = starts[np.argmax(energy[starts + self.log_mel.samples] - energy[starts])]
+        ends = starts + self.log_mel.samples
+        start = starts[np.argmax(_energies(samples, ends) - _energies(samples, starts))]
         return samples[start : start + self.log_mel.samples]
 
     def resampled(self, samples: np.ndarray, rate: int) -> np.ndarray:
@@ -157,3 +157,18 @@ class SoundFeatures(ArrayFeatures):
                 f"{self.log_mel.rate:,} a second; multiply floats from -1 to 1 by {2**15:,}"
             )
         return array.astype(np.int16)
+
+
+def _energies(samples: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Sums of the squares of all samples before ascending places, int64.
+
+    In blocks: a long file would take 16 bytes of memory for each sample.
+    """
+    found, total = np.zeros(len(places), np.int64), 0
+    for begin in range(0, len(samples), _BLOCK):
+        wide = samples[begin : begin + _BLOCK].astype(np.int64)
+        sums = np.cumsum(wide * wide)
+        first, last = np.searchsorted(places, [begin, begin + len(wide)], side="right")
+        found[first:last] = total + sums[places[first:last] - begin - 1]
+        total += int(sums[-1])
+    return found

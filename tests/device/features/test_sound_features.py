@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,26 @@ def test_of_a_long_sound_the_loudest_window_is_used() -> None:
     assert FEATURES.window(sound).sum() == 8000 * 1000
     loud = np.full(2 * RATE, -32768, np.int16)
     assert np.array_equal(FEATURES.window(loud), loud[:RATE])
+
+
+def test_the_loudest_window_of_any_length_is_that_of_all_sums() -> None:
+    random = np.random.default_rng(3)
+    for count in (RATE + 1, 2**16, 2**16 + 1, 200_001):
+        sound = random.integers(-(2**15), 2**15, count).astype(np.int16)
+        energy = np.concatenate([[0], np.cumsum(sound.astype(np.int64) ** 2)])
+        starts = np.arange(0, count - LOG_MEL.samples + 1, LOG_MEL.hop)
+        best = starts[np.argmax(energy[starts + LOG_MEL.samples] - energy[starts])]
+        assert np.array_equal(FEATURES.window(sound), sound[best : best + LOG_MEL.samples])
+
+
+def test_the_window_of_a_long_sound_takes_little_memory() -> None:
+    sound = np.ones(4_000_000, np.int16)
+    tracemalloc.start()
+    try:
+        FEATURES.window(sound)
+        assert tracemalloc.get_traced_memory()[1] < sound.nbytes / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_files_arrays_and_lines_are_the_same(tmp_path: Path) -> None:
