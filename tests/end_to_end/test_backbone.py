@@ -70,7 +70,8 @@ def test_heads_are_compressed(cli: Cli, place: Path, method: str) -> None:
     assert done.returncode == 0, done.stderr
     # No compression changes the pretrained network.
     compressed, base = (read_manifest(place / f"{name}.bundle") for name in (method, "a"))
-    assert compressed.router and base.router
+    assert compressed.router
+    assert base.router
     assert compressed.router.sha256 == base.router.sha256
 
 
