@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +52,8 @@ class Programs:
         shutil.copytree(EXAMPLES, folder, ignore=shutil.ignore_patterns("*.bundle"))
         for bundle in EXAMPLES.glob("*.bundle"):
             (folder / bundle.name).symlink_to(bundle)
-        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # Not beside `sys.executable`, in whose place other tests put a program of theirs.
+        programs = f"{sysconfig.get_path('scripts')}{os.pathsep}{os.environ['PATH']}"
         self._env = {**os.environ, "PATH": programs, **(env or {})}
 
     def run(self, name: str, command: str, exit_code: int = 0) -> str:
