@@ -32,7 +32,7 @@ def build(out: Path, commit: str = "HEAD") -> list[Path]:
         source, built = Path(temporary, "source"), Path(temporary, "built")
         with tarfile.open(fileobj=io.BytesIO(_git("archive", commit))) as archive:
             archive.extractall(source, filter="data")
-        # The wheel is built from the source archive, as whoever installs that one builds it.
+        # The wheel is built from the source archive, as pip builds it from one.
         subprocess.run(
             [sys.executable, "-m", "build", "--outdir", str(built), str(source)],
             env={**os.environ, "SOURCE_DATE_EPOCH": epoch},
@@ -48,7 +48,7 @@ def build(out: Path, commit: str = "HEAD") -> list[Path]:
 
 
 def normalized(content: bytes, epoch: int) -> bytes:
-    """A .tar.gz with its members sorted, of one time, and of nobody."""
+    """Rewrite a .tar.gz: its members sorted, with one time, and without an owner."""
     tar = io.BytesIO()
     with (
         tarfile.open(fileobj=io.BytesIO(content)) as given,

@@ -49,13 +49,14 @@ def groups(limits: Limits, disk: Path) -> Iterator[Sequence[Path]]:
                 made.append(folder)
                 for name, value in settings.items():
                     (folder / name).write_text(value, encoding="ascii")
-            yield made
-        finally:
-            for folder in made:
-                folder.rmdir()
-    except OSError as error:
-        where = error.filename or _ROOT
-        raise MachineError(f"{where}: no cgroup with this limit can be made: {error}") from None
+        except OSError as error:
+            raise MachineError(
+                f"{error.filename or _ROOT}: no cgroup with this limit can be made: {error}"
+            ) from None
+        yield made
+    finally:
+        for folder in made:
+            folder.rmdir()
 
 
 def enter(made: Iterable[Path]) -> None:

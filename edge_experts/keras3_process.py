@@ -27,6 +27,7 @@ import numpy as np
 
 _EXAMPLES = 16
 _IDLE = 30.0  # seconds
+UNUSED = 75  # exit code after these seconds without a file
 _FREE = 32  # size of an axis that may have any
 
 
@@ -55,7 +56,7 @@ def main() -> None:
 
 def _watch() -> threading.Timer:
     """Timer that ends this process, which takes half a gigabyte."""
-    timer = threading.Timer(_IDLE, os._exit, (0,))
+    timer = threading.Timer(_IDLE, os._exit, (UNUSED,))
     timer.daemon = True
     timer.start()
     return timer

@@ -25,7 +25,7 @@ def install_sizes(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="An extra to install, repeatable; all by default, and none of them.",
+            help="An extra to install, repeatable; by default the package alone, then each.",
             show_default=False,
         ),
     ] = None,
@@ -34,8 +34,8 @@ def install_sizes(
 ) -> None:
     """Install each extra in a fresh environment.
 
-    A wheel of the checkout is installed with one extra after the other, each in
-    an environment of its own. pip must find no conflict, and the extra's
+    A wheel of the checkout is installed with one extra after the other, each time
+    in a new environment. pip must find no conflict, and the extra's
     packages must import. Sizes are those of all files, with compiled Python.
     Times depend on the network and on what pip has in its cache.
 

@@ -31,7 +31,7 @@ for name in imported:
         top = file.parts[0]
         if len(file.parts) == 2 and file.parts[1] == "__init__.py" and top.isidentifier():
             importlib.import_module(top)
-assert imported or not sys.argv[1:], f"none of {sys.argv[1:]} is installed"
+assert imported or not sys.argv[1:], f"not installed: {sys.argv[1:]}"
 print(len(found))
 """
 

@@ -54,7 +54,7 @@ def _on_backbone(case: Case, folder: Path, processes: TrialProcesses) -> Outcome
             train(data, run, config, pictures=False)
         no_int8 = NO_INT8.search(told.getvalue())
         failed = failure_after(run, {ROUTER: "--backbone"}, trial.recipe, processes)
-    except Exception as error:
+    except Exception as error:  # the matrix is there to find them
         if begun:
             reason = f"{type(error).__name__}: {error}"[:400]
             return Outcome(case.name, "--backbone", "late", reason)

@@ -77,7 +77,7 @@ def _trained(case: Case, ways: tuple[str, ...], run: Path, processes: TrialProce
             train(data, run, config, pictures=False)
         no_int8 = NO_INT8.search(told.getvalue())
         failed = failure_after(run, {WAYS[way]: way for way in ways}, trial.recipe, processes)
-    except Exception as error:
+    except Exception as error:  # the matrix is there to find them
         if begun:
             return Outcome(case.name, ways[0], "late", f"{type(error).__name__}: {error}"[:400])
         raise

@@ -28,7 +28,7 @@ HEADER = [
 
 @dataclass(frozen=True)
 class Plan:
-    """What is measured.
+    """Settings of a comparison.
 
     Attributes:
         root: install root of a model of `synthetic-moe`.
@@ -159,19 +159,24 @@ def _rows(
                 for one in fields(Measured)
             }
         )
-        first = [one for one in found[(share, trace, plan.names[0])] if one is not None]
-        if name == plan.names[0] or len(first) != len(made):
+        if name == plan.names[0]:
             yield Row(share, trace, name, medians)
             continue
-        ratios = [
-            _ratios([getattr(one, figure) for one in made], [getattr(one, figure) for one in first])
-            for figure in ("tokens_per_second", "cpu_ms", "storage_mb")
-        ]
+        rounds = list(zip(runs, found[(share, trace, plan.names[0])], strict=True))
+        ratios = (
+            _ratio(rounds, figure) for figure in ("tokens_per_second", "cpu_ms", "storage_mb")
+        )
         yield Row(share, trace, name, medians, *ratios)
 
 
-def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float] | None:
-    made = sorted(a / b for a, b in zip(ours, theirs, strict=True) if b)
+def _ratio(
+    rounds: Sequence[tuple[Measured | None, Measured | None]], figure: str
+) -> tuple[float, float, float] | None:
+    """Lowest, median and highest ratio of a figure; None if no round has both engines."""
+    both = [
+        (getattr(one, figure), getattr(first, figure)) for one, first in rounds if one and first
+    ]
+    made = sorted(one / first for one, first in both if first)
     return (made[0], statistics.median(made), made[-1]) if made else None
 
 

@@ -25,6 +25,7 @@ from edge_experts.runtime.tasks.language_model.layered_network import CHUNK
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
 from ..machine_limits import Limits, bytes_read, drop, enter
+from .random_checkpoint import NAME
 
 LLAMA = "llama.cpp"
 _CONTEXT, WARM = 512, 16  # tokens: reserved; computed before the clock starts
@@ -34,7 +35,7 @@ _MB = 1e6
 
 @dataclass(frozen=True)
 class Work:
-    """What is computed.
+    """Tokens for an engine to compute.
 
     Attributes:
         tokens: numbers of tokens, one after the other; the first `WARM` are not measured.
@@ -185,8 +186,15 @@ def _clocked(steps: Sequence[Callable[[], object]], tokens: int, use: Any) -> Me
 
 
 def pieces(root: Path) -> int:
-    """Return the size of the vocabulary of an installed language model."""
-    return read_settings(read_manifest(resolve(root))).pieces
+    """Return the size of the vocabulary of an installed model.
+
+    Raises:
+        UsageError: it is not one of `synthetic-moe`, whose last tokens are traces.
+    """
+    manifest = read_manifest(resolve(root))
+    if manifest.provenance.get("base_model") != NAME:
+        raise UsageError(f"{root}: must be a model of `python -m benchmarks synthetic-moe`")
+    return read_settings(manifest).pieces
 
 
 def _budget(root: Path, name: str, share: float) -> int:

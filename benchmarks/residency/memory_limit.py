@@ -16,12 +16,11 @@ from typing import Any
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import ThresholdError
 from edge_experts.runtime import interpreter
+from edge_experts.runtime.memory import process_memory
 from edge_experts.runtime.tasks.language_model.continuation import Prompt
 
 _INTERVAL = 0.001  # seconds between samples
 _MB = 1e6
-# Beside RssAnon: shared pages and what was swapped out are memory too.
-_KINDS = ("RssAnon", "RssShmem", "VmSwap")
 
 
 @dataclass(frozen=True)
@@ -65,12 +64,12 @@ def run(
 ) -> tuple[str, dict[str, Any]]:
     """Write one text in this process; return it, and the figures of a row."""
     interpreter.description()  # imports the interpreter, which belongs to the base
-    base, peak, ended = _private_bytes(), 0, threading.Event()
+    base, peak, ended = process_memory.read().private, 0, threading.Event()
 
     def sample() -> None:
         nonlocal peak
         while not ended.wait(_INTERVAL):
-            peak = max(peak, _private_bytes())
+            peak = max(peak, process_memory.read().private)
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -146,9 +145,3 @@ def draw(rows: Sequence[LimitRow], path: Path) -> None:
     axes.margins(x=0.1)
     axes.invert_yaxis()
     figure.savefig(path)
-
-
-def _private_bytes() -> int:
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    fields = dict(line.split(":", 1) for line in status.splitlines())
-    return sum(int(fields[kind].split()[0]) * 1024 for kind in _KINDS)

@@ -18,6 +18,7 @@ from . import token_routes
 from .token_routes import FADED, WIDTH
 
 LAYERS, EXPERTS, TOP, PIECES = 24, 32, 8, 49155
+NAME = "random"  # of the folder of `synthetic-moe`, by which bundles of it are known
 _CONFIG: Mapping[str, Any] = {
     "model_type": "granitemoe",
     "hidden_size": 1024,

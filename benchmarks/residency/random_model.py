@@ -20,7 +20,7 @@ def make(out: Path, gguf: Path | None, *, layers: int, experts: int, quantizatio
     """
     pieces = _BYTES + len(token_routes.TRACES) * token_routes.TOKENS
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "random"
+        folder = Path(temporary) / random_checkpoint.NAME
         random_checkpoint.write(folder, layers=layers, experts=experts, pieces=pieces)
         if gguf is not None:
             random_gguf.write(folder, gguf, quantization)

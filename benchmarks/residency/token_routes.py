@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 WIDTH = 64  # numbers of a code
-TOKENS = 512  # of a trace; each has a number of its own in the vocabulary
+TOKENS = 512  # of a trace, each of which occurs in it once
 TRACES = ("uniform", "zipf")
 FADED = 1e-3  # factor of the rows that would change codes; zeros have no scale as int4
 # Popularity of experts by Zipf's law with this exponent, blurred by normal numbers of the spread
@@ -50,13 +50,3 @@ def tokens(pieces: int) -> Mapping[str, range]:
         trace: range(first + number * TOKENS, first + (number + 1) * TOKENS)
         for number, trace in enumerate(TRACES)
     }
-
-
-def shared(chosen: np.ndarray) -> float:
-    """Return the mean share of a token's experts that the token before it had.
-
-    Args:
-        chosen: (tokens, layers, top) experts.
-    """
-    same = chosen[1:, :, :, None] == chosen[:-1, :, None, :]
-    return float(same.any(axis=3).mean())

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.__main__ import app
 from benchmarks.residency import random_checkpoint, random_gguf, token_routes
 from edge_experts.errors import UsageError
+from edge_experts.updates.install import install
 
 LAYERS, EXPERTS, TOP = 6, 32, 8
 PIECES = 288 + len(token_routes.TRACES) * token_routes.TOKENS
@@ -38,9 +39,22 @@ def _chosen(trace: str) -> np.ndarray:
     return np.argsort(-logits, axis=2)[:, :, :TOP]
 
 
+def _shared(chosen: np.ndarray) -> float:
+    """Return the mean share of a token's experts that the token before it had."""
+    same = chosen[1:, :, :, None] == chosen[:-1, :, None, :]
+    return float(same.any(axis=3).mean())
+
+
 def test_tokens_share_experts_as_the_trace_says() -> None:
-    assert token_routes.shared(_chosen("uniform")) == pytest.approx(TOP / EXPERTS, abs=0.02)
-    assert token_routes.shared(_chosen("zipf")) == pytest.approx(0.48, abs=0.04)
+    assert _shared(_chosen("uniform")) == pytest.approx(TOP / EXPERTS, abs=0.02)
+    assert _shared(_chosen("zipf")) == pytest.approx(0.48, abs=0.04)
+
+
+def test_other_language_models_have_no_traces(language_bundle: Path, tmp_path: Path) -> None:
+    install(language_bundle, tmp_path / "root")
+    failed = CliRunner().invoke(app, ["moe", str(tmp_path / "root"), "--engines", "plain"])
+    assert isinstance(failed.exception, UsageError)
+    assert "synthetic-moe" in str(failed.exception)
 
 
 def test_some_experts_of_zipf_are_popular() -> None:

@@ -140,7 +140,7 @@ def _pick(every: Sequence[str], random: np.random.Generator) -> str:
 
 
 def _sentences(split: str) -> list[str]:
-    """Sentences of licences that have none of the words; no two splits share one."""
+    """Sentences of licences without the words to be learned; each is in one split only."""
     said = set(WORDS)
     every = {
         " ".join(found.split())

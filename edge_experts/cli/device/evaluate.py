@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     from ...features import Features
     from ...format.trained_rows import TrainedRows
     from ...runtime import ExpertRuntime
+
+
+def _limit(score: str, least: float, most: float) -> Any:
+    """Option of a score below which the command fails."""
+    return typer.Option(
+        help=f"Exit code 5 below this {score}.",
+        min=least,
+        max=most,
+        show_default="no limit",
+        rich_help_panel=LIMITS,
+    )
 
 
 def evaluate(
@@ -59,56 +70,11 @@ def evaluate(
     memory_budget: MemoryBudget = None,
     prefer_resident: PreferResident = 0.0,
     experts_per_token: ExpertsPerToken = None,
-    min_accuracy: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit code 5 below this accuracy.",
-            min=0,
-            max=1,
-            show_default="no limit",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    min_chrf: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit code 5 below this chrF, of translations.",
-            min=0,
-            max=100,
-            show_default="no limit",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    min_r2: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit code 5 below this R2, of regression.",
-            min=-1e6,
-            max=1,
-            show_default="no limit",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    min_f1: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit code 5 below this micro-F1, of several labels.",
-            min=0,
-            max=1,
-            show_default="no limit",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
-    min_auroc: Annotated[
-        float | None,
-        typer.Option(
-            help="Exit code 5 below this AUROC, of anomalies.",
-            min=0,
-            max=1,
-            show_default="no limit",
-            rich_help_panel=LIMITS,
-        ),
-    ] = None,
+    min_accuracy: Annotated[float | None, _limit("accuracy", 0, 1)] = None,
+    min_chrf: Annotated[float | None, _limit("chrF, of translations", 0, 100)] = None,
+    min_r2: Annotated[float | None, _limit("R2, of regression", -1e6, 1)] = None,
+    min_f1: Annotated[float | None, _limit("micro-F1, of several labels", 0, 1)] = None,
+    min_auroc: Annotated[float | None, _limit("AUROC, of anomalies", 0, 1)] = None,
     most: Annotated[
         int | None,
         typer.Option(

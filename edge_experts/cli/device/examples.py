@@ -117,3 +117,14 @@ def _left_out(manifest: Manifest | None) -> list[str]:
         if role != "keep":
             found += names if isinstance(names, list) else [str(names)]
     return found
+
+
+def ending(answer: Answer, watch: Watch) -> dict[str, Any]:
+    """Last JSON keys of an answer: what went wrong, drift if it is watched, and times."""
+    return {
+        "degraded": answer.degraded,
+        "reason": answer.reason,
+        "warnings": answer.warnings,
+        **({} if watch.drift is None else {"drift": watch.drift}),
+        "timings": {name: round(value, 1) for name, value in answer.timings._asdict().items()},
+    }

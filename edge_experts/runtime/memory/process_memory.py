@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Memory(NamedTuple):
-    """Bytes: resident set size, its peak since `reset_peak`, and its kinds of pages.
+    """Bytes: resident set size, its peak since `reset_peak`, its kinds of pages, and swap.
 
     Shared pages are those of files in memory, such as the slots of packed experts.
     """
@@ -18,6 +18,12 @@ class Memory(NamedTuple):
     anonymous: int
     file: int
     shared: int = 0
+    swapped: int = 0
+
+    @property
+    def private(self) -> int:
+        """Memory that is no file's: anonymous, shared and swapped out."""
+        return self.anonymous + self.shared + self.swapped
 
 
 def read(process: int | str = "self") -> Memory:
@@ -28,7 +34,8 @@ def read(process: int | str = "self") -> Memory:
     def size(name: str) -> int:
         return int(fields[name].split()[0]) * 1024
 
-    return Memory(size("VmRSS"), size("VmHWM"), size("RssAnon"), size("RssFile"), size("RssShmem"))
+    names = ("VmRSS", "VmHWM", "RssAnon", "RssFile", "RssShmem", "VmSwap")
+    return Memory(*map(size, names))
 
 
 def resident_bytes(process: int | str = "self") -> int:

@@ -12,9 +12,9 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
 from ..answer import Answer, Clock, Predictions, softmax
-from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
+from .base import SCORE_TOLERANCE, DeployedScores, GoldenAnswer, Tensor
 from .deviations import Deviations, OddFeature
-from .regression import plain
+from .regression import Regression, plain
 from .routed_once import RoutedOnce, known_scores
 
 _ROUNDING = 1e-3  # of a published score, in float32
@@ -104,11 +104,7 @@ class Anomaly(RoutedOnce):
 
     name, watched = "anomaly", True
     labels_are = "features"
-    parity = (
-        Column("largest difference  ", "largest_difference", ".3g", 21),
-        Column("R2: Keras's,", "keras_r2", ".4f", 12),
-        Column("deployed", "deployed_r2", ".4f", 9),
-    )
+    parity = Regression.parity
 
     def __init__(self, manifest: Manifest, features: Features):
         super().__init__(manifest, features)

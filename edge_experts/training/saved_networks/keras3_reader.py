@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from ...keras3_process import UNUSED
+
 
 class Keras3Reader:
     """Reads files in one process, which takes seconds to start and ends when it is not used."""
@@ -35,7 +37,7 @@ class Keras3Reader:
         if line:
             failed: str | None = json.loads(line)["failed"]
             return failed
-        if self._process.wait() == 0:  # it ended, not used, at this very moment
+        if self._process.wait() == UNUSED:  # it ended at this very moment
             return self.read(path, out)
         self._log.seek(0)
         lines = [line for line in self._log.read().splitlines() if line.strip()]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..examples import answers
+from ..examples import answers, ending
 from ..listening import listen
 from . import Evaluation
 
@@ -54,11 +54,7 @@ def _json(answer: Answer, watch: Watch, name: str, named: bool) -> str:
         "expert": answer.expert,
         "experts": answer.experts,
         "abstained": answer.abstained,
-        "degraded": answer.degraded,
-        "reason": answer.reason,
-        "warnings": answer.warnings,
-        **({} if watch.drift is None else {"drift": watch.drift}),
-        "timings": {name: round(value, 1) for name, value in answer.timings._asdict().items()},
+        **ending(answer, watch),
     }
     return dumps(content, ensure_ascii=False)
 
