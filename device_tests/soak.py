@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_experts.errors import ThresholdError
+from edge_experts.errors import ThresholdError, UsageError
 from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden
@@ -59,8 +60,8 @@ class Soak:
 class _Work:
     """Requests of the threads, each in an order of its own, and the expected answers."""
 
-    def __init__(self, bundle: Path, runtime: ExpertRuntime, budget: int):
-        self.runtime, self.budget = runtime, budget
+    def __init__(self, bundle: Path, runtime: ExpertRuntime, budget: int, requests: int):
+        self.runtime, self.budget, self.requests = runtime, budget, requests
         with ExpertRuntime(bundle, strict=True) as alone:
             self.inputs = _inputs(bundle, alone)
             answers = [alone.predict(example) for example in self.inputs]
@@ -68,6 +69,7 @@ class _Work:
         experts = np.array([answer.expert for answer in answers])
         self.rows = [np.flatnonzero(experts == expert) for expert in np.unique(experts)]
         self.done = self.tokens = self.wrong = self.over = self.most = 0
+        self.levels: list[tuple[int, int]] = []
         self._lock = threading.Lock()
 
     def go(self, requests: int, seed: int) -> None:
@@ -92,10 +94,23 @@ class _Work:
                 self.wrong += answer.text != text or not np.array_equal(answer.scores, scores)
                 self.over += used > self.budget
                 self.most = max(self.most, used)
+                self._sample()
+
+    def _sample(self) -> None:
+        """Read the memory at fixed numbers of answers, so that each quarter has samples.
+
+        A clock would leave quarters without one where the threads are faster than its reader.
+        """
+        if self.done * _SAMPLES > len(self.levels) * self.requests:
+            memory = process_memory.read()
+            self.levels.append((self.done, memory.anonymous + memory.shared))
 
 
 def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> Soak:
     """Send requests in several threads, with a memory budget that holds a few experts."""
+    each = requests // threads
+    if each < 4:
+        raise UsageError(f"requests: {requests} for {threads} threads; each thread needs four")
     manifest = read_manifest(resolve(bundle))
     largest = max(entry.resident_bytes for entry in manifest.experts)
     # A language model's texts each keep keys and values.
@@ -103,20 +118,12 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
     with ExpertRuntime(bundle, sequences=texts) as empty:
         budget = experts * largest + empty.resident_bytes
     with ExpertRuntime(bundle, memory_budget=budget, sequences=texts, strict=True) as runtime:
-        work = _Work(bundle, runtime, budget)
-        workers = [
-            threading.Thread(target=work.go, args=(requests // threads, seed))
-            for seed in range(threads)
-        ]
+        work = _Work(bundle, runtime, budget, each * threads)
         start = perf_counter()
-        for worker in workers:
-            worker.start()
-        levels: list[tuple[int, int]] = []
-        while alive := [worker for worker in workers if worker.is_alive()]:
-            if work.done >= len(levels) * requests / _SAMPLES:
-                memory = process_memory.read()
-                levels.append((work.done, memory.anonymous + memory.shared))
-            alive[0].join(0.01)
+        with ThreadPoolExecutor(threads) as pool:
+            running = [pool.submit(work.go, each, seed) for seed in range(threads)]
+        for one in running:
+            one.result()
         seconds = perf_counter() - start
     return Soak(
         requests=work.done,
@@ -128,7 +135,7 @@ def soak(bundle: Path, *, requests: int, threads: int = 4, experts: int = 4) -> 
         wrong=int(work.wrong),
         over_budget=int(work.over),
         most_bytes=work.most,
-        quarters=_quarters(levels, work.done),
+        quarters=_quarters(work.levels, work.done),
     )
 
 
@@ -147,8 +154,8 @@ def _inputs(bundle: Path, runtime: ExpertRuntime) -> Sequence[Any]:
 
 
 def _quarters(levels: Sequence[tuple[int, int]], requests: int) -> tuple[int, ...]:
-    """Compute the median level of each quarter of the requests."""
+    """Compute the median level of each quarter of the requests; done counts from 1."""
     found: list[list[int]] = [[], [], [], []]
     for done, level in levels:
-        found[min(3, 4 * done // max(1, requests))].append(level)
-    return tuple(int(np.median(quarter)) if quarter else 0 for quarter in found)
+        found[4 * (done - 1) // requests].append(level)
+    return tuple(int(np.median(quarter)) for quarter in found)

@@ -148,6 +148,7 @@ def test_programs_print_json_or_text(
         ("synthetic-translators", ("--experts", "3"), UsageError),
         ("synthetic-language", ("--dense", "one"), UsageError),
         ("perplexity", ("--tokens", "100"), ManifestError),
+        ("soak", ("--requests", "15"), UsageError),
     ],
 )
 def test_errors_end_with_their_exit_code(

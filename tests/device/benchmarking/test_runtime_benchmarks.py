@@ -37,6 +37,11 @@ def test_a_soak_in_four_threads(many_experts: Path) -> None:
     assert 0 < found.most_bytes <= found.budget_bytes
 
 
+def test_each_quarter_of_a_short_soak_has_its_memory(many_experts: Path) -> None:
+    found = soak.soak(many_experts, requests=16, threads=4)
+    assert min(found.quarters) > 1_000_000
+
+
 @pytest.mark.parametrize(
     "harm", [{"wrong": 1}, {"over_budget": 1}, {"quarters": (5, 5, 5, 2_000_000)}]
 )
