@@ -1,4 +1,4 @@
-"""Commands that measure training steps; both need TensorFlow."""
+"""Commands that measure training steps; all need TensorFlow."""
 
 from __future__ import annotations
 
@@ -72,6 +72,26 @@ def translator_training_speed(
 
     times = measure(drawn or _DRAWN, rounds)
     output.show(asdict(times), times.as_table(), json=json, notes=times.notes())
+
+
+def precision_speed(
+    rounds: Annotated[int, typer.Option(min=1, help="Steps of each kind.")] = 10,
+    json: Json = False,
+) -> None:
+    """Time training steps in float32 and in bfloat16.
+
+    Of the default language model and translator, in turns.
+
+    Example: python -m benchmarks precision-speed --rounds 10
+    """
+    require_training()
+    from .precision_speed import as_table, measure
+
+    times = measure(rounds)
+    note = "Processor time of the median step; ratio of bfloat16 to float32, turn by turn."
+    output.show(
+        {"networks": [asdict(one) for one in times]}, as_table(times), json=json, notes=[note]
+    )
 
 
 def resume(

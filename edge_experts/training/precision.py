@@ -8,17 +8,21 @@ from pathlib import Path
 
 import tf_keras
 
+_PROCESSORS = Path("/proc/cpuinfo")
+
 
 def fast_precision() -> str:
-    """Type for computations: bfloat16 if the processor multiplies it, otherwise float32.
+    """Type for computations: bfloat16 if the processor multiplies tiles of it, otherwise float32.
 
-    bfloat16 is then much faster.
+    With AMX bfloat16 is faster. With AVX512-BF16 alone it is slower: the conversions around the
+    small networks' products take longer than their products save (`python -m benchmarks
+    precision-speed`).
     """
     try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = _PROCESSORS.read_text(encoding="utf-8")
     except OSError:  # not Linux
         return "float32"
-    return "bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
+    return "bfloat16" if "amx_bf16" in flags else "float32"
 
 
 @contextmanager

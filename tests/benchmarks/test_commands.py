@@ -21,7 +21,7 @@ NAMES = (
     *("overhead", "loading", "kernels", "attention", "startup", "scale", "memory", "tight"),
     "soak",
     *("mutations", "drift"),
-    *("serving-load", "training-speed", "translator-training-speed"),
+    *("serving-load", "training-speed", "translator-training-speed", "precision-speed"),
     *("resume", "new-domain", "backbone", "gains", "anomalies"),
     *("language-models", "perplexity"),
     *("routing-options", "moe", "memory-limit", "synthetic-moe"),
