@@ -23,6 +23,7 @@ from .drift.drift_monitor import Drift, Monitor
 from .interpreter import Delegate
 from .memory import allocator, measured_costs
 from .memory.memory_budget import MemoryBudget
+from .memory.memory_lock import Locked
 from .memory.prefetch import Prefetcher
 from .memory.quarantine import Quarantine
 from .memory.read_ahead import ReadAhead
@@ -136,6 +137,9 @@ class ExpertRuntime:
         self._common = memory_budget if isinstance(memory_budget, MemoryBudget) else None
         self._limits = costs, _bytes_of(memory_budget), max_experts
         self._room = self._make_room(reserved)
+        faster = self.scheme.faster_interpreters(threads, sequences)
+        if faster is not None and self._common is None:
+            self._use_plain_if_all_fit(faster, reserved)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
@@ -229,6 +233,11 @@ class ExpertRuntime:
         return self._room.beside + self._experts.used
 
     @property
+    def locked(self) -> Locked:
+        """Memory of routers and dense parts that cannot be swapped out, and why not all of it."""
+        return self.models.locked
+
+    @property
     def counts(self) -> Counts:
         """Loads and evictions of experts since the runtime was opened, or forked."""
         return self._experts.counts
@@ -263,6 +272,12 @@ class ExpertRuntime:
         It waits for answers in progress.
         """
         self._experts.clear()
+
+    def _use_plain_if_all_fit(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
+        packed, room = self.scheme, self._room
+        self._use_plain(plain, reserved)
+        if not self._room.holds_all:
+            self.scheme, self.models.pool, self._room = packed, packed.pool, room
 
     def _use_plain(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
         self.scheme, self.models.pool = plain, None

@@ -22,6 +22,7 @@ from .answer import Answer, Predictions
 from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
 from .memory.memory_budget import MemoryBudget
+from .memory.memory_lock import Locked
 from .memory.residency import Counts
 from .packed.scheme import Scheme
 from .tasks import Task
@@ -184,6 +185,11 @@ class InstalledRuntime:
     def scheme(self) -> Scheme:
         """How the current version's experts are loaded, as in `ExpertRuntime`."""
         return self._runtime.scheme
+
+    @property
+    def locked(self) -> Locked:
+        """Locked memory of the current version, as in `ExpertRuntime`."""
+        return self._runtime.locked
 
     @property
     def drift(self) -> Drift | None:
