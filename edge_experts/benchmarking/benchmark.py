@@ -86,7 +86,7 @@ class Benchmark:
         everything["photos"] = None if self.photos is None else asdict(self.photos)
         everything["sounds"] = None if self.sounds is None else asdict(self.sounds)
         locked = self.locked_memory
-        everything["locked_memory"] = None if locked is None else locked._asdict()
+        everything["locked_memory"] = None if locked is None else asdict(locked)
         everything["rows"] = [asdict(one) for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():

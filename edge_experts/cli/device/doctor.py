@@ -4,6 +4,7 @@ import platform
 import sys
 import textwrap
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,7 +116,7 @@ def doctor(
                 "interpreter": interpreter or None,
                 "packed_experts": {"work": not unpacked, "problem": unpacked or None},
                 "residency": residency,
-                "locked_memory": None if residency is None else locked._asdict(),
+                "locked_memory": None if residency is None else asdict(locked),
                 "problem": None if problem is None else str(problem),
             }
         )

@@ -13,14 +13,15 @@ import functools
 import mmap
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 Range = tuple[int, int]  # addresses: first, and that after the last
 _MAPS = Path("/proc/self/maps")
 
 
-class Locked(NamedTuple):
+@dataclass(frozen=True)
+class Locked:
     """Result of locking.
 
     Attributes:

@@ -23,7 +23,7 @@ from .scheme import setting
 from .sidecars import Sidecar
 from .slot_pool import Template
 
-_ROUNDS, _REPEATS = 20, 4
+_ROUNDS = 100  # short ones, some of which no other process interrupts
 _BYTES, _LEAST, _MOST = 24_000_000, 2, 8  # of all weights that are used in turn; experts
 _COPIES = 4  # of an expert's weights in memory: its file, both kinds of packed ones, and to spare
 
@@ -33,7 +33,7 @@ def measure(
 ) -> dict[str, float]:
     """Measure the time of a call in slots, divided by that in interpreters, by `scheme.setting`.
 
-    All figures take less than a second.
+    It takes about a second.
 
     Raises:
         DigestError, ModelError, MachineError, OSError: an expert cannot be opened.
@@ -61,10 +61,10 @@ def _ratio(
     slots: Sequence[CompiledRows], plain: Sequence[RowsModel], row: np.ndarray, requests: int
 ) -> float:
     """Compare the shortest rounds of both kinds, which take turns: other work only adds time."""
-    rounds = [
-        (_seconds(slots, row, requests), _seconds(plain, row, requests)) for _ in range(_ROUNDS)
-    ]
-    in_slots, in_interpreters = zip(*rounds, strict=True)
+    in_slots, in_interpreters = [], []
+    for _ in range(_ROUNDS):
+        in_slots.append(_seconds(slots, row, requests))
+        in_interpreters.append(_seconds(plain, row, requests))
     return round(min(in_slots) / min(in_interpreters), 3)
 
 
@@ -74,9 +74,8 @@ def _seconds(
     """Run all models on one row, shared out among `requests` threads."""
 
     def run(part: Sequence[CompiledRows] | Sequence[RowsModel]) -> None:
-        for _ in range(_REPEATS):
-            for model in part:
-                model.run(row)
+        for model in part:
+            model.run(row)
 
     parts = [models[number::requests] for number in range(requests)]
     threads = [threading.Thread(target=run, args=(part,)) for part in parts]

@@ -79,7 +79,7 @@ def test_a_limit_is_a_reason_and_no_error(limit: int) -> None:
 def test_a_system_without_lists_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_lock, "_MAPS", tmp_path / "absent")
     assert memory_lock.mapped() == []
-    assert memory_lock.lock_new([]) == (0, 0, "this system does not list its memory")
+    assert memory_lock.lock_new([]).problem == "this system does not list its memory"
 
 
 def _of_bundle(bundle: Path) -> memory_lock.Locked:
