@@ -213,7 +213,7 @@ def benchmark(
         photos=photo_speed(features, warm.total_us["p50"], decode),
         sounds=sound_speed(features, warm.total_us["p50"], decode),
         routing_options=routing,
-        locked_memory=locked if manifest.dense else None,
+        locked_memory=locked,
         sessions=tuple(sessions),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,7 +23,6 @@ from .drift.drift_monitor import Drift, Monitor
 from .interpreter import Delegate
 from .memory import allocator, measured_costs
 from .memory.memory_budget import MemoryBudget
-from .memory.memory_lock import Locked
 from .memory.prefetch import Prefetcher
 from .memory.quarantine import Quarantine
 from .memory.read_ahead import ReadAhead
@@ -33,6 +32,9 @@ from .models import Models
 from .packed import scheme
 from .tasks import Task, open_task
 from .tasks.base import Stream
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 ALWAYS = "routers and dense parts"  # name of their memory in messages
 
@@ -233,8 +235,8 @@ class ExpertRuntime:
         return self._room.beside + self._experts.used
 
     @property
-    def locked(self) -> Locked:
-        """Memory of routers and dense parts that cannot be swapped out, and why not all of it."""
+    def locked(self) -> Locked | None:
+        """Memory of routers and dense parts that cannot be swapped out; None without such parts."""
         return self.models.locked
 
     @property

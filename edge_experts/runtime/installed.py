@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,11 +22,13 @@ from .answer import Answer, Predictions
 from .drift.drift_monitor import Drift
 from .engine import ExpertRuntime
 from .memory.memory_budget import MemoryBudget
-from .memory.memory_lock import Locked
 from .memory.residency import Counts
 from .packed.scheme import Scheme
 from .tasks import Task
 from .tasks.base import Stream
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 _RETRY = 10.0  # seconds until a version that failed to open is tried again
 _PATIENCE = 300.0  # seconds in which all answers in progress must end, for an exchange
@@ -187,7 +189,7 @@ class InstalledRuntime:
         return self._runtime.scheme
 
     @property
-    def locked(self) -> Locked:
+    def locked(self) -> Locked | None:
         """Locked memory of the current version, as in `ExpertRuntime`."""
         return self._runtime.locked
 

@@ -84,7 +84,8 @@ class RuntimeCollector:
             scheme.add_metric(own, {"scheme": runtime.scheme.name})
             resident.add_metric(own, len(runtime.resident))
             taken.add_metric(own, runtime.resident_bytes)
-            locked.add_metric(own, runtime.locked.bytes)
+            if runtime.locked is not None:
+                locked.add_metric(own, runtime.locked.bytes)
             quarantined.add_metric(own, len(runtime.quarantined))
             loads.add_metric(own, counts.loads)
             evictions.add_metric(own, counts.evictions)

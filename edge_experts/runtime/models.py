@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DigestError
 from ..features import Features
@@ -14,9 +14,11 @@ from ..format.checked_files import open_checked, read_checked
 from ..format.manifest import MODEL_SUFFIX, FileEntry, Manifest
 from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
-from .memory import memory_lock
 from .memory.slot import Pool
 from .tasks.base import Task
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 
 class Models:
@@ -30,7 +32,7 @@ class Models:
         routers: one for each layer; empty for a bundle without routing, and after `close`.
         dense: dense parts by their paths, as the task opens them; empty after `close`.
         pool: opens experts; None: each has an interpreter of its own.
-        locked: memory of routers and dense parts that cannot be swapped out; none without dense
+        locked: memory of routers and dense parts that cannot be swapped out; None without dense
             parts.
 
     Raises:
@@ -51,7 +53,7 @@ class Models:
         self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
         task.check_features(folder)  # it knows more than the interpreter does of a foreign file
-        self.locked = memory_lock.Locked()
+        self.locked: Locked | None = None
         with self._kept_in_memory():
             self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
             self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
@@ -127,6 +129,8 @@ class Models:
         if not self._manifest.dense:
             yield
             return
+        from .memory import memory_lock  # not for every bundle
+
         before = memory_lock.mapped()
         yield
         self.locked = memory_lock.lock_new(before)

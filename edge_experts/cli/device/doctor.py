@@ -6,12 +6,15 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ... import installation
 from ..shared_options import Json, print_json
+
+if TYPE_CHECKING:
+    from ...runtime.memory.memory_lock import Locked
 
 # Packages that each extra of pyproject.toml adds to those of the other extras.
 PACKAGES = {
@@ -85,6 +88,7 @@ def doctor(
 
     unpacked = support.problem()
     residency: dict[str, Any] | None = None
+    locked: Locked | None = None
     if bundle is not None:
         with ExpertRuntime(bundle) as runtime:
             found, locked = runtime.scheme, runtime.locked
@@ -116,7 +120,7 @@ def doctor(
                 "interpreter": interpreter or None,
                 "packed_experts": {"work": not unpacked, "problem": unpacked or None},
                 "residency": residency,
-                "locked_memory": None if residency is None else asdict(locked),
+                "locked_memory": None if locked is None else asdict(locked),
                 "problem": None if problem is None else str(problem),
             }
         )
@@ -137,7 +141,7 @@ def doctor(
             print(f"{bundle}: experts are loaded by the scheme {residency['scheme']!r}{why}.")
             for setting, ratio in residency["slot_times"].items():
                 print(f"  {setting}: a slot takes {ratio:.2f} of an interpreter's time")
-            if locked.of:
+            if locked is not None:
                 print(f"  {locked.told()}")
         if missing:
             print(
