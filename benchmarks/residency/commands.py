@@ -153,7 +153,7 @@ def record_routes(
         "recorded_routes.json"
     ),
 ) -> None:
-    """Record the experts that a language model's tokens take.
+    """Record the experts that tokens take in a model.
 
     benchmarks/residency/recorded_routes.json, a trace of `moe`, is made by it.
 
