@@ -28,7 +28,9 @@ def moe(
         ),
     ] = "plain,slots",
     memory: Annotated[str, typer.Option(help="Of all, half, quarter.")] = "all,half,quarter",
-    traces: Annotated[str, typer.Option(help="Of uniform, zipf.")] = "uniform,zipf",
+    traces: Annotated[
+        str, typer.Option(help="Of uniform, zipf, recorded.")
+    ] = "uniform,zipf,recorded",
     tokens: Annotated[int, typer.Option(min=1, help="Measured tokens of a process.")] = 48,
     prompt: Annotated[
         int, typer.Option(min=0, help="Tokens of a prompt; 0: tokens one by one.")
@@ -139,3 +141,24 @@ def synthetic_moe(
     from .random_model import make
 
     make(out, gguf, layers=layers, experts=experts, quantization=quantization)
+
+
+def record_routes(
+    bundle: Bundle,
+    data: Annotated[
+        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
+    ] = "help",
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens of test texts.")] = 512,
+    out: Annotated[Path, typer.Option(help="File of the experts of each token.")] = Path(
+        "recorded_routes.json"
+    ),
+) -> None:
+    """Record the experts that tokens take in a model.
+
+    benchmarks/residency/recorded_routes.json, a trace of `moe`, is made by it.
+
+    Example: python -m benchmarks record-routes examples/help.bundle
+    """
+    from .recorded_routes import record
+
+    record(bundle, data, tokens, out)

@@ -133,7 +133,11 @@ def _once(plan: Plan, share: str, trace: str, name: str, number: int) -> Measure
 
 def _work(plan: Plan, trace: str, number: int) -> Work:
     """Choose the tokens of a round: other ones of the trace in each."""
-    known = token_routes.tokens(engines.pieces(plan.root))[trace]
+    known = token_routes.tokens(engines.pieces(plan.root)).get(trace)
+    if known is None:
+        raise UsageError(
+            f"--traces {trace}: {plan.root} was made without it; make it anew by synthetic-moe"
+        )
     count = plan.prompt or plan.tokens + engines.WARM
     if count > len(known):
         raise UsageError(f"a trace has {len(known)} tokens, {count} are needed")

@@ -76,7 +76,7 @@ def _values(name: str, shape: tuple[int, ...], random: np.random.Generator) -> n
         values[..., -WIDTH:, :] *= FADED
     elif name.endswith("router.layer.weight"):
         values = np.zeros(shape, np.float32)
-        values[:, -WIDTH:] = token_routes.router(random, shape[0])
+        values[:, -WIDTH:] = token_routes.router(random, int(name.split(".")[2]), shape[0])
     return values
 
 

@@ -9,8 +9,6 @@ from edge_experts.converters.checkpoints import convert_checkpoint
 
 from . import random_checkpoint, random_gguf, token_routes
 
-_BYTES = 288  # pieces that are no tokens of a trace
-
 
 def make(out: Path, gguf: Path | None, *, layers: int, experts: int, quantization: str) -> None:
     """Make a bundle, and a GGUF file if one is asked for.
@@ -18,7 +16,7 @@ def make(out: Path, gguf: Path | None, *, layers: int, experts: int, quantizatio
     Raises:
         UsageError: as `random_gguf.write`.
     """
-    pieces = _BYTES + len(token_routes.TRACES) * token_routes.TOKENS
+    pieces = token_routes.BYTES + len(token_routes.TRACES) * token_routes.TOKENS
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / random_checkpoint.NAME
         random_checkpoint.write(folder, layers=layers, experts=experts, pieces=pieces)

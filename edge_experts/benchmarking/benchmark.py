@@ -16,6 +16,7 @@ from ..format.byte_sizes import Size, bytes_of
 from ..format.manifest_parser import read_manifest
 from ..progress import Progress
 from ..runtime import ExpertRuntime, golden
+from ..runtime.memory.memory_lock import Locked
 from ..runtime.routing_options import RoutingOptions
 from . import contender, latency, onnx, session
 from .bounds import Count, Length, Positive
@@ -29,7 +30,7 @@ from .throughput import Writing
 # 1.1: quantiles, timelines, accuracies, the expert map, the command; 1.2: `generation` of rows
 # (see `throughput.py`) and their `chrf`, `bound_bytes` of growth; 1.3: `scores` of rows
 # 1.4: `streaming` of growth, and its figures beside; 1.5: `photos`; 1.6: `routing_options`,
-# `sounds`
+# `sounds`, `locked_memory`
 SCHEMA_VERSION = "1.6"
 SESSIONS = 8
 _REPEATS = 30
@@ -62,6 +63,7 @@ class Benchmark:
     photos: PhotoSpeed | None = None  # None: the inputs are not photos
     routing_options: Annotated[dict[str, float], Length(0, 10)] = field(default_factory=dict)
     sounds: SoundSpeed | None = None  # None: the inputs are not sounds
+    locked_memory: Locked | None = None  # None: there are no dense parts
     sessions: tuple[session.Session, ...] = field(default=(), repr=False)
     schema_version: str = SCHEMA_VERSION
 
@@ -83,6 +85,8 @@ class Benchmark:
         everything["energy"] = None if self.energy is None else asdict(self.energy)
         everything["photos"] = None if self.photos is None else asdict(self.photos)
         everything["sounds"] = None if self.sounds is None else asdict(self.sounds)
+        locked = self.locked_memory
+        everything["locked_memory"] = None if locked is None else asdict(locked)
         everything["rows"] = [asdict(one) for one in self.rows]
         everything["experts"] = asdict(self.experts)
         for name, value in everything.items():
@@ -153,7 +157,7 @@ def benchmark(
         with ExpertRuntime(bundle, threads=threads, strict=True) as runtime:
             checked = golden.check(runtime)
             experts = expert_map(runtime, asked)
-            features = runtime.features
+            features, locked = runtime.features, runtime.locked
             digest = hashlib.sha256(runtime.features.pack(asked).tobytes()).hexdigest()
         for rival in rivals:
             _must_take(rival, asked)
@@ -209,6 +213,7 @@ def benchmark(
         photos=photo_speed(features, warm.total_us["p50"], decode),
         sounds=sound_speed(features, warm.total_us["p50"], decode),
         routing_options=routing,
+        locked_memory=locked,
         sessions=tuple(sessions),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from .models import Models
 from .packed import scheme
 from .tasks import Task, open_task
 from .tasks.base import Stream
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 ALWAYS = "routers and dense parts"  # name of their memory in messages
 
@@ -136,6 +139,9 @@ class ExpertRuntime:
         self._common = memory_budget if isinstance(memory_budget, MemoryBudget) else None
         self._limits = costs, _bytes_of(memory_budget), max_experts
         self._room = self._make_room(reserved)
+        faster = self.scheme.faster_interpreters(threads, sequences)
+        if faster is not None and self._common is None:
+            self._use_plain_if_all_fit(faster, reserved)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
@@ -229,6 +235,11 @@ class ExpertRuntime:
         return self._room.beside + self._experts.used
 
     @property
+    def locked(self) -> Locked | None:
+        """Memory of routers and dense parts that cannot be swapped out; None without such parts."""
+        return self.models.locked
+
+    @property
     def counts(self) -> Counts:
         """Loads and evictions of experts since the runtime was opened, or forked."""
         return self._experts.counts
@@ -263,6 +274,12 @@ class ExpertRuntime:
         It waits for answers in progress.
         """
         self._experts.clear()
+
+    def _use_plain_if_all_fit(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
+        packed, room = self.scheme, self._room
+        self._use_plain(plain, reserved)
+        if not self._room.holds_all:
+            self.scheme, self.models.pool, self._room = packed, packed.pool, room
 
     def _use_plain(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
         self.scheme, self.models.pool = plain, None

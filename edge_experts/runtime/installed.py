@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from .memory.residency import Counts
 from .packed.scheme import Scheme
 from .tasks import Task
 from .tasks.base import Stream
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 _RETRY = 10.0  # seconds until a version that failed to open is tried again
 _PATIENCE = 300.0  # seconds in which all answers in progress must end, for an exchange
@@ -184,6 +187,11 @@ class InstalledRuntime:
     def scheme(self) -> Scheme:
         """How the current version's experts are loaded, as in `ExpertRuntime`."""
         return self._runtime.scheme
+
+    @property
+    def locked(self) -> Locked | None:
+        """Locked memory of the current version, as in `ExpertRuntime`."""
+        return self._runtime.locked
 
     @property
     def drift(self) -> Drift | None:

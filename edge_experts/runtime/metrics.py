@@ -59,6 +59,11 @@ class RuntimeCollector:
             "Memory of the routers and the resident experts, as it was measured.",
             labels=self._labels,
         )
+        locked = gauge(
+            "edge_experts_locked_bytes",
+            "Memory of a language model's dense parts that cannot be swapped out.",
+            labels=self._labels,
+        )
         quarantined = gauge(
             "edge_experts_quarantined",
             "Experts that could not be used when they were last tried.",
@@ -79,10 +84,12 @@ class RuntimeCollector:
             scheme.add_metric(own, {"scheme": runtime.scheme.name})
             resident.add_metric(own, len(runtime.resident))
             taken.add_metric(own, runtime.resident_bytes)
+            if runtime.locked is not None:
+                locked.add_metric(own, runtime.locked.bytes)
             quarantined.add_metric(own, len(runtime.quarantined))
             loads.add_metric(own, counts.loads)
             evictions.add_metric(own, counts.evictions)
-        yield from (bundle, scheme, resident, taken, quarantined, loads, evictions)
+        yield from (bundle, scheme, resident, taken, locked, quarantined, loads, evictions)
         yield from self._drift()
 
     def _drift(self) -> Iterator[Any]:

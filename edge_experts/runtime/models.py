@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DigestError
 from ..features import Features
@@ -15,6 +16,9 @@ from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
 from .memory.slot import Pool
 from .tasks.base import Task
+
+if TYPE_CHECKING:
+    from .memory.memory_lock import Locked
 
 
 class Models:
@@ -28,6 +32,8 @@ class Models:
         routers: one for each layer; empty for a bundle without routing, and after `close`.
         dense: dense parts by their paths, as the task opens them; empty after `close`.
         pool: opens experts; None: each has an interpreter of its own.
+        locked: memory of routers and dense parts that cannot be swapped out; None without dense
+            parts.
 
     Raises:
         DigestError: one of these files is missing, or differs from its digest in the manifest.
@@ -47,8 +53,10 @@ class Models:
         self._folder, self._manifest, self._task = folder, manifest, task
         self._threads, self._delegate = threads, delegate
         task.check_features(folder)  # it knows more than the interpreter does of a foreign file
-        self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
-        self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
+        self.locked: Locked | None = None
+        with self._kept_in_memory():
+            self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
+            self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
         self.pool: Pool | None = None
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
         self._arrays: list[Shapes] = []  # inputs available to each expert
@@ -101,17 +109,31 @@ class Models:
         """Open new interpreters for routers and dense parts; their bytes were already checked."""
         opened, how = self._task.open_part, (self._threads, self._delegate)
         entries = self._manifest.routers
-        self.routers = tuple(
-            opened(entry.path, router.content, router.name, *how)
-            for entry, router in zip(entries, self.routers, strict=True)
-        )
-        self.dense = {
-            path: opened(path, part.content, part.name, *how) for path, part in self.dense.items()
-        }
+        with self._kept_in_memory():
+            self.routers = tuple(
+                opened(entry.path, router.content, router.name, *how)
+                for entry, router in zip(entries, self.routers, strict=True)
+            )
+            self.dense = {
+                path: opened(path, part.content, part.name, *how)
+                for path, part in self.dense.items()
+            }
 
     def close(self) -> None:
         """Free the routers and the dense parts."""
         self.routers, self.dense = (), {}
+
+    @contextlib.contextmanager
+    def _kept_in_memory(self) -> Iterator[None]:
+        """Lock the memory of what is opened, if there are dense parts: every token needs them."""
+        if not self._manifest.dense:
+            yield
+            return
+        from .memory import memory_lock  # not for every bundle
+
+        before = memory_lock.mapped()
+        yield
+        self.locked = memory_lock.lock_new(before)
 
     def _open_part(self, entry: FileEntry) -> Any:
         content: Any

@@ -13,12 +13,12 @@ from edge_experts.converters.checkpoints.stored_numbers import read_numbers
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
-from benchmarks.residency import random_checkpoint, random_gguf, token_routes
+from benchmarks.residency import random_checkpoint, random_gguf, recorded_routes, token_routes
 from edge_experts.errors import UsageError
 from edge_experts.updates.install import install
 
 LAYERS, EXPERTS, TOP = 6, 32, 8
-PIECES = 288 + len(token_routes.TRACES) * token_routes.TOKENS
+PIECES = token_routes.BYTES + len(token_routes.TRACES) * token_routes.TOKENS
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def _chosen(trace: str) -> np.ndarray:
     """Return the experts of a trace's tokens, (tokens, layers, top)."""
     random = np.random.default_rng(0)
     codes = token_routes.codes(random)
-    routers = [token_routes.router(random, EXPERTS) for _ in range(LAYERS)]
+    routers = [token_routes.router(random, layer, EXPERTS) for layer in range(LAYERS)]
     numbers = token_routes.tokens(PIECES)
     first = numbers[token_routes.TRACES[0]].start
     rows = codes[[number - first for number in numbers[trace]]]
@@ -48,6 +48,39 @@ def _shared(chosen: np.ndarray) -> float:
 def test_tokens_share_experts_as_the_trace_says() -> None:
     assert _shared(_chosen("uniform")) == pytest.approx(TOP / EXPERTS, abs=0.02)
     assert _shared(_chosen("zipf")) == pytest.approx(0.48, abs=0.04)
+    chosen = recorded_routes.choices()[:, [layer % 4 for layer in range(LAYERS)]]
+    kept = (chosen[1:] * chosen[:-1]).sum(axis=2).mean() / 2
+    assert 0.4 < _shared(_chosen("recorded")) == pytest.approx(float(kept), abs=0.01)
+
+
+def test_layers_follow_recorded_ones_and_experts_are_groups() -> None:
+    wanted = recorded_routes.choices()[: token_routes.TOKENS]
+    found = _chosen("recorded")
+    for layer in range(LAYERS):
+        groups = np.zeros_like(wanted[:, 0])
+        np.add.at(groups, (np.arange(len(groups))[:, None], found[:, layer] // 4), 1)
+        assert np.array_equal(groups, 4 * wanted[:, layer % 4])
+
+
+def test_choices_are_recorded(tmp_path: Path) -> None:
+    text, out = tmp_path / "texts", tmp_path / "routes.json"
+    text.mkdir()
+    for number in range(40):
+        (text / f"{number}.txt").write_text(f"To open file number {number}, click its name twice.")
+    bundle = Path(__file__).parents[2] / "examples" / "help.bundle"
+    _ok("record-routes", str(bundle), "--data", str(text), "--tokens", "12", "--out", str(out))
+    found = json.loads(out.read_text())
+    assert (found["bundle"], found["experts"]) == ("help", 8)
+    assert np.array(found["tokens"]).shape == (12, 4, 2)
+    options = "--data", str(text), "--tokens", "9999", "--out", str(out)
+    failed = CliRunner().invoke(app, ["record-routes", str(bundle), *options])
+    assert "tokens in its test texts, not 9999" in str(failed.exception)
+
+
+def test_models_of_fewer_traces_have_those() -> None:
+    known = token_routes.tokens(token_routes.BYTES + 2 * token_routes.TOKENS + 1)
+    assert list(known) == ["uniform", "zipf"]
+    assert token_routes.tokens(PIECES)["recorded"].stop == PIECES
 
 
 def test_other_language_models_have_no_traces(language_bundle: Path, tmp_path: Path) -> None:
@@ -112,14 +145,14 @@ def test_engines_are_compared(cli: Any, tmp_path: Path) -> None:
     assert [(one["memory"], one["trace"], one["engine"]) for one in rows] == [
         (memory, trace, name)
         for memory in ("all", "half")
-        for trace in ("uniform", "zipf")
+        for trace in token_routes.TRACES
         for name in names.split(",")
     ]
     fitting = [one for one in rows if one["figures"] is not None]
     kinds = {(one["memory"], one["engine"]) for one in fitting}
     assert kinds == {("all", "slots"), ("all", "plain")}, "a token needs all four experts at once"
     assert all(one["figures"]["cpu_ms"] > 0 for one in fitting)
-    assert [one["cpu"] is None for one in fitting] == [True, False] * 2
+    assert [one["cpu"] is None for one in fitting] == [True, False] * 3
     (prompt,) = json.loads(
         _ok(
             *("moe", root, "--engines", "slots", "--rounds", "1", "--prompt", "40"),

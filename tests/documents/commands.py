@@ -38,6 +38,7 @@ NOT_RUN = {
     "openssl ": "another program's; tests/device/updates checks signatures by it",
     "tensorboard ": "another program's, and it does not end",
     "edge-experts install random.bundle": "the bundle of a measuring program",
+    "edge-experts install random4.bundle": "the bundle of a measuring program",
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
     "python -m device_tests.sound_spectra": "tests/device/features/test_log_mel.py has its digest",

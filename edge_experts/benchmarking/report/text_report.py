@@ -79,6 +79,7 @@ def memory_told(result: Benchmark) -> list[str]:
         f"While memory was measured, in {growth.answers:,} answers, experts were loaded {loads:,} "
         f"times and evicted {evictions:,} times.",
         *([] if growth.streaming is None else [_streaming_told(growth.streaming, result)]),
+        *([] if result.locked_memory is None else [f"{result.locked_memory.told()}."]),
     ]
 
 

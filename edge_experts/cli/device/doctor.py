@@ -4,13 +4,17 @@ import platform
 import sys
 import textwrap
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ... import installation
 from ..shared_options import Json, print_json
+
+if TYPE_CHECKING:
+    from ...runtime.memory.memory_lock import Locked
 
 # Packages that each extra of pyproject.toml adds to those of the other extras.
 PACKAGES = {
@@ -83,10 +87,12 @@ def doctor(
     from ...runtime.packed import support
 
     unpacked = support.problem()
-    residency: dict[str, str] | None = None
+    residency: dict[str, Any] | None = None
+    locked: Locked | None = None
     if bundle is not None:
         with ExpertRuntime(bundle) as runtime:
-            residency = {"scheme": runtime.scheme.name, "reason": runtime.scheme.reason}
+            found, locked = runtime.scheme, runtime.locked
+        residency = {"scheme": found.name, "reason": found.reason, "slot_times": dict(found.times)}
 
     packages = {
         extra: {name: _version(name) for name in names} for extra, names in PACKAGES.items()
@@ -114,6 +120,7 @@ def doctor(
                 "interpreter": interpreter or None,
                 "packed_experts": {"work": not unpacked, "problem": unpacked or None},
                 "residency": residency,
+                "locked_memory": None if locked is None else asdict(locked),
                 "problem": None if problem is None else str(problem),
             }
         )
@@ -132,6 +139,10 @@ def doctor(
         if residency is not None:
             why = f" ({residency['reason']})" if residency["reason"] else ""
             print(f"{bundle}: experts are loaded by the scheme {residency['scheme']!r}{why}.")
+            for setting, ratio in residency["slot_times"].items():
+                print(f"  {setting}: a slot takes {ratio:.2f} of an interpreter's time")
+            if locked is not None:
+                print(f"  {locked.told()}")
         if missing:
             print(
                 f"Not installed: {', '.join(missing)}. To add one, such as {missing[0]}: "

@@ -61,6 +61,12 @@ class Room:
         """Test if all that is evicted may take `used` bytes."""
         return self._budget is None or used <= self._budget
 
+    @property
+    def holds_all(self) -> bool:
+        """True if a budget is given, and all experts fit at the same time."""
+        is_given = self._budget is not None and self.is_one_more_allowed(len(self.costs) - 1)
+        return is_given and self.holds(sum(self.costs))
+
     def is_one_more_allowed(self, count: int) -> bool:
         """Test if the limit of the number of experts allows one beside `count` others."""
         return self._most is None or count < self._most

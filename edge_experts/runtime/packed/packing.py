@@ -21,10 +21,10 @@ from ..memory import allocator, process_memory
 from ..models import Models
 from ..rows_model import RowsModel
 from ..tasks import open_task
-from . import sidecars
+from . import call_times, sidecars
 from .compiled import packed_weights
 from .memory_file import MemoryFile
-from .sidecars import Sidecar
+from .sidecars import Index, Sidecar
 from .slot_pool import Template
 
 _MOST_TEMPLATES = 4  # files that the weights of all experts are used under
@@ -67,13 +67,15 @@ def pack(folder: Path, root: Path, kept: Sequence[str]) -> Packed:
         intact = files[digest].template in here and sidecars.is_whole(root, digest, files[digest])
         if not intact:
             del files[digest]
-    missing, started = len(here.difference(files)), index.started_bytes
+    missing, started, times = len(here.difference(files)), index.started_bytes, index.times
     if missing:
         packing = _Packing(root, manifest, models, files)
         started = packing.started_bytes()
         files |= packing.all(task.largest_state())
-    if missing or files != index.files:
-        sidecars.record(root, files, started)
+    if missing or not times:
+        times = call_times.measure(root, manifest, models, files)
+    if missing or files != index.files or times != index.times:
+        sidecars.record(root, Index(files, started, "", times))
     sidecars.keep_only(root, files)
     return Packed(missing, len(here) - missing, sum(files[one].bytes for one in here))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import EdgeExpertsError, UsageError
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 CHOICE = "EDGE_EXPERTS_RESIDENCY"  # environment variable that names one of these
 SLOTS, MAPPED, PLAIN = "slots", "mapped", "plain"
 NAMES = (SLOTS, MAPPED, PLAIN)
+_CLEARLY = 1.25  # times as long: interpreters take twice the memory
+
+
+def setting(threads: int, requests: int) -> str:
+    """Name what the time of a call depends on: threads of the kernels, and requests at a time.
+
+    More than two of either are taken for two.
+    """
+    return f"threads {min(threads, 2)}, requests {min(requests, 2)}"
 
 
 class Scheme(NamedTuple):
@@ -27,12 +38,33 @@ class Scheme(NamedTuple):
             is opened on them; "plain": an interpreter is opened on the original file.
         reason: why it is not an earlier one of these; empty for slots.
         is_forced: the environment demands it.
+        times: as of `sidecars.Index`, measured at `install`.
     """
 
     name: str
     reason: str
     pool: SlotPool | None = None
     is_forced: bool = False
+    times: Mapping[str, float] = MappingProxyType({})
+
+    def faster_interpreters(self, threads: int, requests: int) -> Scheme | None:
+        """Return the scheme of interpreters if they are clearly faster than slots; else None.
+
+        Only where all experts are in memory: each load takes an interpreter many times as long.
+
+        Args:
+            threads: of the kernels.
+            requests: at the same time.
+        """
+        found = setting(threads, requests)
+        ratio = self.times.get(found, 1.0)
+        if self.pool is None or self.is_forced or ratio < _CLEARLY:
+            return None
+        reason = (
+            f"the memory budget holds all experts as interpreters, and a slot takes {ratio:.2f} "
+            f"times as long ({found})"
+        )
+        return Scheme(PLAIN, reason, times=self.times)
 
 
 NO_ROOM = Scheme(PLAIN, "the memory budget does not hold slots and what packing again takes")
@@ -85,7 +117,7 @@ def _first_that_works(
         except (EdgeExpertsError, OSError, ImportError, AttributeError, TypeError) as error:
             reasons.append(f"{name}: {error}")  # another version of LiteRT may have other methods
             continue
-        return Scheme(name, "; ".join(reasons), pool, bool(wanted))
+        return Scheme(name, "; ".join(reasons), pool, bool(wanted), index.times)
     return Scheme(PLAIN, "; ".join(reasons))
 
 

@@ -15,6 +15,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,11 +63,13 @@ class Index(NamedTuple):
     Attributes:
         started_bytes: memory that the first of them takes once in a process.
         reason: why there are none; empty if there are.
+        times: time of an expert in a slot, divided by that in an interpreter, by `scheme.setting`.
     """
 
     files: Mapping[str, Sidecar]
     started_bytes: int
     reason: str
+    times: Mapping[str, float] = MappingProxyType({})
 
 
 def path_of(root: Path, digest: str) -> Path:
@@ -88,18 +91,20 @@ def read(root: Path) -> Index:
             if content["machine"][name] != value:
                 return _none(f"the packed experts are for another {name}; install the bundle again")
         files = {digest: Sidecar(**entry) for digest, entry in content["files"].items()}
-        return Index(files, int(content["started_bytes"]), "")
+        times = {str(name): float(ratio) for name, ratio in content.get("times", {}).items()}
+        return Index(files, int(content["started_bytes"]), "", times)
     except (MachineError, ImportError, *_UNREADABLE):
         return _none("the index of packed experts is damaged; install the bundle again")
 
 
-def record(root: Path, files: Mapping[str, Sidecar], started_bytes: int) -> None:
+def record(root: Path, index: Index) -> None:
     """Write the index, whole, after the files that it names."""
     content: dict[str, Any] = {
         "schema_version": "1.0",
         "machine": machine(),
-        "started_bytes": started_bytes,
-        "files": {digest: asdict(one) for digest, one in files.items()},
+        "started_bytes": index.started_bytes,
+        "times": dict(index.times),
+        "files": {digest: asdict(one) for digest, one in index.files.items()},
     }
     content["digest"] = canonical_digest(content)
     write_whole(root / FOLDER / INDEX, json.dumps(content, indent=1) + "\n")

@@ -297,6 +297,34 @@ def tight(root: Path) -> None:
         opened(root, "slots", memory_budget=budget)
 
 
+def faster_interpreters(root: Path) -> None:
+    """Interpreters, where they are clearly faster and the budget holds all of them."""
+    wanted = plain(root)
+    with opened(root, "plain") as runtime:
+        logits(runtime)
+        everything = runtime.resident_bytes
+    assert set(sidecars.read(root).times) == {
+        scheme.setting(threads, requests) for threads in (1, 2) for requests in (1, 2)
+    }
+
+    def name(budget: int | None, **options: Any) -> str:
+        with opened(root, memory_budget=budget, **options) as runtime:
+            assert logits(runtime) == wanted
+            is_told = "times as long (threads 1, requests 2)" in runtime.scheme.reason
+            assert is_told == (runtime.scheme.name == "plain"), runtime.scheme.reason
+            return str(runtime.scheme.name)
+
+    times = {scheme.setting(1, 1): 1.1, scheme.setting(1, 2): 1.5}
+    _change(root, lambda content: content.update(times=times))
+    enough = 2 * everything
+    assert name(enough) == "slots"
+    assert name(enough, sequences=3) == "plain"
+    assert name(enough, sequences=3, max_experts=7) == "slots"
+    assert name(None, sequences=3) == "slots"
+    with opened(root, "slots", sequences=3, memory_budget=enough) as runtime:
+        assert runtime.scheme.name == "slots"
+
+
 def killed_while_packing(bundle: Path, root: Path) -> None:
     """Kill -9 after three sidecars, in the process that packs."""
     whole, left = write_whole, [3]

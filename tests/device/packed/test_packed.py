@@ -50,6 +50,10 @@ def test_threads_share_slots(root: Path) -> None:
     run(scenarios.threads_and_slots, root)
 
 
+def test_interpreters_are_used_where_they_are_faster_and_fit(root: Path) -> None:
+    run(scenarios.faster_interpreters, root)
+
+
 def test_a_slot_that_does_not_follow_is_noticed(root: Path) -> None:
     run(scenarios.frozen_slots, root)
 
@@ -160,7 +164,11 @@ def test_doctor_names_the_scheme(root: Path, cli: Cli) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["packed_experts"] == {"work": True, "problem": None}
+    times = told["residency"].pop("slot_times")
+    assert len(times) == 4
+    assert all(0.1 < ratio < 10 for ratio in times.values())
     assert told["residency"] == {"scheme": "slots", "reason": ""}
+    assert set(told["locked_memory"]) == {"bytes", "of", "problem"}
     shutil.rmtree(root / sidecars.FOLDER)
     done = cli("doctor", root)
     assert "'plain' (no packed experts are here" in done.stdout, done.stderr

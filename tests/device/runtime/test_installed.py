@@ -76,6 +76,7 @@ def test_it_tells_of_the_version_that_answers(root: Path, runtime: InstalledRunt
     assert runtime.drift is None, "nobody watches"
     assert runtime.task.name == "classification"
     assert runtime.scheme.name == "plain"
+    assert runtime.locked is None, "no dense parts"
     assert runtime.resident_bytes == 2000, "a router and an expert of 1 kB each"
     list(runtime.predict_many(INPUTS))
     assert runtime.counts == (2, 0)

@@ -33,6 +33,15 @@ def bundles(tmp_path: Path) -> tuple[Path, Path]:
     return first, Path(shutil.copytree(first, tmp_path / "second.bundle"))
 
 
+@pytest.mark.parametrize(
+    ("budget", "most", "holds_all"),
+    [(None, None, False), (7, None, False), (8, None, True), (8, 2, False), (8, 3, True)],
+)
+def test_a_budget_holds_all_experts(budget: int | None, most: int | None, holds_all: bool) -> None:
+    room = Room([1, 2, 3], budget, most, beside={"router": 2})
+    assert room.holds_all == holds_all
+
+
 def test_two_bundles_take_memory_from_each_other(bundles: tuple[Path, Path]) -> None:
     budget = MemoryBudget("3KB")  # two routers, and one expert of either
     first, second = (ExpertRuntime(one, memory_budget=budget) for one in bundles)
