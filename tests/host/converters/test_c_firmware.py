@@ -34,12 +34,18 @@ pytestmark = [
 _EXAMPLES = 24
 
 
-def _assert_same_on_board(folder: Path, source: Path, examples: np.ndarray) -> None:
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for firmware; the library in it is compiled once."""
+    return tmp_path_factory.mktemp("board")
+
+
+def _assert_same_on_board(folder: Path, source: Path, examples: np.ndarray, board: Path) -> None:
     bundle = folder / "a.bundle"
     wanted = answers(bundle, source, examples=examples)
     labels = len(read_manifest(bundle).labels)
     checkout = Path(os.environ[CHECKOUT]).resolve()
-    found = on_board(checkout, source, examples, labels, folder / "board")
+    found = on_board(checkout, source, examples, labels, board)
     assert len(set(found.experts)) > 1
     assert np.array_equal(found.encoded, wanted["encoded"])
     assert found.raw == outputs(wanted, found.experts)
@@ -48,7 +54,7 @@ def _assert_same_on_board(folder: Path, source: Path, examples: np.ndarray) -> N
     assert np.abs(found.scores - wanted["c_scores"]).max() < 1e-6
 
 
-def test_sounds(tmp_path: Path, cli: Cli) -> None:
+def test_sounds(tmp_path: Path, cli: Cli, board: Path) -> None:
     write_sounds(tmp_path / "sounds", 36)
     source = source_of(tmp_path, cli, "--data", "sounds/")
     bundle = tmp_path / "a.bundle"
@@ -58,10 +64,10 @@ def test_sounds(tmp_path: Path, cli: Cli) -> None:
     sounds = [made(LABELS[place % 3], random)[:, 0] for place in range(_EXAMPLES - 4)]
     sounds += [noise(0.5, random)[:, 0] for _ in range(4)]
     windows = np.array([features.window(one) for one in sounds])
-    _assert_same_on_board(tmp_path, source, windows)
+    _assert_same_on_board(tmp_path, source, windows, board)
 
 
-def test_sensors(tmp_path: Path, cli: Cli) -> None:
+def test_sensors(tmp_path: Path, cli: Cli, board: Path) -> None:
     small_data.motion(tmp_path / "motion.csv")
     columns = ("--group-column", "person", "--time-column", "t")
     source = source_of(
@@ -72,4 +78,4 @@ def test_sensors(tmp_path: Path, cli: Cli) -> None:
         columns=Columns(group="person", time="t"), window=64, stride=32,
     )  # fmt: skip
     windows = np.asarray(data.train.inputs)[:_EXAMPLES].astype(np.float32)
-    _assert_same_on_board(tmp_path, source, windows)
+    _assert_same_on_board(tmp_path, source, windows, board)
