@@ -4,8 +4,8 @@
  * bits hold exactly. Of its (FRAME / 2) x (FRAME / 2 + 1) numbers and those of the sine only a quarter
  * circle is stored for each sample, in edge_experts_quarters. Samples are grouped by the largest
  * power of 2 that divides their place (at most that of FRAME / 4): for places of `part` times an odd
- * number the circle has FRAME / part steps only. Bins k and FRAME / 2 - k differ by the sign of odd
- * samples, so they share their products.
+ * number the circle has FRAME / part steps only, and bins k and half a circle - k differ by signs,
+ * so they share their products.
  *
  * What follows are single operations on doubles. `times` keeps a compiler from fusing a product with
  * a sum, which would round once instead of twice.
@@ -28,6 +28,7 @@ typedef struct {
 static struct folded {
     int32_t sum, difference; /* of the samples n and FRAME - n */
 } folded[HALF + 1];
+static sums coarse[HALF / 2 + 1]; /* of samples at even places, by bin */
 static double power[HALF + 1];
 
 static double times(double one, double other) {
@@ -54,9 +55,9 @@ static double logarithm(double value) {
     return times(2 * ratio, found) + times(exponent, 0.6931471805599453);
 }
 
-/* Adds the products of the samples at places part, part + step, ... with one bin; returns the row of
+/* Sums the products of the samples at places part, part + step, ... with one bin; returns the row of
  * the sample after them. */
-static const int32_t *add_part(int32_t bin, int32_t part, int32_t step, const int32_t *row,
+static const int32_t *sum_part(int32_t bin, int32_t part, int32_t step, const int32_t *row,
                                sums *found) {
     const int32_t circle = FRAME / part, half = circle / 2, quarter = circle / 4;
     const int32_t turns = bin * (step / part) % circle, numbers = quarter + 1;
@@ -81,8 +82,8 @@ static const int32_t *add_part(int32_t bin, int32_t part, int32_t step, const in
         turn += turns;
         if (turn >= circle) turn -= circle;
     }
-    found->real += real;
-    found->imaginary += imaginary;
+    found->real = real;
+    found->imaginary = imaginary;
     return row;
 }
 
@@ -93,15 +94,28 @@ static double squared(int64_t real, int64_t imaginary) {
 }
 
 static void transform(void) {
-    int32_t bin, part;
+    const int32_t *row = edge_experts_quarters, *next = row;
+    int32_t bin, part = EDGE_EXPERTS_LAST_PART;
+    sums even, odd; /* multiples of part */
 
+    for (bin = 0; bin <= HALF / part; bin++) next = sum_part(bin, part, part, row, &coarse[bin]);
+    for (part /= 2; part > 1; part /= 2) {
+        row = next;
+        for (bin = 0; bin <= HALF / 2 / part; bin++) {
+            sums *const mirrored = &coarse[HALF / part - bin];
+
+            next = sum_part(bin, part, 2 * part, row, &odd);
+            even = coarse[bin];
+            mirrored->real = even.real - odd.real;
+            mirrored->imaginary = odd.imaginary - even.imaginary;
+            coarse[bin].real = even.real + odd.real;
+            coarse[bin].imaginary = even.imaginary + odd.imaginary;
+        }
+    }
+    row = next;
     for (bin = 0; bin <= HALF / 2; bin++) {
-        sums even = {0, 0}, odd = {0, 0}; /* of samples at such places */
-        const int32_t *row = add_part(bin, 1, 2, edge_experts_quarters, &odd);
-
-        for (part = 2; part < EDGE_EXPERTS_LAST_PART; part *= 2)
-            row = add_part(bin, part, 2 * part, row, &even);
-        add_part(bin, part, part, row, &even);
+        sum_part(bin, 1, 2, row, &odd);
+        even = coarse[bin];
         power[bin] = squared(even.real + odd.real, even.imaginary + odd.imaginary);
         power[HALF - bin] = squared(even.real - odd.real, even.imaginary - odd.imaginary);
     }

@@ -64,7 +64,7 @@ def explained(log_mel: LogMel) -> str:
     found = defines(log_mel)
     flash = 4 * found["QUARTERS"] + 8 * found["WEIGHTS"] + 4 * log_mel.bands
     listener = 2 * (log_mel.frame + math.prod(log_mel.shape)) + 28
-    work = 16 * (log_mel.frame // 2 + 1)
+    work = 16 * (log_mel.frame // 2 + 1) + 16 * (log_mel.frame // 4 + 1)
     return (
         f"{_EXPLAINED}"
         f"Its tables take {flash:,} bytes of flash; a listener and the work on a spectrum take\n"
@@ -94,11 +94,11 @@ def _quarters(transform: Transform) -> Iterator[np.ndarray]:
     for q up to a quarter of frame / part. See edge_experts_sound.c for the order.
     """
     half = len(transform.cosine)
-    last, part = _last_part(2 * half), 1
-    while part <= last:
+    last = part = _last_part(2 * half)
+    while part:
         for place in range(part, half + 1, part if part == last else 2 * part):
             yield _quarter(transform, place, part)
-        part *= 2
+        part //= 2
 
 
 def _quarter(transform: Transform, place: int, part: int) -> np.ndarray:

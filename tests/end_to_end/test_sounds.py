@@ -188,7 +188,10 @@ def test_the_benchmark_tells_the_real_time_factor(cli: Cli, place: Path) -> None
     options = ("--rounds", 2, "--report", "page.html")
     done = cli("benchmark", "a.bundle", "--data", "sounds/", "--json", *options, cwd=place)
     assert done.returncode == 0, done.stderr
-    sounds = json.loads(done.stdout)["sounds"]
+    told = json.loads(done.stdout)
+    grown = told["rows"][0]["growth"]
+    assert 0 < grown["anonymous_bytes"] <= grown["bound_bytes"]
+    sounds = told["sounds"]
     assert sounds["real_time_factor"] > 0
     assert sounds["window_seconds"] == 0.5
     assert sounds["decode"]["answers"] > 0

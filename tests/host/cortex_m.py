@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ void reset(void) {
     *(volatile unsigned *)0xE000E010 = 5u;
     _start();
 }
+void *__dso_handle; /* of C++ */
 void _init(void) {}
 void _fini(void) {}
 __attribute__((section(".vectors"), used)) const void *vectors[16] = {__stack, (void *)reset};
@@ -57,42 +59,56 @@ class Firmware:
     Attributes:
         path: of the ELF file.
         sizes: bytes of flash and of static RAM of a source file, by its name.
+        total: the same of the firmware.
     """
 
     path: Path
     sizes: dict[str, tuple[int, int]]
+    total: tuple[int, int]
 
     def run(self, seconds: float = 120) -> str:
         """Run it in its folder; returns what it prints."""
         done = subprocess.run(
             [compiler("qemu-system-arm"), "-M", "mps2-an386", "-nographic", "-monitor", "none",
              "-serial", "none", "-semihosting-config", "enable=on,target=native",
-             "-icount", "shift=0", "-kernel", str(self.path)],
+             "-icount", "shift=0", "-kernel", str(self.path.resolve())],
             capture_output=True, text=True, timeout=seconds, cwd=self.path.parent, check=False,
         )  # fmt: skip
         assert done.returncode == 0, (done.stdout, done.stderr)
         return done.stdout
 
 
-def firmware(folder: Path, main: str) -> Firmware:
-    """Compile the C files of a folder and a main function, which may call `instructions`."""
+def firmware(folder: Path, main: str, cpp: Sequence[object] = ()) -> Firmware:
+    """Compile the C files of a folder and a main function, which may call `instructions`.
+
+    Args:
+        cpp: options of the C++ compiler, and libraries, if the main function is C++.
+    """
     (folder / "start.c").write_text(_START)
-    (folder / "main.c").write_text(main)
+    (folder / ("main.cc" if cpp else "main.c")).write_text(main)
     (folder / "layout.ld").write_text(_LAYOUT)
     sizes, objects = {}, []
     for source in sorted(folder.glob("*.c")):
         objects.append(source.with_suffix(".o"))
         compile_("arm-none-eabi-gcc", *FLAGS, "-c", source, "-o", objects[-1])
-        told = subprocess.run(
-            [compiler("arm-none-eabi-size"), str(objects[-1])], capture_output=True, text=True
-        ).stdout
-        text, data, bss = map(int, re.findall(r"\d+", told.splitlines()[1])[:3])
-        sizes[source.name] = (text + data, data + bss)
+        sizes[source.name] = _size(objects[-1])
     out = folder / "firmware.elf"
     linking = ("-nostartfiles", "--specs=rdimon.specs", "-T", folder / "layout.ld")
-    last = ("-Wl,--gc-sections", *objects, _crt0(), "-lm", "-o", out)
-    compile_("arm-none-eabi-gcc", *FLAGS, *linking, *last)
-    return Firmware(out, sizes)
+    last = ("-Wl,--gc-sections", _crt0(), "-lm", "-o", out)
+    if cpp:
+        compile_("arm-none-eabi-g++", *linking, folder / "main.cc", *objects, *cpp, *last)
+    else:
+        compile_("arm-none-eabi-gcc", *FLAGS, *linking, *objects, *last)
+    return Firmware(out, sizes, _size(out))
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Flash and static RAM of an object or a firmware, bytes."""
+    told = subprocess.run(
+        [compiler("arm-none-eabi-size"), str(path)], capture_output=True, text=True
+    ).stdout
+    text, data, bss = map(int, re.findall(r"\d+", told.splitlines()[1])[:3])
+    return text + data, data + bss
 
 
 def _crt0() -> str:

@@ -49,10 +49,11 @@ class Streaming:
 class Growth:
     """Bytes; `anonymous_bytes` and `file_bytes` are the growth of those kinds of pages.
 
-    `timeline` has a sample after every second answer. `bound_bytes` is the limit for the runtime:
-    twice the files of the router and of the experts that were in memory together, and 4 MB (LiteRT
-    touches more of its own code, as pages of its file). None if it is unknown. `streaming` is how
-    fast text is generated within the budget, and what it reads.
+    `timeline` has a sample after every second answer. `bound_bytes` is the limit of
+    `anonymous_bytes`: twice the files of the router and of the experts that were in memory
+    together, and 4 MB; None if it is unknown. Pages of files are beside it: they are nearly all
+    code of the interpreter and numpy, which the system shares between processes and drops if it
+    needs memory. `streaming` is how fast text is generated within the budget, and what it reads.
     """
 
     base_bytes: Count
@@ -153,7 +154,7 @@ def _streaming(traffic: Sequence[tuple[float, Traffic]]) -> Streaming | None:
 
 
 def bound_bytes(manifest: Manifest, experts: int) -> int:
-    """Compute the limit of growth, if files of `experts` bytes are in memory together."""
+    """Compute the limit of anonymous pages, if `experts` bytes of files are in memory together."""
     always = sum(entry.bytes for entry in (*manifest.routers, *manifest.dense))
     return 2 * (always + experts) + _OF_ITS_OWN
 
@@ -205,11 +206,13 @@ def _grown(
     bound: int | None = None,
     streaming: Streaming | None = None,
 ) -> Growth:
+    growth, (anonymous, file) = max(0, peak - base.resident), kinds
     return Growth(
         base_bytes=base.resident,
-        growth_bytes=max(0, peak - base.resident),
-        anonymous_bytes=kinds[0],
-        file_bytes=kinds[1],
+        growth_bytes=growth,
+        # What was not a file's at the peak, which samples between answers do not see.
+        anonymous_bytes=max(anonymous, growth - file),
+        file_bytes=file,
         budget_bytes=budget,
         experts_visited=visited,
         answers=2 * len(recorder.found.milliseconds),

@@ -17,8 +17,9 @@ _NOTES = (
     "features, route, load and invoke are medians of each part. 95 %: interval for the same "
     "figure of another run. time ratio: to the sparse experts, medians paired round by round. "
     "growth: peak memory above the base, which is Python, numpy and the interpreter, with a memory "
-    "budget for one expert; and its limit: twice the files in memory, and 4 MB; and its anonymous "
-    "and file pages, each at its own peak."
+    "budget for one expert. file: its pages of files, mostly code of libraries that the first "
+    "answers touch. anonymous: its other pages. at most: the limit of these, twice the files of "
+    "models in memory, and 4 MB."
 )
 _OF_TOKENS = (
     " tokens: of one round, including the end tokens of answers. tokens/s: of whole answers. first "
@@ -160,7 +161,7 @@ def contender_table(result: Benchmark) -> list[list[str]]:
         "files kB",
     ]
     scores = list(dict.fromkeys(name for row in result.rows for name in row.scores))
-    memory = ["growth MB", "at most", "anonymous", "file", "base MB"]
+    memory = ["growth MB", "file", "anonymous", "at most", "base MB"]
     rows = [[*head, *scores, *memory]]
     for row in result.rows:
         low, high = row.p50_interval_us
@@ -202,8 +203,8 @@ def _percentiles(latency: Latency) -> list[str]:
 def _growth(growth: Growth | None) -> list[str]:
     if growth is None:
         return ["", "", "", "", ""]
-    kinds = (growth.anonymous_bytes, growth.file_bytes, growth.base_bytes)
-    sizes = (growth.growth_bytes, growth.bound_bytes, *kinds)
+    private = (growth.anonymous_bytes, growth.bound_bytes)
+    sizes = (growth.growth_bytes, growth.file_bytes, *private, growth.base_bytes)
     return ["" if size is None else f"{size / 1e6:.1f}" for size in sizes]
 
 

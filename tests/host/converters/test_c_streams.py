@@ -25,7 +25,7 @@ from .test_c_source import EXAMPLES, ROOT, answers, assert_equal, needs_the_orac
 pytestmark = pytest.mark.long
 
 
-def _source(folder: Path, cli: Cli, *training: object) -> Path:
+def source_of(folder: Path, cli: Cli, *training: object) -> Path:
     """Train briefly, convert for a microcontroller, and write the C source beside the bundle."""
     needs_the_oracle()
     pytest.importorskip("tflite_micro")
@@ -63,7 +63,7 @@ def _run(folder: Path, content: bytes, *options: object) -> list[dict[str, Any]]
 
 def test_sounds(tmp_path: Path, cli: Cli) -> None:
     write_sounds(tmp_path / "sounds", 36)
-    source = _source(tmp_path, cli, "--data", "sounds/")
+    source = source_of(tmp_path, cli, "--data", "sounds/")
     bundle = tmp_path / "a.bundle"
     features = read_features(bundle, read_manifest(bundle).features)
     assert isinstance(features, SoundFeatures)
@@ -93,7 +93,7 @@ def test_sounds(tmp_path: Path, cli: Cli) -> None:
 def test_sensors(tmp_path: Path, cli: Cli) -> None:
     small_data.motion(tmp_path / "motion.csv")
     columns = ("--group-column", "person", "--time-column", "t")
-    source = _source(
+    source = source_of(
         tmp_path, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns
     )
     data = datasets.load(
