@@ -65,4 +65,4 @@ def test_an_extra_is_installed_and_imported() -> None:
     assert one["error"] == ""
     assert one["packages"] >= 3, "numpy, edge-experts, prometheus-client"
     assert one["bytes"] > 10_000_000
-    assert 0 < one["cpu_seconds"]
+    assert one["cpu_seconds"] > 0
