@@ -76,8 +76,8 @@ def main() -> None:
         sys.exit(f"{found}.")
     untested = "" if (system, machine) == TESTED else f"; on {system} {machine} this is not tested"
     print(
-        f"Python {version[0]}.{version[1]}: pip will fetch about {FETCHED} GB, which take "
-        f"{INSTALLED} GB on the disk{untested}.",
+        f"Python {version[0]}.{version[1]}: pip will fetch about {FETCHED} GB, which take up "
+        f"to {INSTALLED} GB on the disk{untested}.",
         flush=True,
     )
 

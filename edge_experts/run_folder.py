@@ -90,7 +90,7 @@ def read_run(folder: Path) -> Run:
             raise ValueError("task_spec must be a text `type` and an object `config`")
         known = {"labels": tuple(content["labels"]), "task_spec": spec and TaskSpec(**spec)}
         run = Run(**{**content, **known})
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         hint = "`edge-experts train` makes run folders"
         if (folder / MANIFEST).exists():
             hint = "it is a bundle: name the run folder that it was converted from"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ class Install(NamedTuple):
         bytes: of all files of the environment, with compiled Python.
         packages: number of distributions, with edge-experts.
         seconds: of pip, with what it downloads.
+        cpu_seconds: of pip, on all cores together; other work on the machine changes it little.
         error: what went wrong; empty if nothing did.
     """
 
@@ -52,6 +54,7 @@ class Install(NamedTuple):
     bytes: int
     packages: int
     seconds: float
+    cpu_seconds: float
     error: str
 
 
@@ -89,19 +92,26 @@ def _install(python: str, extra: str, wheel: Path, folder: Path) -> Install:
     version = _run(there, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
     # The pip of this Python: the environment holds nothing but what is installed.
     pip = ("-m", "pip", "--disable-pip-version-check", "--python", str(there))
-    packages, error, start = 0, "", monotonic()
+    packages, error, start, cpu_start = 0, "", monotonic(), _cpu_of_children()
+    seconds = cpu_seconds = 0.0
     try:
         target = f"{wheel}[{extra}]" if extra else str(wheel)
         _run(Path(sys.executable), *pip, "install", "--quiet", target)
-        seconds = monotonic() - start
+        seconds, cpu_seconds = monotonic() - start, _cpu_of_children() - cpu_start
         _run(Path(sys.executable), *pip, "check")
         packages = int(_run(there, "-c", _PROOF, *PACKAGES.get(extra, ())))
     except MachineError as failed:
-        seconds, error = monotonic() - start, str(failed)
+        error = str(failed)
         output.warn(error)
     size = _size(folder)
     shutil.rmtree(folder)
-    return Install(version, extra, size, packages, seconds, error)
+    return Install(version, extra, size, packages, seconds, cpu_seconds, error)
+
+
+def _cpu_of_children() -> float:
+    """Seconds of CPU of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _wheel(repo: Path, folder: Path) -> Path:
@@ -151,7 +161,8 @@ def as_table(installs: Sequence[Install]) -> list[tuple[str, ...]]:
 def _cell(one: Install) -> str:
     if one.error:
         return "failed"
-    return f"{one.bytes / 1e6:,.0f} MB, {one.packages} packages, {one.seconds:.0f} s"
+    size = f"{one.bytes / 1e6:,.0f} MB, {one.packages} packages"
+    return f"{size}, {one.seconds:.0f} s ({one.cpu_seconds:.0f} s CPU)"
 
 
 def check(installs: Iterable[Install]) -> None:

@@ -91,7 +91,9 @@ def c_source(bundle: str | Path, out: str | Path, *, force: bool = False) -> CSo
         raise UsageError(f"{out}: is in the bundle; name a folder outside it")
     manifest = read_manifest(bundle)
     if "c_source" not in CONVERSIONS.get(manifest.task_type).options:
-        raise UnsuitableError(f"C source is not supported for {manifest.task_type}")
+        raise UnsuitableError(
+            f"{bundle}: C source is not supported for {manifest.task_type}; use the Python runtime"
+        )
     refuse_features(manifest.features.kind, asks_one=manifest.asks_one)
     features = c_features(read_features(bundle, manifest.features))
     entries = manifest.models

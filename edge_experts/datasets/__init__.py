@@ -119,8 +119,8 @@ def load(
     if path.suffix.lower() not in files.SUFFIXES:
         raise DataError(
             f"{source}: no such data set; name one of {', '.join(NAMED)}, "
-            f"or a {', '.join(files.SUFFIXES)} file"
+            f"a {', '.join((*files.SUFFIXES, SUFFIX))} file, or a folder of photos or sounds"
         )
     if not path.is_file():
-        raise DataError(f"{source}: no such file")
+        raise DataError(f"{source}: no such file; give the path of your data, or name a set")
     return files.load(path, seed, task_type, columns, features)

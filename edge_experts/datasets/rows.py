@@ -18,6 +18,7 @@ TARGET = re.compile(r"target(:.*)?", re.IGNORECASE)  # likewise; cells are numbe
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
 _LONGEST_LINE = 2**27  # largest line in characters; a cell may hold a whole document
+_NO_HEADER = "the file is empty, or its first line is; it must name the columns, as text,label"
 _HINT = re.compile(r'"?sep=(?P<separator>.)"?', re.IGNORECASE)  # first line by Excel
 _SWALLOWED, _ROWS_AMONG = 3, 0.9  # lines within quotes, and the share that are whole rows
 
@@ -105,7 +106,7 @@ def _header(path: Path, lines: _Lines) -> tuple[str, list[str]]:
     """Separator of the cells, and names of the columns."""
     first = lines.next()
     if first is None:
-        raise DataError(f"{path}: the file is empty, or its first line is")
+        raise DataError(f"{path}: {_NO_HEADER}")
     hint = _HINT.fullmatch(first.strip())
     if hint is not None and hint["separator"] not in "=\"'":
         separator, first = hint["separator"], lines.next() or ""
@@ -227,7 +228,7 @@ def _columns(path: Path, header: list[str]) -> list[str]:
     """Names of the header, known ones in lower case; "" for a last one without a name."""
     names = [_plain_name(name.strip()) for name in header]
     if not any(names):
-        raise DataError(f"{path}: the file is empty, or its first line is")
+        raise DataError(f"{path}: {_NO_HEADER}")
     last = max(place for place, name in enumerate(names) if name)
     if "" in names[:last]:
         raise DataError(

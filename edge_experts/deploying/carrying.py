@@ -54,7 +54,8 @@ def carry(link: Link, plan: Plan, store: Store, progress: Progress) -> Outcome:
     try:
         _carry(link, plan, store, progress, found)
     except EdgeExpertsError as error:
-        progress.note(f"failed: {type(error).__name__}")
+        reason = str(error).removeprefix(f"{link.host}: ").partition("\n")[0]
+        progress.note(f"failed: {reason}")
         found["error"] = error
     return Outcome(**found)
 

@@ -115,9 +115,14 @@ def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     """Write a file atomically; an existing file is replaced.
 
     A target that is not a regular file, such as /dev/null or a pipe, is written to, not replaced.
+
+    Raises:
+        UsageError: the target is a folder.
     """
     raw = content.encode() if isinstance(content, str) else content
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file")
+    if path.exists() and not path.is_file():
         path.write_bytes(raw)
         return
     beside = _beside(path)

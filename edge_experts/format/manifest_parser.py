@@ -41,7 +41,9 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     if not folder.is_dir():
-        raise ManifestError(f"{folder}: no such bundle folder")
+        raise ManifestError(
+            f"{folder}: no such bundle folder; `edge-experts convert` makes bundles"
+        )
     raw = read_at_most(path, LIMITS.manifest_bytes)
     if raw is None:
         raise ManifestError(

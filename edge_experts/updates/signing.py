@@ -146,7 +146,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(_KEY_BYTES)
     except (FileNotFoundError, IsADirectoryError):
-        raise UsageError(f"{path}: no such key") from None
+        raise UsageError(f"{path}: no such key; `edge-experts keygen` makes keys") from None
 
 
 def _cryptography() -> tuple[Any, Any]:

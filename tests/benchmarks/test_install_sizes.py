@@ -35,15 +35,15 @@ def test_every_extra_has_packages_to_import() -> None:
 
 def test_a_table_has_a_row_for_each_extra_and_a_column_for_each_python() -> None:
     installs = [
-        Install("3.11", "", 70_000_000, 2, 10.0, ""),
-        Install("3.11", "cli", 100_000_000, 9, 20.4, ""),
-        Install("3.13", "", 80_000_000, 2, 11.0, ""),
-        Install("3.13", "cli", 0, 0, 1.0, "pip install: no such package"),
+        Install("3.11", "", 70_000_000, 2, 10.0, 6.0, ""),
+        Install("3.11", "cli", 100_000_000, 9, 20.4, 12.0, ""),
+        Install("3.13", "", 80_000_000, 2, 11.0, 7.0, ""),
+        Install("3.13", "cli", 0, 0, 0.0, 0.0, "pip install: no such package"),
     ]
     assert as_table(installs) == [
         ("extra", "Python 3.11", "Python 3.13"),
-        ("(none)", "70 MB, 2 packages, 10 s", "80 MB, 2 packages, 11 s"),
-        ("cli", "100 MB, 9 packages, 20 s", "failed"),
+        ("(none)", "70 MB, 2 packages, 10 s (6 s CPU)", "80 MB, 2 packages, 11 s (7 s CPU)"),
+        ("cli", "100 MB, 9 packages, 20 s (12 s CPU)", "failed"),
     ]
     with pytest.raises(ThresholdError, match="not installed: cli"):
         check(installs)
@@ -65,3 +65,4 @@ def test_an_extra_is_installed_and_imported() -> None:
     assert one["error"] == ""
     assert one["packages"] >= 3, "numpy, edge-experts, prometheus-client"
     assert one["bytes"] > 10_000_000
+    assert one["cpu_seconds"] > 0

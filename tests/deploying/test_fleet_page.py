@@ -10,6 +10,12 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from edge_experts.deploying.fleet import fleet_page
+from edge_experts.deploying.fleet.site_result import SiteResult
+from edge_experts.deploying.fleet.sites import Site
+from edge_experts.errors import UsageError
 from tests.conftest import run_cli
 from tests.documents import pages
 from tests.tiny import tiny_bundle
@@ -61,3 +67,15 @@ def test_the_pages_commands_update_report_and_return(
     assert done.returncode == 0, done.stderr
     current = pi.home / ROOT / f"bundles/page-{hosts[1]}/current/manifest.json"
     assert json.loads(current.read_text())["digest"] == first
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("run `a <b>` again", "run <code>a &lt;b&gt;</code> again"),
+        ("a ` alone", "a ` alone"),
+    ],
+)
+def test_commands_in_errors_are_code(reason: str, shown: str) -> None:
+    site = Site("kitchen", Path("a.bundle"), 1)
+    assert shown in fleet_page.as_html([SiteResult(site, error=UsageError(reason))])

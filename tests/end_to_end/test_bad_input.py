@@ -90,6 +90,7 @@ def test_an_unknown_data_set(cli: Cli, tmp_path: Path) -> None:
         (("train", "--data", "sentiment", "--out", "x", "--config", "nope.toml"), ["nope.toml"]),
         (("convert", "x.run", "--out", "y", "--quantization", "int3"), ["int3", "int8"]),
         (("convert", "x.run", "--out", "y"), ["x.run", "not a run folder"]),
+        (("convert", __file__, "--out", "y"), ["test_bad_input.py", "not a run folder"]),
         (("run", "x", "--memory-budget", "lots"), ["lots", "400KB"]),
         (("run", "x", "hello", "--input", "file"), ["not both"]),
         (("benchmark", "x", "--report", "none/r.html"), ["none/r.html", "does not exist"]),

@@ -33,7 +33,7 @@ def test_own_data_become_a_bundle_that_answers(machine: dict[str, str], programs
         said = programs.run("own_data", "python answer.py", exit_code=1)
     finally:
         shutil.move(programs.folder / "kept", programs.folder / "own_data/machine.bundle")
-    assert said == "error: machine.bundle: no such bundle folder\n"
+    assert said.startswith("error: machine.bundle: no such bundle folder; ")
 
 
 def test_a_microcontroller_answers_as_the_runtime(

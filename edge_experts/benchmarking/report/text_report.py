@@ -27,8 +27,12 @@ _OF_TOKENS = (
 )
 
 
-def as_text(result: Benchmark) -> str:
-    """Format tables: the parts of the bundle's time, and the contenders side by side."""
+def as_text(result: Benchmark, columns: int | None = None) -> str:
+    """Format tables: the parts of the bundle's time, and the contenders side by side.
+
+    Args:
+        columns: width of a terminal, which wide tables are divided for.
+    """
     where = result.environment
     board = where.get("board") or where.get("cpu") or where["machine"]
     written = writing_table(result)
@@ -37,11 +41,11 @@ def as_text(result: Benchmark) -> str:
         f"{where['interpreter']} {where['version']}, {board}, {result.threads} thread(s)",
         *conditions_told(result),
         "",
-        *aligned(phase_table(result)),
+        *aligned(phase_table(result), columns),
         "",
-        *aligned(contender_table(result)),
+        *aligned(contender_table(result), columns),
         "",
-        *([*aligned(written), ""] if written else []),
+        *([*aligned(written, columns), ""] if written else []),
         notes(result),
         *memory_told(result),
         *media_told(result),

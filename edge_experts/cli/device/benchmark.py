@@ -96,6 +96,7 @@ def benchmark(
     max_p50: Annotated[
         float | None,
         typer.Option(
+            min=0,
             metavar="MICROSECONDS",
             help="Exit code 5 if p50 is above this.",
             show_default="no limit",
@@ -138,6 +139,7 @@ def benchmark(
     from ...benchmarking.report.text_report import as_text
     from ...format.atomic import write_whole
     from ...runtime import ExpertRuntime
+    from ...text_table import terminal_columns
     from .data_inputs import inputs_of_data
     from .examples import given
     from .tasks import check_options, commands_of
@@ -188,5 +190,5 @@ def benchmark(
     if json:
         print_json(result.to_json())
     else:
-        print(as_text(result))
+        print(as_text(result, terminal_columns()))
     refuse_beyond(result, max_p50, max_growth)

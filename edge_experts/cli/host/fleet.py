@@ -70,6 +70,7 @@ def fleet(
     from ...deploying.deploy_options import DeployOptions
     from ...deploying.fleet import additions, fleet_page
     from ...format.atomic import write_whole
+    from ...text_table import terminal_columns
 
     if report is not None:
         fleet_page.require(report)
@@ -104,5 +105,5 @@ def fleet(
     if json:
         print_json({"schema_version": "1.0", "sites": [one.to_json() for one in results]})
     else:
-        print("\n".join(fleets.as_text(results)))
+        print("\n".join(fleets.as_text(results, terminal_columns())))
     exit_for(one.error for one in results)

@@ -49,8 +49,8 @@ def _of_folder(path: Path) -> Dataset:
     files = sorted(file for file in path.rglob(f"*{SUFFIX}") if file.is_file())
     if not files:
         raise DataError(
-            f"{path}: is a folder without {SUFFIX} files; name a file, or for a language model a "
-            f"folder of {SUFFIX} files"
+            f"{path}: is a folder without photos, sounds and {SUFFIX} files; name a file, a folder "
+            f"with one folder of photos or sounds for each label, or one of {SUFFIX} files"
         )
     texts = {file: read_text(file) for file in files}
     full = {file: text for file, text in texts.items() if text.strip()}

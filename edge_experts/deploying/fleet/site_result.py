@@ -71,9 +71,9 @@ def verdict(results: Sequence[SiteResult]) -> str:
     return f"{told}." + (f" Inputs changed at {', '.join(drifted)}." if drifted else "")
 
 
-def as_text(results: Sequence[SiteResult]) -> list[str]:
-    """Format the sentence and the table as lines."""
-    return [verdict(results), "", *aligned(as_table(results))]
+def as_text(results: Sequence[SiteResult], columns: int | None = None) -> list[str]:
+    """Format the sentence and the table as lines, for a terminal of that width."""
+    return [verdict(results), "", *aligned(as_table(results), columns)]
 
 
 def as_table(results: Sequence[SiteResult]) -> list[list[str]]:

@@ -118,7 +118,7 @@ def test_files_appear_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == b"b"
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
     (tmp_path / "b").mkdir()
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(UsageError, match="b: is a folder; name a file"):
         write_whole(tmp_path / "b", "x")
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
 

@@ -72,7 +72,7 @@ def test_other_files_and_tasks_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("text,label\na,b\n")
     with pytest.raises(DataError, match=r"a language model is trained on a \.txt file"):
         datasets.load(str(tmp_path / "a.csv"), task_type="language-model")
-    with pytest.raises(DataError, match=r"is a folder without \.txt files; name a file"):
+    with pytest.raises(DataError, match=r"without photos, sounds and \.txt files; name a file"):
         datasets.load(str(tmp_path), task_type="language-model")
     with pytest.raises(DataError, match=r"no such file or folder; .* help or prose"):
         datasets.load(str(tmp_path / "no.txt"))

@@ -68,5 +68,5 @@ def usage(result: Benchmark) -> Markup | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlabel("expert")
-    axes.set_ylabel("of the validation examples")
+    axes.set_ylabel("of the examples")
     return svg.as_svg(figure, "usage", "Share of validation examples that each expert answers")

@@ -41,7 +41,7 @@ def read_comparison(path: Path) -> Compared:
 def _read(path: Path, kind: type[_T], maker: str, instead: dict[str, Any]) -> _T:
     content = read_at_most(path, _FILE_BYTES)
     if content is None:
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: no such file; `{maker}` writes it")
     try:
         raw = content[: _FILE_BYTES + 1].removeprefix(codecs.BOM_UTF8)
         said = _shown(strict_json(raw))

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib.util
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....errors import MissingExtraError, UsageError
 from ....format.strict_json import harmless
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def require(path: Path, option: str, **needed: str) -> None:
@@ -40,4 +43,16 @@ def render(package: str, name: str, **values: Any) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, loader=FunctionLoader(source)
     )
     environment.filters["harmless"] = lambda value: harmless(str(value))
+    environment.filters["with_code"] = _with_code
     return environment.get_template(name).render(**values)
+
+
+def _with_code(sentence: object) -> Markup:
+    """Escape a sentence; what it has between backticks becomes code."""
+    from markupsafe import Markup
+
+    parts = harmless(str(sentence)).split("`")
+    if len(parts) % 2 == 0:  # a backtick without its pair
+        return Markup.escape("`".join(parts))
+    tags = (Markup("{}"), Markup("<code>{}</code>"))
+    return Markup().join(tags[place % 2].format(part) for place, part in enumerate(parts))
