@@ -21,6 +21,7 @@ from .expert_batching import ExpertLoop, bank_of
 from .inference import predict
 from .model import SparseExperts
 from .model_files import load_model
+from .networks.alike import refuse_shared
 from .randomness import by_step, deterministic
 
 _ROWS = 4  # examples that the networks answer
@@ -44,6 +45,8 @@ def refuse_unusable(model: SparseExperts, config: TrainConfig, inputs: Arrays) -
     if model.router is None:
         options.pop(ROUTER, None)
     inputs = {name: array[:_ROWS] for name, array in inputs.items()}
+    if len(options) > 1:
+        refuse_shared(" and ".join(options.values()), [model.router, *model.experts])
     if model.router is not None and ROUTER in options:
         _refuse_unusable(model.router, options[ROUTER], inputs)
     expert = options.get(expert_path(0))
