@@ -51,7 +51,7 @@ def reason_of(error: Exception) -> str:
     text = str(error)
     foreign = foreign_operators(text)
     if foreign:
-        layers = "".join(f", in its layer {note}," for note in getattr(error, "__notes__", ()))
+        layers = "".join(f", in its {note}," for note in getattr(error, "__notes__", ()))
         return (
             f"it needs TensorFlow's own operators ({', '.join(foreign)}){layers or ','} which a "
             "TFLite interpreter does not have; use another layer or activation in their place"

@@ -24,7 +24,8 @@ def noted(network: tf_keras.Model, function: Callable[..., Any]) -> Iterator[Non
     except ConverterError as error:
         layers = _layers_with(network, function, foreign_operators(str(error)))
         if layers:
-            error.add_note(" and ".join(map(repr, layers)))
+            names = " and ".join(map(repr, layers))
+            error.add_note(f"layer{'s' if len(layers) > 1 else ''} {names}")
         raise
 
 

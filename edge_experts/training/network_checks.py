@@ -127,9 +127,21 @@ def _refuse_outputs(outputs: np.ndarray, one_by_one: np.ndarray, option: str) ->
             f"{option}: untrained, its outputs for the data's first examples are not finite; check "
             "it for divisions and logarithms"
         )
+    refuse_other_answers(one_by_one, outputs, option)
+
+
+def refuse_other_answers(one_by_one: np.ndarray, outputs: np.ndarray, network: object) -> None:
+    """Refuse a network that answers examples otherwise one by one than in a batch.
+
+    Args:
+        network: its option or file.
+
+    Raises:
+        UsageError: the answers differ.
+    """
     if not _equal(one_by_one, outputs):
         raise UsageError(
-            f"{option}: its answer to an example depends on the other examples of a batch, or on "
+            f"{network}: its answer to an example depends on the other examples of a batch, or on "
             "chance; on a board examples are answered one by one, with the same answer each time"
         )
 

@@ -184,14 +184,13 @@ def _refuse_other_input(
     tensor: Any, name: str, shape: tuple[int, ...], kind: str, option: str
 ) -> None:
     """Refuse an input that does not take a batch of any size of the data's examples."""
-    batch, *own = tensor.shape
-    fits = len(own) == len(shape) and all(a in (None, b) for a, b in zip(own, shape, strict=True))
+    has, must = tuple(tensor.shape), (None, *shape)
     is_dense = isinstance(tensor.type_spec, tf.TensorSpec)
-    if batch is not None or not fits or tensor.dtype != kind or not is_dense:
+    if has != must or tensor.dtype != kind or not is_dense:
         what = "" if is_dense else f" of the type {type(tensor.type_spec).__name__}"
         raise UsageError(
-            f"{option}: its input {name!r} is {tensor.dtype.name} {(batch, *own)}{what}, and must "
-            f"be {kind} {(None, *shape)}; shapes.keras_inputs() makes it"
+            f"{option}: its input {name!r} is {tensor.dtype.name} {has}{what}, and must be {kind} "
+            f"{must}; shapes.keras_inputs() makes it"
         )
 
 

@@ -57,14 +57,20 @@ def refuse_odd(network: Any, path: Any) -> None:
         path: name of the network in errors.
 
     Raises:
-        UsageError: the network is subclassed, or has a Lambda or a stateful layer.
+        UsageError: the network is subclassed or computes by its class, or has a Lambda or a
+            stateful layer.
     """
     if not isinstance(network, tf_keras.Model) or network.inputs is None:
         raise UsageError(
             f"{path}: a subclassed model, whose layers have no graph; save a Sequential or "
             "tf_keras.Model(inputs, outputs)"
         )
-    for layer in network.layers:
+    if not type(network).call.__module__.startswith("tf_keras."):
+        raise UsageError(
+            f"{path}: its class {type(network).__name__} has its own call, and may compute "
+            "otherwise than its graph of layers; save a tf_keras.Model(inputs, outputs)"
+        )
+    for layer in network.submodules:
         if isinstance(layer, tf_keras.layers.Lambda):
             raise UsageError(
                 f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not saved; "

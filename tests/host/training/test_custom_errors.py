@@ -17,6 +17,12 @@ LAYER = "Exception encountered when calling layer 'a' (type A)."
             f"in user code:\n\n  File a\n    TypeError: {LAYER}\n    \n    the cause\n",
             f"TypeError: {LAYER} the cause",
         ),
+        (
+            "Error when deserializing class 'Model' using config={'name': 'outer'}.\n\n"
+            "Exception encountered: Error when deserializing class 'Dense' using "
+            "config={'name': 'inner', 'units': 2}.\n\nException encountered: the\ncause",
+            "its layer 'inner' (Dense): the cause",
+        ),
     ],
 )
 def test_the_cause_of_an_error(message: str, line: str) -> None:
