@@ -115,8 +115,8 @@ def refuse_changed(
             kind = f" of {examples.dtype} numbers, not {first.dtype.name},"
             remedy = "give it data of whole numbers"
         raise UsageError(
-            f"{path}: with an input named {INPUT!r}{kind} and without its {ending.name} its answers "
-            f"differ by {difference:.2g}; {remedy}"
+            f"{path}: with an input named {INPUT!r}{kind} and without its {ending.name} its "
+            f"answers differ by {difference:.2g}; {remedy}"
         )
 
 
