@@ -99,6 +99,10 @@ def refuse_changed(
         logits = _only(after(tf.constant(examples), training=False))
         few = examples[:_ALONE]
         alone = [_only(after(tf.constant(row[None]), training=False)) for row in few]
+    if not np.isfinite(logits).all():
+        raise UsageError(
+            f"{path}: its answers to the data's examples are not finite; train it again"
+        )
     refuse_other_answers(np.concatenate(alone), logits[:_ALONE], path)
     ours = ending.of(logits) if ending.is_of(wanted) else logits
     if ending.is_of(logits):

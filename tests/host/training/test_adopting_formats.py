@@ -130,53 +130,11 @@ def test_a_free_length_becomes_that_of_the_data(keras: Any, tmp_path: Path, suff
     assert made.experts[0].inputs[0].shape == (None, 8, 4)
 
 
-def test_a_lambda_in_a_nested_network_is_named(keras: Any, tmp_path: Path, data: Dataset) -> None:
-    inner = keras.Sequential([keras.Input((6,)), keras.layers.Lambda(lambda x: x / 2, name="half")])
-    keras.Sequential([keras.Input((6,)), inner, keras.layers.Dense(3)]).save(tmp_path / "net")
-    with pytest.raises(UsageError, match="its layer 'half' is a Lambda"):
-        _adopted(tmp_path / "net", data, tmp_path)
-
-
-def test_a_class_that_computes_by_itself_is_refused(keras: Any) -> None:
-    from edge_experts.training.saved_networks import keras_file
-
-    class Doubled(keras.Model):  # type: ignore[misc, name-defined]  Keras has no types
-        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-            return 2.0 * super().call(inputs, training=training, mask=mask)
-
-    inputs = keras.Input((6,))
-    with pytest.raises(UsageError, match=r"^net\.keras: its class Doubled has its own call"):
-        keras_file.refuse_odd(Doubled(inputs, keras.layers.Dense(3)(inputs)), "net.keras")
-
-
-def test_answers_that_depend_on_the_batch_are_refused(
-    keras: Any, tmp_path: Path, data: Dataset
-) -> None:
-    import tensorflow as tf
-
-    inputs = keras.Input((6,))
-    centred = inputs - tf.reduce_mean(inputs, axis=0, keepdims=True)
-    keras.Model(inputs, keras.layers.Dense(3)(centred)).save(tmp_path / "net.keras")
-    with pytest.raises(UsageError, match="depends on the other examples of a batch"):
-        _adopted(tmp_path / "net.keras", data, tmp_path)
-
-
 def test_a_name_that_no_scope_can_have(keras: Any, tmp_path: Path, data: Dataset) -> None:
     inputs = keras.Input((6,))
     network = keras.Model(inputs, keras.layers.Dense(3, name="a/b")(inputs), name="_größe 1")
     network.save(tmp_path / "net.keras")
     assert _adopted(tmp_path / "net.keras", data, tmp_path).experts[0].name == ".gr..e.1"
-
-
-def test_a_layer_that_cannot_be_read_is_named(keras: Any, tmp_path: Path, data: Dataset) -> None:
-    def twice(x: Any) -> Any:
-        return 2 * x
-
-    layers = [keras.Input((6,)), keras.layers.Dense(3, twice, name="own")]
-    keras.Sequential(layers).save(tmp_path / "net.keras")
-    told = r"its layer 'own' \(Dense\): Unknown activation function"
-    with pytest.raises(UsageError, match=told):
-        _adopted(tmp_path / "net.keras", data, tmp_path)
 
 
 def test_code_of_a_lambda_does_not_run(
