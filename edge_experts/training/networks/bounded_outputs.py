@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from .shapes import Shapes
@@ -51,7 +52,7 @@ def _outputs(network: tf_keras.Model, shapes: Shapes) -> np.ndarray:
 def _negated(network: tf_keras.Model) -> Iterator[None]:
     """Negate the trainable parameters of the last layer that has any."""
     layers = (layer.trainable_weights for layer in reversed(network.layers))
-    weights = next(filter(None, layers), [])
+    weights: list[tf.Variable] = next(filter(None, layers), [])
     for weight in weights:
         weight.assign(-weight)
     yield

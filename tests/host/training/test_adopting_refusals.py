@@ -35,7 +35,7 @@ def test_a_lambda_in_a_nested_network_is_named(keras: Any, tmp_path: Path, data:
 def test_a_class_that_computes_by_itself_is_refused(keras: Any) -> None:
     from edge_experts.training.saved_networks import keras_file
 
-    class Doubled(keras.Model):  # type: ignore[misc, name-defined]  Keras has no types
+    class Doubled(keras.Model):  # type: ignore[misc]
         def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
             return 2.0 * super().call(inputs, training=training, mask=mask)
 

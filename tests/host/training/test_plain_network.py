@@ -111,7 +111,7 @@ def test_masks_end_at_a_lambda(keras: Any, network: Callable[[Hidden], Any]) -> 
 def test_classes_of_models_keep_their_call(keras: Any, network: Callable[[Hidden], Any]) -> None:
     from edge_experts.training.networks.plain_network import plain
 
-    class Doubled(keras.Model):  # type: ignore[misc, name-defined]  Keras has no types
+    class Doubled(keras.Model):  # type: ignore[misc]
         def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
             return 2.0 * super().call(inputs, training=training, mask=mask)
 
@@ -129,7 +129,7 @@ def test_classes_of_models_keep_their_call(keras: Any, network: Callable[[Hidden
 def test_a_class_with_a_training_step_is_refused(keras: Any) -> None:
     from edge_experts.training.networks import Shapes, user_networks
 
-    class Stepping(keras.Model):  # type: ignore[misc, name-defined]  Keras has no types
+    class Stepping(keras.Model):  # type: ignore[misc]
         def train_step(self, data: Any) -> Any:
             return {}
 
