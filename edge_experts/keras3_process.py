@@ -74,8 +74,10 @@ def _write(file: Path, out: Path) -> None:
     weights: dict[str, np.ndarray] = {}
     paths: list[list[str]] = []
     for path, layer in _layers(model):
-        for number, weight in enumerate(layer.get_weights()):
-            weights[f"{len(paths)}.{number}"] = weight
+        # In the order of tf_keras; Keras 3 has them in that of their creation.
+        ordered = sorted(layer.weights, key=lambda weight: not weight.trainable)
+        for number, weight in enumerate(ordered):
+            weights[f"{len(paths)}.{number}"] = np.asarray(weight)
         paths.append(path)
     content = {"keras": keras.__version__, "config": model.get_config(), "paths": paths}
     (out / "network.json").write_text(json.dumps(content, default=str), encoding="utf-8")

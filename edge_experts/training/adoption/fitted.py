@@ -116,8 +116,8 @@ def refuse_changed(
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
         kind, remedy = "", "end it with a Dense layer of plain logits"
         if first.dtype.is_integer and examples.dtype.kind == "f":
-            kind = f" of {examples.dtype} numbers, not {first.dtype.name},"
-            remedy = "give it data of whole numbers"
+            kind = f" of {examples.dtype}, not {first.dtype.name},"
+            remedy = "only networks that begin with an Embedding get whole numbers"
         raise UsageError(
             f"{path}: with an input named {INPUT!r}{kind} and without its {ending.name} its "
             f"answers differ by {difference:.2g}; {remedy}"

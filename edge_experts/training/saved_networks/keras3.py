@@ -19,7 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
-from ..custom_errors import unread_layer
+from ..custom_errors import in_one_line
 from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
 from . import keras3_operations
 from .keras3_reader import READER
@@ -39,6 +39,8 @@ _OFF = {
     "epsilon": 0.01,
     "oov_method": "floormod",
 }
+_RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}  # options, by class and name in Keras 3
+_IN_TRAINING = ("value_range",)  # options that do not change answers
 _INSIDE = ("layer", "backward_layer", "cell", "cells")  # options that are layers
 _GRAPHS = ("Functional", "Model")
 _MODELS = (*_GRAPHS, "Sequential")
@@ -60,8 +62,7 @@ def rebuilt(path: Path) -> tf_keras.Model:
         if failed := READER.read(path, out):
             # Keras 3 saves operators such as `+` in an .h5 file, and cannot load them.
             remedy = "save the network as .keras" if path.suffix == ".h5" else _REMEDY
-            reason = unread_layer(failed) or failed.splitlines()[-1]
-            raise UsageError(f"{path}: Keras 3 cannot load it: {reason}; {remedy}")
+            raise UsageError(f"{path}: Keras 3 cannot load it: {in_one_line(failed)}; {remedy}")
         content = json.loads((out / "network.json").read_text(encoding="utf-8"))
         weights, asked, answers = (
             dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
@@ -212,8 +213,9 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         known |= {"zero_output_for_mask"}  # accepted in **kwargs
     options = {}
     for name, value in config.items():
-        if name.endswith(_LEARNED_BY):
+        if name.endswith(_LEARNED_BY) or (name in _IN_TRAINING and name not in known):
             continue
+        name = _RENAMED.get((found.__name__, name), name)
         if name == "dtype":
             value = _type_of(value, config["name"])
         elif isinstance(value, dict):

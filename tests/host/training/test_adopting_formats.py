@@ -189,7 +189,8 @@ def save(name, inputs, outputs):
     keras.Model(inputs, outputs).save(f"{sys.argv[1]}/{name}.keras")
 
 i = keras.Input((8, 8, 3))
-save("flip", i, L.Dense(3)(L.Flatten()(L.RandomFlip("horizontal")(i))))
+changed = L.RandomContrast(0.2)(L.RandomFlip("horizontal")(i))
+save("flip", i, L.Dense(3)(L.Flatten()(changed)))
 i = keras.Input((None, 4))
 save("free", i, {"scores": L.Dense(3)(L.GRU(4)(i))})
 i = keras.Input((8, 4))
@@ -200,6 +201,8 @@ inner = keras.Model(i, L.GlobalMaxPooling1D()(L.Dense(3)(i)))
 o = keras.Input((4,))
 each = L.TimeDistributed(keras.Model(o, L.Dense(2)(L.Dense(3, "relu")(o))))
 save("each", i, L.Dense(3)(L.Flatten()(each(i))))
+leaky = L.LeakyReLU(0.2)(L.SpectralNormalization(L.Dense(3))(L.Flatten()(i)))
+save("options", i, L.Dense(3)(leaky))
 o = keras.Input((8, 4))
 outer = keras.Model(o, inner(o))  # its output is that of a nested model
 save("nested", i, L.Dense(3)(outer(i) + outer(i * 2.0)))

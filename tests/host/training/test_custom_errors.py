@@ -29,3 +29,11 @@ def test_the_cause_of_an_error(message: str, line: str) -> None:
     from edge_experts.training.custom_errors import cause
 
     assert cause(ValueError(message)) == line
+
+
+def test_the_cause_of_an_error_that_a_process_writes() -> None:
+    from edge_experts.training.custom_errors import in_one_line
+
+    text = "TypeError: Exception encountered when calling A.call().\n\nthe cause\n\nArguments:\n  x"
+    told = "TypeError: Exception encountered when calling A.call(). the cause"
+    assert in_one_line(text) == told
