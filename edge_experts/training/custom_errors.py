@@ -11,6 +11,7 @@ from ..errors import EdgeExpertsError, UsageError
 _CAUSE = re.compile(r"^\s*(\w+(?:Error|Exception): .+)$", re.MULTILINE)
 _IN_LAYER = "Exception encountered when calling"
 _UNREAD = re.compile(r"Error when deserializing class '(\w+)' using config=\{'name': '([^']*)'")
+_BOLD = re.compile(r"\x1b\[[\d;]*m")  # in errors of Keras 3, for terminals
 _REASON = "Exception encountered: "
 _MOST = 300  # characters
 
@@ -41,6 +42,7 @@ def cause(error: Exception) -> str:
 
 def in_one_line(text: str) -> str:
     """Shorten an error, of its class and message, to the line that has the cause."""
+    text = _BOLD.sub("", text)
     unread = _unread_layer(text)
     if unread:
         return unread

@@ -34,6 +34,6 @@ def test_the_cause_of_an_error(message: str, line: str) -> None:
 def test_the_cause_of_an_error_that_a_process_writes() -> None:
     from edge_experts.training.custom_errors import in_one_line
 
-    text = "TypeError: Exception encountered when calling A.call().\n\nthe cause\n\nArguments:\n  x"
-    told = "TypeError: Exception encountered when calling A.call(). the cause"
-    assert in_one_line(text) == told
+    told = "TypeError: Exception encountered when calling A.call()."
+    text = f"{told}\n\n\x1b[1mthe cause\x1b[0m\n\nArguments:\n  x"
+    assert in_one_line(text) == f"{told} the cause"
