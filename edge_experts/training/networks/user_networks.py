@@ -206,12 +206,12 @@ def _untrained(
         UsageError: the outputs have an activation; or as for `checked`.
     """
     network = checked(network, option, shapes, outputs)
-    for method in ("train_step", "compute_loss"):
-        if getattr(type(network), method) is not getattr(tf_keras.Model, method):
+    for method in ("call", "train_step", "compute_loss"):
+        if not getattr(type(network), method).__module__.startswith("tf_keras."):
             raise UsageError(
                 f"{option}: its class {type(network).__name__} has its own {method}, which is not "
-                "used: `train` trains router and experts together; return "
-                "tf_keras.Model(inputs, outputs), with add_loss for further losses"
+                "used: router and experts are trained together, by their layers; return "
+                "tf_keras.Model(inputs, outputs)"
             )
     with named(option, "be an expert" if outputs is None else "be a router"):
         network = plain(network)

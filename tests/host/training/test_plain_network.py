@@ -126,17 +126,19 @@ def test_classes_of_models_keep_their_call(keras: Any, network: Callable[[Hidden
         plain(network(nested(keras.layers.Lambda(lambda x: 2.0 * x))))
 
 
-def test_a_class_with_a_training_step_is_refused(keras: Any) -> None:
+@pytest.mark.parametrize("method", ["call", "train_step"])
+def test_a_class_with_a_method_that_is_not_used_is_refused(keras: Any, method: str) -> None:
     from edge_experts.training.networks import Shapes, user_networks
 
-    class Stepping(keras.Model):  # type: ignore[misc]
-        def train_step(self, data: Any) -> Any:
-            return {}
+    def own(self: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(keras.Model, method)(self, *arguments, **options)
+
+    kind = type("Own", (keras.Model,), {method: own})
 
     def build(shapes: Any) -> Any:
         inputs = shapes.keras_inputs()
-        return Stepping(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs["x"])))
+        return kind(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs["x"])))
 
     shapes = Shapes("window", {"x": ((8, 4), "float32")}, 3, {})
-    with pytest.raises(UsageError, match="its class Stepping has its own train_step"):
-        user_networks.experts(build, shapes, 2, 1.0)
+    with pytest.raises(UsageError, match=f"its class Own has its own {method}, which is not used"):
+        user_networks.experts(build, shapes, 1, 1.0)
