@@ -2,7 +2,7 @@
 
 Keras 3 and tf_keras in one process build models without weights, and raise no error. Keras 3
 therefore runs in a separate process, which never imports tf_keras. It takes a line of JSON for each
-file on stdin, {"file": path, "out": folder}, and answers each with a line, {"failed": reason or
+file on stdin, {"file": path, "out": folder}, and answers each with a line, {"failed": error or
 null}. It ends with stdin, or after some seconds without a file. It writes what the parent process
 needs to rebuild the network:
 
@@ -46,8 +46,7 @@ def main() -> None:
         try:
             _write(Path(task["file"]), Path(task["out"]))
         except Exception as error:  # Keras raises many classes
-            lines = "".join(traceback.format_exception_only(error)).splitlines()
-            failed = [line for line in lines if line.strip()][-1]
+            failed = "".join(traceback.format_exception_only(error)).strip()
         keras.backend.clear_session()
         print(json.dumps({"failed": failed}), file=answers, flush=True)
         idle = _watch()
@@ -75,8 +74,10 @@ def _write(file: Path, out: Path) -> None:
     weights: dict[str, np.ndarray] = {}
     paths: list[list[str]] = []
     for path, layer in _layers(model):
-        for number, weight in enumerate(layer.get_weights()):
-            weights[f"{len(paths)}.{number}"] = weight
+        # In the order of tf_keras; Keras 3 has them in that of their creation.
+        ordered = sorted(layer.weights, key=lambda weight: not weight.trainable)
+        for number, weight in enumerate(ordered):
+            weights[f"{len(paths)}.{number}"] = np.asarray(weight)
         paths.append(path)
     content = {"keras": keras.__version__, "config": model.get_config(), "paths": paths}
     (out / "network.json").write_text(json.dumps(content, default=str), encoding="utf-8")

@@ -3,8 +3,10 @@
 Every case is trained as `--model` and as `--router-model`, used as `--backbone`, and adopted from
 the files of tf_keras and Keras 3. Its networks are converted to float32 and int8, before a training
 or after an adoption, and the float32 files must answer as Keras does, to 1e-3 of the largest
-output; trained networks are converted as `train` says at its end. Two processes try the cases, each
-with a process for conversions, one for the interpreter and one of Keras 3; all are reused.
+output; trained networks are converted as `train` says at its end. A network that `adopt` gets from
+several formats with the same layers, settings and weights is converted once. Two processes try the
+cases, each with a process for conversions, one for the interpreter and one of Keras 3; all are
+reused.
 """
 
 from __future__ import annotations
@@ -118,16 +120,22 @@ def _known(results: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
 def _together(
     tried: Iterable[tuple[Case, str]], known: Mapping[tuple[str, str], Any], keras_3: Path
 ) -> list[tuple[Case, list[str]]]:
-    """Each case with each way to try; the ways that one training shows are one entry."""
+    """Each case with each way to try; the ways of one training, or of adoption, are one entry."""
     found: list[tuple[Case, list[str]]] = []
     for case, way in tried:
         if (case.name, way) in known or not _exists(case, way, keras_3):
             continue
-        if found and found[-1][0] == case and {way, *found[-1][1]} <= set(TRAINED):
-            found[-1][1].append(way)
+        last = found[-1] if found else None
+        if last and last[0] == case and _group(way) and _group(way) == _group(last[1][0]):
+            last[1].append(way)
         else:
             found.append((case, [way]))
     return found
+
+
+def _group(way: str) -> tuple[str, ...]:
+    """The ways that are tried together with this one; empty if it is tried by itself."""
+    return next((ways for ways in (TRAINED, ADOPTED) if way in ways), ())
 
 
 def _exists(case: Case, way: str, keras_3: Path) -> bool:

@@ -2,8 +2,9 @@
 
 `python -m benchmarks.layers.matrix_process JOB` runs tasks as the conversion's processes do:
 
-    {"do": "convert", "case": name, "ways": one of `matrix.WAYS`, or those of `matrix.TRAINED`,
-     "keras_3": folder of the files that Keras 3 saved, "out": .json file for the outcomes}
+    {"do": "convert", "case": name, "out": .json file for the outcomes,
+     "ways": one of `matrix.WAYS`, or some of `matrix.TRAINED` or of `matrix.ADOPTED`,
+     "keras_3": folder of the files that Keras 3 saved}
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from edge_experts.converters.trial import TrialProcesses, answer_workers  # isor
 
 import edge_experts.training  # noqa: F401  sets up Keras before TensorFlow is imported
 
-from .adopted import ADOPTIONS, adopted  # isort: skip
+from .adopted import adopted  # isort: skip
 from .as_backbone import on_backbone  # isort: skip
 from .join_cases import join_cases  # isort: skip
 from .layer_cases import layer_cases  # isort: skip
-from .matrix import BACKBONE, PLAIN  # isort: skip
+from .matrix import ADOPTED, BACKBONE, PLAIN  # isort: skip
 from .outcome import attempt, plainly_converted  # isort: skip
 from .trained import trained  # isort: skip
 
@@ -53,8 +54,8 @@ class MatrixProcess:
             place = Path(folder)
             if way == PLAIN:
                 found = [attempt(case.name, way, lambda: plainly_converted(case))]
-            elif way in ADOPTIONS:
-                found = [adopted(case, way, place, Path(task["keras_3"]), self._processes)]
+            elif way in ADOPTED:
+                found = adopted(case, ways, place, Path(task["keras_3"]), self._processes)
             elif way == BACKBONE:
                 found = [on_backbone(case, place, self._processes)]
             else:

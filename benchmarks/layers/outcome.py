@@ -24,7 +24,7 @@ class Outcome:
     Attributes:
         outcome: one of `matrix.OUTCOMES`. "falls back": works, with experts in a loop. "refused":
             an error before the first epoch, or of `adopt` or the conversion after it. "late": an
-            error after the first epoch.
+            error after the first epoch, or adopted answers that are not Keras's.
         reason: of the refusal or failure, or of the loop.
         int8: "works", or the reason that `train` gives before the first epoch for not converting to
             int8.

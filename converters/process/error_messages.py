@@ -37,14 +37,24 @@ def name_of(path: str) -> str:
     return f"{kind} {int(Path(path).stem)}"
 
 
-def reason_of(error: Exception) -> str:
-    """Find the line with the cause in a converter's error of hundreds of lines."""
-    text = str(error)
+def foreign_operators(text: str) -> list[str]:
+    """Return operators that only TensorFlow has, from a converter's error."""
     foreign = _FOREIGN.search(text)
+    return [each.strip() for each in foreign[1].split(",")] if foreign else []
+
+
+def reason_of(error: Exception) -> str:
+    """Find the line with the cause in a converter's error of hundreds of lines.
+
+    Names of layers are in a note of the error, see tflite/operator_layers.py.
+    """
+    text = str(error)
+    foreign = foreign_operators(text)
     if foreign:
+        layers = "".join(f", in its {note}," for note in getattr(error, "__notes__", ()))
         return (
-            f"it needs TensorFlow's own operators ({foreign[1].strip()}), which a TFLite "
-            "interpreter does not have; use another layer or activation in their place"
+            f"it needs TensorFlow's own operators ({', '.join(foreign)}){layers or ','} which a "
+            "TFLite interpreter does not have; use another layer or activation in their place"
         )
     illegal = _ILLEGAL.search(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

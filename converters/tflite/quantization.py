@@ -15,7 +15,7 @@ import tf_keras
 from tensorflow.lite.python import lite
 
 from ..recipes import RECIPE_NAMES
-from . import activation_rewrites, calibration, dense
+from . import activation_rewrites, calibration, dense, operator_layers
 from .one_input import answering, signature
 
 Samples = Mapping[str, np.ndarray]  # named arrays, (examples, ...)
@@ -116,7 +116,11 @@ def converted(
         kind = tf.int8 if recipe is int8 else tf.int16
         converter.inference_input_type = converter.inference_output_type = kind
     in_float = partial(lite._mlir_quantize, denylisted_ops=_IN_FLOAT)
-    with calibration.exact(), mock.patch.object(lite, "_mlir_quantize", in_float):
+    with (
+        calibration.exact(),
+        mock.patch.object(lite, "_mlir_quantize", in_float),
+        operator_layers.noted(network, function),
+    ):
         content = converter.convert()
     return dense.mended(content) if recipe is int8 else content
 

@@ -101,6 +101,9 @@ class Operations(tf_keras.layers.Layer):
     def call(self, inputs: Any) -> Any:
         return self.network(inputs)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """No mask is passed on, as by a Lambda."""
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from ..format.manifest import COMBINE, TRUNK
+from .custom_functions import custom_functions
 from .inference import predict
 from .objectives.losses import balance
 from .objectives.outputs import COMBINATIONS
@@ -118,9 +119,11 @@ class SparseExperts(tf_keras.Model):
         serialize = tf_keras.saving.serialize_keras_object
         # Omitted if it is the default: model files of classification stay unchanged.
         kind = {} if self.output_kind == "labels" else {"output_kind": self.output_kind}
+        functions = custom_functions([*filter(None, [self.router]), *self.experts])
         return {
             **super().get_config(),
             **kind,
+            **({"functions": functions} if functions else {}),
             "router": None if self.router is None else serialize(self.router),
             "experts": [serialize(expert) for expert in self.experts],
             "combine": self.combine,
@@ -132,6 +135,7 @@ class SparseExperts(tf_keras.Model):
     def from_config(cls, config: dict[str, Any]) -> SparseExperts:
         restore = tf_keras.saving.deserialize_keras_object
         config = dict(config)
+        config.pop("functions", None)  # imported by model_files.py
         router = config.pop("router")
         experts = [restore(expert) for expert in config.pop("experts")]
         return cls(None if router is None else restore(router), experts, **config)

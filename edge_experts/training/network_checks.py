@@ -21,6 +21,7 @@ from .expert_batching import ExpertLoop, bank_of
 from .inference import predict
 from .model import SparseExperts
 from .model_files import load_model
+from .networks.alike import refuse_shared
 from .randomness import by_step, deterministic
 
 _ROWS = 4  # examples that the networks answer
@@ -44,6 +45,8 @@ def refuse_unusable(model: SparseExperts, config: TrainConfig, inputs: Arrays) -
     if model.router is None:
         options.pop(ROUTER, None)
     inputs = {name: array[:_ROWS] for name, array in inputs.items()}
+    if len(options) > 1:
+        refuse_shared(" and ".join(options.values()), [model.router, *model.experts])
     if model.router is not None and ROUTER in options:
         _refuse_unusable(model.router, options[ROUTER], inputs)
     expert = options.get(expert_path(0))
@@ -124,9 +127,21 @@ def _refuse_outputs(outputs: np.ndarray, one_by_one: np.ndarray, option: str) ->
             f"{option}: untrained, its outputs for the data's first examples are not finite; check "
             "it for divisions and logarithms"
         )
+    refuse_other_answers(one_by_one, outputs, option)
+
+
+def refuse_other_answers(one_by_one: np.ndarray, outputs: np.ndarray, network: object) -> None:
+    """Refuse a network that answers examples otherwise one by one than in a batch.
+
+    Args:
+        network: its option or file.
+
+    Raises:
+        UsageError: the answers differ.
+    """
     if not _equal(one_by_one, outputs):
         raise UsageError(
-            f"{option}: its answer to an example depends on the other examples of a batch, or on "
+            f"{network}: its answer to an example depends on the other examples of a batch, or on "
             "chance; on a board examples are answered one by one, with the same answer each time"
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +13,17 @@ import tf_keras
 
 from ...errors import UsageError
 from ..custom_errors import named
+from ..network_checks import refuse_other_answers
 from ..networks.plain_network import ROUNDING_OF_HALVES, in_float32
 from ..saved_networks import keras_file
 from .endings import Ending
 
 INPUT = "x"
+_ALONE = 4  # examples that are answered one by one too
 _CHANNEL = "with_one_channel"
 _CONFIG = "config"
+# Characters that TensorFlow refuses in the name of a scope, which traced networks have.
+_NOT_IN_SCOPES = re.compile(r"^[^A-Za-z0-9.]|[^A-Za-z0-9_.\\/>-]")
 _HALVES = ("float16", "bfloat16")
 
 
@@ -67,7 +72,7 @@ def fitted(
         ours, theirs = ([each for each in one.layers if each.weights] for one in (made, plain))
         for layer, other in zip(ours, theirs, strict=True):
             layer.set_weights(other.get_weights())
-    made._name = network.name
+    made._name = _NOT_IN_SCOPES.sub(".", network.name)
     return made
 
 
@@ -80,7 +85,7 @@ def refuse_changed(
         ending: activation of the outputs before, if they have one.
 
     Raises:
-        UsageError: the answers differ, or are still probabilities.
+        UsageError: the answers differ, are still probabilities, or depend on the other examples.
     """
     first = before.inputs[0]
     asked = tf.cast(examples, first.dtype)
@@ -92,6 +97,13 @@ def refuse_changed(
         else:
             wanted = np.concatenate([_only(before(row[None], training=False)) for row in asked])
         logits = _only(after(tf.constant(examples), training=False))
+        few = examples[:_ALONE]
+        alone = [_only(after(tf.constant(row[None]), training=False)) for row in few]
+    if not np.isfinite(logits).all():
+        raise UsageError(
+            f"{path}: its answers to the data's examples are not finite; train it again"
+        )
+    refuse_other_answers(np.concatenate(alone), logits[:_ALONE], path)
     ours = ending.of(logits) if ending.is_of(wanted) else logits
     if ending.is_of(logits):
         raise UsageError(
@@ -102,9 +114,13 @@ def refuse_changed(
     in_half = any(layer.compute_dtype in _HALVES for layer in before.layers)
     most = ROUNDING_OF_HALVES if in_half else 1e-5
     if not difference <= most * max(1.0, float(np.max(np.abs(wanted)))):
+        kind, remedy = "", "end it with a Dense layer of plain logits"
+        if first.dtype.is_integer and examples.dtype.kind == "f":
+            kind = f" of {examples.dtype}, not {first.dtype.name},"
+            remedy = "only networks that begin with an Embedding get whole numbers"
         raise UsageError(
-            f"{path}: with an input named {INPUT!r} and without its {ending.name} its answers "
-            f"differ by {difference:.2g}; end it with a Dense layer of plain logits"
+            f"{path}: with an input named {INPUT!r}{kind} and without its {ending.name} its "
+            f"answers differ by {difference:.2g}; {remedy}"
         )
 
 

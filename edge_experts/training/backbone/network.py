@@ -11,6 +11,8 @@ from typing import Any
 import tf_keras
 
 from ...errors import UsageError
+from ..custom_errors import named
+from ..networks import plain_network
 from ..saved_networks import keras_file
 
 layers = tf_keras.layers
@@ -122,6 +124,8 @@ def read(path: str | Path, layer: str | None = None) -> Backbone:
     network = keras_file.read(path)
     name = f"{OPTION} {path}"
     keras_file.refuse_odd(network, name)
+    with named(name, "compute in float32"):
+        network = plain_network.plain(network)
     if layer is None and (len(network.inputs) != 1 or len(network.outputs) != 1):
         raise UsageError(
             f"{name}: has {len(network.inputs)} inputs and {len(network.outputs)} outputs; name a "

@@ -14,37 +14,43 @@ import contextlib
 import importlib
 import inspect
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from ...errors import EdgeExpertsError, UnsuitableError, UsageError
 from .. import cost
+from ..custom_errors import named
+from . import alike
+from .bounded_outputs import bounded_ending
 from .plain_network import plain
 from .shapes import Shapes, parameters, widened
 
 Given = str | Callable[..., Any]
-_PROBED = 64  # number of random inputs for the check of outputs
-_BOUNDED = ("softmax", "sigmoid", "hard_sigmoid", "tanh", "softsign", "relu", "relu6", "softplus")
 
 
 def experts(given: Given, shapes: Shapes, count: int, width: float) -> list[tf_keras.Model]:
     """Build the experts, each by a separate call.
 
     Raises:
-        UsageError: the function does not exist, its result is invalid, or it takes no width.
+        UsageError: the function does not exist, its result is invalid, or it takes no width; or
+            its calls do not make separate networks of the same layers.
     """
     option, build = _function("--model", given)
     options = {} if width == 1 else {"width": width}
     if options:
         _refuse_without_width(option, build, f"--width {width}")
     with _running(option, build):
-        return [_untrained(build(shapes, **options), option, shapes) for _ in range(count)]
+        made = [_untrained(build(shapes, **options), option, shapes) for _ in range(count)]
+    alike.refuse_shared(option, made)
+    alike.refuse_different(option, made)
+    return made
 
 
 def router(given: Given, shapes: Shapes, count: int) -> tf_keras.Model:
@@ -154,14 +160,16 @@ def checked(
         )
     if network.inputs is None:
         raise UsageError(
-            f"{option}: {network.name!r} is a subclassed model, whose inputs have no names; "
-            "return tf_keras.Model(inputs, outputs)"
+            f"{option}: {network.name!r} is a subclassed model or a Sequential without an Input, "
+            "whose inputs have no names; return tf_keras.Model(inputs, outputs)"
         )
     if set(network.input_names) != set(shapes.inputs):
         raise UsageError(
             f"{option}: its inputs must be named {sorted(shapes.inputs)}, got "
             f"{sorted(network.input_names)}; shapes.keras_inputs() makes them"
         )
+    for name, tensor in zip(network.input_names, network.inputs, strict=True):
+        _refuse_other_input(tensor, name, *shapes.inputs[name], option)
     count, words = shapes.labels, shapes.output_words
     if outputs is not None:
         count, words = outputs[0], f"one logit for each {outputs[1]}"
@@ -172,39 +180,45 @@ def checked(
     return network
 
 
+def _refuse_other_input(
+    tensor: Any, name: str, shape: tuple[int, ...], kind: str, option: str
+) -> None:
+    """Refuse an input that does not take a batch of any size of the data's examples."""
+    has, must = tuple(tensor.shape), (None, *shape)
+    is_dense = isinstance(tensor.type_spec, tf.TensorSpec)
+    if has != must or tensor.dtype != kind or not is_dense:
+        what = "" if is_dense else f" of the type {type(tensor.type_spec).__name__}"
+        raise UsageError(
+            f"{option}: its input {name!r} is {tensor.dtype.name} {has}{what}, and must be {kind} "
+            f"{must}; shapes.keras_inputs() makes it"
+        )
+
+
 def _untrained(
     network: Any, option: str, shapes: Shapes, outputs: tuple[int, str] | None = None
 ) -> tf_keras.Model:
     """Check the network, and that its outputs have no softmax or similar activation.
 
     The softmax is computed again in the loss and on the device: training would still run, and end
-    with nearly equal scores. Activations are checked by name and, for custom functions, by value:
-    outputs of untrained networks are below 0 for some inputs.
+    with nearly equal scores.
 
     Raises:
         UsageError: the outputs have an activation; or as for `checked`.
     """
-    network = plain(checked(network, option, shapes, outputs))
-    last = network.layers[-1]
-    activation = getattr(getattr(last, "activation", None), "__name__", "")
-    kind = type(last).__name__.lower()
-    named = next((name for name in _BOUNDED if name in (activation, kind)), None)
-    if named is None:
-        random = np.random.default_rng(0)
-        drawn = {
-            name: random.normal(0, 10, (_PROBED, *shape)).astype(dtype)
-            if np.dtype(dtype).kind == "f"
-            else np.zeros((_PROBED, *shape), dtype)
-            for name, (shape, dtype) in shapes.inputs.items()
-        }
-        values = np.zeros(1)
-        with contextlib.suppress(Exception):  # of numbers unlike the data; see network_checks.py
-            values = np.asarray(network(drawn, training=False))
-        if np.ptp(values) > 0 and values.min() >= 0 and values.max() <= 1:
-            named = "a function with values from 0 to 1"
-    if named is not None:
+    network = checked(network, option, shapes, outputs)
+    for method in ("call", "train_step", "compute_loss"):
+        if not getattr(type(network), method).__module__.startswith("tf_keras."):
+            raise UsageError(
+                f"{option}: its class {type(network).__name__} has its own {method}, which is not "
+                "used: router and experts are trained together, by their layers; return "
+                "tf_keras.Model(inputs, outputs)"
+            )
+    with named(option, "be an expert" if outputs is None else "be a router"):
+        network = plain(network)
+    ending = bounded_ending(network, shapes)
+    if ending is not None:
         raise UsageError(
-            f"{option}: its output ends in {named}; it must have no activation, because "
+            f"{option}: its output ends in {ending}; it must have no activation, because "
             "training and runtime compute the softmax themselves: end in "
             f"Dense({network.output_shape[-1]})"
         )
@@ -232,12 +246,12 @@ def _running(option: str, build: Callable[..., Any]) -> Iterator[None]:
 
 def _last_line(error: Exception) -> str:
     """File and line of the custom code that failed, with the error."""
-    package = str(Path(__file__).parents[2])
+    package, library = str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"]
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((package, "<"))
-        and not {"site-packages", "importlib"} & set(Path(frame.filename).parts)
+        if not frame.filename.startswith((package, library, "<"))
+        and "site-packages" not in Path(frame.filename).parts
     ]
     told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.300}"
     if isinstance(error, SyntaxError) or not frames:

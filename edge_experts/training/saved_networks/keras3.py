@@ -19,6 +19,7 @@ import tensorflow as tf
 import tf_keras
 
 from ...errors import UsageError
+from ..custom_errors import in_one_line
 from ..networks.plain_network import HALVES, ROUNDING_OF_HALVES
 from . import keras3_operations
 from .keras3_reader import READER
@@ -38,6 +39,9 @@ _OFF = {
     "epsilon": 0.01,
     "oov_method": "floormod",
 }
+_RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}  # options, by class and name in Keras 3
+_IN_TRAINING = ("value_range",)  # options that do not change answers
+_INSIDE = ("layer", "backward_layer", "cell", "cells")  # options that are layers
 _GRAPHS = ("Functional", "Model")
 _MODELS = (*_GRAPHS, "Sequential")
 
@@ -58,7 +62,7 @@ def rebuilt(path: Path) -> tf_keras.Model:
         if failed := READER.read(path, out):
             # Keras 3 saves operators such as `+` in an .h5 file, and cannot load them.
             remedy = "save the network as .keras" if path.suffix == ".h5" else _REMEDY
-            raise UsageError(f"{path}: Keras 3 cannot load it: {failed}; {remedy}")
+            raise UsageError(f"{path}: Keras 3 cannot load it: {in_one_line(failed)}; {remedy}")
         content = json.loads((out / "network.json").read_text(encoding="utf-8"))
         weights, asked, answers = (
             dict(np.load(out / f"{name}.npz")) for name in ("weights", "asked", "answers")
@@ -181,8 +185,8 @@ def _layer(described: Mapping[str, Any]) -> Any:
     try:
         options = _options(found, config)
         # Some layers also restore shapes from their configuration, which Keras 3 does not save.
-        inner = {"layer", "cell", "cells"} & set(options)
-        return found.from_config(options) if inner else found(**options)
+        described_inside = any(isinstance(options.get(key), dict | list) for key in _INSIDE)
+        return found.from_config(options) if described_inside else found(**options)
     except (TypeError, ValueError) as error:
         name = config["name"]
         raise _Refused(
@@ -209,8 +213,9 @@ def _options(found: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         known |= {"zero_output_for_mask"}  # accepted in **kwargs
     options = {}
     for name, value in config.items():
-        if name.endswith(_LEARNED_BY):
+        if name.endswith(_LEARNED_BY) or (name in _IN_TRAINING and name not in known):
             continue
+        name = _RENAMED.get((found.__name__, name), name)
         if name == "dtype":
             value = _type_of(value, config["name"])
         elif isinstance(value, dict):
@@ -234,10 +239,15 @@ def _type_of(value: Any, layer: str) -> str:
     return "float32"
 
 
-def _inner(name: str, value: Mapping[str, Any], layer: str) -> dict[str, Any]:
-    """Layer in a wrapper, such as Bidirectional, or cell of a recurrent layer."""
-    if name not in ("layer", "backward_layer", "cell", "cells"):
+def _inner(name: str, value: Mapping[str, Any], layer: str) -> Any:
+    """Layer in a wrapper, such as Bidirectional, or cell of a recurrent layer; a network's layers.
+
+    Returns a configuration, or a network that the wrapper calls.
+    """
+    if name not in _INSIDE:
         raise _Refused(f"its layer {layer!r} has a custom {name}: {value.get('class_name')}")
+    if value["class_name"] in _MODELS:
+        return _network(value["config"])
     found = _class_of(value)
     return {"class_name": value["class_name"], "config": _options(found, value["config"])}
 

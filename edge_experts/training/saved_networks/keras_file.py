@@ -45,9 +45,17 @@ def read(path: Path) -> tf_keras.Model:
         reason = f"it has layers that tf_keras does not know: {unknown}" if unknown else ""
         raise UsageError(
             f"{path}: tf_keras {tf_keras.__version__} cannot load it (it was saved by Keras "
-            f"{version}): {reason or cause(error)}; layers must be Keras's own, without Lambda, or "
-            "of a module that can be imported here"
+            f"{version}): {reason or cause(error)}; {_remedy(str(error))}"
         ) from None
+
+
+def _remedy(error: str) -> str:
+    if "Shape mismatch" in error or "during loading" in error:
+        return (
+            "its weights are not those of its layers: save the network again with model.save, "
+            "as .h5 if a layer is in several of its nested networks"
+        )
+    return "layers must be Keras's own, without Lambda, or of a module that can be imported here"
 
 
 def refuse_odd(network: Any, path: Any) -> None:
@@ -57,14 +65,20 @@ def refuse_odd(network: Any, path: Any) -> None:
         path: name of the network in errors.
 
     Raises:
-        UsageError: the network is subclassed, or has a Lambda or a stateful layer.
+        UsageError: the network is subclassed or computes by its class, or has a Lambda or a
+            stateful layer.
     """
     if not isinstance(network, tf_keras.Model) or network.inputs is None:
         raise UsageError(
             f"{path}: a subclassed model, whose layers have no graph; save a Sequential or "
             "tf_keras.Model(inputs, outputs)"
         )
-    for layer in network.layers:
+    if not type(network).call.__module__.startswith("tf_keras."):
+        raise UsageError(
+            f"{path}: its class {type(network).__name__} has its own call, and may compute "
+            "otherwise than its graph of layers; save a tf_keras.Model(inputs, outputs)"
+        )
+    for layer in network.submodules:
         if isinstance(layer, tf_keras.layers.Lambda):
             raise UsageError(
                 f"{path}: its layer {layer.name!r} is a Lambda, whose Python code is not saved; "
@@ -159,7 +173,7 @@ def _version_and_config(path: Path) -> tuple[str, Any]:
             if "model_config" not in file.attrs:  # of save_weights
                 raise KeyError("it has no model_config")
             return str(file.attrs["keras_version"]), json.loads(file.attrs["model_config"])
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise UsageError(
             f"{path}: not a model saved by Keras ({_first_line(error)}); weights alone do not "
             "define the network: save it with model.save"

@@ -75,6 +75,28 @@ def test_a_sample_of_the_matrix(tmp_path: Path) -> None:
     assert matrix.measure(tried, results=tmp_path / "found.jsonl") == found  # nothing is repeated
 
 
+def test_formats_that_give_the_same_network_have_one_conversion(tmp_path: Path) -> None:
+    from edge_experts.converters.process.pool import Workers
+    from edge_experts.converters.trial import TrialProcesses, answer_workers
+
+    from benchmarks.layers import matrix
+    from benchmarks.layers.adopted import adopted
+
+    (case,) = [case for case in matrix.every_case() if case.name == "Dense"]
+    ways = (".keras", ".h5", "SavedModel")
+    (tmp_path / "job").mkdir()
+    with (
+        Workers(tmp_path / "job", 1) as converters,
+        answer_workers(tmp_path / "job") as interpreters,
+    ):
+        processes = TrialProcesses(converters, interpreters)
+        found = adopted(case, ways, tmp_path, tmp_path, processes)
+    assert [(each.way, each.outcome, each.int8) for each in found] == [
+        (way, "works", "works") for way in ways
+    ]
+    assert [each.parent.name for each in tmp_path.glob("*/converted")] == [".keras"]
+
+
 def test_failures_are_outcomes(capsys: pytest.CaptureFixture[str]) -> None:
     from benchmarks.layers.outcome import attempt
     from edge_experts.errors import UsageError

@@ -41,9 +41,12 @@ def test_operators_that_no_interpreter_has_are_refused(keras: Any) -> None:
     import tensorflow as tf
 
     def hashed(x: Any) -> Any:
-        return tf.cast(keras.layers.Hashing(20)(tf.cast(x, tf.int32)), tf.float32)
+        layer = keras.layers.Hashing(20, name="buckets")
+        return tf.cast(layer(tf.cast(x, tf.int32)), tf.float32)
 
-    with pytest.raises(UsageError, match=r"--model users:build: .*TensorFlow's own operators"):
+    with pytest.raises(
+        UsageError, match=r"--model users:build: .*operators \(AsString, .*, in its layer 'buckets'"
+    ):
         _tried(keras, hashed)
 
 

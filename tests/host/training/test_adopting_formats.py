@@ -130,6 +130,13 @@ def test_a_free_length_becomes_that_of_the_data(keras: Any, tmp_path: Path, suff
     assert made.experts[0].inputs[0].shape == (None, 8, 4)
 
 
+def test_a_name_that_no_scope_can_have(keras: Any, tmp_path: Path, data: Dataset) -> None:
+    inputs = keras.Input((6,))
+    network = keras.Model(inputs, keras.layers.Dense(3, name="a/b")(inputs), name="_größe 1")
+    network.save(tmp_path / "net.keras")
+    assert _adopted(tmp_path / "net.keras", data, tmp_path).experts[0].name == ".gr..e.1"
+
+
 def test_code_of_a_lambda_does_not_run(
     keras: Any, tmp_path: Path, data: Dataset, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +189,8 @@ def save(name, inputs, outputs):
     keras.Model(inputs, outputs).save(f"{sys.argv[1]}/{name}.keras")
 
 i = keras.Input((8, 8, 3))
-save("flip", i, L.Dense(3)(L.Flatten()(L.RandomFlip("horizontal")(i))))
+changed = L.RandomContrast(0.2)(L.RandomFlip("horizontal")(i))
+save("flip", i, L.Dense(3)(L.Flatten()(changed)))
 i = keras.Input((None, 4))
 save("free", i, {"scores": L.Dense(3)(L.GRU(4)(i))})
 i = keras.Input((8, 4))
@@ -190,6 +198,11 @@ x = L.RNN([L.LSTMCell(4), L.GRUCell(3)], return_sequences=True)(i)
 x = (x[:, ::2] + 1.0) * L.Dense(3)(x[:, 1::2])
 x = L.Add()(keras.ops.split(x, 2, axis=1))
 inner = keras.Model(i, L.GlobalMaxPooling1D()(L.Dense(3)(i)))
+o = keras.Input((4,))
+each = L.TimeDistributed(keras.Model(o, L.Dense(2)(L.Dense(3, "relu")(o))))
+save("each", i, L.Dense(3)(L.Flatten()(each(i))))
+leaky = L.LeakyReLU(0.2)(L.SpectralNormalization(L.Dense(3))(L.Flatten()(i)))
+save("options", i, L.Dense(3)(leaky))
 o = keras.Input((8, 4))
 outer = keras.Model(o, inner(o))  # its output is that of a nested model
 save("nested", i, L.Dense(3)(outer(i) + outer(i * 2.0)))
@@ -208,7 +221,13 @@ def keras_3(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("flip", (8, 8, 3)), ("free", (8, 4)), ("operators", (8, 4)), ("nested", (8, 4))],
+    [
+        ("flip", (8, 8, 3)),
+        ("free", (8, 4)),
+        ("operators", (8, 4)),
+        ("nested", (8, 4)),
+        ("each", (8, 4)),
+    ],
 )
 def test_networks_of_keras_3(
     keras: Any, tmp_path: Path, keras_3: Path, name: str, shape: tuple[int, ...]

@@ -64,6 +64,13 @@ class Double(L.Layer):
     def call(self, inputs):
         return 2 * inputs
 
+def squared(x):
+    return x * x
+
+def custom_function(shapes):
+    i = shapes.keras_inputs()
+    return _model(i, L.Dense(4, squared)(i["x"]), shapes)
+
 def custom(shapes):
     i = shapes.keras_inputs()
     return _model(i, Double()(i["x"]), shapes)
@@ -105,7 +112,17 @@ def failing(shapes):
     i = shapes.keras_inputs()
     return _model(i, L.Dense(4)(Failing()(i["x"])), shapes)
 """
-BATCHED = ("skip", "states", "attention", "shared", "dropped", "lambda_layer", "half", "custom")
+BATCHED = (
+    "skip",
+    "states",
+    "attention",
+    "shared",
+    "dropped",
+    "lambda_layer",
+    "half",
+    "custom",
+    "custom_function",
+)
 WORKING = (*BATCHED, "masked")
 REFUSED = {
     "of_the_batch": "depends on the other examples of a batch",
@@ -192,11 +209,17 @@ def test_layers_of_half_precision_keep_their_parameters(experts: Experts) -> Non
         assert (ours == theirs).all()
 
 
-def test_modules_of_custom_layers_are_imported(experts: Experts, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["custom", "custom_function"])
+def test_modules_of_custom_layers_are_imported(
+    experts: Experts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import tf_keras
+
     from edge_experts.training import SparseExperts
     from edge_experts.training.model_files import load_model
 
-    networks = experts("custom")
+    networks = experts(name)
+    monkeypatch.delitem(tf_keras.utils.get_custom_objects(), "squared", raising=False)
     SparseExperts(None, networks, combine="sum").save(tmp_path / "model.keras")
     expected = networks[0](INPUTS).numpy()
     loaded = load_model(tmp_path / "model.keras")

@@ -42,6 +42,28 @@ def mixed(shapes):
     hidden = tf_keras.layers.Dense(8)(inputs["x"])
     return tf_keras.Model(inputs, keras.layers.Dense(shapes.labels, name="foreign")(hidden))
 
+def given(layer, **options):
+    def build(shapes):
+        inputs = tf_keras.Input(name="x", **options)
+        return tf_keras.Model(inputs, layer(shapes.labels)(inputs))
+    return build
+
+def dense(units):
+    return tf_keras.layers.Dense(units)
+
+def of_ragged(units):
+    even = tf_keras.layers.Lambda(lambda x: x.to_tensor(shape=(None, 5)))
+    return tf_keras.Sequential([even, dense(units)])
+
+of_four = given(dense, batch_shape=(4, 5))
+wider = given(dense, shape=(6,))
+sparse = given(dense, shape=(5,), sparse=True)
+ragged = given(of_ragged, shape=(None,), ragged=True)
+half = given(dense, shape=(5,), dtype="float16")
+
+def sequential(shapes):
+    return tf_keras.Sequential([tf_keras.layers.Dense(shapes.labels)])
+
 class Subclass(tf_keras.Model):
     pass
 
@@ -115,7 +137,16 @@ def test_functions_are_taken_as_they_are(module: str, shapes: Any) -> None:
     ("settings", "message"),
     [
         ({"model": "{}:mixed"}, r"--model users_own:mixed: its layer 'foreign' is keras\..*Dense"),
-        ({"model": "{}:subclass"}, "subclassed model, whose inputs have no names"),
+        ({"model": "{}:subclass"}, "is a subclassed model or a Sequential"),
+        (
+            {"model": "{}:sequential"},
+            "or a Sequential without an Input, whose inputs",
+        ),
+        ({"model": "{}:of_four"}, r"'x' is float32 \(4, 5\), and must be float32 \(None, 5\)"),
+        ({"model": "{}:wider"}, r"'x' is float32 \(None, 6\), and must be float32 \(None, 5\)"),
+        ({"model": "{}:sparse"}, r"'x' is float32 \(None, 5\) of the type SparseTensorSpec"),
+        ({"model": "{}:ragged"}, r"'x' is float32 \(None, None\) of the type RaggedTensorSpec"),
+        ({"model": "{}:half"}, r"'x' is float16 \(None, 5\), and must be float32"),
         ({"model": "{}:nothing"}, "has no attribute 'nothing'"),
         ({"model": "{}"}, "--model must be module:function, got 'users_own'"),
         ({"model": "{}:narrow", "dense": "all"}, "take a width"),
@@ -184,6 +215,18 @@ def expert(shapes):
     sys.modules.pop("bounded", None)
     with pytest.raises(UsageError, match=r"--model bounded:expert: .*Dense\(3\)"):
         user_networks.experts("bounded:expert", shapes, 2, 1.0)
+
+
+def test_logits_that_start_above_zero_are_taken(keras: Any, shapes: Any) -> None:
+    from edge_experts.training.networks import user_networks
+
+    def expert(shapes: Any) -> Any:
+        inputs = shapes.keras_inputs()
+        hidden = keras.layers.Dense(8, "sigmoid")(inputs["x"])
+        start = keras.initializers.RandomUniform(0.0, 0.1)
+        return keras.Model(inputs, keras.layers.Dense(3, kernel_initializer=start)(hidden))
+
+    assert len(user_networks.experts(expert, shapes, 2, 1.0)) == 2
 
 
 def test_a_last_layer_that_starts_at_zero_is_taken(

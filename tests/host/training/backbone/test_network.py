@@ -71,6 +71,17 @@ def test_a_classifier_inside_a_network_in_a_network(
     np.testing.assert_allclose(found.fitted_to((SIDE, SIDE, 3))(photos), pool(photos), atol=1e-6)
 
 
+def test_half_precision_becomes_float32(keras: Any, tmp_path: Path) -> None:
+    inputs = keras.Input((8, 8, 3))
+    hidden = keras.layers.Conv2D(4, 3, dtype="mixed_float16")(inputs)
+    outputs = keras.layers.Dense(5, dtype="float32")(keras.layers.GlobalMaxPooling2D()(hidden))
+    whole = keras.Model(inputs, outputs)
+    found = _read(_saved(whole, tmp_path))
+    assert {part.compute_dtype for part in found.network.layers} == {"float32"}
+    kernel = whole.layers[1].get_weights()[0]
+    np.testing.assert_array_equal(found.network.layers[1].get_weights()[0], kernel)
+
+
 def test_a_classifier_of_a_convolution(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     inputs = keras.Input((8, 8, 3))
