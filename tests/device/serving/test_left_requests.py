@@ -47,7 +47,8 @@ def send(port: int) -> socket.socket:
 
 def test_a_waiting_request_whose_client_left_is_not_answered(tmp_path: Path) -> None:
     runtime = HeldRuntime(ExpertRuntime(tiny_bundle(tmp_path / "tiny.bundle")))
-    options = ServerOptions(**{**OPTIONS, "queue": 4})
+    given: dict[str, Any] = {**OPTIONS, "queue": 4}
+    options = ServerOptions(**given)
     with in_thread({"tiny": runtime}, options) as port:
         clients = [send(port) for _ in range(4)]
         until(lambda: runtime.begun == 1)

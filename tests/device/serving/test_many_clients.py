@@ -147,15 +147,19 @@ def test_a_head_that_comes_by_the_byte_is_closed(
     language_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "PATIENCE", 0.5)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"GET /v2 HTTP/1.1\r\nX: ")
+        for _ in range(100):
+            connection.sendall(b"a")
+            time.sleep(0.05)
+
     with (
         serving(language_bundle) as (port, _),
         socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
         pytest.raises((BrokenPipeError, ConnectionResetError)),
     ):
-        connection.sendall(b"GET /v2 HTTP/1.1\r\nX: ")
-        for _ in range(100):
-            connection.sendall(b"a")
-            time.sleep(0.05)
+        drip(connection)
 
 
 def test_a_client_that_reads_slowly_gets_all(
