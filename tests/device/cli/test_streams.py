@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -192,3 +193,51 @@ def test_restored_features_read_as_fitted_ones(tmp_path: Path) -> None:
     path.write_text("a\n1\n")
     with pytest.raises(DataError, match="no column b"):
         list(InputReader(again).file(path))
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "POSIX"])
+def test_names_that_are_not_utf8_stay_json(bundle: Path, tmp_path: Path, locale: str) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.jsonl"
+    Path(os.fsdecode(path)).write_bytes(b"[1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_experts", "run", str(bundle), "--input", path, "--json"],
+        capture_output=True,
+        env={**os.environ, "LC_ALL": locale},
+        check=False,
+    )
+    assert done.returncode == 2
+    error = json.loads(done.stdout.decode("utf-8"))["error"]
+    assert os.fsencode(error).startswith(path), "the escape is of the name's own bytes"
+
+
+def test_a_pipe_is_an_input_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = subprocess.Popen(["/bin/sh", "-c", f"printf 'good\\nbad' > {tmp_path}/pipe"])
+    done = _run(TEXTS, "--input", tmp_path / "pipe", stdin=b"")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    assert writer.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "is a folder; name a file"), ("none.txt", "no such file")]
+)
+def test_what_is_no_file_is_told_apart(tmp_path: Path, name: str, told: str) -> None:
+    done = _run(TEXTS, "--input", tmp_path / name, stdin=b"")
+    assert done.returncode == 2
+    assert told in done.stderr.decode()
+
+
+def test_a_reader_that_is_gone_ends_a_command_as_its_signal_would(tmp_path: Path) -> None:
+    """141 as of `yes | head`; click's own 1 would be a bug's."""
+    read, write = os.pipe()
+    os.close(read)
+    for command, lines in (("run", b"good\n" * 3), ("inspect", b"")):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_experts", command, str(TEXTS)],
+            input=lines,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(write)
