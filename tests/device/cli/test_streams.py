@@ -47,21 +47,20 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("line", "reason"), BROKEN)
-def test_a_broken_line_names_itself_and_the_stream_goes_on(
-    bundle: Path, line: bytes, reason: str
-) -> None:
-    done = _run(bundle, "--json", stdin=b"[2, 1]\n" + line + b"\n[-2, 1]\n")
+def test_a_broken_line_names_itself_and_the_stream_goes_on(bundle: Path) -> None:
+    lines = [b"[2, 1]", *(part for line, _ in BROKEN for part in (line, b"[-2, 1]"))]
+    done = _run(bundle, "--json", stdin=b"".join(line + b"\n" for line in lines))
     assert done.returncode == 2
-    first, broken, last = (json.loads(one) for one in done.stdout.splitlines())
-    assert "label" in first
-    assert "label" in last
-    assert broken["line"] == 2
-    assert broken["error"].startswith("stdin: line 2: ")
-    assert reason in broken["error"]
+    answers = [json.loads(one) for one in done.stdout.splitlines()]
+    assert all("label" in one for one in answers[::2])
     told = done.stderr.decode()
-    assert f"edge-experts: {broken['error']}" in told
-    assert "1 of 3 inputs could not be answered" in told
+    assert len(answers) == len(lines)
+    for number, (broken, (_, reason)) in enumerate(zip(answers[1::2], BROKEN, strict=True), 1):
+        assert broken["line"] == 2 * number
+        assert broken["error"].startswith(f"stdin: line {2 * number}: ")
+        assert reason in broken["error"]
+        assert f"edge-experts: {broken['error']}" in told
+    assert f"{len(BROKEN)} of {len(lines)} inputs could not be answered" in told
 
 
 def test_strict_stops_at_the_first_broken_line(bundle: Path) -> None:
@@ -98,13 +97,17 @@ def test_closed_stdin_is_said(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x_test", "x", "x_train", "anything"])
-def test_arrays_of_an_npz(cli: Cli, bundle: Path, tmp_path: Path, name: str) -> None:
-    path = tmp_path / "x.npz"
-    np.savez(path, **{name: INPUTS})
-    done = cli("run", bundle, "--input", path)
-    assert done.returncode == 0, done.stderr
+def test_arrays_of_an_npz(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "x.npz", **{name: INPUTS})
+    found = [one.value() for one in READERS["array"]().file(tmp_path / "x.npz")]
+    assert np.array_equal(found, INPUTS)
+
+
+def test_arrays_of_an_npz_and_an_npy_are_answered(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=INPUTS)
     np.save(tmp_path / "x.npy", INPUTS)
-    same = cli("run", bundle, "--input", tmp_path / "x.npy")
+    done, same = (cli("run", bundle, "--input", tmp_path / name) for name in ("x.npz", "x.npy"))
+    assert done.returncode == 0, done.stderr
     assert done.stdout.replace(".npz", ".npy") == same.stdout
 
 
