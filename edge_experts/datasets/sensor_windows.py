@@ -67,8 +67,9 @@ class SensorWindows:
     @property
     def folders(self) -> np.ndarray:
         """Folder of each window's file, (windows,), where files are recordings; "." for none."""
-        files = [] if self.columns.group is not None else self.groups
-        return np.array([str(PurePosixPath(name).parent) for name in files])
+        if self.columns.group is not None:
+            return np.zeros(0, str)
+        return np.array([str(PurePosixPath(name).parent) for name in self.groups])
 
     def split(self, name: str) -> Split:
         places = np.flatnonzero(self.splits == name)
