@@ -93,6 +93,12 @@ def test_files_of_a_folder_are_recordings(tmp_path: Path) -> None:
     assert len(found.train) + len(found.validation) + len(found.test) == 6 * 10
 
 
+def _groups(found: datasets.Dataset) -> list[set[str]]:
+    """Recordings of each split."""
+    parts = (found.train, found.validation, found.test)
+    return [set(part.groups.tolist()) for part in parts if part.groups is not None]
+
+
 def _folder(path: Path, *, by_label: bool = False) -> Path:
     """Ten folders of four files of equal names, of a person or of a label each."""
     for folder in range(10):
@@ -108,7 +114,7 @@ def _folder(path: Path, *, by_label: bool = False) -> Path:
 
 def test_files_of_equal_names_in_subfolders_are_different_recordings(tmp_path: Path) -> None:
     found = datasets.load(str(_folder(tmp_path / "persons")), window=LENGTH)
-    groups = [set(part.groups) for part in (found.train, found.validation, found.test)]
+    groups = _groups(found)
     assert len(set.union(*groups)) == sum(map(len, groups)) == 40
     assert "f0/0.csv" in set.union(*groups)
     (told,) = (note for note in found.notes if "each file is a recording" in note)
@@ -127,7 +133,7 @@ def test_a_person_in_several_files_is_in_one_split(tmp_path: Path) -> None:
     for number in range(3):
         _file(tmp_path / f"{number}.csv", lines)
     found = _load(tmp_path)
-    groups = [set(part.groups) for part in (found.train, found.validation, found.test)]
+    groups = _groups(found)
     assert len(set.union(*groups)) == sum(map(len, groups)) == 10
 
 
