@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from .warm import COMMANDS, warm_python
+from .warm import COMMANDS, DEVICE_COMMANDS, warm_python
 
 # A busy machine makes any single example slow, which says nothing about the code.
 settings.register_profile("steady", deadline=None)
@@ -121,12 +121,15 @@ def run_cli(
 ) -> subprocess.CompletedProcess[str]:
     """Run `edge-experts` in a separate process, as a user does.
 
-    Commands that import TensorFlow are forks of a process that has it: see `tests.warm`.
+    Most are forks of a process that has imported what they need: see `tests.warm`.
     """
     words = [*map(str, arguments)]
-    imports = words[:1] != [] and words[0] in COMMANDS and "preexec_fn" not in options
+    python = sys.executable
+    if words and "preexec_fn" not in options:
+        python = warm_python("host") if words[0] in COMMANDS else python
+        python = warm_python("device") if words[0] in DEVICE_COMMANDS else python
     done: subprocess.CompletedProcess[str] = subprocess.run(
-        [warm_python() if imports else sys.executable, "-m", "edge_experts", *words],
+        [python, "-m", "edge_experts", *words],
         capture_output=True,
         text=True,
         input=stdin,

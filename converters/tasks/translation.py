@@ -10,13 +10,14 @@ import numpy as np
 
 from edge_experts.datasets import Split
 from edge_experts.datasets.translation import scores
-from edge_experts.errors import UnsuitableError
+from edge_experts.errors import ThresholdError, UnsuitableError
 from edge_experts.features import Features, PieceFeatures, encode_all
 from edge_experts.features.pieces import END, FIRST_TARGET, PADDING
 from edge_experts.format.expert_names import Generation, language
 from edge_experts.format.manifest import Manifest
 from edge_experts.format.npz import npz
 from edge_experts.run_folder import Run
+from edge_experts.runtime import interpreter
 
 from ..targets import Target
 from ..targets.microcontroller import MICROCONTROLLER, MicroResult
@@ -50,6 +51,7 @@ class TranslationConversion:
         self._proven = Split([], np.zeros(0, int))  # pairs that Keras and the bundle translate
         self._owners = np.zeros(0, int)  # labels of the sentences for the router
         self._routing: dict[str, np.ndarray] = {}  # these sentences, encoded
+        self._written: list[Mapping[str, np.ndarray]] = []  # answers of each interpreter
 
     def require(self) -> None:
         scores.scores(["a"], ["a"])  # before the work starts: sacrebleu may be missing
@@ -66,8 +68,11 @@ class TranslationConversion:
         return {"beams": options.beams or 1}
 
     def interpreters(self, chosen: str | None) -> Sequence[str | None]:
-        """Return the only one."""
-        return (chosen,)
+        """Return the target's; without one all that are installed, for a bundle that any may run.
+
+        At a near tie they write different tokens.
+        """
+        return interpreter.usable() if chosen is None else (chosen,)
 
     def manifest_parts(self, options: Any, reference: KerasReference) -> Mapping[str, Any]:
         return {"generation": Generation(length=_LENGTH, beams=options.beams or 1)}
@@ -102,6 +107,7 @@ class TranslationConversion:
         splits: Mapping[str, Split],
     ) -> Proof:
         arrays = deployed.arrays
+        self._written.append(arrays)
         wanted = [target for _, target in self._proven.inputs]
         texts = {
             name: [self._features.text([one for one in row if one >= 0]) for row in pieces]
@@ -141,18 +147,24 @@ class TranslationConversion:
         )
 
     def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
-        """Choose the most certain examples of each label on which both routers agree."""
-        chances = proof.scores.max(axis=1) * reference.confidence
-        chances *= proof.experts == reference.experts
+        """Choose the examples of each label that are the most certain at every token.
+
+        All interpreters write the same tokens, by the expert that Keras picks.
+
+        Raises:
+            ThresholdError: there is none.
+        """
+        certain = golden_certainty(self._written, reference) * reference.confidence
         targets = self._proven.targets
-        rows = np.sort(
-            np.concatenate(
-                [
-                    own[np.argsort(-chances[own], kind="stable")][:_GOLDEN]
-                    for own in (np.flatnonzero(targets == one) for one in np.unique(targets))
-                ]
+        own = (np.flatnonzero((targets == one) & (certain > 0)) for one in np.unique(targets))
+        best = [rows[np.argsort(-certain[rows], kind="stable")][:_GOLDEN] for rows in own]
+        rows = np.sort(np.concatenate(best))
+        if not len(rows):
+            raise ThresholdError(
+                "no validation sentence gets the same translation on all interpreters, by the "
+                "expert that Keras picks, so that boards could check nothing; choose another "
+                "--quantization"
             )
-        )
         return GoldenRows(rows, {"pieces": proof.arrays["pieces"][rows]})
 
     def provenance(self, proof: Proof) -> dict[str, Any]:
@@ -273,3 +285,26 @@ def _pairs(split: Split, labels: Sequence[str], features: PieceFeatures) -> dict
         "target": written,
         "expert": split.targets,
     }
+
+
+def golden_certainty(
+    written: Sequence[Mapping[str, np.ndarray]], reference: KerasReference
+) -> np.ndarray:
+    """Return the least probability of a token, (examples,); 0 where interpreters disagree.
+
+    Args:
+        written: `Deployed.arrays` of each interpreter.
+    """
+    certain: np.ndarray = np.min([one["least"] for one in written], axis=0)
+    for one in written:
+        same = alike(one["pieces"], written[-1]["pieces"])
+        certain = certain * (same & (one["experts"] == reference.experts))
+    return certain
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Compare rows of tokens, padded with -1 to the longest of each, (rows,) bool."""
+    short, long = sorted((one, other), key=lambda rows: rows.shape[1])
+    width = short.shape[1]
+    same: np.ndarray = (short == long[:, :width]).all(axis=1) & (long[:, width:] < 0).all(axis=1)
+    return same

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import os
 import sys
 
 from ..errors import DevicePartError, EdgeExpertsError, MachineError, MissingExtraError
 from . import utf8
-from .signals import orderly_end
+from .signals import abandon_stdout, orderly_end
 
 
 def main() -> None:
@@ -36,20 +34,10 @@ def _main() -> None:
         if not is_ours or importlib.util.find_spec("edge_experts.training") is not None:
             raise
         _fail(DevicePartError(str(error.name)))
-    except BrokenPipeError:
-        _abandon_stdout()  # the reader closed the pipe
-        sys.exit(141)
     except OSError as error:
-        _abandon_stdout()  # not writable, as on a full disk
+        abandon_stdout()  # not writable, as on a full disk
         where = f"{error.filename}: " if error.filename else ""
         _fail(MachineError(f"{where}{error.strerror or error}"))
-
-
-def _abandon_stdout() -> None:
-    """Discard further output, also at exit, where Python would fail once more."""
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(error: EdgeExpertsError) -> None:

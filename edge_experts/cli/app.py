@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,17 +41,28 @@ from .host import (
     train,
 )
 from .next_steps import next_steps
+from .signals import CLOSED_PIPE, abandon_stdout
 
 
 class _Command(TyperCommand):
-    """Command with finite numbers only: click's ranges accept nan."""
+    """Command with finite numbers only, and an end if nobody reads on.
+
+    click's ranges accept nan, and click ends with 1, the exit code of a bug, at a closed pipe.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         for name, value in ctx.params.items():
             if isinstance(value, float) and not isfinite(value):
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} must be a finite number, got {value}")
-        return super().invoke(ctx)
+        try:
+            answer = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # an error at Python's end would be no exit code
+        except BrokenPipeError:
+            abandon_stdout()
+            sys.exit(CLOSED_PIPE)
+        return answer
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return help_texts.usage_words(self)

@@ -49,6 +49,15 @@ GroupColumn = Annotated[
         show_default=False,
     ),
 ]
+NormalLabel = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LABEL",
+        help="Label of normal rows, for anomalies; repeatable.",
+        rich_help_panel=_PANEL,
+        show_default="normal, ok, good, ...",
+    ),
+]
 TimeColumn = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +75,7 @@ def columns_of(
     group: str | None = None,
     time: str | None = None,
     keep: list[str] | None = None,
+    normal: list[str] | None = None,
     *,
     recorded: Mapping[str, Any] | None = None,
 ) -> Columns:
@@ -85,6 +95,7 @@ def columns_of(
         "group": group,
         "time": time,
         "keep": tuple(keep or ()),
+        "normal": tuple(normal or ()),
     }
     given = {name: value for name, value in given.items() if value}
     base = Columns.from_json(recorded)
@@ -98,9 +109,8 @@ def as_options(columns: Columns) -> list[str]:
     """Options that reproduce this choice."""
     single = {"label": columns.label, "group": columns.group, "time": columns.time}
     made = [(f"--{role}-column", name) for role, name in single.items() if name is not None]
-    made += [("--drop", name) for name in columns.drop] + [
-        ("--keep", name) for name in columns.keep
-    ]
+    several = {"drop": columns.drop, "keep": columns.keep, "normal-label": columns.normal}
+    made += [(f"--{option}", name) for option, names in several.items() for name in names]
     return [word for option in made for word in option]
 
 

@@ -16,6 +16,16 @@ _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 _AGAIN = 5.0  # seconds in which signals do not end the cleanup
 
 
+CLOSED_PIPE = 128 + signal.SIGPIPE  # exit code of a program whose reader is gone
+
+
+def abandon_stdout() -> None:
+    """Discard further output, also at exit, where Python would fail once more."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 class Terminated(KeyboardInterrupt):
     """The process received a signal to end."""
 

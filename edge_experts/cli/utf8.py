@@ -21,6 +21,7 @@ def ensure() -> None:
 
     The new process has the same id, arguments and streams; child processes inherit the mode.
     """
+    _escape()
     encodings = (locale.getpreferredencoding(False), sys.getfilesystemencoding())
     if all(map(_is_utf8, encodings)):
         return
@@ -51,8 +52,18 @@ def _is_utf8(name: str) -> bool:
     return name.lower().replace("-", "").replace("_", "") == "utf8"
 
 
+def _escape() -> None:
+    r"""Write what UTF-8 has no bytes for, such as a byte of a file's name, as `\udcff`.
+
+    In JSON it is the escape of that very text: `os.fsencode` makes the name of it again. Python
+    would print the bare byte, which is no JSON, or fail.
+    """
+    if hasattr(sys.stdout, "reconfigure"):  # None if it is closed
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _reconfigure() -> None:
     """Set UTF-8 for the streams at least."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)

@@ -11,7 +11,7 @@ from ..errors import DataError, UsageError
 
 @dataclass(frozen=True)
 class Columns:
-    """A user's choice of columns, by their names in the header.
+    """A user's choice of columns, by their names in the header, and of what the labels mean.
 
     Attributes:
         label: column of targets, instead of `label` or `target`.
@@ -19,6 +19,7 @@ class Columns:
         group: column of groups, of which each is in one split only; not an input.
         time: column of times, by which the test is later than the training; not an input.
         keep: columns to use as inputs although they hold times or identifiers.
+        normal: labels of normal rows, for anomaly detection; () for the usual words.
         unused: columns that were left out for their content; they need not be named again.
         recorded: names of the attributes that a run or a bundle recorded; a file may lack these
             columns.
@@ -29,6 +30,7 @@ class Columns:
     group: str | None = None
     time: str | None = None
     keep: tuple[str, ...] = ()
+    normal: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
 
@@ -81,8 +83,10 @@ class Columns:
                     f"{where}: no column {lacking[0]!r}, which {option} names; found: "
                     f"{', '.join(names):.300}"
                 )
+        has_labels = (self.label or "label") in names
         return replace(
             self,
+            normal=self.normal if has_labels or "normal" not in self.recorded else (),
             label=None if "label" in absent else self.label,
             group=None if "group" in absent else self.group,
             time=None if "time" in absent else self.time,

@@ -52,13 +52,19 @@ class InputReader:
     def file(self, path: Path) -> Iterator[Input]:
         """Yield the inputs of a file, which is opened when the first one is requested.
 
+        A pipe, such as a shell's <(command), is read as stdin: line by line.
+
         Raises:
             UsageError: the file does not exist, or does not fit the bundle's inputs.
         """
         if path.is_dir() and self._suffixes:
             return self._files(path)
-        if not path.is_file():
+        if path.is_dir():
+            raise UsageError(f"--input {path}: is a folder; name a file")
+        if not path.exists():
             raise UsageError(f"--input {path}: no such file")
+        if not path.is_file():
+            return self._pipe(path)
         suffix = path.suffix.lower()
         if suffix in self._suffixes:
             return iter([self._file(path, 1)])
@@ -159,6 +165,10 @@ class InputReader:
             UsageError: the stream has another encoding, or a line is endless.
         """
         return _parsed(_raw_lines(stream, name), name, self.line)
+
+    def _pipe(self, path: Path) -> Iterator[Input]:
+        with path.open("rb") as stream:
+            yield from self.stream(stream, str(path))
 
     def line(self, text: str) -> Any:
         """Parse a line of text to an example."""

@@ -73,19 +73,48 @@ def in_several_splits(
     """
     found = []
     for column, names in owners.items():
-        every = np.unique(names[names != ""])
-        shared = [name for name in every if len(set(splits[names == name])) > 1]
-        if len(every) < 2 or len(every) * _ROWS_EACH > len(names) or not shared:
+        every, told = _in_several_splits(names, splits)
+        if told is None or len(every) * _ROWS_EACH > len(names):
             continue
-        told = ", ".join(map(str, shared[:_NAMED]))
-        more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
         before = "remove the column 'split', and use " if stated else ""
         found.append(
-            f"Warning: of {len(every):,} values of column {column!r}, {len(shared):,} are in "
-            f"several splits ({told}{more}), so that the accuracy for other ones will be lower. "
-            f"To keep them together: {before}--group-column {column}"
+            f"Warning: of {len(every):,} values of column {column!r}, {told}, so that the accuracy "
+            f"for other ones will be lower. To keep them together: {before}--group-column {column}"
         )
     return found
+
+
+def folders_in_several_splits(
+    folders: np.ndarray, targets: np.ndarray, splits: np.ndarray
+) -> list[str]:
+    """Warn if files of a folder, which may be a person's, are in several splits.
+
+    Folders whose files have one target each are classes, not persons.
+
+    Args:
+        folders: folder of each window's file, (windows,); "." for none.
+        targets: (windows, ...).
+        splits: name of each window's split, (windows,).
+    """
+    every, told = _in_several_splits(np.where(folders == ".", "", folders), splits)
+    if told is None or all(len(np.unique(targets[folders == one], axis=0)) == 1 for one in every):
+        return []
+    return [
+        f"Warning: each file is a recording; of {len(every):,} folders, {told}. If a folder is one "
+        "person, machine or day, the accuracy for other ones will be lower. To keep its files "
+        "together: write its name into a column of them, and name that by --group-column"
+    ]
+
+
+def _in_several_splits(names: np.ndarray, splits: np.ndarray) -> tuple[np.ndarray, str | None]:
+    """Return the different names, and in words those that are in several splits, if there are."""
+    every = np.unique(names[names != ""])
+    shared = [name for name in every if len(set(splits[names == name])) > 1]
+    if len(every) < 2 or not shared:
+        return every, None
+    told = ", ".join(map(str, shared[:_NAMED]))
+    more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
+    return every, f"{len(shared):,} are in several splits ({told}{more})"
 
 
 def _owner(file: RowFile) -> str | None:

@@ -89,7 +89,7 @@ def read(
                 f"{path}: read as {task_type}, by cells of the column {column!r} that join labels "
                 f"of others; --task {by_header} reads each cell as one label",
             )
-    task = targets_of(task_type)
+    task = targets_of(task_type, columns.normal)
     chosen = target_columns(path, task, header, columns)
     lines = [line for line, _ in table]
     found = [row for _, row in table]

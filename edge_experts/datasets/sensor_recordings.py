@@ -29,6 +29,8 @@ class Recording:
     """Rows of one recording, in the order of the files.
 
     Attributes:
+        name: recordings of one name, such as a person's in several files, are in one split; without
+            a column of groups the file's path in its folder.
         values: (rows, channels) float32.
         moments: (rows,) float64; None without a column of times.
         cells: texts of the target columns; () where a row has no target.
@@ -68,13 +70,18 @@ def files_of(source: Path) -> list[Path]:
 
 
 def recordings_of(
+    source: Path,
     files: Sequence[Path],
     header: Sequence[str],
     columns: Columns,
     chosen: Sequence[str],
     channels: Sequence[str],
 ) -> list[Recording]:
-    """Read all rows, by recording."""
+    """Read all rows, by recording.
+
+    Args:
+        source: the folder of the files, or the only one.
+    """
     found: list[Recording] = []
     roles = {*chosen, "split", columns.group, columns.time}
     naming = [name for name in header if name not in roles and may_name_owners(name)]
@@ -85,21 +92,22 @@ def recordings_of(
             raise DataError(
                 f"{path}: has no column {lacking[0]!r}, or no rows; found: {', '.join(header)}"
             )
-        groups = cells_of(path, columns.group, table) or [path.stem] * len(table)
+        place = path.relative_to(source).as_posix() if source.is_dir() else path.stem
+        groups = cells_of(path, columns.group, table) or [place] * len(table)
         wishes = wishes_of(path, table) if "split" in table[0][1] else None
-        places: dict[str, list[int]] = {}
-        for place, group in enumerate(groups):
-            places.setdefault(group, []).append(place)
-        for group, own in places.items():
-            members = [table[place] for place in own]
+        numbers: dict[str, list[int]] = {}
+        for number, group in enumerate(groups):
+            numbers.setdefault(group, []).append(number)
+        for group, own in numbers.items():
+            members = [table[number] for number in own]
             found.append(
                 Recording(
-                    name=group if len(files) == 1 else f"{path.name} {group}",
+                    name=group,
                     values=np.stack([_values(path, line, row, channels) for line, row in members]),
                     moments=_moments(path, columns.time, members),
                     cells=[tuple(row[name] for name in chosen) for _, row in members],
                     lines=[line for line, _ in members],
-                    wishes=[] if wishes is None else [str(wishes[place]) for place in own],
+                    wishes=[] if wishes is None else [str(wishes[number]) for number in own],
                     owners={
                         name: [row.get(name, "").strip() for _, row in members] for name in naming
                     },

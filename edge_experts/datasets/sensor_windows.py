@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..features.sensor_stream import SensorStream, WindowCutter
 from . import row_checks, rows
 from .columns import Columns
 from .dataset import Dataset, Split
-from .recordings import in_several_splits
+from .recordings import folders_in_several_splits, in_several_splits
 from .row_file import role, target_columns
 from .sensor_recordings import (
     LEAST_RECORDINGS,
@@ -64,6 +64,13 @@ class SensorWindows:
     owners: Mapping[str, np.ndarray]
     notes: tuple[str, ...]
 
+    @property
+    def folders(self) -> np.ndarray:
+        """Folder of each window's file, (windows,), where files are recordings; "." for none."""
+        if self.columns.group is not None:
+            return np.zeros(0, str)
+        return np.array([str(PurePosixPath(name).parent) for name in self.groups])
+
     def split(self, name: str) -> Split:
         places = np.flatnonzero(self.splits == name)
         return Split(self.rows[places], self.wanted.targets[places], self.groups[places])
@@ -97,6 +104,7 @@ def load(
         notes=(
             *found.notes,
             *in_several_splits(found.owners, found.splits, stated=found.has_splits),
+            *folders_in_several_splits(found.folders, found.wanted.targets, found.splits),
         ),
         stream=found.stream,
     )
@@ -136,7 +144,7 @@ def read(
     if task_type is None:
         row_checks.refuse_both(files[0], header, columns)
         task_type = type_of_columns(header if columns.label is None else [role(columns.label)])
-    task = targets_of(task_type)
+    task = targets_of(task_type, columns.normal)
     notes: list[str] = []
     if stream is not None:
         known = [name if name in header else None for name in (stream.time, stream.recording)]
@@ -147,21 +155,23 @@ def read(
         channels = tuple(name for name in header if name not in beside)
         if not channels:
             raise DataError(f"{files[0]}: has no column of measurements beside {', '.join(chosen)}")
-        recorded = recordings_of(files, header, columns, chosen, channels)
+        recorded = recordings_of(source, files, header, columns, chosen, channels)
         interval, note = interval_of(source, recorded)
         notes += [] if note is None else [note]
         stream = SensorStream(
             channels, stride or max(1, length // 2), columns.time, interval, columns.group
         )
     else:
-        recorded = recordings_of(files, header, columns, chosen, stream.channels)
+        recorded = recordings_of(source, files, header, columns, chosen, stream.channels)
     has_splits = any(one.wishes for one in recorded)
     if columns.group is None and len(files) == 1:
         recorded = pieces_of(recorded[0], length, lenient=lenient)
         notes.append(_ONE_RECORDING)
-    elif len(recorded) < LEAST_RECORDINGS and not has_splits and not lenient:
+    elif (count := len({one.name for one in recorded})) < LEAST_RECORDINGS and not (
+        has_splits or lenient
+    ):
         raise DataError(
-            f"{source}: has {len(recorded)} recording(s); at least {LEAST_RECORDINGS} are needed, "
+            f"{source}: has {count} recording(s); at least {LEAST_RECORDINGS} are needed, "
             "for training, validation and test"
         )
     cut = _CutWindows.of(source, recorded, stream, length, task)

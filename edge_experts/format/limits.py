@@ -69,6 +69,7 @@ class Limits:
     network_size: int = 2**20  # units, heads, context and vocabulary of a language model
     cache_bytes: int = 2**34  # of keys and values
     beams: int = 64
+    threads: int = 256  # of each interpreter's kernels; large boards have 128 cores
     golden_examples: int = 4096
     bins: int = 64  # of a histogram in the reference
     zip_directory_bytes: int = 4_000_000  # of a bundle's archive

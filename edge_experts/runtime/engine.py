@@ -13,6 +13,7 @@ from ..errors import BundleError, MachineError, MemoryBudgetError, UsageError
 from ..features import read_features
 from ..format.byte_sizes import Size, bytes_of
 from ..format.install_root import resolve
+from ..format.limits import LIMITS
 from ..format.manifest import Manifest
 from ..format.manifest_parser import read_manifest
 from . import forking
@@ -95,6 +96,7 @@ class ExpertRuntime:
         MemoryBudgetError: the budget does not hold the routers and an expert; the largest expert
             with `strict`, of a language model, or if all experts are summed.
         MissingExtraError: no TFLite interpreter is installed.
+        UsageError: an argument is out of its range.
     """
 
     _opening: type[Models] = Models  # class that opens files; a benchmark records what it opens
@@ -119,6 +121,10 @@ class ExpertRuntime:
         experts_per_token: int | None = None,
         monitor: bool = False,
     ):
+        if type(threads) is not int or not 1 <= threads <= LIMITS.threads:
+            raise UsageError(
+                f"threads must be a whole number from 1 to {LIMITS.threads}, got {threads!r:.40}"
+            )
         if tune_allocator:
             allocator.map_large_blocks()
         self.folder = resolve(Path(bundle))

@@ -99,6 +99,11 @@ def installed(name: str) -> bool:
     return name in _PACKAGES and importlib.util.find_spec(name) is not None
 
 
+def usable() -> list[str]:
+    """Return the names of the installed interpreter packages, the one in use first."""
+    return list(dict.fromkeys([package(), *filter(installed, _PACKAGES)]))
+
+
 def package() -> str:
     """Return the name of the interpreter package in use."""
     return _found()[0]

@@ -16,7 +16,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
@@ -24,7 +24,7 @@ from ..errors import ContextError, MemoryBudgetError, UsageError
 from .answer_forms import CHAT, TEXT, AnswerForm
 from .chat_request import chat_request
 from .completion_request import CompletionRequest, FieldError, completion_request
-from .endpoints import FAILURES, Endpoints, message_of
+from .endpoints import FAILURES, Endpoints, Json, message_of
 from .request_body import json_object
 from .served_models import ServedModels, UnknownModelError
 from .server_options import ServerOptions, is_loopback
@@ -73,10 +73,10 @@ class Completions:
             writer.close()
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": list(map(self._described, self._models))})
+        return Json({"object": "list", "data": list(map(self._described, self._models))})
 
     async def model(self, request: Request) -> Response:
-        return JSONResponse(self._described(self._models.named(request.path_params["name"])))
+        return Json(self._described(self._models.named(request.path_params["name"])))
 
     async def refuse(self, request: Request) -> Response:
         """Refuse another path, or another method."""
@@ -123,7 +123,7 @@ class Completions:
             form.whole(text, one.finish_reason) | {"index": index}
             for index, (text, one) in enumerate(zip(texts, writings, strict=True))
         ]
-        return JSONResponse({**form.head(name), "choices": choices, "usage": _usage(writings)})
+        return Json({**form.head(name), "choices": choices, "usage": _usage(writings)})
 
     async def _events(
         self,

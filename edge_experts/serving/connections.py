@@ -1,4 +1,4 @@
-"""Connections: small packets go out at once, and clients that do not read are dropped."""
+"""Connections: small packets go out at once, and clients that only hold one are dropped."""
 
 from __future__ import annotations
 
@@ -6,19 +6,23 @@ import asyncio
 import socket
 from typing import Any
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PATIENCE = 30.0  # seconds without a byte
+PATIENCE = 30.0  # seconds without a byte of a response, or until the head of a request is there
 
 
-class Connection(AutoHTTPProtocol):  # type: ignore[valid-type, misc]
+class Connection(H11Protocol):
     """HTTP connection without delay, closed if its client takes no byte of a response for a while.
 
-    The request then ends as if the client had disconnected.
+    The request then ends as if the client had disconnected. A connection whose request does not
+    begin, or whose head does not end, is closed too: as many as the server admits would otherwise
+    keep all others out. h11 also bounds the head of a request, which httptools does not.
     """
 
     _timer: asyncio.TimerHandle | None = None
     _left = 0  # bytes to send when the timer was set
+    _head: asyncio.TimerHandle | None = None  # of the request that is arriving
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -27,6 +31,11 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type, misc]
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Called when any byte has to wait, not only when there are many.
         transport.set_write_buffer_limits(0)
+        self._limit_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._limit_head()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -38,7 +47,21 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type, misc]
 
     def connection_lost(self, error: Exception | None) -> None:
         self._cancel_timer()
+        self._cancel_head()
         super().connection_lost(error)
+
+    def _limit_head(self) -> None:
+        """Start the time of a head, which its next bytes do not prolong, or end it."""
+        if self.conn.their_state is not h11.IDLE:
+            self._cancel_head()
+        elif self._head is None:
+            loop = asyncio.get_running_loop()
+            self._head = loop.call_later(PATIENCE, self.transport.abort)
+
+    def _cancel_head(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
     def _set_timer(self) -> None:
         self._left = self.transport.get_write_buffer_size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,17 @@ ErrorBody = Callable[[Exception, int, str], Any]  # of an error, its status and 
 FAILURES = (EdgeExpertsError, OverloadedError, MemoryError, OSError)  # of answering
 GONE = 499  # status of a request whose client has disconnected, as nginx counts them
 _RETRY = {"Retry-After": "1"}
+
+
+class Json(JSONResponse):
+    """JSON in UTF-8 of any texts: what UTF-8 has no bytes for is written as JSON escapes it.
+
+    A request may have such a text: half of a surrogate pair, which is valid as an escape.
+    """
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
 
 
 def text_body(error: Exception, status: int, message: str) -> Any:
@@ -76,7 +88,7 @@ class Endpoints:
 def error_response(request: Request, error: Exception, body: ErrorBody = text_body) -> Response:
     """Return the response to an error."""
     status, message, headers = _described(request, error)
-    return JSONResponse(body(error, status, message), status, headers)
+    return Json(body(error, status, message), status, headers)
 
 
 def _described(request: Request, error: Exception) -> tuple[int, str, Mapping[str, str] | None]:

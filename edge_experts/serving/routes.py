@@ -17,11 +17,11 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from ..version import VERSION
-from .endpoints import Endpoint, Endpoints, error_response
+from .endpoints import Endpoint, Endpoints, Json, error_response
 from .request_body import body_of, content_type, json_object
 from .served_models import ServedModels
 from .server_metrics import Metrics
@@ -44,18 +44,18 @@ class Routes:
         self._most_bytes, self._most_examples = most_bytes, most_examples
 
     async def live(self, request: Request) -> Response:
-        return JSONResponse({"live": True})
+        return Json({"live": True})
 
     async def ready(self, request: Request) -> Response:
-        return JSONResponse({"ready": True})
+        return Json({"ready": True})
 
     async def server(self, request: Request) -> Response:
-        return JSONResponse({"name": "edge-experts", "version": VERSION, "extensions": []})
+        return Json({"name": "edge-experts", "version": VERSION, "extensions": []})
 
     async def model(self, request: Request) -> Response:
         service = self._service(request)
         runtime = service.runtime
-        return JSONResponse(
+        return Json(
             {
                 "name": service.name,
                 "versions": [_version(service)],
@@ -66,7 +66,7 @@ class Routes:
         )
 
     async def model_ready(self, request: Request) -> Response:
-        return JSONResponse({"name": self._service(request).name, "ready": True})
+        return Json({"name": self._service(request).name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         service = self._service(request)
@@ -83,7 +83,7 @@ class Routes:
             asked = await json_object(request, self._most_bytes)
             examples = examples_of(runtime.features, asked.get("inputs"), self._most_examples)
         outputs_from([], task, asked.get("outputs"))  # rejects invalid names before the inference
-        answers = await service.answer(examples)
+        answers = await service.answer(examples, request.receive)
         content = {
             "model_name": service.name,
             "model_version": _version(service),
@@ -92,7 +92,7 @@ class Routes:
         }
         if any(answer.warnings for answer in answers):
             content["parameters"] = {"warnings": [list(answer.warnings) for answer in answers]}
-        return JSONResponse(content)
+        return Json(content)
 
     async def metrics(self, request: Request) -> Response:
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")

@@ -53,6 +53,7 @@ def serve(runtimes: Mapping[str, Runtime], options: ServerOptions) -> None:
     config = uvicorn.Config(
         app,
         http=Connection,
+        ws="none",
         log_level="warning",
         access_log=False,
         # Connections that are idle, or whose body is arriving, are not in the queue.

@@ -10,6 +10,9 @@ from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
 from ..errors import UsageError
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
@@ -18,6 +21,12 @@ from .server_metrics import ModelMetrics
 
 class OverloadedError(Exception):
     """The queue is full; the client should retry later."""
+
+
+async def disconnection(receive: Receive) -> None:
+    """Wait until the client of a request disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Service:
@@ -49,18 +58,31 @@ class Service:
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")
 
-    async def answer(self, examples: Sequence[Any]) -> list[Answer]:
+    async def answer(self, examples: Sequence[Any], receive: Receive) -> list[Answer]:
         """Answers in the examples' order.
+
+        Args:
+            receive: the request's ASGI function, whose body has been read.
 
         Raises:
             OverloadedError: too many requests wait.
+            ClientDisconnect: the client disconnected before its turn came.
             UsageError: the examples have too many parts.
             EdgeExpertsError: what `predict` raises.
         """
         begin = perf_counter()
         with self.place():
-            loop = asyncio.get_running_loop()
-            answers = await loop.run_in_executor(self._thread, self._ask, examples)
+            asked = self._thread.submit(self._ask, examples)
+            answered = asyncio.wrap_future(asked)
+            left = asyncio.create_task(disconnection(receive))
+            try:
+                await asyncio.wait((answered, left), return_when=asyncio.FIRST_COMPLETED)
+                if left.done() and asked.cancel():
+                    raise ClientDisconnect
+                answers = await answered
+            finally:
+                left.cancel()
+                asked.cancel()
         self.metrics.answered(answers, perf_counter() - begin)
         for answer in answers:
             self.metrics.wrote(answer.prompt_tokens or 0, answer.tokens or 0)

@@ -77,14 +77,17 @@ def examples_of(features: Features, inputs: Any, most: int) -> list[Any]:
         UsageError: a tensor is missing, unknown, or does not match the model's input.
     """
     wanted = {one["name"]: one for one in inputs_of(features)}
-    given = {tensor.get("name"): tensor for tensor in _objects(inputs, "inputs")}
-    missing, unknown = sorted(set(wanted) - set(given)), sorted(map(str, set(given) - set(wanted)))
+    named = [(str(tensor.get("name")), tensor) for tensor in _objects(inputs, "inputs")]
+    given = dict(named)
+    missing, unknown = sorted(set(wanted) - set(given)), sorted(set(given) - set(wanted))
     if missing or unknown:
         raise UsageError(
             f"inputs must be {', '.join(wanted)}"
             + (f"; missing: {', '.join(missing)}" if missing else "")
             + (f"; unknown: {', '.join(unknown)}" if unknown else "")
         )
+    if len(given) < len(named):
+        raise UsageError("inputs: a name stands twice; give each tensor once, with all examples")
     columns = {name: _read(given[name], one) for name, one in wanted.items()}
     counts = {len(column) for column in columns.values()}
     if len(counts) != 1:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
+
+from starlette.types import Receive
 
 from ..runtime import Answer, ExpertRuntime
 from ..runtime.installed import InstalledRuntime
 from .server_metrics import ModelMetrics
-from .service import OverloadedError, Service
+from .service import OverloadedError, Service, disconnection
 
 if TYPE_CHECKING:
     from ..runtime.tasks.language_model.continuation import Continuation, Prompt
-
-
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class Writing:
@@ -91,8 +89,7 @@ class Writing:
 
     async def _watch(self, receive: Receive) -> None:
         """Cancel when the client disconnects."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await disconnection(receive)
         self.cancel()
 
     def _run(self, runtime: ExpertRuntime | InstalledRuntime, metrics: ModelMetrics) -> None:

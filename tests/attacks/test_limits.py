@@ -331,6 +331,7 @@ def test_every_limit_has_a_test() -> None:
         "least_temperature",
         "signature_bytes",  # tests of signing
         "line_characters",  # tests of translated lines
+        "threads",  # test_runtime.py
         "unicode_rows",  # tests of Unicode tables
         *("photos", "photo_bytes", "photo_pixels", "photo_length"),
         *("sound_samples", "sound_channels"),  # device/features/test_wav_files.py

@@ -50,15 +50,15 @@ def _table(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "line"),
+    ("make", "line", "first", "count"),
     [
-        (_images, json.dumps((200 * np.eye(12)).tolist())),
-        (_windows, json.dumps(np.zeros((40, 2)).tolist())),
-        (_table, '{"height": 2.1, "colour": "blue", "nothing": null}'),
+        (_images, json.dumps((200 * np.eye(12)).tolist()), "data.npz[0]", 60),
+        (_windows, json.dumps(np.zeros((40, 2)).tolist()), "data.npz[0]", 60),
+        (_table, '{"height": 2.1, "colour": "blue", "nothing": null}', "data.csv:2", 300),
     ],
 )
 def test_from_file_to_benchmark(
-    cli: Cli, tmp_path: Path, make: Callable[[Path], Path], line: str
+    cli: Cli, tmp_path: Path, make: Callable[[Path], Path], line: str, first: str, count: int
 ) -> None:
     data = make(tmp_path)
     for command in (
@@ -69,28 +69,18 @@ def test_from_file_to_benchmark(
     ):
         done = cli(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+    assert "side by side" in done.stdout
+    done = cli("run", "a.bundle", "--input", data, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    answered = done.stdout.splitlines()
+    assert len(answered) == count, "of arrays, those of the test"
+    assert answered[0].endswith(first)
     answer = json.loads(cli("run", "a.bundle", "--json", stdin=line + "\n", cwd=tmp_path).stdout)
     assert answer["score"] > 0.3
     done = cli("run", "a.bundle", "[1, 2]", cwd=tmp_path)
     assert done.returncode == 2
     assert "must" in done.stderr
     assert cli("verify", "a.bundle", cwd=tmp_path).returncode == 0
-
-
-def test_files_of_examples(cli: Cli, tmp_path: Path) -> None:
-    """An .npy of arrays and a .csv of rows, as `run` and `benchmark` take them."""
-    data = _table(tmp_path)
-    quick = tmp_path / "quick.toml"
-    quick.write_text(
-        "experts = 2\nmeasure_gain = false\nepochs = 2\nchoice_epochs = 2\n"
-        "teacher_epochs = 1\ntune_epochs = 1\n"
-    )
-    assert cli("train", "--data", data, "--out", "t.run", "--config", quick, cwd=tmp_path)
-    assert cli("convert", "t.run", "--out", "t.bundle", cwd=tmp_path).returncode == 0
-    done = cli("run", "t.bundle", "--input", data, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 300
-    assert done.stdout.splitlines()[0].endswith("data.csv:2")
 
 
 def test_advice_on_a_table(cli: Cli, tmp_path: Path) -> None:
@@ -108,20 +98,6 @@ def test_advice_on_a_table(cli: Cli, tmp_path: Path) -> None:
 def _commands(marker: str) -> list[str]:
     """Words behind `edge-experts` of the commands below the marker."""
     return [line.removeprefix("edge-experts ") for line in pages.commands(f"<!-- {marker} -->")]
-
-
-def test_the_documents_own_data(cli: Cli, tmp_path: Path) -> None:
-    lines = ["height,colour,label"]
-    for n in range(300):
-        kind, height = n % 2, RANDOM.normal(2 - 1.5 * (n % 2), 0.2)
-        lines.append(f"{height:.2f},{['blue', 'red'][kind]},{['iris', 'poppy'][kind]}")
-    (tmp_path / "flowers.csv").write_text("\n".join(lines) + "\n")
-    commands = _commands("own data")
-    assert [command.split()[0] for command in commands] == ["train", "convert", "run", "benchmark"]
-    for command in commands:
-        done = cli(*command.split(), cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    assert "side by side" in done.stdout
 
 
 def test_the_documents_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
@@ -142,15 +118,6 @@ def test_the_documents_numbers_to_predict(cli: Cli, tmp_path: Path) -> None:
     assert found["mae"] == pytest.approx(
         np.mean([one["mae"] for one in found["outputs"].values()]), rel=1e-3
     )
-
-
-def test_the_documents_own_expert(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "my_expert.py").write_text(pages.python("<!-- own expert -->"))
-    _table(tmp_path).rename(tmp_path / "flowers.csv")
-    (command,) = _commands("own expert's training")
-    done = cli(*command.split(), cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert cli("convert", "own.run", "--out", "own.bundle", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import socket
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
-# Modules that import TensorFlow, and commands of `edge_experts` that do.
-_MODULES = (
+# Modules that import TensorFlow, and commands of `edge_experts` that do; and those that do not.
+MODULES = (
     "edge_experts.converters.checkpoints.template_process",
     "edge_experts.converters.process.worker",
     "edge_experts.converters.compression.compression_worker",
@@ -22,6 +23,11 @@ _MODULES = (
 COMMANDS = (
     *("adopt", "advise", "compare", "convert", "export-c", "export-onnx", "extend"),
     *("quickstart", "train"),
+)
+# Not those that measure this machine or the process, nor those that wait for signals.
+DEVICE_COMMANDS = (
+    *("evaluate", "inspect", "install", "keygen", "monitor", "pack", "rollback", "run", "sign"),
+    *("unpack", "verify"),
 )
 _HERE = Path(__file__).absolute()
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -37,12 +43,13 @@ def read_at_start() -> dict[str, str]:
     }
 
 
-def _is_warm(words: list[str], environments: list[dict[str, str]]) -> bool:
+def _is_warm(words: list[str], settings: dict[str, Any]) -> bool:
     if words[:1] != ["-m"] or len(words) < 3:
         return False
-    if words[1] not in _MODULES and (words[1] != "edge_experts" or words[2] not in COMMANDS):
+    modules, commands = settings["modules"], settings["commands"]
+    if words[1] not in modules and (words[1] != "edge_experts" or words[2] not in commands):
         return False
-    return read_at_start() in environments
+    return read_at_start() in settings["environments"]
 
 
 def _ask(words: list[str]) -> int:
@@ -80,7 +87,7 @@ def main() -> None:
     """Run what the interpreter was asked to run."""
     words = sys.argv[1:]
     settings = json.loads(_HERE.with_name("settings.json").read_text())
-    if not _is_warm(words, settings["environments"]):
+    if not _is_warm(words, settings):
         os.execv(settings["python"], [settings["python"], *words])
     code = _ask(words)
     if code < 0:

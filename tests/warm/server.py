@@ -1,7 +1,8 @@
-"""Runs Python modules in forks of one process that has TensorFlow imported already.
+"""Runs Python modules in forks of one process that has imported already what they need.
 
-python -m tests.warm.server FOLDER: answers at the socket FOLDER/socket until stdin ends. A command
-is real: its own process, environment, folder and files; the import, of some seconds, is shared.
+python -m tests.warm.server FOLDER host|device: answers at the socket FOLDER/socket until stdin
+ends. A command is real: its own process, environment, folder and files; the import, of some
+seconds, is shared. That of the device has neither TensorFlow nor an interpreter.
 `client.py` is the program that asks it.
 """
 
@@ -25,7 +26,13 @@ from typing import Any
 
 from . import client
 
-_PACKAGES = ("edge_experts.training", "edge_experts.converters", "edge_experts.cli")
+_PACKAGES = {
+    "host": ("edge_experts.training", "edge_experts.converters", "edge_experts.cli"),
+    "device": (
+        *("edge_experts.cli.device", "edge_experts.datasets", "edge_experts.features"),
+        *("edge_experts.format", "edge_experts.runtime", "edge_experts.updates"),
+    ),
+}
 _LENGTH = struct.Struct("!I")
 
 
@@ -120,6 +127,8 @@ def _become(request: dict[str, Any]) -> None:
     os.umask(request["umask"])
     for number in request["ignored"]:
         signal.signal(number, signal.SIG_IGN)
+    # The server's own knows that it is a file, where one can seek.
+    sys.stdout = open(1, "w", encoding="utf-8", errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     tempfile.tempdir = None
     sys.executable = request["executable"]
     sys.path[0] = request["folder"]
@@ -129,17 +138,24 @@ def _become(request: dict[str, Any]) -> None:
 
 def main() -> None:
     """Import, listen, and run commands."""
-    before = client.read_at_start()
-    for name in _PACKAGES:
+    before, part = client.read_at_start(), sys.argv[2]
+    for name in _PACKAGES[part]:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(package.__path__, f"{name}."):
             if not module.name.endswith(("worker", "process", "__main__")):
                 importlib.import_module(module.name)
-    import tensorflow.lite.python.lite  # isort: skip  # noqa: F401
-
+    if part == "host":
+        import tensorflow.lite.python.lite  # isort: skip  # noqa: F401
+    else:
+        assert not {"tensorflow", "tflite_runtime", "ai_edge_litert"} & set(sys.modules)
     gc.freeze()  # what forks share stays shared
     # Importing sets variables too; a process that has imported starts others with those.
-    settings = {"python": sys.executable, "environments": [before, client.read_at_start()]}
+    settings = {
+        "python": sys.executable,
+        "environments": [before, client.read_at_start()],
+        "modules": client.MODULES if part == "host" else (),
+        "commands": client.COMMANDS if part == "host" else client.DEVICE_COMMANDS,
+    }
     Path(sys.argv[1], "settings.json").write_text(json.dumps(settings))
     address = Path(sys.argv[1], "socket")
     listening = socket.socket(socket.AF_UNIX)

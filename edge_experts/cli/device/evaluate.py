@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ..column_options import LabelColumn, columns_of, print_notes
+from ..column_options import LabelColumn, NormalLabel, columns_of, print_notes
 from ..help import LIMITS, RARE
 from ..shared_options import (
     Bundle,
@@ -67,6 +67,7 @@ def evaluate(
         ),
     ] = None,
     label_column: LabelColumn = None,
+    normal_label: NormalLabel = None,
     memory_budget: MemoryBudget = None,
     prefer_resident: PreferResident = 0.0,
     experts_per_token: ExpertsPerToken = None,
@@ -153,7 +154,8 @@ def evaluate(
         # With another seed, training examples would be among the test examples.
         trained_with = runtime.manifest.provenance.get("seed") or 0
         chosen = trained_with if seed is None else seed
-        columns = columns_of(label_column, recorded=runtime.manifest.provenance.get("columns"))
+        recorded = runtime.manifest.provenance.get("columns")
+        columns = columns_of(label_column, normal=normal_label, recorded=recorded)
         trained = read_trained_rows(bundle, runtime.manifest)
         any_rows = all_rows or (trained is not None and split == "test")
         source = _read(data, chosen, runtime, columns, any_rows=any_rows)

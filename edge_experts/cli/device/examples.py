@@ -114,7 +114,7 @@ def _left_out(manifest: Manifest | None) -> list[str]:
         return []
     found: list[str] = []
     for role, names in columns.items():
-        if role != "keep":
+        if role not in ("keep", "normal"):
             found += names if isinstance(names, list) else [str(names)]
     return found
 

@@ -13,6 +13,7 @@ from ..column_options import (
     GroupColumn,
     Keep,
     LabelColumn,
+    NormalLabel,
     TimeColumn,
     columns_of,
     print_notes,
@@ -44,6 +45,7 @@ def train(
     label_column: LabelColumn = None,
     drop: Drop = None,
     keep: Keep = None,
+    normal_label: NormalLabel = None,
     group_column: GroupColumn = None,
     time_column: TimeColumn = None,
     window: Window = None,
@@ -189,7 +191,7 @@ def train(
     from ...run_folder import PICTURES
 
     refuse_existing(out, force=force)
-    columns = columns_of(label_column, drop, group_column, time_column, keep)
+    columns = columns_of(label_column, drop, group_column, time_column, keep, normal_label)
     settings = {} if config is None else read_config(config)
     given = {
         "experts": experts,

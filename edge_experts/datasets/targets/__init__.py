@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
+from ...errors import UsageError
 from ...registry import Registry
 
 TARGETS = Registry(
@@ -151,14 +152,29 @@ class Targets(Protocol):
         """Requests to a bundle for these examples."""
 
 
-def targets_of(task_type: str) -> Targets:
+class NormalTargets(Targets, Protocol):
+    """Targets that tell normal rows from others."""
+
+    def named(self, normal: Sequence[str]) -> Targets:
+        """Return the targets of data whose normal rows have these labels."""
+
+
+def targets_of(task_type: str, normal: Sequence[str] = ()) -> Targets:
     """Return the targets of a task.
+
+    Args:
+        normal: labels of normal rows; () for those that the task knows.
 
     Raises:
         MissingPartError: no installed package has the task.
+        UsageError: labels are named, and the task has no normal rows.
     """
     targets: Targets = TARGETS.get(task_type)
-    return targets
+    if not normal:
+        return targets
+    if not hasattr(targets, "named"):
+        raise UsageError(f"--normal-label is for --task anomaly, not for {task_type}; remove it")
+    return cast("NormalTargets", targets).named(normal)
 
 
 def type_of_columns(columns: Sequence[str]) -> str:

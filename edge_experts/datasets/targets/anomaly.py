@@ -5,6 +5,7 @@ Only normal examples are trained on. Anomalous ones, if the data has any, are te
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,9 +30,18 @@ class AnomalyTargets:
 
     In a run folder they are numbers instead, (examples, outputs + 1) float64: the encoded example,
     which its expert reconstructs, and the index last.
+
+    Args:
+        normal: labels of normal rows, as they are written; by default `NORMAL_WORDS`, in any case.
     """
 
     numbers: tuple[str, ...] = ()
+
+    def __init__(self, normal: Sequence[str] = ()):
+        self._normal = tuple(normal)
+
+    def named(self, normal: Sequence[str]) -> AnomalyTargets:
+        return AnomalyTargets(normal)
 
     def claims_columns(self, columns: Sequence[str]) -> bool:
         return False
@@ -70,15 +80,21 @@ class AnomalyTargets:
         lines: Sequence[int] = (),
     ) -> Wanted:
         if not columns:
+            if self._normal:
+                raise DataError(
+                    f"{name}: has no column 'label', whose values --normal-label names; name the "
+                    "column by --label-column"
+                )
             return Wanted(LABELS, np.zeros(len(rows), np.int64))
         cells = [label for (label,) in rows]
         spelled, notes = class_labels.merged(name, cells, lines or range(1, len(cells) + 1))
         counts = Counter(spelled[cell] for cell in cells)
-        odd = {label for label in counts if label.casefold() not in NORMAL_WORDS}
-        if len(odd) == len(counts) and len(counts) > 1:
+        odd = {label for label in counts if not self._is_normal(label)}
+        if len(odd) == len(counts) and (len(counts) > 1 or self._normal):
+            words = ", ".join(self._normal or NORMAL_WORDS)
             raise DataError(
                 f"{name}: none of the labels {', '.join(map(repr, sorted(odd))):.200} means a "
-                f"normal row; name normal rows 'normal' (or {', '.join(NORMAL_WORDS[1:])})"
+                f"normal row ({words:.200}); name those that do: --normal-label LABEL"
             )
         targets = np.array([int(spelled[cell] in odd) for cell in cells], np.int64)
         if odd:
@@ -89,6 +105,11 @@ class AnomalyTargets:
                 f"({told:.200}); none of them is trained on",
             )
         return Wanted(LABELS, targets, notes, held_out=targets == ANOMALOUS)
+
+    def _is_normal(self, label: str) -> bool:
+        if self._normal:
+            return _composed(label) in map(_composed, self._normal)
+        return label.casefold() in NORMAL_WORDS
 
     def of_arrays(
         self, name: str, y_train: np.ndarray, y_test: np.ndarray, labels: Sequence[str] | None
@@ -153,6 +174,11 @@ class AnomalyTargets:
         self, inputs: Sequence[Any] | np.ndarray, labels: Sequence[str], targets: np.ndarray
     ) -> Sequence[Any] | np.ndarray:
         return inputs
+
+
+def _composed(label: str) -> str:
+    """An accented letter as one character or as two is the same label."""
+    return unicodedata.normalize("NFC", label.strip())
 
 
 TARGETS: Targets = AnomalyTargets()

@@ -11,7 +11,7 @@ from ...errors import ManifestError
 from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
-from ..answer import Answer, Clock, Predictions, softmax
+from ..answer import Answer, Clock, Predictions
 from .base import SCORE_TOLERANCE, DeployedScores, GoldenAnswer, Tensor
 from .deviations import Deviations, OddFeature
 from .regression import Regression, plain
@@ -136,12 +136,6 @@ class Anomaly(RoutedOnce):
     ) -> Deviation:
         x = arrays["x"].reshape(-1)
         return Deviation(self._deviations, x, first, output, clock, experts, reason)
-
-    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Average the outputs, weighted by the gate's probabilities."""
-        weights = np.full(len(outputs), 1 / len(outputs)) if gate is None else softmax(gate)
-        mean: np.ndarray = weights @ np.array(outputs)
-        return mean
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> AnomalyPredictions:
         rows = self.predictions(arrays, models)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,13 +41,10 @@ class Classification(RoutedOnce):
             label, first, output, self._temperature, clock, experts, self._abstain_below, reason
         )
 
-    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Sum logits, or mix the experts' probabilities by the gate's and return logits."""
-        if gate is None:
-            total: np.ndarray = np.sum(outputs, axis=0)
-            return total
+    def mean(self, weights: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Average the experts' probabilities, and return logits."""
         probabilities = np.array([softmax(output) for output in outputs])
-        mixture: np.ndarray = np.log(np.maximum(softmax(gate) @ probabilities, _TINY))
+        mixture: np.ndarray = np.log(np.maximum(weights @ probabilities, _TINY))
         return mixture
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Predictions:

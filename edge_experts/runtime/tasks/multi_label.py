@@ -13,7 +13,7 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ...format.strict_json import Reader
 from ..access import Access
-from ..answer import Answer, Clock, Predictions, softmax
+from ..answer import Answer, Clock, Predictions
 from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
 from .routed_once import RoutedOnce, known_scores
 
@@ -148,12 +148,9 @@ class MultiLabel(RoutedOnce):
     ) -> LabelSet:
         return LabelSet(self._labels, first, output, clock, experts, reason)
 
-    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Sum logits, or mix the experts' probabilities by the gate's and return logits."""
-        if gate is None:
-            total: np.ndarray = np.sum(outputs, axis=0)
-            return total
-        mixed = softmax(gate) @ sigmoid(np.array(outputs))
+    def mean(self, weights: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Average the experts' probabilities, and return logits."""
+        mixed = weights @ sigmoid(outputs)
         mixed = np.clip(mixed, _TINY, 1 - _TINY)
         logits: np.ndarray = np.log(mixed) - np.log1p(-mixed)
         return logits

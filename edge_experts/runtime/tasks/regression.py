@@ -14,7 +14,7 @@ from ...features import Features
 from ...format.manifest import Manifest
 from ...format.strict_json import Reader
 from ..access import Access
-from ..answer import Answer, Clock, Predictions, softmax
+from ..answer import Answer, Clock, Predictions
 from .base import SCORE_TOLERANCE, Column, DeployedScores, GoldenAnswer, Tensor
 from .routed_once import RoutedOnce, known_scores
 
@@ -143,14 +143,6 @@ class Regression(RoutedOnce):
         reason: str | None = None,
     ) -> Estimate:
         return Estimate(self._units, first, output, clock, experts, reason)
-
-    def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> np.ndarray:
-        """Sum the outputs, or average them weighted by the gate's probabilities."""
-        if gate is None:
-            total: np.ndarray = np.sum(outputs, axis=0)
-            return total
-        mean: np.ndarray = softmax(gate) @ np.array(outputs)
-        return mean
 
     def run_arrays(self, arrays: Mapping[str, np.ndarray], models: Access) -> Estimates:
         rows = self.predictions(arrays, models)

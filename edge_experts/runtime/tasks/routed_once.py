@@ -15,7 +15,7 @@ from ...errors import ManifestError, ModelError, UsageError
 from ...features import Features
 from ...format.manifest import Manifest
 from ..access import Access
-from ..answer import Answer, Clock, Predictions, first_probability
+from ..answer import Answer, Clock, Predictions, first_probability, softmax
 from ..batch import Question, examples_of
 from ..fit import Shapes, must_fit
 from ..interpreter import Delegate, Expert, Model
@@ -82,13 +82,20 @@ class RoutedOnce(ABC):
             first, experts, reason: as in `Answer`.
         """
 
-    @abstractmethod
     def mix(self, gate: np.ndarray | None, outputs: Sequence[Any]) -> Any:
         """Combine several outputs into one.
 
         Args:
             gate: the router's logits of these experts; None if all are summed.
         """
+        if gate is None:
+            return np.sum(outputs, axis=0)
+        return self.mean(softmax(gate), np.array(outputs))
+
+    def mean(self, weights: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Average outputs, (experts, ...), by weights that sum to one, (experts,)."""
+        averaged: np.ndarray = weights @ outputs
+        return averaged
 
     def mask(self, arrays: Arrays, gate: np.ndarray | None) -> np.ndarray | None:
         """Remove experts from the gate that the input is not for; only called with `by_name`."""

@@ -21,13 +21,14 @@ def test_what_is_given_goes_before_what_was_recorded() -> None:
     assert (given.label, given.drop, given.group) == ("species", ("a", "b"), None)
     assert (given.time, given.unused) == ("when", ("id",))
     assert given.recorded == ("group", "unused")
+    assert columns_of(normal=["ok"], recorded={"normal": ["fine"]}).normal == ("ok",)
 
 
 def test_options_make_the_same_choice_again() -> None:
-    chosen = Columns(label="a b", drop=("x", "y"), group="who", keep=("t",))
+    chosen = Columns(label="a b", drop=("x", "y"), group="who", keep=("t",), normal=("fine",))
     assert as_options(chosen) == [
         *("--label-column", "a b", "--group-column", "who"),
-        *("--drop", "x", "--drop", "y", "--keep", "t"),
+        *("--drop", "x", "--drop", "y", "--keep", "t", "--normal-label", "fine"),
     ]
 
 

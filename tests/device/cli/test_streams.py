@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,21 +47,20 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("line", "reason"), BROKEN)
-def test_a_broken_line_names_itself_and_the_stream_goes_on(
-    bundle: Path, line: bytes, reason: str
-) -> None:
-    done = _run(bundle, "--json", stdin=b"[2, 1]\n" + line + b"\n[-2, 1]\n")
+def test_a_broken_line_names_itself_and_the_stream_goes_on(bundle: Path) -> None:
+    lines = [b"[2, 1]", *(part for line, _ in BROKEN for part in (line, b"[-2, 1]"))]
+    done = _run(bundle, "--json", stdin=b"".join(line + b"\n" for line in lines))
     assert done.returncode == 2
-    first, broken, last = (json.loads(one) for one in done.stdout.splitlines())
-    assert "label" in first
-    assert "label" in last
-    assert broken["line"] == 2
-    assert broken["error"].startswith("stdin: line 2: ")
-    assert reason in broken["error"]
+    answers = [json.loads(one) for one in done.stdout.splitlines()]
+    assert all("label" in one for one in answers[::2])
     told = done.stderr.decode()
-    assert f"edge-experts: {broken['error']}" in told
-    assert "1 of 3 inputs could not be answered" in told
+    assert len(answers) == len(lines)
+    for number, (broken, (_, reason)) in enumerate(zip(answers[1::2], BROKEN, strict=True), 1):
+        assert broken["line"] == 2 * number
+        assert broken["error"].startswith(f"stdin: line {2 * number}: ")
+        assert reason in broken["error"]
+        assert f"edge-experts: {broken['error']}" in told
+    assert f"{len(BROKEN)} of {len(lines)} inputs could not be answered" in told
 
 
 def test_strict_stops_at_the_first_broken_line(bundle: Path) -> None:
@@ -97,13 +97,17 @@ def test_closed_stdin_is_said(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["x_test", "x", "x_train", "anything"])
-def test_arrays_of_an_npz(cli: Cli, bundle: Path, tmp_path: Path, name: str) -> None:
-    path = tmp_path / "x.npz"
-    np.savez(path, **{name: INPUTS})
-    done = cli("run", bundle, "--input", path)
-    assert done.returncode == 0, done.stderr
+def test_arrays_of_an_npz(tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "x.npz", **{name: INPUTS})
+    found = [one.value() for one in READERS["array"]().file(tmp_path / "x.npz")]
+    assert np.array_equal(found, INPUTS)
+
+
+def test_arrays_of_an_npz_and_an_npy_are_answered(cli: Cli, bundle: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=INPUTS)
     np.save(tmp_path / "x.npy", INPUTS)
-    same = cli("run", bundle, "--input", tmp_path / "x.npy")
+    done, same = (cli("run", bundle, "--input", tmp_path / name) for name in ("x.npz", "x.npy"))
+    assert done.returncode == 0, done.stderr
     assert done.stdout.replace(".npz", ".npy") == same.stdout
 
 
@@ -192,3 +196,51 @@ def test_restored_features_read_as_fitted_ones(tmp_path: Path) -> None:
     path.write_text("a\n1\n")
     with pytest.raises(DataError, match="no column b"):
         list(InputReader(again).file(path))
+
+
+@pytest.mark.parametrize("locale", ["C.UTF-8", "POSIX"])
+def test_names_that_are_not_utf8_stay_json(bundle: Path, tmp_path: Path, locale: str) -> None:
+    path = os.fsencode(tmp_path) + b"/caf\xe9.jsonl"
+    Path(os.fsdecode(path)).write_bytes(b"[1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_experts", "run", str(bundle), "--input", path, "--json"],
+        capture_output=True,
+        env={**os.environ, "LC_ALL": locale},
+        check=False,
+    )
+    assert done.returncode == 2
+    error = json.loads(done.stdout.decode("utf-8"))["error"]
+    assert os.fsencode(error).startswith(path), "the escape is of the name's own bytes"
+
+
+def test_a_pipe_is_an_input_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = subprocess.Popen(["/bin/sh", "-c", f"printf 'good\\nbad' > {tmp_path}/pipe"])
+    done = _run(TEXTS, "--input", tmp_path / "pipe", stdin=b"")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+    assert writer.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "is a folder; name a file"), ("none.txt", "no such file")]
+)
+def test_what_is_no_file_is_told_apart(tmp_path: Path, name: str, told: str) -> None:
+    done = _run(TEXTS, "--input", tmp_path / name, stdin=b"")
+    assert done.returncode == 2
+    assert told in done.stderr.decode()
+
+
+def test_a_reader_that_is_gone_ends_a_command_as_its_signal_would(tmp_path: Path) -> None:
+    """141 as of `yes | head`; click's own 1 would be a bug's."""
+    read, write = os.pipe()
+    os.close(read)
+    for command, lines in (("run", b"good\n" * 3), ("inspect", b"")):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge_experts", command, str(TEXTS)],
+            input=lines,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (141, b"")
+    os.close(write)

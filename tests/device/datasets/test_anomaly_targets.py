@@ -18,7 +18,7 @@ from edge_experts.datasets.targets.anomaly_scores import (
     enough_for,
     thresholds_of,
 )
-from edge_experts.errors import DataError
+from edge_experts.errors import DataError, UsageError
 
 
 def table(path: Path, labels: list[str] | None, more: str = "") -> Path:
@@ -45,6 +45,38 @@ def test_a_file_without_labels_is_normal(tmp_path: Path) -> None:
     assert data.labels == ("normal", "anomalous")
     assert not any(split.targets.any() for split in (data.train, data.validation, data.test))
     assert list(data.train.inputs[0]) == ["a", "b"]
+
+
+def test_the_user_names_the_labels_of_normal_rows(tmp_path: Path) -> None:
+    labels = ["in_ordnung"] * 90 + ["gepru\u0308ft"] * 90 + ["ok"] * 20
+    chosen = Columns(normal=("in_ordnung", " gepr\u00fcft"))
+    data = datasets.load(str(table(tmp_path / "m.csv", labels)), 0, "anomaly", chosen)
+    assert not data.train.targets.any()
+    assert data.test.targets.sum() == 20, "of the words that mean normal by default none does now"
+    assert any(
+        "20 of 200 rows are anomalous, by their labels ('ok' 20)" in one for one in data.notes
+    )
+
+
+@pytest.mark.parametrize("labels", [["fault"] * 200, ["ok"] * 180 + ["fault"] * 20])
+def test_named_labels_that_no_row_has_are_refused(tmp_path: Path, labels: list[str]) -> None:
+    path = str(table(tmp_path / "m.csv", labels))
+    with pytest.raises(
+        DataError, match=r"means a normal row \(in_ordnug\); name those that do: --n"
+    ):
+        datasets.load(path, 0, "anomaly", Columns(normal=("in_ordnug",)))
+
+
+def test_named_labels_need_a_column_unless_a_run_recorded_them(tmp_path: Path) -> None:
+    path = str(table(tmp_path / "m.csv", None))
+    with pytest.raises(DataError, match="has no column 'label', whose values --normal-label names"):
+        datasets.load(path, 0, "anomaly", Columns(normal=("fine",)))
+    recorded = Columns.from_json({"normal": ["fine"]})
+    assert not datasets.load(path, 0, "anomaly", recorded).test.targets.any()
+    with pytest.raises(
+        UsageError, match="--normal-label is for --task anomaly, not for regression"
+    ):
+        datasets.load(path, 0, "regression", Columns(normal=("fine",)))
 
 
 @pytest.mark.parametrize("normal", ["normal", "OK", "0", "Healthy"])

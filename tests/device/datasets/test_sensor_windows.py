@@ -93,6 +93,50 @@ def test_files_of_a_folder_are_recordings(tmp_path: Path) -> None:
     assert len(found.train) + len(found.validation) + len(found.test) == 6 * 10
 
 
+def _groups(found: datasets.Dataset) -> list[set[str]]:
+    """Recordings of each split."""
+    parts = (found.train, found.validation, found.test)
+    return [set(part.groups.tolist()) for part in parts if part.groups is not None]
+
+
+def _folder(path: Path, *, by_label: bool = False) -> Path:
+    """Ten folders of four files of equal names, of a person or of a label each."""
+    for folder in range(10):
+        for file in range(4):
+            (path / f"f{folder}").mkdir(parents=True, exist_ok=True)
+            rows = [
+                f"{folder}.5,{place},{folder % 2 if by_label else place // 30}"
+                for place in range(60)
+            ]
+            _file(path / f"f{folder}" / f"{file}.csv", ["ax,ay,label", *rows])
+    return path
+
+
+def test_files_of_equal_names_in_subfolders_are_different_recordings(tmp_path: Path) -> None:
+    found = datasets.load(str(_folder(tmp_path / "persons")), window=LENGTH)
+    groups = _groups(found)
+    assert len(set.union(*groups)) == sum(map(len, groups)) == 40
+    assert "f0/0.csv" in set.union(*groups)
+    (told,) = (note for note in found.notes if "each file is a recording" in note)
+    assert "folders" in told
+    assert "(f0, f1, f2 and " in told
+    assert "name that by --group-column" in told
+
+
+def test_folders_of_labels_are_no_persons(tmp_path: Path) -> None:
+    found = datasets.load(str(_folder(tmp_path / "labels", by_label=True)), window=LENGTH)
+    assert not any("Warning" in note for note in found.notes)
+
+
+def test_a_person_in_several_files_is_in_one_split(tmp_path: Path) -> None:
+    lines = _rows(10)
+    for number in range(3):
+        _file(tmp_path / f"{number}.csv", lines)
+    found = _load(tmp_path)
+    groups = _groups(found)
+    assert len(set.union(*groups)) == sum(map(len, groups)) == 10
+
+
 def test_values_to_predict_are_those_of_the_last_row(tmp_path: Path) -> None:
     lines = ["a,target"] + [f"{place},{2 * place}" for place in range(600)]
     found = datasets.load(str(_file(tmp_path / "v.csv", lines)), window=LENGTH)

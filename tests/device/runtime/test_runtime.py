@@ -23,6 +23,7 @@ from edge_experts.errors import (
     ModelError,
     UsageError,
 )
+from edge_experts.format.limits import LIMITS
 from edge_experts.format.manifest import MANIFEST, Manifest
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import golden, interpreter, selfcheck
@@ -198,6 +199,12 @@ def test_golden_examples_notice_other_features(bundle: Path) -> None:
     _rewrite(bundle, features=replace(features, config=config))
     with ExpertRuntime(bundle) as runtime, pytest.raises(GoldenError, match="its features"):
         golden.check(runtime)
+
+
+@pytest.mark.parametrize("threads", [0, -1, LIMITS.threads + 1, 10**30, True, 2.0, "2"])
+def test_threads_out_of_range_are_refused_before_any_file_is_read(threads: Any) -> None:
+    with pytest.raises(UsageError, match="threads must be a whole number from 1 to 256, got "):
+        ExpertRuntime("there is no such bundle", threads=threads)
 
 
 def test_a_link_out_of_the_bundle_is_refused(bundle: Path, tmp_path: Path) -> None:

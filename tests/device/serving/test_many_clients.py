@@ -120,6 +120,48 @@ def test_a_client_that_does_not_read_is_dropped(
             assert not file.read().endswith(b"0\r\n\r\n"), "the response ended in order"
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"GET /v2 HTTP/1.1\r\nX: ", b"GET /v2 HTTP/1.1\r\nHost: a\r\n\r\nGET /v2 HT"],
+    ids=["nothing", "half a head", "half of a second one"],
+)
+def test_a_connection_whose_request_does_not_come_is_closed(
+    language_bundle: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+    with (
+        serving(language_bundle, seconds=0.05) as (port, _),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
+    ):
+        connection.sendall(begun)
+        start = time.monotonic()
+        status, content, _ = ask(port, max_tokens=30)  # this one takes longer
+        assert (status, content["usage"]["completion_tokens"]) == (200, 30)
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(10_000):
+                pass
+        assert time.monotonic() - start < 10
+
+
+def test_a_head_that_comes_by_the_byte_is_closed(
+    language_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PATIENCE", 0.5)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"GET /v2 HTTP/1.1\r\nX: ")
+        for _ in range(100):
+            connection.sendall(b"a")
+            time.sleep(0.05)
+
+    with (
+        serving(language_bundle) as (port, _),
+        socket.create_connection(("127.0.0.1", port), timeout=30) as connection,
+        pytest.raises((BrokenPipeError, ConnectionResetError)),
+    ):
+        drip(connection)
+
+
 def test_a_client_that_reads_slowly_gets_all(
     language_bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,6 +98,31 @@ def test_bad_json_is_400(port: int, body: bytes, told: str) -> None:
     assert (status, told in error) == (400, True), error
 
 
+def test_half_a_surrogate_pair_comes_back_as_it_was_sent(port: int) -> None:
+    """Valid in JSON as an escape, and of no use but that UTF-8 has no bytes for it."""
+    body = BODY.replace(b"{", b'{"id": "\\ud800", ', 1)
+    assert _ask(port, body)[0] == 200
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", INFER, body)
+    assert json.loads(connection.getresponse().read())["id"] == "\ud800"
+    connection.close()
+    for changed in (
+        BODY.replace(b'"x"', b'"\\udfff"'),
+        BODY.replace(b"FP32", b"\\udfff"),
+        BODY.replace(b"[2, 1]", b'["\\udfff", 1]'),
+        BODY.replace(b"{", b'{"outputs": [{"name": "\\udfff"}], ', 1),
+    ):
+        status, error, _ = _ask(port, changed)
+        assert (status, bool(error)) == (400, True)
+
+
+def test_a_tensor_that_is_there_twice_is_400(port: int) -> None:
+    tensor = json.loads(BODY)["inputs"][0]
+    status, error, _ = _ask(port, json.dumps({"inputs": [tensor, tensor]}).encode())
+    assert status == 400
+    assert error == "inputs: a name stands twice; give each tensor once, with all examples"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,7 +20,7 @@ from edge_experts.errors import BundleError, DigestError, GoldenError, MissingEx
 from edge_experts.features.sentence_rules import TableSentences
 from edge_experts.format.manifest import MANIFEST
 from edge_experts.format.manifest_parser import read_manifest
-from edge_experts.runtime import ExpertRuntime, golden
+from edge_experts.runtime import ExpertRuntime, golden, interpreter
 from edge_experts.runtime.tasks.translation.writer import Written
 
 from ... import translators
@@ -174,6 +175,22 @@ def test_golden_examples_are_of_pieces(bundle: Path, tmp_path: Path) -> None:
         assert golden.check(runtime) == 8
     examples = golden.read(bundle)
     assert len(examples.of_task["pieces"]) == 8
+
+
+def test_golden_examples_hold_on_every_interpreter(bundle: Path) -> None:
+    """Near ties, where interpreters write different tokens, are not among them."""
+    checking = (
+        "import sys; from edge_experts.runtime import ExpertRuntime, golden; "
+        "print(golden.check(ExpertRuntime(sys.argv[1])))"
+    )
+    for package in filter(interpreter.installed, ("tflite_runtime", "ai_edge_litert")):
+        done = subprocess.run(
+            [sys.executable, "-c", checking, str(bundle)],
+            env={**os.environ, interpreter.CHOICE: package},
+            capture_output=True,
+            check=True,
+        )
+        assert done.stdout == b"8\n"
 
 
 def test_another_translation_than_the_golden_one_is_refused(

@@ -99,8 +99,9 @@ class Translation(RoutedOnce):
         scores[label] = np.exp(output.log_probabilities.mean())
         text = self.pieces.text(output.pieces.tolist())
         first_ns = clock[3] - clock[0] + output.first_ns
+        least = float(np.exp(output.log_probabilities.min(initial=0)))
         sure = (scores.astype(np.float32), 1.0, clock, experts, self.manifest.abstain_below, reason)
-        return Written(text, output.pieces, first_ns / 1000, labels[label], first, *sure)
+        return Written(text, output.pieces, least, first_ns / 1000, labels[label], first, *sure)
 
     def measured(self, given: Mapping[str, np.ndarray], models: Access) -> dict[str, np.ndarray]:
         """Compute the router's first choices for encoded sentences: "routes", (sentences,)."""
@@ -131,6 +132,7 @@ class Translation(RoutedOnce):
         whole = Written(
             " ".join(answer.text for answer in written),
             np.concatenate([answer.pieces for answer in written]),
+            min(answer.least for answer in written),
             first.first_us,
             *(first.label, first.expert, least.scores, 1.0, tuple(accumulate(spent, initial=0))),
             tuple(dict.fromkeys(expert for answer in written for expert in answer.experts)),
@@ -142,12 +144,18 @@ class Translation(RoutedOnce):
         return whole
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """Return the generated tokens: `pieces`, (examples, max tokens), padded with -1."""
-        written = [answer.pieces for answer in answers if isinstance(answer, Written)]
-        pieces = np.full((len(written), max(map(len, written), default=0)), -1, np.int32)
+        """Return the generated tokens, and their least probabilities.
+
+        Returns:
+            "pieces", (examples, longest text) int32, padded with -1; "least", (examples,).
+        """
+        written = [answer for answer in answers if isinstance(answer, Written)]
+        longest = max((len(one.pieces) for one in written), default=0)
+        pieces, least = np.full((len(written), longest), -1, np.int32), np.ones(len(written))
         for row, one in enumerate(written):
-            pieces[row, : len(one)] = one
-        return {"pieces": pieces}
+            pieces[row, : len(one.pieces)] = one.pieces
+            least[row] = one.least
+        return {"pieces": pieces, "least": least}
 
     def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         pieces = stored["pieces"]

@@ -100,15 +100,16 @@ class Written(Answer):
         label: the name of the expert among the bundle's labels: a language, or a domain of one. If
             one expert writes all languages, the language.
         pieces: the text as token ids, with the end token if it was generated.
+        least: probability of the least certain token.
         first_us: microseconds from the input to the first token.
     """
 
-    __slots__ = ("_text", "first_us", "pieces")
+    __slots__ = ("_text", "first_us", "least", "pieces")
     first_us: float
 
-    def __init__(self, text: str, pieces: np.ndarray, first_us: float, *answer: Any):
+    def __init__(self, text: str, pieces: np.ndarray, least: float, first_us: float, *answer: Any):
         super().__init__(*answer)
-        self._text, self.pieces, self.first_us = text, pieces, first_us
+        self._text, self.pieces, self.least, self.first_us = text, pieces, least, first_us
 
     @property
     def text(self) -> str:
