@@ -1,0 +1,104 @@
+"""Answers of an installed language model by every scheme: `residency_schemes.py ROOT`.
+
+Prints one JSON line: the scheme that is chosen, with the reason; and for each of slots, mapped and
+plain why it is not possible here, or its tokens, the CRC-32 of its logits and, with `--expected
+FILE.npz` of `logit_agreement`, the comparison with another machine. `--count` adds nanoseconds
+for a token, which an emulator can make instructions (device_tests/boards/machine.py). It needs
+numpy and an interpreter, so that it also runs on a board.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+
+from edge_experts.benchmarking.tasks import logit_agreement
+from edge_experts.errors import EdgeExpertsError
+from edge_experts.format.manifest import crc32
+from edge_experts.runtime import ExpertRuntime
+from edge_experts.runtime.packed import scheme
+
+CONTEXT = 64  # tokens of keys and values
+_TEXT, _WARM = 16, 4  # tokens that are computed; counted ones follow the warm ones
+
+
+def answers(root: Path, expected: Path | None, is_counted: bool) -> dict[str, Any]:
+    """Compute the same tokens by every scheme that is possible here."""
+    schemes: dict[str, dict[str, Any]] = {}
+    for name in scheme.NAMES:
+        os.environ[scheme.CHOICE] = name
+        try:
+            schemes[name] = _answer(root)
+            if expected is not None:
+                schemes[name]["agreement"] = asdict(logit_agreement.compare(root, expected))
+            if is_counted:
+                schemes[name] |= _counts(root)
+        except EdgeExpertsError as error:
+            schemes[name] = {"problem": str(error)}
+    os.environ.pop(scheme.CHOICE)
+    with ExpertRuntime(root, context=CONTEXT) as runtime:
+        chosen, reason, _, _ = runtime.scheme
+    return {"chosen": chosen, "reason": reason, "schemes": schemes}
+
+
+def _answer(root: Path) -> dict[str, Any]:
+    with ExpertRuntime(root, context=CONTEXT, strict=True) as runtime:
+        task: Any = runtime.task
+        logits = task.logits(_text(task), runtime.access)
+        return {"crc32": crc32(logits.tobytes()), "tokens": logits.argmax(axis=1).tolist()}
+
+
+def _text(task: Any) -> list[int]:
+    """Draw a text: the bundle's vocabulary decides which."""
+    chance = np.random.default_rng(0)
+    found: list[int] = chance.integers(0, task.settings.pieces, _TEXT).tolist()
+    return found
+
+
+def _counts(root: Path) -> dict[str, int]:
+    """Measure a token with all experts in memory, and what loading an expert adds."""
+    warm, _ = _clocked(root, None)
+    cold, loads = _clocked(root, 1)
+    return {"token": warm, "load": round((cold - warm) / loads)}
+
+
+def _clocked(root: Path, most: int | None) -> tuple[int, float]:
+    """Return the nanoseconds and the loads of experts of a token; medians of the counted ones."""
+    with ExpertRuntime(root, context=CONTEXT, max_experts=most, strict=True) as runtime:
+        task: Any = runtime.task
+        network, (cache, _) = task._network(runtime.access), task._caches.take(())
+        gc.disable()
+        taken, loads = [], []
+        # The same tokens again and again, so that a text's experts are in memory, and alike long.
+        for number, token in enumerate(_text(task)[:2] * (_TEXT // 2)):
+            before, start = network.use.loads, perf_counter_ns()
+            network.logits(network.rows([token], cache))
+            if number >= _WARM:
+                taken.append(perf_counter_ns() - start)
+                loads.append(network.use.loads - before)
+        gc.enable()
+        task._caches.give_back(cache)
+    return round(float(np.median(taken))), float(np.median(loads))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the answers of the install root that the command line names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split(": ", 1)[0])
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--expected", type=Path, help="a file of `logit_agreement`")
+    parser.add_argument("--count", action="store_true", help="measure tokens and loads")
+    given = parser.parse_args(arguments)
+    print(json.dumps(answers(given.root, given.expected, given.count)))
+
+
+if __name__ == "__main__":
+    main()
