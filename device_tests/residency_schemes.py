@@ -23,6 +23,7 @@ import numpy as np
 
 from edge_experts.benchmarking.tasks import logit_agreement
 from edge_experts.errors import EdgeExpertsError
+from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest import crc32
 from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.packed import scheme
@@ -31,27 +32,27 @@ CONTEXT = 64  # tokens of keys and values
 _TEXT, _WARM = 16, 4  # tokens that are computed; counted ones follow the warm ones
 
 
-def answers(root: Path, expected: Path | None, is_counted: bool) -> dict[str, Any]:
+def answers(folder: Path, expected: Path | None, is_counted: bool) -> dict[str, Any]:
     """Compute the same tokens by every scheme that is possible here."""
     schemes: dict[str, dict[str, Any]] = {}
     for name in scheme.NAMES:
         os.environ[scheme.CHOICE] = name
         try:
-            schemes[name] = _answer(root)
+            schemes[name] = _answer(folder)
             if expected is not None:
-                schemes[name]["agreement"] = asdict(logit_agreement.compare(root, expected))
+                schemes[name]["agreement"] = asdict(logit_agreement.compare(folder, expected))
             if is_counted:
-                schemes[name] |= _counts(root)
+                schemes[name] |= _counts(folder)
         except EdgeExpertsError as error:
             schemes[name] = {"problem": str(error)}
     os.environ.pop(scheme.CHOICE)
-    with ExpertRuntime(root, context=CONTEXT) as runtime:
+    with ExpertRuntime(folder, context=CONTEXT) as runtime:
         chosen, reason, _, _ = runtime.scheme
     return {"chosen": chosen, "reason": reason, "schemes": schemes}
 
 
-def _answer(root: Path) -> dict[str, Any]:
-    with ExpertRuntime(root, context=CONTEXT, strict=True) as runtime:
+def _answer(folder: Path) -> dict[str, Any]:
+    with ExpertRuntime(folder, context=CONTEXT, strict=True) as runtime:
         task: Any = runtime.task
         logits = task.logits(_text(task), runtime.access)
         return {"crc32": crc32(logits.tobytes()), "tokens": logits.argmax(axis=1).tolist()}
@@ -64,16 +65,16 @@ def _text(task: Any) -> list[int]:
     return found
 
 
-def _counts(root: Path) -> dict[str, int]:
+def _counts(folder: Path) -> dict[str, int]:
     """Measure a token with all experts in memory, and what loading an expert adds."""
-    warm, _ = _clocked(root, None)
-    cold, loads = _clocked(root, 1)
+    warm, _ = _clocked(folder, None)
+    cold, loads = _clocked(folder, 1)
     return {"token": warm, "load": round((cold - warm) / loads)}
 
 
-def _clocked(root: Path, most: int | None) -> tuple[int, float]:
+def _clocked(folder: Path, most: int | None) -> tuple[int, float]:
     """Return the nanoseconds and the loads of experts of a token; medians of the counted ones."""
-    with ExpertRuntime(root, context=CONTEXT, max_experts=most, strict=True) as runtime:
+    with ExpertRuntime(folder, context=CONTEXT, max_experts=most, strict=True) as runtime:
         task: Any = runtime.task
         network, (cache, _) = task._network(runtime.access), task._caches.take(())
         gc.disable()
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--expected", type=Path, help="a file of `logit_agreement`")
     parser.add_argument("--count", action="store_true", help="measure tokens and loads")
     given = parser.parse_args(arguments)
-    print(json.dumps(answers(given.root, given.expected, given.count)))
+    print(json.dumps(answers(resolve(given.root), given.expected, given.count)))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,8 @@ def _do(asked: argparse.Namespace, further: Sequence[str]) -> int:
         _print(machines=figures)
     elif asked.what == "limited":
         sizes = {"megabytes": asked.megabytes, "budget": round(asked.budget * 1_000_000)}
-        _print(**small_machine.measure(asked.bundle, asked.gguf, **sizes, tokens=asked.tokens))
+        measure = small_machine.measure_here if asked.here else small_machine.measure
+        _print(**measure(asked.bundle, asked.gguf, **sizes, tokens=asked.tokens))
     elif asked.what == "instructions":
         found = instructions.count({one.name: one.resolve() for one in asked.bundles})
         _print(instructions=found)
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     limited.add_argument("--gguf", type=Path, help="the same weights, for llama.cpp beside it")
     limited.add_argument("--megabytes", type=int, default=512, help="of the machine")
     limited.add_argument("--budget", type=float, required=True, help="memory budget in MB")
+    limited.add_argument("--here", action="store_true", help="control group, not an emulated one")
     limited.add_argument("--tokens", type=int, default=4, help="that are computed")
     counting = actions.add_parser("instructions", help="count them, and compare with the table")
     counting.add_argument(

@@ -14,26 +14,29 @@ from typing import Any
 
 import pytest
 
-from device_tests.boards.agreement import expect, refuse_difference
+from device_tests.boards.agreement import expect
 from device_tests.boards.entering import entered
 from device_tests.boards.kinds import board
-from tests import language
 from tests.conftest import ROOT
 
 _BOARD, _PLACE = board("arm64-trixie"), "/root/help"
 _OLD, _NEW = "cortex-a72", "cortex-a76"  # of a Raspberry Pi 4 and a 5
 _CHOSEN = {_OLD: "plain", _NEW: "slots"}
 _BUNDLE = ROOT / "examples/help.bundle"
+# Of the largest logit: docs/language-models.md has differences of int8 between processors.
+_LOGITS, _MARGIN = 0.1, 0.03
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Logits that this machine's plain interpreters compute for three texts."""
     folder = tmp_path_factory.mktemp("expected")
-    data, out = str(language.write(folder)[0]), folder / "expected.npz"
+    data, out = folder / "pages.txt", folder / "expected.npz"
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    data.write_text("".join(path.read_text("utf-8") for path in pages), "utf-8")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("EDGE_EXPERTS_RESIDENCY", "plain")
-        expect(_BUNDLE, _BOARD.interpreter, out, ("--data", data, "--count", "3"))
+        expect(_BUNDLE, _BOARD.interpreter, out, ("--data", str(data), "--count", "3"))
     return out
 
 
@@ -96,7 +99,10 @@ def test_the_answers_of_every_possible_scheme_are_those_of_this_machine(
     assert set(possible) == ({"plain"} if cpu == _OLD else {"slots", "mapped", "plain"})
     assert len({one["crc32"] for one in possible.values()}) == 1
     for one in possible.values():
-        refuse_difference(one["agreement"])
+        compared = one["agreement"]
+        assert compared["texts"] == 3
+        assert compared["largest_logit"] < _LOGITS
+        assert all(other["margin"] < _MARGIN for other in compared["other_tokens"]), compared
 
 
 def test_an_a72_says_why_its_experts_are_not_packed(installed: Installed) -> None:
