@@ -23,8 +23,7 @@ _BOARD, _PLACE = board("arm64-trixie"), "/root/help"
 _OLD, _NEW = "cortex-a72", "cortex-a76"  # of a Raspberry Pi 4 and a 5
 _CHOSEN = {_OLD: "plain", _NEW: "slots"}
 _BUNDLE = ROOT / "examples/help.bundle"
-# Of the largest logit: docs/language-models.md has differences of int8 between processors.
-_LOGITS, _MARGIN = 0.1, 0.03
+_MARGIN = 0.03  # of a token that another processor may replace, as a share of the largest logit
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +100,6 @@ def test_the_answers_of_every_possible_scheme_are_those_of_this_machine(
     for one in possible.values():
         compared = one["agreement"]
         assert compared["texts"] == 3
-        assert compared["largest_logit"] < _LOGITS
         assert all(other["margin"] < _MARGIN for other in compared["other_tokens"]), compared
 
 
