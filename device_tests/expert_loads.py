@@ -1,4 +1,4 @@
-"""Nanoseconds of an expert's load and call by each scheme of residency: `expert_loads.py FILE.tflite`.
+"""Nanoseconds of an expert's load and call by each scheme: `expert_loads.py FILE.tflite`.
 
 An emulator can make them instructions (device_tests/boards/machine.py). The file is an expert of a
 language model. A JSON line for plain interpreters is printed first: on some processors LiteRT's

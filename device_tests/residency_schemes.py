@@ -2,21 +2,18 @@
 
 Prints one JSON line: the scheme that is chosen, with the reason; and for each of slots, mapped and
 plain why it is not possible here, or its tokens, the CRC-32 of its logits and, with `--expected
-FILE.npz` of `logit_agreement`, the comparison with another machine. `--count` adds nanoseconds
-for a token, which an emulator can make instructions (device_tests/boards/machine.py). It needs
-numpy and an interpreter, so that it also runs on a board.
+FILE.npz` of `logit_agreement`, the comparison with another machine. It needs numpy and an
+interpreter, so that it also runs on a board.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -29,10 +26,10 @@ from edge_experts.runtime import ExpertRuntime
 from edge_experts.runtime.packed import scheme
 
 CONTEXT = 64  # tokens of keys and values
-_TEXT, _WARM = 16, 4  # tokens that are computed; counted ones follow the warm ones
+_TEXT = 16  # tokens that are computed
 
 
-def answers(folder: Path, expected: Path | None, is_counted: bool) -> dict[str, Any]:
+def answers(folder: Path, expected: Path | None) -> dict[str, Any]:
     """Compute the same tokens by every scheme that is possible here."""
     schemes: dict[str, dict[str, Any]] = {}
     for name in scheme.NAMES:
@@ -41,8 +38,6 @@ def answers(folder: Path, expected: Path | None, is_counted: bool) -> dict[str, 
             schemes[name] = _answer(folder)
             if expected is not None:
                 schemes[name]["agreement"] = asdict(logit_agreement.compare(folder, expected))
-            if is_counted:
-                schemes[name] |= _counts(folder)
         except EdgeExpertsError as error:
             schemes[name] = {"problem": str(error)}
     os.environ.pop(scheme.CHOICE)
@@ -65,40 +60,13 @@ def _text(task: Any) -> list[int]:
     return found
 
 
-def _counts(folder: Path) -> dict[str, int]:
-    """Measure a token with all experts in memory, and what loading an expert adds."""
-    warm, _ = _clocked(folder, None)
-    cold, loads = _clocked(folder, 1)
-    return {"token": warm, "load": round((cold - warm) / loads)}
-
-
-def _clocked(folder: Path, most: int | None) -> tuple[int, float]:
-    """Return the nanoseconds and the loads of experts of a token; medians of the counted ones."""
-    with ExpertRuntime(folder, context=CONTEXT, max_experts=most, strict=True) as runtime:
-        task: Any = runtime.task
-        network, (cache, _) = task._network(runtime.access), task._caches.take(())
-        gc.disable()
-        taken, loads = [], []
-        # The same tokens again and again, so that a text's experts are in memory, and alike long.
-        for number, token in enumerate(_text(task)[:2] * (_TEXT // 2)):
-            before, start = network.use.loads, perf_counter_ns()
-            network.logits(network.rows([token], cache))
-            if number >= _WARM:
-                taken.append(perf_counter_ns() - start)
-                loads.append(network.use.loads - before)
-        gc.enable()
-        task._caches.give_back(cache)
-    return round(float(np.median(taken))), float(np.median(loads))
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the answers of the install root that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split(": ", 1)[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--expected", type=Path, help="a file of `logit_agreement`")
-    parser.add_argument("--count", action="store_true", help="measure tokens and loads")
     given = parser.parse_args(arguments)
-    print(json.dumps(answers(resolve(given.root), given.expected, given.count)))
+    print(json.dumps(answers(resolve(given.root), given.expected)))
 
 
 if __name__ == "__main__":

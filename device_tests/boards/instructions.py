@@ -52,7 +52,7 @@ Table = dict[str, dict[str, int]]  # processor -> counted part -> instructions
 def count(bundles: Mapping[str, Path] | None = None) -> Table:
     """Count the medians of all parts of `counting.py`, on each processor.
 
-    Language models for LiteRT are counted by `schemes.counts`, also those for both interpreters.
+    An expert of a language model for LiteRT is counted by `schemes.counts`.
 
     Args:
         bundles: by name; by default those of the table.
@@ -66,9 +66,13 @@ def count(bundles: Mapping[str, Path] | None = None) -> Table:
     def on(package: str) -> dict[str, Path]:
         return {name: path for name, path in counted.items() if package in known[name]}
 
+    plain = on(_RUNTIME)
+    experts = {
+        name: path / read_manifest(path).experts[0].path for name, path in on(_LITERT).items()
+    }
     return {
-        processor: (_count(processor, on(_RUNTIME)) if on(_RUNTIME) else {})
-        | schemes.counts(processor, on(_LITERT))
+        processor: (_count(processor, plain) if plain else {})
+        | (schemes.counts(processor, experts) if experts else {})
         for processor in PROCESSORS
     }
 
