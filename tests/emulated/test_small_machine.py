@@ -10,7 +10,7 @@ import pytest
 
 from device_tests.boards.small_machine import measure
 
-_MEGABYTES, _BUDGET, _TOKENS = 128, 40_000_000, 3
+_MEGABYTES, _BUDGET, _TOKENS = 256, 60_000_000, 3
 
 
 @pytest.fixture(scope="module")
