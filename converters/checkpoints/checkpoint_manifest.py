@@ -24,6 +24,7 @@ from edge_experts.version import VERSION
 
 from ..bundle import bundle_files
 from ..bundle.structures import summarize
+from ..language_model.prompts import clearest
 from ..verify.proof import Deployed
 from .file_plan import BundlePlan
 from .file_proof import CheckpointParity
@@ -100,9 +101,8 @@ def draft(job: CheckpointJob, folder: Path, packages: Sequence[str]) -> Manifest
 
 
 def golden(job: CheckpointJob, folder: Path, deployed: Deployed, prompts: Sequence[str]) -> Any:
-    """Write the prompts whose continuations are the most certain at every token."""
-    certain = deployed.arrays["least"]
-    rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
+    """Write the prompts whose continuations are the longest without a near tie."""
+    rows = clearest(deployed.arrays["certain"], _GOLDEN)
     return bundle_files.write_golden(
         folder,
         job.features,

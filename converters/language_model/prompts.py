@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+import numpy as np
+
 _TOKENS = (12, 6, 3, 1)  # of a prompt; the first number that some text has
 
 
@@ -31,3 +33,16 @@ def prompts(features: Tokens, texts: Iterable[Any], most: int) -> list[str]:
         if found:
             return found
     return [""]
+
+
+def clearest(certain: np.ndarray, most: int) -> np.ndarray:
+    """Return the rows of the most certain continuations, in their order.
+
+    Args:
+        certain: of `LanguageModel.golden_arrays`; below 1: another processor may write another
+            first token. Such a row is taken only if all are so.
+    """
+    best = np.argsort(-certain, kind="stable")[:most]
+    clear = best[certain[best] >= 1]
+    found: np.ndarray = np.sort(clear if len(clear) else best)
+    return found

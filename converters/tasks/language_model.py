@@ -20,6 +20,7 @@ from edge_experts.runtime.tasks.language_model.conversion_figures import IN_FILE
 from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING, HEAD, dense_paths
 
 from ..language_model import blocks
+from ..language_model.prompts import clearest
 from ..language_model.prompts import prompts as cut_prompts
 from ..recipes import INT4
 from ..targets import Target
@@ -196,13 +197,13 @@ class LanguageConversion:
         }
 
     def golden(self, reference: KerasReference, proof: Proof, manifest: Manifest) -> GoldenRows:
-        """Choose the prompts whose continuations are the most certain at every token.
+        """Choose the prompts whose continuations are the longest without a near tie.
 
-        A continuation ends where interpreters write different tokens, as they do at near ties.
+        A continuation also ends where interpreters write different tokens.
         """
         agreed = common_tokens(self._written)
-        certain = np.where(agreed[:, 0] < 0, 0, proof.arrays["least"])
-        rows = np.sort(np.argsort(-certain, kind="stable")[:_GOLDEN])
+        certain = np.where(agreed[:, 0] < 0, 0, proof.arrays["certain"])
+        rows = clearest(certain, _GOLDEN)
         return GoldenRows(rows, {"continuations": agreed[rows]})
 
     def provenance(self, proof: Proof) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from edge_experts.errors import EdgeExpertsError
 
-from . import agreement, instructions, memory
+from . import agreement, instructions, memory, small_machine
 from .building import built
 from .entering import suite
 from .kinds import BOARDS, board
@@ -25,6 +25,7 @@ _EXAMPLES = """examples:
   python -m device_tests.boards answers arm64-bookworm translation.bundle --data translation \\
       --count 200 --every 40                                  as this machine, bit by bit
   python -m device_tests.boards memory                        in machines of 512 and 128 MB
+  python -m device_tests.boards limited random.bundle --gguf random.gguf --budget 300
   python -m device_tests.boards instructions --write          after a change that is worth them
   python -m device_tests.boards instructions a.bundle b.bundle
 """
@@ -49,6 +50,10 @@ def _do(asked: argparse.Namespace, further: Sequence[str]) -> int:
     if asked.what == "memory":
         figures = [asdict(memory.measure(megabytes)) for megabytes in asked.megabytes]
         _print(machines=figures)
+    elif asked.what == "limited":
+        sizes = {"megabytes": asked.megabytes, "budget": round(asked.budget * 1_000_000)}
+        measure = small_machine.measure_here if asked.here else small_machine.measure
+        _print(**measure(asked.bundle, asked.gguf, **sizes, tokens=asked.tokens))
     elif asked.what == "instructions":
         found = instructions.count({one.name: one.resolve() for one in asked.bundles})
         _print(instructions=found)
@@ -100,6 +105,15 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--expected", type=Path, help="the answers that it must give")
     measuring = actions.add_parser("memory", help="of experts and a dense network, in machines")
     measuring.add_argument("megabytes", type=int, nargs="*", default=[512, 128])
+    limited = actions.add_parser(
+        "limited", help="tokens of a language model within a budget, in a machine"
+    )
+    limited.add_argument("bundle", type=Path, help="of `python -m benchmarks synthetic-moe`")
+    limited.add_argument("--gguf", type=Path, help="the same weights, for llama.cpp beside it")
+    limited.add_argument("--megabytes", type=int, default=512, help="of the machine")
+    limited.add_argument("--budget", type=float, required=True, help="memory budget in MB")
+    limited.add_argument("--here", action="store_true", help="control group, not an emulated one")
+    limited.add_argument("--tokens", type=int, default=4, help="that are computed")
     counting = actions.add_parser("instructions", help="count them, and compare with the table")
     counting.add_argument(
         "bundles", type=Path, nargs="*", help="count these, and compare with nothing"

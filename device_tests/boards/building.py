@@ -164,15 +164,23 @@ def _build(board: Board, folder: Path) -> None:
 
 
 def _wheels(board: Board, folder: Path) -> None:
-    """Download the wheels that pip selects for the board, by this machine's pip."""
+    download(board, folder, *board.wheels)
+    if board.bare_wheels:
+        download(board, folder, "--no-deps", *board.bare_wheels)
+
+
+def download(board: Board, folder: Path, *wanted: str) -> None:
+    """Download the wheels that pip selects for the board, by this machine's pip.
+
+    Args:
+        wanted: requirements, and options of pip.
+    """
     pip = (sys.executable, "-m", "pip", "download", "--quiet", "--only-binary=:all:")
     tags = [f"manylinux_2_{minor}" for minor in range(17, board.glibc + 1)] + ["manylinux2014"]
     platforms = [f"--platform={tag}_{board.processor.wheels}" for tag in tags]
     abis = [f"--abi=cp{board.python.replace('.', '')}", "--abi=abi3", "--abi=none"]
     fits = ["--implementation=cp", f"--python-version={board.python}", *abis, *platforms]
-    run(*pip, *fits, f"--dest={folder}", *board.wheels)
-    if board.bare_wheels:
-        run(*pip, *fits, f"--dest={folder}", "--no-deps", *board.bare_wheels)
+    run(*pip, *fits, f"--dest={folder}", *wanted)
 
 
 def _compile(board: Board, folder: Path) -> None:

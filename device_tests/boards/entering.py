@@ -21,12 +21,15 @@ def entered(
     binds: Mapping[str, Path] | None = None,
     env: Mapping[str, str] | None = None,
     cpu: str | None = None,
+    home: Path | None = None,
     capture: bool | Literal["stdout"] = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command with the board's wheels and the project importable, in the project's folder.
 
     Args:
         binds: files and folders to mount as /mnt/NAME, by name.
+        cpu: another processor than the board's own.
+        home: folder that keeps /root, which is otherwise empty and gone afterwards.
         capture: capture the output instead of passing it on; "stdout": only that.
     """
     seen = {"project": _PROJECT, **(binds or {})}
@@ -39,6 +42,7 @@ def entered(
     words += [word for name, path in seen.items() for word in ("--bind", f"{path}:{name}")]
     words += [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
     words += ["--cpu", cpu] if cpu else []
+    words += ["--home", str(home)] if home else []
     return subprocess.run(
         [*words, "--", "env", "-C", _ON_BOARD, *command],
         stdout=subprocess.PIPE if capture else None,

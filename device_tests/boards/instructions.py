@@ -1,4 +1,4 @@
-"""Instruction counts of an answer on ARM, by an emulator: the same ones each time.
+"""Instruction counts of an answer on ARM, by emulators: the same ones each time.
 
 They show the cost of a change of the code, without caches, memory or clocks: they are reported as
 instructions, never as milliseconds. A test compares the code with the table in
@@ -19,7 +19,9 @@ from pathlib import Path
 from edge_experts.errors import MachineError, ThresholdError
 from edge_experts.format.atomic import write_whole
 from edge_experts.format.manifest_parser import read_manifest
+from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
+from . import schemes
 from .building import built, cached, host_architecture, packages, run
 from .bundles import synthetic
 from .kinds import board
@@ -28,6 +30,7 @@ TABLE = Path(__file__).parents[1] / "instructions.json"
 GROWTH = 0.03  # limit for the growth of a figure without an update of the table
 
 _BOARD = "arm64-bookworm"
+_RUNTIME, _LITERT = "tflite_runtime", "ai_edge_litert"
 _PROJECT = Path(__file__).parents[2]
 _HERE = Path(__file__).parent
 # Without and with the instructions for dot products of integers: of a Raspberry Pi 4 and a 5.
@@ -49,16 +52,35 @@ Table = dict[str, dict[str, int]]  # processor -> counted part -> instructions
 def count(bundles: Mapping[str, Path] | None = None) -> Table:
     """Count the medians of all parts of `counting.py`, on each processor.
 
+    An expert of a language model for LiteRT is counted by `schemes.counts`.
+
     Args:
         bundles: by name; by default those of the table.
 
     Raises:
         ManifestError: one of them is not a bundle.
     """
-    for folder in (bundles or {}).values():
-        read_manifest(folder)
     counted = bundles or {**synthetic("counted", _BUNDLES), **_LANGUAGE_MODEL}
-    return {processor: _count(processor, counted) for processor in PROCESSORS}
+    known = {name: _interpreters(path) for name, path in counted.items()}
+
+    def on(package: str) -> dict[str, Path]:
+        return {name: path for name, path in counted.items() if package in known[name]}
+
+    plain = on(_RUNTIME)
+    experts = {
+        name: path / read_manifest(path).experts[0].path for name, path in on(_LITERT).items()
+    }
+    return {
+        processor: (_count(processor, plain) if plain else {})
+        | (schemes.counts(processor, experts) if experts else {})
+        for processor in PROCESSORS
+    }
+
+
+def _interpreters(bundle: Path) -> tuple[str, ...]:
+    """Return the interpreters that a bundle is counted on."""
+    manifest = read_manifest(bundle)
+    return tuple(read_settings(manifest).interpreters) if manifest.layers else (_RUNTIME,)
 
 
 def refuse_growth(found: Table, table: Table) -> None:

@@ -6,11 +6,12 @@ virtual machine the guest's kernel counts, as on a real board, and may run out o
 
 from __future__ import annotations
 
+import lzma
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from edge_experts.errors import MachineError
 from .building import built, cached, packages, run
 from .kinds import Board
 
-_CPU = "cortex-a72"
+CPU = "cortex-a72"
 _PACKAGES = ("linux-image-arm64", "busybox-static")
 # Modules that the kernel needs to read its disks, in the order of their dependencies.
 _MODULES = (
@@ -44,10 +45,13 @@ $b poweroff -f
 _DONE = re.compile(r"^@@ (\S+) (\d+)$")  # end of a step of the job, with its exit code
 _PROJECT = Path(__file__).parents[2]
 _ENVIRONMENT = (
-    "export PYTHONPATH=/opt/site:/mnt/project PYTHONDONTWRITEBYTECODE=1 HOME=/root LANG=C.UTF-8\n"
+    "export PYTHONPATH=/opt/site:/mnt/project:/mnt/extra\n"
+    "export PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 HOME=/root LANG=C.UTF-8\n"
     "export PATH=/usr/bin:/bin\ncd /mnt/project\n"
 )
-_SECONDS = 600  # limit of a job; most take a minute
+SECONDS = 600  # limit of a job; most take a minute
+# The guest's clock is then the number of instructions of its processor, in nanoseconds.
+_COUNTED = ("-icount", "shift=0,align=off,sleep=off")
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,17 @@ def boot(
     files: Mapping[str, Path],
     *,
     megabytes: int,
+    cpu: str = CPU,
+    is_counted: bool = False,
+    seconds: int = SECONDS,
 ) -> dict[str, Step]:
     """Boot the board as a machine with so much memory, and run commands, one after the other.
 
     Args:
-        commands: shell commands by name; their folder is the project's.
+        commands: shell commands by name; their folder is the project's, and /root is in memory.
         files: files and folders to mount as /mnt/NAME, by name, read-only.
+        is_counted: the machine's clock counts instructions: a nanosecond is one.
+        seconds: limit of the whole job.
 
     Raises:
         MachineError: it did not boot, or a command never ended.
@@ -83,7 +92,7 @@ def boot(
         for part in ("edge_experts", "device_tests"):
             shutil.copytree(_PROJECT / part, job / "project" / part)
         for shown, path in files.items():
-            shutil.copytree(path, job / shown)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, job / shown)
         steps = [
             f"( {command} ) 2>&1; code=$?; echo; echo '@@' {name} $code"
             for name, command in commands.items()
@@ -91,13 +100,14 @@ def boot(
         (job / "job.sh").write_text(_ENVIRONMENT + "\n".join(steps) + "\n")
         _image(job, folder / "job.img")
         shutil.rmtree(job)
-        serial = _qemu(system, folder / "job.img", megabytes)
+        options = ("-cpu", cpu, "-m", f"{megabytes}", *(_COUNTED if is_counted else ()))
+        serial = _qemu(system, folder / "job.img", options, seconds)
     return _steps(serial, commands)
 
 
-def _qemu(system: Path, job: Path, megabytes: int) -> str:
+def _qemu(system: Path, job: Path, options: Sequence[str], seconds: int) -> str:
     """Run QEMU and return the output of the machine's serial port until it is switched off."""
-    machine = ("qemu-system-aarch64", "-M", "virt", "-cpu", _CPU, "-smp", "1", "-m", f"{megabytes}")
+    machine = ("qemu-system-aarch64", "-M", "virt", "-smp", "1", *options)
     quiet = ("-nodefaults", "-nographic", "-no-reboot", "-monitor", "none", "-serial", "stdio")
     kernel = ("-kernel", system / "vmlinuz", "-initrd", system / "initrd.gz", "-append", _KERNEL)
     try:
@@ -105,14 +115,14 @@ def _qemu(system: Path, job: Path, megabytes: int) -> str:
             [*machine, *quiet, *kernel, *_disk(system / "system.img"), *_disk(job)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except FileNotFoundError:
         raise MachineError(f"{machine[0]} is missing; .ci/run says how to install it") from None
     except subprocess.TimeoutExpired as error:
         last = (error.stdout or b"")[-500:].decode(errors="replace")
-        raise MachineError(f"the machine did not finish in {_SECONDS} s:\n{last}") from None
+        raise MachineError(f"the machine did not finish in {seconds} s:\n{last}") from None
     if done.returncode:
         raise MachineError(f"QEMU failed: {done.stderr.decode(errors='replace')[-500:]}")
     return done.stdout.decode(errors="replace").replace("\r", "")
@@ -149,7 +159,7 @@ def _build(board: Board, folder: Path) -> None:
     shutil.copy(folder / "kernel/bin/busybox", first / "bin/busybox")
     (first / "bin/sh").symlink_to("busybox")
     for module in _MODULES:
-        shutil.copy(version / f"kernel/{module}.ko", first / "modules")
+        _module(version / f"kernel/{module}.ko", first / "modules")
     names = " ".join(Path(module).name for module in _MODULES)
     (first / "init").write_text(_INIT.format(modules=names))
     (first / "init").chmod(0o755)
@@ -158,6 +168,15 @@ def _build(board: Board, folder: Path) -> None:
     shutil.rmtree(folder / "kernel")
     shutil.rmtree(first)
     _image(built(board) / "root", folder / "system.img")
+
+
+def _module(module: Path, folder: Path) -> None:
+    """Copy a module; those of newer kernels are compressed."""
+    compressed = module.with_name(f"{module.name}.xz")
+    if compressed.exists():
+        (folder / module.name).write_bytes(lzma.decompress(compressed.read_bytes()))
+    else:
+        shutil.copy(module, folder)
 
 
 def _image(folder: Path, image: Path) -> None:

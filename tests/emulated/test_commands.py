@@ -38,6 +38,15 @@ def test_what_is_counted_must_be_a_bundle(
     assert "absent.bundle" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("where", [(), ("--here",)])
+def test_a_limited_model_must_be_a_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], where: tuple[str, ...]
+) -> None:
+    command = ["limited", str(tmp_path / "absent.bundle"), "--budget", "8", *where]
+    assert main(command) == ManifestError.exit_code
+    assert "absent.bundle" in capsys.readouterr().err
+
+
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MachineError, match=r"mmdebstrap is missing; \.ci/run"):

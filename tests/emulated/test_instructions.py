@@ -35,6 +35,13 @@ def test_a_prompt_is_read_faster_than_a_text_is_written(counted: Table, processo
     assert counts["language model/token of a prompt"] < counts["language model/token"]
 
 
+def test_a_slot_is_filled_faster_than_an_interpreter_is_opened(counted: Table) -> None:
+    old, new = (counted[processor] for processor in PROCESSORS)
+    assert new["language model, slots/load"] < new["language model, plain/load"] / 2
+    assert "language model, plain/load" in old
+    assert "language model, slots/load" not in old  # CompiledModel ends the process there
+
+
 def test_growth_is_refused_above_three_percent() -> None:
     table = {"cortex-a72": {"answer": 1000}}
     refuse_growth({"cortex-a72": {"answer": 1030}}, table)

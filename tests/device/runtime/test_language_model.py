@@ -65,6 +65,29 @@ def test_it_writes_the_language_that_it_learned(language_bundle: Path) -> None:
     assert answer.finish_reason in ("stop", "length")
 
 
+def test_a_margin_is_the_distance_to_the_next_token(language_bundle: Path) -> None:
+    with ExpertRuntime(language_bundle) as runtime:
+        task: Any = runtime.task
+        answer = _continued(runtime, Prompt(PROMPTS[0], 6))
+        given = [*task.vocabulary.start, *task.vocabulary.tokens(PROMPTS[0])]
+        logits = task.logits([*given, *answer.token_ids], runtime.access)[len(given) - 1 : -1]
+    best = np.sort(logits, axis=1)
+    assert answer.margins == pytest.approx(best[:, -1] - best[:, -2], abs=1e-5)
+
+
+def test_golden_continuations_end_before_a_near_tie(language_bundle: Path) -> None:
+    with ExpertRuntime(language_bundle) as runtime:
+        answers = [_continued(runtime, Prompt(PROMPTS[0], 4)) for _ in range(3)]
+        for answer, margins in zip(
+            answers, ((9, 9, 0.1, 9), (0.1, 9, 9, 9), (9,) * 4), strict=True
+        ):
+            answer.margins = np.array(margins, np.float32)
+        found = runtime.task.golden_arrays(answers)
+    assert (found["continuations"] >= 0).sum(axis=1).tolist() == [2, 1, 4]
+    assert found["certain"].argsort().tolist() == [1, 0, 2]
+    assert found["certain"][1] < 1 < found["certain"][0]
+
+
 @pytest.mark.parametrize("budget", [1, 2, 4, None])
 def test_the_budget_does_not_change_a_token(
     language_bundle: Path, wanted: list[list[int]], budget: int | None

@@ -209,3 +209,10 @@ def test_golden_continuations_end_where_interpreters_differ() -> None:
     assert common_tokens([ours]).tolist() == ours.tolist()
     expected = [[1, 2, -1, -1], [5, 6, -1, -1], [-1, -1, -1, -1]]
     assert common_tokens([theirs, ours]).tolist() == expected
+
+
+def test_unclear_prompts_are_golden_only_where_all_are() -> None:
+    from edge_experts.converters.language_model.prompts import clearest
+
+    assert clearest(np.array([3.5, 0.9, 1.2, 7.1]), 3).tolist() == [0, 2, 3]
+    assert clearest(np.array([0.5, 0.9, 0.2]), 2).tolist() == [0, 1]

@@ -65,6 +65,7 @@ class Continued(Answer):
     Attributes:
         token_ids: tokens of the continuation, without the one that ended it.
         log_probabilities: their log probabilities before sampling, (tokens,) float32.
+        margins: what the best other token's log probability is below each, (tokens,) float32.
         finish_reason: "stop" at the end of the text or a stop string, "length" at a limit.
         prompt_tokens: number of tokens of the prompt, with those before its first.
         reused_tokens: number of these whose keys and values an earlier request had left.
@@ -73,7 +74,7 @@ class Continued(Answer):
 
     __slots__ = (
         *("_first_ns", "_text", "bytes_read", "expert_hits", "expert_loads", "finish_reason"),
-        *("_prompt_tokens", "log_probabilities", "reused_tokens", "token_ids"),
+        *("_prompt_tokens", "log_probabilities", "margins", "reused_tokens", "token_ids"),
     )
 
     def __init__(self, label: str, continuation: Continuation, use: Use, end_ns: int):
@@ -85,6 +86,7 @@ class Continued(Answer):
         self._text, self._first_ns = continuation.text, first - start
         self.token_ids = list(continuation.token_ids)
         self.log_probabilities = certain
+        self.margins = np.array(continuation.margins, np.float32)
         self.finish_reason = continuation.finish_reason
         self._prompt_tokens = continuation.prompt_tokens
         self.reused_tokens = continuation.reused_tokens
@@ -167,6 +169,7 @@ class Continuation:
         self.start_ns, self.first_ns = perf_counter_ns(), 0
         self.token_ids: list[int] = []
         self.log_probabilities: list[float] = []
+        self.margins: list[float] = []
         self.finish_reason = LENGTH
         self.prompt_tokens, self.reused_tokens = len(self._given), 0
         self._parts = self._written()
@@ -214,7 +217,9 @@ class Continuation:
                 self.finish_reason = STOP
                 break
             self.token_ids.append(token)
-            self.log_probabilities.append(_log_probability(logits, token))
+            log_probability, margin = _certainty(logits, token)
+            self.log_probabilities.append(log_probability)
+            self.margins.append(margin)
             yield self._stream.push(vocabulary.bytes_of([token]))
             if self._stream.stopped:
                 self.finish_reason = STOP
@@ -240,7 +245,10 @@ def _prompted(
 
 
 @np.errstate(all="ignore")
-def _log_probability(logits: np.ndarray, token: int) -> float:
+def _certainty(logits: np.ndarray, token: int) -> tuple[float, float]:
+    """Compute a token's log probability, and what the best other token's is below it."""
     apart = logits - logits[token]
     largest = apart.max()
-    return -float(largest + np.log(np.exp(apart - largest).sum()))
+    log_probability = -float(largest + np.log(np.exp(apart - largest).sum()))
+    apart[token] = -np.inf
+    return log_probability, -float(apart.max())

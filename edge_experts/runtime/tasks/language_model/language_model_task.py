@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 # Tokens that memory is reserved for by default: published models see more than a board can keep.
 _MOST_RESERVED = 4096
+# Nats by which a golden token is more probable than any other. Quantized files compute slightly
+# different logits on other processors; docs/language-models.md has the margins at which x86-64 and
+# ARM wrote different tokens.
+_CLEAR = 0.3
 _SCORES = {
     "loss": (0.0, math.inf),
     "perplexity": (1.0, math.inf),
@@ -281,20 +285,24 @@ class LanguageModel:
         return Traffic(answer.tokens, answer.expert_hits, answer.expert_loads, answer.bytes_read)
 
     def golden_arrays(self, answers: Sequence[Answer]) -> dict[str, np.ndarray]:
-        """Return the tokens of continuations, and their least probabilities.
+        """Return the tokens of continuations up to the first that is unclear, and their certainty.
 
         Returns:
-            "continuations", (examples, MAX_TOKENS) int32, padded with -1; "least", (examples,).
+            "continuations", (examples, MAX_TOKENS) int32, padded with -1; "certain", (examples,):
+            more for a longer one, and for one whose least probable token is more probable.
         """
-        least = np.ones(len(answers))
+        certain = np.zeros(len(answers))
         rows = np.full((len(answers), MAX_TOKENS), -1, np.int32)
         for row, answer in enumerate(answers):
             assert isinstance(answer, Continued)
-            written = answer.token_ids[:MAX_TOKENS]
+            unclear = np.flatnonzero(answer.margins < _CLEAR)
+            count = int(unclear[0]) if len(unclear) else answer.tokens
+            written = answer.token_ids[: min(max(count, 1), MAX_TOKENS)]
             rows[row, : len(written)] = written
             # An empty continuation would prove nothing.
-            least[row] = np.exp(answer.log_probabilities.min()) if written else 0.0
-        return {"continuations": rows, "least": least}
+            least = np.exp(answer.log_probabilities[: len(written)].min()) if written else 0.0
+            certain[row] = min(count, MAX_TOKENS) + least
+        return {"continuations": rows, "certain": certain}
 
     def read_golden(self, stored: Mapping[str, np.ndarray], count: int) -> dict[str, np.ndarray]:
         found = stored["continuations"]
