@@ -42,8 +42,8 @@ def answers(folder: Path, expected: Path | None) -> dict[str, Any]:
             schemes[name] = {"problem": str(error)}
     os.environ.pop(scheme.CHOICE)
     with ExpertRuntime(folder, context=CONTEXT) as runtime:
-        chosen, reason, _, _ = runtime.scheme
-    return {"chosen": chosen, "reason": reason, "schemes": schemes}
+        chosen = runtime.scheme
+    return {"chosen": chosen.name, "reason": chosen.reason, "schemes": schemes}
 
 
 def _answer(folder: Path) -> dict[str, Any]:
