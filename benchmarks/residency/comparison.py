@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from device_tests.machine_limits import Limits, groups
 from edge_experts import subprocesses
 from edge_experts.errors import UsageError
 from edge_experts.format.install_root import is_root
 
-from ..machine_limits import Limits, groups
 from . import engines, token_routes
 from .engines import LLAMA, Measured, Work
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from device_tests.machine_limits import Limits, bytes_read, drop, enter
 from edge_experts import ExpertRuntime
 from edge_experts.errors import MemoryBudgetError, UsageError
 from edge_experts.format.install_root import resolve
@@ -24,7 +25,6 @@ from edge_experts.runtime.packed import scheme
 from edge_experts.runtime.tasks.language_model.layered_network import CHUNK
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
-from ..machine_limits import Limits, bytes_read, drop, enter
 from .random_checkpoint import NAME
 
 LLAMA = "llama.cpp"

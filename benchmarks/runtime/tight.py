@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from device_tests.machine_limits import Limits, groups
 from edge_experts.errors import MachineError, ThresholdError
 from edge_experts.format.manifest_parser import read_manifest
-
-from ..machine_limits import Limits, groups
 
 _PROGRAM = "device_tests.every_expert"
 _MB = 1_000_000

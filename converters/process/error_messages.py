@@ -8,10 +8,10 @@ from pathlib import Path
 
 from edge_experts.format.manifest import DENSE, ROUTER, ROUTERS
 
+from ..tflite.foreign_operators import foreign_operators
+
 _MOST = 300  # characters of a reason
 
-# The converter's lists of operators that only TensorFlow has.
-_FOREIGN = re.compile(r"^\s*(?:TF Select|Flex|Custom) ops:\s*(.+)$", re.MULTILINE)
 _ILLEGAL = re.compile(r"error: ('tf\.\w+' op[^\n]*|failed[^\n]*|[^\n]*)")
 
 _ALTERNATIVES = {
@@ -35,12 +35,6 @@ def name_of(path: str) -> str:
         return f"expert {int(Path(path).stem)} of layer {int(folder.name)}"
     kind = "router" if Path(path).parent.name == ROUTERS else "expert"
     return f"{kind} {int(Path(path).stem)}"
-
-
-def foreign_operators(text: str) -> list[str]:
-    """Return operators that only TensorFlow has, from a converter's error."""
-    foreign = _FOREIGN.search(text)
-    return [each.strip() for each in foreign[1].split(",")] if foreign else []
 
 
 def reason_of(error: Exception) -> str:

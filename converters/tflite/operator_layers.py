@@ -9,7 +9,7 @@ from typing import Any
 import tf_keras
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from ..process.error_messages import foreign_operators
+from .foreign_operators import foreign_operators
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine_limits import Limits, drop, enter, groups
 from device_tests import limited_llama, limited_text
 from edge_experts import subprocesses
 from edge_experts.errors import BundleError, MachineError
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
+from ..machine_limits import Limits, drop, enter, groups
 from .extra_wheels import MOUNTED, extra_wheels
 from .kinds import board
 from .machine import Step, boot

@@ -58,11 +58,12 @@ class Service:
         # The event loop must not wait for the interpreter.
         self._thread = ThreadPoolExecutor(1, "answers")
 
-    async def answer(self, examples: Sequence[Any], receive: Receive) -> list[Answer]:
+    async def answer(self, examples: Sequence[Any], receive: Receive | None = None) -> list[Answer]:
         """Answers in the examples' order.
 
         Args:
-            receive: the request's ASGI function, whose body has been read.
+            receive: the request's ASGI function, whose body has been read; without it a client that
+                disconnects is not noticed.
 
         Raises:
             OverloadedError: too many requests wait.
@@ -74,7 +75,7 @@ class Service:
         with self.place():
             asked = self._thread.submit(self._ask, examples)
             answered = asyncio.wrap_future(asked)
-            left = asyncio.create_task(disconnection(receive))
+            left = asyncio.ensure_future(disconnection(receive) if receive else asyncio.Future())
             try:
                 await asyncio.wait((answered, left), return_when=asyncio.FIRST_COMPLETED)
                 if left.done() and asked.cancel():

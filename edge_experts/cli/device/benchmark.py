@@ -96,7 +96,6 @@ def benchmark(
     max_p50: Annotated[
         float | None,
         typer.Option(
-            min=0,
             metavar="MICROSECONDS",
             help="Exit code 5 if p50 is above this.",
             show_default="no limit",

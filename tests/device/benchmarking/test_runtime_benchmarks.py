@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import app
-from benchmarks.machine_limits import Limits, groups
 from benchmarks.runtime import kernels, loading, scale, tight
 from device_tests import soak
+from device_tests.machine_limits import Limits, groups
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import BundleError, MachineError, ThresholdError
 from edge_experts.format.manifest import expert_path
