@@ -119,7 +119,10 @@ def test_an_a76_packs_all_experts(installed: Installed) -> None:
     assert said["packed"]["experts"] == 32
     doctor = card.doctor(_NEW)
     assert doctor["packed_experts"]["work"]
-    assert doctor["residency"] == {"scheme": "slots", "reason": ""}
+    residency = doctor["residency"]
+    assert (residency["scheme"], residency["reason"]) == ("slots", "")
+    assert len(residency["slot_times"]) == 4  # one and two threads, one and two requests
+    assert min(residency["slot_times"].values()) > 0
 
 
 def test_a_card_that_moves_to_another_processor_answers_there_and_back(
