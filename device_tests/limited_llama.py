@@ -14,7 +14,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from device_tests.limited_text import CONTEXT, PeakMemory, bytes_read, tokens_of
+from device_tests.limited_text import CONTEXT, PeakMemory, tokens_of
+from edge_experts.benchmarking.measure.page_cache import bytes_from_storage
 from edge_experts.runtime.memory import process_memory
 
 
@@ -30,15 +31,15 @@ def measure(path: Path, pieces: int, count: int) -> dict[str, Any]:
         settings.no_extra_bufts = True
         settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1
         server = llama.Server(settings)
-        opened, tokens = bytes_read(), tokens_of(pieces, count)
+        opened, tokens = bytes_from_storage(), tokens_of(pieces, count)
         for number in range(count):
-            read, start = bytes_read(), perf_counter()
+            read, start = bytes_from_storage(), perf_counter()
             request = {"prompt": tokens[: number + 1], "n_predict": 1, "temperature": 0}
             found = server.handle_completions({**request, "cache_prompt": True})
             if "error" in found or found["timings"]["prompt_n"] != 1:
                 raise SystemExit(f"llama.cpp did not compute one token: {found!s:.300}")
             seconds = round(perf_counter() - start, 3)
-            steps.append({"bytes_read": bytes_read() - read, "seconds": seconds})
+            steps.append({"bytes_read": bytes_from_storage() - read, "seconds": seconds})
     return {
         "base_bytes": base,
         "peak_bytes": peak.bytes,

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from edge_experts.benchmarking.measure.page_cache import bytes_from_storage
 from edge_experts.runtime import ExpertRuntime, interpreter
 from edge_experts.runtime.memory import process_memory
 
@@ -26,14 +27,6 @@ _MB = 1_000_000
 def tokens_of(pieces: int, count: int) -> list[int]:
     """Return the last tokens of a vocabulary, which are traces in models of `synthetic-moe`."""
     return list(range(pieces - count, pieces))
-
-
-def bytes_read() -> int:
-    """Return the bytes that this process read from the storage, also by faults of its mappings."""
-    for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines():
-        if line.startswith("read_bytes:"):
-            return int(line.split()[1])
-    return 0
 
 
 class PeakMemory(threading.Thread):
@@ -67,13 +60,13 @@ def measure(bundle: Path, budget: int | None, count: int) -> dict[str, Any]:
     ):
         task: Any = runtime.task
         network, (cache, _) = task._network(runtime.access), task._caches.take(())
-        opened = bytes_read()
+        opened = bytes_from_storage()
         for token in tokens_of(task.settings.pieces, count):
-            read, loads, start = bytes_read(), network.use.loads, perf_counter()
+            read, loads, start = bytes_from_storage(), network.use.loads, perf_counter()
             logits = network.logits(network.rows([token], cache))
             steps.append(
                 {
-                    "bytes_read": bytes_read() - read,
+                    "bytes_read": bytes_from_storage() - read,
                     "loads": network.use.loads - loads,
                     "seconds": round(perf_counter() - start, 3),
                 }

@@ -87,22 +87,3 @@ def _settings(limits: Limits, disk: Path) -> dict[Path, dict[str, str]]:
     if limits.storage is not None:
         both |= {"io.max": f"{place} rbps={limits.storage}"}
     return {_ROOT / name: both} if both else {}
-
-
-def drop(files: Iterable[Path]) -> None:
-    """Drop files from the page cache, so that they are read from the storage."""
-    for path in files:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)  # pages that are not written yet cannot be dropped
-            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        finally:
-            os.close(descriptor)
-
-
-def bytes_read() -> int:
-    """Return the bytes that this process read from the storage, /proc/self/io."""
-    for line in Path("/proc/self/io").read_text(encoding="ascii").splitlines():
-        if line.startswith("read_bytes:"):
-            return int(line.split()[1])
-    return 0

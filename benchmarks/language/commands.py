@@ -13,11 +13,11 @@ from edge_experts.errors import UsageError
 
 from .. import output
 
+Texts = Annotated[str, typer.Option(help="help, prose, a .txt file or a folder of them.")]
+
 
 def language_models(
-    data: Annotated[
-        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
-    ] = "help",
+    data: Texts = "help",
     seeds: Annotated[int, typer.Option(min=1, max=10, help="Trainings of each network.")] = 3,
     out: Annotated[
         Path, typer.Option(help="File of JSON lines; a killed study goes on there.")
@@ -42,9 +42,7 @@ def language_models(
 
 def perplexity(
     bundle: Bundle,
-    data: Annotated[
-        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
-    ] = "prose",
+    data: Texts = "prose",
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to predict.")] = 50_000,
     context: Annotated[int, typer.Option(min=2, help="Tokens of a text, at most.")] = 512,
     ids: Annotated[
@@ -77,9 +75,7 @@ def perplexity(
 
 def routing_options(
     bundle: Bundle,
-    data: Annotated[
-        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
-    ] = "help",
+    data: Texts = "help",
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to predict, for each row.")] = 5000,
     margins: Annotated[
         str, typer.Option(help="Values of --prefer-resident, with commas between.")

@@ -12,6 +12,7 @@ from edge_experts.cli.shared_options import Bundle, Json
 from edge_experts.errors import UsageError
 
 from .. import output
+from ..language.commands import Texts
 
 
 def moe(
@@ -145,9 +146,7 @@ def synthetic_moe(
 
 def record_routes(
     bundle: Bundle,
-    data: Annotated[
-        str, typer.Option(help="help, prose, a .txt file or a folder of them.")
-    ] = "help",
+    data: Texts = "help",
     tokens: Annotated[int, typer.Option(min=1, help="Tokens of test texts.")] = 512,
     out: Annotated[Path, typer.Option(help="File of the experts of each token.")] = Path(
         "recorded_routes.json"

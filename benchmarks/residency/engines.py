@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from device_tests.machine_limits import Limits, bytes_read, drop, enter
+from device_tests.machine_limits import Limits, enter
 from edge_experts import ExpertRuntime
+from edge_experts.benchmarking.measure import page_cache
 from edge_experts.errors import MemoryBudgetError, UsageError
 from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
@@ -89,7 +90,9 @@ def ours(
     os.environ[scheme.CHOICE] = name
     budget = None if share is None else _budget(root, name, share)
     if limits.is_cold:
-        drop(path for path in root.rglob("*") if path.is_file())
+        for path in root.rglob("*"):
+            if path.is_file():
+                page_cache.evict(path)
     enter(groups)
     if limits.memory is not None:
         budget = max(1, limits.memory - process_memory.resident_bytes() - _SPARE)
@@ -133,7 +136,7 @@ def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> 
             "llama.cpp is measured by its package: pip install llama-cpp-python"
         ) from None
     if limits.is_cold:
-        drop([path])
+        page_cache.evict(path)
     enter(groups)
     try:
         model = llama_cpp.Llama(
@@ -167,7 +170,7 @@ def _clocked(steps: Sequence[Callable[[], object]], tokens: int, use: Any) -> Me
     """Measure steps of `tokens` each."""
     gc.collect()
     loads, hits, loaded = (use.loads, use.hits, use.bytes_read) if use else (0, 0, 0)
-    read, start, started = bytes_read(), time.perf_counter(), time.process_time()
+    read, start, started = page_cache.bytes_from_storage(), time.perf_counter(), time.process_time()
     for step in steps:
         step()
     seconds, cpu = time.perf_counter() - start, time.process_time() - started
@@ -178,7 +181,7 @@ def _clocked(steps: Sequence[Callable[[], object]], tokens: int, use: Any) -> Me
     return Measured(
         tokens_per_second=count / seconds,
         cpu_ms=1000 * cpu / count,
-        storage_mb=(bytes_read() - read) / count / _MB,
+        storage_mb=(page_cache.bytes_from_storage() - read) / count / _MB,
         loaded_mb=loaded / count / _MB,
         misses=loads / (loads + hits) if loads + hits else 0.0,
         private_mb=(memory.anonymous + memory.shared) / _MB,

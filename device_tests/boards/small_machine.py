@@ -12,11 +12,12 @@ from typing import Any
 
 from device_tests import limited_llama, limited_text
 from edge_experts import subprocesses
+from edge_experts.benchmarking.measure import page_cache
 from edge_experts.errors import BundleError, MachineError
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
-from ..machine_limits import Limits, drop, enter, groups
+from ..machine_limits import Limits, enter, groups
 from .extra_wheels import MOUNTED, extra_wheels
 from .kinds import board
 from .machine import Step, boot
@@ -90,13 +91,15 @@ def _killed_or(measured: Any, *arguments: Any) -> dict[str, Any] | None:
 
 
 def _ours(made: Sequence[Path], bundle: Path, budget: int, tokens: int) -> dict[str, Any]:
-    drop(path for path in bundle.rglob("*") if path.is_file())
+    for path in bundle.rglob("*"):
+        if path.is_file():
+            page_cache.evict(path)
     enter(made)
     return limited_text.measure(bundle, budget, tokens)
 
 
 def _llama(made: Sequence[Path], gguf: Path, pieces: int, tokens: int) -> dict[str, Any]:
-    drop([gguf])
+    page_cache.evict(gguf)
     enter(made)
     return limited_llama.measure(gguf, pieces, tokens)
 

@@ -45,7 +45,7 @@ from .signals import CLOSED_PIPE, abandon_stdout
 
 
 class _Command(TyperCommand):
-    """Command with finite numbers only, and an end if nobody reads on.
+    """Command that takes finite numbers only, and ends with 141 if the reader closes the pipe.
 
     click's ranges accept nan, and click ends with 1, the exit code of a bug, at a closed pipe.
     """

@@ -36,6 +36,7 @@ from .tasks.base import Stream
 
 if TYPE_CHECKING:
     from .memory.memory_lock import Locked
+    from .packed.slot_pool import SlotPool
 
 ALWAYS = "routers and dense parts"  # name of their memory in messages
 
@@ -144,10 +145,11 @@ class ExpertRuntime:
         self.models.pool = self.scheme.pool
         self._common = memory_budget if isinstance(memory_budget, MemoryBudget) else None
         self._limits = costs, _bytes_of(memory_budget), max_experts
-        self._room = self._make_room(reserved)
+        self._room = self._make_room(reserved, self.scheme.pool)
         faster = self.scheme.faster_interpreters(threads, sequences)
-        if faster is not None and self._common is None:
-            self._use_plain_if_all_fit(faster, reserved)
+        is_alone = self._common is None
+        if faster is not None and is_alone and self._make_room(reserved).holds_all:
+            self._use_plain(faster, reserved)
         self._prefetch, self._strict = prefetch, strict
         self._retry_after = 0.0 if strict else retry_after
         watched = monitor and self.task.watched
@@ -281,22 +283,15 @@ class ExpertRuntime:
         """
         self._experts.clear()
 
-    def _use_plain_if_all_fit(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
-        packed, room = self.scheme, self._room
-        self._use_plain(plain, reserved)
-        if not self._room.holds_all:
-            self.scheme, self.models.pool, self._room = packed, packed.pool, room
-
     def _use_plain(self, plain: scheme.Scheme, reserved: Mapping[str, int]) -> None:
         self.scheme, self.models.pool = plain, None
         self._room = self._make_room(reserved)
 
-    def _make_room(self, reserved: Mapping[str, int]) -> Room:
-        """Compare the limits with what models take here, as they are loaded."""
+    def _make_room(self, reserved: Mapping[str, int], pool: SlotPool | None = None) -> Room:
+        """Compare the limits with what models take here, in slots or as interpreters."""
         found = measured_costs.known(self.folder, self.manifest)
         costs, budget, most = self._limits
         beside = {ALWAYS: found.always, **reserved}
-        pool = self.scheme.pool
         if pool is not None:
             beside["packing"] = pool.beside
         return Room(

@@ -77,7 +77,7 @@ int main() {
 
 @dataclass(frozen=True)
 class Answers:
-    """Of a firmware.
+    """Answers of a firmware to all examples.
 
     Attributes:
         made: the firmware.

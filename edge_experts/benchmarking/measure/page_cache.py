@@ -29,15 +29,16 @@ def can_evict(path: Path) -> bool:
     try:
         for _ in range(_TRIES):  # pages in use are not evicted
             evict(path)
-            before = _bytes_from_storage()
+            before = bytes_from_storage()
             path.read_bytes()
-            if _bytes_from_storage() > before:
+            if bytes_from_storage() > before:
                 return True
     except OSError:  # a kernel without these counters
         pass
     return False
 
 
-def _bytes_from_storage() -> int:
+def bytes_from_storage() -> int:
+    """Return the bytes that this process read from storage, also by faults of its mappings."""
     lines = Path("/proc/self/io").read_text(encoding="utf-8").splitlines()
     return int(dict(line.split(": ") for line in lines)["read_bytes"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -152,6 +152,7 @@ class Targets(Protocol):
         """Requests to a bundle for these examples."""
 
 
+@runtime_checkable
 class NormalTargets(Targets, Protocol):
     """Targets that tell normal rows from others."""
 
@@ -172,9 +173,9 @@ def targets_of(task_type: str, normal: Sequence[str] = ()) -> Targets:
     targets: Targets = TARGETS.get(task_type)
     if not normal:
         return targets
-    if not hasattr(targets, "named"):
+    if not isinstance(targets, NormalTargets):
         raise UsageError(f"--normal-label is for --task anomaly, not for {task_type}; remove it")
-    return cast("NormalTargets", targets).named(normal)
+    return targets.named(normal)
 
 
 def type_of_columns(columns: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def lock_new(before: Sequence[Range]) -> Locked:
 
 
 def _without(ranges: Sequence[Range], others: Sequence[Range]) -> Iterator[Range]:
-    """Yield the parts of `ranges` that are in none of `others`; both are in order."""
+    """Remove `others` from `ranges`, both in order of addresses, and yield what remains."""
     for first, end in ranges:
         for start, stop in others:
             if stop <= first or start >= end:

@@ -6,8 +6,8 @@ time compute one expert after the other in slots. How much that costs depends on
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
 
@@ -62,26 +62,26 @@ def _ratio(
 ) -> float:
     """Compare the shortest rounds of both kinds, which take turns: other work only adds time."""
     in_slots, in_interpreters = [], []
-    for _ in range(_ROUNDS):
-        in_slots.append(_seconds(slots, row, requests))
-        in_interpreters.append(_seconds(plain, row, requests))
+    with ThreadPoolExecutor(requests) as threads:
+        for _ in range(_ROUNDS):
+            in_slots.append(_seconds(slots, row, requests, threads))
+            in_interpreters.append(_seconds(plain, row, requests, threads))
     return round(min(in_slots) / min(in_interpreters), 3)
 
 
 def _seconds(
-    models: Sequence[CompiledRows] | Sequence[RowsModel], row: np.ndarray, requests: int
+    models: Sequence[CompiledRows] | Sequence[RowsModel],
+    row: np.ndarray,
+    requests: int,
+    threads: ThreadPoolExecutor,
 ) -> float:
-    """Run all models on one row, shared out among `requests` threads."""
+    """Run all models on one row, shared out among as many threads as there are requests."""
 
     def run(part: Sequence[CompiledRows] | Sequence[RowsModel]) -> None:
         for model in part:
             model.run(row)
 
     parts = [models[number::requests] for number in range(requests)]
-    threads = [threading.Thread(target=run, args=(part,)) for part in parts]
     start = perf_counter()
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
+    list(threads.map(run, parts))  # an error in a thread is raised here
     return perf_counter() - start

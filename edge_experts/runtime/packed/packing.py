@@ -75,7 +75,7 @@ def pack(folder: Path, root: Path, kept: Sequence[str]) -> Packed:
     if missing or not times:
         times = call_times.measure(root, manifest, models, files)
     if missing or files != index.files or times != index.times:
-        sidecars.record(root, Index(files, started, "", times))
+        sidecars.record(root, Index(files, started, reason="", times=times))
     sidecars.keep_only(root, files)
     return Packed(missing, len(here) - missing, sum(files[one].bytes for one in here))
 

@@ -55,6 +55,8 @@ def _negated(network: tf_keras.Model) -> Iterator[None]:
     weights: list[tf.Variable] = next(filter(None, layers), [])
     for weight in weights:
         weight.assign(-weight)
-    yield
-    for weight in weights:
-        weight.assign(-weight)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.assign(-weight)

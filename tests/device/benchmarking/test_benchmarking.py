@@ -76,14 +76,14 @@ def test_a_function_runs_in_a_separate_process() -> None:
 def test_files_leave_the_page_cache(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(os.urandom(300_000))
-    before = page_cache._bytes_from_storage()
+    before = page_cache.bytes_from_storage()
     file.read_bytes()
-    assert page_cache._bytes_from_storage() == before
+    assert page_cache.bytes_from_storage() == before
     on_storage = page_cache.can_evict(file)
     page_cache.evict(file)
-    before = page_cache._bytes_from_storage()
+    before = page_cache.bytes_from_storage()
     file.read_bytes()
-    assert on_storage is (page_cache._bytes_from_storage() - before >= 300_000)
+    assert on_storage is (page_cache.bytes_from_storage() - before >= 300_000)
 
 
 def _sysfs(folder: Path, files: dict[str, object]) -> Path:

@@ -49,7 +49,7 @@ def test_new_pages_are_locked_until_they_are_freed() -> None:
         pytest.skip(found.problem)
     size = _PAGES * mmap.PAGESIZE
     assert found.bytes == found.of == during
-    assert size <= found.bytes < 2 * size, "pages that nobody wrote to are not filled"
+    assert size <= found.bytes < 2 * size, "pages without content stay so"
     assert after <= during - size
 
 

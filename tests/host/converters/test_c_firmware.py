@@ -11,18 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_experts import datasets
-from edge_experts.datasets import Columns
 from edge_experts.features import SoundFeatures, read_features
 from edge_experts.format.manifest_parser import read_manifest
 
 from ...conftest import Cli
-from ...documents import small_data
 from ...sounds import LABELS, made, noise, write_sounds
 from ..micro_firmware import on_board, outputs
 from ..micro_library import CHECKOUT
 from .test_c_source import answers
-from .test_c_streams import source_of
+from .test_c_streams import motion_source, source_of
 
 pytestmark = [
     pytest.mark.long,
@@ -68,14 +65,6 @@ def test_sounds(tmp_path: Path, cli: Cli, board: Path) -> None:
 
 
 def test_sensors(tmp_path: Path, cli: Cli, board: Path) -> None:
-    small_data.motion(tmp_path / "motion.csv")
-    columns = ("--group-column", "person", "--time-column", "t")
-    source = source_of(
-        tmp_path, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns
-    )
-    data = datasets.load(
-        str(tmp_path / "motion.csv"),
-        columns=Columns(group="person", time="t"), window=64, stride=32,
-    )  # fmt: skip
+    source, data = motion_source(tmp_path, cli, stride=32)
     windows = np.asarray(data.train.inputs)[:_EXAMPLES].astype(np.float32)
     _assert_same_on_board(tmp_path, source, windows, board)

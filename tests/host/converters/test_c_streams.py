@@ -13,7 +13,7 @@ import pytest
 from edge_experts.converters.c_source import sound
 
 from edge_experts import datasets
-from edge_experts.datasets import Columns
+from edge_experts.datasets import Columns, Dataset
 from edge_experts.features import SoundFeatures, read_features
 from edge_experts.format.manifest_parser import read_manifest
 
@@ -39,6 +39,20 @@ def source_of(folder: Path, cli: Cli, *training: object) -> Path:
         done = cli(*command, cwd=folder)
         assert done.returncode == 0, done.stderr
     return folder / "a_c"
+
+
+def motion_source(folder: Path, cli: Cli, stride: int) -> tuple[Path, Dataset]:
+    """Write the C source of a bundle for rows of a sensor, and read them at another stride."""
+    small_data.motion(folder / "motion.csv")
+    columns = ("--group-column", "person", "--time-column", "t")
+    source = source_of(
+        folder, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns
+    )
+    data = datasets.load(
+        str(folder / "motion.csv"),
+        columns=Columns(group="person", time="t"), window=64, stride=stride,
+    )  # fmt: skip
+    return source, data
 
 
 def _streamed(folder: Path, **given: np.ndarray) -> Any:
@@ -91,15 +105,7 @@ def test_sounds(tmp_path: Path, cli: Cli) -> None:
 
 
 def test_sensors(tmp_path: Path, cli: Cli) -> None:
-    small_data.motion(tmp_path / "motion.csv")
-    columns = ("--group-column", "person", "--time-column", "t")
-    source = source_of(
-        tmp_path, cli, "--data", "motion.csv", "--window", 64, "--stride", 32, *columns
-    )
-    data = datasets.load(
-        str(tmp_path / "motion.csv"),
-        columns=Columns(group="person", time="t"), window=64, stride=4,
-    )  # fmt: skip
+    source, data = motion_source(tmp_path, cli, stride=4)
     windows = np.concatenate([np.asarray(part.inputs) for part in (data.train, data.test)])
     found = answers(tmp_path / "a.bundle", source, examples=windows[:EXAMPLES].astype(np.float32))
     assert np.array_equal(found["encoded"], found["c_encoded"])
