@@ -48,9 +48,9 @@ def memory_needs(bundle: Path, *, context: int | None = None, sequences: int = 1
     task = open_task(manifest, read_features(folder, manifest.features), folder)
     costs = measured_costs.known(folder, manifest)
     if task.needs_all or manifest.combine == "sum":
-        expert = max(costs.experts)
+        expert = max(costs.opening)
     else:
-        layers = (costs.experts[places.start : places.stop] for _, places in manifest.routed)
+        layers = (costs.opening[places.start : places.stop] for _, places in manifest.routed)
         expert = max(map(min, layers))
     return MemoryNeeds({ALWAYS: costs.always, **task.reserve(context, sequences)}, expert)
 

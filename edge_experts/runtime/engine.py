@@ -298,6 +298,7 @@ class ExpertRuntime:
             costs or (found.experts if pool is None else pool.costs),
             budget,
             most,
+            opening=found.opening if costs is None and pool is None else (),
             beside=beside,
             layers=[places for _, places in self.manifest.routed],
         )

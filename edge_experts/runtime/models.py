@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,9 @@ from ..format.checked_files import open_checked, read_checked
 from ..format.manifest import MODEL_SUFFIX, FileEntry, Manifest
 from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
+from .memory.measured_costs import largest_first
 from .memory.slot import Pool
+from .rows_model import open_once_copied
 from .tasks.base import Task
 
 if TYPE_CHECKING:
@@ -54,9 +56,10 @@ class Models:
         self._threads, self._delegate = threads, delegate
         task.check_features(folder)  # it knows more than the interpreter does of a foreign file
         self.locked: Locked | None = None
+        self.routers: tuple[Model, ...] = ()
+        self.dense: dict[str, Any] = {}
         with self._kept_in_memory():
-            self.routers: tuple[Model, ...] = tuple(map(self._open_part, manifest.routers))
-            self.dense: dict[str, Any] = {one.path: self._open_part(one) for one in manifest.dense}
+            self._open_parts()
         self.pool: Pool | None = None
         given: Shapes = {**features.shapes, **shapes_of(task.initial_state())}
         self._arrays: list[Shapes] = []  # inputs available to each expert
@@ -82,19 +85,24 @@ class Models:
 
     def expert_content(self, index: int) -> bytes:
         """Read and check the original file of an expert, by SHA-256."""
-        return self._read(self._manifest.experts[index], thorough=True)[0]
+        return read_checked(self._folder, self._manifest.experts[index])
 
     def plain_expert(self, index: int) -> Expert:
         """Open the original file of an expert, in an interpreter of its own."""
-        prefix = self._task.prefix(index)
-        try:
+        prefix, entry = self._task.prefix(index), self._manifest.experts[index]
+
+        def read() -> bytes:
             # CRC-32: loading during an answer must be cheap.
-            content, path = self._read(self._manifest.experts[index], thorough=False)
+            return read_checked(self._folder, entry, thorough=False)
+
+        def opened(content: bytes) -> Expert:
+            name = f"{prefix}{self._folder}/{entry.path}"
+            return self._task.open_expert(index, content, name, self._threads, self._delegate)
+
+        try:
+            expert = open_once_copied(read, opened)
         except DigestError as error:
             raise DigestError(f"{prefix}{error}") from None
-        expert = self._task.open_expert(
-            index, content, prefix + path, self._threads, self._delegate
-        )
         self._task.check_expert(expert, self._arrays[index])
         return expert
 
@@ -106,18 +114,9 @@ class Models:
         return [entry.bytes for entry in self._manifest.experts]
 
     def renew(self) -> None:
-        """Open new interpreters for routers and dense parts; their bytes were already checked."""
-        opened, how = self._task.open_part, (self._threads, self._delegate)
-        entries = self._manifest.routers
+        """Open new interpreters for routers and dense parts."""
         with self._kept_in_memory():
-            self.routers = tuple(
-                opened(entry.path, router.content, router.name, *how)
-                for entry, router in zip(entries, self.routers, strict=True)
-            )
-            self.dense = {
-                path: opened(path, part.content, part.name, *how)
-                for path, part in self.dense.items()
-            }
+            self._open_parts()
 
     def close(self) -> None:
         """Free the routers and the dense parts."""
@@ -135,16 +134,29 @@ class Models:
         yield
         self.locked = memory_lock.lock_new(before)
 
-    def _open_part(self, entry: FileEntry) -> Any:
-        content: Any
-        content, name = None, f"{self._folder}/{entry.path}"
-        if entry.path.endswith(MODEL_SUFFIX):
-            content, _ = self._read(entry, thorough=True)
-        else:
-            content = open_checked(self._folder, entry)
-        return self._task.open_part(entry.path, content, name, self._threads, self._delegate)
+    def _open_parts(self) -> None:
+        """Open routers and dense parts, and replace those that are open."""
+        routers, dense = self._manifest.routers, self._manifest.dense
+        before = (*self.routers, *self.dense.values())
+        held = {model.name: model.content for model in before if model.content}
+        opened = {
+            entry.path: self._open_part(entry, held) for entry in largest_first((*routers, *dense))
+        }
+        self.routers = tuple(opened[entry.path] for entry in routers)
+        self.dense = {entry.path: opened[entry.path] for entry in dense}
 
-    def _read(self, entry: FileEntry, *, thorough: bool) -> tuple[bytes, str]:
-        """Read and check a file; return its bytes and its name in errors."""
-        content = read_checked(self._folder, entry, thorough=thorough)
-        return content, f"{self._folder}/{entry.path}"
+    def _open_part(self, entry: FileEntry, held: Mapping[str, Any]) -> Any:
+        """Open a file, from bytes that were already checked where they are `held`, by its name."""
+        name = f"{self._folder}/{entry.path}"
+
+        def read() -> Any:
+            if name in held:
+                return held[name]
+            if entry.path.endswith(MODEL_SUFFIX):
+                return read_checked(self._folder, entry)
+            return open_checked(self._folder, entry)
+
+        def opened(content: Any) -> Any:
+            return self._task.open_part(entry.path, content, name, self._threads, self._delegate)
+
+        return open_once_copied(read, opened)

@@ -6,6 +6,7 @@ inference, and XNNPACK one of float weights.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from ...format.checked_files import read_checked
 from ...format.manifest import MODEL_SUFFIX, TRUNK, FileEntry, Manifest
 from ..interpreter import Expert
+from ..rows_model import given_up_bytes, open_once_copied
 from . import allocator
 from .process_memory import resident_bytes
 
@@ -41,7 +43,9 @@ def measure(
     *,
     tell: Callable[[str], object] = lambda path: None,
 ) -> dict[str, int]:
-    """Measure the bytes that each model takes in memory, by its path; at least twice its file.
+    """Measure the bytes that each model takes in memory, by its path.
+
+    At least twice its file, without what it gave up (`RowsModel.give_up_weights`).
 
     Call it in a process without other work, whose allocations would be counted too.
 
@@ -82,26 +86,30 @@ def measure(
 
 
 def _cost(folder: Path, entry: FileEntry, opened: _Open, arrays: dict[str, np.ndarray]) -> int:
-    """Measure at least twice the file.
+    """Measure one model.
 
     A small model fits into memory that an earlier one left free, so copies are kept open until
     that is filled; the later half of them counts.
     """
     copies = max(1, min(_MOST_COPIES, _COPIED_BYTES // entry.bytes))
-    growth = _growth(folder, entry, opened, arrays, copies)[copies // 2 :]
-    return max(2 * entry.bytes, -(-sum(growth) // len(growth)))
+    growth, given_up = _growth(folder, entry, opened, arrays, copies)
+    counted = growth[copies // 2 :]
+    return max(2 * entry.bytes - given_up, -(-sum(counted) // len(counted)))
 
 
 def _growth(
     folder: Path, entry: FileEntry, opened: _Open, arrays: dict[str, np.ndarray], copies: int
-) -> list[int]:
-    """Return the bytes of memory that each further copy of a model takes."""
-    kept, before = [], []
+) -> tuple[list[int], int]:
+    """Return the bytes of memory that each further copy of a model takes, and what one gave up."""
+    kept, before, name = [], [], str(folder / entry.path)
     for _ in range(copies):
         allocator.return_freed_memory()
         before.append(resident_bytes())
-        model = opened(read_checked(folder, entry), str(folder / entry.path))
+        model = open_once_copied(
+            partial(read_checked, folder, entry), lambda content: opened(content, name)
+        )
         for _ in range(2):
             model(arrays)
         kept.append(model)
-    return [after - one for one, after in zip(before, [*before[1:], resident_bytes()], strict=True)]
+    after = [*before[1:], resident_bytes()]
+    return list(map(operator.sub, after, before)), given_up_bytes(model)

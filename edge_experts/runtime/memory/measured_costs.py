@@ -26,10 +26,17 @@ FILE = "costs.json"
 
 
 class Costs(NamedTuple):
-    """Bytes that models take in memory; `always` those of all routers and dense parts."""
+    """Bytes that models take in memory.
+
+    Attributes:
+        always: of all routers and dense parts, or more while they are opened.
+        experts: of each expert.
+        opening: of each expert while it is opened.
+    """
 
     always: int
     experts: tuple[int, ...]
+    opening: tuple[int, ...]
 
 
 def known(folder: Path, manifest: Manifest) -> Costs:
@@ -38,21 +45,39 @@ def known(folder: Path, manifest: Manifest) -> Costs:
     Args:
         folder: the bundle's; costs.json is read from the install root that contains it, if any.
     """
-    here = _read(folder.resolve().parent.parent)
+    here, is_ours = _read(folder.resolve().parent.parent), _is_verified_here(manifest)
+
+    def twice(entry: FileEntry) -> int:
+        # Only models of layers give up the bytes of their files: `RowsModel.give_up_weights`.
+        return 2 * entry.bytes if manifest.layers else 0
 
     def cost(entry: FileEntry) -> int:
-        return here.get(entry.sha256, entry.resident_bytes)
+        if entry.sha256 in here:
+            return here[entry.sha256]
+        # Another interpreter may keep the bytes that were given up where this was measured.
+        return entry.resident_bytes if is_ours else max(entry.resident_bytes, twice(entry))
 
-    always = (*manifest.routers, *manifest.dense)
-    return Costs(sum(map(cost, always)), tuple(map(cost, manifest.experts)))
+    def opening(entry: FileEntry) -> int:
+        return max(cost(entry), twice(entry))
+
+    taken = most = 0
+    for entry in largest_first((*manifest.routers, *manifest.dense)):
+        most = max(most, taken + opening(entry))
+        taken += cost(entry)
+    most = max(most, taken)
+    experts = manifest.experts
+    return Costs(most, tuple(map(cost, experts)), tuple(map(opening, experts)))
+
+
+def largest_first(entries: Iterable[FileEntry]) -> list[FileEntry]:
+    """Order in which models are opened that stay open: each takes twice its file for a moment."""
+    return sorted(entries, key=lambda entry: -entry.bytes)
 
 
 def cover(root: Path, manifest: Manifest) -> bool:
     """Test that all models were measured on this kind of machine, at conversion or later."""
-    here, machine = _read(root), _machine()
-    if {key: manifest.verified_on.get(key) for key in machine} == machine:
-        return True
-    return all(entry.sha256 in here for entry in _models(manifest))
+    here = _read(root)
+    return _is_verified_here(manifest) or all(entry.sha256 in here for entry in _models(manifest))
 
 
 def record(root: Path, manifest: Manifest, found: Mapping[str, int], kept: Iterable[str]) -> None:
@@ -86,6 +111,11 @@ def _read(root: Path) -> dict[str, int]:
 def _machine() -> dict[str, str]:
     """Describe what the figures are valid for; `verified_on` in a manifest has the same keys."""
     return {**description(), "machine": platform.machine()}
+
+
+def _is_verified_here(manifest: Manifest) -> bool:
+    machine = _machine()
+    return {key: manifest.verified_on.get(key) for key in machine} == machine
 
 
 def _models(manifest: Manifest) -> list[FileEntry]:

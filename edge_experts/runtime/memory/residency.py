@@ -305,7 +305,7 @@ class Residency:
 
     def _reserve(self, index: int) -> Slot:
         slot = self._slots[index] = Slot(index)
-        self._used += self._room.costs[index]
+        self._used += self._room.opening[index]
         self._loading += 1
         return slot
 
@@ -321,7 +321,7 @@ class Residency:
             with self._changed:
                 self._drop(slot)
                 slot.failed = True
-                self._end_loading()
+                self._end_loading(slot)
                 if isinstance(error, UNAVAILABLE):
                     self._quarantine.add(slot.index, error)
                 self._changed.notify_all()
@@ -330,12 +330,13 @@ class Residency:
         with self._changed:
             slot.model, slot.ready = model, True
             self._loads += 1
-            self._end_loading()
+            self._end_loading(slot)
             self._changed.notify_all()
         return slot
 
-    def _end_loading(self) -> None:
+    def _end_loading(self, slot: Slot) -> None:
         self._loading -= 1
+        self._used -= self._room.opening[slot.index] - self._room.costs[slot.index]
         if self._pool is not None and not self._loading:
             self._pool.trim()  # what was evicted and is not needed
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...format.manifest import Manifest
 from ..models import Models
-from ..rows_model import RowsModel
+from ..rows_model import RowsModel, proof_rows
 from . import sidecars
 from .compiled import CompiledRows
 from .memory_file import MemoryFile
@@ -50,8 +50,8 @@ def measure(
             memory = MemoryFile(sidecar.bytes)
             sidecars.read_into(root, entries[place].sha256, sidecar, memory.view)
             plain.append(model)
-            slots.append(Template.of(model).opened(memory, model.name, threads))
-        row = sidecars.proof_rows(1, Template.of(plain[0]).units)
+            slots.append(Template.of(model, model.content).opened(memory, model.name, threads))
+        row = proof_rows(1, plain[0].inputs[0][1][1])
         for requests in (1, 2):
             found[setting(threads, requests)] = _ratio(slots, plain, row, requests)
     return found

@@ -19,7 +19,7 @@ from ...progress import Progress
 from ..interpreter import package
 from ..memory import allocator, process_memory
 from ..models import Models
-from ..rows_model import RowsModel
+from ..rows_model import RowsModel, proof_rows
 from ..tasks import open_task
 from . import call_times, sidecars
 from .compiled import packed_weights
@@ -89,7 +89,7 @@ class _Packing:
 
     def started_bytes(self) -> int:
         """Measure the memory that LiteRT takes once, for the first packed model of a process."""
-        first = Template.of(self._opened(0))
+        first = self._template(0)
         allocator.return_freed_memory()
         before = _private_bytes()
         packed_weights(first.content, "first", units=first.units, outputs=first.outputs)
@@ -103,7 +103,7 @@ class _Packing:
         with Progress("Packing experts", len(self._manifest.experts)) as progress:
             for place, entry in enumerate(self._manifest.experts):
                 if entry.sha256 in known and entry.sha256 not in self._templates:
-                    self._templates[entry.sha256] = Template.of(self._opened(place))
+                    self._templates[entry.sha256] = self._template(place)
             for place, entry in enumerate(self._manifest.experts):
                 if entry.sha256 not in self._files and entry.sha256 not in made:
                     made[entry.sha256] = self._packed(place, entry.sha256)
@@ -117,6 +117,9 @@ class _Packing:
             for digest, one in made.items()
         }
 
+    def _template(self, place: int) -> Template:
+        return Template.of(self._opened(place), self._models.expert_content(place))
+
     def _opened(self, place: int) -> RowsModel:
         model = self._models.plain_expert(place)
         if not isinstance(model, RowsModel):
@@ -125,9 +128,9 @@ class _Packing:
 
     def _packed(self, place: int, digest: str) -> Sidecar:
         plain = self._opened(place)
-        own = Template.of(plain)
-        content = packed_weights(plain.content, plain.name, units=own.units, outputs=own.outputs)
-        rows = sidecars.proof_rows(_PROOF_ROWS, own.units)
+        own = Template.of(plain, self._models.expert_content(place))
+        content = packed_weights(own.content, plain.name, units=own.units, outputs=own.outputs)
+        rows = proof_rows(_PROOF_ROWS, own.units)
         wanted = plain.run(rows[:1]), plain.run(rows)
         if (wanted[0] == wanted[0][0, 0]).all():
             raise BundleError(f"{plain.name}: its answers tell nothing, so it is not packed")

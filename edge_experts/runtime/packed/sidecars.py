@@ -18,8 +18,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ...errors import DigestError, MachineError
 from ...format import disk
 from ...format.atomic import write_whole
@@ -168,16 +166,6 @@ def _processor() -> str:
         lines = []
     found = {line for line in lines if line.split(":")[0].strip() in _NAMES}
     return sha256("\n".join(sorted(found) or [platform.processor()]).encode())[:16]
-
-
-def proof_rows(rows: int, units: int) -> np.ndarray:
-    """Return rows whose answers tell experts apart: (rows, units) float32, from -1 to 1.
-
-    The same on every machine; no number is 0, which would hide a weight.
-    """
-    steps = np.arange(1, rows * units + 1, dtype=np.uint64) * np.uint64(2654435761)
-    spread = (steps % np.uint64(2**32)).astype(np.float64) / 2**31 - 1
-    return spread.reshape(rows, units).astype(np.float32)
 
 
 def _none(reason: str) -> Index:

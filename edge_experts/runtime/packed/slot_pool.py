@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import DigestError, MachineError, ModelError
 from ...format.manifest import FileEntry, Manifest, crc32
 from ..models import Models
-from ..rows_model import RowsModel
+from ..rows_model import RowsModel, proof_rows
 from . import sidecars
 from .compiled import CompiledRows, packed_weights
 from .memory_file import MemoryFile
@@ -35,8 +35,8 @@ class Template(NamedTuple):
     outputs: int
 
     @classmethod
-    def of(cls, model: RowsModel) -> Template:
-        return cls(model.content, model.given, model.inputs[0][1][1], model.output[0][1])
+    def of(cls, model: RowsModel, content: bytes) -> Template:
+        return cls(content, model.given, model.inputs[0][1][1], model.output[0][1])
 
     def opened(self, memory: MemoryFile, name: str, threads: int = 1) -> CompiledRows:
         """Open a model whose weights are in `memory`."""
@@ -142,10 +142,10 @@ class SlotPool:
             model = models.plain_expert(places[digest])
             if not isinstance(model, RowsModel):
                 raise ModelError(f"{model.name}: is not a model of rows")
-            self._templates[digest] = Template.of(model)
+            content = models.expert_content(places[digest])
+            self._templates[digest] = Template.of(model, content)
         self._proofs = {
-            units: sidecars.proof_rows(1, units)
-            for units in {one.units for one in self._templates.values()}
+            units: proof_rows(1, units) for units in {one.units for one in self._templates.values()}
         }
         self._free: defaultdict[str, list[WeightSlot]] = defaultdict(list)
         self._lock, self._packing = threading.Lock(), threading.Lock()

@@ -20,6 +20,7 @@ from edge_experts.format.manifest import canonical_digest, crc32
 from edge_experts.runtime.packed import packing, scheme, sidecars
 from edge_experts.runtime.packed.memory_file import MemoryFile
 from edge_experts.runtime.packed.slot_pool import SlotPool
+from edge_experts.runtime.rows_model import proof_rows
 from edge_experts.runtime.tasks.language_model.continuation import Continued, Prompt
 from edge_experts.updates.install import install
 
@@ -240,7 +241,7 @@ def threads_and_slots(root: Path) -> None:
         pool.discard(first, reuse=True)
         other = pool.load(1)
         assert other.slot in slots  # overwritten under the live model
-        rows = sidecars.proof_rows(1, 32)
+        rows = proof_rows(1, 32)
         other.run(rows)
         with pytest.raises(ModelError, match="given to another"):
             first.run(rows)

@@ -23,6 +23,7 @@ from ...conftest import Cli
 from ...tiny import INPUTS, tiny_bundle
 
 GUESS = 1000  # what the manifest of a tiny bundle says of each model
+GUESSED = measured_costs.Costs(GUESS, (GUESS, GUESS), (GUESS, GUESS))
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,13 @@ def root(made: Path, tmp_path: Path) -> Path:
 
 def test_a_root_knows_what_models_take_here(made: Path) -> None:
     manifest = read_manifest(resolve(made))
-    router, experts = measured_costs.known(resolve(made), manifest)
+    router, experts, opening = measured_costs.known(resolve(made), manifest)
     assert manifest.router is not None
     assert router >= 2 * manifest.router.bytes > GUESS
     for cost, entry in zip(experts, manifest.experts, strict=True):
         assert cost >= 2 * entry.bytes
-    assert measured_costs.known(made / "current", manifest) == (router, experts)
+    assert opening == experts
+    assert measured_costs.known(made / "current", manifest) == (router, experts, opening)
     with ExpertRuntime(made, memory_budget=router + max(experts)) as runtime:
         for example in INPUTS:
             pick = runtime.predict(example).expert
@@ -66,7 +68,7 @@ def test_a_bundle_stays_as_it_was_signed(made: Path) -> None:
     manifest = read_manifest(resolve(made))
     assert {entry.resident_bytes for entry in manifest.experts} == {GUESS}
     alone = made.parent / "2"
-    assert measured_costs.known(alone, manifest) == (GUESS, (GUESS, GUESS))
+    assert measured_costs.known(alone, manifest) == GUESSED
 
 
 def test_figures_of_versions_that_went_are_forgotten(made: Path) -> None:
@@ -139,7 +141,7 @@ def test_figures_that_are_no_such_are_left_out(
 ) -> None:
     path, manifest = root / measured_costs.FILE, read_manifest(resolve(root))
     path.write_bytes(damage(json.loads(path.read_text())))
-    assert measured_costs.known(resolve(root), manifest) == (GUESS, (GUESS, GUESS))
+    assert measured_costs.known(resolve(root), manifest) == GUESSED
     assert not measured_costs.cover(root, manifest)
 
 

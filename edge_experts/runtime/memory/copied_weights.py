@@ -1,0 +1,80 @@
+"""Weights of a model's file that the kernels have copied: the system takes their memory back.
+
+XNNPACK packs weights into memory of its own, and LiteRT keeps the bytes of the file, which nothing
+reads any more. That it reads them no more is not documented: callers compare an answer from before
+with one from after.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ...format.tflite_buffers import Place, constants
+from .memory_lock import Range
+
+# Operators that read all of their weights for any input, if their kernels have no copy: one answer
+# tells whether they still do.
+_COPYING = {"FULLY_CONNECTED"}
+_DELEGATE = "DELEGATE"  # stands for the operators that XNNPACK computes
+_LEAST_BYTES = 65536
+
+
+def pages(interpreter: Any, content: bytes, name: str) -> list[Range]:
+    """List the whole pages of a model's bytes that have weights only, of operators that copy them.
+
+    Args:
+        interpreter: of the package, opened on `content`.
+        name: for errors.
+
+    Raises:
+        ModelError: the bytes are not a .tflite file.
+    """
+    if not _can_give_back():
+        return []
+    wrapped, places = interpreter._interpreter, constants(content, name)
+    readers: defaultdict[Place, set[str]] = defaultdict(set)
+    for node in range(wrapped.NumNodes()):
+        for tensor in wrapped.NodeInputs(node).tolist():
+            if tensor in places:
+                readers[places[tensor]].add(wrapped.NodeName(node))
+    first, page = np.frombuffer(content, np.uint8).ctypes.data, mmap.PAGESIZE
+    return [
+        (-(-(first + start) // page) * page, (first + end) // page * page)
+        for (start, end), names in readers.items()
+        if end - start >= _LEAST_BYTES and names - {_DELEGATE} == _COPYING
+    ]
+
+
+def give_back(ranges: Iterable[Range]) -> int:
+    """Give pages back to the system, which returns zeros for them; returns their bytes.
+
+    It stops where the system refuses, for pages that are locked, for instance.
+    """
+    count = 0
+    for first, end in ranges:
+        if _libc().madvise(first, end - first, mmap.MADV_DONTNEED):
+            break
+        count += end - first
+    return count
+
+
+def _can_give_back() -> bool:
+    return sys.platform == "linux" and _libc() is not None
+
+
+@functools.cache
+def _libc() -> Any:
+    try:
+        libc = ctypes.CDLL(None)
+        libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    except (OSError, AttributeError):
+        return None
+    return libc
