@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_experts.runtime.memory.copied_weights import LEAST_BYTES
 from edge_experts.runtime.tasks.language_model.embedding_rows import row_bytes
 from edge_experts.runtime.tasks.language_model.layered_network import ROWS
 from edge_experts.runtime.tasks.language_model.memory_needs import sequence_bytes
@@ -27,7 +28,6 @@ CONTEXT = 1024  # tokens, of the stated memory
 # Bytes of a file beside its weights: operators, tensors, names, alignment. Measured on the files
 # that tests convert: 0.9 to 5.3 KB.
 _GRAPH = 2000
-_COPIES = 2  # of a file in memory: its bytes, and the weights as the kernels pack them
 _INTERPRETER = 100_000  # bytes of an interpreter beside its file and arrays
 _RUNTIME_FILES = 1_000_000  # manifest, tokenizer, card
 
@@ -40,8 +40,8 @@ class QuantizedSizes:
         bundle: of all files on disk.
         dense: what every token uses, in memory: attention, routers, shared experts, the head.
         largest_expert: in memory.
-        least: memory that the smallest budget needs: dense parts, one expert, and keys and values
-            of `CONTEXT` tokens.
+        least: memory that the smallest budget needs: dense parts, one expert while it is opened,
+            and keys and values of `CONTEXT` tokens.
         resident: memory with every expert loaded.
         disk: free space that the conversion needs.
     """
@@ -109,7 +109,7 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
     config = plan.config
     files = {path: file_bytes(file, recipe) for path, file in plan.files.items()}
     experts = {path: size for path, size in files.items() if path.startswith("experts/")}
-    costs = {path: _resident(plan.files[path], size) for path, size in files.items()}
+    costs = {path: _resident(file, recipe) for path, file in plan.files.items()}
     of_experts = [costs[path] for path in experts]
     dense = sum(costs.values()) - sum(of_experts)
     kind = "float32" if recipe == "float32" else "int8"
@@ -119,13 +119,14 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
         len(config.layers), config.key_heads, config.width, config.units, config.vocabulary, context
     )
     largest = max(of_experts)
+    opening = max(max(costs[path], 2 * size) for path, size in experts.items())
     bundle = sum(files.values()) + embedding + _RUNTIME_FILES
     return QuantizedSizes(
         recipe,
         bundle=bundle,
         dense=dense,
         largest_expert=largest,
-        least=dense + largest + beside,
+        least=dense + opening + beside,
         resident=dense + sum(of_experts) + beside,
         disk=bundle + _templates(plan, files),
     )
@@ -133,23 +134,32 @@ def sizes(plan: BundlePlan, recipe: str) -> QuantizedSizes:
 
 def file_bytes(file: FilePlan, recipe: str) -> int:
     """Compute the bytes of one file, but for some kilobytes of its graph."""
-    total, recipe = _GRAPH, recipe_of(file.network, recipe)
+    return _GRAPH + sum(_parameter_bytes(file, recipe).values())
+
+
+def _parameter_bytes(file: FilePlan, recipe: str) -> dict[str, int]:
+    found, recipe = {}, recipe_of(file.network, recipe)
     for name, rows in file.parameters.items():
         numbers = rows.rows * rows.columns
         if name not in file.network.weights or recipe == "float32":
-            total += 4 * numbers
+            found[name] = 4 * numbers
         elif recipe == "int8":
-            total += numbers + 12 * rows.rows  # with a scale and a zero point for each row
+            found[name] = numbers + 12 * rows.rows  # with a scale and a zero point for each row
         else:
-            total += numbers // 2 + 2 * (numbers // BLOCK)
-    return total
+            found[name] = numbers // 2 + 2 * (numbers // BLOCK)
+    return found
 
 
-def _resident(file: FilePlan, size: int) -> int:
-    """Estimate the bytes of an open file: its copies, and its arrays for a chunk of rows."""
-    network = file.network
+def _resident(file: FilePlan, recipe: str) -> int:
+    """Estimate the bytes of an open file on LiteRT, and of its arrays for a chunk of rows.
+
+    The kernels pack the weights. Of large ones the bytes of the file are given up.
+    """
+    network, parameters = file.network, _parameter_bytes(file, recipe)
+    given_up = sum(parameters[name] for name in network.weights if parameters[name] >= LEAST_BYTES)
+    copies = 2 * file_bytes(file, recipe) - given_up
     inner = sum(rows for rows, _ in network.weights.values())
-    return _COPIES * size + 4 * ROWS * (2 * network.inputs + 2 * inner) + _INTERPRETER
+    return copies + 4 * ROWS * (2 * network.inputs + 2 * inner) + _INTERPRETER
 
 
 def _templates(plan: BundlePlan, files: Mapping[str, int]) -> int:

@@ -24,7 +24,7 @@ from .memory_lock import Range
 # tells whether they still do.
 _COPYING = {"FULLY_CONNECTED"}
 _DELEGATE = "DELEGATE"  # stands for the operators that XNNPACK computes
-_LEAST_BYTES = 65536
+LEAST_BYTES = 65536  # of weights that are worth it
 
 
 def pages(interpreter: Any, content: bytes, name: str) -> list[Range]:
@@ -49,7 +49,7 @@ def pages(interpreter: Any, content: bytes, name: str) -> list[Range]:
     return [
         (-(-(first + start) // page) * page, (first + end) // page * page)
         for (start, end), names in readers.items()
-        if end - start >= _LEAST_BYTES and names - {_DELEGATE} == _COPYING
+        if end - start >= LEAST_BYTES and names - {_DELEGATE} == _COPYING
     ]
 
 
