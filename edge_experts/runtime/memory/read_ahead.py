@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from .residency import Residency
 
-_THREADS = 2  # more requests at once gain little from storage of small boards
+_THREADS = 4  # fast storage is idle while two of them check what they read
 
 
 class ReadAhead:

@@ -7,6 +7,7 @@ the index, and every loaded expert with an answer that the original file gave.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import importlib
 import json
@@ -27,6 +28,7 @@ from ...format.manifest import canonical_digest, crc32, sha256
 
 LITERT = "ai_edge_litert"
 FOLDER, INDEX, SUFFIX = "packed", "index.json", ".xnnpack"
+_BLOCK = 4096  # bytes; a multiple of the blocks of storage
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 # Lines of /proc/cpuinfo that name a processor: x86, then ARM, then RISC-V.
 _NAMES = {
@@ -125,8 +127,14 @@ def is_whole(root: Path, digest: str, sidecar: Sidecar) -> bool:
     return content is not None and sha256(content) == sidecar.sha256
 
 
-def read_into(root: Path, digest: str, sidecar: Sidecar, view: memoryview) -> None:
+def read_into(
+    root: Path, digest: str, sidecar: Sidecar, view: memoryview, *, direct: bool = False
+) -> None:
     """Read a sidecar straight into memory, in one read where possible, and check it there.
+
+    Args:
+        view: memory from the first byte of a page on.
+        direct: past the page cache, where the file system has such reads.
 
     Raises:
         DigestError: it is missing or damaged; the memory may have been changed.
@@ -139,10 +147,27 @@ def read_into(root: Path, digest: str, sidecar: Sidecar, view: memoryview) -> No
     with file:
         filled = 0
         if os.fstat(file.fileno()).st_size == sidecar.bytes == len(view):
+            if direct:
+                filled = _read_blocks(file.fileno(), view)
             while read := os.preadv(file.fileno(), [view[filled:]], filled):
                 filled += read
     if filled != sidecar.bytes or crc32(view) != sidecar.crc32:
         raise DigestError(f"{path}: damaged (its checksum differs from the index)")
+
+
+def _read_blocks(file: int, view: memoryview) -> int:
+    """Read the whole blocks of a file past the page cache; returns their bytes, 0 if it cannot."""
+    whole, filled = len(view) // _BLOCK * _BLOCK, 0
+    usual = fcntl.fcntl(file, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(file, fcntl.F_SETFL, usual | os.O_DIRECT)
+        while filled < whole and (read := os.preadv(file, [view[filled:whole]], filled)):
+            filled += read
+    except OSError:  # the storage fails, which the next read says, or it has no such reads
+        filled = 0
+    fcntl.fcntl(file, fcntl.F_SETFL, usual)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_RANDOM)  # of the last block no more than it
+    return filled
 
 
 @functools.cache

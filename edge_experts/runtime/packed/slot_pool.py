@@ -21,6 +21,7 @@ from ..rows_model import RowsModel, proof_rows
 from . import sidecars
 from .compiled import CompiledRows, packed_weights
 from .memory_file import MemoryFile
+from .reads import Reads
 from .sidecars import Index, Sidecar
 
 _MOST_TIMES = 8  # bytes of packed weights for each byte of a model's file, at most
@@ -149,6 +150,7 @@ class SlotPool:
         }
         self._free: defaultdict[str, list[WeightSlot]] = defaultdict(list)
         self._lock, self._packing = threading.Lock(), threading.Lock()
+        self._reads = Reads(sum({one.sha256: one.bytes for one in self._sidecars}.values()))
         self.costs = tuple(one.resident_bytes for one in self._sidecars)
         self.sizes = tuple(one.bytes for one in self._sidecars)
         # What packing one expert again takes, for a moment: its file and both copies.
@@ -223,7 +225,8 @@ class SlotPool:
 
     def _fill(self, memory: MemoryFile, index: int, entry: FileEntry, sidecar: Sidecar) -> None:
         try:
-            sidecars.read_into(self._root, entry.sha256, sidecar, memory.view)
+            direct = self._reads.go_past_the_cache()
+            sidecars.read_into(self._root, entry.sha256, sidecar, memory.view, direct=direct)
             return
         except (DigestError, MachineError, OSError) as error:
             problem = error

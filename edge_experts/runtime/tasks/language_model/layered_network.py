@@ -29,8 +29,8 @@ from .network_settings import (
 )
 
 STREAM, MIXED = "x", "mixed"  # inputs of files: the residual stream, and attention's mixed values
-ROWS = 32  # tokens that a file computes in one call: its memory grows with them
-CHUNK = 4 * ROWS  # tokens of a prompt that go through a layer together: each expert is called once
+ROWS = 16  # tokens that a file computes in one call: its memory grows with them
+CHUNK = 8 * ROWS  # tokens of a prompt that go through a layer together: each expert is called once
 
 
 class Use:
