@@ -29,7 +29,8 @@ from edge_experts.runtime.tasks.language_model.network_settings import read_sett
 from .random_checkpoint import NAME
 
 LLAMA = "llama.cpp"
-_CONTEXT, WARM = 512, 16  # tokens: reserved; computed before the clock starts
+WARM = 16  # tokens that are computed before the clock starts
+_CONTEXTS = 64  # keys and values are reserved for a multiple of so many tokens
 _SPARE = 16_000_000  # bytes of a control group for the kernel, and for pages of files
 _MB = 1e6
 
@@ -48,6 +49,11 @@ class Work:
     threads: int
     is_prompt: bool = False
     repeats: int = 3
+
+    @property
+    def context(self) -> int:
+        """Tokens to reserve keys and values for."""
+        return -(-(len(self.tokens) + 1) // _CONTEXTS) * _CONTEXTS
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def ours(
         groups: control groups that keep the limits.
     """
     os.environ[scheme.CHOICE] = name
-    budget = None if share is None else _budget(root, name, share)
+    budget = None if share is None else _budget(root, name, share, work.context)
     if limits.is_cold:
         for path in root.rglob("*"):
             if path.is_file():
@@ -97,7 +103,9 @@ def ours(
     if limits.memory is not None:
         budget = max(1, limits.memory - process_memory.resident_bytes() - _SPARE)
     try:
-        opened = ExpertRuntime(root, memory_budget=budget, context=_CONTEXT, threads=work.threads)
+        opened = ExpertRuntime(
+            root, memory_budget=budget, context=work.context, threads=work.threads
+        )
     except MemoryBudgetError:
         return None
     with opened as runtime:
@@ -141,7 +149,7 @@ def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> 
     try:
         model = llama_cpp.Llama(
             str(path),
-            n_ctx=_CONTEXT,
+            n_ctx=work.context,
             n_threads=work.threads,
             n_threads_batch=work.threads,
             verbose=False,
@@ -200,11 +208,11 @@ def pieces(root: Path) -> int:
     return read_settings(manifest).pieces
 
 
-def _budget(root: Path, name: str, share: float) -> int:
+def _budget(root: Path, name: str, share: float, context: int) -> int:
     """Compute a budget, the same for all schemes: a share of the experts' files, and the rest."""
     os.environ[scheme.CHOICE] = scheme.PLAIN
     try:
-        with ExpertRuntime(root, context=_CONTEXT) as runtime:
+        with ExpertRuntime(root, context=context) as runtime:
             beside = runtime.resident_bytes
             return beside + round(share * sum(entry.bytes for entry in runtime.manifest.experts))
     finally:
