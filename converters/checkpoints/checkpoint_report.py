@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_experts.runtime.memory.copied_weights import LEAST_BYTES
+from edge_experts.runtime.copied_weights import LEAST_BYTES
 from edge_experts.runtime.tasks.language_model.embedding_rows import row_bytes
 from edge_experts.runtime.tasks.language_model.layered_network import ROWS
 from edge_experts.runtime.tasks.language_model.memory_needs import sequence_bytes

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import ModelError
 from ..format.manifest import TRUNK
+from . import copied_weights
 from .interpreter import Delegate, Model, package, reason
-from .memory import copied_weights
 
 _Opened = TypeVar("_Opened")
 _PROOF_ROWS = 2

@@ -20,6 +20,7 @@ from ...format.bounded_read import read_at_most
 from ...format.install_root import is_root
 from ...format.limits import LIMITS
 from ...format.manifest import FileEntry, Manifest, canonical_digest
+from ..copied_weights import LEAST_BYTES
 from ..interpreter import description
 
 FILE = "costs.json"
@@ -48,8 +49,8 @@ def known(folder: Path, manifest: Manifest) -> Costs:
     here, is_ours = _read(folder.resolve().parent.parent), _is_verified_here(manifest)
 
     def twice(entry: FileEntry) -> int:
-        # Only models of layers give up the bytes of their files: `RowsModel.give_up_weights`.
-        return 2 * entry.bytes if manifest.layers else 0
+        # Only large models of layers give up bytes of their files: `RowsModel.give_up_weights`.
+        return 2 * entry.bytes if manifest.layers and entry.bytes > LEAST_BYTES else 0
 
     def cost(entry: FileEntry) -> int:
         if entry.sha256 in here:

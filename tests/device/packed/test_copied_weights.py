@@ -185,7 +185,7 @@ def test_a_language_model_opens_where_nothing_can_be_given_back(wide: Path) -> N
 
 
 def _a_language_model_opens_where_nothing_can_be_given_back(folder: Path) -> None:
-    from edge_experts.runtime.memory import copied_weights
+    from edge_experts.runtime import copied_weights
 
     with opened(folder, "plain") as runtime:
         wanted = logits(runtime)

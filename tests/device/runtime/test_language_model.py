@@ -326,4 +326,4 @@ def test_losses_are_those_of_the_manifest(language_bundle: Path) -> None:
 
 
 def test_the_chunks_of_the_test_above_are_those_of_the_network() -> None:
-    assert (layered_network.ROWS, layered_network.CHUNK) == (32, 128)
+    assert (layered_network.ROWS, layered_network.CHUNK) == (16, 128)

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from ...format.tflite_buffers import Place, constants
-from .memory_lock import Range
+from ..format.tflite_buffers import Place, constants
 
 # Operators that read all of their weights for any input, if their kernels have no copy: one answer
 # tells whether they still do.
 _COPYING = {"FULLY_CONNECTED"}
 _DELEGATE = "DELEGATE"  # stands for the operators that XNNPACK computes
+Range = tuple[int, int]  # addresses: first, and that after the last
 LEAST_BYTES = 65536  # of weights that are worth it
 
 
