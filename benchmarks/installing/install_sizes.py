@@ -20,7 +20,8 @@ from .. import output
 
 # Copied before a build: what an earlier build left in the checkout would be shipped again.
 SOURCES = ("edge_experts", "converters", "pyproject.toml", "README.md", "LICENSE")
-# Imports the modules of those distributions of the arguments that are installed; prints how many
+# Imports the packages of those distributions of the arguments that are installed: the one with the
+# distribution's name, or else all, since others may need what nobody asked for. Prints how many
 # distributions there are in all.
 _PROOF = """
 import importlib, importlib.metadata, sys
@@ -28,10 +29,10 @@ found = {one.name.lower().replace("_", "-"): one for one in importlib.metadata.d
 import edge_experts
 imported = [name for name in sys.argv[1:] if name in found]
 for name in imported:
-    for file in found[name].files or ():
-        top = file.parts[0]
-        if len(file.parts) == 2 and file.parts[1] == "__init__.py" and top.isidentifier():
-            importlib.import_module(top)
+    files = [file.parts for file in found[name].files or ()]
+    tops = [file[0] for file in files if file[1:] == ("__init__.py",) and file[0].isidentifier()]
+    for top in [top for top in tops if top.lower() == name.replace("-", "_")] or tops:
+        importlib.import_module(top)
 assert imported or not sys.argv[1:], f"not installed: {sys.argv[1:]}"
 print(len(found))
 """
