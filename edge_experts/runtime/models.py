@@ -16,7 +16,7 @@ from .fit import Shapes, must_fit, shapes_of, trunk_shape
 from .interpreter import Delegate, Expert, Model
 from .memory.measured_costs import largest_first
 from .memory.slot import Pool
-from .rows_model import open_once_copied
+from .rows_model import RowsModel, open_once_copied
 from .tasks.base import Task
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Models:
         """Open routers and dense parts, and replace those that are open."""
         routers, dense = self._manifest.routers, self._manifest.dense
         before = (*self.routers, *self.dense.values())
-        held = {model.name: model.content for model in before if model.content}
+        held = {one.name: one.content for one in before if not isinstance(one, RowsModel)}
         opened = {
             entry.path: self._open_part(entry, held) for entry in largest_first((*routers, *dense))
         }
