@@ -7,6 +7,7 @@ schema (tensorflow/lite/schema/schema.fbs), read without a package.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..errors import ModelError
@@ -24,31 +25,27 @@ class Place(NamedTuple):
     end: int
 
 
-def constants(content: bytes, name: str) -> dict[int, Place]:
-    """Find the constant tensors of the first subgraph, by their numbers; tensors may share bytes.
+def constants(content: bytes, tensors: Iterable[int], name: str) -> dict[int, Place]:
+    """Find those of these tensors that are constants; tensors may share bytes.
 
     Args:
+        tensors: their numbers in the first subgraph.
         name: for errors.
 
     Raises:
-        ModelError: the file is not of this format.
+        ModelError: the file is not of this format, or has no such tensor.
     """
     try:
-        return _constants(content)
+        model = _Table(content, _number(content, "<I", 0))
+        graph, found = model.table(_SUBGRAPHS, 0), {}
+        for number in tensors:
+            buffer = graph.table(_TENSORS, number).value(_BUFFER, "<I")
+            place = _place(model.table(_BUFFERS, buffer))
+            if place.start < place.end <= len(content):
+                found[number] = place
+        return found
     except (struct.error, IndexError):
         raise ModelError(f"{name}: is not a .tflite file") from None
-
-
-def _constants(content: bytes) -> dict[int, Place]:
-    model = _Table(content, _number(content, "<I", 0))
-    graph = model.tables(_SUBGRAPHS)[0]
-    buffers = model.tables(_BUFFERS)
-    found = {}
-    for number, tensor in enumerate(graph.tables(_TENSORS)):
-        place = _place(buffers[tensor.value(_BUFFER, "<I")])
-        if place.start < place.end <= len(content):
-            found[number] = place
-    return found
 
 
 def _place(buffer: _Table) -> Place:
@@ -63,6 +60,8 @@ def _place(buffer: _Table) -> Place:
 
 class _Table:
     """A table of a FlatBuffer, at a place of the file."""
+
+    __slots__ = ("_content", "_fields", "_place", "_size")
 
     def __init__(self, content: bytes, place: int):
         self._content, self._place = content, place
@@ -82,13 +81,13 @@ class _Table:
         place += _number(self._content, "<I", place)
         return place + 4, _number(self._content, "<I", place)
 
-    def tables(self, field: int) -> list[_Table]:
-        """Read a vector of tables."""
+    def table(self, field: int, number: int) -> _Table:
+        """Read one table of a vector of them."""
         start, count = self.vector(field) or (0, 0)
-        places = struct.unpack_from(f"<{count}I", self._content, start)
-        return [
-            _Table(self._content, start + 4 * number + place) for number, place in enumerate(places)
-        ]
+        if not 0 <= number < count:
+            raise IndexError(number)
+        place = start + 4 * number
+        return _Table(self._content, place + _number(self._content, "<I", place))
 
     def _at(self, field: int) -> int | None:
         place = 4 + 2 * field

@@ -39,16 +39,19 @@ def pages(interpreter: Any, content: bytes, name: str) -> list[Range]:
     """
     if not _can_give_back():
         return []
-    wrapped, places = interpreter._interpreter, constants(content, name)
-    readers: defaultdict[Place, set[str]] = defaultdict(set)
+    wrapped = interpreter._interpreter
+    readers: defaultdict[int, set[str]] = defaultdict(set)  # of each tensor
     for node in range(wrapped.NumNodes()):
         for tensor in wrapped.NodeInputs(node).tolist():
-            if tensor in places:
-                readers[places[tensor]].add(wrapped.NodeName(node))
+            if tensor >= 0:  # -1: an input that is left out
+                readers[tensor].add(wrapped.NodeName(node))
+    places: defaultdict[Place, set[str]] = defaultdict(set)
+    for tensor, place in constants(content, readers, name).items():
+        places[place] |= readers[tensor]
     first, page = np.frombuffer(content, np.uint8).ctypes.data, mmap.PAGESIZE
     return [
         (-(-(first + start) // page) * page, (first + end) // page * page)
-        for (start, end), names in readers.items()
+        for (start, end), names in places.items()
         if end - start >= LEAST_BYTES and names - {_DELEGATE} == _COPYING
     ]
 

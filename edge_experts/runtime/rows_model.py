@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ def given_up_bytes(model: object) -> int:
     return model.given_up if isinstance(model, RowsModel) else 0
 
 
+@functools.lru_cache(8)
 def proof_rows(rows: int, units: int) -> np.ndarray:
     """Return rows whose answers tell models apart: (rows, units) float32, from -1 to 1.
 
@@ -41,7 +43,9 @@ def proof_rows(rows: int, units: int) -> np.ndarray:
     """
     steps = np.arange(1, rows * units + 1, dtype=np.uint64) * np.uint64(2654435761)
     spread = (steps % np.uint64(2**32)).astype(np.float64) / 2**31 - 1
-    return spread.reshape(rows, units).astype(np.float32)
+    made = spread.reshape(rows, units).astype(np.float32)
+    made.flags.writeable = False
+    return made
 
 
 class RowsModel(Model):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CHOICE = "EDGE_EXPERTS_RESIDENCY"  # environment variable that names one of these
 SLOTS, MAPPED, PLAIN = "slots", "mapped", "plain"
 NAMES = (SLOTS, MAPPED, PLAIN)
-_CLEARLY = 1.25  # times as long: interpreters take twice the memory
+_CLEARLY = 1.25  # times as long: less may be other work on the machine
 
 
 def setting(threads: int, requests: int) -> str:

@@ -17,7 +17,7 @@ CONTENT = resources.files(runtime).joinpath("tiny.tflite").read_bytes()
 def test_the_weights_of_a_model() -> None:
     found = [
         np.frombuffer(CONTENT[place.start : place.end], np.float32).tolist()
-        for place in constants(CONTENT, "tiny").values()
+        for place in constants(CONTENT, range(3), "tiny").values()
         if place.end - place.start == 16
     ]
     assert found in ([[1, 2, 3, 4]], [[1, 3, 2, 4]])  # x @ weights, or weights of its transpose
@@ -32,7 +32,7 @@ def test_damaged_files(seed: int) -> None:
     if seed % 3 == 0:
         del content[int(random.integers(len(content))) :]
     try:
-        found = constants(bytes(content), "damaged")
+        found = constants(bytes(content), range(3), "damaged")
     except ModelError:
         return
     assert all(0 <= start < end <= len(content) for start, end in found.values())
@@ -41,4 +41,4 @@ def test_damaged_files(seed: int) -> None:
 @pytest.mark.parametrize("content", [b"", b"\0" * 8, b"\xff" * 64, b"TFL3" * 9])
 def test_other_files(content: bytes) -> None:
     with pytest.raises(ModelError, match=r"x: is not a \.tflite file"):
-        constants(content, "x")
+        constants(content, range(3), "x")
