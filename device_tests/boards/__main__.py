@@ -108,7 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     limited = actions.add_parser(
         "limited", help="tokens of a language model within a budget, in a machine"
     )
-    limited.add_argument("bundle", type=Path, help="of `python -m benchmarks synthetic-moe`")
+    limited.add_argument(
+        "bundle",
+        type=Path,
+        help="of `python -m benchmarks synthetic-moe`; with --here also an install root",
+    )
     limited.add_argument("--gguf", type=Path, help="the same weights, for llama.cpp beside it")
     limited.add_argument("--megabytes", type=int, default=512, help="of the machine")
     limited.add_argument("--budget", type=float, required=True, help="memory budget in MB")

@@ -14,6 +14,7 @@ from device_tests import limited_llama, limited_text
 from edge_experts import subprocesses
 from edge_experts.benchmarking.measure import page_cache
 from edge_experts.errors import BundleError, MachineError
+from edge_experts.format.install_root import resolve
 from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
@@ -65,11 +66,14 @@ def measure_here(
 
     llama.cpp needs the package xllamacpp here.
 
+    Args:
+        bundle: as for `measure`, or an install root, whose packed experts are used.
+
     Raises:
         MachineError: no control group can be made here, which takes the superuser.
         BundleError: an engine failed.
     """
-    pieces = read_settings(read_manifest(bundle)).pieces
+    pieces = read_settings(read_manifest(resolve(bundle))).pieces
     limits = Limits(memory=megabytes << 20, is_cold=True)
     found: dict[str, Any] = {}
     with groups(limits, bundle) as made:
