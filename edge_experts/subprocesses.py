@@ -16,17 +16,19 @@ import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from . import errors
 from .errors import BundleError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_OURS = re.compile(r"^edge_experts\.errors\.\w+: ")
+_OURS = re.compile(r"^edge_experts\.errors\.(\w+): ")
 
 
 def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) -> _R:
     """Run `function(*arguments, **options)`, a function of a module, in a fresh process.
 
     Raises:
+        UsageError: the function raised one, or an error of a kind of it, which is raised again.
         BundleError: the process failed; the message is the last line that it wrote.
     """
     done = subprocess.run(
@@ -40,6 +42,10 @@ def call(function: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) 
         reason = lines[-1] if lines else f"exit code {done.returncode}"
         if done.returncode < 0:  # what it wrote before is not the cause
             reason = f"ended by {signal.Signals(-done.returncode).name}"
+        ours = _OURS.match(reason)
+        kind = getattr(errors, ours[1], None) if ours else None
+        if isinstance(kind, type) and issubclass(kind, errors.UsageError):
+            raise kind(_OURS.sub("", reason))
         raise BundleError(f"a separate process failed: {_OURS.sub('', reason)}")
     result: _R = pickle.loads(done.stdout)  # trusted: written by our own child process
     return result

@@ -21,7 +21,7 @@ from .wav_files import SUFFIXES, decode_wav, is_sound_name, read_wav
 RULES = 1  # version of how samples become spectra
 _LOW, _HIGH = -(2**15), 2**15 - 1
 _BLOCK = 2**16  # samples whose energies are summed at once
-_SILENT = "x: silent, all samples are equal"
+_SILENT = "the sound is silent: all its samples are equal"
 
 
 class SoundFeatures(ArrayFeatures):

@@ -120,7 +120,7 @@ def serve(
 
     Example: edge-experts serve sentiment.bundle --port 8080
 
-    Example: edge-experts serve help.bundle --sequences 4 --context 512
+    Example: edge-experts serve help.bundle --sequences 4 --context 256
 
     Example: edge-experts serve sentiment.bundle docs=help.bundle --memory-budget 64MB
     """

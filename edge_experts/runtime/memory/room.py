@@ -81,10 +81,13 @@ class Room:
         parts = {**self._parts, "other bundles": others, "the expert": self.opening[index]}
         free = max(0, (self._budget or 0) - others)
         least = ", ".join(f"{name} {count:,}" for name, count in parts.items() if count)
+        has_context = any(name.startswith("keys and values") for name in parts)
+        context = ", or reserve a smaller context" if has_context else ""
         return MemoryBudgetError(
             f"memory budget: expert {index} needs {self.opening[index]:,} bytes and "
             f"only {free:,} are available for experts; raise the budget to "
-            f"{sum(parts.values()):,} or more ({least}), or convert to a smaller quantization"
+            f"{sum(parts.values()):,} or more ({least}), or convert to a smaller "
+            f"quantization{context}"
         )
 
     def refuse_to_pin(self, index: int, pinned: Set[int]) -> None:

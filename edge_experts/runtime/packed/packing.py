@@ -21,7 +21,7 @@ from ..memory import allocator, process_memory
 from ..models import Models
 from ..rows_model import RowsModel, proof_rows
 from ..tasks import open_task
-from . import call_times, sidecars
+from . import call_times, scheme, sidecars
 from .compiled import packed_weights
 from .memory_file import MemoryFile
 from .sidecars import Index, Sidecar
@@ -56,7 +56,7 @@ def pack(folder: Path, root: Path, kept: Sequence[str]) -> Packed:
     task = open_task(manifest, features, folder)
     models = Models(folder, manifest, features, task, 1, "xnnpack")
     if package() != sidecars.LITERT:
-        raise BundleError(f"{package()} has no packed experts, ai-edge-litert has")
+        raise BundleError(scheme.without_litert())
     if not (root / sidecars.FOLDER).is_dir():
         disk.mkdir(root / sidecars.FOLDER)
         disk.fsync(root)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import EdgeExpertsError, UsageError
 from ...format.manifest import Manifest
+from .. import interpreter
 from ..interpreter import Delegate, package
 from ..models import Models
 
@@ -121,11 +122,19 @@ def _first_that_works(
     return Scheme(PLAIN, "; ".join(reasons))
 
 
+def without_litert() -> str:
+    """Say that the interpreter in use has no packed experts, and how another one is used."""
+    return (
+        f"{package()} has no packed experts, ai-edge-litert has; where both are installed, set "
+        f"{interpreter.CHOICE}=ai_edge_litert"
+    )
+
+
 def _problem(manifest: Manifest, delegate: Delegate) -> str:
     if not manifest.layers:
         return "only experts of layers are packed"
     if delegate != "xnnpack":
         return f"delegate is {delegate!r}, and XNNPACK packs weights"
     if package() != "ai_edge_litert":
-        return f"{package()} has no packed experts, ai-edge-litert has"
+        return without_litert()
     return ""

@@ -82,7 +82,7 @@ def read(root: Path) -> Index:
     try:
         raw = read_at_most(root / FOLDER / INDEX, LIMITS.manifest_bytes)
         if raw is None:
-            return _none("no packed experts are here; `edge-experts install` makes them")
+            return _none("no packed experts are here; `edge-experts install --packed` makes them")
         content = json.loads(raw)
         if content["digest"] != canonical_digest(content):
             return _none("the index of packed experts is damaged; install the bundle again")

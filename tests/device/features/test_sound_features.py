@@ -118,7 +118,7 @@ def test_lines_that_name_no_file(tmp_path: Path) -> None:
 def test_silence_is_told() -> None:
     warnings: list[str] = []
     FEATURES.encode(np.zeros(100, np.int16), warnings)
-    assert warnings == ["x: silent, all samples are equal"]
+    assert warnings == ["the sound is silent: all its samples are equal"]
     FEATURES.encode(WINDOWS[0], warnings)
     assert len(warnings) == 1
 
