@@ -186,8 +186,8 @@ def evaluate(
         print("\n".join([*result.lines, *_told(selection)]))
     if trained is None and split == "test" and Path(data).is_file():
         print(
-            "edge-experts: note: this bundle has no record of its training rows; those of the "
-            "training's own file are left out by --seed, others are not recognised",
+            "edge-experts: note: this bundle has no record of what it was trained on; in the "
+            "training's own file that is left out by --seed, in others it is not recognised",
             file=sys.stderr,
         )
     check_thresholds(commands, result, thresholds)
