@@ -54,7 +54,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="A,B,...",
-            help="Rows to make, by name (listed in docs/comparing.md).",
+            help="Rows to make, by name (see docs/comparing.md), beside both dense networks.",
             show_default="all that suit the data",
         ),
     ] = None,
