@@ -39,6 +39,7 @@ NOT_RUN = {
     "tensorboard ": "another program's, and it does not end",
     "edge-experts install random.bundle": "the bundle of a measuring program",
     "edge-experts install random4.bundle": "the bundle of a measuring program",
+    "edge-experts install random24.bundle": "the bundle of a measuring program",
     "python -m benchmarks": "measures for minutes; tests/benchmarks runs each program shortly",
     "python -m device_tests.photo_frames": "tests/device/features/test_resizing.py has its digest",
     "python -m device_tests.sound_spectra": "tests/device/features/test_log_mel.py has its digest",
