@@ -21,8 +21,8 @@ from .. import output
 # Copied before a build: what an earlier build left in the checkout would be shipped again.
 SOURCES = ("edge_experts", "converters", "pyproject.toml", "README.md", "LICENSE")
 # Imports the packages of those distributions of the arguments that are installed: the one with the
-# distribution's name, or else all, since others may need what nobody asked for. Prints how many
-# distributions there are in all.
+# distribution's name, or else all. Others may import packages that the extra does not install.
+# Prints how many distributions there are in all.
 _PROOF = """
 import importlib, importlib.metadata, sys
 found = {one.name.lower().replace("_", "-"): one for one in importlib.metadata.distributions()}

@@ -30,7 +30,7 @@ from .random_checkpoint import NAME
 
 LLAMA = "llama.cpp"
 WARM = 16  # tokens that are computed before the clock starts
-_CONTEXTS = 64  # keys and values are reserved for a multiple of so many tokens
+_CONTEXTS = 64  # tokens: keys and values are reserved for a multiple of this number
 _SPARE = 16_000_000  # bytes of a control group for the kernel, and for pages of files
 _MB = 1e6
 

@@ -1,4 +1,4 @@
-"""Where the constant tensors of a .tflite file are in it.
+"""Positions of the constant tensors in a .tflite file.
 
 Tables of FlatBuffers (https://flatbuffers.dev/internals) with the fields of TensorFlow Lite's
 schema (tensorflow/lite/schema/schema.fbs), read without a package.

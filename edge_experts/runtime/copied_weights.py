@@ -1,8 +1,8 @@
 """Weights of a model's file that the kernels have copied: the system takes their memory back.
 
-XNNPACK packs weights into memory of its own, and LiteRT keeps the bytes of the file, which nothing
-reads any more. That it reads them no more is not documented: callers compare an answer from before
-with one from after.
+XNNPACK computes with a packed copy of the weights, and LiteRT keeps the bytes of the file, which
+are not read again. No documentation says so: callers compare an answer from before with one from
+after.
 """
 
 from __future__ import annotations

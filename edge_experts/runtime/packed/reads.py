@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..memory import cache_room
 
-_SHARE = 4  # the cache is worth its time if it holds one of so many bytes
+_SHARE = 4  # the page cache is used if it can hold a quarter of the files
 _EVERY = 64  # reads for which a choice holds
 
 

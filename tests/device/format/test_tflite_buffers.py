@@ -1,4 +1,4 @@
-"""Where constants are in a .tflite file; other bytes are refused, or give places inside them."""
+"""Positions of constants in a .tflite file; damaged ones are refused, or give places inside."""
 
 from __future__ import annotations
 
