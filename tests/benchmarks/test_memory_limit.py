@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.residency.memory_limit import as_table, measure, refuse
-from edge_experts.errors import BundleError, ThresholdError
+from edge_experts.errors import MemoryBudgetError, ThresholdError
 
 
 def test_each_budget_holds_and_the_text_stays_the_same(language_bundle: Path) -> None:
@@ -28,7 +28,7 @@ def test_each_budget_holds_and_the_text_stays_the_same(language_bundle: Path) ->
 
 
 def test_a_budget_below_the_minimum_is_refused(language_bundle: Path) -> None:
-    with pytest.raises(BundleError, match="raise the budget to"):
+    with pytest.raises(MemoryBudgetError, match="raise the budget to"):
         measure(language_bundle, [1000], "a", 1, 16)
 
 
