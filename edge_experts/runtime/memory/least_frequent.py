@@ -33,7 +33,7 @@ class LeastFrequent:
 
     def victim(self, idle: Sequence[int], wanted: int) -> int:
         layer, uses = self._layer, self._uses
-        held = Counter(layer[one] for one in idle)
+        held = Counter(map(layer.__getitem__, idle))
         own = layer[wanted]
         largest = own if held[own] == max(held.values()) else max(held, key=held.__getitem__)
-        return min((one for one in idle if layer[one] == largest), key=uses.__getitem__)
+        return min([one for one in idle if layer[one] == largest], key=uses.__getitem__)

@@ -227,31 +227,29 @@ class Residency:
         self.free(slot)
         return True
 
-    def reserve(self, wanted: Sequence[int], most: int) -> list[Slot]:
-        """Reserve memory for the first of these experts that are not there, for `fill`.
+    def reserve(self, wanted: Sequence[int], most: int) -> Slot | None:
+        """Reserve memory for the first of these experts that is not there, for `fill`.
 
-        It never waits, and evicts none of `wanted`: as many are reserved as fit.
+        It never waits, and evicts none of `wanted`.
 
         Args:
             most: number of experts that may be loading then.
+
+        Returns:
+            None if no further one fits, or all are there.
         """
-        slots: list[Slot] = []
         with self._lock:
-            if self._closed or self._queue:
-                return slots
+            if self._closed or self._queue or self._loading >= most:
+                return None
             for index in wanted:
                 if index in self._slots:
                     continue
-                if self._loading >= most:
-                    break
                 try:
                     self._quarantine.refuse(index)
                 except UNAVAILABLE:
                     continue
-                if not self._make_room(index, wanted):
-                    break
-                slots.append(self._reserve(index))
-        return slots
+                return self._reserve(index) if self._make_room(index, wanted) else None
+        return None
 
     def fill(self, slot: Slot) -> None:
         """Load an expert into a slot of `reserve`, and free it; an error goes to the quarantine."""
@@ -354,9 +352,8 @@ class Residency:
 
     def evict(self, wanted: int | None, keep: Collection[int] = ()) -> bool:
         """See `Member`; call it with the lock."""
-        slots = self._slots.values()
-        unused = (slot.index for slot in slots if not slot.users and slot.index not in keep)
-        idle = (one for one in unused if one not in self._pinned)
+        kept = self._pinned.union(keep)
+        idle = (one for one, slot in self._slots.items() if not slot.users and one not in kept)
         victim = next(idle, None) if self._policy is None else choose(self._policy, idle, wanted)
         if victim is None:
             return False

@@ -16,6 +16,7 @@ import numpy as np
 
 from ...errors import DigestError, MachineError, ModelError
 from ...format.manifest import FileEntry, Manifest, crc32
+from ..memory.read_ahead import tell_reading
 from ..models import Models
 from ..rows_model import RowsModel, proof_rows
 from . import sidecars
@@ -226,6 +227,7 @@ class SlotPool:
     def _fill(self, memory: MemoryFile, index: int, entry: FileEntry, sidecar: Sidecar) -> None:
         try:
             direct = self._reads.go_past_the_cache()
+            tell_reading()
             sidecars.read_into(self._root, entry.sha256, sidecar, memory.view, direct=direct)
             return
         except (DigestError, MachineError, OSError) as error:

@@ -180,26 +180,28 @@ def test_reserving_evicts_none_of_those_that_are_wanted() -> None:
     experts = Residency(pool.load, Room([10] * 4, 20), pool=pool)
     use(experts, 0)
     use(experts, 1)
-    assert experts.reserve([0, 1, 2, 3], 2) == []
-    (slot,) = experts.reserve([1, 2, 3], 2)
+    assert experts.reserve([0, 1, 2, 3], 2) is None
+    slot = experts.reserve([1, 2, 3], 2)
+    assert slot is not None
     assert (slot.index, experts.has(0), pool.back) == (2, False, [True])
-    assert experts.reserve([3], 1) == []  # one is being loaded
-    assert experts.reserve([2], 2) == []
+    assert experts.reserve([3], 1) is None  # one is being loaded
+    assert experts.reserve([2], 2) is None
     experts.fill(slot)
     assert experts.resident == (1, 2)
     assert pool.trims == 3  # whenever nothing is being loaded any more
     experts.clear(close=True)
     assert pool.back == [True, False, False]
-    assert experts.reserve([3], 2) == []
+    assert experts.reserve([3], 2) is None
 
 
 def test_an_expert_that_cannot_be_filled_is_refused_when_it_is_used() -> None:
     pool = _Pool()
     experts = Residency(broken, Room([10] * 4, 20), quarantine=Quarantine(60), pool=pool)
-    (slot,) = experts.reserve([0], 1)
+    slot = experts.reserve([0], 1)
+    assert slot is not None
     experts.fill(slot)
     assert experts.resident == ()
     assert (pool.back, pool.trims) == ([], 1)
     with pytest.raises(DigestError):
         use(experts, 0)
-    assert experts.reserve([0], 1) == []
+    assert experts.reserve([0], 1) is None
