@@ -93,10 +93,15 @@ def measure(plan: Plan, told: Callable[[str], None]) -> list[Row]:
         told: called with a sentence after each round.
 
     Raises:
-        UsageError: nothing is installed there, or it is not a model of `synthetic-moe`.
+        UsageError: nothing is installed there, it is not a model of `synthetic-moe`, or the plan
+            needs what is not there.
     """
     if not is_root(plan.root):
         raise UsageError(f"{plan.root}: must be a folder of `edge-experts install`")
+    if LLAMA in plan.names and plan.gguf is None:
+        raise UsageError("--engines llama.cpp needs --gguf, a file of synthetic-moe")
+    for trace in plan.traces:
+        _work(plan, trace, 0)  # refused now, instead of after hours
     settings = [(share, trace) for share in plan.shares for trace in plan.traces]
     found: dict[tuple[str, str, str], list[Measured | None]] = {
         (*setting, name): [] for setting in settings for name in plan.names
@@ -124,8 +129,7 @@ def _once(plan: Plan, share: str, trace: str, name: str, number: int) -> Measure
             return subprocesses.call(
                 engines.ours, plan.root, name, work, share=part, limits=limits, groups=made
             )
-        if plan.gguf is None:
-            raise UsageError("--engines llama.cpp needs --gguf, a file of synthetic-moe")
+        assert plan.gguf is not None
         if part is not None:
             return None  # it has no budget
         return subprocesses.call(engines.llama, plan.gguf, work, limits=limits, groups=made)

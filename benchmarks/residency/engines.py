@@ -134,6 +134,9 @@ def ours(
 def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> Measured:
     """Measure llama.cpp on a GGUF file that it maps, as it does by default.
 
+    With a memory limit it computes with the mapped weights: it would pack Q4_0 anew into anonymous
+    memory, all of it, and be killed.
+
     Raises:
         UsageError: llama-cpp-python is not installed, or the file cannot be used.
     """
@@ -143,6 +146,11 @@ def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> 
         raise UsageError(
             "llama.cpp is measured by its package: pip install llama-cpp-python"
         ) from None
+    if limits.memory is not None:
+        functions = llama_cpp.llama_cpp
+        functions.llama_model_default_params = _without_packing(
+            functions.llama_model_default_params
+        )
     if limits.is_cold:
         page_cache.evict(path)
     enter(groups)
@@ -165,6 +173,17 @@ def llama(path: Path, work: Work, *, limits: Limits, groups: Sequence[Path]) -> 
         prompt()
         return _clocked([prompt] * work.repeats, len(work.tokens), None)
     return _one_by_one(lambda token: model.eval([token]), work.tokens, None)
+
+
+def _without_packing(defaults: Callable[[], Any]) -> Callable[[], Any]:
+    """Change the default settings of a model, of which `Llama` has no option for packing."""
+
+    def changed() -> Any:
+        settings = defaults()
+        settings.use_extra_bufts = False
+        return settings
+
+    return changed
 
 
 def _one_by_one(step: Callable[[int], object], tokens: Sequence[int], use: Any) -> Measured:

@@ -161,9 +161,14 @@ def test_engines_are_compared(cli: Any, tmp_path: Path) -> None:
         )
     )["settings"]
     assert prompt["figures"]["tokens_per_second"] > 0
-    failed = CliRunner().invoke(app, ["moe", root, "--engines", "llama.cpp"])
-    assert isinstance(failed.exception, UsageError)
-    assert "--gguf" in str(failed.exception)
+    for wrong, remedy in (
+        (["--engines", "slots,llama.cpp"], "--gguf"),
+        (["--traces", "zipf,old"], "made without it"),
+    ):
+        failed = CliRunner().invoke(app, ["moe", root, *wrong])
+        assert isinstance(failed.exception, UsageError)
+        assert remedy in str(failed.exception)
+        assert "round" not in failed.output  # refused before anything is measured
 
 
 def _numbers(checkpoint: Any, name: str) -> np.ndarray:

@@ -19,7 +19,7 @@ from ...features import read_features
 from ...format.manifest import Manifest
 from ...format.manifest_parser import read_manifest
 from ...runtime import golden, interpreter
-from ...runtime.memory import process_memory
+from ...runtime.memory import measured_costs, process_memory
 from ...runtime.tasks import open_task
 from ...runtime.tasks.base import Traffic
 from .. import onnx
@@ -89,9 +89,8 @@ def measure_growth(
 def room_for_one(bundle: Path) -> int:
     """Compute the smallest budget that the bundle runs in: the largest expert beside the rest."""
     manifest = read_manifest(bundle)
-    always = (*manifest.routers, *manifest.dense)
-    largest = max(entry.resident_bytes for entry in manifest.experts)
-    return sum(entry.resident_bytes for entry in always) + _reserved(bundle, manifest) + largest
+    costs = measured_costs.known(bundle, manifest)
+    return costs.always + _reserved(bundle, manifest) + max(costs.opening)
 
 
 def _reserved(bundle: Path, manifest: Manifest) -> int:

@@ -10,7 +10,12 @@ import pytest
 
 from edge_experts import subprocesses
 from edge_experts.benchmarking.measure.growth import measure_growth, room_for_one
+from edge_experts.errors import MemoryBudgetError
+from edge_experts.format.install_root import resolve
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.runtime import ExpertRuntime, golden, interpreter
+from edge_experts.runtime.memory import measured_costs
+from edge_experts.updates.install import install
 
 
 def _resident_by_file() -> Counter[str]:
@@ -52,3 +57,21 @@ def test_the_limit_is_that_of_anonymous_pages(many_experts: Path) -> None:
     assert grown.bound_bytes is not None
     assert 0 < grown.anonymous_bytes <= grown.bound_bytes
     assert grown.growth_bytes <= grown.anonymous_bytes + grown.file_bytes
+
+
+def test_room_for_one_is_enough_while_an_expert_is_opened(tmp_path: Path) -> None:
+    """Where experts take less in memory than while they are opened: experts of many layers."""
+    root = tmp_path / "root"
+    install(Path(__file__).parents[3] / "examples" / "help.bundle", root)
+    folder = resolve(root)
+    manifest = read_manifest(folder)
+    figures = {entry.path: entry.bytes for entry in manifest.models}
+    measured_costs.record(root, manifest, figures, [entry.sha256 for entry in manifest.models])
+    costs = measured_costs.known(folder, manifest)
+    assert max(costs.experts) < max(costs.opening)
+    budget = room_for_one(folder)
+    with ExpertRuntime(folder, memory_budget=budget, strict=True) as runtime:
+        assert golden.check(runtime) is not None
+        assert runtime.resident_bytes <= budget
+    with pytest.raises(MemoryBudgetError, match="raise the budget to"):
+        ExpertRuntime(folder, memory_budget=budget - 1, strict=True)
