@@ -77,7 +77,7 @@ def _file(
 def _totals(
     manifest: Manifest, files: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    models = (*manifest.routers, *manifest.experts)
+    models = manifest.models
     by_type: dict[str, int] = {}
     by_operator: dict[str, int] = {}
     for one in found:
@@ -102,9 +102,9 @@ def _totals(
 
 
 def _of_one_answer(manifest: Manifest) -> int:
-    """Compute the memory of all routers and of the largest experts that each may pick."""
+    """Compute the memory of routers, dense parts and the largest experts that may be picked."""
     picked = 2 if manifest.second_below is not None else manifest.top_k
-    total = sum(router.resident_bytes for router in manifest.routers)
+    total = sum(part.resident_bytes for part in (*manifest.routers, *manifest.dense))
     for _, places in manifest.routed:
         costs = sorted(manifest.experts[place].resident_bytes for place in places)
         total += sum(costs if manifest.combine == "sum" else costs[-picked:])

@@ -75,6 +75,7 @@ def test_an_answer_needs_all_routers_and_the_largest_experts_of_each(
     routers = [entry(router_path(layer)) for layer in range(len(shares))]
     experts = [[entry(expert_path(chance.randrange(999))) for _ in range(n)] for n in shares]
     layered = len(shares) > 1
+    dense = tuple(entry(f"dense/{number}.tflite") for number in range(2 * layered))
     manifest = Manifest(
         name="any",
         bundle_version=1,
@@ -91,17 +92,18 @@ def test_an_answer_needs_all_routers_and_the_largest_experts_of_each(
         verified_on={},
         provenance={},
         layers=tuple(map(Layer, routers, shares)) if layered else (),
+        dense=dense,
     )
     needed = {"bytes": 0, "resident_bytes": 0}
     for key in needed:
         for layer in experts:
             sizes = sorted((getattr(one, key) for one in layer), reverse=True)
             needed[key] += sum(sizes if manifest.combine == "sum" else sizes[:top_k])
-        needed[key] += sum(getattr(one, key) for one in manifest.routers)
+        needed[key] += sum(getattr(one, key) for one in (*manifest.routers, *dense))
     totals = anatomy(manifest)["totals"]
     assert totals["resident_bytes_of_one_answer"] == needed["resident_bytes"]
     assert contender.resident_bytes(manifest) == needed["bytes"]
-    models = [*manifest.routers, *manifest.experts]
+    models = [*manifest.routers, *manifest.experts, *dense]
     assert totals["resident_bytes"] == sum(one.resident_bytes for one in models)
     assert [place for _, places in manifest.routed for place in places] == list(
         range(len(manifest.experts))
