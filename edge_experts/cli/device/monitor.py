@@ -88,11 +88,11 @@ def in_json(found: Drift) -> dict[str, Any]:
 def _lines(found: Drift) -> list[str]:
     from ...text_table import aligned
 
-    rows = [["signal", "distance", "validation", "now"]]
+    rows = [["signal", "distance", "validation, %", "now, %"]]
     for name, one in sorted(found.signals.items()):
         rows.append([name, f"{one.distance:.1%}", _shares(one.reference), _shares(one.seen)])
     return [
-        f"{found.answers:,} answers",
+        f"{found.answers:,} answers; the share of them in each range of a signal:",
         *aligned(rows),
         f"drift, after {found.since:,} answers: {found.warning}"
         if found.since is not None

@@ -36,6 +36,8 @@ class Locked:
 
     def told(self) -> str:
         """Say how much of the dense parts' memory is locked, and why not all of it."""
+        if not self.of and not self.problem:
+            return "no dense part is large enough to be locked in memory"
         why = f" ({self.problem})" if self.problem else ""
         return f"{self.bytes:,} of {self.of:,} bytes of dense parts are locked in memory{why}"
 

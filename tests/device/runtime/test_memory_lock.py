@@ -82,6 +82,13 @@ def test_a_system_without_lists_of_memory(tmp_path: Path, monkeypatch: pytest.Mo
     assert memory_lock.lock_new([]).problem == "this system does not list its memory"
 
 
+def test_nothing_to_lock_has_a_reason() -> None:
+    now = memory_lock.mapped()
+    assert memory_lock.lock_new(now).told() == (
+        "no dense part is large enough to be locked in memory"
+    )
+
+
 def _of_bundle(bundle: Path) -> memory_lock.Locked | None:
     with ExpertRuntime(bundle) as runtime:
         return runtime.locked
