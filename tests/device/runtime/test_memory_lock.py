@@ -83,10 +83,7 @@ def test_a_system_without_lists_of_memory(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_nothing_to_lock_has_a_reason() -> None:
-    now = memory_lock.mapped()
-    assert memory_lock.lock_new(now).told() == (
-        "no dense part is large enough to be locked in memory"
-    )
+    assert memory_lock.Locked().told() == "no dense part is large enough to be locked in memory"
 
 
 def _of_bundle(bundle: Path) -> memory_lock.Locked | None:
