@@ -163,7 +163,7 @@ def test_engines_are_compared(cli: Any, tmp_path: Path) -> None:
     assert prompt["figures"]["tokens_per_second"] > 0
     for wrong, remedy in (
         (["--engines", "slots,llama.cpp"], "--gguf"),
-        (["--traces", "zipf,old"], "made without it"),
+        (["--tokens", "600"], "a trace has 512 tokens"),
     ):
         failed = CliRunner().invoke(app, ["moe", root, *wrong])
         assert isinstance(failed.exception, UsageError)
