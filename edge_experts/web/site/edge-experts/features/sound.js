@@ -41,7 +41,7 @@ export class SoundFeatures extends ArrayFeatures {
   encode(example, warnings = null) {
     const window = this.window(example);
     if (warnings !== null && window.every((sample) => sample === window[0])) {
-      warnings.push("x: silent, all samples are equal");
+      warnings.push("the sound is silent: all its samples are equal");
     }
     const steps = this.logMel.apply(window);
     return { x: Float32Array.from(steps, (step, place) => this.standard(step / GRID, place)) };
