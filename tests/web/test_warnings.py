@@ -1,4 +1,4 @@
-"""Warnings of the pages are in Python's words: two sources that a change of one would part."""
+"""Warnings of the web pages have the words of Python's, whichever of the two is changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WARNING = re.compile(r"warnings\.push\(\s*([\"`])(.+?)\1,?\s*\)", re.DOTALL)
 
 
 def _warnings() -> list[str]:
-    """Collect the first fixed words of each warning of the JavaScript features."""
+    """Collect the longest fixed part of each warning of the JavaScript features."""
     found: list[str] = []
     for path in sorted((_PACKAGE / "web" / "site" / "edge-experts").rglob("*.js")):
         for _, text in _WARNING.findall(path.read_text("utf-8")):

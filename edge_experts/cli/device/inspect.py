@@ -130,7 +130,7 @@ def _files(found: Mapping[str, Any]) -> Iterator[str]:
     for row in (*found["files"], {"path": "all", **totals}):
         yield f"    {row['path']:<18}" + "".join(_cell(row.get(key)) for key in columns)
     needed = totals["resident_bytes_of_one_answer"]
-    yield f"  in memory for one answer: {needed:,} bytes, all but the other experts"
+    yield f"  in memory for one answer: {needed:,} bytes, routers, dense parts, largest experts"
 
 
 def _cell(value: int | None) -> str:

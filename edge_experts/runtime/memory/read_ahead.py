@@ -9,14 +9,14 @@ from .residency import Residency
 from .slot import Slot
 
 _THREADS = 4  # fast storage is idle while two of them check what they read
-_loading = threading.local()  # in each thread of a `ReadAhead`: who waits for its read to begin
+_of_thread = threading.local()  # `begun`: a request waits for it until the thread reads
 
 
 def tell_reading() -> None:
     """Tell the request that waits in `expect` that this thread is about to read."""
-    begun: threading.Semaphore | None = getattr(_loading, "begun", None)
+    begun: threading.Semaphore | None = getattr(_of_thread, "begun", None)
     if begun is not None:
-        _loading.begun = None
+        _of_thread.begun = None
         begun.release()
 
 
@@ -46,7 +46,7 @@ class ReadAhead:
         self._threads.shutdown()
 
     def _fill(self, slot: Slot, begun: threading.Semaphore) -> None:
-        _loading.begun = begun
+        _of_thread.begun = begun
         try:
             self._experts.fill(slot)
         finally:

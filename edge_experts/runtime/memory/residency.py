@@ -230,13 +230,13 @@ class Residency:
     def reserve(self, wanted: Sequence[int], most: int) -> Slot | None:
         """Reserve memory for the first of these experts that is not there, for `fill`.
 
-        It never waits, and evicts none of `wanted`.
+        It never waits, and does not evict any of `wanted`.
 
         Args:
             most: number of experts that may be loading then.
 
         Returns:
-            None if no further one fits, or all are there.
+            None if all are there, no other one fits, or `most` are loading.
         """
         with self._lock:
             if self._closed or self._queue or self._loading >= most:

@@ -60,7 +60,7 @@ def test_the_limit_is_that_of_anonymous_pages(many_experts: Path) -> None:
 
 
 def test_room_for_one_is_enough_while_an_expert_is_opened(tmp_path: Path) -> None:
-    """Where experts take less in memory than while they are opened: experts of many layers."""
+    """An expert of a model of layers takes more memory while it is opened than afterwards."""
     root = tmp_path / "root"
     install(Path(__file__).parents[3] / "examples" / "help.bundle", root)
     folder = resolve(root)

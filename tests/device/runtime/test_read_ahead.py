@@ -46,7 +46,7 @@ def test_a_request_goes_on_when_all_reads_have_begun(wanted: list[int]) -> None:
     assert request.is_alive()
     storage.may_begin.set()
     request.join(_PATIENCE)
-    assert not request.is_alive()  # while none of the reads has ended
+    assert not request.is_alive()  # no read has ended yet
     assert storage.reading == len(wanted)
     assert not any(experts._slots[one].ready for one in wanted)
     storage.may_end.set()
