@@ -104,6 +104,10 @@ def synthetic_language(
         str | None,
         typer.Option(help="One network: active or all, as for train.", show_default="experts"),
     ] = None,
+    one_file: Annotated[
+        Path | None,
+        typer.Option(help="With --dense: also write one TFLite file.", show_default="none"),
+    ] = None,
     quantization: Recipe = "int8",
     seed: Seed = 0,
 ) -> None:
@@ -116,7 +120,9 @@ def synthetic_language(
 
     if dense not in (None, "active", "all"):
         raise UsageError(f"--dense {dense}: must be active or all")
-    build(out, dense=dense, quantization=quantization, seed=seed)
+    if one_file is not None and (dense is None or quantization != "int8"):
+        raise UsageError("--one-file: is for --dense with --quantization int8")
+    build(out, dense=dense, quantization=quantization, seed=seed, one_file=one_file)
 
 
 def auto_evaluation(

@@ -100,3 +100,27 @@ def routing_options(
     found = measure(bundle, data, tokens, shares)
     notes = [f"{found[0].tokens:,} tokens of {found[0].texts:,} texts; intervals are of 95 %"]
     output.show({"rows": [asdict(one) for one in found]}, as_table(found), json=json, notes=notes)
+
+
+def one_file(
+    file: Annotated[
+        Path,
+        typer.Argument(help="Of synthetic-language --one-file.", exists=True, show_default=False),
+    ],
+    bundles: Annotated[
+        list[Path], typer.Option("--against", help="Bundle; repeatable.", show_default=False)
+    ],
+    rounds: Annotated[int, typer.Option(min=1, help="Processes for each.")] = 7,
+    json: Json = False,
+) -> None:
+    """Time a token in bundles and in one file.
+
+    Language models in one thread, by turns: a dense network as one TFLite file, and
+    bundles.
+
+    Example: python -m benchmarks one-file dense.tflite --against sparse.bundle
+    """
+    from .one_file import as_table, measure
+
+    times = measure(file, bundles, rounds)
+    output.show({"times": [asdict(one) for one in times]}, as_table(times), json=json)

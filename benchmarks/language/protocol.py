@@ -6,7 +6,8 @@ It was fixed before a test document was read:
 - Experts: 16 in each of 4 layers, of which a token uses 2. Dense networks have the feed-forward
   parameters that a token uses ("active"), or those of all experts ("all"): 8 times as many.
 - Learning rates are searched alike, on validation documents: each of `RATES` for each kind of
-  network, on the first fifth of the tokens by the first seed. The best one is used for every seed.
+  network, on the first fifth of the tokens by the first seed; while the highest one is best, its
+  double is tried too. The best one is used for every seed.
 - Each network is trained on the whole set; "active, same time" is the active one, trained for as
   many more tokens as the experts' training takes more processor time.
 - Test documents are read once each full training is done, and decide nothing.
@@ -69,6 +70,8 @@ def run(data: str, seeds: int, out: Path, told: Callable[[str], None]) -> list[S
     for kind in KINDS:
         for rate in RATES:
             _once(records, text, StudyRecord(data, kind, rate, 0, search=True), told)
+        while (best := records.best_rate(kind)) == records.highest_rate(kind):
+            _once(records, text, StudyRecord(data, kind, 2 * best, 0, search=True), told)
     for seed in range(seeds):
         for kind in KINDS[:2]:
             _once(records, text, StudyRecord(data, kind, records.best_rate(kind), seed), told)

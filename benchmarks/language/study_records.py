@@ -84,8 +84,11 @@ class Records:
 
     def best_rate(self, kind: str) -> float:
         """Return the rate with the lowest validation loss in the search."""
-        found = [one for one in self.all if one.search and one.kind == kind]
-        return min(found, key=lambda one: one.validation).rate
+        return min(self._searched(kind), key=lambda one: one.validation).rate
+
+    def highest_rate(self, kind: str) -> float:
+        """Return the highest rate of the search."""
+        return max(one.rate for one in self._searched(kind))
 
     def seconds(self, kind: str, seed: int) -> float:
         """Return the processor time of a full training."""
@@ -99,3 +102,6 @@ class Records:
         """Return the file of a running training's state."""
         name = re.sub(r"\W+", "-", "-".join(map(str, wanted.key)))
         return self._path.with_name(f"{self._path.name}.{name}.npz")
+
+    def _searched(self, kind: str) -> list[StudyRecord]:
+        return [one for one in self.all if one.search and one.kind == kind]

@@ -51,9 +51,19 @@ def test_a_study_resumes_where_it_was_ended(
     assert len(before) == 3
     records = protocol.run(str(text), 1, out, told.append)
     assert out.read_text().splitlines()[:3] == before
-    assert len(records) == len(told) == 6 + 4, "two rates of three kinds, and four full trainings"
+    rates = {
+        kind: [one.rate for one in records if one.search and one.kind == kind]
+        for kind in protocol.KINDS
+    }
+    searched = sum(map(len, rates.values()))
+    assert len(records) == len(told) == searched + 4, "the search, and four full trainings"
     assert protocol.run(str(text), 1, out, told.append) == records
-    assert len(told) == 10
+    assert len(told) == len(records)
+    for kind, tried in rates.items():
+        assert tried[:2] == [0.001, 0.01]
+        assert tried[2:] == [0.01 * 2**n for n in range(1, len(tried) - 1)]
+        best = next(one.rate for one in records if one.kind == kind and not one.search)
+        assert best < tried[-1], "a higher rate is tried until one is worse"
     found = compare(records, 0)
     assert found is not None
     assert set(found.perplexities) == {"sparse", "active", "active, same time", "all"}
