@@ -75,9 +75,10 @@ def _measure(size: NetworkSettings, context: int) -> AttentionTimes:
     query, key, value = drawn(size.heads), drawn(size.key_heads), drawn(size.key_heads)
     cache = KeyValueCache(size, 1, context)
 
+    new = np.concatenate([key, value], axis=1)
+
     def blocks(begin: int, end: int) -> np.ndarray:
-        part = slice(begin, end)
-        return cache.attend(0, query[part], key[part], value[part], begin)
+        return cache.attend(0, query[begin:end], new[begin:end], begin)
 
     keys, values = key.transpose(1, 2, 0)[:, None], value.transpose(1, 0, 2)[:, None]
     grouped = query.reshape(context, size.key_heads, -1, size.width).transpose(1, 2, 0, 3)

@@ -103,11 +103,11 @@ def test_attention_is_that_of_the_definition(chunks: list[int]) -> None:
     random = np.random.default_rng(0)
     shapes = ((150, 4, 6), (150, 2, 6), (150, 2, 6))
     query, key, value = (random.normal(size=shape).astype(np.float32) for shape in shapes)
-    cache = KeyValueCache(SETTINGS, 2, 150)
+    new, cache = np.concatenate([key, value], axis=1), KeyValueCache(SETTINGS, 2, 150)
     first = 0
     for count in chunks:
         rows = slice(first, first + count)
-        found = cache.attend(1, query[rows], key[rows], value[rows], first)
+        found = cache.attend(1, query[rows], new[rows], first)
         cache.tokens += [1] * count
         for row in range(count):
             end = first + row + 1
@@ -118,20 +118,21 @@ def test_attention_is_that_of_the_definition(chunks: list[int]) -> None:
 
 def test_values_of_a_failed_text_do_not_reach_the_next() -> None:
     cache = KeyValueCache(SETTINGS, 1, 150)
-    bad = np.full((100, 2, 6), np.nan, np.float32)
-    cache.attend(0, np.ones((100, 4, 6), np.float32), bad, bad, 0)
+    bad = np.full((100, 4, 6), np.nan, np.float32)
+    cache.attend(0, np.ones((100, 4, 6), np.float32), bad, 0)
     cache.tokens += range(100)
     pool = CachePool([cache])
     taken, known = pool.take([5, 6, 7])
     assert known == 0
-    ones = np.ones((3, 2, 6), np.float32)
-    found = taken.attend(0, np.ones((3, 4, 6), np.float32), ones, ones, 0)
+    ones = np.ones((3, 4, 6), np.float32)
+    found = taken.attend(0, ones, ones, 0)
     assert np.isfinite(found).all()
 
 
 def test_rotation_turns_pairs_by_position_times_rate() -> None:
     heads = np.random.default_rng(0).normal(size=(3, 2, 6)).astype(np.float32)
-    turned = Rotary(10, 6, 100.0)(heads, 4)
+    turned = heads.copy()
+    Rotary(10, 6, 100.0).turn(turned, 4)
     for token in range(3):
         for pair in range(3):
             angle = (4 + token) * 100.0 ** (-2 * pair / 6)

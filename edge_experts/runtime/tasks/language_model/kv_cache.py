@@ -35,13 +35,16 @@ class Rotary:
     def nbytes(self) -> int:
         return int(self._cosine.nbytes + self._sine.nbytes)
 
-    def __call__(self, heads: np.ndarray, first: int) -> np.ndarray:
-        """Rotate heads, (tokens, heads, width), of tokens from position `first` on."""
+    def turn(self, heads: np.ndarray, first: int) -> None:
+        """Rotate heads in place, (tokens, heads, width), of tokens from position `first` on.
+
+        Args:
+            heads: its last two axes must be contiguous.
+        """
         end, halves = first + len(heads), heads.reshape(*heads.shape[:2], 2, -1)
-        turned: np.ndarray = halves * self._cosine[first:end]
-        turned += halves[:, :, ::-1] * self._sine[first:end]
-        whole: np.ndarray = turned.reshape(heads.shape)
-        return whole
+        crossed = halves[:, :, ::-1] * self._sine[first:end]
+        halves *= self._cosine[first:end]
+        halves += crossed
 
 
 class KeyValueCache:
@@ -57,39 +60,38 @@ class KeyValueCache:
 
     def __init__(self, settings: NetworkSettings, layers: int, context: int):
         self._size = settings
-        shape = (layers, settings.key_heads, 1, -(-context // _BLOCK), _BLOCK, settings.width)
-        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        blocks = -(-context // _BLOCK)
+        # Keys and values beside each other: a token's are written at once.
+        shape = (layers, 2 * settings.key_heads, 1, blocks, _BLOCK, settings.width)
+        self._kept = np.zeros(shape, np.float32)
         self._scale = np.float32(settings.width**-0.5)
         self.tokens: list[int] = []
 
     @property
     def nbytes(self) -> int:
-        return self._keys.nbytes + self._values.nbytes
+        return self._kept.nbytes
 
     def keep(self, count: int) -> None:
         """Forget all tokens but the first `count`."""
         # Places after a token are multiplied by 0, which only finite numbers withstand.
         first, last = count // _BLOCK, -(-len(self.tokens) // _BLOCK)
-        for kept in (self._keys, self._values):
-            later = kept[:, :, :, first:last]
-            if not np.isfinite(later).all():
-                later[:] = 0
-                count = min(count, first * _BLOCK)
+        later = self._kept[:, :, :, first:last]
+        if not np.isfinite(later).all():
+            later[:] = 0
+            count = min(count, first * _BLOCK)
         del self.tokens[count:]
 
     def clear(self) -> None:
         """Forget everything, after a failure."""
-        self._keys[:], self._values[:] = 0, 0
+        self._kept[:] = 0
         self.tokens.clear()
 
-    def attend(
-        self, layer: int, query: np.ndarray, key: np.ndarray, value: np.ndarray, first: int
-    ) -> np.ndarray:
+    def attend(self, layer: int, query: np.ndarray, new: np.ndarray, first: int) -> np.ndarray:
         """Store keys and values of tokens from position `first` on, and mix the values up to each.
 
         Args:
             query: (tokens, heads, width).
-            key, value: (tokens, key_heads, width).
+            new: keys, then values: (tokens, 2 * key_heads, width).
 
         Returns:
             (tokens, heads * width) float32.
@@ -103,26 +105,27 @@ class KeyValueCache:
             block, place = divmod(first + begin, _BLOCK)
             end = min(count, begin + _BLOCK - place)
             rows = slice(place, place + end - begin)
-            self._keys[layer, :, 0, block, rows] = key[begin:end].transpose(1, 0, 2)
-            self._values[layer, :, 0, block, rows] = value[begin:end].transpose(1, 0, 2)
+            self._kept[layer, :, 0, block, rows] = new[begin:end].transpose(1, 0, 2)
             parts.append(self._mixed(layer, grouped[begin:end], block, place))
             begin = end
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _mixed(self, layer: int, grouped: np.ndarray, block: int, place: int) -> np.ndarray:
         """Attend from tokens of one block, (tokens, key_heads, group, width)."""
-        keys, values = self._keys[layer, :, :, : block + 1], self._values[layer, :, :, : block + 1]
+        kept, shared = self._kept[layer, :, :, : block + 1], self._size.key_heads
+        keys, values = kept[:shared], kept[shared:]
         # (tokens, key_heads, group, blocks, tokens of a block)
         scores = (keys @ grouped[:, :, :, None, :, None])[..., 0]
         scores *= self._scale
         for row in range(len(grouped)):
             scores[row, :, :, block, place + row + 1 :] = -np.inf  # later tokens
         flat: np.ndarray = scores.reshape(*grouped.shape[:3], -1)
-        flat -= flat.max(axis=-1, keepdims=True)
+        # As `max` and `sum`, without what these do first: it counts for single tokens.
+        flat -= np.maximum.reduce(flat, axis=-1, keepdims=True)
         np.exp(flat, out=flat)
-        flat /= flat.sum(axis=-1, keepdims=True)
+        flat /= np.add.reduce(flat, axis=-1, keepdims=True)
         mixed: np.ndarray = (scores[..., None, :] @ values)[..., 0, :]
-        whole: np.ndarray = mixed.sum(axis=3).reshape(len(grouped), -1)
+        whole: np.ndarray = np.add.reduce(mixed, axis=3).reshape(len(grouped), -1)
         return whole
 
 

@@ -7,7 +7,8 @@ With a preference for experts in memory both do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -114,14 +115,8 @@ class LayeredNetwork:
     def _attention(self, layer: int, x: np.ndarray, cache: KeyValueCache, first: int) -> np.ndarray:
         """Return what attention adds to at most `ROWS` tokens from position `first` on."""
         given = self._into[layer].run(x).reshape(len(x), self._all, self._width)
-        turned = self._rotary(given[:, : self._turned], first)
-        mixed = cache.attend(
-            layer,
-            turned[:, : self._heads],
-            turned[:, self._heads :],
-            given[:, self._turned :],
-            first,
-        )
+        self._rotary.turn(given[:, : self._turned], first)
+        mixed = cache.attend(layer, given[:, : self._heads], given[:, self._heads :], first)
         return self._out[layer].run(mixed)
 
     def _experts(self, layer: int, routed: RoutedLayer, x: np.ndarray) -> np.ndarray:
@@ -152,13 +147,14 @@ class LayeredNetwork:
     @staticmethod
     def _routed(routed: RoutedLayer, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the router's logits, (rows, experts), and the inputs of experts, (rows, units)."""
+        if len(x) <= ROWS:
+            arrays = {STREAM: x}
+            return routed.route(arrays), arrays[TRUNK]
         logits, given = [], []
         for start in range(0, len(x), ROWS):
             arrays = {STREAM: x[start : start + ROWS]}
             logits.append(routed.route(arrays))
             given.append(arrays[TRUNK])
-        if len(logits) == 1:
-            return logits[0], given[0]
         return np.concatenate(logits), np.concatenate(given)
 
     def _raise_resident(self, chosen: np.ndarray, places: range) -> None:
@@ -200,7 +196,7 @@ class LayeredNetwork:
         while len(picks) < most:  # a few maxima take less time than sorting
             left[picks[-1]] = -np.inf
             picks.append(int(left.argmax()))
-        weights = scores[0, picks]
+        weights = scores[0].take(picks)  # in half the time of an index
         if self._settings.renormalize:
             weights /= np.add.reduce(weights)
         made = {expert: self._run(expert, start, given) for expert in self._in_turn(picks, start)}
@@ -229,22 +225,26 @@ class LayeredNetwork:
             total += made[:, rank] * weights[:, rank : rank + 1]
         return total
 
-    def _in_turn(self, experts: Sequence[int], start: int) -> Iterator[int]:
-        """Yield experts, those in memory first: the others are being read meanwhile."""
+    def _in_turn(self, experts: Sequence[int], start: int) -> Iterable[int]:
+        """Return experts, those in memory first: the others are being read meanwhile."""
         models, use = self._models, self.use
         here: list[int] = []
         missing: list[int] = []
         for expert in experts:
             (here if models.has(start + expert) else missing).append(expert)
         use.hits += len(here)
-        if missing:
-            use.loads += len(missing)
-            use.bytes_read += sum(models.sizes[start + expert] for expert in missing)
-            models.expect([start + expert for expert in here + missing])
-        yield from here
+        if not missing:
+            return here
+        use.loads += len(missing)
+        use.bytes_read += sum(models.sizes[start + expert] for expert in missing)
+        models.expect([start + expert for expert in here + missing])
+        return chain(here, self._read(missing, start))
+
+    def _read(self, missing: Sequence[int], start: int) -> Iterator[int]:
+        """Yield experts that are being read; each time all that are left are expected."""
         for done, expert in enumerate(missing):
             if done:
-                models.expect([start + expert for expert in missing[done:]])
+                self._models.expect([start + one for one in missing[done:]])
             yield expert
 
     def _run(self, expert: int, start: int, given: np.ndarray) -> np.ndarray:
