@@ -8,8 +8,8 @@ It was fixed before a test document was read:
 - Learning rates are searched alike, on validation documents: each of `RATES` for each kind of
   network, on the first fifth of the tokens by the first seed; while the highest one is best, its
   double is tried too. The best one is used for every seed.
-- Each network is trained on the whole set; "active, same time" is the active one, trained for as
-  many more tokens as the experts' training takes more processor time.
+- Each network is trained on all tokens, or the first `MOST`; "active, same time" is the active one,
+  trained for as many more tokens as the experts' training takes more processor time.
 - Test documents are read once each full training is done, and decide nothing.
 """
 
@@ -37,6 +37,7 @@ from .study_records import Records, StudyRecord
 KINDS = ("sparse", "active", "all")
 SAME_TIME = "active, same time"
 RATES = (1e-3, 2e-3, 4e-3)
+MOST = 4_000_000  # tokens; more than `help` has
 _SEARCHED = 0.2  # share of the tokens in the search
 
 
@@ -62,7 +63,7 @@ def run(data: str, seeds: int, out: Path, told: Callable[[str], None]) -> list[S
     orders = {
         seed: token_batches.stream(
             token_batches.in_order(dataset.train.inputs, np.random.default_rng(seed)), features
-        )
+        )[:MOST]
         for seed in range(seeds)
     }
     text = StudyText(dataset, features, orders)
