@@ -35,7 +35,7 @@ class _Step:
 
     def next(self, token: tf.Tensor, position: tf.Tensor, **before: tf.Tensor) -> dict[str, Any]:
         model, own = self._model, []
-        x = tf.gather(model.embedding, token)
+        x = model.embedded(token)
         turns = tf.cast(position, tf.float32) * self._rates
         cosine, sine = tf.cos(turns), tf.sin(turns)
         mask = tf.where(tf.range(self._positions) < position, 0.0, _NEVER)

@@ -34,7 +34,8 @@ def networks(model: LanguageModel) -> dict[str, tf_keras.Model]:
     """Build the network of each file, by its path: rows in, rows out.
 
     Those of attention, and the head, begin with their norm. A router also outputs the normalized
-    rows, which its layer's experts take. The embedding has a network for its weights alone.
+    rows, which its layer's experts take. The embedding has a network for its weights alone, as
+    they enter the first layer.
     """
     size = model.size
     mixed = size.heads * size.width
@@ -91,7 +92,7 @@ def _embedding(model: LanguageModel) -> tf_keras.Model:
     token = tf_keras.Input((), dtype="int32", name="token")
     layer = tf_keras.layers.Embedding(size.pieces, size.units, name="rows")
     made = tf_keras.Model(token, layer(token))
-    layer.set_weights([model.embedding.numpy()])
+    layer.set_weights([model.embedded(np.arange(size.pieces)).numpy()])
     return made
 
 

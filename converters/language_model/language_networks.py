@@ -117,7 +117,7 @@ class LanguageNetworks:
             found[IN + path], found[OUT + path] = rows, first
             return first
 
-        x = tf.gather(model.embedding, tokens)
+        x = model.embedded(tokens)
         for layer, attention in enumerate(model.attentions):
             made = keep(attention_in_path(layer), _some(x))
             # A token that attends to itself alone: rows of the size of mixed values.

@@ -72,8 +72,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "experts": 16,
         "top_k": 2,
         "epochs": 1,
-        "batch_size": 4096,
-        "learning_rate": 2e-3,
+        "batch_size": 2048,
+        "learning_rate": 4e-3,
         "weight_decay": 0.1,
     },
 }

@@ -3,7 +3,9 @@
 Routing is dropless: an expert takes all tokens that are routed to it. The experts are balanced by
 biases that only the selection sees (Wang et al., 2024, https://arxiv.org/abs/2408.15664), and the
 routers' logits are kept small (Zoph et al., 2022, https://arxiv.org/abs/2202.08906). Experts are
-SwiGLU networks (Shazeer, 2020, https://arxiv.org/abs/2002.05202).
+SwiGLU networks (Shazeer, 2020, https://arxiv.org/abs/2002.05202). A weighted mean of their outputs
+would be smaller than the output of one network of their size; a factor corrects that (as in
+DeepSeek-V3, 2024, https://arxiv.org/abs/2412.19437).
 """
 
 from __future__ import annotations
@@ -28,12 +30,15 @@ class Routing(NamedTuple):
     logits: tf.Tensor
 
 
-def expert(units: int, inner: int, name: str) -> tf_keras.Model:
-    """Build one expert: (rows, units) to (rows, units)."""
+def expert(units: int, inner: int, name: str, factor: float = 1.0) -> tf_keras.Model:
+    """Build one expert: (rows, units) to (rows, units), times a factor."""
     x = tf_keras.Input((units,), name="x")
     gated = tf_keras.layers.Activation("swish", name="swish")(linear(inner, "gate")(x))
     hidden = tf_keras.layers.Multiply(name="gated")([gated, linear(inner, "up")(x)])
-    return tf_keras.Model(x, linear(units, "down")(hidden), name=name)
+    made = linear(units, "down")(hidden)
+    if factor != 1:
+        made = tf_keras.layers.Rescaling(factor, name="factor")(made)
+    return tf_keras.Model(x, made, name=name)
 
 
 def linear(units: int, name: str) -> tf_keras.layers.Dense:
@@ -42,8 +47,11 @@ def linear(units: int, name: str) -> tf_keras.layers.Dense:
 
 
 def start() -> tf_keras.initializers.Initializer:
-    """Create the initializer of one weight; the next weight needs another one."""
-    return tf_keras.initializers.RandomNormal(stddev=0.02)
+    """Create the initializer of one matrix, which keeps the variance of its inputs.
+
+    (LeCun et al., 1998, https://doi.org/10.1007/3-540-49430-8_2) The next matrix needs another one.
+    """
+    return tf_keras.initializers.LecunNormal()
 
 
 class Router(tf_keras.layers.Layer):

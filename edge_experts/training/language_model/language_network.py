@@ -3,7 +3,9 @@
 Pre-normalized blocks (RMSNorm: Zhang and Sennrich, 2019, https://arxiv.org/abs/1910.07467) with
 rotary positions (Su et al., 2021, https://arxiv.org/abs/2104.09864) and grouped-query attention
 (Ainslie et al., 2023, https://arxiv.org/abs/2305.13245). The embedding is also the output layer
-(Press and Wolf, 2017, https://arxiv.org/abs/1608.05859).
+(Press and Wolf, 2017, https://arxiv.org/abs/1608.05859). Its rows are normalized where they enter
+(after Dettmers et al., 2022, https://arxiv.org/abs/2110.02861): small ones would be lost beside
+what the first layers add to them, and training would take several times as many tokens.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from .expert_layer import Router, Routing, expert, linear, mixed, route, start
+from .expert_layer import Router, Routing, expert, linear, mixed, route
 
 EPSILON = 1e-6  # of RMSNorm
 ROTARY_BASE = 10_000.0
@@ -24,7 +26,13 @@ _NEVER = -1e9
 
 @dataclass(frozen=True)
 class LanguageSize:
-    """Sizes of a network; see `LanguageSettings`. `experts` 1 makes it dense, without routers."""
+    """Sizes of a network; see `LanguageSettings`. `experts` 1 makes it dense, without routers.
+
+    Attributes:
+        normalized: rows of the embedding are divided by their root mean square where they enter;
+            False for networks of earlier versions.
+        factor: of an expert's output; 1 for networks of earlier versions.
+    """
 
     pieces: int
     units: int
@@ -36,6 +44,8 @@ class LanguageSize:
     top_k: int
     context: int
     gate: str
+    normalized: bool = False
+    factor: float = 1.0
 
     @property
     def width(self) -> int:
@@ -68,13 +78,14 @@ class LanguageModel(tf_keras.Model):
         size = self.size
         blocks = range(size.layers)
         table = (size.pieces, size.units)
-        self.embedding = self.add_weight("embedding", table, initializer=start())
+        small = tf_keras.initializers.RandomNormal(stddev=0.02)  # so are the first logits
+        self.embedding = self.add_weight("embedding", table, initializer=small)
         self.attentions = [CausalAttention(size, name=f"attention_{one}") for one in blocks]
         self.norms = [RMSNorm(size.units, name=f"norm_{one}") for one in blocks]
         routed = blocks if size.experts > 1 else ()
         self.routers = [Router(size.units, size.experts, name=f"router_{one}") for one in routed]
         self.experts = [
-            expert(size.units, size.inner, f"expert_{layer}_{one}")
+            expert(size.units, size.inner, f"expert_{layer}_{one}", size.factor)
             for layer in range(size.layers)
             for one in range(size.experts)
         ]
@@ -95,8 +106,7 @@ class LanguageModel(tf_keras.Model):
 
     def hidden(self, tokens: tf.Tensor) -> tuple[tf.Tensor, list[Routing]]:
         """Return the last hidden states, (sequences, length, units), and each layer's routing."""
-        x = tf.cast(tf.gather(self.embedding, tokens), self.compute_dtype)
-        routings = []
+        x, routings = tf.cast(self.embedded(tokens), self.compute_dtype), []
         for layer, attention in enumerate(self.attentions):
             x += attention(x)
             rows = tf.reshape(self.norms[layer](x), (-1, self.size.units))
@@ -108,6 +118,11 @@ class LanguageModel(tf_keras.Model):
                 made = self.experts[layer](rows)
             x += tf.reshape(made, tf.shape(x))
         return self.last_norm(x), routings
+
+    def embedded(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Return what enters the first layer, float32 (..., units)."""
+        rows = tf.gather(self.embedding, tokens)
+        return divided(rows) if self.size.normalized else rows
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """Return float32 logits of hidden states (..., units)."""
@@ -131,9 +146,13 @@ class RMSNorm(tf_keras.layers.Layer):
         self.scale = self.add_weight("scale", (units,), initializer="ones")
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        wide = tf.cast(x, tf.float32)
-        mean = tf.reduce_mean(tf.square(wide), -1, keepdims=True)
-        return tf.cast(wide * tf.math.rsqrt(mean + EPSILON) * self.scale, x.dtype)
+        return tf.cast(divided(tf.cast(x, tf.float32)) * self.scale, x.dtype)
+
+
+def divided(rows: tf.Tensor) -> tf.Tensor:
+    """Divide rows by their root mean square."""
+    mean = tf.reduce_mean(tf.square(rows), -1, keepdims=True)
+    return rows * tf.math.rsqrt(mean + EPSILON)
 
 
 class CausalAttention(tf_keras.layers.Layer):

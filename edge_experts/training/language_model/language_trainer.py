@@ -142,6 +142,9 @@ def size_of(config: TrainConfig, pieces: int) -> LanguageSize:
         top_k=1 if dense else config.top_k,
         context=own.context,
         gate=own.gate,
+        normalized=True,
+        # The weights of several experts add up to 1.
+        factor=1.0 if dense else float(config.top_k),
     )
 
 

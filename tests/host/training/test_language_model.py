@@ -106,6 +106,40 @@ def test_a_token_does_not_see_later_ones(keras: Any) -> None:
     assert np.allclose(model(tokens)[0, :8], model(other)[0, :8], atol=1e-6)
 
 
+def test_rows_of_the_embedding_enter_normalized(keras: Any) -> None:
+    from edge_experts.converters.language_model.file_networks import networks
+
+    from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING
+
+    model, tokens = _model(), np.arange(300)
+    table = model.embedding.numpy()
+    wanted = table / np.sqrt(np.square(table).mean(axis=1, keepdims=True) + 1e-6)
+    assert np.allclose(model.embedded(tokens), wanted, atol=1e-5)
+    assert np.allclose(networks(model)[EMBEDDING].get_weights()[0], wanted, atol=1e-5)
+    hidden = model.hidden(tokens[None, :12])[0]
+    model.embedding.assign(10 * table)
+    assert np.allclose(model.hidden(tokens[None, :12])[0], hidden, atol=0.02)
+
+
+def test_networks_of_earlier_versions_take_the_rows_as_they_are(keras: Any) -> None:
+    from edge_experts.converters.language_model.file_networks import networks
+
+    from edge_experts.runtime.tasks.language_model.network_settings import EMBEDDING
+    from edge_experts.training.language_model.language_network import LanguageModel
+
+    config = _model().get_config()
+    for later in ("normalized", "factor"):
+        del config["size"][later]
+    model = LanguageModel(config["size"])
+    table = model.embedding.numpy()
+    assert (model.embedded(np.arange(300)).numpy() == table).all()
+    assert (networks(model)[EMBEDDING].get_weights()[0] == table).all()
+    same = _model()
+    same.set_weights(model.get_weights())
+    rows = np.random.default_rng(0).normal(size=(3, 16)).astype(np.float32)
+    assert np.allclose(same.experts[0](rows), 2 * model.experts[0](rows))
+
+
 def test_dense_baselines_have_the_active_and_the_total_size(keras: Any) -> None:
     counts = {}
     for dense in (None, "active", "all"):
