@@ -6,8 +6,8 @@ It was fixed before a test document was read:
 - Experts: 16 in each of 4 layers, of which a token uses 2. Dense networks have the feed-forward
   parameters that a token uses ("active"), or those of all experts ("all"): 8 times as many.
 - Learning rates are searched alike, on validation documents: each of `RATES` for each kind of
-  network, on the first fifth of the tokens by the first seed; while the highest one is best, its
-  double is tried too. The best one is used for every seed.
+  network, on the first fifth of the tokens by the first seed; then the double of the highest one,
+  or the half of the lowest, until the best one is neither. It is used for every seed.
 - Each network is trained on all tokens, or the first `MOST`; "active, same time" is the active one,
   trained for as many more tokens as the experts' training takes more processor time.
 - Test documents are read once each full training is done, and decide nothing.
@@ -36,7 +36,7 @@ from .study_records import Records, StudyRecord
 
 KINDS = ("sparse", "active", "all")
 SAME_TIME = "active, same time"
-RATES = (1e-3, 2e-3, 4e-3)
+RATES = (2e-3, 4e-3)
 MOST = 4_000_000  # tokens; more than `help` has
 _SEARCHED = 0.2  # share of the tokens in the search
 
@@ -69,10 +69,11 @@ def run(data: str, seeds: int, out: Path, told: Callable[[str], None]) -> list[S
     text = StudyText(dataset, features, orders)
     records = Records(out, data)
     for kind in KINDS:
+        rate: float | None
         for rate in RATES:
             _once(records, text, StudyRecord(data, kind, rate, 0, search=True), told)
-        while (best := records.best_rate(kind)) == records.highest_rate(kind):
-            _once(records, text, StudyRecord(data, kind, 2 * best, 0, search=True), told)
+        while (rate := _next_rate(records, kind)) is not None:
+            _once(records, text, StudyRecord(data, kind, rate, 0, search=True), told)
     for seed in range(seeds):
         for kind in KINDS[:2]:
             _once(records, text, StudyRecord(data, kind, records.best_rate(kind), seed), told)
@@ -84,6 +85,14 @@ def run(data: str, seeds: int, out: Path, told: Callable[[str], None]) -> list[S
     for seed in range(seeds):
         _once(records, text, StudyRecord(data, "all", records.best_rate("all"), seed), told)
     return records.all
+
+
+def _next_rate(records: Records, kind: str) -> float | None:
+    """Return the rate that the search has to try next; None if the best one is between others."""
+    best, tried = records.best_rate(kind), records.rates(kind)
+    if best == max(tried):
+        return 2 * best
+    return best / 2 if best == min(tried) else None
 
 
 def _once(

@@ -86,9 +86,9 @@ class Records:
         """Return the rate with the lowest validation loss in the search."""
         return min(self._searched(kind), key=lambda one: one.validation).rate
 
-    def highest_rate(self, kind: str) -> float:
-        """Return the highest rate of the search."""
-        return max(one.rate for one in self._searched(kind))
+    def rates(self, kind: str) -> list[float]:
+        """Return the rates of the search."""
+        return [one.rate for one in self._searched(kind)]
 
     def seconds(self, kind: str, seed: int) -> float:
         """Return the processor time of a full training."""
