@@ -61,8 +61,8 @@ def test_a_study_resumes_where_it_was_ended(
     assert len(told) == len(records)
     for kind, tried in rates.items():
         assert tried[:2] == [0.001, 0.01]
-        for rate, *before in (tried[n::-1] for n in range(2, len(tried))):
-            assert rate in (max(before) * 2, min(before) / 2)
+        for rate, *earlier in (tried[n::-1] for n in range(2, len(tried))):
+            assert rate in (max(earlier) * 2, min(earlier) / 2)
         best = next(one.rate for one in records if one.kind == kind and not one.search)
         assert min(tried) < best < max(tried), "others are tried until it is between two"
     found = compare(records, 0)
