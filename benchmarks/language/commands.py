@@ -105,7 +105,9 @@ def routing_options(
 def one_file(
     file: Annotated[
         Path,
-        typer.Argument(help="Of synthetic-language --one-file.", exists=True, show_default=False),
+        typer.Argument(
+            help="File that synthetic-language --one-file made.", exists=True, show_default=False
+        ),
     ],
     bundles: Annotated[
         list[Path], typer.Option("--against", help="Bundle; repeatable.", show_default=False)

@@ -8,19 +8,20 @@ tokens are given to all, one by one, as a text is written.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time_ns
-from typing import Any
 
 import numpy as np
 
 from edge_experts import ExpertRuntime, subprocesses
 from edge_experts.errors import UsageError
+from edge_experts.format.manifest_parser import read_manifest
 from edge_experts.progress import Progress
 from edge_experts.runtime import interpreter
 from edge_experts.runtime.tasks.language_model.language_model_task import LanguageModel
+from edge_experts.runtime.tasks.language_model.network_settings import read_settings
 
 _PASSES = 9  # over the tokens, in each process; the first one is not counted
 _GIVEN = {"token", "position", "keys_0", "values_0"}  # inputs of every such file
@@ -82,10 +83,14 @@ def measure(file: Path, bundles: Sequence[Path], rounds: int) -> list[TokenTime]
     """Measure by turns, in `rounds` of them.
 
     Raises:
-        UsageError: a bundle is no language model, or has another vocabulary.
+        ManifestError: a bundle is no language model.
+        UsageError: it has another vocabulary.
     """
     contenders = [file, *bundles]
     positions, pieces = subprocesses.call(_size, file)
+    for one in bundles:
+        if read_settings(read_manifest(one)).pieces != pieces:
+            raise UsageError(f"{one}: must have {pieces:,} tokens in its vocabulary, as the file")
     times: dict[Path, list[float]] = {one: [] for one in contenders}
     with Progress("Computing tokens", rounds * len(contenders)) as progress:
         for _ in range(rounds):
@@ -122,12 +127,11 @@ def _token_us(path: Path, positions: int, pieces: int) -> float:
         return _timed(StepFile(path).logits, tokens)
     with ExpertRuntime(path, context=positions, threads=1) as runtime:
         task = runtime.task
-        if not isinstance(task, LanguageModel) or task.settings.pieces != pieces:
-            raise UsageError(f"{path}: is no language model with {pieces:,} tokens, as the file is")
+        assert isinstance(task, LanguageModel)
         return _timed(lambda given: task.logits(given, runtime.access, rows=1), tokens)
 
 
-def _timed(logits: Any, tokens: Sequence[int]) -> float:
+def _timed(logits: Callable[[Sequence[int]], np.ndarray], tokens: Sequence[int]) -> float:
     passes = []
     for _ in range(_PASSES):
         before = process_time_ns()

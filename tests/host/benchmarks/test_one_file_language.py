@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edge_experts import subprocesses
-from edge_experts.errors import UsageError
+from edge_experts.errors import ManifestError, UsageError
+from tests.tiny import tiny_bundle
 
 _POSITIONS = 24
 
@@ -76,6 +77,21 @@ def test_one_file_computes_what_keras_does(keras: Any, tmp_path: Path) -> None:
     found = subprocesses.call(_logits, path, tokens)
     # Weights and activations of 8 bits.
     assert np.square(found - wanted).mean() < 0.01 * np.square(wanted).mean()
+
+
+def test_a_bundle_of_another_kind_is_refused(keras: Any, tmp_path: Path) -> None:
+    from benchmarks.converting.one_file_language import converted
+    from benchmarks.language.one_file import measure
+
+    path = tmp_path / "one.tflite"
+    path.write_bytes(converted(_model(seed=0), _POSITIONS))
+    [alone] = measure(path, [], 2)
+    assert alone.token_us > 0
+    assert alone.speed == (1, 1, 1)
+    with pytest.raises(ManifestError):
+        measure(path, [tiny_bundle(tmp_path / "tiny.bundle", seeds=(0, 1))], 1)
+    with pytest.raises(UsageError, match=r"help\.bundle: must have 300 tokens"):
+        measure(path, [Path("examples/help.bundle")], 1)
 
 
 def test_a_routed_model_is_refused(keras: Any) -> None:
